@@ -1,0 +1,188 @@
+"""The repository's configuration: `[tool.parallel-impl]` of pyproject.toml, or `parallel-impl.toml`.
+
+Read from the base tree by `run.preflight` (bytes in, `Config` out); every mistake is said at once.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from parallel_impl.errors import Problem, UserError
+
+FILE = "parallel-impl.toml"
+SECTION = "[tool.parallel-impl] of pyproject.toml"
+GATES = ("pytest", "mypy", "ruff", "openspec")
+PARSERS = ("pytest", "mypy", "ruff", "junit", "exit-code")
+
+
+@dataclass(frozen=True, slots=True)
+class SetupCommand:
+    """One command that makes a checkout able to work, run by the shell in `cwd` (relative to the checkout)."""
+
+    run: str
+    cwd: str = "."
+
+
+@dataclass(frozen=True, slots=True)
+class GateCommand:
+    """One quality gate: a shell command and who reads its output (`exit-code`: nobody)."""
+
+    command: str
+    parser: str = "exit-code"
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What the repository says; `setup` None means "find it", a gate that is False is switched off by name."""
+
+    source: str = ""
+    agent: str = ""
+    jobs: int = 4
+    setup: tuple[SetupCommand, ...] | None = None
+    caches: tuple[str, ...] = ()
+    pass_env: tuple[str, ...] = ()
+    silence_minutes: float = 15
+    max_blob_mb: float = 50
+    gates: Mapping[str, GateCommand | bool] = field(default_factory=dict)
+    openapi_seconds: float = 10
+
+
+KEYS = ("agent", "jobs", "setup", "caches", "pass_env", "silence_minutes", "max_blob_mb", "gates", "contracts")
+
+
+def read(own: bytes | None, pyproject: bytes | None) -> Config:
+    """The configuration from the contents of the two files (None: not there). UserError lists every mistake."""
+    section = _table(pyproject, "pyproject.toml").get("tool", {})
+    from_pyproject = section.get("parallel-impl") if isinstance(section, dict) else None
+    if own is not None and from_pyproject is not None:
+        raise UserError(f"both {FILE} and {SECTION} configure this tool", hint=f"keep one of them, e.g. delete {FILE}")
+    source, values = (FILE, _table(own, FILE)) if own is not None else (SECTION, from_pyproject)
+    if values is None:
+        return Config()
+    if not isinstance(values, dict):
+        raise UserError("must be a table", where=SECTION, hint="write e.g.\n    [tool.parallel-impl]\n    jobs = 4")
+    reader = _Reader(source)
+    config = reader.config(values)
+    if reader.problems:
+        raise UserError(reader.problems)
+    return config
+
+
+def _table(content: bytes | None, name: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads((content or b"").decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"not valid TOML: {error}", where=name, hint="correct the file and commit it") from error
+
+
+class _Reader:
+    """Reads one table and collects what is wrong with it."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.problems: list[Problem] = []
+
+    def wrong(self, key: str, what: str, hint: str) -> None:
+        self.problems.append(Problem(f"{key}: {what}", where=self.source, hint=hint))
+
+    def config(self, values: dict[str, Any]) -> Config:
+        for key in values:
+            if key not in KEYS:
+                self.wrong(key, "unknown key", _nearest(key, KEYS))
+        contracts = values.get("contracts", {})
+        for key in contracts if isinstance(contracts, dict) else ():
+            if key != "openapi_seconds":
+                self.wrong(f"contracts.{key}", "unknown key", _nearest(key, ("openapi_seconds",)))
+        return Config(
+            source=self.source,
+            agent=self.text(values, "agent"),
+            jobs=int(self.number(values, "jobs", 4, whole=True)),
+            setup=self.setup(values["setup"]) if "setup" in values else None,
+            caches=self.texts(values, "caches"),
+            pass_env=self.texts(values, "pass_env"),
+            silence_minutes=self.number(values, "silence_minutes", 15),
+            max_blob_mb=self.number(values, "max_blob_mb", 50),
+            gates=dict(self.gates(values.get("gates", {}))),
+            openapi_seconds=self.number(contracts, "openapi_seconds", 10) if isinstance(contracts, dict) else 10,
+        )
+
+    def text(self, values: dict[str, Any], key: str) -> str:
+        value = values.get(key, "")
+        if not isinstance(value, str) or (key in values and not value.strip()):
+            self.wrong(key, "must be a non-empty string", f'write {key} = "…"')
+            return ""
+        return value
+
+    def texts(self, values: dict[str, Any], key: str) -> tuple[str, ...]:
+        value = values.get(key, [])
+        if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
+            self.wrong(key, "must be a list of non-empty strings", f'write {key} = ["…"]')
+            return ()
+        return tuple(value)
+
+    def number(self, values: dict[str, Any], key: str, default: float, *, whole: bool = False) -> float:
+        value = values.get(key, default)
+        kinds = (int,) if whole else (int, float)
+        if isinstance(value, bool) or not isinstance(value, kinds) or not 0 < value < 1_000_000:
+            self.wrong(key, f"must be a {'whole ' if whole else ''}number above 0", f"write {key} = {default}")
+            return default
+        return value
+
+    def setup(self, value: Any) -> tuple[SetupCommand, ...]:
+        hint = 'write setup = ["uv sync --frozen", {run = "npm ci", cwd = "web"}], or [] for none'
+        if not isinstance(value, list):
+            self.wrong("setup", "must be a list", hint)
+            return ()
+        found = []
+        for number, item in enumerate(value):
+            if isinstance(item, str) and item.strip():
+                found.append(SetupCommand(item))
+            elif isinstance(item, dict) and _is_setup(item):
+                found.append(SetupCommand(item["run"], item.get("cwd", ".")))
+            else:
+                self.wrong(
+                    f"setup[{number}]", "must be a command, or a table with run and cwd inside the checkout", hint
+                )
+        return tuple(found)
+
+    def gates(self, value: Any) -> Iterator[tuple[str, GateCommand | bool]]:
+        hint = 'write gates.pytest = {command = "pytest -q", parser = "pytest"}, or gates.pytest = false'
+        if not isinstance(value, dict):
+            self.wrong("gates", "must be a table", hint)
+            return
+        for name, gate in value.items():
+            if gate is False:
+                yield name, False
+            elif isinstance(gate, str) and gate.strip():
+                yield name, GateCommand(gate, name if name in PARSERS else "exit-code")
+            elif isinstance(gate, dict) and _is_gate(gate):
+                yield name, GateCommand(gate["command"], gate.get("parser", name if name in PARSERS else "exit-code"))
+            else:
+                self.wrong(
+                    f"gates.{name}", f"must be false, a command, or command and parser ({', '.join(PARSERS)})", hint
+                )
+
+
+def _is_setup(item: dict[str, Any]) -> bool:
+    run, cwd = item.get("run"), item.get("cwd", ".")
+    inside = isinstance(cwd, str) and not cwd.startswith("/") and ".." not in cwd.split("/")
+    return item.keys() <= {"run", "cwd"} and isinstance(run, str) and bool(run.strip()) and inside
+
+
+def _is_gate(item: dict[str, Any]) -> bool:
+    command, parser = item.get("command"), item.get("parser", PARSERS[-1])
+    return (
+        item.keys() <= {"command", "parser"}
+        and isinstance(command, str)
+        and bool(command.strip())
+        and parser in PARSERS
+    )
+
+
+def _nearest(key: str, known: tuple[str, ...]) -> str:
+    near = difflib.get_close_matches(key, known, 1)
+    return f"did you mean {near[0]}?" if near else f"known keys: {', '.join(known)}"

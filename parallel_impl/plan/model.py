@@ -1,0 +1,120 @@
+"""The plan as data: what `work-packages.yaml` says after validation, with every default filled in.
+
+Made by `plan.load` only; read by everybody. Words are the input file's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+YamlPath = tuple[str | int, ...]
+
+
+class StepKind(StrEnum):
+    """Who runs a step: we run `command`; `ci` and `manual` are listed for a person to check."""
+
+    COMMAND = "command"
+    CI = "ci"
+    MANUAL = "manual"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which paths a package may change (`write_allow` minus `deny`); globs of `plan.globs`."""
+
+    write_allow: tuple[str, ...]
+    read_allow: tuple[str, ...] = ("**",)
+    deny: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Locks:
+    """What no parallel package may hold too: file globs, and keys in canonical form (`plan.lock_keys`)."""
+
+    files: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One verification step. A `command` that is a string is shell, a tuple is argv."""
+
+    name: str
+    kind: StepKind = StepKind.COMMAND
+    command: str | tuple[str, ...] = ""
+    cwd: str = "."
+    env: tuple[tuple[str, str], ...] = ()
+    expect_exit_code: int = 0
+    timeout_minutes: int = 60
+    writes: bool = False
+    artifacts: tuple[str, ...] = ()
+    result_keys: tuple[str, ...] = ()
+    instructions: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """One work package: one agent, one worktree, one commit."""
+
+    id: str
+    description: str
+    scope: Scope
+    title: str = ""
+    task_type: str = ""
+    tasks: tuple[str, ...] = ()
+    inputs: str = ""
+    depends_on: tuple[str, ...] = ()
+    priority: int = 5
+    timeout_minutes: int = 60
+    retry_budget: int = 1
+    locks: Locks = field(default_factory=Locks)
+    tier_required: str = ""
+    steps: tuple[Step, ...] = ()
+    output_keys: tuple[str, ...] = ()
+    output_artifacts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Contracts:
+    """The change's contracts: paths as written, the primary one among `files` (empty: none)."""
+
+    revision: int = 1
+    primary: str = ""
+    files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A validated plan. `packages` keep the order of the file; `position` maps YAML paths to (line, column)."""
+
+    feature_id: str
+    packages: tuple[Package, ...]
+    title: str = ""
+    revision: int = 1
+    contracts: Contracts = field(default_factory=Contracts)
+    source: str = "work-packages.yaml"
+    position: Mapping[YamlPath, tuple[int, int]] = field(default_factory=dict, compare=False, repr=False)
+
+    def where(self, *path: str | int) -> str:
+        """`file:line:column` of a YAML path, or of its nearest ancestor that has a position."""
+        for end in range(len(path), -1, -1):
+            if place := self.position.get(path[:end]):
+                return f"{self.source}:{place[0]}:{place[1]}"
+        return self.source
+
+    def package(self, package_id: str) -> Package:
+        """The package with this id; KeyError when there is none."""
+        for package in self.packages:
+            if package.id == package_id:
+                return package
+        raise KeyError(package_id)
+
+
+def yaml_path(path: YamlPath) -> str:
+    """`("packages", 2, "scope")` as people write it: `packages[2].scope`."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text

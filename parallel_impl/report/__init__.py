@@ -1,0 +1,1 @@
+"""The report room: the execution summary, as Markdown for people and JSON for programs."""
