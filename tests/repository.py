@@ -1,0 +1,108 @@
+"""Real repositories for tests: fixture trees made into git repositories, git and the tool run as processes.
+
+Used by the tests that need a repository. Everything runs in the environment that `conftest.py` made
+hermetic: an own HOME, fixed identity, dates and time zone, nothing inherited from the developer's git.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+FIXTURES = Path(__file__).resolve().parent.parent / "fixtures" / "repos"
+DATE = "1700000000 +0000"
+GIT_CONFIG = """\
+[user]
+    name = Fixture Author
+    email = author@example.org
+[init]
+    defaultBranch = main
+[advice]
+    detachedHead = false
+"""
+
+
+def hermetic(inherited: Mapping[str, str], home: Path) -> dict[str, str]:
+    """The environment of tests: `inherited` without git's, Python's and this tool's variables, with `home` as HOME.
+
+    `home` gets a `.gitconfig`: the tool scrubs `GIT_*`, so git finds its configuration through HOME alone.
+    The folder of the running interpreter comes first on PATH: fixtures say `python -m pytest`.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    (home / ".gitconfig").write_text(GIT_CONFIG)
+    foreign = ("GIT_", "PARALLEL_IMPL", "PYTHON", "XDG_", "VIRTUAL_ENV", "LC_", "EDITOR", "PAGER", "MAKE", "MFLAGS")
+    kept = {name: value for name, value in inherited.items() if not name.startswith(foreign)}
+    return kept | {
+        "HOME": str(home),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{inherited.get('PATH', os.defpath)}",
+        "TZ": "UTC",
+        "LANG": "C.UTF-8",
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": str(home / ".gitconfig"),
+        "GIT_AUTHOR_DATE": DATE,
+        "GIT_COMMITTER_DATE": DATE,
+        "GIT_TERMINAL_PROMPT": "0",
+    }
+
+
+def make_repository(fixture: str, into: Path) -> Path:
+    """The repository `<into>/<fixture>`: branch `main` with one commit of `fixtures/repos/<fixture>/repo/`."""
+    folder = into / fixture
+    shutil.copytree(FIXTURES / fixture / "repo", folder, symlinks=True)
+    git(folder, "init", "--quiet", "-b", "main")
+    commit_all(folder, "The state before the change")
+    return folder
+
+
+def commit_all(folder: Path, message: str) -> str:
+    """Commit everything in `folder`, ignored files too, and return the commit's id."""
+    git(folder, "add", "--all", "--force")
+    git(folder, "commit", "--quiet", "--no-verify", "-m", message)
+    return git(folder, "rev-parse", "HEAD")
+
+
+def replay(fixture: str) -> str:
+    """The `--agent` value that plays back the recorded edits of a fixture."""
+    return f"replay: {FIXTURES / fixture / 'replay'}"
+
+
+def git(folder: Path, *args: str) -> str:
+    """What git prints, without the last newline; CalledProcessError when it fails."""
+    done = subprocess.run(
+        ["git", *args], cwd=folder, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=60
+    )
+    return done.stdout.decode("utf-8", "surrogateescape").removesuffix("\n")
+
+
+def tool(
+    folder: Path, *args: str, env: Mapping[str, str] | None = None, seconds: float = 180
+) -> subprocess.CompletedProcess[str]:
+    """Run the real command line in `folder` (`tool(folder, "implement", "my-change")`); `env` is added."""
+    return subprocess.run(
+        [sys.executable, "-m", "parallel_impl", *args],
+        cwd=folder,
+        env=os.environ | (env or {}),
+        check=False,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=seconds,
+    )
+
+
+def contents(folder: Path) -> dict[str, tuple[int, bytes]]:
+    """Every file and symlink below `folder`: relative path to (mode, content or target), to compare byte for byte."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        mode = path.lstat().st_mode
+        if stat.S_ISLNK(mode):
+            found[str(path.relative_to(folder))] = (mode, os.fsencode(path.readlink()))
+        elif stat.S_ISREG(mode):
+            found[str(path.relative_to(folder))] = (mode, path.read_bytes())
+    return found
