@@ -155,12 +155,13 @@ class _Reader:
             self.wrong("gates", "must be a table", hint)
             return
         for name, gate in value.items():
+            default = name if name in PARSERS else "exit-code"
             if gate is False:
                 yield name, False
             elif isinstance(gate, str) and gate.strip():
-                yield name, GateCommand(gate, name if name in PARSERS else "exit-code")
+                yield name, GateCommand(gate, default)
             elif isinstance(gate, dict) and _is_gate(gate):
-                yield name, GateCommand(gate["command"], gate.get("parser", name if name in PARSERS else "exit-code"))
+                yield name, GateCommand(str(gate["command"]), str(gate.get("parser", default)))
             else:
                 self.wrong(
                     f"gates.{name}", f"must be false, a command, or command and parser ({', '.join(PARSERS)})", hint

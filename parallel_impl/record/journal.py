@@ -1,0 +1,103 @@
+"""The run's events on disk: one append-only file, one JSON object a line, one writer.
+
+An event is on disk before its effect is relied on (`append` fsyncs). A torn last line, from a power cut, is
+cut off when the journal is opened again; a broken line before the last is damage that nobody repairs
+silently. Written by the main thread of `run.runner`; read by `cli` (status, show) and `report`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from parallel_impl.errors import UserError
+from parallel_impl.record.events import Event, from_json, to_json
+
+
+class Journal:
+    """An open journal. `path` is the file; `append` adds events durably, `close` ends it."""
+
+    def __init__(self, path: Path) -> None:
+        """Open for appending, made with its folder when absent; a torn last line is removed first."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self.fsyncs = 0
+        made = not path.exists()
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        self._cut_torn_line()
+        if made:
+            sync_folder(path.parent)
+
+    def append(self, *events: Event) -> None:
+        """Write the events, one line each, with one fsync for all of them. OSError when they are not on disk."""
+        lines = "".join(json.dumps(to_json(event), ensure_ascii=True) + "\n" for event in events).encode()
+        size = os.fstat(self._file).st_size
+        try:
+            while lines:
+                lines = lines[os.write(self._file, lines) :]
+            os.fsync(self._file)
+        except OSError:
+            os.ftruncate(self._file, size)  # a full disk must not leave half an event before the next one
+            raise
+        self.fsyncs += 1
+
+    def close(self) -> None:
+        os.close(self._file)
+
+    def _cut_torn_line(self) -> None:
+        size = os.fstat(self._file).st_size
+        end = size
+        while end > 0:
+            start = max(0, end - 65536)
+            newline = os.pread(self._file, end - start, start).rfind(b"\n")
+            if newline != -1:
+                end = start + newline + 1
+                break
+            end = start
+        if end != size:
+            os.ftruncate(self._file, end)
+            os.fsync(self._file)
+
+
+def read(path: Path) -> Iterator[Event]:
+    """The events of a journal, in order; nothing when there is none. A torn last line is passed over.
+
+    UserError names the line that is damaged.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return
+    lines = content.split(b"\n")
+    for number, line in enumerate(lines[:-1], 1):  # what follows the last newline is a torn line, or empty
+        try:
+            yield from_json(json.loads(line))
+        except ValueError as error:
+            raise UserError(
+                f"the journal is damaged: {error}",
+                where=f"{path}:{number}",
+                hint="your refs still hold all accepted work; to start anew move the folder of this run away",
+            ) from error
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replace a file so that after a crash it is the old or the new one, whole: temp, fsync, rename, fsync folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable (a rename without it can be undone by a power cut)."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,220 @@
+"""The state of a run: the fold of its events, and what may start next. Pure: no git, no process, no clock.
+
+`State.apply` is the only place where a state changes; `run.runner` owns the one state and asks `startable`
+what to do. The rules that are kept here: one live attempt per package, nothing starts before all its
+dependencies are accepted, an accepted result never changes, nothing starts below a failure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from parallel_impl.record import events as e
+
+
+class PackageState(StrEnum):
+    """Where a package is."""
+
+    PLANNED = "planned"
+    QUEUED = "queued"
+    RUNNING = "running"
+    VERIFYING = "verifying"
+    ACCEPTED = "accepted"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class RunState(StrEnum):
+    """Where the run is."""
+
+    PREFLIGHT = "preflight"
+    EXECUTING = "executing"
+    INTEGRATING = "integrating"
+    PROVING = "proving"
+    LANDED = "landed"
+    HALTED = "halted"
+
+
+ENDED = (PackageState.ACCEPTED, PackageState.FAILED, PackageState.CANCELLED)
+LIVE = (PackageState.RUNNING, PackageState.VERIFYING)
+
+
+class ImpossibleError(Exception):
+    """An event that cannot follow what happened before it: a bug, or a journal that was edited."""
+
+
+@dataclass(slots=True)
+class Progress:
+    """One package so far. `attempts` counts all, `failures` those that used up a try."""
+
+    depends_on: tuple[str, ...]
+    state: PackageState = PackageState.PLANNED
+    attempts: int = 0
+    failures: int = 0
+    commit: str = ""
+    last_commit: str = ""
+    from_base: bool = True
+    code: str = ""
+    why: str = ""
+    ended: list[e.AttemptEnded] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class State:
+    """The run so far; made empty and filled by `apply`, in the order of the journal."""
+
+    run: RunState = RunState.PREFLIGHT
+    started: e.RunStarted | None = None
+    packages: dict[str, Progress] = field(default_factory=dict)
+    below: dict[str, list[str]] = field(default_factory=dict)
+    candidate: str = ""
+    candidate_tip: str = ""
+    proven: str = ""
+    landed: e.Landed | None = None
+    halted: e.RunHalted | None = None
+    tampering: e.RepositoryChanged | None = None
+    gates: dict[str, e.GatesEnded] = field(default_factory=dict)
+
+    def apply(self, event: e.Event) -> None:
+        """Take one event in. ImpossibleError when it cannot follow what happened."""
+        match event:
+            case e.RunStarted():
+                self.started = event
+                self.run = RunState.EXECUTING
+                self.packages = {name: Progress(tuple(above)) for name, above in event.packages.items()}
+                self.below = {name: [] for name in self.packages}
+                for name, progress in self.packages.items():
+                    for above in progress.depends_on:
+                        self.below[above].append(name)
+                self._queue(self.packages)
+            case e.RunContinued():
+                self._continue()
+            case e.AttemptStarted() | e.AttemptVerifying() | e.AttemptEnded():
+                self._attempt(event)
+            case e.PackageAccepted() | e.PackageFailed() | e.PackageCancelled():
+                self._end(event)
+            case e.CandidateMade():
+                self.candidate, self.candidate_tip, self.run = event.commit, event.tip, RunState.PROVING
+            case e.GatesEnded():
+                self.gates[event.tree] = event
+            case e.CandidateProven():
+                self.proven = event.commit
+            case e.Landed():
+                self.landed, self.run, self.halted = event, RunState.LANDED, None
+            case e.RunHalted():
+                self.halted, self.run = event, RunState.HALTED
+            case e.RepositoryChanged() if event.halts:
+                self.tampering = event
+
+    def startable(self, order: Iterable[str], *, jobs: int, only: frozenset[str] | None = None) -> list[str]:
+        """Which packages may start now, in the given start order; never more than `jobs` live ones."""
+        if self.run is not RunState.EXECUTING or self.tampering:
+            return []
+        room = jobs - sum(progress.state in LIVE for progress in self.packages.values())
+        wanted = (name for name in order if only is None or name in only)
+        return [name for name in wanted if self.packages[name].state is PackageState.QUEUED][: max(room, 0)]
+
+    def doomed(self) -> list[tuple[str, str]]:
+        """Packages that can never start, each with the dependency that ended so; in the order of the plan."""
+        lost: dict[str, str] = {}
+        for name, progress in self._above_first():
+            for above in progress.depends_on:
+                if progress.state in (PackageState.PLANNED, PackageState.QUEUED) and (
+                    above in lost or self.packages[above].state in (PackageState.FAILED, PackageState.CANCELLED)
+                ):
+                    lost.setdefault(name, above)
+        return [(name, lost[name]) for name in self.packages if name in lost]
+
+    def accepted(self) -> dict[str, str]:
+        """Accepted packages and their commits."""
+        return {name: p.commit for name, p in self.packages.items() if p.state is PackageState.ACCEPTED}
+
+    def live(self) -> list[str]:
+        """Packages with an attempt that is not over."""
+        return [name for name, progress in self.packages.items() if progress.state in LIVE]
+
+    def _above_first(self) -> list[tuple[str, Progress]]:
+        done: dict[str, Progress] = {}
+        todo = list(self.packages)
+        while todo:
+            name = todo.pop()
+            missing = [above for above in self.packages[name].depends_on if above not in done]
+            if name in done:
+                continue
+            if missing:
+                todo += [name, *missing]
+            else:
+                done[name] = self.packages[name]
+        return list(done.items())
+
+    def _continue(self) -> None:
+        """A new start of the command: what was live is queued again, what was left by `--only` or a halt too."""
+        self.run, self.halted, self.tampering = RunState.EXECUTING, None, None
+        for progress in self.packages.values():
+            if progress.state in LIVE:
+                progress.state = PackageState.QUEUED
+
+    def _attempt(self, event: e.AttemptStarted | e.AttemptVerifying | e.AttemptEnded) -> None:
+        progress = self.packages[event.package]
+        if isinstance(event, e.AttemptStarted):
+            self._expect(event, progress.state is PackageState.QUEUED and event.number == progress.attempts + 1)
+            progress.state, progress.attempts = PackageState.RUNNING, event.number
+            return
+        self._expect(event, progress.state in LIVE and event.number == progress.attempts)
+        if isinstance(event, e.AttemptVerifying):
+            progress.state = PackageState.VERIFYING
+            return
+        progress.ended.append(event)
+        progress.code, progress.why = event.code, event.why
+        if event.code:
+            progress.failures += 1
+            progress.state = PackageState.QUEUED  # until the runner says that no try is left
+            progress.last_commit, progress.from_base = event.commit, event.from_base
+
+    def _end(self, event: e.PackageAccepted | e.PackageFailed | e.PackageCancelled) -> None:
+        progress = self.packages[event.package]
+        self._expect(event, progress.state not in ENDED)
+        if isinstance(event, e.PackageAccepted):
+            above = all(self.packages[name].state is PackageState.ACCEPTED for name in progress.depends_on)
+            self._expect(event, above and progress.state in LIVE and event.number == progress.attempts)
+            progress.state, progress.commit, progress.code = PackageState.ACCEPTED, event.commit, ""
+            self._queue(self.below[event.package])
+        elif isinstance(event, e.PackageFailed):
+            self._expect(event, progress.state is PackageState.QUEUED and progress.attempts > 0)
+            progress.state, progress.code, progress.why = PackageState.FAILED, event.code, event.why
+        else:
+            progress.state, progress.why = PackageState.CANCELLED, f"{event.because} ended without being accepted"
+
+    def _queue(self, names: Iterable[str]) -> None:
+        """Queue those of the named packages whose dependencies are all accepted."""
+        for progress in (self.packages[name] for name in names):
+            if progress.state is PackageState.PLANNED and all(
+                self.packages[above].state is PackageState.ACCEPTED for above in progress.depends_on
+            ):
+                progress.state = PackageState.QUEUED
+
+    @staticmethod
+    def _expect(event: e.Event, possible: bool) -> None:
+        if not possible:
+            raise ImpossibleError(f"{event} does not fit what happened before it")
+
+
+def fold(happened: Iterable[e.Event]) -> State:
+    """The state after all these events."""
+    state = State()
+    for event in happened:
+        state.apply(event)
+    return state
+
+
+def may_retry(*, retry_budget: int, retries_used: int) -> bool:
+    """Whether a failed package gets another attempt: `retry_budget` counts attempts beyond the first."""
+    return retries_used < retry_budget
+
+
+def blocking(state: State, wanted: Sequence[str]) -> Mapping[str, PackageState]:
+    """Wanted packages that are not accepted, with their states: empty when everything may be put together."""
+    states = {name: state.packages[name].state for name in wanted}
+    return {name: at for name, at in states.items() if at is not PackageState.ACCEPTED}
