@@ -172,7 +172,7 @@ def _watch(child: subprocess.Popen[bytes], output: _Log, limits: Limits, stop: S
     assert child.stdout is not None  # noqa: S101  (Popen was given a pipe)
     pipe, ended = child.stdout.fileno(), _pidfd(child)
     poll = select.poll()
-    for descriptor in (pipe, ended, stop.fileno() if stop else None):
+    for descriptor in (pipe, ended, stop.fileno() if stop is not None else None):
         if descriptor is not None:
             poll.register(descriptor, select.POLLIN)
     deadline, silence, heard = began + limits.seconds, limits.silence_seconds or math.inf, began
@@ -190,7 +190,7 @@ def _watch(child: subprocess.Popen[bytes], output: _Log, limits: Limits, stop: S
             if ended in ready or (ended is None and child.poll() is not None):
                 child.wait()
                 return Reason.EXITED
-            if stop and stop.fileno() in ready:
+            if stop is not None and stop.fileno() in ready:
                 return Reason.STOPPED
             if time.monotonic() >= deadline:
                 return Reason.TIMEOUT
@@ -221,11 +221,12 @@ def _end(child: subprocess.Popen[bytes], mark: str, grace: float) -> int:
         until = time.monotonic() + patience
         while time.monotonic() < until:
             child.poll()
-            _reap(left)
-            if child.returncode is not None and not _group_lives(child.pid) and not _others(child.pid, mark):
+            now = _others(child.pid, mark)
+            left |= now
+            _reap(now)
+            if child.returncode is not None and not now and not _group_lives(child.pid):
                 return len(left)
             time.sleep(0.01)
-        left |= _others(child.pid, mark)
     child.wait()
     return len(left)
 
@@ -256,10 +257,13 @@ def _session(pid: int) -> int | None:
 
 
 def _is_from(pid: int, group: int, mark: str) -> bool:
-    """Whether an orphan came from this child: by the mark in its environment.
+    """Whether an orphan came from this child: by its process group, or the mark in its environment.
 
     One that cleared its environment is nobody else's if no other child that is still alive started before it.
     """
+    with contextlib.suppress(OSError):
+        if os.getpgid(pid) == group:
+            return True
     variables = _environ(pid)
     marks = [value for value in variables if value.startswith(f"{MARK}=".encode())]
     if marks:

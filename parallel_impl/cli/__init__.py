@@ -1,1 +1,1 @@
-"""The command line: arguments in, text and exit codes out; no decisions."""
+"""The command line: arguments in, text and exit codes out; no decisions. One module per command."""

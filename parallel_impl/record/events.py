@@ -188,8 +188,10 @@ def to_json(event: Event) -> dict[str, Any]:
     return {"event": event.kind, **dataclasses.asdict(event)}
 
 
-def from_json(values: Mapping[str, Any]) -> Event:
+def from_json(values: Any) -> Event:
     """The event that `to_json` made; ValueError for an unknown kind or missing and unknown fields."""
+    if not isinstance(values, dict):
+        raise ValueError("an event is a JSON object")
     kind = KINDS.get(str(values.get("event")))
     if kind is None:
         raise ValueError(f"unknown event {values.get('event')!r}")

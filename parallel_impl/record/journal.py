@@ -7,6 +7,7 @@ silently. Written by the main thread of `run.runner`; read by `cli` (status, sho
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterator
@@ -39,7 +40,8 @@ class Journal:
                 lines = lines[os.write(self._file, lines) :]
             os.fsync(self._file)
         except OSError:
-            os.ftruncate(self._file, size)  # a full disk must not leave half an event before the next one
+            with contextlib.suppress(OSError):  # a full disk must not leave half an event before the next one;
+                os.ftruncate(self._file, size)  # where even this fails, the next start cuts it off
             raise
         self.fsyncs += 1
 

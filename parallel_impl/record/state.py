@@ -37,6 +37,7 @@ class RunState(StrEnum):
     HALTED = "halted"
 
 
+INTERRUPTED = "INTERRUPTED"  # the code of an attempt that was stopped with the run: it costs no retry
 ENDED = (PackageState.ACCEPTED, PackageState.FAILED, PackageState.CANCELLED)
 LIVE = (PackageState.RUNNING, PackageState.VERIFYING)
 
@@ -169,7 +170,7 @@ class State:
         progress.ended.append(event)
         progress.code, progress.why = event.code, event.why
         if event.code:
-            progress.failures += 1
+            progress.failures += event.code != INTERRUPTED
             progress.state = PackageState.QUEUED  # until the runner says that no try is left
             progress.last_commit, progress.from_base = event.commit, event.from_base
 

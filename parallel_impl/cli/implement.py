@@ -1,0 +1,40 @@
+"""`parallel-implement <change-id>`: preflight, run, prove, land."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("change_id", metavar="<change-id>")
+@click.option("--agent", metavar="SPEC", help="Who does the work, e.g. 'command: my-agent {prompt_file}'.")
+@click.option("--jobs", type=click.IntRange(1, 512), metavar="N", help="How many agents at once (default: 4).")
+@click.option("--base", metavar="REF", help="Start from this commit (default: the feature branch, else HEAD).")
+@click.option("--only", metavar="PKG", help="Run this package and what it depends on; nothing lands.")
+@click.option("--dry-run", is_flag=True, help="Everything but agents: problems, waves, critical path, set-up proven.")
+@click.option("--json", "as_json", is_flag=True, help="Events as JSON lines on stdout, and nothing else there.")
+def implement(
+    change_id: str,
+    agent: str | None,
+    jobs: int | None,
+    base: str | None,
+    only: str | None,
+    *,
+    dry_run: bool,
+    as_json: bool,
+) -> int:
+    """Run the work packages of an approved OpenSpec change in parallel, and land what is proven.
+
+    The same command again goes on with a run that was stopped. Exit code: 0 landed; 1 not everything landed;
+    2 the input or the repository is not usable; 3 a bug; 130 interrupted.
+    """
+    from parallel_impl.cli.terminal import JsonLines, Terminal  # noqa: PLC0415
+    from parallel_impl.git.repo import Repo, scrub_environment  # noqa: PLC0415  (160 ms: not for --help)
+    from parallel_impl.run import preflight, runner  # noqa: PLC0415
+
+    scrub_environment()
+    options = preflight.Options(change_id, agent or "", jobs or 0, base or "", only or "", dry_run=dry_run)
+    listener = JsonLines() if as_json else Terminal()
+    return runner.implement(Repo.discover(Path.cwd()), Path.cwd(), options, listener)

@@ -1,0 +1,85 @@
+"""Entry points of the installed commands, and the one place where exceptions become exit codes.
+
+0 done · 1 finished, not everything landed · 2 the input or the repository is not usable · 3 a bug, with a
+traceback in a log file · 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from parallel_impl import __version__
+from parallel_impl.cli.cleanup import cleanup as cleanup_command
+from parallel_impl.cli.implement import implement as implement_command
+from parallel_impl.cli.show import show
+from parallel_impl.cli.status import status
+from parallel_impl.cli.validate import validate
+from parallel_impl.errors import UserError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="parallel-impl")
+def group() -> None:
+    """Run one coding agent per work package of an approved OpenSpec change; land only what is proven."""
+
+
+group.add_command(implement_command)
+group.add_command(cleanup_command)
+group.add_command(validate)
+group.add_command(status)
+group.add_command(show)
+
+
+def umbrella() -> NoReturn:
+    """The command `parallel-impl`."""
+    _main(group)
+
+
+def implement() -> NoReturn:
+    """The command `parallel-implement`."""
+    _main(implement_command)
+
+
+def cleanup() -> NoReturn:
+    """The command `parallel-cleanup`."""
+    _main(cleanup_command)
+
+
+def _main(command: click.Command) -> NoReturn:
+    try:
+        code = command.main(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        sys.exit(130)
+    except UserError as error:
+        for problem in error.problems:
+            click.echo(str(problem), err=True)
+        sys.exit(2)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read us has gone: end quietly
+        sys.exit(1)
+    except Exception:  # the only such clause: everything that nobody answered is a bug, told with its evidence
+        click.echo(f"this is a bug in parallel-implement; nothing was lost. Please report {_log_bug()}", err=True)
+        sys.exit(3)
+
+
+def _log_bug() -> Path:
+    """Write the traceback where the user can find it; the file's path."""
+    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "parallel-implement"
+    state.mkdir(parents=True, exist_ok=True)
+    file = state / f"bug-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
+    file.write_text(f"parallel-implement {__version__}, Python {sys.version}\n\n{traceback.format_exc()}")
+    return file

@@ -1,0 +1,83 @@
+"""How a run is told while it goes on: a line per event for people, or JSON lines for programs."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from parallel_impl.errors import printable
+from parallel_impl.record import events as e
+from parallel_impl.record.events import Event, to_json
+
+
+class JsonLines:
+    """Events as JSON lines on stdout and nothing else there; text for people goes to stderr."""
+
+    def event(self, event: Event) -> None:
+        click.echo(json.dumps(to_json(event)))
+
+    def say(self, text: str) -> None:
+        click.echo(printable(text), err=True)
+
+
+class Terminal:
+    """One line per event on stdout, with the seconds since the start; blocks of text as they come."""
+
+    def __init__(self) -> None:
+        self._began = 0.0
+
+    def event(self, event: Event) -> None:
+        self._began = self._began or event.at
+        if line := describe(event):
+            click.echo(f"{event.at - self._began:7.1f}s  {printable(line)}")
+
+    def say(self, text: str) -> None:
+        click.echo(printable(text), err=True)
+
+
+def describe(event: Event) -> str:
+    """One line for people; "" for an event that says nothing new to them."""
+    match event:
+        case e.RunStarted():
+            return (
+                f"run of {len(event.packages)} packages on {event.base[:12]} ({event.base_from}), {event.jobs} at once"
+            )
+        case e.RunContinued():
+            return f"the run goes on, {event.jobs} at once"
+        case e.AttemptStarted():
+            again = f" (attempt {event.number})" if event.number > 1 else ""
+            return f"{event.package}  started{again}"
+        case e.AttemptVerifying():
+            return f"{event.package}  in scope, being verified"
+        case e.AttemptEnded() if event.code:
+            return f"{event.package}  attempt {event.number} failed: {event.code}: {event.why}"
+        case e.PackageAccepted():
+            return f"{event.package}  accepted, {event.commit[:12]}"
+        case e.PackageFailed():
+            return f"{event.package}  FAILED: {event.code}"
+        case e.PackageCancelled():
+            return f"{event.package}  cancelled: {event.because} was not accepted"
+        case e.RepositoryChanged():
+            return f"the repository changed while {', '.join(event.running) or 'nothing'} ran: {'; '.join(event.what)}"
+        case _:
+            return _describe_end(event)
+
+
+def _describe_end(event: Event) -> str:
+    match event:
+        case e.CandidateMade():
+            return f"candidate {event.commit[:12]}: all accepted work in one tree"
+        case e.GatesEnded():
+            verdicts = ", ".join(f"{gate} {verdict}" for gate, verdict in event.verdicts.items()) or "no gates"
+            return f"gates on the {event.on}: {verdicts}"
+        case e.CandidateProven():
+            return f"proven: {event.commit[:12]}"
+        case e.Landed():
+            return f"landed: {event.branch} is {event.commit[:12]}"
+        case e.RunHalted():
+            return f"halted: {event.code}: {event.why}"
+        case e.Interrupted():
+            return f"interrupted by {event.by}"
+        case _:
+            return ""

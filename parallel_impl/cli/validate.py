@@ -1,0 +1,29 @@
+"""`parallel-impl validate <change-id or path>`: plan, contracts, scopes and order, without any repository state."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("plan", metavar="<change-id or path>")
+def validate(plan: str) -> int:
+    """Check a plan: everything that is wrong, with file, line and what to write instead. Exit code 0 or 2."""
+    from parallel_impl.errors import Severity  # noqa: PLC0415
+    from parallel_impl.run import validation  # noqa: PLC0415
+
+    checked = validation.validate(plan, Path.cwd())
+    for problem in checked.problems:
+        click.echo(str(problem), err=True)
+    errors = sum(problem.severity is Severity.ERROR for problem in checked.problems)
+    if errors or not checked.plan or not checked.order:
+        click.echo(f"{checked.source}: not usable, {errors} error{'s' * (errors != 1)}", err=True)
+        return 2
+    count, widest = len(checked.plan.packages), max(checked.order.widths, default=0)
+    click.echo(
+        f"{checked.source}: sound: {count} package{'s' * (count != 1)}, "
+        f"{len(checked.order.waves)} waves, up to {widest} at once"
+    )
+    return 0

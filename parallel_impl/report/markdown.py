@@ -1,0 +1,164 @@
+"""The summary document as Markdown: headline first, then what was proven, then the timeline and every package.
+
+Pure text from `report.summary.build`'s document; written beside the JSON, printed by `cli.show`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from parallel_impl.errors import printable
+from parallel_impl.report.summary import Document
+
+
+def render(document: Document) -> str:
+    """The whole summary as GitHub-flavoured Markdown."""
+    parts = [
+        f"# {document['change_id']}: {document['status']}",
+        document["headline"],
+        _facts(document),
+        _gates(document["gates"]),
+        _list("Switched off", document["switched_off"]),
+        _list("For a person to check", document["for_a_person"]),
+        _contracts(document["contracts"]),
+        _timeline(document),
+        "\n\n".join(["## Packages", *(_package(package) for package in document["packages"])]),
+        _list("Notes", document["notes"]),
+    ]
+    return printable("\n\n".join(part for part in parts if part) + "\n")
+
+
+def _facts(document: Document) -> str:
+    path = " → ".join(document["critical_path"]["packages"]) or "none"
+    rows = [
+        ("Branch", f"`{document['branch']}`"),
+        ("Base", f"`{document['base']}`"),
+        ("Commit", f"`{document['commit']}`" if document["commit"] else "none"),
+        ("Agent", f"`{document['agent']}`, {document['jobs']} at once, {document['fence']}"),
+        ("Revisions", f"plan {document['plan_revision']}, contracts {document['contracts_revision']}"),
+        ("Makespan", f"{document['makespan_seconds']:.1f} s; bound {document['bound_seconds']:.1f} s"),
+        ("Critical path", f"{document['critical_path']['seconds']:.1f} s: {path}"),
+    ]
+    return _table(("", ""), rows)
+
+
+def _gates(gates: Sequence[Document]) -> str:
+    if not gates:
+        return "## Gates\n\nNo gate was found or configured: the whole tree was not proven by any."
+    rows = [
+        (
+            gate["name"],
+            gate["verdict"],
+            f"{gate.get('old_failures', 0)} old",
+            gate.get("why", ""),
+            _code(gate.get("command", "")),
+        )
+        for gate in gates
+    ]
+    failures = [
+        _list(f"New failures of {gate['name']}", gate.get("new_failures", []), level=3)
+        + _list(f"Gone from {gate['name']}", gate.get("gone", []), level=3)
+        for gate in gates
+    ]
+    table = _table(("Gate", "Verdict", "Failures of the base", "Why", "Command"), rows)
+    return "\n\n".join(["## Gates", table, *(text for text in failures if text)])
+
+
+def _contracts(contracts: Sequence[Document]) -> str:
+    if not contracts:
+        return ""
+    rows = [(_code(contract["path"]), contract["status"]) for contract in contracts]
+    return "## Contracts\n\n" + _table(("Contract", "Compliance"), rows)
+
+
+def _timeline(document: Document) -> str:
+    attempts = [(package["id"], attempt) for package in document["packages"] for attempt in package["attempts"]]
+    if not attempts:
+        return ""
+    chart = ["```mermaid", "gantt", "  dateFormat x", "  axisFormat %M:%S"]
+    for name, attempt in attempts:
+        start = round(attempt["started"] * 1000)
+        end = start + max(1, round(attempt["seconds"] * 1000))
+        chart += [
+            f"  section {name}",
+            f"  attempt {attempt['number']} :{'crit, ' if attempt['code'] else ''}{start}, {end}",
+        ]
+    rows = [
+        (
+            name,
+            attempt["number"],
+            f"{attempt['started']:.1f}",
+            f"{attempt['seconds']:.1f}",
+            f"{attempt['setup_seconds']:.1f}",
+            attempt["code"] or "passed",
+        )
+        for name, attempt in attempts
+    ]
+    head = ("Package", "Attempt", "Start (s)", "Seconds", "Set-up (s)", "Outcome")
+    return "\n\n".join(["## Timeline", "\n".join([*chart, "```"]), _table(head, rows)])
+
+
+def _package(package: Document) -> str:
+    marks = ", ".join(
+        [
+            package["state"],
+            *(["no changes"] if package["no_changes"] else []),
+            *([f"tier {package['tier']}"] if package["tier"] else []),
+        ]
+    )
+    lines = [f"### {package['id']}: {marks}"]
+    if package["why"] and package["state"] != "accepted":
+        lines.append(package["why"])
+    if package["depends_on"]:
+        lines.append(f"Depends on {', '.join(package['depends_on'])}.")
+    if package["steps"]:
+        rows = [
+            (
+                step["name"],
+                _verdict(step),
+                step.get("exit_code", ""),
+                step.get("why", ""),
+                ", ".join(map(_code, step["evidence"])),
+            )
+            for step in package["steps"]
+        ]
+        lines.append(_table(("Step", "Verdict", "Exit", "Why", "Evidence"), rows))
+    lines.append(_list("Files", [_code(path) for path in package["files"]], level=4))
+    lines.append(_list("Left out as ignored", [_code(path) for path in package["ignored"]], level=4))
+    if package["escalations"]:
+        lines.append(_list("Escalations", [str(escalation) for escalation in package["escalations"]], level=4))
+    return "\n\n".join(line for line in lines if line)
+
+
+def _verdict(step: Document) -> str:
+    if step["kind"] != "command":
+        return "for a person"
+    return "passed" if step["passed"] else "failed"
+
+
+def _list(title: str, items: Iterable[str], *, level: int = 2) -> str:
+    lines = [f"- {item}" for item in items]
+    return "\n".join([f"{'#' * level} {title}", "", *lines]) if lines else ""
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
+    lines += [f"| {' | '.join(_cell(value) for value in row)} |" for row in rows]
+    return "\n".join(lines)
+
+
+def _cell(value: object) -> str:
+    return str("" if value is None else value).replace("|", "\\|").replace("\n", " ")
+
+
+def _code(text: str) -> str:
+    """Text as inline code; a path or command may itself hold backticks."""
+    if not text:
+        return ""
+    fence = "`" * (max((len(run) for run in _runs(text)), default=0) + 1)
+    pad = " " if "`" in text else ""
+    return f"{fence}{pad}{text}{pad}{fence}"
+
+
+def _runs(text: str) -> list[str]:
+    return [run for run in "".join(c if c == "`" else " " for c in text).split(" ") if run]

@@ -1,0 +1,74 @@
+"""Every mistake in the configuration is said at once, with what to write instead."""
+
+from __future__ import annotations
+
+import pytest
+
+from parallel_impl.config import Config, GateCommand, SetupCommand, read
+from parallel_impl.errors import UserError
+
+WHOLE = b"""
+agent = "command: my-agent {prompt_file}"
+jobs = 8
+setup = ["uv sync --frozen", {run = "npm ci", cwd = "web"}]
+caches = ["~/.cache/uv"]
+pass_env = ["MY_LICENSE"]
+silence_minutes = 0.5
+max_blob_mb = 10
+gates.pytest = {command = "pytest -q", parser = "pytest"}
+gates.ruff = false
+gates.smoke = "make smoke"
+contracts.openapi_seconds = 20
+"""
+
+
+def test_nothing_configured_means_the_defaults() -> None:
+    assert read(None, None) == Config()
+    assert read(None, b"[project]\nname = 'x'\n") == Config()
+    assert (Config().jobs, Config().silence_minutes, Config().max_blob_mb, Config().setup) == (4, 15, 50, None)
+
+
+def test_every_key_is_read() -> None:
+    config = read(WHOLE, None)
+    assert config.setup == (SetupCommand("uv sync --frozen"), SetupCommand("npm ci", "web"))
+    assert config.gates == {
+        "pytest": GateCommand("pytest -q", "pytest"),
+        "ruff": False,
+        "smoke": GateCommand("make smoke", "exit-code"),
+    }
+    assert (config.agent, config.jobs, config.silence_minutes) == ("command: my-agent {prompt_file}", 8, 0.5)
+    assert (config.caches, config.pass_env, config.openapi_seconds) == (("~/.cache/uv",), ("MY_LICENSE",), 20)
+
+
+def test_an_empty_setup_means_none_and_is_not_searched_for() -> None:
+    assert read(b"setup = []", None).setup == ()
+
+
+def test_the_pyproject_section_reads_the_same() -> None:
+    assert read(None, b"[tool.parallel-impl]\njobs = 2\n").jobs == 2
+
+
+def test_both_files_at_once_are_an_error() -> None:
+    with pytest.raises(UserError, match="both parallel-impl"):
+        read(b"jobs = 1", b"[tool.parallel-impl]\njobs = 2\n")
+
+
+def test_all_mistakes_are_said_at_once_with_the_nearest_key() -> None:
+    content = b'job = 3\njobs = 0\nsetup = "x"\npass_env = [1]\ngates.pytest = true\ncontracts.seconds = 1\n'
+    with pytest.raises(UserError) as raised:
+        read(content, None)
+    said = [problem.what.split(":")[0] for problem in raised.value.problems]
+    assert said == ["job", "contracts.seconds", "jobs", "setup", "pass_env", "gates.pytest"]
+    assert "did you mean jobs?" in str(raised.value)
+
+
+@pytest.mark.parametrize("cwd", ["/etc", "../other", "a/../../b"])
+def test_setup_may_not_leave_the_checkout(cwd: str) -> None:
+    with pytest.raises(UserError, match="cwd inside the checkout"):
+        read(f'setup = [{{run = "x", cwd = "{cwd}"}}]'.encode(), None)
+
+
+@pytest.mark.parametrize("content", [b"jobs = ", b"\xff\xfe", b"jobs = 1\njobs = 2"])
+def test_what_is_not_toml_is_told_with_its_file(content: bytes) -> None:
+    with pytest.raises(UserError, match=r"parallel-impl\.toml: error: not valid TOML"):
+        read(content, None)

@@ -1,0 +1,89 @@
+"""The journal keeps whole events, in order, through torn writes and full disks."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from parallel_impl.errors import UserError
+from parallel_impl.record import events as e
+from parallel_impl.record.journal import Journal, read, write_atomically
+
+ONE = e.AttemptStarted(at=1.5, package="wp-a", number=1)
+TWO = e.AttemptEnded(at=2.5, package="wp-a", number=1, commit="0" * 40, code="TIMEOUT", why="60 s")
+
+
+def test_events_come_back_as_they_were(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "state" / "journal.jsonl")
+    journal.append(ONE, TWO)
+    journal.close()
+    assert list(read(tmp_path / "state" / "journal.jsonl")) == [ONE, TWO]
+
+
+def test_there_is_one_fsync_for_all_events_of_one_append(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "j")
+    journal.append(ONE, TWO, ONE)
+    journal.close()
+    assert journal.fsyncs == 1
+
+
+@pytest.mark.parametrize("kept", range(1, 40, 7))
+def test_a_torn_last_line_is_cut_off_and_what_follows_is_whole(tmp_path: Path, kept: int) -> None:
+    file = tmp_path / "j"
+    journal = Journal(file)
+    journal.append(ONE)
+    whole = file.stat().st_size
+    journal.append(TWO)
+    journal.close()
+    os.truncate(file, whole + kept)
+    assert list(read(file)) == [ONE]
+    again = Journal(file)
+    again.append(TWO)
+    again.close()
+    assert list(read(file)) == [ONE, TWO]
+
+
+@pytest.mark.parametrize("line", ["{", '{"event": "nothing-known"}', '{"event": "landed"}', "[]", '"x"', "\x00"])
+def test_damage_before_the_last_line_is_an_error_that_names_the_line(tmp_path: Path, line: str) -> None:
+    file = tmp_path / "j"
+    journal = Journal(file)
+    journal.append(ONE)
+    journal.close()
+    with file.open("a") as damaged:
+        damaged.write(f"{line}\n")
+    with pytest.raises(UserError, match="j:2: error: the journal is damaged"):
+        list(read(file))
+
+
+def test_a_full_disk_leaves_no_half_event(tmp_path: Path) -> None:
+    if not os.access("/dev/full", os.W_OK):
+        pytest.skip("no /dev/full here")
+    journal = Journal(tmp_path / "j")
+    journal.append(ONE)
+    kept = journal._file
+    journal._file = os.open("/dev/full", os.O_WRONLY)
+    with pytest.raises(OSError, match="No space left"):
+        journal.append(TWO)
+    os.close(journal._file)
+    journal._file = kept
+    journal.append(TWO)
+    journal.close()
+    assert list(read(tmp_path / "j")) == [ONE, TWO]
+
+
+def test_a_replaced_file_is_whole_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
+    write_atomically(tmp_path / "x" / "summary.md", b"old")
+    write_atomically(tmp_path / "x" / "summary.md", b"new")
+    assert {file.name: file.read_bytes() for file in (tmp_path / "x").iterdir()} == {"summary.md": b"new"}
+
+
+def test_every_event_survives_json() -> None:
+    started = e.RunStarted(
+        run_id="r", change_id="c", base="b", base_from="HEAD", plan_blob="p", plan_revision=1, contracts_revision=2,
+        packages={"wp-a": []}, home="/h", date=1, agent="a", jobs=3,
+    )  # fmt: skip
+    assert e.from_json(e.to_json(started)) == started
+    assert set(e.KINDS) == {kind.kind for kind in e.Event.__subclasses__()}
+    assert "" not in e.KINDS

@@ -1,0 +1,171 @@
+"""What may start, and what can never happen, in any order of events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from parallel_impl.record import events as e
+from parallel_impl.record.state import (
+    ENDED,
+    LIVE,
+    ImpossibleError,
+    PackageState,
+    RunState,
+    State,
+    blocking,
+    fold,
+    may_retry,
+)
+
+DIAMOND: Mapping[str, list[str]] = {"a": [], "b": ["a"], "c": ["a"], "d": ["b", "c"]}
+
+
+def started(packages: Mapping[str, list[str]] = DIAMOND) -> e.RunStarted:
+    return e.RunStarted(
+        run_id="r", change_id="c", base="0" * 40, base_from="HEAD", plan_blob="1" * 40, plan_revision=1,
+        contracts_revision=1, packages=packages, home="/h", date=1, agent="none", jobs=8,
+    )  # fmt: skip
+
+
+def accept(state: State, package: str) -> None:
+    number = state.packages[package].attempts + 1
+    state.apply(e.AttemptStarted(package=package, number=number))
+    state.apply(e.AttemptEnded(package=package, number=number, commit=f"commit-{package}"))
+    state.apply(e.PackageAccepted(package=package, number=number, commit=f"commit-{package}"))
+
+
+def test_only_packages_whose_dependencies_are_accepted_may_start() -> None:
+    state = fold([started()])
+    assert state.startable("abcd", jobs=8) == ["a"]
+    accept(state, "a")
+    assert state.startable("dcba", jobs=8) == ["c", "b"]
+    accept(state, "b")
+    assert state.startable("abcd", jobs=8) == ["c"]
+
+
+def test_no_more_than_jobs_are_live_and_only_leaves_the_others_out() -> None:
+    state = fold([started({"a": [], "b": [], "c": []})])
+    state.apply(e.AttemptStarted(package="a", number=1))
+    assert state.startable("abc", jobs=2) == ["b"]
+    assert state.startable("abc", jobs=8, only=frozenset("ac")) == ["c"]
+
+
+def test_what_lies_below_a_failure_is_doomed_and_what_does_not_goes_on() -> None:
+    state = fold([started({"a": [], "b": ["a"], "c": ["b"], "x": []})])
+    state.apply(e.AttemptStarted(package="a", number=1))
+    state.apply(e.AttemptEnded(package="a", number=1, code="TIMEOUT"))
+    state.apply(e.PackageFailed(package="a", code="TIMEOUT"))
+    assert state.doomed() == [("b", "a"), ("c", "b")]
+    assert state.startable("abcx", jobs=8) == ["x"]
+
+
+def test_a_start_of_the_same_command_queues_what_was_live_and_keeps_what_is_accepted() -> None:
+    state = fold([started()])
+    accept(state, "a")
+    state.apply(e.AttemptStarted(package="b", number=1))
+    state.apply(e.RunContinued(agent="none", jobs=8))
+    assert state.packages["b"].state is PackageState.QUEUED
+    assert state.packages["b"].failures == 0
+    assert state.accepted() == {"a": "commit-a"}
+    state.apply(e.AttemptStarted(package="b", number=2))
+    assert state.packages["b"].attempts == 2
+
+
+def test_an_interrupted_attempt_costs_no_retry() -> None:
+    state = fold([started()])
+    state.apply(e.AttemptStarted(package="a", number=1))
+    state.apply(e.AttemptEnded(package="a", number=1, code="INTERRUPTED"))
+    assert (state.packages["a"].failures, state.packages["a"].attempts) == (0, 1)
+
+
+def test_a_changed_repository_starts_nothing_more() -> None:
+    state = fold([started()])
+    state.apply(e.RepositoryChanged(what=["core.hooksPath"], running=["a"], halts=True))
+    assert state.startable("abcd", jobs=8) == []
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        e.AttemptStarted(package="b", number=1),
+        e.AttemptStarted(package="a", number=2),
+        e.AttemptEnded(package="a", number=1),
+        e.PackageAccepted(package="a", number=1, commit="x"),
+        e.PackageFailed(package="a", code="X"),
+    ],
+)
+def test_an_event_that_cannot_follow_is_refused(event: e.Event) -> None:
+    with pytest.raises(ImpossibleError):
+        fold([started(), event])
+
+
+def test_an_accepted_package_is_never_changed() -> None:
+    state = fold([started()])
+    accept(state, "a")
+    for event in (
+        e.AttemptStarted(package="a", number=2),
+        e.PackageAccepted(package="a", number=1, commit="other"),
+        e.PackageCancelled(package="a", because="b"),
+    ):
+        with pytest.raises(ImpossibleError):
+            state.apply(event)
+    assert state.accepted() == {"a": "commit-a"}
+
+
+@pytest.mark.parametrize(("budget", "used", "expected"), [(0, 0, False), (1, 0, True), (1, 1, False), (2, 1, True)])
+def test_the_budget_counts_attempts_beyond_the_first(budget: int, used: int, expected: bool) -> None:
+    assert may_retry(retry_budget=budget, retries_used=used) is expected
+
+
+def test_landing_ends_the_run() -> None:
+    state = fold([started({"a": []})])
+    accept(state, "a")
+    assert blocking(state, ["a"]) == {}
+    state.apply(e.CandidateMade(commit="k", tree="t"))
+    state.apply(e.CandidateProven(commit="k"))
+    state.apply(e.Landed(commit="k", branch="openspec/c"))
+    assert (state.run, state.proven) == (RunState.LANDED, "k")
+
+
+@st.composite
+def plans(draw: st.DrawFn) -> dict[str, list[str]]:
+    names = [f"p{number}" for number in range(draw(st.integers(1, 8)))]
+    return {name: sorted(draw(st.sets(st.sampled_from(names[:at])))) if at else [] for at, name in enumerate(names)}
+
+
+@settings(max_examples=150, deadline=None)
+@given(plans(), st.randoms(use_true_random=False), st.integers(1, 4))
+def test_every_run_ends_with_each_package_accepted_failed_or_cancelled(
+    plan: dict[str, list[str]], random: Random, jobs: int
+) -> None:
+    state = fold([started(plan)])
+    order = sorted(plan)
+    for _ in range(10_000):
+        for name, because in state.doomed():
+            state.apply(e.PackageCancelled(package=name, because=because))
+        for name in state.startable(order, jobs=jobs):
+            assert all(state.packages[above].state is PackageState.ACCEPTED for above in plan[name])
+            state.apply(e.AttemptStarted(package=name, number=state.packages[name].attempts + 1))
+        live = state.live()
+        assert len(live) <= jobs
+        if not live:
+            break
+        name = random.choice(live)
+        number = state.packages[name].attempts
+        ending = random.choice(["accept", "accept", "fail", "retry", "crash"])
+        if ending == "accept":
+            state.apply(e.AttemptEnded(package=name, number=number, commit=name))
+            state.apply(e.PackageAccepted(package=name, number=number, commit=name))
+        elif ending == "crash":
+            state.apply(e.RunContinued(agent="none", jobs=jobs))
+        else:
+            state.apply(e.AttemptEnded(package=name, number=number, code="X"))
+            if ending == "fail":
+                state.apply(e.PackageFailed(package=name, code="X"))
+    assert all(progress.state in ENDED for progress in state.packages.values())
+    assert not any(progress.state in LIVE for progress in state.packages.values())
