@@ -71,6 +71,12 @@ def replay(fixture: str) -> str:
     return f"replay: {FIXTURES / fixture / 'replay'}"
 
 
+def command(script: Path, text: str) -> str:
+    """The `--agent` value of a shell agent: `$1` package, `$2` attempt, started in its worktree."""
+    script.write_text(f"set -eu\n{text}")
+    return f"command: sh {script} {{package_id}} {{attempt}}"
+
+
 def git(folder: Path, *args: str) -> str:
     """What git prints, without the last newline; CalledProcessError when it fails."""
     done = subprocess.run(
@@ -94,6 +100,21 @@ def tool(
         encoding="utf-8",
         timeout=seconds,
     )
+
+
+def refs(folder: Path, *prefixes: str) -> list[str]:
+    """The full names of the refs below `prefixes` (all of them without any), in git's order."""
+    return git(folder, "for-each-ref", "--format=%(refname)", *prefixes).splitlines()
+
+
+def users_side(folder: Path) -> dict[str, tuple[int, bytes]]:
+    """All of a checkout and its `.git` that belongs to the user, byte for byte: not objects, nor what is ours."""
+    ours = ("parallel-impl/", "objects/", "refs/parallel-impl/", "refs/heads/openspec/", "logs/refs/heads/openspec/")
+    return {
+        path: content
+        for path, content in contents(folder).items()
+        if not path.removeprefix(".git/").startswith(ours) or not path.startswith(".git/")
+    }
 
 
 def contents(folder: Path) -> dict[str, tuple[int, bytes]]:

@@ -1,0 +1,331 @@
+"""Each safety rule through the real command line; every test here fails when the wiring of its rule is removed."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from tests.repository import FIXTURES, command, commit_all, git, make_repository, refs, replay, tool, users_side
+
+NO_CONTRACTS = f"cp -R '{FIXTURES}/no-contracts/replay/'\"$1\"/1/. .\n"
+HEADS = ["refs/heads/main"]
+
+
+def edit(file: Path, *replacements: tuple[str, str]) -> None:
+    """Replace each text, which must be there, in a file of the fixture, before its repository is used."""
+    text = file.read_text()
+    for old, new in replacements:
+        assert old in text
+        text = text.replace(old, new)
+    file.write_text(text)
+
+
+def attempt(repo: Path, package: str, number: int = 1) -> Path:
+    return repo / ".git/parallel-impl/fix-typos/attempts" / package / str(number)
+
+
+def test_work_that_fails_its_own_steps_is_never_accepted(tmp_path: Path) -> None:
+    repo = make_repository("no-contracts", tmp_path)
+    done = tool(repo, "implement", "fix-typos", "--agent", command(tmp_path / "agent.sh", "echo '# Gide' > guide.md\n"))
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert refs(repo, "refs/heads") == HEADS
+    assert refs(repo, "refs/parallel-impl/fix-typos/packages") == []
+    assert refs(repo, "refs/parallel-impl/fix-typos/attempts") == [
+        "refs/parallel-impl/fix-typos/attempts/wp-guide/1",
+        "refs/parallel-impl/fix-typos/attempts/wp-guide/2",
+    ]
+
+
+def test_steps_judge_the_commit_and_not_the_folder_that_the_agent_left(tmp_path: Path) -> None:
+    repo = make_repository("no-contracts", tmp_path)
+    plan = repo / "openspec/changes/fix-typos/work-packages.yaml"
+    edit(plan, ("grep -qx '# Guide' guide.md", "test -e left.tmp"), ("write_allow: [guide.md]", 'write_allow: ["**"]'))
+    commit_all(repo, "A step that needs what git ignores")
+    agent = command(tmp_path / "agent.sh", "touch left.tmp\n")
+    done = tool(repo, "implement", "fix-typos", "--agent", agent)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert refs(repo, "refs/parallel-impl/fix-typos/packages") == []
+
+
+def test_an_agent_that_ends_with_an_error_fails_and_its_work_is_kept(tmp_path: Path) -> None:
+    repo = make_repository("no-contracts", tmp_path)
+    done = tool(repo, "implement", "fix-typos", "--agent", command(tmp_path / "agent.sh", NO_CONTRACTS + "exit 7\n"))
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert refs(repo, "refs/parallel-impl/fix-typos/packages") == []
+    kept = git(repo, "show", "refs/parallel-impl/fix-typos/attempts/wp-guide/1:guide.md")
+    assert kept.splitlines()[0] == "# Guide"
+
+
+def test_agents_and_steps_see_the_allow_list_and_secrets_only_by_name(tmp_path: Path) -> None:
+    repo = make_repository("no-contracts", tmp_path)
+    edit(repo / "parallel-impl.toml", ("setup = []", 'setup = []\npass_env = ["MY_LICENSE", "MODEL_API_KEY"]'))
+    step = ("command: grep -qx '# Guide' guide.md", "command: env")
+    edit(repo / "openspec/changes/fix-typos/work-packages.yaml", step)
+    commit_all(repo, "A step that shows its environment")
+    inherited = {
+        "MY_LICENSE": "for-everyone",
+        "MODEL_API_KEY": "only-for-agents",
+        "OTHER_TOKEN": "for-nobody",
+        "UNNAMED": "not-on-the-list",
+    }
+    agent = command(tmp_path / "agent.sh", f'env > \'{tmp_path}/\'"$1"\necho "$MODEL_API_KEY"\n' + NO_CONTRACTS)
+    done = tool(repo, "implement", "fix-typos", "--agent", agent, env=inherited)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+    seen = dict(line.split("=", 1) for line in (tmp_path / "wp-guide").read_text().splitlines() if "=" in line)
+    assert (seen["MY_LICENSE"], seen["MODEL_API_KEY"]) == ("for-everyone", "only-for-agents")
+    assert not {"OTHER_TOKEN", "UNNAMED", "GIT_CONFIG_GLOBAL"} & seen.keys()
+    assert (seen["PARALLEL_IMPL_CHANGE"], seen["PARALLEL_IMPL_PACKAGE"]) == ("fix-typos", "wp-guide")
+    (step_log,) = (attempt(repo, "wp-guide") / "steps").glob("*.log")
+    assert "MY_LICENSE=for-everyone" in step_log.read_text()
+    assert "MODEL_API_KEY" not in step_log.read_text()
+    assert "UNNAMED" not in step_log.read_text()
+    written = [path for path in (repo / ".git/parallel-impl").rglob("*") if path.is_file()]
+    assert [path for path in written if b"only-for-agents" in path.read_bytes()] == []
+
+
+def test_a_branch_that_moves_while_gates_run_is_never_overwritten(tmp_path: Path) -> None:
+    repo = make_repository("no-contracts", tmp_path)
+    moved = tmp_path / "moved"
+    gate = tmp_path / "gate.sh"
+    gate.write_text(
+        f"test -e guide.md && grep -q '# Guide' guide.md && test ! -e '{moved}' || exit 0\n"
+        f"touch '{moved}'\n"
+        f"git --git-dir='{repo}/.git' update-ref refs/heads/openspec/fix-typos refs/somebody\n"
+    )
+    edit(repo / "parallel-impl.toml", ("gates.openspec = false", f'gates.openspec = false\ngates.check = "sh {gate}"'))
+    commit_all(repo, "A gate")
+    (repo / "news.md").write_text("Meanwhile.\n")
+    somebody = commit_all(repo, "Somebody else's work")
+    git(repo, "update-ref", "refs/somebody", somebody)
+    git(repo, "reset", "--quiet", "--hard", "HEAD~1")
+    done = tool(repo, "implement", "fix-typos", "--agent", replay("no-contracts"))
+    assert moved.exists()
+    assert done.returncode == 0, done.stdout + done.stderr
+    git(repo, "merge-base", "--is-ancestor", somebody, "openspec/fix-typos")
+    assert git(repo, "show", "openspec/fix-typos:news.md") == "Meanwhile."
+    assert git(repo, "show", "openspec/fix-typos:index.md") == "# Index\n\n- Guide"
+
+
+def test_a_feature_branch_that_is_checked_out_is_not_moved(tmp_path: Path) -> None:
+    repo = make_repository("no-contracts", tmp_path)
+    git(repo, "switch", "--quiet", "-c", "openspec/fix-typos")
+    base = git(repo, "rev-parse", "HEAD")
+    before = users_side(repo)
+    done = tool(repo, "implement", "fix-typos", "--agent", replay("no-contracts"))
+    said = done.stdout + done.stderr
+    assert done.returncode == 1, said
+    assert git(repo, "rev-parse", "openspec/fix-typos") == base
+    assert git(repo, "status", "--porcelain") == ""
+    assert users_side(repo) == before
+    (line,) = {line.strip() for line in said.splitlines() if "git merge --ff-only" in line}
+    git(repo, "merge", "--quiet", "--ff-only", line.split()[-1])
+    assert (repo / "guide.md").read_text() == "# Guide\n\nHow to begin.\n"
+
+
+def test_the_plan_is_denied_to_every_package(tmp_path: Path) -> None:
+    repo = make_repository("no-contracts", tmp_path)
+    plan = "openspec/changes/fix-typos/work-packages.yaml"
+    edit(repo / plan, ("write_allow: [guide.md]", 'write_allow: ["**"]'))
+    commit_all(repo, "A wide scope")
+    done = tool(
+        repo,
+        "implement",
+        "fix-typos",
+        "--agent",
+        command(tmp_path / "agent.sh", NO_CONTRACTS + f"echo '# edited' >> {plan}\n"),
+    )
+    said = done.stdout + done.stderr
+    assert done.returncode == 1, said
+    assert "SCOPE_VIOLATION" in said
+    assert plan in said
+    assert refs(repo, "refs/heads") == HEADS
+
+
+def test_the_scope_that_counts_is_the_one_of_the_base(tmp_path: Path) -> None:
+    repo = make_repository("no-contracts", tmp_path)
+    plan = repo / "openspec/changes/fix-typos/work-packages.yaml"
+    agent = command(
+        tmp_path / "agent.sh",
+        NO_CONTRACTS + f"sed -i 's/\\[guide.md\\]/[guide.md, extra.md]/' '{plan}'\necho more > extra.md\n",
+    )
+    done = tool(repo, "implement", "fix-typos", "--agent", agent)
+    said = done.stdout + done.stderr
+    assert done.returncode == 1, said
+    assert "SCOPE_VIOLATION" in said
+    assert "extra.md" in said
+
+
+def test_edits_of_the_task_list_are_left_out_and_listed(tmp_path: Path) -> None:
+    repo = make_repository("no-contracts", tmp_path)
+    tasks = "openspec/changes/fix-typos/tasks.md"
+    agent = command(tmp_path / "agent.sh", NO_CONTRACTS + f"sed -i 's/\\[ \\]/[x]/' {tasks}\n")
+    done = tool(repo, "implement", "fix-typos", "--agent", agent)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert git(repo, "rev-parse", f"openspec/fix-typos:{tasks}") == git(repo, "rev-parse", f"main:{tasks}")
+    assert tasks in (attempt(repo, "wp-guide") / "result.json").read_text()
+
+
+def test_a_worktree_that_cannot_be_taken_is_kept_whole_and_named(tmp_path: Path) -> None:
+    repo = make_repository("no-contracts", tmp_path)
+    edit(
+        repo / "openspec/changes/fix-typos/work-packages.yaml",
+        ("write_allow: [guide.md]", "write_allow: [guide.md]\n    retry_budget: 0"),
+    )
+    commit_all(repo, "No retry")
+    agent = command(tmp_path / "agent.sh", NO_CONTRACTS + "git init -q nested && echo work > nested/work\n")
+    done = tool(repo, "implement", "fix-typos", "--agent", agent)
+    said = done.stdout + done.stderr
+    assert done.returncode == 1, said
+    kept = tmp_path / "no-contracts.worktrees/fix-typos/.kept/wp-guide.1"
+    assert str(kept) in said
+    assert (kept / "nested/work").read_text() == "work\n"
+
+    assert tool(repo, "cleanup", "fix-typos").returncode == 1
+    assert (kept / "nested/work").exists()
+    assert tool(repo, "cleanup", "fix-typos", "--force").returncode == 0
+    assert not kept.exists()
+
+
+def test_a_planted_hook_or_program_in_the_users_configuration_halts_the_run(tmp_path: Path) -> None:
+    repo = make_repository("no-contracts", tmp_path)
+    agent = command(
+        tmp_path / "agent.sh",
+        NO_CONTRACTS + f"git --git-dir='{repo}/.git' config core.fsmonitor /tmp/planted\ntouch '{tmp_path}/'\"$1\"\n",
+    )
+    done = tool(repo, "implement", "fix-typos", "--agent", agent)
+    said = done.stdout + done.stderr
+    assert done.returncode == 1, said
+    assert "core.fsmonitor" in said
+    assert (tmp_path / "wp-guide").exists()
+    assert not (tmp_path / "wp-index").exists()
+    assert refs(repo, "refs/heads") == HEADS
+
+
+def test_what_an_agent_does_with_git_stays_in_its_own_repository(tmp_path: Path) -> None:
+    repo = make_repository("no-contracts", tmp_path)
+    before = users_side(repo)
+    script = (
+        "git config core.hooksPath /tmp/nowhere\n"
+        "git tag planted && git branch planted\n"
+        "echo stashed > index.md && git stash -q\n"
+        "git push -q origin HEAD:refs/heads/pushed 2>/dev/null && exit 9\n" + NO_CONTRACTS + "git commit -qam done\n"
+    )
+    done = tool(repo, "implement", "fix-typos", "--agent", command(tmp_path / "agent.sh", script))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert users_side(repo) == before
+    assert refs(repo, "refs/heads", "refs/tags", "refs/stash") == ["refs/heads/main", "refs/heads/openspec/fix-typos"]
+    assert "done" not in git(repo, "log", "--format=%s", "openspec/fix-typos").splitlines()
+
+
+def test_the_users_hooks_are_never_run(tmp_path: Path) -> None:
+    repo = make_repository("no-contracts", tmp_path)
+    hooks = repo / ".git/hooks"
+    hooks.mkdir(exist_ok=True)
+    for name in ("reference-transaction", "post-checkout", "pre-commit", "post-commit", "post-index-change"):
+        (hooks / name).write_text(f"#!/bin/sh\necho {name} >> '{tmp_path}/hooks'\nexit 1\n")
+        (hooks / name).chmod(0o755)
+    done = tool(repo, "implement", "fix-typos", "--agent", replay("no-contracts"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not (tmp_path / "hooks").exists()
+
+
+def test_the_users_unfinished_work_is_neither_taken_nor_touched(tmp_path: Path) -> None:
+    repo = make_repository("no-contracts", tmp_path)
+    (repo / "guide.md").write_text("half a sentence\n")
+    (repo / "staged.md").write_text("staged\n")
+    git(repo, "add", "staged.md")
+    (repo / "new.md").write_text("untracked\n")
+    before = users_side(repo)
+    done = tool(repo, "implement", "fix-typos", "--agent", replay("no-contracts"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert users_side(repo) == before
+    assert git(repo, "show", "openspec/fix-typos:guide.md") == "# Guide\n\nHow to begin."
+    assert "staged.md" not in git(repo, "ls-tree", "-r", "--name-only", "openspec/fix-typos").splitlines()
+
+
+def test_a_change_folder_that_is_not_committed_is_refused_with_the_commands_that_do_it(tmp_path: Path) -> None:
+    repo = make_repository("no-contracts", tmp_path)
+    git(repo, "rm", "-r", "-q", "--cached", "openspec/changes/fix-typos")
+    git(repo, "commit", "-q", "-m", "The change is not committed")
+    done = tool(repo, "implement", "fix-typos", "--agent", replay("no-contracts"))
+    said = done.stdout + done.stderr
+    assert done.returncode == 2, said
+    assert "git add" in said
+    assert "git commit" in said
+    assert refs(repo) == HEADS
+
+
+def test_a_dry_run_starts_no_agent_and_leaves_no_trace(tmp_path: Path) -> None:
+    repo = make_repository("no-contracts", tmp_path)
+    before = users_side(repo)
+    agent = command(tmp_path / "agent.sh", f"touch '{tmp_path}/ran'\n")
+    done = tool(repo, "implement", "fix-typos", "--dry-run", "--agent", agent)
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said
+    assert "wp-guide" in said
+    assert not (tmp_path / "ran").exists()
+    assert refs(repo) == HEADS
+    assert users_side(repo) == before
+    assert not (repo / ".git/parallel-impl/fix-typos/journal.jsonl").exists()
+
+
+def test_an_interrupted_run_goes_on_and_runs_no_accepted_package_again(tmp_path: Path) -> None:
+    repo = make_repository("no-contracts", tmp_path)
+    script = f"echo \"$1\" >> '{tmp_path}/started'\n" + NO_CONTRACTS
+    stopping = command(tmp_path / "stop.sh", script + 'test "$1" = wp-guide || { kill -INT "$PPID"; sleep 60; }\n')
+    first = tool(repo, "implement", "fix-typos", "--agent", stopping)
+    assert first.returncode == 130, first.stdout + first.stderr
+    assert refs(repo, "refs/heads") == HEADS
+    second = tool(repo, "implement", "fix-typos", "--agent", command(tmp_path / "go.sh", script))
+    assert second.returncode == 0, second.stdout + second.stderr
+    assert (tmp_path / "started").read_text().split() == ["wp-guide", "wp-index", "wp-index"]
+    assert "refs/heads/openspec/fix-typos" in refs(repo)
+
+
+def test_only_one_package_runs_with_what_it_needs_and_nothing_lands(tmp_path: Path) -> None:
+    repo = make_repository("diamond", tmp_path)
+    done = tool(repo, "implement", "add-greeting", "--only", "wp-formal", "--agent", replay("diamond"))
+    assert done.returncode in (0, 1), done.stdout + done.stderr
+    assert refs(repo, "refs/heads") == HEADS
+    assert refs(repo, "refs/parallel-impl/add-greeting/packages") == [
+        "refs/parallel-impl/add-greeting/packages/wp-formal",
+        "refs/parallel-impl/add-greeting/packages/wp-words",
+    ]
+
+
+def test_json_puts_events_on_stdout_and_nothing_else(tmp_path: Path) -> None:
+    repo = make_repository("no-contracts", tmp_path)
+    done = tool(repo, "implement", "fix-typos", "--json", "--agent", replay("no-contracts"))
+    assert done.returncode == 0, done.stderr
+    kinds = [json.loads(line)["event"] for line in done.stdout.splitlines()]
+    assert kinds[0] == "run-started"
+    assert kinds[-1] == "landed"
+    assert kinds.count("package-accepted") == 2
+
+
+def test_cleanup_leaves_the_feature_branch_and_nothing_else(tmp_path: Path) -> None:
+    repo = make_repository("no-contracts", tmp_path)
+    assert tool(repo, "implement", "fix-typos", "--agent", replay("no-contracts")).returncode == 0
+    done = tool(repo, "cleanup", "fix-typos")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert refs(repo) == ["refs/heads/main", "refs/heads/openspec/fix-typos"]
+    assert not (repo / ".git/parallel-impl/fix-typos").exists()
+    assert os.listdir(tmp_path) == ["no-contracts"]  # noqa: PTH208
+    assert tool(repo, "cleanup", "fix-typos").returncode == 0
+
+
+def test_cleanup_keeps_and_names_what_is_in_no_branch(tmp_path: Path) -> None:
+    repo = make_repository("out-of-scope", tmp_path)
+    assert tool(repo, "implement", "add-discount", "--agent", replay("out-of-scope")).returncode == 1
+    before = refs(repo, "refs/parallel-impl/add-discount/packages", "refs/parallel-impl/add-discount/attempts")
+    done = tool(repo, "cleanup", "add-discount")
+    said = done.stdout + done.stderr
+    assert done.returncode == 1, said
+    assert "wp-price" in said
+    assert "wp-discount" in said
+    assert refs(repo, "refs/parallel-impl/add-discount/packages", "refs/parallel-impl/add-discount/attempts") == before
+    forced = tool(repo, "cleanup", "add-discount", "--force")
+    assert forced.returncode == 0, forced.stdout + forced.stderr
+    assert refs(repo) == HEADS
