@@ -57,12 +57,13 @@ class GitError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry of a tree: six-digit mode, kind (blob, tree, commit), object id, path."""
+    """One entry of a tree: six-digit mode, kind (blob, tree, commit), object id, path, bytes (0 when not asked)."""
 
     mode: str
     kind: str
     oid: str
     path: str
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ def version() -> tuple[int, ...]:
 
 
 class Repo:
-    """One repository. `git_dir` is its common directory (absolute); nothing here depends on the process's own folder."""
+    """One repository. `git_dir` is its common directory, absolute; nothing depends on the process's own folder."""
 
     def __init__(self, git_dir: Path) -> None:
         self.git_dir = git_dir
@@ -166,7 +167,9 @@ class Repo:
             as_process=True,
             env=environment,
         )
-        child: subprocess.Popen[bytes] = process.proc
+        child = process.proc
+        assert child is not None  # noqa: S101 - with as_process GitPython hands over what it has just started
+        out: bytes
         out, err = child.communicate(input or None)
         if child.returncode not in ok:
             raise GitError(args, child.returncode, err)
@@ -189,13 +192,13 @@ class Repo:
         return "0" * (64 if self.object_format == "sha256" else 40)
 
     def config(self) -> list[tuple[str, str]]:
-        """The user's configuration (system, global, local), without what we set for ourselves; keys as git prints them."""
+        """The user's configuration (system, global, local) without what we set; keys as git prints them."""
         items = decode(self.git("config", "--list", "-z", "--show-scope")).split("\0")
         found = []
         for scope, item in zip(items[::2], items[1::2], strict=False):
-            key, _, value = item.partition("\n")
+            key, assigned, value = item.partition("\n")
             if scope != "command":
-                found.append((key, value))
+                found.append((key, value if assigned else "true"))  # `[a] b` without `=` means true
         return found
 
     def worktrees(self) -> list[Worktree]:
@@ -221,8 +224,8 @@ class Repo:
     def refs(self, *prefixes: str) -> dict[str, str]:
         """Full ref names and their object ids below the prefixes (none: all refs)."""
         lines = self.text("for-each-ref", "--format=%(refname) %(objectname)", *prefixes).split("\n")
-        pairs = (line.rsplit(" ", 1) for line in lines if line)
-        return {name: oid for name, oid in pairs}
+        pairs = (line.rpartition(" ") for line in lines if line)
+        return {name: oid for name, _, oid in pairs}
 
     def update_ref(self, name: str, new: str, old: str | None) -> None:
         """Move a ref by compare-and-swap; `old` None means that it must not exist yet. GitError when it is not so."""
@@ -263,15 +266,16 @@ class Repo:
             return None
         return self.git("cat-file", "blob", entries[0].oid)
 
-    def entries(self, treeish: str, *paths: str, recurse: bool = False) -> list[Entry]:
+    def entries(self, treeish: str, *paths: str, recurse: bool = False, sizes: bool = False) -> list[Entry]:
         """The entries of a tree: all, or those at the given paths; `recurse` lists files below directories."""
-        out = self.git("ls-tree", "-z", "--full-tree", *(["-r"] if recurse else []), treeish, "--", *paths)
+        options = (["-r"] if recurse else []) + (["-l"] if sizes else [])
+        out = self.git("ls-tree", "-z", "--full-tree", *options, treeish, "--", *paths)
         found = []
         for line in decode(out).split("\0"):
             if line:
                 head, _, path = line.partition("\t")
-                mode, kind, oid = head.split(" ")
-                found.append(Entry(mode, kind, oid, path))
+                mode, kind, oid, *size = head.split()
+                found.append(Entry(mode, kind, oid, path, int(size[0]) if size and size[0] != "-" else 0))
         return found
 
     def changes(self, old: str, new: str) -> list[Change]:
@@ -291,6 +295,22 @@ class Repo:
         )
         return parse_changes(self.git(*arguments, "--end-of-options", old, new, index=absent))
 
+    def blobs(self, oids: Collection[str]) -> dict[str, bytes]:
+        """The contents of the given blobs by object id, read in one process; GitError when one is absent."""
+        wanted = list(dict.fromkeys(oids))
+        if not wanted:
+            return {}
+        out, at, found = self.git("cat-file", "--batch", input="".join(f"{oid}\n" for oid in wanted).encode()), 0, {}
+        for oid in wanted:
+            end = out.index(b"\n", at)
+            head = out[at:end].split(b" ")
+            if len(head) != 3:
+                raise GitError(("cat-file", "--batch"), 1, out[at:end])
+            size = int(head[2])
+            found[oid] = out[end + 1 : end + 1 + size]
+            at = end + size + 2
+        return found
+
     def write_blob(self, content: bytes) -> str:
         """Store bytes as a blob, without filters."""
         return (
@@ -299,8 +319,30 @@ class Repo:
             else (self.text("hash-object", "-w", "-t", "blob", "/dev/null"))
         )
 
+    def merge(self, ours: str, theirs: str) -> tuple[str, list[str]]:
+        """The tree of a merge of two commits, made in the object database, and the paths that conflict ("" then).
+
+        Only for a feature branch that moved during a run: renames of whole directories are not guessed, and the
+        user's merge settings do not count (`directoryRenames=true` silently moved new files).
+        """
+        config = ("merge.directoryRenames=false", "merge.renames=true", "merge.renormalize=false")
+        arguments = ("merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", ours, theirs)
+        fields = decode(self.git(*arguments, config=config, ok=(0, 1))).split("\0")
+        conflicts = sorted({path for path in fields[1:] if path})
+        return ("", conflicts) if conflicts else (fields[0], [])
+
+    def head(self, folder: Path) -> str | None:
+        """The commit that HEAD names in the worktree that `folder` lies in (linked worktrees have their own)."""
+        arguments = ("-C", str(folder), "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+        return self.text(*arguments, ok=(0, 1, 128), discover=True) or None
+
+    def top(self, folder: Path) -> Path | None:
+        """The top of the worktree that `folder` lies in; None in a bare repository."""
+        found = self.text("-C", str(folder), "rev-parse", "--show-toplevel", ok=(0, 128), discover=True)
+        return Path(found) if found else None
+
     def commit_tree(self, tree: str, parents: Iterable[str], message: str, *, date: int) -> str:
-        """Make a commit on no ref. Author is ours and `date` (seconds since 1970, UTC) is given: redone, the id is the same."""
+        """Make a commit on no ref. Author is ours, `date` is seconds since 1970, UTC: redone, the id is the same."""
         name, email = IDENTITY
         stamp = f"{date:010d} +0000"
         who = {
@@ -313,7 +355,7 @@ class Repo:
         return decode(self.git(*arguments, input=message.encode(), env=who)).strip()
 
     def missing(self, commit: str, *, known: str) -> list[str]:
-        """Objects reachable from `commit` and not from `known` that are not in the store: must be empty after staging."""
+        """Objects that `commit` reaches and `known` does not, and that are not in the store: none, after staging."""
         arguments = ("rev-list", "--objects", "--missing=print", "--end-of-options", commit, f"^{known}")
         return [line[1:] for line in self.text(*arguments).split("\n") if line.startswith("?")]
 

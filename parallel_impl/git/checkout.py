@@ -1,0 +1,226 @@
+"""A repository and a worktree of its own for each package, for each verification and for the gates.
+
+`Source` is prepared once a run; one checkout then costs a few small files and one git process. Objects are
+borrowed from the user's repository, nothing leads back to it: whatever an agent does with refs, configuration,
+hooks or stash stays in its own repository. Used by `run.attempt` and `run.integrate`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from parallel_impl.git.remove import remove
+from parallel_impl.git.repo import Repo, encode
+
+KEPT = ".kept"
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
+CARRIED = ("user", "filter", "lfs", "url", "submodule")
+CARRIED_CORE = (
+    "autocrlf", "eol", "safecrlf", "symlinks", "ignorecase", "precomposeunicode", "longpaths", "attributesfile",
+    "excludesfile",
+)  # fmt: skip
+PUSH_IS_OFF = "/dev/null/push-is-off-in-a-package-worktree"
+CONFIG = ("core.sparseCheckout=false", "index.sparse=false", "submodule.recurse=false", "core.checkStat=default")
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """A worktree at `path` with the files of `commit`, and the repository `git_dir` that it belongs to.
+
+    `index` is ours alone: a copy of the worktree's fresh index, where no agent reaches it.
+    """
+
+    path: Path
+    git_dir: Path
+    index: Path
+    commit: str
+
+    def remove(self) -> None:
+        """Remove the worktree and its repository, whatever an agent made of them. OSError when something stays."""
+        remove(self.path)
+        remove(self.git_dir)
+        self.index.unlink(missing_ok=True)
+
+    def keep(self, number: int) -> Path:
+        """Move the worktree, whole, to `<home>/.kept/<name>.<number>`, its repository beside it; where that is."""
+        kept = self.path.parent / KEPT / f"{self.path.name}.{number}"
+        git_dir = kept.with_name(f"{kept.name}.git")
+        kept.parent.mkdir(exist_ok=True)
+        for place in (kept, git_dir):
+            remove(place)
+        if os.path.lexists(self.git_dir):
+            self.git_dir.rename(git_dir)
+        self.path.rename(kept)
+        self.index.unlink(missing_ok=True)
+        admin = git_dir / "worktrees" / self.path.name
+        if (kept / ".git").is_file() and admin.is_dir():  # else the agent replaced them: kept as it left them
+            _point(kept, admin)
+        return kept
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What the repositories of one run have in common, as the contents of their files."""
+
+    repo: Repo
+    home: Path
+    indexes: Path
+    files: tuple[tuple[str, bytes], ...]
+
+    @classmethod
+    def prepare(cls, repo: Repo, base: str, home: Path, *, indexes: Path) -> Source:
+        """Read from the user's repository what its package repositories carry over.
+
+        `base` is the run's base commit: of the refs only its ancestors are carried, objects of others may vanish.
+        `indexes` is a folder of ours that no agent reaches.
+        """
+        refs, origin_head = _ancestor_refs(repo, base)
+        files = {
+            "HEAD": _head(repo),
+            "config": _config(repo),
+            "packed-refs": b"# pack-refs with: sorted \n" + b"".join(refs),
+            "objects/info/alternates": _alternate(repo.git_dir / "objects"),
+        }
+        if origin_head:
+            files["refs/remotes/origin/HEAD"] = origin_head
+        for name in ("shallow", "info/attributes", "info/exclude"):
+            if (repo.git_dir / name).is_file():
+                files[name] = (repo.git_dir / name).read_bytes()
+        return cls(repo, home, indexes, tuple(files.items()))
+
+    def open(self, name: str, commit: str, *, branch: str = "") -> Checkout:
+        """Make `<home>/<name>.git` and its worktree `<home>/<name>` with the files of `commit`.
+
+        HEAD is `branch` (without `refs/heads/`), made at `commit`; without one it is detached. What a crash left
+        under the name is removed first. Submodules stay empty. GitError when git cannot write the files.
+        """
+        path = self.home / _checked(name)
+        git_dir = self.home / f"{name}.git"
+        admin = git_dir / "worktrees" / name
+        checkout = Checkout(path, git_dir, self.indexes / name, commit)
+        checkout.remove()
+        path.mkdir(parents=True)
+        self.indexes.mkdir(parents=True, exist_ok=True)
+        for folder in (git_dir / "refs/heads", git_dir / "refs/tags", git_dir / "objects/pack", admin):
+            folder.mkdir(parents=True, exist_ok=True)
+        for file, content in self.files:
+            _write(git_dir / file, content)
+        if branch:
+            _write(git_dir / "refs/heads" / branch, f"{commit}\n".encode())
+        _write(admin / "HEAD", f"ref: refs/heads/{branch}\n".encode() if branch else f"{commit}\n".encode())
+        _write(admin / "commondir", b"../..\n")
+        _point(path, admin)
+        arguments = ("read-tree", "-u", "--reset", commit)
+        Repo(admin).git(*arguments, index=checkout.index, work_tree=path, config=CONFIG)
+        copy_index(checkout.index, admin / "index")
+        return checkout
+
+
+def copy_index(source: Path, target: Path) -> None:
+    """Copy an index with its time: git compares that with the files' times, a newer one hides edits of that second."""
+    shutil.copyfile(source, target)
+    times = source.stat()
+    os.utime(target, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def kept(home: Path) -> list[Path]:
+    """The worktrees that were kept whole because their work could not be staged."""
+    folder = home / KEPT
+    return sorted(path for path in folder.iterdir() if not path.name.endswith(".git")) if folder.is_dir() else []
+
+
+def _checked(name: str) -> str:
+    if not NAME.fullmatch(name) or name.endswith(".git"):
+        raise ValueError(f"not a name for a checkout: {name!r}")
+    return name
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
+def _point(worktree: Path, admin: Path) -> None:
+    """Make worktree and administrative folder name each other, as `git worktree add` does."""
+    _write(worktree / ".git", b"gitdir: " + os.fsencode(admin) + b"\n")
+    _write(admin / "gitdir", os.fsencode(worktree / ".git") + b"\n")
+
+
+def _head(repo: Repo) -> bytes:
+    """The user's branch, whether it is carried over or not: `git worktree list` shows it."""
+    branch = repo.text("symbolic-ref", "--quiet", "HEAD", ok=(0, 1)) or "refs/heads/main"
+    return f"ref: {branch}\n".encode()
+
+
+def _ancestor_refs(repo: Repo, base: str) -> tuple[list[bytes], bytes]:
+    """The lines of `packed-refs` for the base's ancestors, and the content of `origin/HEAD` where it is one of them."""
+    kinds = ("refs/heads", "refs/tags", "refs/remotes")
+    form = "--format=%(refname) %(objectname) %(symref)"
+    lines, origin_head = [], b""
+    for line in repo.git("for-each-ref", f"--merged={base}", form, *kinds).split(b"\n")[:-1]:
+        name, oid, symref = line.split(b" ", 2)
+        if name == b"refs/remotes/origin/HEAD" and symref:
+            origin_head = b"ref: " + symref + b"\n"
+        # a branch `openspec` would leave no room for the package's own branch below that name
+        elif not symref and name != b"refs/heads/openspec":
+            lines.append(oid + b" " + name + b"\n")
+    return sorted(lines, key=lambda line: line.partition(b" ")[2]), origin_head
+
+
+def _alternate(objects: Path) -> bytes:
+    """One line of `objects/info/alternates`; quoted in C's style where a plain line would be read otherwise."""
+    raw = os.fsencode(objects)
+    if b"\n" not in raw and not raw.startswith((b'"', b"#")):
+        return raw + b"\n"
+    quoted = b"".join(b"\\%03o" % byte if byte < 32 or byte in b'"\\' else bytes([byte]) for byte in raw)
+    return b'"' + quoted + b'"\n'
+
+
+def _config(repo: Repo) -> bytes:
+    """The configuration of a package repository, in git's own format."""
+    items = repo.config()
+    sha256 = repo.object_format == "sha256"
+    lines = [("core.repositoryformatversion", "1" if sha256 else "0"), ("core.bare", "true")]
+    lines += [("core.filemode", "true")]
+    if sha256:
+        lines.append(("extensions.objectformat", "sha256"))
+    for key, value in items:
+        section, _, rest = key.partition(".")
+        if section in CARRIED:
+            lines.append((key, value))
+        elif section == "core" and rest in CARRIED_CORE:
+            lines.append((key, str(Path(value).expanduser()) if rest.endswith("file") else value))
+    if url := dict(items).get("remote.origin.url"):
+        lines += [("remote.origin.url", _fetch_url(repo, url)), ("remote.origin.pushurl", PUSH_IS_OFF)]
+        lines.append(("remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*"))
+    lines.append(("credential.helper", ""))
+    return b"".join(_assignment(key, value) for key, value in lines)
+
+
+def _fetch_url(repo: Repo, url: str) -> str:
+    """The URL without a password in it; a relative path made absolute, it is relative to the user's worktree."""
+    parts = urlsplit(url)
+    if parts.scheme and "@" in parts.netloc and parts.scheme != "ssh":
+        return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    is_path = "://" not in url and not re.match(r"[^/]+:", url)
+    if is_path and not Path(url).is_absolute():
+        worktree = repo.worktrees()[0].path
+        return os.path.normpath(worktree / url)
+    return url
+
+
+def _assignment(key: str, value: str) -> bytes:
+    section, _, rest = key.partition(".")
+    subsection, _, name = rest.rpartition(".")
+    header = f"[{section} {_quoted(subsection)}]" if subsection else f"[{section}]"
+    text = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
+    return encode(f'{header}\n\t{name} = "{text}"\n')
+
+
+def _quoted(subsection: str) -> str:
+    return '"' + subsection.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -1,0 +1,79 @@
+"""Where the worktrees of a change lie, so that no tool picks up configuration which the user's checkout does not see.
+
+pytest, ruff, mypy and node look upward from the worktree: a `conftest.py` or `node_modules` above it was used.
+Called by `run.preflight` at the first start; the journal keeps the answer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from parallel_impl.errors import printable
+from parallel_impl.git.repo import Repo
+
+CONFIGURATION = (
+    "conftest.py", "pytest.ini", ".pytest.ini", "pyproject.toml", "setup.cfg", "setup.py", "tox.ini", "mypy.ini",
+    ".mypy.ini", "ruff.toml", ".ruff.toml", ".flake8", ".coveragerc", "uv.toml", "node_modules", "package.json",
+    "tsconfig.json", "jest.config.js", "babel.config.js", ".babelrc", ".npmrc", ".editorconfig", "go.work", "go.mod",
+    "Cargo.toml",
+)  # fmt: skip
+CONFIGURATION_PREFIXES = (".eslintrc", "eslint.config.", ".prettierrc", "prettier.config.")
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The folder of a change's worktrees; `why` says in one line why it is not beside the repository ("" if it is)."""
+
+    path: Path
+    why: str = ""
+
+
+def home(repo: Repo, change_id: str, *, checkout: Path | None = None) -> Home:
+    """`<parent of the main worktree>/<repo>.worktrees/<change-id>`, or a folder in the user's state directory.
+
+    `checkout` is the worktree that the user works in (default: the main one). Nothing is made on disk.
+    """
+    main = repo.worktrees()[0].path
+    seen = (checkout or main).resolve()
+    beside = main.parent / f"{main.name.removesuffix('.git') or main.name}.worktrees" / change_id
+    elsewhere = _state_directory() / _label(repo, main) / change_id
+    if ".git" in main.parts[:-1]:
+        return Home(elsewhere, printable(f"worktrees are in {elsewhere}: the repository lies inside a .git folder"))
+    if not os.access(_nearest(beside), os.W_OK | os.X_OK):
+        return Home(elsewhere, printable(f"worktrees are in {elsewhere}: {main.parent} is not writable"))
+    leak = _leak(beside, seen)
+    if leak and not _leak(elsewhere, seen):
+        return Home(elsewhere, printable(f"worktrees are in {elsewhere}: {leak} would be used by tools there"))
+    if leak:
+        return Home(beside, printable(f"tools in the worktrees will use {leak}, which your checkout does not see"))
+    return Home(beside)
+
+
+def _state_directory() -> Path:
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "parallel-impl"
+
+
+def _label(repo: Repo, main: Path) -> str:
+    return f"{main.name or 'repository'}-{hashlib.sha256(os.fsencode(repo.git_dir)).hexdigest()[:8]}"
+
+
+def _nearest(path: Path) -> Path:
+    """The nearest ancestor that exists."""
+    while not path.exists():
+        path = path.parent
+    return path
+
+
+def _leak(home: Path, checkout: Path) -> Path | None:
+    """A tool's configuration in a folder above `home` which is not above `checkout`."""
+    seen = {checkout, *checkout.parents}
+    for folder in home.resolve().parents:
+        if folder in seen or not folder.is_dir():
+            continue
+        for path in sorted(folder.iterdir()):
+            if path.name in CONFIGURATION or path.name.startswith(CONFIGURATION_PREFIXES):
+                return path
+    return None

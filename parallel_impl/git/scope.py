@@ -1,0 +1,142 @@
+"""Which changes of an attempt are not allowed: outside its scope, or of a kind that no package may make.
+
+Used by `run.attempt` after staging. The scope is the plan's, the changes come from comparing trees.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+from parallel_impl.git.repo import Change, decode, encode
+from parallel_impl.git.staging import LISTED, NO_FILE, Ignored, Violation, files_below
+from parallel_impl.git.trees import GITLINK, SYMLINK, Trees
+from parallel_impl.git.union import fold
+from parallel_impl.git.walk import CACHE_RULE, looks_like_git
+from parallel_impl.plan.globs import match
+from parallel_impl.plan.model import Scope
+
+
+def in_scope(path: str, scope: Scope) -> bool:
+    """Whether a package with this scope may write `path`."""
+    allowed = any(match(pattern, path) for pattern in scope.write_allow)
+    return allowed and not any(match(pattern, path) for pattern in scope.deny)
+
+
+def violations(
+    trees: Trees, changes: Sequence[Change], scope: Scope, *, base: str, denied: Collection[str] = ()
+) -> list[Violation]:
+    """Every change that fails the attempt, in path order. `base` is what the changes are against.
+
+    `denied` paths (the change's work-packages.yaml) are closed to every package.
+    """
+    targets = _link_targets(trees, changes)
+    found = []
+    for change in changes:
+        reasons = [_scope(change.path, scope, denied), _kind(change)]
+        if change.new_mode != NO_FILE:
+            reasons.append(_name(change.path))
+            if change.new_mode == SYMLINK:
+                reasons.append(_target(change.path, targets[change.new]))
+        found += [Violation(change.path, why) for why in reasons if why]
+    found += _twins(trees, changes, base)
+    return sorted(found, key=lambda violation: violation.path)
+
+
+def spell_out(root: Path, ignored: Sequence[Ignored], scope: Scope) -> list[Ignored]:
+    """What the work left out, as the result lists it: inside the scope each file, outside it the topmost folder.
+
+    `root` is the worktree. Of one folder at most 1,000 files are listed; known tool caches stay one line.
+    """
+    found = []
+    for item in ignored:
+        files: list[str] = []
+        if item.path.endswith("/") and item.rule != CACHE_RULE:
+            below = (decode(path) for path in files_below(root, encode(item.path)))
+            files = sorted(islice((path for path in below if in_scope(path, scope)), LISTED))
+        found += [replace(item, path=path) for path in files] or [item]
+    return found
+
+
+def _scope(path: str, scope: Scope, denied: Collection[str]) -> str:
+    if path in denied:
+        return "no package may change the plan"
+    for pattern in scope.deny:
+        if match(pattern, path):
+            return f"denied by {pattern}"
+    if not any(match(pattern, path) for pattern in scope.write_allow):
+        return "outside write_allow"
+    return ""
+
+
+def _kind(change: Change) -> str:
+    if GITLINK in (change.old_mode, change.new_mode):
+        return "a submodule was added, moved or removed: no package may do that"
+    return ""
+
+
+def _name(path: str) -> str:
+    if path.startswith("-"):
+        return "a name that programs take for an option"
+    if "*" in path or "?" in path:
+        return "a name with * or ?: it would act as a glob elsewhere"
+    if any(looks_like_git(encode(part)) for part in path.split("/")):
+        return "a name that means .git to some file systems"
+    return ""
+
+
+def _link_targets(trees: Trees, changes: Sequence[Change]) -> dict[str, bytes]:
+    return trees.repo.blobs([change.new for change in changes if change.new_mode == SYMLINK])
+
+
+def _target(path: str, target: bytes) -> str:
+    """Why a symlink may not be taken: `..` is exact only before the first name, since a name may be a link itself."""
+    parts = [part for part in target.split(b"/") if part not in (b"", b".")]
+    up = next((n for n, part in enumerate(parts) if part != b".."), len(parts))
+    if not target or target.startswith(b"/") or b"\0" in target:
+        return "an absolute or empty symlink"
+    if up > path.count("/"):
+        return "a symlink that leaves the repository"
+    if b".." in parts[up:]:
+        return "a symlink with .. after a name: write the target without it"
+    if any(looks_like_git(part) for part in parts):
+        return "a symlink into .git"
+    return ""
+
+
+def _twins(trees: Trees, changes: Sequence[Change], base: str) -> Iterator[Violation]:
+    """New paths that equal another one of the resulting tree where case or Unicode form is ignored."""
+    added = {change.path for change in changes if change.old_mode == NO_FILE}
+    if not added:
+        return
+    gone = {change.path for change in changes if change.new_mode == NO_FILE}
+    spelling = trees.listing(base).spelling
+    new: dict[str, str] = {}
+    for path in sorted(added):
+        for prefix in (*_parents(path), path):
+            key = fold(prefix)
+            others = {new.setdefault(key, prefix), *spelling.get(key, ())} - {prefix}
+            alive = next((other for other in sorted(others) if _exists(trees, base, other, added, gone)), None)
+            if alive is not None:
+                yield Violation(path, f"differs from {alive} in case or Unicode form only")
+                break
+
+
+def _exists(trees: Trees, base: str, path: str, added: Collection[str], gone: Collection[str]) -> bool:
+    """Whether a path, file or folder, is in the resulting tree."""
+    below = path + os.sep
+    if any(other == path or other.startswith(below) for other in added):
+        return True
+    listing = trees.listing(base)
+    known = (decode(raw) for raw in (*listing.entries, *listing.links))
+    return any((other == path or other.startswith(below)) and other not in gone for other in known)
+
+
+def _parents(path: str) -> Iterator[str]:
+    at = path.find("/")
+    while at != -1:
+        yield path[:at]
+        at = path.find("/", at + 1)

@@ -1,0 +1,294 @@
+"""Taking an agent's work: the worktree staged before and after the agent, and the difference put on its start.
+
+The agent may commit or not, its commits are not used. Both stagings use the user's repository as git dir and a
+private index, so index bits, ignore rules, configuration and filters of the agent's are never believed. Used by
+`run.attempt`; `gates` uses `Steps` to see what a verification step changed.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+from parallel_impl.errors import printable
+from parallel_impl.git.checkout import Checkout, copy_index
+from parallel_impl.git.repo import Change, GitError, decode, encode
+from parallel_impl.git.trees import GITLINK, Listing, Trees
+from parallel_impl.git.walk import CACHE_RULE, Disk, walk
+
+NO_FILE = "000000"
+LISTED = 1_000  # files of one ignored folder that are listed one by one
+TRIES = 3
+TICK = 20_000_000  # file times come from a clock that may be some milliseconds behind
+EMPTY = hash(frozenset[object]())
+# with the stat checks weakened, a same-size edit with its time set back is missed; ignoreStat plants index bits;
+# safecrlf only warns, but `true` makes git die; a sparse user checkout would make new files fatal
+CONFIG = (
+    "core.sparseCheckout=false",
+    "index.sparse=false",
+    "core.fileMode=true",
+    "core.trustctime=true",
+    "core.checkStat=default",
+    "core.ignoreStat=false",
+    "core.safecrlf=false",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One path that makes an attempt fail, and why."""
+
+    path: str
+    why: str
+
+    def __str__(self) -> str:
+        return printable(f"{self.path}: {self.why}".replace("\n", "\\n"))
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """Something that the work leaves out (a folder ends in `/`), and the rule: `file:line: pattern`, or ours."""
+
+    path: str
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The worktree immediately before the agent: its tree, and what was already odd or ignored in it."""
+
+    tree: str
+    odd: frozenset[bytes] = frozenset()
+    ignored: frozenset[bytes] = frozenset()
+    submodules: Mapping[bytes, int] = field(default_factory=dict)
+    left_out: Mapping[bytes, tuple[int, ...]] = field(default_factory=dict)
+    taken_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What an agent did. `changes` compares the package's base with `tree`; `ignored` is left out of it.
+
+    With `unstageable` nothing was staged (`tree` is empty): the worktree must be kept whole. `too_big` is staged
+    or left out, and fails the attempt.
+    """
+
+    tree: str
+    changes: tuple[Change, ...] = ()
+    ignored: tuple[Ignored, ...] = ()
+    unstageable: tuple[Violation, ...] = ()
+    too_big: tuple[Violation, ...] = ()
+
+
+class Staging:
+    """The staging of one worktree, by its checkout's private index.
+
+    `base` is the package's base; the checkout's own commit differs from it in a retry on the last attempt's work.
+    Paths in `left_out` (the change's tasks.md) are never part of the work.
+    """
+
+    def __init__(
+        self,
+        trees: Trees,
+        checkout: Checkout,
+        *,
+        base: str,
+        left_out: Collection[str] = (),
+        max_blob_mb: float = 50,
+    ) -> None:
+        self.repo = trees.repo
+        self._trees, self._root, self._index = trees, checkout.path, checkout.index
+        self._start, self._base = checkout.commit, base
+        self._left_out = frozenset(encode(path) for path in left_out)
+        self._limit = int(max_blob_mb * 1_000_000)
+
+    def before(self, *, set_up: bool) -> Snapshot:
+        """Stage the worktree as it is now. Costs no process where no set-up ran and nothing converts files.
+
+        GitError when it cannot be staged at all.
+        """
+        start = self._trees.id(self._start)
+        exact = self._trees.exact(start)
+        if exact and not set_up:
+            return self._snapshot(start, Disk())
+        listing = self._trees.listing(start)
+        if not exact:  # entries without stat data: every file is read again
+            self.repo.git("read-tree", start, index=self._index)
+        disk = walk(os.fsencode(self._root), listing, self._ask)
+        tree = self._stage(self._index, listing, disk)
+        if tree == start and not set_up:
+            self._trees.saw_exact(tree)
+        return self._snapshot(tree, disk)
+
+    def after(self, snapshot: Snapshot) -> Work:
+        """Stage the worktree again: the work is the difference, put on the tree that the worktree started from."""
+        if not stat.S_ISDIR(_mode(self._root)):
+            return Work("", unstageable=(Violation(".", "the worktree is gone or is no folder any more"),))
+        listing = self._trees.listing(snapshot.tree)
+        disk = walk(os.fsencode(self._root), listing, self._ask)
+        if wrong := self._unstageable(snapshot, disk):
+            return Work("", unstageable=wrong)
+        large = [violation for path in sorted(disk.new) if (violation := self._too_big(path))]
+        disk.new -= {encode(violation.path) for violation in large}
+        scratch = self._index.with_name(f"{self._index.name}.after")
+        copy_index(self._index, scratch)
+        try:
+            tree = self._stage(scratch, listing, disk)
+            if snapshot.tree != (start := self._trees.id(self._start)):
+                tree = self._graft(scratch, start, self.repo.changes(snapshot.tree, tree))
+        except GitError as error:
+            return Work("", unstageable=(Violation(".", f"git cannot take it: {error.stderr}"),))
+        finally:
+            scratch.unlink(missing_ok=True)
+        changes = self._changes(tree)
+        changed = [encode(change.path) for change in changes if change.new_mode not in (NO_FILE, GITLINK)]
+        large += [violation for path in changed if (violation := self._too_big(path))]
+        return Work(tree, changes, tuple(self._list_ignored(snapshot, disk)), too_big=tuple(large))
+
+    # -- the steps
+
+    def _ask(self, paths: Collection[bytes]) -> dict[bytes, str]:
+        return self._trees.ignored(self._trees.listing(self._base), paths)
+
+    def _snapshot(self, tree: str, disk: Disk) -> Snapshot:
+        return Snapshot(
+            tree,
+            odd=frozenset(disk.odd),
+            ignored=frozenset(disk.ignored),
+            submodules={path: _fingerprint(self._root, path) for path in disk.links},
+            left_out={path: _signature(self._root, path) for path in self._left_out},
+            taken_ns=time.time_ns() - TICK,
+        )
+
+    def _unstageable(self, snapshot: Snapshot, disk: Disk) -> tuple[Violation, ...]:
+        wrong = {path: why for path, why in disk.odd.items() if path not in snapshot.odd}
+        for path in disk.links:
+            if _fingerprint(self._root, path) != snapshot.submodules.get(path, EMPTY):
+                wrong[path] = "a submodule was edited: such work cannot be taken"
+        return tuple(Violation(decode(path), why) for path, why in sorted(wrong.items()))
+
+    def _stage(self, index: Path, listing: Listing, disk: Disk) -> str:
+        """Put the disk into the index and write its tree. Removals go first, in a call of their own.
+
+        In one call git dies on a folder that became a symlink or a file: "beyond a symbolic link".
+        """
+        gone = (listing.entries.keys() - disk.tracked) | (listing.links.keys() - disk.links)
+        here = disk.tracked | disk.new
+        for options, paths in (("--force-remove",), gone), (("--add", "--replace"), here):
+            stdin = b"\0".join(sorted(paths - self._left_out))
+            if stdin:
+                self._git(index, "update-index", "-z", *options, "--stdin", input=stdin + b"\0")
+        return self._git(index, "write-tree").decode().strip()
+
+    def _graft(self, index: Path, start: str, changes: list[Change]) -> str:
+        """The tree `start` with these changes put in."""
+        self._git(index, "read-tree", start)
+        removals_first = sorted(changes, key=lambda change: change.new_mode != NO_FILE)
+        records = b"".join(
+            f"{change.new_mode} {change.new}\t".encode() + encode(change.path) + b"\0" for change in removals_first
+        )
+        if records:
+            self._git(index, "update-index", "-z", "--index-info", input=records)
+        return self._git(index, "write-tree").decode().strip()
+
+    def _changes(self, tree: str) -> tuple[Change, ...]:
+        base = self._trees.id(self._base)
+        return tuple(self.repo.changes(base, tree)) if tree != base else ()
+
+    def _too_big(self, path: bytes) -> Violation | None:
+        """Whether the file is over the limit and no filter replaces it (LFS stores a pointer)."""
+        place = os.path.join(os.fsencode(self._root), path)  # noqa: PTH118 - bytes
+        try:
+            found = os.lstat(place)
+        except OSError:
+            return None
+        if not stat.S_ISREG(found.st_mode) or found.st_size <= self._limit:
+            return None
+        answer = self._git(self._index, "check-attr", "-z", "--stdin", "filter", input=path + b"\0")
+        if answer.split(b"\0")[2] == b"lfs":
+            return None
+        megabytes = found.st_size / 1_000_000
+        return Violation(decode(path), f"{megabytes:.0f} MB, more than max_blob_mb ({self._limit / 1e6:g})")
+
+    def _list_ignored(self, snapshot: Snapshot, disk: Disk) -> Iterator[Ignored]:
+        for path in sorted(self._left_out):
+            if _signature(self._root, path) != snapshot.left_out[path]:
+                yield Ignored(decode(path), "kept by the orchestrator")
+        for path, rule in sorted(disk.ignored.items()):
+            if path not in snapshot.ignored:
+                yield Ignored(decode(path), rule)
+            elif path.endswith(b"/") and rule != CACHE_RULE:
+                for file in _newer(self._root, path, snapshot.taken_ns):
+                    yield Ignored(decode(file), rule)
+
+    def _git(self, index: Path, *args: str, input: bytes = b"") -> bytes:
+        return self.repo.git(*args, input=input, index=index, work_tree=self._root, config=CONFIG)
+
+
+def take(staging: Staging, snapshot: Snapshot, *, anchor: Callable[[Work], str], known: str) -> Work:
+    """The work, with a commit of it that is complete. `anchor` commits a Work, puts it on a ref, returns the commit.
+
+    Objects can vanish between staging and the ref, when a `prune --expire=now` runs in the user's repository (1-2
+    of 60 were seen): then it is staged again, three times at most. `known` is a commit whose objects are all there.
+    GitError when objects are missing after that.
+    """
+    for _ in range(TRIES):
+        work = staging.after(snapshot)
+        if work.unstageable:
+            return work
+        commit = anchor(work)
+        missing = staging.repo.missing(commit, known=known)
+        if not missing:
+            return work
+    raise GitError(("rev-list", "--missing=print", commit), 1, f"objects vanish: {missing[:3]}".encode())
+
+
+def round_trip(trees: Trees, checkout: Checkout) -> list[str]:
+    """The paths that differ when a fresh, untouched checkout is staged; none means that its filters agree.
+
+    Run once in preflight: what it finds out also spares every package a full reading of its checkout.
+    """
+    tree = Staging(trees, checkout, base=checkout.commit).before(set_up=False).tree
+    start = trees.id(checkout.commit)
+    return [change.path for change in trees.repo.changes(start, tree)] if tree != start else []
+
+
+def _mode(path: Path) -> int:
+    try:
+        return path.lstat().st_mode
+    except OSError:
+        return 0
+
+
+def _signature(root: Path, path: bytes) -> tuple[int, ...]:
+    """What lstat says about a file, to tell whether it was written."""
+    try:
+        found = os.lstat(os.path.join(os.fsencode(root), path))  # noqa: PTH118 - bytes
+    except OSError:
+        return ()
+    return found.st_mode, found.st_size, found.st_ino, found.st_mtime_ns, found.st_ctime_ns
+
+
+def files_below(root: Path, folder: bytes) -> Iterator[bytes]:
+    """Every file and symlink below `folder`, relative to `root`, unsorted; what cannot be read is passed over."""
+    top = os.fsencode(root)
+    for place, folders, files in os.walk(os.path.join(top, folder)):  # noqa: PTH118 - bytes
+        links = [name for name in folders if os.path.islink(os.path.join(place, name))]  # noqa: PTH114, PTH118
+        for name in (*files, *links):
+            yield os.path.relpath(os.path.join(place, name), top)  # noqa: PTH118
+
+
+def _fingerprint(root: Path, folder: bytes) -> int:
+    """A number that changes when anything in the folder does; of an empty one `EMPTY`."""
+    return hash(frozenset((path, _signature(root, path)) for path in files_below(root, folder)))
+
+
+def _newer(root: Path, folder: bytes, since_ns: int) -> list[bytes]:
+    """The first files in the folder that were written since, in order."""
+    newer = (path for path in files_below(root, folder) if (_signature(root, path) or (0,))[-1] >= since_ns)
+    return sorted(islice(newer, LISTED))

@@ -1,0 +1,151 @@
+"""Which kind of repository the user has, and what that means for a run: refused, or said.
+
+Called by `run.preflight` before anything is made.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from parallel_impl.errors import Problem, Severity
+from parallel_impl.git.repo import MINIMUM, Repo, decode, version
+from parallel_impl.git.trees import Trees
+
+SHOWN = 5
+
+
+def check_repository(trees: Trees, base: str) -> list[Problem]:
+    """What is wrong or worth saying about the repository, for a run on the commit `base`."""
+    repo = trees.repo
+    config = repo.config()
+    where = str(repo.git_dir)
+    found = [*_git_version(where), *_partial(repo, base, config, where)]
+    if any(problem.severity is Severity.ERROR for problem in found):
+        return found
+    return [*found, *_remarks(repo, config, where), *_submodules(trees, base), *_filters(trees, base, dict(config))]
+
+
+def submodules(trees: Trees, treeish: str) -> list[str]:
+    """The paths of the submodules in a tree; their folders are empty in a fresh checkout."""
+    return sorted(decode(path) for path in trees.listing(treeish).links)
+
+
+def _git_version(where: str) -> Iterator[Problem]:
+    found = version()
+    if found[:2] < MINIMUM:
+        text, need = ".".join(map(str, found)), ".".join(map(str, MINIMUM))
+        yield Problem(f"git {text} is too old", where=where, hint=f"install git {need} or newer")
+
+
+def _partial(repo: Repo, base: str, config: list[tuple[str, str]], where: str) -> Iterator[Problem]:
+    remotes = sorted({key.split(".", 1)[1].rpartition(".")[0] for key, value in config if _is_promisor(key, value)})
+    if not remotes:
+        return
+    listed = repo.text("rev-list", "--objects", "--missing=print", "--no-walk", "--end-of-options", base)
+    missing = sum(line.startswith("?") for line in listed.split("\n"))
+    lines = []
+    for remote in remotes:
+        name = shlex.quote(remote)
+        keys = [shlex.quote(f"remote.{remote}.{key}") for key in ("partialclonefilter", "promisor")]
+        lines.append(f"git fetch --refetch --no-filter {name}")
+        lines += [f"git config --unset-all {key}" for key in keys]
+    yield Problem(
+        f"a partial clone: {missing} objects of the base are not here, and worktrees could not fetch them",
+        where=where,
+        hint=f"make it whole: {' && '.join(lines)}",
+    )
+
+
+def _is_promisor(key: str, value: str) -> bool:
+    return key.startswith("remote.") and key.endswith(".promisor") and value.lower() in ("true", "yes", "on", "1")
+
+
+def _remarks(repo: Repo, config: list[tuple[str, str]], where: str) -> Iterator[Problem]:
+    settings = dict(config)
+    ours = "they do not apply to the commits of this tool"
+    if hooks := _hooks(repo, settings):
+        text = f"git hooks ({', '.join(hooks[:SHOWN])}) are not run: {ours}"
+        yield Problem(text, where=where, severity=Severity.NOTICE)
+    if settings.get("commit.gpgsign", "false").lower() not in ("false", "no", "off", "0", ""):
+        text = "commits are signed here; the commits of this tool are not"
+        yield Problem(text, where=where, severity=Severity.NOTICE)
+    for key, value in config:
+        if key.startswith("remote.") and key.endswith(".mirror") and value.lower() not in ("false", "no", "off", "0"):
+            remote = key.split(".", 1)[1].rpartition(".")[0]
+            text = f"remote {remote} is a mirror: a push to it would publish refs/parallel-impl/*, unfinished work too"
+            yield Problem(
+                text, where=where, hint=f"git config --unset remote.{remote}.mirror", severity=Severity.WARNING
+            )
+    if (repo.git_dir / "shallow").exists():
+        text = "a shallow clone: worktrees have the same cut history"
+        yield Problem(text, where=where, severity=Severity.NOTICE)
+
+
+def _hooks(repo: Repo, settings: dict[str, str]) -> list[str]:
+    named = settings.get("core.hookspath")
+    folder = Path(named).expanduser() if named else repo.git_dir / "hooks"
+    if not folder.is_absolute():
+        folder = repo.worktrees()[0].path / folder
+    if not folder.is_dir():
+        return []
+    hooks = (path for path in folder.iterdir() if path.suffix == "" and path.is_file() and os.access(path, os.X_OK))
+    return sorted(path.name for path in hooks)
+
+
+def _submodules(trees: Trees, base: str) -> Iterator[Problem]:
+    if paths := submodules(trees, base):
+        shown = ", ".join(paths[:SHOWN])
+        yield Problem(
+            f"submodules are empty in the worktrees, and packages cannot change them: {shown}",
+            where=".gitmodules",
+            hint='fill them where they are needed: setup = ["git submodule update --init"]',
+            severity=Severity.NOTICE,
+        )
+
+
+def _filters(trees: Trees, base: str, config: dict[str, str]) -> Iterator[Problem]:
+    """Filters that the base's attributes name and that cannot run here: checkouts would lack content, or fail."""
+    for name, where in sorted(_named_filters(trees, base).items()):
+        commands = [command for kind in ("process", "smudge") if (command := config.get(f"filter.{name}.{kind}"))]
+        if not commands and name == "lfs":
+            text = "files are stored with Git LFS, which is not set up here: worktrees have pointers in their place"
+            hint = "install git-lfs and type: git lfs install"
+            yield Problem(text, where=where, hint=hint, severity=Severity.WARNING)
+        for program in {program for command in commands if (program := _program(command))}:
+            if shutil.which(program) is None:
+                yield Problem(
+                    f"the filter {name} needs {program}, which is not on PATH",
+                    where=where,
+                    hint=f"install {program}, or switch the filter off: git config --unset-all filter.{name}.process; "
+                    f"git config --unset-all filter.{name}.smudge",
+                )
+
+
+def _named_filters(trees: Trees, base: str) -> dict[str, str]:
+    """The filters in the base's `.gitattributes`: name to the first file and line that names it."""
+    files = trees.listing(base).named(b".gitattributes")
+    contents = trees.repo.blobs(files.values())
+    found: dict[str, str] = {}
+    for path, oid in sorted(files.items()):
+        for number, line in enumerate(contents[oid].decode(errors="replace").splitlines(), 1):
+            words = [] if line.lstrip().startswith("#") else line.split()[1:]
+            for word in words:
+                if word.startswith("filter="):
+                    found.setdefault(word.removeprefix("filter="), f"{decode(path)}:{number}")
+    return found
+
+
+def _program(command: str) -> str | None:
+    """The program that a filter command starts, where that can be told without a shell."""
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        return None
+    if len(words) > 1 and words[0] == "git" and words[1] == "lfs":
+        return "git-lfs"
+    plain = words and words[0].replace("-", "").replace("_", "").replace(".", "").isalnum()
+    return words[0] if plain else None

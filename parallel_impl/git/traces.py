@@ -1,0 +1,55 @@
+"""What a command left in a checkout: the tracked and unignored files that it changed.
+
+`gates` asks after each verification step. Ignore rules are those of the checkout and of the user.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from parallel_impl.git.checkout import Checkout
+from parallel_impl.git.repo import decode
+from parallel_impl.git.staging import CONFIG
+from parallel_impl.git.trees import Trees
+from parallel_impl.git.walk import is_cache
+
+Signature = tuple[int, ...]
+
+
+class Traces:
+    """The state of a checkout. Make it after set-up, before the first step.
+
+    `set_up` says that commands have already run there; what they left does not count.
+    """
+
+    def __init__(self, trees: Trees, checkout: Checkout, *, set_up: bool) -> None:
+        self._repo, self._root = trees.repo, checkout.path
+        self._index = checkout.index
+        self._known: dict[str, Signature] = {}
+        if set_up or not trees.exact(checkout.commit):
+            self._known = self._find()
+
+    def changed(self) -> list[str]:
+        """The paths that differ from the state at the start, sorted; known tool caches are left out. One process."""
+        now = self._find()
+        return sorted(path for path in {*now, *self._known} if now.get(path) != self._known.get(path))
+
+    def _find(self) -> dict[str, Signature]:
+        """The changed, removed and unignored new files, with what lstat says about them."""
+        arguments = ("ls-files", "-z", "--modified", "--deleted", "--others", "--exclude-standard")
+        out = self._repo.git(*arguments, index=self._index, work_tree=self._root, config=CONFIG)
+        paths = {path for path in out.split(b"\0") if path}
+        return {decode(path): _signature(self._root, path) for path in paths if not _in_cache(path)}
+
+
+def _in_cache(path: bytes) -> bool:
+    return any(is_cache(part) for part in path.split(b"/"))
+
+
+def _signature(root: Path, path: bytes) -> Signature:
+    try:
+        found = os.lstat(os.path.join(os.fsencode(root), path))  # noqa: PTH118 - bytes
+    except OSError:
+        return ()
+    return found.st_mode, found.st_size, found.st_mtime_ns

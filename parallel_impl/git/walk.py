@@ -1,0 +1,159 @@
+"""What lies on disk in a worktree, beside what git was told: new files, vanished ones, and what git cannot take.
+
+Nothing that an agent can change is believed: no index, no ignore file, no configuration. Used by `staging`.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import deque
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+
+from parallel_impl.git.trees import Listing
+
+# what tools leave beside their work; never part of it unless the base tracks it
+CACHES = frozenset(
+    (b"__pycache__", b".pytest_cache", b".mypy_cache", b".ruff_cache", b".hypothesis", b".tox", b".nox", b".venv",
+     b"node_modules", b".coverage", b".DS_Store")
+)  # fmt: skip
+CACHE_RULE = "known tool cache"
+ROUND = 5_000  # entries of new folders that are looked at before the ignore rules are asked about them
+INVISIBLE = dict.fromkeys((*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF))
+KINDS = {stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket", stat.S_IFBLK: "a device", stat.S_IFCHR: "a device"}
+
+Ask = Callable[[Collection[bytes]], Mapping[bytes, str]]
+
+
+@dataclass(slots=True)
+class Disk:
+    """What a walk found, as paths in bytes relative to the worktree.
+
+    `tracked`: files of the tree that are there (changed or not); `new`: files that are not in the tree and not
+    ignored; `ignored`: what is left out, topmost folders with a closing `/`, and by which rule; `odd`: what git
+    cannot take, and why; `links`: folders of submodules.
+    """
+
+    tracked: set[bytes] = field(default_factory=set)
+    new: set[bytes] = field(default_factory=set)
+    ignored: dict[bytes, str] = field(default_factory=dict)
+    odd: dict[bytes, str] = field(default_factory=dict)
+    links: set[bytes] = field(default_factory=set)
+
+
+def is_cache(name: bytes) -> bool:
+    """Whether a file or folder of this name is a known tool's cache."""
+    return name in CACHES or name.endswith((b".pyc", b".pyo")) or name.startswith(b".coverage.")
+
+
+def looks_like_git(name: bytes) -> bool:
+    """Whether a component is `.git` to some file system: by case, invisible characters, NTFS short name or stream."""
+    plain = name.decode(errors="replace").translate(INVISIBLE).casefold()
+    return any(part.split(":")[0].rstrip(" .") in (".git", "git~1") for part in plain.split("\\"))
+
+
+def walk(root: bytes, listing: Listing, ask: Ask) -> Disk:
+    """Compare the folder `root` with a tree. `ask` says which paths the ignore rules leave out, in batches."""
+    return _Walk(root, listing, ask).run()
+
+
+class _Walk:
+    def __init__(self, root: bytes, listing: Listing, ask: Ask) -> None:
+        self.root, self.listing, self.ask = root, listing, ask
+        self.disk = Disk()
+        self.files: set[bytes] = set()  # not in the tree, not yet asked about
+        self.odd: dict[bytes, str] = {}
+        self.folders: deque[bytes] = deque()  # not in the tree, not yet looked into
+
+    def run(self) -> Disk:
+        waiting = [b""]
+        while waiting:
+            waiting += self.look(waiting.pop(), tracked=True)
+        while self.files or self.odd or self.folders:
+            self.settle(self.look_into_new_folders())
+        return self.disk
+
+    def look(self, folder: bytes, *, tracked: bool) -> list[bytes]:
+        """Sort the entries of one folder; its tracked folders are returned, the others wait in `folders`."""
+        below: list[bytes] = []
+        prefix = folder + b"/" if folder else b""
+        try:
+            with os.scandir(os.path.join(self.root, folder)) as entries:  # noqa: PTH118 - bytes
+                for entry in entries:
+                    path = prefix + entry.name
+                    if not (tracked and self.known(path, entry, below)) and path != b".git":
+                        self.sort(path, entry)
+        except FileNotFoundError:
+            pass  # a process that outlived the agent removed it
+        except OSError as error:
+            where = self.odd if folder else self.disk.odd
+            where[folder or b"."] = f"cannot be read: {error.strerror}"
+        return below
+
+    def known(self, path: bytes, entry: os.DirEntry[bytes], below: list[bytes]) -> bool:
+        """Whether the tree has this path with this kind of thing; it is noted."""
+        if entry.is_dir(follow_symlinks=False):
+            if path in self.listing.folders:
+                below.append(path)
+                return True
+            if path in self.listing.links:
+                self.disk.links.add(path)
+                return True
+        elif path in self.listing.entries and (entry.is_file(follow_symlinks=False) or entry.is_symlink()):
+            self.disk.tracked.add(path)
+            return True
+        return False
+
+    def sort(self, path: bytes, entry: os.DirEntry[bytes]) -> None:
+        """File something that is not in the tree."""
+        if looks_like_git(entry.name):
+            self.odd[path] = (
+                "a git repository inside the worktree" if entry.name == b".git" else "a name that means .git"
+            )
+        elif is_cache(entry.name):
+            self.disk.ignored[path + (b"/" if entry.is_dir(follow_symlinks=False) else b"")] = CACHE_RULE
+        elif entry.is_dir(follow_symlinks=False):
+            self.folders.append(path)
+        elif entry.is_symlink() or entry.is_file(follow_symlinks=False):
+            self.files.add(path)
+        else:
+            kind = stat.S_IFMT(entry.stat(follow_symlinks=False).st_mode)
+            self.odd[path] = KINDS.get(kind, "not a file")
+
+    def look_into_new_folders(self) -> list[bytes]:
+        """Look into folders that are not in the tree until a round is full; what was looked into is returned."""
+        seen: list[bytes] = []
+        while self.folders and len(self.files) + len(seen) < ROUND:
+            seen.append(self.folders.popleft())
+            self.look(seen[-1], tracked=False)
+        return seen
+
+    def settle(self, seen: Collection[bytes]) -> None:
+        """Ask the ignore rules about this round; what is in an ignored folder goes with that folder."""
+        folders = {*seen, *self.folders}
+        special = [path for path in self.odd if path not in folders and not looks_like_git(path.rpartition(b"/")[2])]
+        rules = self.ask([*self.files, *special, *(folder + b"/" for folder in folders)])
+        dropped = {folder for folder in folders if folder + b"/" in rules}
+        for path in (*folders, *self.files, *self.odd):
+            key = path + b"/" if path in folders else path
+            if _below(path, dropped):
+                continue
+            if key in rules:
+                self.disk.ignored[key] = rules[key]
+            elif path in self.odd:
+                self.disk.odd[path] = self.odd[path]
+            elif path in self.files:
+                self.disk.new.add(path)
+        self.disk.ignored = {path: rule for path, rule in self.disk.ignored.items() if not _below(path, dropped)}
+        self.folders = deque(path for path in self.folders if path not in dropped and not _below(path, dropped))
+        self.files, self.odd = set(), {}
+
+
+def _below(path: bytes, folders: Collection[bytes]) -> bool:
+    at = path.find(b"/") if folders else -1
+    while at != -1 and at != len(path) - 1:
+        if path[:at] in folders:
+            return True
+        at = path.find(b"/", at + 1)
+    return False
