@@ -14,10 +14,34 @@ from __future__ import annotations
 import posixpath
 import re
 import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from parallel_impl.errors import UserError
+from parallel_impl.plan import components
+from parallel_impl.plan.components import ANY, CLASSES, NAMED_CLASS, Component
+
+
+@dataclass(frozen=True, slots=True)
+class Glob:
+    """A pattern made ready. Each reading is a row of components; None in it is `**`: any number of any components."""
+
+    pattern: str
+    readings: tuple[tuple[Component | None, ...], ...]
+    expression: re.Pattern[str]  # of a path and a slash
+
+    def match(self, path: str) -> bool:
+        """Whether the pattern means `path`, which is one of a file, from the root of the repository."""
+        return self.expression.fullmatch(f"{path}/") is not None and is_path(path)
+
 
 MAX_LENGTH = 4096  # characters; Linux opens no longer path
 
 _BRACES = re.compile(r"\{([^{}]*(?:,|\.\.)[^{}]*)\}")
+_OTHER_SPECIALS = re.compile(r"[*?]")
+_NO_PATH = re.compile(r"(?:^|/)(?:\.{0,2}|\.[gG][iI][tT])(?:/|$)|\0")
+_SPECIALS = re.compile(r"[*?\[]")
 _COMMAS = re.compile(r"\{([^{}]*,[^{}]*)\}")
 _DRIVE = re.compile(r"[A-Za-z]:(?=/)")
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
@@ -30,6 +54,34 @@ def problem(pattern: str) -> tuple[str, str] | None:
     if len(pattern) > MAX_LENGTH:
         return f"the pattern has {len(pattern)} characters", f"no path is longer than {MAX_LENGTH}; name a folder"
     return _unreadable(pattern) or _rooted(pattern) or _crooked(pattern) or _special(pattern)
+
+
+def match(pattern: str, path: str) -> bool:
+    """Whether `pattern` means the file `path`; UserError for a pattern that `problem` refuses.
+
+    `path` is from the root of the repository, bytes that are no UTF-8 as surrogates (`surrogateescape`). The time
+    is in proportion to the lengths of both: no pattern makes it backtrack.
+    """
+    return glob(pattern).match(path)
+
+
+@lru_cache(maxsize=16384)
+def glob(pattern: str) -> Glob:
+    """`pattern` made ready for matching and for `plan.overlap`; UserError when `problem` refuses it."""
+    if wrong := problem(pattern):
+        raise UserError(f"{_quote(pattern)}: {wrong[0]}", hint=wrong[1])
+    readings = tuple(_readings(pattern))
+    return Glob(pattern, readings, re.compile("|".join(map(_expression, readings)), re.DOTALL))
+
+
+def is_path(path: str) -> bool:
+    """Whether `path` can be one of a file in a tree of git's."""
+    return not _NO_PATH.search(path)
+
+
+def is_literal(pattern: str) -> bool:
+    """Whether `pattern` has no special character: it names one path, and what is below it."""
+    return not _SPECIALS.search(pattern)
 
 
 def fold(path: str) -> str:
@@ -72,42 +124,50 @@ def _rooted(pattern: str) -> tuple[str, str] | None:
 
 def _crooked(pattern: str) -> tuple[str, str] | None:
     """Components that no path in a tree of git's has."""
-    components = pattern.split("/")
+    names = pattern.split("/")
     straight = _upright(pattern)
     leaves = straight == ".." or straight.startswith("../")
     write = "name a path inside the repository" if leaves else f"write {_quote(straight)}"
-    if ".." in components:
+    if ".." in names:
         return "a pattern does not climb with ..", write
-    if "." in components:
+    if "." in names:
         return "a component . stands for nothing", write
-    if "" in components[:-1]:
+    if "" in names[:-1]:
         return "an empty component (//) stands for nothing", write
-    if any(component.lower() == ".git" for component in components):
-        return (
-            "nothing in a .git folder is part of a tree",
-            "delete the line; .gitignore, .github and the like are fine",
-        )
+    if any(name.lower() == ".git" for name in names):
+        return "nothing in a .git folder is part of a tree", "delete the line; .gitignore and .github are fine"
     return None
 
 
 def _special(pattern: str) -> tuple[str, str] | None:
     """Special characters that other glob languages read in another way, or that cannot be read."""
     if braces := _BRACES.search(pattern):
-        names = "one pattern for each of the names" if "," not in braces[1] else f"{_expanded(pattern)}, each a line"
-        return "braces are not expanded", f"write {names}"
-    components = pattern.split("/")
-    inside = next((c for c in components if "**" in c and c != "**"), None)
+        written = _expanded(pattern) if "," in braces[1] else "one pattern for each name"
+        return "braces are not expanded", f"write {written}, each on a line of its own"
+    names = pattern.split("/")
+    inside = next((c for c in names if "**" in c and c != "**"), None)
     if inside is not None:
-        narrow, deep = _starred(components)
+        narrow, deep = _starred(names)
         return f"** is a whole component, not a part of one ({_quote(inside)})", f"write {narrow}, or {deep}"
+    return _bracketed(pattern, names)
+
+
+def _bracketed(pattern: str, names: list[str]) -> tuple[str, str] | None:
+    """Brackets that are not closed, or that name no class."""
+    for name in names:
+        if unknown := next((word for word in NAMED_CLASS.findall(name) if word not in CLASSES), None):
+            return f"there is no class [:{unknown}:]", f"write one of {', '.join(CLASSES)}"
+        if components.read(name) is None and _OTHER_SPECIALS.search(pattern):
+            fixed = [other if components.read(other) else other.replace("[", "[[]") for other in names]
+            return f"a [ in {_quote(name)} is not closed", f"write {_quote('/'.join(fixed))} if it is a plain ["
     return None
 
 
-def _starred(components: list[str]) -> tuple[str, str]:
+def _starred(names: list[str]) -> tuple[str, str]:
     """What `a**` may have meant: `a*`, or everything below it too."""
-    narrow = [c if c == "**" else re.sub(r"\*{2,}", "*", c) for c in components]
+    narrow = [c if c == "**" else re.sub(r"\*{2,}", "*", c) for c in names]
     deep: list[str] = []
-    for old, new in zip(components, narrow, strict=True):
+    for old, new in zip(names, narrow, strict=True):
         before = ["**"] if old != new and old.startswith("**") else []
         after = ["**"] if old != new and old.endswith("**") and not before else []
         deep += [*before, new, *after] if new != "*" or not before else before
@@ -148,3 +208,33 @@ def _quote(text: str) -> str:
 
 def _is_unseen(character: str) -> bool:
     return unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or character in _BIDI
+
+
+def _readings(pattern: str) -> Iterator[tuple[Component | None, ...]]:
+    """The ways to read a pattern: as a glob, as a path, or as both."""
+    below = pattern.endswith("/")
+    names = pattern.rstrip("/").split("/")
+    if not _OTHER_SPECIALS.search(pattern):
+        yield (*map(components.plain, names), *((ANY, None) if below else (None,)))
+    if _SPECIALS.search(pattern) and all(map(components.read, names)):
+        parts = [None if name == "**" else components.read(name) for name in names]
+        if names[-1] == "**":  # at the end it means everything below, and not nothing
+            parts[-1:] = (ANY, None)
+        yield (*parts, *((ANY, None) if below else ()))
+
+
+def _expression(reading: tuple[Component | None, ...]) -> str:
+    """The regular expression of one reading, over a path whose components each end with a slash.
+
+    What stands between two `**`, or between two `*` in a component, has a fixed length: its first place is the best
+    one, so the group that finds it is atomic and never tried again.
+    """
+    blocks: list[list[str]] = [[]]
+    for part in reading:
+        if part is None:
+            blocks.append([])
+        else:
+            blocks[-1].append(components.expression(part))
+    first, *between = ["".join(block) for block in blocks]
+    last = f"(?:[^/]++/)*{between.pop()}" if between else ""
+    return "".join([first, *(f"(?>(?:[^/]++/)*?{block})" for block in between), last])
