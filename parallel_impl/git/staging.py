@@ -146,6 +146,8 @@ class Staging:
         finally:
             scratch.unlink(missing_ok=True)
         changes = self._changes(tree)
+        if passed_over := self._passed_over(tree, disk.new - {encode(change.path) for change in changes}):
+            return Work("", unstageable=passed_over)
         changed = [encode(change.path) for change in changes if change.new_mode not in (NO_FILE, GITLINK)]
         large += [violation for path in changed if (violation := self._too_big(path))]
         return Work(tree, changes, tuple(self._list_ignored(snapshot, disk)), too_big=tuple(large))
@@ -199,6 +201,12 @@ class Staging:
     def _changes(self, tree: str) -> tuple[Change, ...]:
         base = self._trees.id(self._base)
         return tuple(self.repo.changes(base, tree)) if tree != base else ()
+
+    def _passed_over(self, tree: str, paths: set[bytes]) -> tuple[Violation, ...]:
+        """New files that are not in the tree: git passes over names that it refuses, without failing."""
+        asked = {decode(path) for path in paths - self._left_out}
+        taken = {entry.path for entry in self.repo.entries(tree, *asked)} if asked else set()
+        return tuple(Violation(path, "git refuses this name") for path in sorted(asked - taken))
 
     def _too_big(self, path: bytes) -> Violation | None:
         """Whether the file is over the limit and no filter replaces it (LFS stores a pointer)."""

@@ -53,6 +53,12 @@ def looks_like_git(name: bytes) -> bool:
     return any(part.split(":")[0].rstrip(" .") in (".git", "git~1") for part in plain.split("\\"))
 
 
+def is_linked_gitmodules(name: bytes) -> bool:
+    """Whether git passes over a symlink of this name without failing, by any of the file systems' spellings."""
+    plain = name.decode(errors="replace").translate(INVISIBLE).casefold().split(":")[0].rstrip(" .")
+    return plain == ".gitmodules" or plain.startswith(("gitmod~", "gi7eba~"))
+
+
 def walk(root: bytes, listing: Listing, ask: Ask) -> Disk:
     """Compare the folder `root` with a tree. `ask` says which paths the ignore rules leave out, in batches."""
     return _Walk(root, listing, ask).run()
@@ -100,6 +106,8 @@ class _Walk:
             if path in self.listing.links:
                 self.disk.links.add(path)
                 return True
+        elif entry.is_symlink() and is_linked_gitmodules(entry.name):
+            return False
         elif path in self.listing.entries and (entry.is_file(follow_symlinks=False) or entry.is_symlink()):
             self.disk.tracked.add(path)
             return True
@@ -111,6 +119,8 @@ class _Walk:
             self.odd[path] = (
                 "a git repository inside the worktree" if entry.name == b".git" else "a name that means .git"
             )
+        elif entry.is_symlink() and is_linked_gitmodules(entry.name):
+            self.odd[path] = "a symlink named .gitmodules"
         elif is_cache(entry.name):
             self.disk.ignored[path + (b"/" if entry.is_dir(follow_symlinks=False) else b"")] = CACHE_RULE
         elif entry.is_dir(follow_symlinks=False):

@@ -42,6 +42,7 @@ class Kind(StrEnum):
     FILES = "files"
 
 
+ANY = "*"
 HALTING = (Kind.OWN_REFS, Kind.CONFIG, Kind.HOOKS)
 
 
@@ -67,11 +68,10 @@ class _State:
     config: Mapping[Path, bytes]
     hooks: Mapping[str, str]
     settings: Mapping[str, bytes]
-    files: Mapping[str, tuple[int, ...]]
 
 
 class Watch:
-    """The user's repository as it was at the last look. `checkout`: a worktree whose files are watched too.
+    """The user's repository as it was at the last look. `checkout` is a worktree whose files are watched too.
 
     Say each ref of our own by `expect` before it is moved. Threads may call both methods.
     """
@@ -85,6 +85,7 @@ class Watch:
         self._config_files = _config_files(repo)
         self._checkout_repo = _own_git_dir(checkout) if checkout else None
         self._last = self._look()
+        self._edits = self._edited()
 
     def expect(self, ref: str, oid: str | None) -> None:
         """We are about to move `ref` to `oid` (None: delete it); until that is seen, its old value is right too."""
@@ -92,8 +93,15 @@ class Watch:
             _, now = self._expected.get(ref, ("", self._last.refs.get(ref, "")))
             self._expected[ref] = (now, oid or "")
 
-    def compare(self) -> list[Tamper]:
-        """What others changed since the last look, own refs first. Costs one process and a few small files."""
+    def expect_any(self, ref: str) -> None:
+        """We are about to move `ref` to a commit whose id is not known yet; `expect` it as soon as it is."""
+        self.expect(ref, ANY)
+
+    def compare(self, *, files: bool = False) -> list[Tamper]:
+        """What others changed since the last look, own refs first. Costs one process and a few small files.
+
+        With `files` the user's checkout is looked at too, which reads the state of every file in it.
+        """
         with self._guard:
             old, new = self._last, self._look()
             self._last = new
@@ -103,7 +111,9 @@ class Watch:
             if old.settings.get(name) != new.settings.get(name):
                 kinds = {"info/attributes": Kind.CONFIG, "info/exclude": Kind.SETTINGS}
                 found.append(Tamper(kinds.get(name, Kind.OBJECTS), name))
-        found += _differences(Kind.FILES, old.files, new.files)
+        if files:
+            edits, self._edits = self._edits, self._edited()
+            found += _differences(Kind.FILES, edits, self._edits)
         return sorted(found, key=lambda tamper: list(Kind).index(tamper.kind))
 
     def _look(self) -> _State:
@@ -112,13 +122,13 @@ class Watch:
             {path: _content(path) for path in self._config_files},
             dict(_hooks(self._repo.git_dir / "hooks")),
             {name: _content(self._repo.git_dir / name) for name in _SETTINGS},
-            dict(self._edited()),
         )
 
     def _refs(self, old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[Tamper]:
         for name in sorted({*old, *new}):
             before, now = old.get(name, ""), new.get(name, "")
-            if now == before or now in self._expected.get(name, ()):
+            expected = self._expected.get(name, ())
+            if now == before or now in expected or ANY in expected:
                 continue
             if name.startswith("refs/parallel-impl/") and not name.startswith(self._own):
                 continue  # another run's
@@ -146,19 +156,20 @@ class Watch:
         out = decode(self._repo.git("config", "--file", "-", "--list", "-z", input=content))
         return Counter((key, value) for key, _, value in (item.partition("\n") for item in out.split("\0") if item))
 
-    def _edited(self) -> Iterator[tuple[str, tuple[int, ...]]]:
+    def _edited(self) -> dict[str, tuple[int, ...]]:
         """The files of the user's checkout that differ from its index, with what tells one edit from the next."""
-        if not (self._checkout and self._checkout_repo):
-            return
-        out = self._checkout_repo.git("ls-files", "-z", "--modified", "--deleted", work_tree=self._checkout)
-        for raw in set(out.split(b"\0")) - {b""}:
-            path = decode(raw)
-            try:
-                found = (self._checkout / path).lstat()
-            except OSError:
-                yield path, ()
-            else:
-                yield path, (found.st_size, found.st_mtime_ns)
+        found: dict[str, tuple[int, ...]] = {}
+        if self._checkout and self._checkout_repo:
+            out = self._checkout_repo.git("ls-files", "-z", "--modified", "--deleted", work_tree=self._checkout)
+            for raw in set(out.split(b"\0")) - {b""}:
+                path = decode(raw)
+                try:
+                    state = (self._checkout / path).lstat()
+                except OSError:
+                    found[path] = ()
+                else:
+                    found[path] = (state.st_size, state.st_mtime_ns)
+        return found
 
 
 _SETTINGS = ("info/attributes", "info/exclude", "info/grafts", "shallow", "objects/info/alternates")

@@ -83,6 +83,7 @@ class Scene:
             "WT": str(self.checkout.path),
             "SIB": str(self.sibling.path),
             "BASE": self.base,
+            "COMMON": str(self.checkout.git_dir),
             "OUT": str(self.out),
         }
         subprocess.run(
@@ -107,7 +108,7 @@ class Scene:
         work = take(self.staging, self.snapshot, anchor=anchor, known=self.base)
         plan = "openspec/changes/c/work-packages.yaml"
         found = violations(self.trees, work.changes, scope, base=self.base, denied=(plan,))
-        return Verdict(work, tuple(found), tuple(self.watch.compare()))
+        return Verdict(work, tuple(found), tuple(self.watch.compare(files=True)))
 
     def content(self, verdict: Verdict, path: str) -> bytes | None:
         """What was taken under a path."""
