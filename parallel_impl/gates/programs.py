@@ -1,0 +1,177 @@
+"""Whether the programs that steps, set-up and gates call are there, said before any agent is paid.
+
+Called by `run.preflight` with a checkout of the base that set-up has made ready, and by `quality` for gates.
+What only shows when a script runs is said as a notice, never failed.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from parallel_impl.errors import Problem, Severity
+from parallel_impl.gates import script, shell
+from parallel_impl.plan import globs
+from parallel_impl.plan.model import Package, Plan, Step, StepKind, yaml_path
+
+# a package that may change one of these may make set-up install what is missing now
+INSTALLERS = (
+    "pyproject.toml", "uv.lock", "setup.py", "setup.cfg", "requirements.txt", "requirements-dev.txt",
+    "package.json", "package-lock.json",
+)  # fmt: skip
+INSTALLED = re.compile(r"(^|(?<=/))(\.venv|venv|node_modules)/")  # never in a commit: set-up makes it
+NOT_FOUND = 127
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A program that is not there: as written, and as a path from the root of the checkout ("" for a bare name)."""
+
+    program: str
+    path: str
+
+
+def check(plan: Plan, env: Mapping[str, str], checkout: Path | None) -> list[Problem]:
+    """Everything that is wrong with the plan's steps as shell, each with position and the next move.
+
+    `env` and `checkout` are those that steps will have, after set-up; without a checkout only the syntax is
+    checked.
+    """
+    steps = [
+        (number, package, index, step)
+        for number, package in enumerate(plan.packages)
+        for index, step in enumerate(package.steps)
+        if step.kind is StepKind.COMMAND
+    ]
+    broken = shell.parse_errors((step.command for *_, step in steps if isinstance(step.command, str)), env)
+    found, scopes, lookup = [], _Scopes(plan), _Lookup(checkout, env) if checkout else None
+    for number, package, index, step in steps:
+        path = ("packages", number, "verification", "steps", index, "command")
+        problem = partial(Problem, where=plan.where(*path), path=yaml_path(path))
+        if isinstance(step.command, str) and step.command in broken:
+            what = f"step {step.name!r} of {package.id} is not a shell script: {broken[step.command]}"
+            found.append(problem(what, hint="correct the quoting, or write the command as a list"))
+        elif lookup:
+            found += _programs(package, step, scopes, lookup, problem)
+    return found
+
+
+def _programs(
+    package: Package, step: Step, scopes: _Scopes, lookup: _Lookup, problem: partial[Problem]
+) -> Iterator[Problem]:
+    reading = _reading(step)
+    unknown = [] if reading.whole else ["parts of the script"]
+    for call in reading.calls:
+        if call.program is None:
+            unknown.append("a command whose name is only known when it runs")
+        elif (gone := lookup.missing(call, step.cwd)) is None:
+            continue
+        elif not call.sure or step.expect_exit_code == NOT_FOUND:
+            unknown.append(f"{call.program!r} (not there, but called on a condition)")
+        elif gone.path and not INSTALLED.search(gone.path) and scopes.may_write(package, gone.path):
+            continue
+        elif scopes.may_install(package, gone, step.cwd):
+            unknown.append(f"{call.program!r} (not there now; {package.id} may change what is installed)")
+        else:
+            what = f"step {step.name!r} of {package.id} calls {call.program!r}, which is not there"
+            yield problem(what, hint=_hint(gone))
+    if unknown:
+        what = f"step {step.name!r} of {package.id}: not checked: {', '.join(dict.fromkeys(unknown))}"
+        yield problem(what, severity=Severity.NOTICE)
+
+
+def missing(command: str, *, checkout: Path, env: Mapping[str, str]) -> list[Missing]:
+    """The programs that the shell script `command` cannot do without and that are not there."""
+    lookup = _Lookup(checkout, env)
+    calls = (call for call in script.read(command).calls if call.sure and call.program)
+    return [gone for call in calls if (gone := lookup.missing(call, "."))]
+
+
+def _reading(step: Step) -> script.Reading:
+    if isinstance(step.command, str):
+        return script.read(step.command)
+    return script.Reading((script.Call(step.command[0]),) if step.command else ())
+
+
+def _hint(gone: Missing) -> str:
+    if inside := INSTALLED.search(gone.path):
+        cwd = gone.path[: inside.start()].rstrip("/") or "."
+        run = "npm ci" if inside[2] == "node_modules" else "uv sync --frozen"
+        return f'set-up does not make it; say how in the configuration: setup = [{{run = "{run}", cwd = "{cwd}"}}]'
+    if gone.path:
+        return "correct the path (it is relative to the step's cwd), or let a package before this one write it"
+    return "install it, let set-up install it into .venv, or correct the command"
+
+
+class _Lookup:
+    """Looks programs up as a step would, and remembers."""
+
+    def __init__(self, checkout: Path, env: Mapping[str, str]) -> None:
+        self.checkout, self.path = checkout, env.get("PATH", os.defpath)
+        self.known: dict[str, bool] = {}
+
+    def missing(self, call: script.Call, cwd: str) -> Missing | None:
+        """What is missing for this call; None when it is there, or cannot be told."""
+        program = call.program or ""
+        if "/" not in program:
+            return None if program in script.BUILTINS or self.bare(program) else Missing(program, "")
+        if program.startswith("/"):
+            return None if self.file(program) else Missing(program, "")
+        if call.cwd is None:
+            return None
+        path = posixpath.normpath(posixpath.join(cwd, call.cwd, program))
+        if path.startswith(("../", "/")):
+            return None
+        return None if self.file(str(self.checkout / path)) else Missing(program, path)
+
+    def bare(self, program: str) -> bool:
+        if program not in self.known:
+            self.known[program] = shutil.which(program, path=self.path) is not None
+        return self.known[program]
+
+    def file(self, path: str) -> bool:
+        if path not in self.known:
+            self.known[path] = Path(path).is_file() and os.access(path, os.X_OK)
+        return self.known[path]
+
+
+class _Scopes:
+    """What a package and all it depends on may write."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.packages = {package.id: package for package in plan.packages}
+        self.above: dict[str, tuple[Package, ...]] = {}
+
+    def of(self, package: Package) -> tuple[Package, ...]:
+        if package.id not in self.above:
+            found, todo = {package.id: package}, [package]
+            while todo:
+                for name in todo.pop().depends_on:
+                    if name in self.packages and name not in found:
+                        found[name] = self.packages[name]
+                        todo.append(found[name])
+            self.above[package.id] = tuple(found.values())
+        return self.above[package.id]
+
+    def may_write(self, package: Package, path: str) -> bool:
+        return any(_any(one.scope.write_allow, path) and not _any(one.scope.deny, path) for one in self.of(package))
+
+    def may_install(self, package: Package, gone: Missing, cwd: str) -> bool:
+        """Whether an installed program may come from a file of dependencies that these packages may change."""
+        inside = INSTALLED.search(gone.path)
+        if gone.path and not inside:
+            return False
+        before = gone.path[: inside.start()] if inside else ""
+        folders = dict.fromkeys((".", cwd, before or "."))
+        names = (posixpath.normpath(posixpath.join(folder, name)) for folder in folders for name in INSTALLERS)
+        return any(self.may_write(package, name) for name in names)
+
+
+def _any(patterns: Iterable[str], path: str) -> bool:
+    return any(globs.match(pattern, path) for pattern in patterns)

@@ -1,0 +1,279 @@
+"""The quality gates of a repository: which there are, running them side by side on one checkout.
+
+Called by `run.inputs` (find), `run.preflight` (are their programs there) and `run.proof` (on the base early, on
+every candidate). `reports` reads what they print, `verdict` compares.
+"""
+
+from __future__ import annotations
+
+import configparser
+import os
+import re
+import shlex
+import shutil
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from parallel_impl.config import GATES, GateCommand
+from parallel_impl.errors import Problem, Severity, printable
+from parallel_impl.gates import programs, reports, setup, shell
+from parallel_impl.gates.outcomes import GateReport, State
+from parallel_impl.gates.reports import Output
+from parallel_impl.process import Limits, Reason, Stop, run
+
+PLUGIN = Path(__file__).with_name("plugin")
+COMMANDS = {"pytest": "pytest -q", "mypy": "mypy --output=json", "ruff": "ruff check"}
+INSTALL = {
+    "pytest": "python -m pip install pytest",
+    "mypy": "python -m pip install mypy",
+    "ruff": "python -m pip install ruff",
+    "openspec": "npm install -g @fission-ai/openspec",
+}
+JUNIT_OPTION = re.compile(r"--junit-?xml[= ]([^\s'\"]+)")
+NO_JSON = b"unrecognized arguments: --output=json"
+NOT_STARTED = (126, 127)
+LOG_LIMIT = 50_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One quality gate. `found` says where it comes from, for people; `off`: switched off by name.
+
+    `required`: the configuration names it, so that an absent program is an error and not `not run`.
+    """
+
+    name: str
+    command: str = ""
+    parser: str = "exit-code"
+    found: str = ""
+    required: bool = True
+    off: bool = False
+    absent: bool = False
+
+
+# -- which gates there are
+
+
+def find(
+    read: Callable[[str], bytes | None], configured: Mapping[str, GateCommand | bool], *, change_id: str
+) -> tuple[list[Gate], list[Problem]]:
+    """The gates of a repository, and what there is to say about them; `read` gives a file of the base tree.
+
+    Those of our configuration come as they are; pytest, mypy, ruff and openspec are found from the
+    repository's own configuration where ours does not speak of them.
+    """
+    gates, said = [], []
+    detected = {"pytest": _pytest, "mypy": _mypy, "ruff": _ruff}
+    for name in dict.fromkeys((*GATES, *configured)):
+        own = configured.get(name)
+        if isinstance(own, GateCommand):
+            gates.append(Gate(name, own.command, own.parser, "configured"))
+        elif own is False:
+            gates.append(Gate(name, found="switched off by the configuration", off=True))
+            said.append(Problem(f"gate {name} is switched off by the configuration", severity=Severity.WARNING))
+        elif name == "openspec":
+            command = f"openspec validate {shlex.quote(change_id)} --strict"
+            gates.append(Gate(name, command, found="every change is validated", required=False))
+        elif where := detected[name](read):
+            required = not where.endswith("conftest.py")
+            gates.append(Gate(name, COMMANDS[name], name, f"found from {where}", required))
+        elif name == "mypy" and (where := _mypy(read, any_section=True)):
+            what = f"gate mypy is not run: {where} configures mypy but does not say what to check"
+            hint = 'write gates.mypy = {command = "mypy src", parser = "mypy"}, or files = ["src"] for mypy itself'
+            said.append(Problem(what, where=where, hint=hint, severity=Severity.WARNING))
+    return gates, said
+
+
+def _pytest(read: Callable[[str], bytes | None]) -> str | None:
+    """Where pytest looks for its configuration (its reference, "Configuration file formats"), then conftest.py."""
+    for name in ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini"):
+        if read(name) is not None:
+            return name
+    if "pytest" in _tools(read):
+        return "pyproject.toml"
+    for name, section in (("tox.ini", "pytest"), ("setup.cfg", "tool:pytest")):
+        if section in _sections(read(name)):
+            return name
+    return next(("conftest.py" for name in ("conftest.py", "tests/conftest.py") if read(name) is not None), None)
+
+
+def _mypy(read: Callable[[str], bytes | None], *, any_section: bool = False) -> str | None:
+    """mypy's own order of files; only a section that names files makes a bare `mypy` work (else exit 2)."""
+    sections = {name: _sections(read(name)).get("mypy") for name in ("mypy.ini", ".mypy.ini")}
+    tool = _tools(read).get("mypy")
+    sections["pyproject.toml"] = tool if isinstance(tool, dict) else None
+    sections["setup.cfg"] = _sections(read("setup.cfg")).get("mypy")
+    for name, section in sections.items():
+        if section is not None and (any_section or any(section.get(key) for key in ("files", "packages", "modules"))):
+            return name
+    return None
+
+
+def _ruff(read: Callable[[str], bytes | None]) -> str | None:
+    for name in (".ruff.toml", "ruff.toml"):
+        if read(name) is not None:
+            return name
+    return "pyproject.toml" if "ruff" in _tools(read) else None
+
+
+def _tools(read: Callable[[str], bytes | None]) -> dict[str, object]:
+    """`[tool]` of pyproject.toml; a file that cannot be read is answered by `config.read`, which reads it too."""
+    try:
+        tools = tomllib.loads((read("pyproject.toml") or b"").decode()).get("tool", {})
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+        return {}
+    return tools if isinstance(tools, dict) else {}
+
+
+def _sections(content: bytes | None) -> dict[str, Mapping[str, object]]:
+    parser = configparser.RawConfigParser(strict=False)
+    try:
+        parser.read_string((content or b"").decode())
+    except (configparser.Error, UnicodeDecodeError):
+        return {}
+    return {name: dict(parser[name]) for name in parser.sections()}
+
+
+# -- are they there
+
+
+def check_programs(
+    gates: Sequence[Gate], *, checkout: Path, env: Mapping[str, str]
+) -> tuple[list[Gate], list[Problem]]:
+    """The gates with those marked `absent` whose program is not there; an error for each that is required.
+
+    `checkout` is one of the base after set-up, `env` the environment of gates there.
+    """
+    inside, checked, problems = setup.environment_of(checkout, env), [], []
+    for gate in gates:
+        gone = [] if gate.off else programs.missing(gate.command, checkout=checkout, env=inside)
+        names = ", ".join(dict.fromkeys(one.program for one in gone))
+        if gone and gate.required:
+            program = gone[0].program
+            install = INSTALL.get(program, f"install {program}, or let set-up install it into .venv")
+            problems.append(
+                Problem(
+                    f"gate {gate.name} ({gate.found}) needs {names}, which is not there",
+                    hint=f"{install}   or switch the gate off: gates.{gate.name} = false",
+                )
+            )
+        elif gone:
+            what = f"gate {gate.name} is not run: {names} is not there"
+            problems.append(Problem(what, hint=INSTALL.get(gate.name, ""), severity=Severity.WARNING))
+        elif elsewhere := _elsewhere(gate, checkout, inside):
+            what = f"gate {gate.name} runs {elsewhere}, which does not see what .venv of the checkout installs"
+            hint = f"let set-up install {gate.name} into .venv, or set gates.{gate.name}"
+            problems.append(Problem(what, hint=hint, severity=Severity.WARNING))
+        checked.append(replace(gate, absent=bool(gone)))
+    return checked, problems
+
+
+def _elsewhere(gate: Gate, checkout: Path, env: Mapping[str, str]) -> str:
+    """The program of a found gate that lies outside the `.venv` that the checkout has."""
+    if gate.off or gate.command not in (COMMANDS["pytest"], COMMANDS["mypy"]) or "VIRTUAL_ENV" not in env:
+        return ""
+    found = shutil.which(gate.name, path=env.get("PATH"))
+    return found if found and not Path(found).is_relative_to(checkout) else ""
+
+
+# -- running them
+
+
+def run_gates(
+    checkout: Path,
+    gates: Sequence[Gate],
+    *,
+    env: Mapping[str, str],
+    folder: Path,
+    seconds: float = 3600,
+    stop: Stop | None = None,
+    mask: tuple[bytes, ...] = (),
+) -> dict[str, GateReport]:
+    """Run all gates side by side on one checkout that is ready; one report each, by name, in the gates' order.
+
+    `<folder>/<gate>.log` and report files are written anew. `seconds` is the limit of each.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    root = checkout.resolve()
+
+    def one(gate: Gate) -> GateReport:
+        return _run(gate, root, env=env, folder=folder, seconds=seconds, stop=stop, mask=mask)
+
+    with ThreadPoolExecutor(max(1, len(gates)), thread_name_prefix="gate") as pool:
+        return dict(zip((gate.name for gate in gates), pool.map(one, gates), strict=True))
+
+
+def _run(
+    gate: Gate,
+    checkout: Path,
+    *,
+    env: Mapping[str, str],
+    folder: Path,
+    seconds: float,
+    stop: Stop | None,
+    mask: tuple[bytes, ...],
+) -> GateReport:
+    if gate.off or gate.absent:
+        why = gate.found if gate.off else "its program is not there"
+        return GateReport(gate.name, State.OFF if gate.off else State.NOT_RUN, why=why)
+    place = re.sub(r"[^A-Za-z0-9_-]+", "-", gate.name) or "gate"
+    log, lines, junit = (folder / f"{place}{end}" for end in (".log", ".tests.jsonl", ".report"))
+    for old in (log, lines, junit):
+        old.unlink(missing_ok=True)
+    inside = _environment(gate, checkout, env, lines, junit)
+    argv = shell.argv(gate.command, inside.get("PATH", os.defpath))
+    limits = Limits(seconds, log_bytes=LOG_LIMIT)
+    ended = run(argv, cwd=checkout, env=inside, log=log, limits=limits, stop=stop, mask=mask)
+    report = GateReport(gate.name, State.BROKEN, ended.exit_code, round(ended.seconds, 3), str(log))
+    if ended.reason is not Reason.EXITED or ended.exit_code is None or ended.exit_code < 0:
+        return replace(report, why=f"{ended}\n{setup.tail(log)}" if ended.reason is Reason.EXITED else str(ended))
+    printed = log.read_bytes()
+    if gate.command == COMMANDS["mypy"] and ended.exit_code == 2 and NO_JSON in printed:  # mypy before 1.11
+        plain = replace(gate, command="mypy")
+        return _run(plain, checkout, env=env, folder=folder, seconds=seconds, stop=stop, mask=mask)
+    if ended.truncated:
+        return replace(report, why=f"it printed more than {LOG_LIMIT // 1_000_000} MB, so its report is not whole")
+    if ended.exit_code in NOT_STARTED and not lines.exists():
+        return replace(report, why=f"it could not be started (exit {ended.exit_code})\n{setup.tail(log, 5)}")
+    _mask(lines, mask)
+    _mask(junit, mask)
+    output = Output(printed, ended.exit_code, checkout, lines, _junit_file(gate, checkout, junit))
+    found = reports.read(gate.parser, output, report)
+    more = f"\n{setup.tail(log)}" if found.state is State.BROKEN else ""
+    return replace(found, why=printable(found.why + more))
+
+
+def _environment(gate: Gate, checkout: Path, env: Mapping[str, str], lines: Path, junit: Path) -> dict[str, str]:
+    """The environment of one gate: what makes tools write reports that can be read."""
+    inside = setup.environment_of(checkout, env) | {
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PWD": str(checkout),
+        "RUFF_OUTPUT_FORMAT": "json",
+        "MYPY_FORCE_TERMINAL_WIDTH": "10000",  # `pretty = true` breaks lines at the width of a terminal
+        "OPENSPEC_TELEMETRY": "0",
+        "PARALLEL_IMPL_REPORT": str(junit),
+    }
+    if gate.parser == "pytest":
+        inside["PARALLEL_IMPL_PYTEST_REPORT"] = str(lines)
+        inside["PYTEST_ADDOPTS"] = f"{env.get('PYTEST_ADDOPTS', '')} -p parallel_impl_report".strip()
+        inside["PYTHONPATH"] = os.pathsep.join(filter(None, (str(PLUGIN), env.get("PYTHONPATH"))))
+    return inside
+
+
+def _junit_file(gate: Gate, checkout: Path, own: Path) -> Path | None:
+    """Where the command writes JUnit XML: to `$PARALLEL_IMPL_REPORT`, or where its own option says."""
+    if own.is_file() or gate.parser not in ("pytest", "junit"):
+        return own
+    named = JUNIT_OPTION.search(gate.command)
+    return checkout / named[1] if named and "$" not in named[1] else own
+
+
+def _mask(file: Path, mask: tuple[bytes, ...]) -> None:
+    if mask and file.is_file():
+        content = file.read_bytes()
+        for value in mask:
+            content = content.replace(value, b"***")
+        file.write_bytes(content)

@@ -1,0 +1,268 @@
+"""What a gate's output says: which tests passed and failed, which findings there are.
+
+`quality` runs the gates and calls `read`; `verdict` compares two of its answers. A report that cannot be trusted to be
+whole (crash, collection error, missing file) is `BROKEN`, whatever else it says.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from parallel_impl.errors import printable
+from parallel_impl.gates.outcomes import Finding, GateReport, Outcome, State, Test
+
+NUMBER = re.compile(r"\d+")
+VOLATILE = re.compile(r"0x[0-9a-fA-F]{4,}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+MYPY_LINE = re.compile(
+    r"^(?P<file>[^\s:][^:\n]*):(?P<line>\d+):(?:\d+:)* error: (?P<message>.*?)(?:  \[(?P<code>[\w-]+)\])?$"
+)
+OLD_FORMAT = re.compile(r"^Would reformat: (.+)$", re.M)
+ENTITIES = re.compile(rb"<!(DOCTYPE|ENTITY)", re.I)
+NO_TESTS = 5
+LARGEST = 100_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What a gate left: its log, the report files (which need not exist), and where it ran."""
+
+    log: bytes
+    exit_code: int
+    checkout: Path
+    lines: Path
+    junit: Path | None = None
+
+
+def read(parser: str, output: Output, report: GateReport) -> GateReport:
+    """`report` with what the output of a gate that ran to its end says, by its parser (`config.PARSERS`)."""
+    found = {"pytest": _pytest, "junit": _junit, "mypy": _mypy, "ruff": _ruff}.get(parser, _exit_code)(output, report)
+    red = any(test.outcome is Outcome.FAILED for test in found.tests) or bool(found.findings)
+    if found.state is State.BROKEN:
+        return found
+    if output.exit_code == 0 or (found.state is State.GREEN and not red):
+        return replace(found, state=State.RED if red else State.GREEN)
+    return replace(found, state=State.RED, explained=red)
+
+
+def _exit_code(output: Output, report: GateReport) -> GateReport:
+    return replace(report, state=State.GREEN if output.exit_code == 0 else State.RED, explained=False)
+
+
+# -- pytest
+
+
+def _pytest(output: Output, report: GateReport) -> GateReport:
+    """Our plugin's lines; JUnit XML where the command writes it and the plugin could not be loaded."""
+    try:
+        content = output.lines.read_bytes()
+    except FileNotFoundError:
+        if output.junit and output.junit.is_file():
+            return _junit(output, report)
+        return replace(
+            report, state=State.BROKEN, why="pytest left no report: it did not start, or its -p option was lost"
+        )
+    sessions = _Sessions(output.checkout)
+    for line in content.splitlines():
+        sessions.take(_object(line))
+    report = replace(report, tests=tuple(sessions.tests.values()))
+    if why := sessions.broken():
+        return replace(report, state=State.BROKEN, why=printable(why))
+    if output.exit_code == NO_TESTS and not sessions.tests:
+        return replace(report, state=State.GREEN, why="there are no tests")
+    return replace(report, state=State.RED)
+
+
+class _Sessions:
+    """Folds the lines of one or more pytest sessions; ids start at the root of the checkout."""
+
+    def __init__(self, checkout: Path) -> None:
+        self.checkout = checkout
+        self.tests: dict[str, Test] = {}
+        self.open: dict[str, str] = {}
+        self.prefix: dict[str, str] = {}
+        self.wrong: list[str] = []
+
+    def take(self, line: dict[str, Any] | None) -> None:
+        if line is None or not isinstance(session := line.get("session"), str):
+            self.wrong.append("the report of the tests is damaged")
+            return
+        match line.get("event"):
+            case "start":
+                self.open[session] = ""
+                self.prefix[session] = _prefix(str(line.get("root")), self.checkout)
+            case "test":
+                self.open[session] = str(line.get("id"))
+            case "report":
+                self.add(self.prefix.get(session, ""), line)
+            case "collection":
+                self.wrong.append(
+                    f"tests could not be collected from {line.get('id') or 'the root'}: {line.get('why')}"
+                )
+            case "internal":
+                self.wrong.append(f"pytest failed: {line.get('why')}")
+            case "finish":
+                self.open.pop(session, None)
+                if line.get("status") not in (0, 1, NO_TESTS):
+                    self.wrong.append(f"pytest ended with status {line.get('status')}")
+
+    def add(self, prefix: str, line: Mapping[str, Any]) -> None:
+        test = _plain(prefix + str(line.get("id")), self.checkout)
+        outcome, xfail = str(line.get("outcome")), bool(line.get("xfail"))
+        if outcome not in ("passed", "failed", "skipped"):
+            return  # pytest-rerunfailures says "rerun" before it says what counts
+        now = Outcome(outcome)
+        if xfail:
+            now = {"passed": Outcome.XPASSED, "skipped": Outcome.XFAILED}.get(outcome, Outcome.FAILED)
+        before = self.tests.get(test)
+        if before and (before.outcome is Outcome.FAILED or now is Outcome.SKIPPED):
+            return  # any phase that failed makes the test fail; a second session may leave out what the first ran
+        files = tuple(dict.fromkeys((test.split("::")[0], prefix + str(line.get("file")))))
+        self.tests[test] = Test(test, now, files, _plain(str(line.get("why") or ""), self.checkout))
+
+    def broken(self) -> str:
+        for test in self.open.values():
+            where = f" in {test}" if test else " before the first test"
+            self.wrong.insert(0, f"pytest died without closing its report{where}")
+        if not self.wrong and not self.prefix:
+            return "the report of the tests is empty"
+        more = f" (and {len(self.wrong) - 1} more)" if len(self.wrong) > 1 else ""
+        return self.wrong[0] + more if self.wrong else ""
+
+
+def _prefix(root: str, checkout: Path) -> str:
+    try:
+        below = Path(root).resolve().relative_to(checkout.resolve()).as_posix()
+    except (ValueError, OSError):
+        return ""
+    return "" if below == "." else f"{below}/"
+
+
+def _plain(text: str, checkout: Path) -> str:
+    """Without what differs from one checkout, or one run, to the next: the folder, addresses, random ids."""
+    for folder in dict.fromkeys((str(checkout), str(checkout.resolve()))):
+        text = text.replace(folder, "<checkout>")
+    return printable(VOLATILE.sub("#", text))
+
+
+# -- JUnit XML
+
+
+def _junit(output: Output, report: GateReport) -> GateReport:
+    """Test cases by class name and name; equal names are counted, since they do collide."""
+    try:
+        content = (output.junit or output.lines).read_bytes()
+        if len(content) > LARGEST or ENTITIES.search(content):
+            return replace(report, state=State.BROKEN, why="the JUnit report is too large, or declares entities")
+        root = ElementTree.fromstring(content)  # noqa: S314  (entities were refused above)
+    except FileNotFoundError:
+        why = "no JUnit report was written: let the command write it to $PARALLEL_IMPL_REPORT"
+        return replace(report, state=State.BROKEN, why=why)
+    except (OSError, ElementTree.ParseError, ValueError, LookupError):
+        return replace(report, state=State.BROKEN, why="the JUnit report is not XML that can be read")
+    tests: dict[str, Test] = {}
+    for case in root.iter("testcase"):
+        name = _plain("::".join(filter(None, (case.get("classname"), case.get("name")))), output.checkout)
+        count = 2
+        unique = name
+        while unique in tests:
+            unique, count = f"{name} #{count}", count + 1
+        file = case.get("file")
+        tests[unique] = Test(unique, _junit_outcome(case), (file,) if file else (), _junit_why(case))
+    if (
+        any(suite.get("errors", "0").isdigit() and int(suite.get("errors", "0")) for suite in root.iter("testsuite"))
+        and not tests
+    ):
+        return replace(report, state=State.BROKEN, why="the JUnit report has errors and no tests")
+    return replace(report, state=State.RED, tests=tuple(tests.values()))
+
+
+def _junit_outcome(case: ElementTree.Element) -> Outcome:
+    if case.find("failure") is not None or case.find("error") is not None:
+        return Outcome.FAILED
+    return Outcome.SKIPPED if case.find("skipped") is not None else Outcome.PASSED
+
+
+def _junit_why(case: ElementTree.Element) -> str:
+    for kind in ("failure", "error"):
+        if (found := case.find(kind)) is not None:
+            return printable((found.get("message") or found.text or "").strip().split("\n")[0][:300])
+    return ""
+
+
+# -- mypy and ruff
+
+
+def _mypy(output: Output, report: GateReport) -> GateReport:
+    """`--output=json` (mypy 1.11) or text, line by line; exit 2 is a crash or an error that hides the others."""
+    findings = []
+    for raw in output.log.splitlines():
+        line = raw.decode(errors="replace")
+        found = _object(raw) if raw.startswith(b"{") else None
+        if found and found.get("severity") == "error" and isinstance(found.get("file"), str):
+            number = found.get("line")
+            findings.append(_finding(output, found["file"], found.get("code"), found.get("message"), number))
+        elif text := MYPY_LINE.match(line):
+            findings.append(_finding(output, text["file"], text["code"], text["message"], int(text["line"])))
+    report = replace(report, state=State.RED, findings=tuple(findings))
+    if output.exit_code not in (0, 1):
+        first = f": {findings[0]}" if findings else ""
+        return replace(
+            report, state=State.BROKEN, why=f"mypy could not check everything (exit {output.exit_code}){first}"
+        )
+    return report
+
+
+def _ruff(output: Output, report: GateReport) -> GateReport:
+    """Every JSON array in the log (`RUFF_OUTPUT_FORMAT=json`), and the files that `ruff format` names."""
+    if output.exit_code not in (0, 1):
+        return replace(report, state=State.BROKEN, why=f"ruff failed (exit {output.exit_code})")
+    text = output.log.decode(errors="replace")
+    findings = [
+        _finding(output, item["filename"], item.get("code"), item.get("message"), _row(item))
+        for item in _arrays(text)
+        if isinstance(item, dict) and isinstance(item.get("filename"), str)
+    ]
+    findings += [_finding(output, path, "format", "would be reformatted", 0) for path in OLD_FORMAT.findall(text)]
+    return replace(report, state=State.RED, findings=tuple(findings))
+
+
+def _row(item: Mapping[str, Any]) -> Any:
+    location = item.get("location")
+    return location.get("row") if isinstance(location, dict) else 0
+
+
+def _arrays(text: str) -> Iterator[Any]:
+    decoder, at = json.JSONDecoder(), 0
+    while (at := text.find("[", at)) >= 0:
+        if at == 0 or text[at - 1] in "\n]":
+            try:
+                found, at = decoder.raw_decode(text, at)
+            except (ValueError, RecursionError):
+                at += 1
+                continue
+            yield from found
+        else:
+            at += 1
+
+
+def _finding(output: Output, path: str, code: Any, message: Any, line: Any) -> Finding:
+    file = Path(path)
+    for root in (output.checkout, output.checkout.resolve()):
+        if file.is_absolute() and file.is_relative_to(root):
+            file = file.relative_to(root)
+    masked = NUMBER.sub("#", _plain(str(message or ""), output.checkout))
+    return Finding(printable(file.as_posix()), str(code or ""), masked, line if isinstance(line, int) else 0)
+
+
+def _object(line: bytes) -> dict[str, Any] | None:
+    try:
+        loaded = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return loaded if isinstance(loaded, dict) else None

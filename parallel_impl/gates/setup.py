@@ -1,0 +1,218 @@
+"""How a checkout is made able to work: found from lock files, run the same way in every checkout.
+
+`find` is called once by `run.preflight`; `make_ready` before every agent, verification and gate;
+`environment_of` gives agents, steps and gates the checkout's own `.venv`.
+"""
+
+from __future__ import annotations
+
+import configparser
+import os
+import re
+import shlex
+import time
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from parallel_impl.config import SetupCommand
+from parallel_impl.errors import printable
+from parallel_impl.gates import foreign, shell
+from parallel_impl.process import Limits, Reason, Stop, run
+
+Read = Callable[[str], bytes | None]
+
+WANTED = ("dev", "test")
+OTHER_LOCKS = {
+    "pnpm-lock.yaml": "pnpm install --frozen-lockfile",
+    "yarn.lock": "yarn install --immutable",
+    "poetry.lock": "poetry install",
+    "Gemfile.lock": "bundle install",
+}
+# Caches give copies: through a hard link an agent's edit in its site-packages reached another checkout.
+# uv links by default, pnpm does where it can, yarn and conda may be configured to; pip and npm always copy.
+COPIES = {
+    "UV_LINK_MODE": "copy",
+    "npm_config_package_import_method": "copy",
+    "pnpm_config_package_import_method": "copy",
+    "YARN_NM_MODE": "classic",
+    "CONDA_ALWAYS_COPY": "true",
+}
+CACHES = ("UV_CACHE_DIR", "PIP_CACHE_DIR", "npm_config_cache", "XDG_CACHE_HOME", "YARN_CACHE_FOLDER")
+DEFAULT_CACHES = ("~/.cache/uv", "~/.cache/pip", "~/.npm", "~/.local/share/uv/python")
+TAIL = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The set-up found in a repository: the commands, and why these (for people)."""
+
+    commands: tuple[SetupCommand, ...]
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetupOutcome:
+    """How set-up ended; `failure` is None when the checkout can work. `stopped`: the run was asked to end."""
+
+    seconds: float
+    failure: str | None = None
+    log: Path | None = None
+    stopped: bool = False
+
+
+# -- what to run
+
+
+def find(read: Read) -> Found:
+    """The set-up that lock files and project files ask for; `read` gives a file of the base tree, or None."""
+    commands, why = [], []
+    if read("uv.lock") is not None:
+        commands.append(SetupCommand("uv sync --frozen"))
+        why.append("uv.lock")
+    if read("package-lock.json") is not None:
+        commands.append(SetupCommand("npm ci"))
+        why.append("package-lock.json")
+    if commands:
+        return Found(tuple(commands), f"found {' and '.join(why)}")
+    if install := _editable(read):
+        return Found((SetupCommand("python3 -m venv .venv"), SetupCommand(install)), "found a Python project")
+    for name, line in OTHER_LOCKS.items():
+        if read(name) is not None:
+            return Found((), f"none: {name} is not acted on by itself; write setup = [{line!r}] if steps need it")
+    return Found((), "none: no uv.lock, package-lock.json, [project] or setup.py")
+
+
+def _editable(read: Read) -> str:
+    """The line that installs the project itself, with what `dev` and `test` name; empty when there is none.
+
+    Dependency groups are expanded here (PEP 735), because the pip that a new venv has may not know them.
+    """
+    document = _toml(read("pyproject.toml"))
+    project = document.get("project")
+    if not isinstance(project, dict) and read("setup.py") is None:
+        return ""
+    declared = _table(project, "optional-dependencies") or _setup_cfg_extras(read("setup.cfg"))
+    extras = [name for name in declared if _normal(name) in WANTED]
+    groups = _table(document, "dependency-groups")
+    needed = dict.fromkeys(need for name in groups if _normal(name) in WANTED for need in _group(groups, name, ()))
+    what = f".[{','.join(sorted(extras))}]" if extras else "."
+    return shlex.join([".venv/bin/python", "-m", "pip", "install", "--quiet", "-e", what, *needed])
+
+
+def _group(groups: Mapping[str, Any], name: str, seen: tuple[str, ...]) -> Iterator[str]:
+    for wanted, items in groups.items():
+        if _normal(wanted) != _normal(name) or _normal(name) in seen or not isinstance(items, list):
+            continue
+        for item in items:
+            if isinstance(item, str):
+                yield item
+            elif isinstance(item, dict) and isinstance(item.get("include-group"), str):
+                yield from _group(groups, item["include-group"], (*seen, _normal(name)))
+
+
+def _toml(content: bytes | None) -> dict[str, Any]:
+    """A TOML file as a table; one that cannot be read is answered by `config.read`, which reads it too."""
+    try:
+        return tomllib.loads((content or b"").decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+        return {}
+
+
+def _table(of: Any, key: str) -> dict[str, Any]:
+    value = of.get(key) if isinstance(of, dict) else None
+    return value if isinstance(value, dict) else {}
+
+
+def _setup_cfg_extras(content: bytes | None) -> dict[str, Any]:
+    parser = configparser.RawConfigParser(strict=False)
+    try:
+        parser.read_string((content or b"").decode())
+    except (configparser.Error, UnicodeDecodeError):
+        return {}
+    return dict(parser["options.extras_require"]) if parser.has_section("options.extras_require") else {}
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+# -- running it
+
+
+def environment_of(checkout: Path, env: Mapping[str, str]) -> dict[str, str]:
+    """`env` as it is inside a checkout: its `.venv` first on PATH where it exists, caches that give copies."""
+    inside = {**env, **COPIES}
+    if (checkout / ".venv" / "bin").is_dir():
+        inside["PATH"] = os.pathsep.join((str(checkout / ".venv" / "bin"), env.get("PATH", os.defpath)))
+        inside["VIRTUAL_ENV"] = str(checkout / ".venv")
+        inside.pop("PYTHONHOME", None)
+    return inside
+
+
+def cache_environment(inherited: Mapping[str, str]) -> dict[str, str]:
+    """The user's own places of the package caches, so that all checkouts share them; defaults follow HOME."""
+    return {name: inherited[name] for name in CACHES if inherited.get(name)}
+
+
+def caches(declared: Sequence[str], inherited: Mapping[str, str]) -> tuple[Path, ...]:
+    """The folders that checkouts may link into: the defaults of uv, pip and npm, and the configuration's."""
+    home = inherited.get("HOME", "/nonexistent")
+    named = [*DEFAULT_CACHES, *declared, *cache_environment(inherited).values()]
+    return tuple(Path(home + name[1:] if name.startswith("~") else name) for name in named)
+
+
+def make_ready(
+    checkout: Path,
+    commands: Sequence[SetupCommand],
+    *,
+    env: Mapping[str, str],
+    log: Path,
+    caches: Sequence[Path] = (),
+    seconds: float = 1800,
+    stop: Stop | None = None,
+    mask: tuple[bytes, ...] = (),
+) -> SetupOutcome:
+    """Run the set-up in a checkout and prove that its environment does not lead elsewhere.
+
+    All output goes to `log` (written anew); `seconds` is the limit of each command.
+    """
+    began = time.monotonic()
+    log.unlink(missing_ok=True)
+    for command in commands:
+        inside = {**environment_of(checkout, env), "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
+        folder = checkout / command.cwd
+        if not folder.is_dir():
+            why = f"set-up: its folder {command.cwd!r} is not there: {command.run}"
+            return SetupOutcome(time.monotonic() - began, printable(why), log)
+        argv = shell.argv(command.run, inside.get("PATH", os.defpath))
+        ended = run(argv, cwd=folder, env=inside, log=log, limits=Limits(seconds), stop=stop, mask=mask)
+        if not ended.clean:
+            why = f"set-up: {command.run}: {ended}; log: {log}\n{tail(log)}"
+            stopped = ended.reason is Reason.STOPPED
+            return SetupOutcome(time.monotonic() - began, printable(why), log, stopped)
+    return SetupOutcome(time.monotonic() - began, _foreign(checkout, commands, caches), log)
+
+
+def _foreign(checkout: Path, commands: Sequence[SetupCommand], caches: Sequence[Path]) -> str | None:
+    found = foreign.foreign_code(checkout, caches, everywhere=bool(commands))
+    if not found:
+        return None
+    shown = "\n".join(f"  {line}" for line in found[:TAIL])
+    more = f"\n  and {len(found) - TAIL} more" if len(found) > TAIL else ""
+    hint = "let set-up install from inside the checkout, or name a shared folder in caches"
+    return f"set-up: code is imported from outside the checkout, which would prove another tree:\n{shown}{more}\n{hint}"
+
+
+def tail(log: Path, lines: int = TAIL) -> str:
+    """The last lines of a log, printable, as evidence in messages and prompts; at most 4 KB of it."""
+    try:
+        with log.open("rb") as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(0, file.tell() - 4096))
+            text = file.read().decode(errors="replace")
+    except OSError:
+        return ""
+    return printable("\n".join(text.splitlines()[-lines:]).replace("\t", "    "))

@@ -1,0 +1,272 @@
+"""Verification: the steps of a package, in order, in a checkout that is ready, until one fails.
+
+Called by `run.attempt`. What is a step's own fault is data in `Verification`; only a bug raises.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from parallel_impl.errors import printable
+from parallel_impl.gates import evidence, setup, shell
+from parallel_impl.git.walk import is_cache
+from parallel_impl.plan.model import Package, Step, StepKind
+from parallel_impl.process import Ended, Limits, Reason, Stop, run
+
+RESULT_FILE = "PARALLEL_IMPL_RESULT_FILE"
+SIGPIPE = 141
+SHOWN = 20
+Changed = Callable[[], Iterable[str]]
+
+
+class Status(StrEnum):
+    """How a step ended; a step for a person never counts as passed."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    NOT_RUN = "not-run"
+    FOR_A_PERSON = "for-a-person"
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """One step. `exit_code` as a shell reports it (a signal is 128 + its number); `why` is empty when it passed.
+
+    `artifacts` are paths in the checkout, kept below the folder of the verification; `keys` are the declared
+    result keys that are known, `not_reported` the others.
+    """
+
+    name: str
+    kind: StepKind
+    status: Status
+    command: str | tuple[str, ...] = ""
+    exit_code: int | None = None
+    seconds: float = 0.0
+    log: Path | None = None
+    artifacts: tuple[str, ...] = ()
+    keys: Mapping[str, Any] = field(default_factory=dict)
+    not_reported: tuple[str, ...] = ()
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """All steps of one attempt. `tier` is the required one when it was reached, else empty.
+
+    `keys` holds every known key of all steps; `not_reported` the declared ones (of steps and of the package's
+    outputs) that nobody wrote where no result file was written. `stopped`: the run was asked to end.
+    """
+
+    passed: bool
+    steps: tuple[StepResult, ...]
+    tier: str = ""
+    keys: Mapping[str, Any] = field(default_factory=dict)
+    not_reported: tuple[str, ...] = ()
+    why: str = ""
+    stopped: bool = False
+
+    @property
+    def for_a_person(self) -> tuple[str, ...]:
+        """The names of the steps that a person has to check."""
+        return tuple(step.name for step in self.steps if step.status is Status.FOR_A_PERSON)
+
+
+def not_run(package: Package) -> Verification:
+    """The verification of a package that has no step for us: passed, with what a person has to check."""
+    steps = tuple(
+        StepResult(step.name, step.kind, _unstarted(step), step.command, why=step.instructions)
+        for step in package.steps
+    )
+    commands = [step.name for step in package.steps if step.kind is StepKind.COMMAND]
+    return Verification(not commands, steps, not_reported=package.output_keys, why=", ".join(commands))
+
+
+def run_steps(
+    package: Package,
+    *,
+    checkout: Path,
+    folder: Path,
+    env: Mapping[str, str],
+    changed: Changed,
+    files_modified: int | None = None,
+    stop: Stop | None = None,
+    mask: tuple[bytes, ...] = (),
+) -> Verification:
+    """Run the package's steps in `checkout`, logs in `<folder>/steps/`, evidence in `<folder>/artifacts/`.
+
+    `env` is the allow-listed environment of steps; `changed` names the tracked or unignored files of the
+    checkout that differ from its commit; `files_modified` is how many files the attempt changed.
+    """
+    runner = _Runner(checkout.resolve(), folder, env, changed, files_modified, stop, mask)
+    results: list[StepResult] = []
+    failed: StepResult | None = None
+    for number, step in enumerate(package.steps, 1):
+        if step.kind is not StepKind.COMMAND or failed:
+            why = (
+                step.instructions
+                if step.kind is not StepKind.COMMAND
+                else f"after {failed.name!r} failed"
+                if failed
+                else ""
+            )
+            results.append(StepResult(step.name, step.kind, _unstarted(step), step.command, why=why))
+            continue
+        result = runner.run(number, step)
+        results.append(result)
+        failed = result if result.status is not Status.PASSED else None
+    return _summed_up(package, results, failed, wrote=runner.wrote, known=runner.known, stopped=runner.stopped)
+
+
+def _unstarted(step: Step) -> Status:
+    return Status.NOT_RUN if step.kind is StepKind.COMMAND else Status.FOR_A_PERSON
+
+
+def _summed_up(
+    package: Package,
+    results: Sequence[StepResult],
+    failed: StepResult | None,
+    *,
+    wrote: bool,
+    known: Mapping[str, Any],
+    stopped: bool,
+) -> Verification:
+    missing = [key for key in package.output_keys if key not in known]
+    not_reported = dict.fromkeys(key for result in results for key in result.not_reported)
+    why = f"step {failed.name!r}: {failed.why}" if failed else ""
+    if missing and wrote and not failed:
+        why = f"the package declares result keys that its steps did not write: {', '.join(missing)}"
+    elif not failed:
+        not_reported |= dict.fromkeys(missing)
+    ran = any(result.kind is StepKind.COMMAND for result in results)
+    tier = package.tier_required if ran and not why else ""
+    return Verification(not why, tuple(results), tier, dict(known), tuple(not_reported), printable(why), stopped)
+
+
+@dataclass(slots=True)
+class _Runner:
+    """Runs steps one after the other and remembers what they left."""
+
+    checkout: Path
+    folder: Path
+    env: Mapping[str, str]
+    changed: Changed
+    files_modified: int | None
+    stop: Stop | None
+    mask: tuple[bytes, ...]
+    wrote: bool = False
+    stopped: bool = False
+    known: dict[str, Any] = field(default_factory=dict)
+    before: set[str] | None = None
+
+    def run(self, number: int, step: Step) -> StepResult:
+        place = f"{number}-{_slug(step.name)}"
+        log = self.folder / "steps" / f"{place}.log"
+        written = log.with_suffix(".keys.json")
+        log.parent.mkdir(parents=True, exist_ok=True)
+        for old in (log, written):
+            old.unlink(missing_ok=True)
+        result = StepResult(step.name, step.kind, Status.FAILED, step.command, log=log)
+        cwd = (self.checkout / step.cwd).resolve()
+        if not cwd.is_dir() or not cwd.is_relative_to(self.checkout):
+            return replace(result, log=None, why=f"its cwd {step.cwd!r} is not a folder of the checkout")
+        if self.before is None:
+            self.before = set(self.changed())
+        ended = self._start(step, cwd, log, written)
+        code = _shell_code(ended)
+        result = replace(result, exit_code=code, seconds=ended.seconds)
+        if self.stopped:
+            return replace(result, status=Status.NOT_RUN, why="the run was stopped")
+        if why := _wrong_end(step, ended, code):
+            return replace(result, why=f"{why}; log: {log}\n{setup.tail(log)}")
+        return self._judge(result, step, place, written)
+
+    def _start(self, step: Step, cwd: Path, log: Path, written: Path) -> Ended:
+        env = setup.environment_of(self.checkout, self.env)
+        env |= {"PYTHONDONTWRITEBYTECODE": "1", RESULT_FILE: str(written), "PWD": str(cwd)} | dict(step.env)
+        argv = shell.argv(step.command, env.get("PATH", os.defpath))
+        limits = Limits(step.timeout_minutes * 60)
+        ended = run(argv, cwd=cwd, env=env, log=log, limits=limits, stop=self.stop, mask=self.mask)
+        self.stopped = ended.reason is Reason.STOPPED
+        return ended
+
+    def _judge(self, result: StepResult, step: Step, place: str, written: Path) -> StepResult:
+        """A step that ended as expected passes when it left its evidence and nothing else."""
+        found = evidence.find(self.checkout, step.artifacts, step.cwd)
+        files = list(dict.fromkeys(file for files in found.values() for file in files))
+        left_out = evidence.keep(self.checkout, files, self.folder / "artifacts" / place)
+        result = replace(result, artifacts=tuple(file for file in files if file not in left_out))
+        if gone := [pattern for pattern, files in found.items() if not files]:
+            return replace(result, why=f"declared artifacts are not there afterwards: {', '.join(gone)}")
+        if why := self._written_to(step):
+            return replace(result, why=why)
+        return self._keys(result, step, written)
+
+    def _written_to(self, step: Step) -> str:
+        assert self.before is not None  # noqa: S101  (run set it)
+        after = set(self.changed())
+        fresh = [path for path in sorted(after - self.before) if not _is_tools(path)]
+        self.before = after
+        fresh = evidence.undeclared(fresh, step.artifacts, step.cwd)
+        if not fresh or step.writes:
+            return ""
+        more = f" and {len(fresh) - SHOWN} more" if len(fresh) > SHOWN else ""
+        hint = "declare them as artifacts, ignore them, or write `writes: true`"
+        return f"it changed files of its checkout: {', '.join(fresh[:SHOWN])}{more}; {hint}"
+
+    def _keys(self, result: StepResult, step: Step, written: Path) -> StepResult:
+        try:
+            own = evidence.read_result_file(written)
+        except evidence.ResultFileError as error:
+            return replace(result, why=f"its result file {error}")
+        assert result.log is not None  # noqa: S101  (run set it)
+        computed = evidence.computed(result.log, result.exit_code, self.files_modified)
+        known = {**computed, **(own or {})}
+        words = step.command if isinstance(step.command, str) else " ".join(step.command)
+        keys = {key: evidence.known_as(key, words, known) for key in step.result_keys}
+        missing = [key for key in step.result_keys if key not in known and keys[key] is None]
+        self.wrote = self.wrote or own is not None
+        self.known |= {**{key: value for key, value in keys.items() if key not in missing}, **(own or {})}
+        self.known |= {f"{result.name}.{key}": value for key, value in computed.items()} | computed
+        if missing and own is not None:
+            why = f"it wrote a result file without the declared keys {', '.join(missing)}"
+            return replace(result, why=why)
+        kept = {**computed, **(own or {}), **{key: keys[key] for key in keys if key not in missing}}
+        return replace(result, status=Status.PASSED, keys=kept, not_reported=tuple(missing))
+
+
+def _shell_code(ended: Ended) -> int | None:
+    """The exit code as a shell shows it: bash replaces itself by the last command, which a signal may end."""
+    code = ended.exit_code if ended.reason is Reason.EXITED else None
+    return 128 - code if code is not None and code < 0 else code
+
+
+def _wrong_end(step: Step, ended: Ended, code: int | None) -> str:
+    if ended.reason is Reason.TIMEOUT:
+        return f"it took more than {step.timeout_minutes} minutes and was ended"
+    if ended.reason is not Reason.EXITED or code is None:
+        return str(ended)
+    if code == step.expect_exit_code:
+        return ""
+    said = f"exit {code}" if ended.exit_code == code else f"killed by {signal.Signals(code - 128).name} (exit {code})"
+    wanted = f", expected {step.expect_exit_code}" if step.expect_exit_code else ""
+    if code == SIGPIPE:
+        return (
+            f"{said}{wanted}: SIGPIPE: the reader of a pipe stopped early (`… | head -3`) and pipefail counts it; "
+            "let the last command read all (`… | sed -n 1,3p`)"
+        )
+    return said + wanted
+
+
+def _is_tools(path: str) -> bool:
+    return any(is_cache(os.fsencode(part)) for part in path.split("/"))
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "step"
