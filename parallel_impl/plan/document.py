@@ -1,0 +1,343 @@
+"""YAML text to plain data with positions, in one pass over the events of libyaml's parser.
+
+Used by `plan.load`. Nothing but dict, list, str, int, bool and None comes out. The C *loader* is not used: it
+crashes the process at flow depth 100,000, runs for minutes on a bomb of merge keys, and takes twice as long;
+its event parser keeps its own stack and was seen to survive a depth of 1,000,000, so every limit is checked
+here, on each event, before anything is built.
+"""
+
+from __future__ import annotations
+
+import gc
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import yaml
+from yaml.cyaml import CParser  # type: ignore[attr-defined]
+
+from parallel_impl.errors import Problem, Severity, UserError
+from parallel_impl.plan import scalars
+from parallel_impl.plan.model import YamlPath, yaml_path
+from parallel_impl.plan.positions import Place, Positions, place_of
+
+MAX_BYTES = 16 * 1024 * 1024
+MAX_EVENTS = 2_000_000
+MAX_DEPTH = 64
+MAX_ALIAS_NODES = 10_000  # reached through aliases, after expansion
+MAX_ENTRIES = 20_000  # in one list or mapping: four times the packages that a plan may have
+MAX_PROBLEMS = 50
+
+# C0, DEL and C1 but tab and the line ends; the characters that reorder what a reviewer sees (U+202A-E, U+2066-9);
+# and the two Unicode line ends, which libyaml counts as lines and editors do not.
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+_CONTROL_IN_SCALAR = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+_DIRECTIVE = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\r?\n)*%")
+_NOTHING = re.compile(r"(?:\s+|#[^\n]*|\.\.\.(?=\s|\Z))*\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A parsed file: its data, where everything stands, and the name it is called by in messages."""
+
+    data: dict[str, Any]
+    position: Positions
+    source: str
+
+    def problem(
+        self, path: YamlPath, what: str, hint: str = "", *, severity: Severity = Severity.ERROR, key: bool = False
+    ) -> Problem:
+        """A problem at `path` (of its key, where `key`), ready to be shown."""
+        line, column = self.position.nearest(path, key=key)
+        return Problem(what, f"{self.source}:{line}:{column}", _one_line(path), hint, severity)
+
+
+def parse(content: bytes, source: str) -> Document:
+    """The one document in `content`, a mapping; UserError with all that is wrong with it."""
+    with uncollected():
+        return _Builder(_text(content, source), source).build()
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """No garbage collection meanwhile: of 100,000s of small objects without a cycle it only costs time (a third)."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _text(content: bytes, source: str) -> str:
+    """`content` as text; refuses what is too large, not UTF-8, or has characters that no plan needs."""
+    if len(content) > MAX_BYTES:
+        raise UserError(f"larger than {MAX_BYTES // 2**20} MB", where=source, hint="a plan is a few kilobytes of text")
+    try:
+        text = content.decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        line, column = _line_of(content[: error.start].decode("utf-8"), error.start)
+        utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
+        hint = f"save it as UTF-8, e.g. with iconv -f {'UTF-16' if utf16 else 'LATIN1'} -t UTF-8"
+        raise UserError("not UTF-8", where=f"{source}:{line}:{column}", hint=hint) from None
+    if found := _CONTROL.search(text):
+        line, column = _line_of(text, found.start())
+        what = f"control or invisible character U+{ord(found[0]):04X}"
+        raise UserError(what, where=f"{source}:{line}:{column}", hint="delete it")
+    if found := _DIRECTIVE.match(text):
+        line, column = _line_of(text, found.end() - 1)
+        where = f"{source}:{line}:{column}"
+        raise UserError("YAML directives (%) are not admitted", where=where, hint="delete the line")
+    return text
+
+
+def _line_of(text: str, offset: int) -> Place:
+    return text.count("\n", 0, offset) + 1, min(offset, len(text)) - (text.rfind("\n", 0, offset) + 1) + 1
+
+
+class _Open:
+    """A list or mapping that has begun and not ended; `key` is the key that waits for its value."""
+
+    __slots__ = ("anchor", "data", "key", "limit", "marks")
+
+    def __init__(self, data: Any, anchor: str | None) -> None:
+        self.data = data
+        self.marks: list[Any] = []
+        self.limit = MAX_ENTRIES if type(data) is list else 2 * MAX_ENTRIES
+        self.key: str | None = None
+        self.anchor = anchor
+
+
+class _StopError(Exception):
+    """Nothing after this point can be read; the problem is among those collected."""
+
+
+class _Builder:
+    """Builds the data from the events, and collects what is wrong.
+
+    Events and marks are `Any`: the stubs call every field of theirs optional, and the parser sets them all.
+    """
+
+    def __init__(self, text: str, source: str) -> None:
+        self.text = text
+        self.source = source
+        self.problems: list[Problem] = []
+        self.stack: list[_Open] = []
+        self.marks: dict[int, list[Any]] = {}
+        self.by_alias = 0  # nodes
+        self.anchors: dict[str, Any] = {}
+        self.root: Any = None
+        self.root_mark: Any = None
+
+    def build(self) -> Document:
+        try:
+            self.read()
+        except _StopError:
+            pass
+        except yaml.MarkedYAMLError as error:
+            self.syntax(error)
+        except (yaml.YAMLError, ValueError):  # e.g. a noncharacter: such errors carry no mark
+            line, column = place_of(self.stack[-1].marks[-1]) if self.stack and self.stack[-1].marks else (1, 1)
+            self.problem(line, column, "cannot be read as YAML near here", "look for characters that are not text")
+        if self.problems:
+            raise UserError(self.problems)
+        return Document(self.root, Positions(self.root, self.marks, self.root_mark), self.source)
+
+    def read(self) -> None:
+        act = {
+            yaml.ScalarEvent: self.scalar,
+            yaml.MappingStartEvent: self.mapping,
+            yaml.SequenceStartEvent: self.sequence,
+            yaml.MappingEndEvent: self.close,
+            yaml.SequenceEndEvent: self.close,
+            yaml.AliasEvent: self.alias,
+            yaml.StreamStartEvent: self.ignore,
+            yaml.DocumentStartEvent: self.ignore,
+            yaml.StreamEndEvent: self.empty,
+        }
+        next_event = CParser(self.text.encode("utf-8")).get_event
+        for _ in range(MAX_EVENTS):
+            event: Any = next_event()
+            kind = type(event)
+            if kind is yaml.DocumentEndEvent:
+                self.end(event.end_mark)
+                return
+            act[kind](event)
+        self.stop(event.start_mark, f"more than {MAX_EVENTS:,} YAML events", "split the change")
+
+    def ignore(self, event: Any) -> None:
+        """The stream and the document begin: nothing to build."""
+
+    def empty(self, event: Any) -> None:
+        self.stop(event.start_mark, "the file is empty", "write at least schema_version, feature and packages")
+
+    def scalar(self, event: Any) -> None:
+        mark, text, style = event.start_mark, event.value, event.style
+        value: scalars.Scalar = text
+        if not style:  # plain; the C parser says '' where the pure one says None
+            if text[:1] in scalars.SUSPECT:
+                value = self.resolved(text, mark)
+        elif style == '"' and (found := _CONTROL_IN_SCALAR.search(text)):
+            self.at(mark, f"control or invisible character U+{ord(found[0]):04X} in a string", "delete the escape")
+        if event.tag is not None:
+            self.tagged(event)
+        if event.anchor is not None:
+            self.anchors[event.anchor] = value
+        self.add(value, mark, text, style)
+
+    def resolved(self, text: str, mark: Any) -> scalars.Scalar:
+        try:
+            return scalars.resolve(text)
+        except scalars.AmbiguousError as error:
+            if text != "<<":
+                self.at(mark, f"unquoted {_short(text)}: {error}", _quoted(text))
+            return text
+
+    def add(self, value: Any, mark: Any, text: str = "", style: str = "'") -> None:
+        """Put a node into the innermost open list or mapping (`text` and `style`: of a scalar)."""
+        if not self.stack:
+            self.stop(mark, "the file must be a mapping", "begin with schema_version: 1")
+        top = self.stack[-1]
+        data, marks = top.data, top.marks
+        if type(data) is list:
+            data.append(value)
+        elif top.key is not None:
+            data[top.key] = value
+            top.key = None
+        else:
+            if type(value) is not str or value in data or text == "<<":
+                self.check_key(top, value, mark, text, style)
+            top.key = value if type(value) is str else text
+        marks.append(mark)
+        if len(marks) > top.limit:
+            self.stop(mark, f"more than {MAX_ENTRIES:,} entries in one list or mapping", "split the change")
+
+    def check_key(self, top: _Open, value: Any, mark: Any, text: str, style: str) -> None:
+        if text == "<<" and not style:
+            self.at(mark, "merge keys (<<) are not admitted", "write the fields out, or put them under defaults:")
+        elif type(value) is not str:
+            self.at(mark, "a key must be text", _quoted(text))
+        elif value in top.data:
+            line, column = place_of(top.marks[2 * list(top.data).index(value)])
+            self.at(mark, f"the key {_short(value)} is here a second time", f"the first is at line {line}:{column}")
+
+    def mapping(self, event: Any) -> None:
+        self.open({}, event)
+
+    def sequence(self, event: Any) -> None:
+        self.open([], event)
+
+    def open(self, data: Any, event: Any) -> None:
+        mark = event.start_mark
+        if len(self.stack) >= MAX_DEPTH:
+            self.stop(mark, f"nested deeper than {MAX_DEPTH} levels", "flatten it; a plan needs about eight")
+        if event.tag is not None:
+            self.tagged(event)
+        if not self.stack:
+            if type(data) is list:
+                self.stop(mark, "the file must be a mapping, not a list", "begin with schema_version: 1")
+            self.root, self.root_mark = data, mark
+        elif type(self.stack[-1].data) is dict and self.stack[-1].key is None:
+            self.stop(mark, "a key must be text, not a list or mapping", "quote it if it is meant as text")
+        else:
+            self.add(data, mark)
+        self.stack.append(_Open(data, event.anchor))
+
+    def close(self, event: Any) -> None:  # noqa: ARG002  (called as every action is)
+        done = self.stack.pop()
+        if done.marks:
+            self.marks[id(done.data)] = done.marks
+        if done.anchor is not None:
+            self.anchors[done.anchor] = done.data
+
+    def alias(self, event: Any) -> None:
+        mark, name = event.start_mark, event.anchor
+        if any(frame.anchor == name for frame in self.stack):
+            self.stop(mark, f"the alias *{_short(name)} contains itself", "write the value out")
+        if name not in self.anchors:
+            self.stop(mark, f"the alias *{_short(name)} has no anchor before it", f"define it: &{_short(name)}")
+        value = self.anchors[name]
+        nodes, height = _size(value, MAX_ALIAS_NODES - self.by_alias)
+        self.by_alias += nodes
+        if self.by_alias > MAX_ALIAS_NODES:
+            self.stop(mark, f"aliases stand for more than {MAX_ALIAS_NODES:,} nodes", "write the values out")
+        if len(self.stack) + height > MAX_DEPTH:
+            self.stop(mark, f"nested deeper than {MAX_DEPTH} levels through an alias", "flatten it")
+        top = self.stack[-1]
+        if type(top.data) is dict and top.key is None and not isinstance(value, str):
+            self.stop(mark, "a key must be text", "write the key out")
+        self.add(value, mark)
+
+    def end(self, mark: Any) -> None:
+        """Look at what follows as text: directives of a second document would cost quadratic time to parse."""
+        if not _NOTHING.match(self.text, mark.index):
+            self.stop(mark, "text after the end of the document", "one file holds one document: delete it")
+
+    def tagged(self, event: Any) -> None:
+        tag = _short(event.tag)
+        self.at(event.start_mark, f"the tag {tag} is not admitted", "delete it; quote the value if it is text")
+
+    def syntax(self, error: yaml.MarkedYAMLError) -> None:
+        mark = error.problem_mark or error.context_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        said = f"{error.problem or 'cannot be read'}{f' {error.context}' if error.context else ''}"
+        self.problem(line, column, f"not valid YAML: {said}", _advice(said))
+
+    def stop(self, mark: Any, what: str, hint: str) -> NoReturn:
+        self.at(mark, what, hint)
+        raise _StopError
+
+    def at(self, mark: Any, what: str, hint: str) -> None:
+        self.problem(mark.line + 1, mark.column + 1, what, hint)
+        if len(self.problems) >= MAX_PROBLEMS:
+            raise _StopError
+
+    def problem(self, line: int, column: int, what: str, hint: str) -> None:
+        where = f"{self.source}:{line}:{column}"
+        self.problems.append(Problem(what, where, _one_line(tuple(map(_entry, self.stack))), hint))
+
+
+def _one_line(path: YamlPath) -> str:
+    """The path as people write it; a key with line ends in it must not look like lines of our own."""
+    return yaml_path(path).rstrip(".").replace("\n", "\\n")
+
+
+def _entry(frame: _Open) -> str | int:
+    """What of this list or mapping is being read: its key or number."""
+    if type(frame.data) is list:
+        return max(0, len(frame.data) - 1)
+    return frame.key if frame.key is not None else next(reversed(frame.data), "")
+
+
+def _size(value: Any, limit: int) -> tuple[int, int]:
+    """How many nodes `value` has, and how deep it nests; stops counting soon after `limit` nodes."""
+    if not isinstance(value, (dict, list)):
+        return 1, 0
+    nodes, height = 1, 0
+    for member in value.values() if isinstance(value, dict) else value:
+        below, depth = _size(member, limit - nodes)
+        nodes, height = nodes + below, max(height, depth)
+        if nodes > limit:
+            break
+    return nodes, height + 1
+
+
+def _short(text: str) -> str:
+    return (text if len(text) <= 40 else f"{text[:40]}…").replace("\n", "\\n")
+
+
+def _quoted(text: str) -> str:
+    return f'quote it: "{text}"' if len(text) <= 40 and "\n" not in text else "put it in quotes"
+
+
+def _advice(said: str) -> str:
+    if "mapping values are not allowed" in said:
+        return 'a value with ": " in it must be quoted; else look at the indentation'
+    if "cannot start any token" in said:
+        return "indent with blanks, not tabs; quote a value that begins with @, ` or %"
+    if "block" in said:
+        return "look at the indentation of this line and the one above"
+    return "look at quotes, brackets and indentation here and in the line above"
