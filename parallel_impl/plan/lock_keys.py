@@ -1,0 +1,168 @@
+"""Lock keys: names of things that are not files and that two packages must not change at once.
+
+Used by `plan.load` (canonical form), `plan.conflicts` and `run.claims` (overlap). A key is `namespace:name`;
+`/*` at its end means everything below the name, and not the name itself.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterable
+
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
+_API = re.compile(r"([A-Za-z]+)(?:\s+|(?=/))(\S+)")
+_EVENT = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
+_FLAG = re.compile(r"[a-z0-9_.-]+(/[a-z0-9_.-]+)*(/\*)?")
+_ENV = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_FEATURE = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*)(:[a-z0-9_.-]+)?")
+_SCHEMA = re.compile(r"[a-z0-9_]+")
+
+
+class LockKeyError(ValueError):
+    """Not a lock key and not a misspelt one: `what` is wrong, `hint` says what to write."""
+
+    def __init__(self, what: str, hint: str) -> None:
+        super().__init__(what)
+        self.what = what
+        self.hint = hint
+
+
+def canonical(key: str) -> str:
+    """The one form in which `key` is compared and claimed; LockKeyError where none can be meant."""
+    text = key.strip()
+    if not text.isprintable():
+        raise LockKeyError("a lock key is one line of printable text", "delete the control characters")
+    namespace, colon, name = text.partition(":")
+    if not colon:
+        raise LockKeyError(f"{_short(text)} has no namespace", _without_namespace(text))
+    read = _NAMESPACES.get(namespace.strip().lower())
+    if read is None:
+        near = difflib.get_close_matches(namespace.lower(), _NAMESPACES, 1, 0.5)
+        known = ", ".join(f"{name}:" for name in _NAMESPACES)
+        meant = f"did you mean {near[0]}:? " if near else ""
+        raise LockKeyError(
+            f"unknown namespace {_short(namespace)}: in {_short(text)}",
+            f"{meant}the namespaces are {known}; for anything else write e.g. "
+            f"feature:{_slug(namespace) or 'area'}:{_slug(name).lower() or 'part'}",
+        )
+    return f"{namespace.strip().lower()}:{read(name.strip())}"
+
+
+def overlap(first: str, second: str) -> bool:
+    """Whether two canonical keys name something in common."""
+    return contains(first, second) or contains(second, first)
+
+
+def contains(outer: str, inner: str) -> bool:
+    """Whether the canonical key `outer` names everything that `inner` names."""
+    if outer == inner:
+        return True
+    below = outer[:-1]
+    return outer.endswith("/*") and inner.startswith(below) and len(inner) > len(below)
+
+
+def claim_order(files: Iterable[str], keys: Iterable[str]) -> list[str]:
+    """Everything to be claimed, each once, in the one order in which everybody claims (by code point)."""
+    return sorted({*files, *keys})
+
+
+def _api(name: str) -> str:
+    found = _API.fullmatch(name)
+    method = found[1].upper() if found else ""
+    if not found or method not in _METHODS:
+        word, *rest = name.split() or [""]
+        near = difflib.get_close_matches(word.upper(), _METHODS, 1)
+        path = next((part for part in rest if part.startswith("/")), f"/v1/{_slug(word) or 'users'}")
+        example = f"api:{near[0] if near else 'GET'} {path}"
+        raise LockKeyError(
+            f"api:{_short(name)} is not a method and a path",
+            f"write the method, one blank, the path: {example}; "
+            f"what is no endpoint is e.g. feature:api:{_slug(name).lower() or 'part'}",
+        )
+    path = found[2].lower()
+    return f"{method} {_wildcard('api', path if path.startswith('/') else f'/{path}')}"
+
+
+def _db(name: str) -> str:
+    if name.lower() == "migration-slot":
+        return "migration-slot"
+    schema, colon, table = name.lower().partition(":")
+    if schema.strip() == "schema" and colon and _SCHEMA.fullmatch(table.strip()):
+        return f"schema:{table.strip()}"
+    table = re.sub(r"[^a-z0-9_]+", "_", name.lower().rpartition(":")[2]).strip("_")
+    near = bool(difflib.get_close_matches(name.lower(), ["migration-slot"], 1, 0.6))
+    hint = "db:migration-slot" if near else f"db:schema:{table or '<table>'}"
+    raise LockKeyError(
+        f"db:{_short(name)} is not a db key", f"write {hint} (letters, digits and _; or db:migration-slot)"
+    )
+
+
+def _event(name: str) -> str:
+    if _EVENT.fullmatch(name.lower()):
+        return name.lower()
+    words = ".".join(re.findall(r"[a-z0-9_-]+", name.lower()))
+    raise LockKeyError(f"event:{_short(name)} is not words joined by dots", f"write event:{words or 'user.created'}")
+
+
+def _flag(name: str) -> str:
+    if _FLAG.fullmatch(name.lower()):
+        return name.lower()
+    _wildcard("flag", name)
+    raise LockKeyError(
+        f"flag:{_short(name)} is not the name of a flag", f"write flag:{_slug(name) or 'billing'} or flag:billing/*"
+    )
+
+
+def _env(name: str) -> str:
+    if _ENV.fullmatch(name):
+        return name
+    raise LockKeyError(f"env:{_short(name)} is not a name", f"write env:{_slug(name) or 'test-database'}")
+
+
+def _contract(name: str) -> str:
+    parts = name.split("/")
+    if name and "\\" not in name and not {"", ".", ".."} & set(parts):
+        return _wildcard("contract", name)
+    path = "/".join(part for part in parts if part not in ("", ".", ".."))
+    raise LockKeyError(f"contract:{_short(name)} is not a path", f"write contract:{path or 'openapi/v1.yaml'}")
+
+
+def _feature(name: str) -> str:
+    feature, colon, purpose = name.partition(":")
+    text = f"{feature.strip()}{colon}{purpose.strip().lower()}"
+    if _FEATURE.fullmatch(text):
+        return text
+    wanted = ":".join(part for part in (_slug(feature), _slug(purpose)) if part)
+    raise LockKeyError(
+        f"feature:{_short(name)} is not an id, or id:purpose", f"write feature:{wanted or 'add-login:api'}"
+    )
+
+
+def _wildcard(namespace: str, path: str) -> str:
+    """`path`, where `*` is at most its last segment."""
+    if "*" in path.removesuffix("/*"):
+        hint = f"write {namespace}:…/* for everything below, or name each one"
+        raise LockKeyError(f"{namespace}:{_short(path)}: * may only be the last segment", hint)
+    return path
+
+
+def _without_namespace(text: str) -> str:
+    if "/" in text or "." in text:
+        return "a path belongs under locks.files; a key is e.g. contract:openapi/v1.yaml"
+    return (
+        f"write e.g. feature:<id>:{_slug(text) or 'purpose'}, or one of {', '.join(f'{name}:' for name in _NAMESPACES)}"
+    )
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", text[:100]).strip("-")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 80 else f"{text[:80]}…"
+
+
+_NAMESPACES: dict[str, Callable[[str], str]] = {
+    "api": _api, "db": _db, "event": _event, "flag": _flag, "env": _env, "contract": _contract, "feature": _feature,
+}  # fmt: skip

@@ -1,0 +1,144 @@
+"""Lock keys: one canonical form, and what overlaps what."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from parallel_impl.plan.lock_keys import LockKeyError, canonical, claim_order, contains, overlap
+
+CANONICAL = [
+    "api:GET /v1/users", "api:DELETE /", "api:POST /v1/users/{id}", "api:GET /v1/*", "db:migration-slot",
+    "db:schema:users", "event:user.created", "event:v2.x", "flag:billing", "flag:billing/x", "flag:billing/*",
+    "env:shared_fixtures", "env:PORT", "env:project-context-cli", "contract:openapi/v1.yaml", "contract:events/*",
+    "contract:gen-eval:cli", "feature:FEAT-123", "feature:add-login:api", "feature:project_context:store",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("key", CANONICAL)
+def test_a_canonical_key_stays_as_it_is(key: str) -> None:
+    assert canonical(key) == key
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("api:get /v1/users", "api:GET /v1/users"),
+        ("api:GET v1/users", "api:GET /v1/users"),
+        ("api:GET   /v1/users ", "api:GET /v1/users"),
+        ("api:GET/v1/users", "api:GET /v1/users"),
+        ("API:GET /v1/Users", "api:GET /v1/users"),
+        ("db:schema:Users\n", "db:schema:users"),
+        ("db:Migration-Slot", "db:migration-slot"),
+        ("event:User.Created", "event:user.created"),
+        ("flag:Billing/*", "flag:billing/*"),
+        (" Env:PORT", "env:PORT"),
+        ("feature:FEAT-123:PAUSE", "feature:FEAT-123:pause"),
+    ],
+)
+def test_a_key_that_can_only_mean_one_thing_is_put_right(key: str, expected: str) -> None:
+    assert canonical(key) == expected
+
+
+@pytest.mark.parametrize(
+    ("key", "hint"),
+    [
+        ("users", "feature:<id>:users"),
+        ("src/api.py", "locks.files"),
+        ("config:profiles/cloud", "feature:config:profiles-cloud"),
+        ("events:user.created", "did you mean event:"),
+        ("api:guardrails", "api:GET /v1/guardrails"),
+        ("api:GTE /v1/users", "api:GET /v1/users"),
+        ("api:* /v1/users", "api:GET /v1/users"),
+        ("api:GET /v1/*/users", "api:…/*"),
+        ("api:GET /v1/us*", "api:…/*"),
+        ("api:", "api:GET /v1/users"),
+        ("db:schema:", "db:schema:<table>"),
+        ("db:schema:user-table", "db:schema:user_table"),
+        ("db:migration_slot", "db:migration-slot"),
+        ("event:user..created", "event:user.created"),
+        ("event:user.*", "event:user"),
+        ("flag:*", "flag:…/*"),
+        ("flag:a b", "flag:a-b"),
+        ("env:A B", "env:A-B"),
+        ("contract:", "contract:openapi/v1.yaml"),
+        ("contract:../x.yaml", "contract:x.yaml"),
+        ("contract:/x.yaml", "contract:x.yaml"),
+        ("contract:a\\b", "contract:"),
+        ("feature:", "feature:add-login:api"),
+        ("feature:a:", "feature:a"),
+        ("feature:a:b:c", "feature:a:b-c"),
+        ("env:a\x1b[31m", "control"),
+    ],
+)
+def test_any_other_key_is_refused_with_one_to_write(key: str, hint: str) -> None:
+    with pytest.raises(LockKeyError) as caught:
+        canonical(key)
+    assert hint in caught.value.hint
+    assert len(caught.value.what) < 250
+
+
+def test_a_wildcard_means_everything_below_and_not_the_thing_itself() -> None:
+    assert overlap("flag:billing/*", "flag:billing/x")
+    assert overlap("flag:billing/x/y", "flag:billing/*")
+    assert overlap("flag:billing/*", "flag:billing/x/*")
+    assert not overlap("flag:billing/*", "flag:billing")
+    assert not overlap("flag:billing/*", "flag:billing2/x")
+    assert not overlap("flag:a", "flag:b")
+    assert overlap("api:GET /*", "api:GET /v1/users")
+    assert not overlap("api:GET /*", "api:POST /v1/users")
+
+
+def test_containment_has_a_direction() -> None:
+    assert contains("flag:billing/*", "flag:billing/x")
+    assert contains("flag:billing/*", "flag:billing/x/*")
+    assert contains("env:a", "env:a")
+    assert not contains("flag:billing/x", "flag:billing/*")
+
+
+def test_claims_are_merged_and_ordered_by_code_point() -> None:
+    assert claim_order(["src/b.py", "Makefile"], ["db:schema:u", "api:GET /x", "Makefile"]) == [
+        "Makefile",
+        "api:GET /x",
+        "db:schema:u",
+        "src/b.py",
+    ]
+
+
+PIECES = st.lists(
+    st.sampled_from(
+        [
+            "api",
+            "db",
+            "event",
+            "flag",
+            "feature",
+            "contract",
+            "env",
+            ":",
+            "/",
+            "*",
+            ".",
+            " ",
+            "A",
+            "b",
+            "GET",
+            "schema",
+            "\n",
+        ]
+    ),
+    max_size=8,
+).map("".join)
+
+
+@given(PIECES | st.text(max_size=30))
+def test_the_canonical_form_of_anything_is_canonical(key: str) -> None:
+    try:
+        form = canonical(key)
+    except LockKeyError as error:
+        assert error.what
+        assert error.hint
+    else:
+        assert canonical(form) == form
+        assert overlap(form, form)
