@@ -1,0 +1,161 @@
+"""The bytes of `work-packages.yaml` to a checked `Plan`, or to everything that is wrong with it.
+
+Used by `run.preflight` and `parallel-impl validate`. Here: YAML, schema, defaults, ids, lock keys, steps and the
+graph of `depends_on`. Overlaps are `plan.conflicts`, contract files `plan.contracts`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+from parallel_impl import schema
+from parallel_impl.errors import Problem, Severity, UserError
+from parallel_impl.plan import document, fields, ids, order, packages, shape
+from parallel_impl.plan.fields import Reading
+from parallel_impl.plan.model import Contracts, Package, Plan
+
+SCHEMA = "work-packages"
+MAX_SUGGESTIONS = 20  # comparing a misspelt id with 5,000 others takes 50 ms
+MAX_NAMES = 20
+
+
+def load(content: bytes, source: str) -> tuple[Plan | None, list[Problem]]:
+    """The plan in `content`, called `source` in messages; None exactly where one of the problems is an error.
+
+    Problems come in the order of the file, then those of the plan as a whole.
+    """
+    try:
+        parsed = document.parse(content, source)
+    except UserError as error:
+        return None, list(error.problems)
+    with document.uncollected():
+        return _load(Reading(parsed))
+
+
+def _load(reading: Reading) -> tuple[Plan | None, list[Problem]]:
+    parsed = reading.document
+    for violation in shape.compiled(schema.document(SCHEMA))(parsed.data):
+        what, hint = _about_id(parsed.data, violation) or (violation.what, violation.hint)
+        reading.error(violation.path, what, hint, key=violation.key)
+    plan = _plan(reading)
+    problems = [*sorted(reading.problems, key=_place), *_remarks(reading, plan)]
+    return None if any(problem.severity is Severity.ERROR for problem in problems) else plan, problems
+
+
+def _place(problem: Problem) -> tuple[int, int]:
+    _, line, column = problem.where.rsplit(":", 2)
+    return int(line), int(column)
+
+
+def _about_id(data: dict[str, Any], violation: shape.Violation) -> tuple[str, str] | None:
+    """What `plan.ids` says of an id that the schema refuses: it knows the nearest one that could be used."""
+    if violation.path in (("feature", "id"), ("change_id",)):
+        return ids.problem(fields.text(data if len(violation.path) == 1 else data["feature"], str(violation.path[-1])))
+    match violation.path:
+        case ("packages", int(number), "package_id"):
+            return ids.problem(fields.text(data["packages"][number], "package_id"), package=True)
+    return None
+
+
+def _plan(reading: Reading) -> Plan:
+    data = reading.document.data
+    feature, defaults = fields.mapping(data, "feature"), fields.mapping(data, "defaults")
+    reading.note(feature, "", ("created_by", "created_at"))
+    reading.note(data, "", ("tier", "superseded_by"))
+    reading.note(data.get("contracts"), "contracts.", ("generated", "mocks", "cdc"))
+    reading.note(defaults, "defaults.", ("lock_ttl_minutes", "min_trust_level"))
+    rows: list[tuple[int, Package]] = []
+    for number, raw in enumerate(fields.entries(data, "packages")):
+        if isinstance(raw, dict):
+            rows.append((number, packages.read(reading, raw, ("packages", number), defaults)))
+    _check_feature(reading, data, feature)
+    _check_graph(reading, rows)
+    return Plan(
+        feature_id=fields.text(feature, "id"),
+        packages=tuple(package for _, package in rows),
+        title=fields.text(feature, "title"),
+        revision=fields.number(feature, "plan_revision", 1),
+        contracts=_contracts(reading, fields.mapping(data, "contracts")),
+        source=reading.document.source,
+        position=reading.document.position,
+    )
+
+
+def _check_feature(reading: Reading, data: dict[str, Any], feature: dict[str, Any]) -> None:
+    feature_id, change_id = fields.text(feature, "id"), fields.text(data, "change_id")
+    if feature_id in ids.RESERVED and (wrong := ids.problem(feature_id)):  # the schema says the rest
+        reading.error(("feature", "id"), *wrong)
+    if change_id and feature_id and change_id != feature_id:
+        reading.error(("change_id",), f"change_id is {change_id!r}, feature.id {feature_id!r}", "delete change_id")
+
+
+def _contracts(reading: Reading, raw: dict[str, Any]) -> Contracts:
+    openapi, path = fields.mapping(raw, "openapi"), ("contracts", "openapi")
+    files = reading.patterns(openapi, "files", path)
+    primary = fields.text(openapi, "primary")
+    if primary:
+        reading.check_pattern((*path, "primary"), primary)
+        files = files if primary in files else (primary, *files)
+    return Contracts(revision=fields.number(raw, "revision", 1), primary=primary, files=files)
+
+
+def _check_graph(reading: Reading, rows: list[tuple[int, Package]]) -> None:
+    """Ids that are used twice, dependencies that do not exist, cycles."""
+    first: dict[str, int] = {}
+    for number, package in rows:
+        if package.id and package.id in first:
+            what = f"the package_id {package.id} is used a second time"
+            line, _ = reading.document.position.nearest(("packages", first[package.id], "package_id"))
+            reading.error(("packages", number, "package_id"), what, f"rename this one, or the one in line {line}")
+        first.setdefault(package.id, number)
+    unknown = 0
+    for number, _ in rows:
+        for position, other in enumerate(fields.entries(reading.document.data["packages"][number], "depends_on")):
+            if isinstance(other, str) and other not in first:
+                unknown += 1
+                near = difflib.get_close_matches(other[:64], first, 1) if unknown <= MAX_SUGGESTIONS else []
+                known = near and ids.problem(near[0], package=True) is None
+                hint = f"did you mean {near[0]}?" if known else f"delete it, or add a package {_short(other)}"
+                reading.error(
+                    ("packages", number, "depends_on", position), f"no package is called {_short(other)}", hint
+                )
+    depends_on = {package.id: package.depends_on for _, package in reversed(rows) if package.id}
+    for cycle in order.cycles(depends_on):
+        _report(reading, cycle, first)
+
+
+def _report(reading: Reading, cycle: order.Cycle, number_of: dict[str, int]) -> None:
+    here, there = cycle.path[:2]
+    number = number_of[here]
+    entries = fields.entries(reading.document.data["packages"][number], "depends_on")
+    position = entries.index(there) if there in entries else 0
+    if len(cycle.members) == 1:
+        what = f"{here} depends on itself"
+    else:
+        names = ", ".join(cycle.members[:MAX_NAMES]) + (", …" if len(cycle.members) > MAX_NAMES else "")
+        chain = " -> ".join(cycle.path)
+        what = f"{len(cycle.members)} packages wait for each other ({names}): {chain}"
+    hint = f"delete {there} from the depends_on of {here}"
+    reading.error(("packages", number, "depends_on", position), what, hint)
+
+
+def _remarks(reading: Reading, plan: Plan) -> list[Problem]:
+    """What is said once for the whole plan."""
+    found = []
+    source = reading.document.source
+    if silent := [package.id for package in plan.packages if package.id and not package.steps]:
+        names = ", ".join(silent[:MAX_NAMES]) + (
+            f" and {len(silent) - MAX_NAMES} more" if len(silent) > MAX_NAMES else ""
+        )
+        what = f"no verification step proves {names}"
+        hint = "add verification: {steps: [{name: unit, command: pytest -q …}]}"
+        found.append(Problem(what, source, hint=hint, severity=Severity.WARNING))
+    if reading.not_acted_on:
+        what = f"read and not acted on: {', '.join(sorted(reading.not_acted_on))}"
+        found.append(Problem(what, source, hint="these fields change nothing", severity=Severity.WARNING))
+    return found
+
+
+def _short(text: str) -> str:
+    return (text if len(text) <= 64 else f"{text[:64]}…").replace("\n", "\\n")

@@ -1,0 +1,364 @@
+"""From the text of a plan to a `Plan`, or to everything that is wrong with it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from parallel_impl.errors import Severity
+from parallel_impl.plan.load import load
+from parallel_impl.plan.model import Contracts, Locks, Package, Plan, Scope, Step, StepKind
+
+HEAD = """\
+schema_version: 1
+feature: {id: orders}
+packages:
+"""
+STEP = "verification: {steps: [{name: unit, command: pytest -q}]}"
+
+
+def package(package_id: str, *fields: str) -> str:
+    """One package with a scope of its own; a field that is given replaces the one that stands here."""
+    own = ["description: does it", f"scope: {{write_allow: [lib/{package_id}/**]}}", STEP]
+    names = {field.partition(":")[0] for field in fields}
+    rows = [*(field for field in own if field.partition(":")[0] not in names), *fields]
+    return f"  - package_id: {package_id}\n" + "".join(f"    {row}\n" for row in rows)
+
+
+def plan(text: str) -> Plan:
+    """The plan in `text`, about which nothing is said."""
+    loaded, problems = load(text.encode(), "p.yaml")
+    assert problems == []
+    assert loaded is not None
+    return loaded
+
+
+def said(text: str) -> list[str]:
+    """Everything that is said about `text`, each problem on one line."""
+    loaded, problems = load(text.encode(), "p.yaml")
+    assert (loaded is None) == any(problem.severity is Severity.ERROR for problem in problems)
+    return [str(problem).replace("\n    ", " | ") for problem in problems]
+
+
+def test_the_least_plan_has_every_default() -> None:
+    assert plan(HEAD + package("wp-a")) == Plan(
+        feature_id="orders",
+        packages=(
+            Package(
+                id="wp-a",
+                description="does it",
+                scope=Scope(write_allow=("lib/wp-a/**",), read_allow=("**",), deny=()),
+                priority=5,
+                timeout_minutes=60,
+                retry_budget=1,
+                locks=Locks(),
+                steps=(Step("unit", StepKind.COMMAND, "pytest -q", timeout_minutes=60),),
+            ),
+        ),
+        revision=1,
+        contracts=Contracts(),
+        source="p.yaml",
+    )
+
+
+def test_defaults_fill_packages_and_a_package_overrides_them() -> None:
+    text = HEAD.replace("packages:", "defaults: {priority: 2, timeout_minutes: 7, retry_budget: 0,\n"
+                        "  verification_tier_required: C}\npackages:")  # fmt: skip
+    first, second = plan(
+        text
+        + package("wp-a")
+        + package("wp-b", "priority: 9", "timeout_minutes: 8", "retry_budget: 3",
+                  "verification: {tier_required: A, steps: [{name: u, command: x},"
+                  " {name: v, command: z, timeout_minutes: 1}]}",
+                  )
+    ).packages  # fmt: skip
+    assert (first.priority, first.timeout_minutes, first.retry_budget, first.tier_required) == (2, 7, 0, "C")
+    assert (second.priority, second.timeout_minutes, second.retry_budget, second.tier_required) == (9, 8, 3, "A")
+    assert [step.timeout_minutes for step in (*first.steps, *second.steps)] == [7, 8, 1]
+
+
+def test_everything_that_is_acted_on_is_read() -> None:
+    text = """\
+schema_version: 1
+feature: {id: orders, title: Orders, plan_revision: 3}
+change_id: orders
+contracts: {revision: 2, openapi: {primary: contracts/v1.yaml, files: [contracts/v1.yaml, contracts/e.sql]}}
+packages:
+  - package_id: wp_a
+    name: The A
+    description: does it
+    task_type: backend
+    tasks: ["1.1", 1.10, 2]
+    depends_on: [wp-b]
+    scope: {write_allow: [src/**], read_allow: [docs/**], deny: [src/x]}
+    locks: {files: [a.py], keys: ["env:PORT", "env:PORT "]}
+    verification:
+      steps:
+        - {name: argv, command: [pytest, -q], cwd: ./web/, env: {COUNT: 1, T: true, S: x, PYTHONPATH: "src:lib"},
+           expect_exit_code: 3, writes: true, evidence: {artifacts: [out/a.xml], result_keys: [k]}}
+        - {name: look, kind: manual, manual_instructions: open it}
+        - {name: flow, kind: ci, ci: {workflow: ci.yml, required_checks: [test, lint]}}
+    inputs: {contract_revision: 1, tasks: ["é"]}
+    outputs: {result_keys: [done], artifacts: [out/b]}
+""" + package("wp-b")
+    loaded, problems = load(text.encode(), "p.yaml")
+    assert [str(problem) for problem in problems] == [
+        "p.yaml:13:47: notice: lock key 'env:PORT ' is read as 'env:PORT' (packages[0].locks.keys[1])\n"
+        '    write "env:PORT"'
+    ]
+    assert loaded is not None
+    assert (loaded.title, loaded.revision) == ("Orders", 3)
+    assert loaded.contracts == Contracts(2, "contracts/v1.yaml", ("contracts/v1.yaml", "contracts/e.sql"))
+    assert loaded.packages[0] == Package(
+        id="wp_a",
+        description="does it",
+        scope=Scope(("src/**",), ("docs/**",), ("src/x",)),
+        title="The A",
+        task_type="backend",
+        tasks=("1.1", "1.10", "2"),
+        inputs='inputs:\n  contract_revision: 1\n  tasks: ["é"]\n'
+        'outputs:\n  result_keys: ["done"]\n  artifacts: ["out/b"]',
+        depends_on=("wp-b",),
+        locks=Locks(files=("a.py",), keys=("env:PORT",)),
+        steps=(
+            Step(
+                "argv",
+                StepKind.COMMAND,
+                ("pytest", "-q"),
+                "web",
+                (("COUNT", "1"), ("T", "true"), ("S", "x"), ("PYTHONPATH", "src:lib")),
+                3,
+                writes=True,
+                artifacts=("out/a.xml",),
+                result_keys=("k",),
+            ),
+            Step("look", StepKind.MANUAL, instructions="open it"),
+            Step("flow", StepKind.CI, instructions="github workflow ci.yml: checks test, lint"),
+        ),
+        output_keys=("done",),
+        output_artifacts=("out/b",),
+    )
+
+
+def test_a_primary_contract_is_among_the_files() -> None:
+    text = HEAD.replace("packages:", "contracts: {openapi: {primary: a.yaml, files: [b.yaml]}}\npackages:")
+    assert plan(text + package("wp-a")).contracts.files == ("a.yaml", "b.yaml")
+
+
+def test_positions_are_kept_for_later_checks() -> None:
+    loaded = plan(HEAD + package("wp-a") + package("wp-b"))
+    assert loaded.where("packages", 1, "scope", "write_allow", 0) == "p.yaml:10:27"
+    assert loaded.where("packages", 1, "locks", "keys", 0) == "p.yaml:8:5"
+
+
+def test_all_problems_come_at_once_in_the_order_of_the_file() -> None:
+    text = (
+        HEAD
+        + package("wp-a", "prioritty: 1", "depends_on: [wp-bb]", "locks: {keys: [impl:x]}")
+        + package("wp-b", "priority: 11")
+    )
+    assert said(text) == [
+        "p.yaml:8:5: error: unknown key prioritty (packages[0].prioritty) | did you mean priority?",
+        "p.yaml:9:18: error: no package is called wp-bb (packages[0].depends_on[0]) | did you mean wp-b?",
+        "p.yaml:10:20: error: unknown namespace impl: in impl:x (packages[0].locks.keys[0]) | the namespaces are api:, "
+        "db:, event:, flag:, env:, contract:, feature:; for anything else write e.g. feature:impl:x",
+        "p.yaml:15:15: error: must be at most 10, not 11 (packages[1].priority) | write e.g. priority: 5",
+    ]
+
+
+def test_yaml_that_cannot_be_read_is_said() -> None:
+    assert said("a: [") == [
+        "p.yaml:2:1: error: not valid YAML: did not find expected node content while parsing a flow node (a[0]) | "
+        "look at quotes, brackets and indentation here and in the line above"
+    ]
+
+
+def test_id_for_package_id_is_answered_with_the_right_key() -> None:
+    text = (
+        HEAD
+        + package("wp-a").replace("package_id", "id")
+        + package("wp-b", "dependencies: [wp-a]", "depends_on: [wp-a]")
+    )
+    assert said(text) == [
+        "p.yaml:4:5: error: unknown key id (packages[0].id) | did you mean package_id?",
+        "p.yaml:12:5: error: unknown key dependencies (packages[1].dependencies) | did you mean depends_on? "
+        "It is there already: delete dependencies",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("package_id", "expected"),
+    [
+        ("WP-A", "'WP-A' is not a package id (packages[0].package_id) | write wp-a (lower case"),
+        ('"wp-a\\n"', "'wp-a\\n' is not a package id (packages[0].package_id) | write wp-a (lower case"),
+        ("a--b", "'a--b' is not a package id (packages[0].package_id) | write a-b (lower case"),
+        (
+            "archive",
+            "'archive' is a reserved name and cannot be a package id (packages[0].package_id) | write wp-archive",
+        ),
+    ],
+)
+def test_an_id_that_cannot_be_used_is_answered_with_one_that_can(package_id: str, expected: str) -> None:
+    (line,) = said(HEAD + package("wp-a").replace("package_id: wp-a", f"package_id: {package_id}"))
+    assert line.startswith(f"p.yaml:4:17: error: {expected}")
+
+
+def test_a_reserved_or_other_change_id_is_refused() -> None:
+    assert said(HEAD.replace("orders", "con") + package("wp-a")) == [
+        "p.yaml:2:15: error: 'con' is a reserved name and cannot be a change-id (feature.id) | write add-con"
+    ]
+    assert said(HEAD + package("wp-a") + "change_id: other\n") == [
+        "p.yaml:8:12: error: change_id is 'other', feature.id 'orders' (change_id) | delete change_id"
+    ]
+
+
+def test_an_id_may_be_used_once() -> None:
+    assert said(HEAD + package("wp-a") + package("wp-a")) == [
+        "p.yaml:8:17: error: the package_id wp-a is used a second time (packages[1].package_id) | "
+        "rename this one, or the one in line 4"
+    ]
+
+
+def test_a_cycle_is_one_error_with_its_members_and_a_short_cycle() -> None:
+    three = package("a", "depends_on: [b]") + package("b", "depends_on: [c]") + package("c", "depends_on: [a]")
+    assert said(HEAD + three) == [
+        "p.yaml:8:18: error: 3 packages wait for each other (a, b, c): a -> b -> c -> a (packages[0].depends_on[0]) | "
+        "delete b from the depends_on of a"
+    ]
+    assert said(HEAD + package("a", "depends_on: [a]")) == [
+        "p.yaml:8:18: error: a depends on itself (packages[0].depends_on[0]) | delete a from the depends_on of a"
+    ]
+
+
+def test_nine_mutually_dependent_packages_are_one_error() -> None:
+    names = [f"p{number}" for number in range(9)]
+    text = "".join(package(name, f"depends_on: [{', '.join(set(names) - {name})}]") for name in names)
+    (line,) = said(HEAD + text)
+    assert "9 packages wait for each other" in line
+    assert "p0 -> p1 -> p0" in line
+
+
+def test_packages_without_steps_are_one_warning() -> None:
+    text = HEAD + package("wp-a", "verification: {}") + package("wp-b") + package("wp-c", "verification: {steps: []}")
+    assert said(text) == [
+        "p.yaml: warning: no verification step proves wp-a, wp-c | "
+        "add verification: {steps: [{name: unit, command: pytest -q …}]}"
+    ]
+
+
+def test_fields_that_are_not_acted_on_are_named_in_one_warning() -> None:
+    text = HEAD.replace("{id: orders}", "{id: orders, created_by: me, created_at: 2026-01-01}")
+    text = text.replace("packages:", "tier: x\ndefaults: {lock_ttl_minutes: 1, min_trust_level: 2}\n"
+                        "contracts: {generated: {a: b}, mocks: {}, cdc: {}}\npackages:")  # fmt: skip
+    rows = ("role: r", "archetype: a", "agent_hint: h", "metadata: {x: 1}", "context_impact: {}", "min_trust_level: 1",
+            "decomposition: branch", "stack_position: 0", "worktree: {name: w, mode: shared}",
+            "locks: {reason: r, ttl_minutes: 1}")  # fmt: skip
+    assert said(text + package("wp-a", *rows) + package("wp-b", *rows)) == [
+        "p.yaml: warning: read and not acted on: agent_hint, archetype, context_impact, contracts.cdc, "
+        "contracts.generated, contracts.mocks, created_at, created_by, decomposition, "
+        "defaults.lock_ttl_minutes, defaults.min_trust_level, "
+        "locks.reason, locks.ttl_minutes, metadata, min_trust_level, role, stack_position, tier, worktree.mode, "
+        "worktree.name | these fields change nothing"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"),
+    [
+        ("{name: a}", "command is missing"),
+        ("{name: a, kind: manual}", "manual_instructions is missing"),
+        ("{name: a, kind: ci}", "ci is missing"),
+        ("{name: a, command: []}", "must not be empty"),
+        ("{name: a, command: ' '}", "must not be empty"),
+        ("{name: a, command: [x, '']}", "must not be empty"),
+        ("{name: a, kind: other, command: x}", "must be command or ci or manual"),
+        ("{name: a, run: x}", "unknown key run"),
+        ("{name: a, command: x}, {name: a, command: z}", "two steps are called 'a'"),
+        ("{name: a, command: x, cwd: /}", "steps[0].cwd"),
+        ("{name: a, command: x, cwd: ../b}", "steps[0].cwd"),
+        ("{name: a, command: x, cwd: b//c}", "steps[0].cwd"),
+        ("{name: a, command: x, evidence: {artifacts: [../b]}}", "artifacts[0]"),
+        ("{name: a, command: x, env: {GIT_DIR: x}}", "a step may not set GIT_DIR"),
+        ("{name: a, command: x, env: {LD_PRELOAD: x}}", "a step may not set LD_PRELOAD"),
+        ("{name: a, command: x, env: {PATH: x}}", "a step may not set PATH"),
+        ("{name: a, command: x, env: {HOME: x}}", "a step may not set HOME"),
+        ("{name: a, command: x, env: {ENV: x}}", "a step may not set ENV"),
+        ("{name: a, command: x, env: {BASH_ENV: x}}", "a step may not set BASH_ENV"),
+        ("{name: a, command: x, env: {BASH_FUNC_ls: x}}", "a step may not set BASH_FUNC_ls"),
+        ("{name: a, command: x, env: {PARALLEL_IMPL_RUN: x}}", "a step may not set PARALLEL_IMPL_RUN"),
+        ("{name: a, command: x, env: {A=B: x}}", "'A=B' is not the name of a variable"),
+        ('{name: a, command: x, env: {"A\\n": x}}', "is not the name of a variable"),
+        ("{name: a, command: x, env: {PYTHONPATH: 'src:/usr/lib'}}", "PYTHONPATH may only have parts inside"),
+        ("{name: a, command: x, env: {PYTHONPATH: src/../..}}", "PYTHONPATH may only have parts inside"),
+    ],
+)
+def test_a_step_that_cannot_be_run_as_written_is_refused(step: str, expected: str) -> None:
+    (line,) = said(HEAD + package("wp-a", f"verification: {{steps: [{step}]}}"))
+    assert "error" in line
+    assert expected in line
+
+
+def test_secrets_and_ordinary_variables_may_be_set() -> None:
+    env = "env: {API_KEY: x, CI: '1', NODE_OPTIONS: --max-old-space-size=4096, PYTHONPATH: '.:src'}"
+    plan(HEAD + package("wp-a", f"verification: {{steps: [{{name: a, command: x, {env}}}]}}"))
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "scope: {write_allow: [/abs/**]}", "scope: {write_allow: [a/../../b]}",
+        "scope: {write_allow: [x], deny: [-rf]}",
+        "scope: {write_allow: [x], read_allow: [.GIT/x]}", "locks: {files: [/a.py]}", "outputs: {artifacts: [../x]}",
+    ],
+)  # fmt: skip
+def test_a_path_that_leaves_the_repository_is_refused(field: str) -> None:
+    (line,) = said(HEAD + package("wp-a", field))
+    assert "error" in line
+
+
+def test_contract_paths_stay_inside_too() -> None:
+    text = HEAD.replace("packages:", "contracts: {openapi: {primary: /etc/passwd}}\npackages:")
+    (line,) = said(text + package("wp-a"))
+    assert "contracts.openapi.primary" in line
+
+
+def test_a_plan_with_nothing_right_is_answered_without_a_traceback() -> None:
+    lines = said("version: 1\nfeature: []\npackages: [1, {scope: [], locks: 3, verification: x, depends_on: [[]]}]\n")
+    assert lines[0] == "p.yaml:1:1: error: unknown key version (version) | did you mean schema_version?"
+    assert len(lines) > 6
+
+
+SOUND = (
+    HEAD + package("wp-a", "depends_on: [wp-b]", 'locks: {files: [a], keys: ["env:x"]}') + package("wp-b", "role: x")
+)
+TOKENS = [
+    ": ",
+    "- ",
+    "\n",
+    "[",
+    "]",
+    "{",
+    "}",
+    "&a ",
+    "*a",
+    "!x ",
+    "~",
+    "1",
+    "yes",
+    '"',
+    "  ",
+    "a",
+    "<<",
+    "null",
+    "\x00",
+]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, len(SOUND)), st.integers(0, 6), st.sampled_from(TOKENS)), max_size=3))
+def test_a_mutilated_plan_is_loaded_or_refused(cuts: list[tuple[int, int, str]]) -> None:
+    text = SOUND
+    for at, length, token in cuts:
+        text = text[:at] + token + text[at + length :]
+    said(text)
