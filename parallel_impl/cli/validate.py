@@ -21,9 +21,9 @@ def validate(plan: str) -> int:
     if errors or not checked.plan or not checked.order:
         click.echo(f"{checked.source}: not usable, {errors} error{'s' * (errors != 1)}", err=True)
         return 2
-    count, widest = len(checked.plan.packages), max(checked.order.widths, default=0)
+    count, widest = len(checked.plan.packages), max(checked.order.widths(), default=0)
     click.echo(
         f"{checked.source}: sound: {count} package{'s' * (count != 1)}, "
-        f"{len(checked.order.waves)} waves, up to {widest} at once"
+        f"{len(checked.order.waves())} waves, up to {widest} at once"
     )
     return 0

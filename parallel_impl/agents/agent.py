@@ -1,0 +1,41 @@
+"""What every kind of agent is to this program: one Protocol, and the job that it is given.
+
+An agent works in its worktree and ends; how it ended is all that it tells. Used by `run.attempt`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from parallel_impl.errors import Problem
+from parallel_impl.process import Ended, Limits, Stop
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One piece of work for an agent. `attempt` counts from 1; `env` is the whole environment that it gets."""
+
+    package_id: str
+    change_id: str
+    attempt: int
+    worktree: Path
+    prompt_file: Path
+    result_file: Path
+    log: Path
+    env: Mapping[str, str]
+    limits: Limits
+    stop: Stop
+    mask: tuple[bytes, ...] = ()
+
+
+class Agent(Protocol):
+    """A kind of agent, with what was configured for it."""
+
+    def check(self) -> Problem | None:
+        """What keeps this agent from working on this machine; asked once, before any work."""
+
+    def work(self, job: Job) -> Ended:
+        """Do the job in `job.worktree` and return when nothing of it runs any more. Threads call this in parallel."""

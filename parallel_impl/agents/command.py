@@ -1,0 +1,64 @@
+"""The agent that is any program: `command: my-agent {prompt_file}`, an argv template, no shell.
+
+Scripts and tests use it too.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import shlex
+import shutil
+from dataclasses import dataclass
+
+from parallel_impl.agents.agent import Job
+from parallel_impl.errors import Problem, UserError
+from parallel_impl.process import Ended, run
+
+PLACEHOLDERS = ("prompt_file", "worktree", "package_id", "change_id", "attempt", "result_file")
+PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """The words of the template; in each, `{name}` of a known placeholder is replaced."""
+
+    words: tuple[str, ...]
+
+    @classmethod
+    def parse(cls, template: str) -> Command:
+        """Split a template as a shell would; UserError for an empty one, an open quote, an unknown placeholder."""
+        try:
+            words = tuple(shlex.split(template))
+        except ValueError as error:
+            raise UserError(f"the agent's command cannot be split: {error}", where=template) from error
+        if not words:
+            raise UserError("the agent's command is empty", hint="write 'command: my-agent {prompt_file}'")
+        for name in PLACEHOLDER.findall(" ".join(words)):
+            if name not in PLACEHOLDERS:
+                near = difflib.get_close_matches(name, PLACEHOLDERS, 1)
+                known = ", ".join(f"{{{each}}}" for each in PLACEHOLDERS)
+                hint = f"did you mean {{{near[0]}}}?" if near else f"known: {known}"
+                raise UserError(f"unknown placeholder {{{name}}}", where=template, hint=hint)
+        return cls(words)
+
+    def check(self) -> Problem | None:
+        """A program that is not on PATH, found before anything is started."""
+        program = self.words[0]
+        if PLACEHOLDER.search(program) or shutil.which(program):
+            return None
+        hint = "install it, or give its path in --agent 'command: …'"
+        return Problem(f"the agent's program {program!r} is not on PATH", where="--agent", hint=hint)
+
+    def work(self, job: Job) -> Ended:
+        """Run the program in the worktree."""
+        values = {
+            "prompt_file": str(job.prompt_file),
+            "worktree": str(job.worktree),
+            "package_id": job.package_id,
+            "change_id": job.change_id,
+            "attempt": str(job.attempt),
+            "result_file": str(job.result_file),
+        }
+        argv = [PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), word) for word in self.words]
+        return run(argv, cwd=job.worktree, env=job.env, log=job.log, limits=job.limits, stop=job.stop, mask=job.mask)

@@ -1,0 +1,29 @@
+"""Which agent an `--agent` value names. Called by `run.preflight`."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+from parallel_impl.agents.agent import Agent
+from parallel_impl.agents.command import Command
+from parallel_impl.agents.replay import Replay
+from parallel_impl.errors import UserError
+
+KINDS = ("command", "replay")
+
+
+def parse(spec: str, folder: Path) -> Agent:
+    """The agent that `spec` names: `command: …` or `replay: …` (a path, relative to `folder`).
+
+    UserError when there is no such kind, or when it cannot work on this machine.
+    """
+    kind, colon, rest = (part.strip() for part in spec.partition(":"))
+    if not colon or kind not in KINDS:
+        near = difflib.get_close_matches(kind, KINDS, 1)
+        hint = f"write '{near[0] if near else 'command'}: {rest or spec}'"
+        raise UserError(f"unknown kind of agent in {spec!r}; known: {', '.join(KINDS)}", where="--agent", hint=hint)
+    agent: Agent = Command.parse(rest) if kind == "command" else Replay(folder / Path(rest).expanduser())
+    if wrong := agent.check():
+        raise UserError([wrong])
+    return agent

@@ -1,0 +1,125 @@
+"""The prompt file: one package's slice of the change, as Markdown that any agent can follow.
+
+`render` is pure; `run.context` collects what goes in. What is too long is cut, and the prompt says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from parallel_impl.errors import printable
+from parallel_impl.plan.model import Package, StepKind
+
+LONGEST = 60_000  # characters of one document; the whole file is in the worktree
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What an agent is told. Documents map a path in the worktree to its text."""
+
+    package: Package
+    change_id: str
+    proposal: str = ""
+    design: str = ""
+    tasks: str = ""
+    specs: Mapping[str, str] = field(default_factory=dict)
+    contracts: Mapping[str, str] = field(default_factory=dict)
+    dependencies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    previous: str = ""
+    continues: bool = False
+    folder: str = ""
+
+
+def render(context: Context) -> str:
+    """The whole prompt."""
+    package = context.package
+    parts = [
+        f"# Work package {package.id} of the change {context.change_id}",
+        package.title,
+        package.description,
+        _previous(context),
+        _scope(package),
+        _verification(package),
+        _rules(context),
+        _dependencies(context),
+        _document("Tasks of this package", context.tasks),
+        _document("Proposal", context.proposal),
+        _document("Design", context.design),
+        *(_document(f"Spec delta {path}", text) for path, text in context.specs.items()),
+        *(_document(f"Contract {path}", text) for path, text in context.contracts.items()),
+        _document("Inputs and outputs that the plan names", package.inputs),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _scope(package: Package) -> str:
+    lines = ["## What you may change", "", *_bullets(package.scope.write_allow)]
+    if package.scope.deny:
+        lines += ["", "Not these, even where a line above covers them:", "", *_bullets(package.scope.deny)]
+    lines += [
+        "",
+        "Any other file that you change, add, delete or rename makes this attempt fail: other agents work on the rest.",
+        "`**` stands for any folders; `*` and `?` stop at `/`; a plain folder covers everything below it.",
+    ]
+    return "\n".join(lines)
+
+
+def _verification(package: Package) -> str:
+    steps = [step for step in package.steps if step.kind is StepKind.COMMAND]
+    if not steps:
+        return "## How your work is verified\n\nThe plan declares no step that we run. Check your own work."
+    lines = ["## How your work is verified", "", "These run in this order, in a fresh checkout of your work:", ""]
+    for step in steps:
+        command = step.command if isinstance(step.command, str) else " ".join(step.command)
+        place = f" in `{step.cwd}`" if step.cwd != "." else ""
+        expected = f", expected exit code {step.expect_exit_code}" if step.expect_exit_code else ""
+        lines.append(f"- {step.name}{place}{expected}:\n\n      " + command.strip().replace("\n", "\n      "))
+        lines += [f"  - must leave {artifact}" for artifact in step.artifacts]
+    return "\n".join(lines)
+
+
+def _rules(context: Context) -> str:
+    return "\n".join(
+        [
+            "## Rules",
+            "",
+            "- Work in the current folder only. Commit or not, as you like: what lies here when you end is taken.",
+            "- Pushing is switched off, and no branch but your own matters.",
+            f"- Leave `{context.folder}/tasks.md` and `{context.folder}/work-packages.yaml` alone.",
+            "- Files that the repository ignores are not taken.",
+            "- End with exit code 0 when the work is done, with another one when it cannot be done.",
+            "- To report result keys, write a JSON object to the file that $PARALLEL_IMPL_RESULT_FILE names.",
+        ]
+    )
+
+
+def _dependencies(context: Context) -> str:
+    if not context.dependencies:
+        return ""
+    lines = ["## What this builds on", "", "These packages are done, and their work is in your worktree:"]
+    for name, files in context.dependencies.items():
+        shown = ", ".join(f"`{path}`" for path in files[:20]) + (
+            f" and {len(files) - 20} more" if len(files) > 20 else ""
+        )
+        lines.append(f"\n- {name}: {shown or 'no changes'}")
+    return "\n".join(lines)
+
+
+def _previous(context: Context) -> str:
+    if not context.previous:
+        return ""
+    where = "Its work is in your worktree: mend it." if context.continues else "Its work was put aside: start afresh."
+    evidence = "\n".join(f"    {line}" for line in context.previous.splitlines())
+    return f"## The attempt before this one failed\n\n{where} What was found:\n\n{evidence}"
+
+
+def _document(title: str, text: str) -> str:
+    if not text.strip():
+        return ""
+    cut = f"\n\n[cut after {LONGEST} of {len(text)} characters; read the file]" if len(text) > LONGEST else ""
+    return printable(f"## {title}\n\n{text[:LONGEST].strip()}{cut}")
+
+
+def _bullets(items: Iterable[str]) -> list[str]:
+    return [f"- `{item}`" for item in items]

@@ -1,0 +1,76 @@
+"""The agent that applies recorded edits: `replay: <folder>`, with `<folder>/<package-id>/<attempt>/`.
+
+Below it lie the files to write, and a file `DELETE` with one path a line. The demo and the fixtures use it; it
+needs no key and no network.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from parallel_impl.agents.agent import Job
+from parallel_impl.errors import Problem
+from parallel_impl.process import Ended, Reason
+
+DELETE = "DELETE"
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """Plays back the edits below `folder`."""
+
+    folder: Path
+
+    def check(self) -> Problem | None:
+        """A folder that is not there."""
+        if self.folder.is_dir():
+            return None
+        hint = "give the folder that holds <package-id>/<attempt>/"
+        return Problem("no such folder", where=str(self.folder), hint=hint)
+
+    def work(self, job: Job) -> Ended:
+        """Apply the recorded edits of this attempt; exit code 1 when there are none or one cannot be applied."""
+        began = time.monotonic()
+        recorded = self.folder / job.package_id / str(job.attempt)
+        code, lines = 0, []
+        try:
+            lines = list(_apply(recorded, job.worktree))
+        except OSError as error:
+            code, lines = 1, [f"{error.filename}: {error.strerror}"]
+        job.log.parent.mkdir(parents=True, exist_ok=True)
+        text = "\n".join([f"replaying {recorded}", *lines, ""]).encode("utf-8", "backslashreplace")
+        job.log.write_bytes(text)
+        return Ended(Reason.EXITED, code, time.monotonic() - began, len(text))
+
+
+def _apply(recorded: Path, worktree: Path) -> Iterator[str]:
+    if not recorded.is_dir():
+        raise FileNotFoundError(2, "no edits are recorded for this attempt", str(recorded))
+    for source in sorted(recorded.rglob("*")):
+        path = source.relative_to(recorded)
+        if str(path) == DELETE or (source.is_dir() and not source.is_symlink()):
+            continue
+        _write(source, worktree, path)
+        yield f"wrote {path}"
+    if (recorded / DELETE).is_file():
+        for line in (recorded / DELETE).read_text("utf-8").splitlines():
+            if line.strip():
+                (worktree / line).unlink()
+                yield f"deleted {line}"
+
+
+def _write(source: Path, worktree: Path, path: Path) -> None:
+    target = worktree / path
+    for folder in reversed(path.parents[:-1]):  # inside the worktree only
+        if (worktree / folder).is_symlink() or (worktree / folder).is_file():
+            (worktree / folder).unlink()  # a recorded folder replaces what has its name
+    if target.is_dir() and not target.is_symlink():
+        shutil.rmtree(target)
+    elif target.is_symlink() or target.exists():
+        target.unlink()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(source, target, follow_symlinks=False)

@@ -1,0 +1,19 @@
+"""`parallel-impl show <change-id> [<package-id>]`: what was done, with the evidence and where the logs are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("change_id", metavar="<change-id>")
+@click.argument("package_id", metavar="[package-id]", required=False)
+def show(change_id: str, package_id: str | None) -> int:
+    """Show the summary of a run, or the attempts, steps and logs of one package."""
+    from parallel_impl.run import past  # noqa: PLC0415
+
+    run = past.run(Path.cwd(), change_id)
+    click.echo(run.describe_package(package_id) if package_id else run.describe(), nl=False)
+    return 0

@@ -1,0 +1,83 @@
+"""Runs as they lie on disk, live or ended: what `parallel-impl status` and `show` tell. Reads, never writes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from parallel_impl.errors import Problem, UserError, printable
+from parallel_impl.git.repo import Repo, scrub_environment
+from parallel_impl.plan import ids
+from parallel_impl.record.journal import read
+from parallel_impl.record.state import State, fold
+from parallel_impl.run import holder
+from parallel_impl.run.places import STATE, Places
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """One run: where it lies and what its journal folds to."""
+
+    places: Places
+    state: State
+
+    @property
+    def liveness(self) -> str:
+        """Who works on it now, in brackets; "" when nobody does."""
+        who = holder.holder(self.places)
+        return f" ({who})" if who else ""
+
+    def describe(self) -> str:
+        """The summary, or while there is none the states."""
+        if self.places.summary.is_file():
+            return self.places.summary.read_text("utf-8")
+        lines = [f"{self.places.change_id}: {self.state.run}{self.liveness}, no summary yet"]
+        lines += [f"  {name}  {progress.state}" for name, progress in self.state.packages.items()]
+        return printable("\n".join(lines) + "\n")
+
+    def describe_package(self, package: str) -> str:
+        """Every attempt at a package: outcome, steps, evidence, logs. UserError for an unknown one."""
+        progress = self.state.packages.get(package)
+        if progress is None:
+            known = ", ".join(self.state.packages)
+            raise UserError(f"{self.places.change_id} has no package {package!r}", hint=f"packages: {known}")
+        lines = [f"{package}: {progress.state}", f"  depends on: {', '.join(progress.depends_on) or 'nothing'}"]
+        if progress.commit:
+            lines += [f"  accepted commit: {progress.commit}", f"  look: git show {self.places.package_ref(package)}"]
+        for number in range(1, progress.attempts + 1):
+            lines += self._attempt(package, number)
+        return printable("\n".join(lines) + "\n")
+
+    def _attempt(self, package: str, number: int) -> list[str]:
+        folder = self.places.attempt(package, number)
+        lines = [f"  attempt {number}: {folder}"]
+        try:
+            result = json.loads((folder / "result.json").read_bytes())
+        except (OSError, ValueError):
+            return [*lines, "    no result (not ended, or ended by a crash)"]
+        lines.append(f"    {result['status']}" + (f": {result['error_code']}" if "error_code" in result else ""))
+        lines += [f"    | {line}" for line in result.get("error", "").splitlines()]
+        for step in result["verification"]["steps"]:
+            verdict = "for a person" if step["kind"] != "command" else "passed" if step["passed"] else "FAILED"
+            lines.append(f"    step {step['name']}: {verdict}" + (f", log {step['log']}" if step.get("log") else ""))
+        lines += [f"    changed {path}" for path in result["files_modified"]]
+        return lines + [f"    left out {path}" for path in result.get("files_ignored", [])]
+
+
+def runs(folder: Path) -> dict[str, Past]:
+    """The runs of the repository that `folder` lies in, by change-id."""
+    scrub_environment()
+    common = Repo.discover(folder).git_dir
+    found = sorted(journal.parent.name for journal in (common / STATE).glob("*/journal.jsonl"))
+    return {change: Past(places, fold(read(places.journal))) for change in found if (places := Places(common, change))}
+
+
+def run(folder: Path, change_id: str) -> Past:
+    """One run; UserError when there is none."""
+    if wrong := ids.problem(change_id):
+        raise UserError([Problem(wrong[0], where="<change-id>", hint=wrong[1])])
+    found = runs(folder)
+    if change_id not in found:
+        raise UserError(f"there is no run of {change_id!r} here", hint=f"runs: {', '.join(found) or 'none'}")
+    return found[change_id]

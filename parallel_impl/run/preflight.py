@@ -1,0 +1,243 @@
+"""Everything that can be known before an agent is paid: input, repository, set-up, steps. Then the run is opened.
+
+All problems are collected and said at once. `prepare` is the door of the run room: it gives a `Run` that is on
+disk, new or continued, and closes what it opened. Called by `run.runner`.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from parallel_impl import environment, process
+from parallel_impl.agents import kinds
+from parallel_impl.agents.agent import Agent
+from parallel_impl.config import FILE
+from parallel_impl.errors import Problem, Severity, UserError
+from parallel_impl.gates import setup
+from parallel_impl.git import home as homes
+from parallel_impl.git.checkout import Source
+from parallel_impl.git.remove import remove
+from parallel_impl.git.repo import Repo
+from parallel_impl.git.suitability import check_repository
+from parallel_impl.git.trees import Trees
+from parallel_impl.git.watch import Watch
+from parallel_impl.plan import ids
+from parallel_impl.record import events as e
+from parallel_impl.record.journal import Journal, read
+from parallel_impl.record.state import State, fold
+from parallel_impl.run import holder, inputs, recovery, rehearsal
+from parallel_impl.run.execution import Ground, Listener, Run, now
+from parallel_impl.run.inputs import Inputs
+from parallel_impl.run.places import Places
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What was typed; empty and 0 mean "not given"."""
+
+    change_id: str
+    agent: str = ""
+    jobs: int = 0
+    base: str = ""
+    only: str = ""
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call of the command: where, what, and what an earlier call left."""
+
+    repo: Repo
+    folder: Path
+    options: Options
+    listener: Listener
+    places: Places
+    state: State
+
+
+@contextmanager
+def prepare(repo: Repo, folder: Path, options: Options, listener: Listener) -> Iterator[Run | None]:
+    """A run that may be executed; None when there is nothing to do (landed already, or a dry run).
+
+    UserError with every problem when the input or the repository is not usable; nothing is left then.
+    """
+    if wrong := ids.problem(options.change_id):
+        raise UserError([Problem(wrong[0], where="<change-id>", hint=wrong[1])])
+    places = Places(repo.git_dir, options.change_id)
+    with holder.held(places):
+        state = fold(read(places.journal))
+        if state.landed:
+            listener.say(f"{state.landed.branch} landed already: {state.landed.commit[:12]}; see {places.summary}")
+            yield None
+            return
+        request = Request(repo, folder, options, listener, places, state)
+        try:
+            with _opened(request) as run:
+                yield run
+        finally:
+            if not places.journal.exists():  # nothing was started: nothing is left
+                remove(places.state)
+                holder.forget(places)
+
+
+@contextmanager
+def _opened(request: Request) -> Iterator[Run | None]:
+    places, options = request.places, request.options
+    known = _read_inputs(request)
+    ground = _ground(request, known)
+    jobs = options.jobs or known.config.jobs
+    _check_space(ground.home, known, jobs)
+    try:
+        rehearsed = rehearsal.rehearse(ground, request.listener)
+        if options.dry_run:
+            request.listener.say(rehearsal.describe(ground, rehearsed))
+            yield None
+            return
+        journal = Journal(places.journal)
+        try:
+            ready = replace(ground, gates=rehearsed.gates)
+            run = Run(ready, journal, request.state, request.listener, jobs, rehearsed.checkout)
+            _start(run, options, known)
+            yield run
+        finally:
+            journal.close()
+    finally:
+        for name in (rehearsal.BASE, rehearsal.CANDIDATE):
+            for ending in ("", ".git"):
+                remove(ground.home / f"{name}{ending}")
+        _remove_empty(ground.home)
+
+
+def wanted(run: Run, options: Options) -> frozenset[str] | None:
+    """The packages that `--only` asks for, with what they depend on; None for all."""
+    if not options.only:
+        return None
+    return frozenset((options.only, *run.ground.order.dependencies(options.only)))
+
+
+def _read_inputs(request: Request) -> Inputs:
+    """Plan, configuration and repository, checked as a whole; warnings are said, errors are raised together."""
+    repo, places, options = request.repo, request.places, request.options
+    commit, came_from = inputs.find_base(repo, request.folder, places, options.base, request.state)
+    known = inputs.load(repo, places, commit, came_from, request.folder)
+    problems = [*known.problems, *check_repository(Trees(repo, places.state / "trees"), commit)]
+    problems += inputs.branch_problems(repo, places)
+    if options.only and options.only not in known.order.index:
+        near = inputs.nearest(options.only, known.order.topological)
+        problems.append(Problem(f"there is no package {options.only!r}", where="--only", hint=near))
+    if request.state.started:
+        problems += inputs.changed_since(request.state.started, known)
+    for problem in problems:
+        if problem.severity is not Severity.ERROR:
+            request.listener.say(str(problem))
+    errors = [problem for problem in problems if problem.severity is Severity.ERROR]
+    if errors:
+        raise UserError(errors)
+    return known
+
+
+def _agent(request: Request, known: Inputs) -> tuple[Agent | None, str]:
+    spec = request.options.agent or known.config.agent
+    if not spec and not request.options.dry_run:
+        where = known.config.source or FILE
+        hint = f"give --agent 'command: my-agent {{prompt_file}}', or set agent in {where}"
+        raise UserError("no agent", where="--agent", hint=hint)
+    return (kinds.parse(spec, request.folder) if spec else None), spec
+
+
+def _home(request: Request) -> Path:
+    """Where the worktrees lie: as the journal says, else chosen now."""
+    if request.state.started:
+        return Path(request.state.started.home)
+    found = homes.home(request.repo, request.places.change_id, checkout=request.repo.top(request.folder))
+    if found.why:
+        request.listener.say(found.why)
+    return found.path
+
+
+def _check_space(home: Path, known: Inputs, jobs: int) -> None:
+    """At most two checkouts per job and two for the gates exist at once."""
+    nearest = next(folder for folder in (home, *home.parents) if folder.exists())
+    need, free = known.tree_bytes * (2 * jobs + 2), shutil.disk_usage(nearest).free
+    if need > free:
+        raise UserError(
+            f"{need / 1e6:.0f} MB are needed for {2 * jobs + 2} checkouts of {known.tree_bytes / 1e6:.0f} MB, "
+            f"{free / 1e6:.0f} MB are free",
+            where=str(nearest),
+            hint="free some space, or use fewer --jobs",
+        )
+
+
+def _ground(request: Request, known: Inputs) -> Ground:
+    repo, places, started, settings = request.repo, request.places, request.state.started, known.config
+    agent, spec = _agent(request, known)
+    inherited = dict(os.environ)
+    caches = setup.cache_environment(inherited)
+    return Ground(
+        repo=repo,
+        trees=Trees(repo, places.state / "trees"),
+        places=places,
+        plan=known.plan,
+        order=known.order,
+        config=settings,
+        base=known.base,
+        base_from=known.base_from,
+        date=started.date if started else int(time.time()),
+        run_id=started.run_id if started else secrets.token_hex(16),
+        source=Source.prepare(repo, known.base, _home(request), indexes=places.indexes),
+        agent=agent,
+        agent_spec=spec,
+        setup=known.setup,
+        caches=setup.caches(settings.caches, inherited),
+        gates=known.gates,
+        environment=environment.allowed(inherited, pass_env=settings.pass_env, secrets=False) | caches,
+        agent_environment=environment.allowed(inherited, pass_env=settings.pass_env, secrets=True) | caches,
+        mask=environment.secret_values(inherited),
+        stop=process.Stop(),
+        watch=Watch(repo, places.change_id, checkout=repo.top(request.folder)),
+    )
+
+
+def _start(run: Run, options: Options, known: Inputs) -> None:
+    """Anchor the base and write the first event, or say that the run goes on."""
+    ground = run.ground
+    ground.set_ref(ground.places.base_ref, ground.base)
+    process.adopt_orphans()
+    if run.state.started:
+        recovery.settle_leftovers(run)
+        run.record(e.RunContinued(at=now(), agent=ground.agent_spec, jobs=run.jobs, only=options.only))
+        return
+    run.record(
+        e.RunStarted(
+            at=now(),
+            run_id=ground.run_id,
+            change_id=ground.places.change_id,
+            base=ground.base,
+            base_from=ground.base_from,
+            plan_blob=known.plan_blob,
+            plan_revision=known.plan.revision,
+            contracts_revision=known.plan.contracts.revision,
+            packages={package.id: list(package.depends_on) for package in known.plan.packages},
+            home=str(ground.home),
+            date=ground.date,
+            agent=ground.agent_spec,
+            jobs=run.jobs,
+            only=options.only,
+        )
+    )
+
+
+def _remove_empty(home: Path) -> None:
+    """Remove the folders that a dry run made, as far as they are empty."""
+    for folder in (home, home.parent):
+        try:
+            folder.rmdir()
+        except OSError:
+            return

@@ -1,0 +1,196 @@
+"""The loop: starts packages whose dependencies are accepted, settles attempts that ended, then integrates.
+
+`execute` is the map of a run and can be read once from top to bottom. The main thread owns all state and
+decides; workers run one attempt each and return an outcome. Called by `cli`.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+from types import FrameType
+
+from parallel_impl.git.repo import Repo
+from parallel_impl.git.union import Layer
+from parallel_impl.plan.order import longest_paths, start_order
+from parallel_impl.process import Stop
+from parallel_impl.record import events as e
+from parallel_impl.record import result
+from parallel_impl.record.state import INTERRUPTED, may_retry
+from parallel_impl.run import attempt, integrate, preflight, proof
+from parallel_impl.run.attempt import Job, Outcome, Previous
+from parallel_impl.run.execution import Listener, Run, now
+from parallel_impl.run.integrate import Ending
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """A worker is done with a job."""
+
+    job: Job
+    future: Future[Outcome]
+
+
+Inbox = SimpleQueue[Returned | e.Event]
+
+
+def implement(repo: Repo, folder: Path, options: preflight.Options, listener: Listener) -> int:
+    """The command: preflight, then the run (or what a dry run says). Returns the exit code.
+
+    UserError when the input or the repository is not usable; nothing has been started then.
+    """
+    with preflight.prepare(repo, folder, options, listener) as run:
+        if run is None:
+            return 0
+        ending = execute(run, only=preflight.wanted(run, options))
+        integrate.summarise(run, ending)
+    for line in ending.lines:
+        listener.say(line)
+    return ending.exit_code
+
+
+def execute(run: Run, *, only: frozenset[str] | None = None) -> Ending:
+    """Run all packages (or `only` these), put the accepted work together, prove it and land it.
+
+    The run is on disk at every instant; the same call on the same journal goes on where it stopped.
+    """
+    inbox: Inbox = SimpleQueue()
+    with (
+        _signals(run.ground.stop),
+        ThreadPoolExecutor(run.jobs, "attempt") as workers,
+        proof.on_base(run) as base_proof,
+    ):
+        try:
+            _loop(run, workers, inbox, only)
+            if run.state.tampering and not run.ground.stop:
+                return integrate.halt(run, "REPOSITORY_CHANGED", "\n".join(run.state.tampering.what))
+            if not run.ground.stop:
+                ending = integrate.integrate(run, base_proof, only=only)
+            if run.ground.stop:
+                run.record(e.Interrupted(at=now(), by="a signal"))
+                return integrate.interrupted(run)
+        except BaseException:
+            run.ground.stop.set()  # a bug here must not leave agents running
+            raise
+    return ending
+
+
+def _loop(run: Run, workers: Executor, inbox: Inbox, only: frozenset[str] | None) -> None:
+    """Until nothing is live and nothing may start, or a signal stopped the run and all workers came back."""
+    order = _start_order(run)
+    while True:
+        _cancel_doomed(run)
+        if not run.ground.stop:
+            _start(run, workers, inbox, run.state.startable(order, jobs=run.jobs, only=only))
+        if not run.state.live():
+            return
+        message = inbox.get()
+        if isinstance(message, Returned):
+            _settle(run, message.job, message.future.result())
+            _look_at_repository(run, message.job.package.id)
+        else:
+            run.record(message)
+
+
+def _start_order(run: Run) -> list[str]:
+    """All packages in the order in which they start when they are ready: priority, longest path, id."""
+    above = run.ground.order.depends_on
+    priority = {package.id: package.priority for package in run.ground.plan.packages}
+    return start_order(above, priority, longest_paths(above))
+
+
+def _start(run: Run, workers: Executor, inbox: Inbox, names: list[str]) -> None:
+    """Journal the attempts, then hand them to workers."""
+    if not names:
+        return
+    jobs = [_job(run, name) for name in names]
+    run.record(*(e.AttemptStarted(at=now(), package=job.package.id, number=job.number) for job in jobs))
+    for job in jobs:
+        future = workers.submit(attempt.run, run.ground, job, inbox.put)
+        future.add_done_callback(lambda done, job=job: inbox.put(Returned(job, done)))  # type: ignore[misc]
+
+
+def _job(run: Run, name: str) -> Job:
+    progress = run.state.packages[name]
+    previous = None
+    if progress.ended and progress.ended[-1].code != INTERRUPTED:
+        last = progress.ended[-1]
+        previous = Previous(last.number, last.code, last.why, "" if last.from_base else last.commit)
+    above = tuple(run.layers[other] for other in run.ground.order.dependencies(name))
+    return Job(run.ground.plan.package(name), progress.attempts + 1, above, previous)
+
+
+def _settle(run: Run, job: Job, outcome: Outcome) -> None:
+    """Accept the work of an attempt, or keep its failure; nothing is accepted on a result that does not hold."""
+    package, code, why = job.package, outcome.code, outcome.why
+    if not code:
+        plan = run.ground.plan
+        expected = result.Expected(plan.feature_id, plan.revision, plan.contracts.revision, package)
+        if wrong := result.problems(outcome.result, expected):
+            code, why = "RESULT_INVALID", "; ".join(wrong)
+    ended = e.AttemptEnded(
+        at=now(),
+        package=package.id,
+        number=job.number,
+        commit=outcome.commit,
+        code=code,
+        why=why,
+        seconds=round(outcome.seconds, 3),
+        setup_seconds=round(outcome.setup_seconds, 3),
+        from_base=outcome.from_base,
+    )
+    if not code:
+        run.ground.set_ref(run.ground.places.package_ref(package.id), outcome.commit)
+        run.layers[package.id] = Layer(package.id, outcome.commit, outcome.changes)
+        accepted = e.PackageAccepted(at=now(), package=package.id, number=job.number, commit=outcome.commit)
+        run.record(ended, accepted)
+    else:
+        run.record(ended)
+        _give_up_if_spent(run, package.id)
+
+
+def _give_up_if_spent(run: Run, name: str) -> None:
+    """A package whose last attempt failed and that has no retry left has failed."""
+    progress = run.state.packages[name]
+    budget = run.ground.plan.package(name).retry_budget
+    if progress.failures and not may_retry(retry_budget=budget, retries_used=progress.failures - 1):
+        run.record(e.PackageFailed(at=now(), package=name, code=progress.code, why=progress.why))
+
+
+def _cancel_doomed(run: Run) -> None:
+    doomed = run.state.doomed()
+    if doomed:
+        run.record(*(e.PackageCancelled(at=now(), package=name, because=above) for name, above in doomed))
+
+
+def _look_at_repository(run: Run, ended: str) -> None:
+    """Compare the user's repository with what it was; what could run programs or redirect starts nothing more."""
+    found = run.ground.watch.compare()
+    if found:
+        halts = any(tamper.halts for tamper in found)
+        what, running = [str(tamper) for tamper in found], [ended, *run.state.live()]
+        run.record(e.RepositoryChanged(at=now(), what=what, running=running, halts=halts))
+
+
+@contextmanager
+def _signals(stop: Stop) -> Iterator[None]:
+    """The first Ctrl-C, TERM or hang-up stops the run in order; a second one ends the program at once."""
+
+    def first(_number: int, _frame: FrameType | None) -> None:
+        for again in SIGNALS:
+            signal.signal(again, signal.SIG_DFL)
+        stop.set()
+
+    before = {number: signal.signal(number, first) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

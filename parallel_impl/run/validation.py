@@ -1,0 +1,146 @@
+"""A plan and its contracts checked as a whole: the same check for `parallel-impl validate` and for preflight.
+
+Everything that is wrong is returned at once. `validate` reads files from disk and needs no repository;
+`run.preflight` hands in a reader of the base tree.
+"""
+
+from __future__ import annotations
+
+import difflib
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from parallel_impl import config
+from parallel_impl.errors import Problem, Severity, UserError
+from parallel_impl.plan import conflicts, contracts, ids, load
+from parallel_impl.plan import order as ordering
+from parallel_impl.plan.model import Plan
+from parallel_impl.plan.order import Order
+from parallel_impl.run.places import CHANGES, PLAN_FILE
+
+Read = Callable[[str], bytes | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A checked plan: `plan` and `order` are None when it cannot be used; `problems` hold warnings too."""
+
+    source: str
+    plan: Plan | None
+    order: Order | None
+    problems: tuple[Problem, ...]
+
+
+def check(content: bytes, source: str, read: Read, *, folder: str, openapi_seconds: float) -> Checked:
+    """Check the plan in `content`; `read` gives files by their path from the repository root.
+
+    `folder` is the change folder from the root ("" for a plan outside one: its contracts cannot be found).
+    """
+    with _no_collection():
+        plan, problems = load.load(content, source)
+        if plan is None:
+            return Checked(source, None, None, tuple(problems))
+        order = ordering.of(plan)
+        problems = [*problems, *conflicts.problems(plan, order)]
+    problems += contracts.check(plan, read, folder=folder, openapi_seconds=openapi_seconds)
+    return Checked(source, plan, order, tuple(problems))
+
+
+def validate(plan: str, folder: Path) -> Checked:
+    """Check a change by its id, or a plan by its path, with the files that lie on disk around `folder`.
+
+    UserError when there is no such plan.
+    """
+    file = _find(plan, folder)
+    root, inside = _root(file)
+    settings = (
+        config.read(*(_content(root / name) for name in (config.FILE, "pyproject.toml"))) if root else config.Config()
+    )
+    content = _content(file)
+    if content is None:
+        raise UserError("cannot be read", where=str(file), hint="check that it is a regular file that you may read")
+    source = str(file.relative_to(folder)) if file.is_relative_to(folder) else str(file)
+    base = root or file.parent
+    checked = check(content, source, _reader(base), folder=inside, openapi_seconds=settings.openapi_seconds)
+    change = Path(inside).name
+    if checked.plan and inside and checked.plan.feature_id != change:
+        wrong = Problem(
+            f"feature.id is {checked.plan.feature_id!r}, but the change is {change!r}: a run refuses this",
+            where=checked.plan.where("feature", "id"),
+            path="feature.id",
+            hint=f"write feature.id: {change}, or rename the folder",
+            severity=Severity.WARNING,
+        )
+        return Checked(checked.source, checked.plan, checked.order, (*checked.problems, wrong))
+    errors = any(problem.severity is Severity.ERROR for problem in checked.problems)
+    return Checked(checked.source, None if errors else checked.plan, checked.order, checked.problems)
+
+
+def unknown_change(change_id: str, known: list[str], where: str) -> UserError:
+    """The error for a change that is not there, with the nearest one that is."""
+    near = difflib.get_close_matches(change_id, known, 1)
+    hint = f"did you mean {near[0]}?" if near else f"changes here: {', '.join(known[:10])}" if known else ""
+    return UserError(f"there is no change {change_id!r}", where=where, hint=hint)
+
+
+def _find(plan: str, folder: Path) -> Path:
+    given = folder / plan
+    if given.is_file():
+        return given.resolve()
+    if (given / PLAN_FILE).is_file():
+        return (given / PLAN_FILE).resolve()
+    for root in (folder, *folder.parents):
+        if (root / CHANGES).is_dir() and not ids.problem(plan):
+            file = root / CHANGES / plan / PLAN_FILE
+            if file.is_file():
+                return file.resolve()
+            if file.parent.is_dir():
+                raise UserError(f"the change has no {PLAN_FILE}", where=str(file.parent), hint="write the plan first")
+            known = sorted(path.name for path in (root / CHANGES).iterdir() if path.is_dir() and path.name != "archive")
+            raise unknown_change(plan, known, str(root / CHANGES))
+    wrong = ids.problem(plan)
+    hint = "name a change of openspec/changes/ here, or the path of a plan"
+    raise UserError(
+        f"no such plan: {plan!r}" + (f" (as an id: {wrong[0]})" if wrong else ""), where=str(folder), hint=hint
+    )
+
+
+def _root(file: Path) -> tuple[Path | None, str]:
+    """The repository root and the change folder from it, where the file lies in `openspec/changes/<id>/`."""
+    parts = file.parts
+    if len(parts) >= 5 and parts[-4:-2] == ("openspec", "changes") and file.name == PLAN_FILE:
+        return Path(*parts[:-4]), "/".join(parts[-4:-1])
+    return None, ""
+
+
+def _reader(root: Path) -> Read:
+    """Files below `root` by relative path; nothing that leaves it, and no FIFO or device, is ever opened."""
+    whole = root.resolve()
+
+    def read(path: str) -> bytes | None:
+        file = (whole / path).resolve()
+        return _content(file) if file.is_relative_to(whole) else None
+
+    return read
+
+
+def _content(file: Path) -> bytes | None:
+    try:
+        return file.read_bytes() if file.is_file() else None
+    except OSError:
+        return None
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Without the garbage collector: a plan of 1,000 packages builds half a million objects, none of them cyclic."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
