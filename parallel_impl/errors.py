@@ -55,3 +55,8 @@ def printable(text: str) -> str:
     if text.isprintable() and text.isascii():
         return text
     return "".join(c if c == "\n" or c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def count(number: int, noun: str) -> str:
+    """`1 package`, `2 packages`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -12,7 +12,7 @@ import click
 @click.argument("change_id", metavar="[change-id]", required=False)
 def status(change_id: str | None) -> int:
     """Show the runs of this repository, or the packages of one: states, attempts, commits."""
-    from parallel_impl.errors import UserError, printable  # noqa: PLC0415
+    from parallel_impl.errors import UserError, count, printable  # noqa: PLC0415
     from parallel_impl.run import past  # noqa: PLC0415
 
     runs = past.runs(Path.cwd())
@@ -27,7 +27,7 @@ def status(change_id: str | None) -> int:
         told = ", ".join(f"{count} {state}" for state, count in counts.items())
         click.echo(f"{name}  {run.state.run}{run.liveness}  {told}")
         for package, progress in run.state.packages.items() if change_id else ():
-            tries = f"{progress.attempts} attempt{'s' * (progress.attempts != 1)}"
+            tries = count(progress.attempts, "attempt")
             why = f"  {progress.code}: {progress.why.splitlines()[0]}" if progress.code and progress.why else ""
             click.echo(printable(f"  {package:<32} {progress.state!s:<10} {tries}  {progress.commit[:12]}{why}"))
     return 0

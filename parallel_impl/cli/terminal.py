@@ -6,7 +6,7 @@ import json
 
 import click
 
-from parallel_impl.errors import printable
+from parallel_impl.errors import count, printable
 from parallel_impl.record import events as e
 from parallel_impl.record.events import Event, to_json
 
@@ -30,7 +30,8 @@ class Terminal:
     def event(self, event: Event) -> None:
         self._began = self._began or event.at
         if line := describe(event):
-            click.echo(f"{event.at - self._began:7.1f}s  {printable(line)}")
+            first = line.split("\n")[0]  # the whole reason is said once, at the end
+            click.echo(f"{event.at - self._began:7.1f}s  {printable(first)}")
 
     def say(self, text: str) -> None:
         click.echo(printable(text), err=True)
@@ -40,9 +41,8 @@ def describe(event: Event) -> str:
     """One line for people; "" for an event that says nothing new to them."""
     match event:
         case e.RunStarted():
-            return (
-                f"run of {len(event.packages)} packages on {event.base[:12]} ({event.base_from}), {event.jobs} at once"
-            )
+            packages = count(len(event.packages), "package")
+            return f"run of {packages} on {event.base[:12]} ({event.base_from}), {event.jobs} at once"
         case e.RunContinued():
             return f"the run goes on, {event.jobs} at once"
         case e.AttemptStarted():

@@ -11,7 +11,7 @@ import click
 @click.argument("plan", metavar="<change-id or path>")
 def validate(plan: str) -> int:
     """Check a plan: everything that is wrong, with file, line and what to write instead. Exit code 0 or 2."""
-    from parallel_impl.errors import Severity  # noqa: PLC0415
+    from parallel_impl.errors import Severity, count  # noqa: PLC0415
     from parallel_impl.run import validation  # noqa: PLC0415
 
     checked = validation.validate(plan, Path.cwd())
@@ -19,11 +19,10 @@ def validate(plan: str) -> int:
         click.echo(str(problem), err=True)
     errors = sum(problem.severity is Severity.ERROR for problem in checked.problems)
     if errors or not checked.plan or not checked.order:
-        click.echo(f"{checked.source}: not usable, {errors} error{'s' * (errors != 1)}", err=True)
+        click.echo(f"{checked.source}: not usable, {count(errors, 'error')}", err=True)
         return 2
-    count, widest = len(checked.plan.packages), max(checked.order.widths(), default=0)
+    packages, widest = count(len(checked.plan.packages), "package"), max(checked.order.widths(), default=0)
     click.echo(
-        f"{checked.source}: sound: {count} package{'s' * (count != 1)}, "
-        f"{len(checked.order.waves())} waves, up to {widest} at once"
+        f"{checked.source}: sound: {packages}, {count(len(checked.order.waves()), 'wave')}, up to {widest} at once"
     )
     return 0

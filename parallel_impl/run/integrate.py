@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from parallel_impl.errors import count
 from parallel_impl.git import union
 from parallel_impl.git.repo import GitError
 from parallel_impl.plan import contracts
@@ -117,9 +118,9 @@ def _refused(run: Run, candidate: str, proven: Proof) -> Ending | None:
 
 
 def _landed(run: Run, commit: str, old: str, gates: Proof) -> Ending:
-    places, count = run.ground.places, len(run.ground.order.topological)
+    places, packages = run.ground.places, count(len(run.ground.order.topological), "package")
     run.record(e.Landed(at=now(), commit=commit, branch=places.branch, old=old))
-    headline = f"{places.branch} is {commit[:12]}: {count} packages, each in its scope; {gates.headline}"
+    headline = f"{places.branch} is {commit[:12]}: {packages}, each in its scope; {gates.headline}"
     lines = (
         "",
         f"Landed: {headline}",
@@ -165,8 +166,8 @@ def _blocked(run: Run, blocked: dict[str, PackageState]) -> str:
     lines = []
     for name, state in blocked.items():
         progress = run.state.packages[name]
-        why = progress.why.split("\n")[0]
-        lines.append(f"{name} {state}" + (f": {progress.code}: {why}" if progress.code else f": {why}" if why else ""))
+        first, *more = (f"{progress.code}: {progress.why}" if progress.code else progress.why).split("\n")
+        lines += [f"{name} {state}" + (f": {first}" if first else ""), *(f"  {line}" for line in more)]
     return "\n".join(lines)
 
 
