@@ -73,7 +73,8 @@ class _Scan:
             self.links(folder)
         else:
             self.scripts(folder / "bin")
-            for packages in sorted(folder.glob("lib*/python*/site-packages")):
+            found = sorted(folder.glob("lib*/python*/site-packages"))
+            for packages in {path.resolve(): path for path in reversed(found)}.values():  # lib64 is a link to lib
                 self.packages(packages)
 
     def packages(self, folder: Path) -> None:

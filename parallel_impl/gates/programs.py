@@ -37,11 +37,11 @@ class Missing:
     path: str
 
 
-def check(plan: Plan, env: Mapping[str, str], checkout: Path | None) -> list[Problem]:
+def check(plan: Plan, env: Mapping[str, str], checkout: Path | None, *, set_up: bool = True) -> list[Problem]:
     """Everything that is wrong with the plan's steps as shell, each with position and the next move.
 
     `env` and `checkout` are those that steps will have, after set-up; without a checkout only the syntax is
-    checked.
+    checked. `set_up`: whether set-up runs any command, so that a package may change what it installs.
     """
     steps = [
         (number, package, index, step)
@@ -50,7 +50,7 @@ def check(plan: Plan, env: Mapping[str, str], checkout: Path | None) -> list[Pro
         if step.kind is StepKind.COMMAND
     ]
     broken = shell.parse_errors((step.command for *_, step in steps if isinstance(step.command, str)), env)
-    found, scopes, lookup = [], _Scopes(plan), _Lookup(checkout, env) if checkout else None
+    found, scopes, lookup = [], _Scopes(plan, set_up=set_up), _Lookup(checkout, env) if checkout else None
     for number, package, index, step in steps:
         path = ("packages", number, "verification", "steps", index, "command")
         problem = partial(Problem, where=plan.where(*path), path=yaml_path(path))
@@ -144,7 +144,8 @@ class _Lookup:
 class _Scopes:
     """What a package and all it depends on may write."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, *, set_up: bool) -> None:
+        self.set_up = set_up
         self.packages = {package.id: package for package in plan.packages}
         self.above: dict[str, tuple[Package, ...]] = {}
 
@@ -165,7 +166,7 @@ class _Scopes:
     def may_install(self, package: Package, gone: Missing, cwd: str) -> bool:
         """Whether an installed program may come from a file of dependencies that these packages may change."""
         inside = INSTALLED.search(gone.path)
-        if gone.path and not inside:
+        if not self.set_up or (gone.path and not inside):
             return False
         before = gone.path[: inside.start()] if inside else ""
         folders = dict.fromkeys((".", cwd, before or "."))

@@ -50,11 +50,12 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class _Word:
-    """A word, or an operator; `text` of a word is None when the shell expands it."""
+    """A word, or an operator; `text` of a word is None when the shell expands it (`NAME=…` keeps its name)."""
 
     text: str | None
     operator: bool = False
     quoted: bool = False
+    assigns: bool = False
 
 
 class _UnreadableError(Exception):
@@ -121,10 +122,9 @@ def _word(script: str, at: int) -> tuple[int, _Word]:
             literal = literal and char not in "*?[{" and not (char == "~" and at == start)
             text.append(char)
             at += 1
-    whole = "".join(text)
-    if whole == "[" or (not quoted and whole in ("{", "[[")):
-        literal = True
-    return at, _Word(whole if literal else None if not ASSIGNMENT.match(whole) else whole, quoted=quoted)
+    whole, assigns = "".join(text), bool(ASSIGNMENT.match(script, start))
+    known = literal or assigns or (whole in ("[", "{", "[[") and not quoted)
+    return at, _Word(whole if known else None, quoted=quoted, assigns=assigns)
 
 
 def _find(script: str, what: str, at: int) -> int:
@@ -280,8 +280,8 @@ class _Reader:
         words, self.words, moved = self.words, [], False
         if self.skipping:
             return
-        while words and words[0].text and not words[0].quoted and ASSIGNMENT.match(words[0].text):
-            if words[0].text.startswith("PATH="):  # of this command alone, or of all that follow
+        while words and words[0].assigns:
+            if (words[0].text or "").startswith("PATH="):  # of this command alone, or of all that follow
                 self.rebound, moved = self.rebound or len(words) == 1, True
             words = words[1:]
         if words:
@@ -302,7 +302,7 @@ class _Reader:
         elif first == "set" and any(word is None or re.fullmatch(r"\+\w*e\w*", word) for word in rest):
             self.depth += 1  # from here on nothing ends the script
         elif first in WRAPPERS or (first == "command" and rest and rest[0] and not rest[0].startswith("-")):
-            while len(words) > 1 and first == "env" and ASSIGNMENT.match(words[1].text or ""):
+            while len(words) > 1 and first == "env" and words[1].assigns:
                 words = words[1:]
             if len(words) > 1 and not (words[1].text or "-").startswith("-"):
                 self.command(words[1:])

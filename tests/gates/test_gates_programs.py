@@ -1,0 +1,107 @@
+"""Which missing programs stop a run before it starts, and which are only said."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from parallel_impl.errors import Severity
+from parallel_impl.gates import programs
+from parallel_impl.plan.model import Package, Plan, Scope, Step, StepKind
+
+
+def package(
+    command: str | tuple[str, ...], *write: str, name: str = "wp-a", above: tuple[str, ...] = (), **step: object
+) -> Package:
+    steps = (Step("check", command=command, **step),)  # type: ignore[arg-type]
+    return Package(name, "d", Scope(write or ("src/**",)), depends_on=above, steps=steps)
+
+
+def said(checkout: Path, *packages: Package) -> list[tuple[Severity, str, str]]:
+    found = programs.check(Plan("x", packages), {"PATH": os.environ["PATH"]}, checkout)
+    return [(problem.severity, problem.what, problem.hint) for problem in found]
+
+
+def executable(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("#!/bin/sh\n")
+    path.chmod(0o755)
+
+
+def test_a_program_of_the_environment_that_set_up_did_not_make_is_an_error_with_the_line_to_write(
+    tmp_path: Path,
+) -> None:
+    (only,) = said(tmp_path, package("api/.venv/bin/python -m pytest", "api/src/**", "api/.venv/**"))
+
+    assert only == (
+        Severity.ERROR,
+        "step 'check' of wp-a calls 'api/.venv/bin/python', which is not there",
+        'set-up does not make it; say how in the configuration: setup = [{run = "uv sync --frozen", cwd = "api"}]',
+    )
+
+
+def test_programs_that_are_there_say_nothing(tmp_path: Path) -> None:
+    executable(tmp_path / "web" / "node_modules" / ".bin" / "tsc")
+    executable(tmp_path / "check.sh")
+
+    assert said(tmp_path, package("cd web && node_modules/.bin/tsc && cd .. && ./check.sh")) == []
+    assert said(tmp_path, package("../check.sh && test -f x", cwd="web")) == []
+    assert said(tmp_path, package(("./check.sh", "x"))) == []
+
+
+def test_a_program_that_is_no_executable_file_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "check.sh").write_text("")
+
+    assert [severity for severity, *_ in said(tmp_path, package("./check.sh"))] == [Severity.ERROR]
+
+
+def test_a_program_in_the_scope_of_the_package_or_of_one_above_it_may_still_be_missing(tmp_path: Path) -> None:
+    first = package("true", "tools/**", name="wp-tools")
+    second = package("true", name="wp-mid", above=("wp-tools",))
+    third = package("tools/check.sh", name="wp-last", above=("wp-mid",))
+    other = package("tools/check.sh", name="wp-other")
+
+    assert said(tmp_path, first, second, third, package("src/new.sh")) == []
+    assert [what for _, what, _ in said(tmp_path, first, other)] == [
+        "step 'check' of wp-other calls 'tools/check.sh', which is not there"
+    ]
+
+
+def test_a_program_that_the_package_may_make_set_up_install_is_a_notice(tmp_path: Path) -> None:
+    found = said(
+        tmp_path, package(".venv/bin/newtool", "pyproject.toml"), package("newtool x", "api/package.json", cwd="api")
+    )
+
+    assert [severity for severity, *_ in found] == [Severity.NOTICE, Severity.NOTICE]
+
+
+def test_without_set_up_nothing_can_be_installed(tmp_path: Path) -> None:
+    plan = Plan("x", (package(".venv/bin/newtool", "**"),))
+
+    assert [problem.severity for problem in programs.check(plan, os.environ, tmp_path, set_up=False)] == [
+        Severity.ERROR
+    ]
+
+
+@pytest.mark.parametrize(
+    "command", ["nosuchtool || true", "command -v nosuchtool && nosuchtool", "if nosuchtool; then :; fi", "$TOOL x"]
+)
+def test_what_is_not_decidable_is_said_and_never_failed(tmp_path: Path, command: str) -> None:
+    assert [severity for severity, *_ in said(tmp_path, package(command))] == [Severity.NOTICE]
+
+
+def test_a_negated_program_that_is_missing_would_pass_and_is_an_error(tmp_path: Path) -> None:
+    assert [severity for severity, *_ in said(tmp_path, package("! nosuchgrep x"))] == [Severity.ERROR]
+
+
+def test_a_step_that_is_no_shell_script_is_an_error_without_a_checkout_too() -> None:
+    found = programs.check(Plan("x", (package("echo 'x"), package("if true; then echo; fi"))), dict(os.environ), None)
+
+    assert [problem.path for problem in found] == ["packages[0].verification.steps[0].command"]
+    assert "is not a shell script" in found[0].what
+
+
+def test_steps_for_a_person_are_not_looked_at(tmp_path: Path) -> None:
+    assert said(tmp_path, package("nosuchtool", kind=StepKind.MANUAL)) == []

@@ -1,0 +1,258 @@
+"""Verification steps, as real processes in a checkout."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pytest
+
+from parallel_impl.gates.steps import Status, Verification, not_run, run_steps
+from parallel_impl.plan.model import Package, Scope, Step, StepKind
+from parallel_impl.process import Stop
+
+Run = Callable[..., Verification]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    (tmp_path / "checkout" / "sub").mkdir(parents=True)
+    (tmp_path / "checkout" / "tracked").write_text("1\n")
+    return tmp_path / "checkout"
+
+
+@pytest.fixture
+def run(checkout: Path, tmp_path: Path) -> Run:
+    """Runs steps in the checkout; a file that is not `tracked` with its content counts as changed."""
+
+    def changed() -> Iterable[str]:
+        for path in sorted(checkout.rglob("*")):
+            if path.is_file() and (path.name != "tracked" or path.read_text() != "1\n"):
+                yield path.relative_to(checkout).as_posix()
+
+    def start(*steps: Step, keys: tuple[str, ...] = (), tier: str = "", stop: Stop | None = None) -> Verification:
+        package = Package("wp-a", "d", Scope(("**",)), steps=steps, output_keys=keys, tier_required=tier)
+        env = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"]}
+        folder = tmp_path / "out"
+        return run_steps(
+            package, checkout=checkout, folder=folder, env=env, changed=changed, files_modified=2, stop=stop
+        )
+
+    return start
+
+
+def test_steps_run_in_order_and_stop_at_the_first_that_fails(run: Run, checkout: Path) -> None:
+    done = run(
+        Step("one", command="true"),
+        Step("two", command="echo the reason; exit 3"),
+        Step("three", command="touch never"),
+    )
+
+    assert [(step.name, step.status, step.exit_code) for step in done.steps] == [
+        ("one", Status.PASSED, 0),
+        ("two", Status.FAILED, 3),
+        ("three", Status.NOT_RUN, None),
+    ]
+    assert not done.passed
+    assert done.why.startswith("step 'two': exit 3; log: ")
+    assert done.why.endswith("the reason")
+    assert not (checkout / "never").exists()
+
+
+def test_a_string_is_bash_with_pipefail_and_a_list_is_argv(run: Run) -> None:
+    assert run(Step("x", command="[[ a == a* ]] && cat tracked | grep -q 1")).passed
+    assert run(Step("x", command=("test", "a b", "=", "a b"))).passed
+    assert not run(Step("x", command="false | cat")).passed
+    assert not run(Step("x", command='echo "$UNSET_VARIABLE"')).passed
+    assert "could not be started" in run(Step("x", command=("no-such-program",))).why
+
+
+def test_cwd_env_and_the_expected_exit_code_are_honoured(run: Run, tmp_path: Path) -> None:
+    done = run(
+        Step(
+            "x",
+            command='pwd; echo "$A $PYTHONDONTWRITEBYTECODE"; exit 4',
+            cwd="sub",
+            env=(("A", "b"),),
+            expect_exit_code=4,
+        )
+    )
+
+    assert done.passed
+    assert (tmp_path / "out" / "steps" / "1-x.log").read_text() == f"{tmp_path}/checkout/sub\nb 1\n"
+
+
+@pytest.mark.parametrize("cwd", ["gone", "tracked", "..", "leads-out"])
+def test_a_cwd_that_is_no_folder_of_the_checkout_fails_and_says_so(run: Run, checkout: Path, cwd: str) -> None:
+    (checkout / "leads-out").symlink_to("/tmp")
+
+    assert run(Step("x", command="true", cwd=cwd)).why == f"step 'x': its cwd {cwd!r} is not a folder of the checkout"
+
+
+def test_exit_141_is_explained(run: Run) -> None:
+    done = run(Step("x", command="yes | head -3"))
+
+    assert done.steps[0].exit_code == 141
+    assert "SIGPIPE" in done.why
+    assert "head -3" in done.why
+
+
+def test_a_signal_has_the_exit_code_of_a_shell(run: Run) -> None:
+    assert run(Step("x", command="kill -9 $$")).why.startswith("step 'x': killed by SIGKILL (exit 137)")
+    assert run(Step("x", command="kill -9 $$", expect_exit_code=137)).passed
+
+
+def test_a_declared_artifact_must_be_there_afterwards_and_is_kept(run: Run, tmp_path: Path) -> None:
+    make = "mkdir -p out && echo 1 > out/a.xml && echo 2 > out/b.xml && echo 3 > own.txt"
+    done = run(Step("Make it", command=make, cwd="sub", artifacts=("sub/out/*.xml", "own.txt", "tracked", "sub/out")))
+
+    assert done.passed
+    assert done.steps[0].artifacts == ("sub/out/a.xml", "sub/out/b.xml", "sub/own.txt", "tracked")
+    assert (tmp_path / "out" / "artifacts" / "1-make-it" / "sub" / "out" / "b.xml").read_text() == "2\n"
+
+    gone = run(Step("x", command="true", artifacts=("report.xml", "sub/*.html", "../../etc/passwd", "/etc/passwd")))
+    assert gone.why == (
+        "step 'x': declared artifacts are not there afterwards: report.xml, sub/*.html, ../../etc/passwd, /etc/passwd"
+    )
+
+
+def test_an_artifact_behind_a_link_out_of_the_checkout_is_not_taken(run: Run, checkout: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("secret")
+    (checkout / "leak").symlink_to(tmp_path / "secret")
+
+    assert not run(Step("x", command="true", artifacts=("leak",), writes=True)).passed
+
+
+def test_a_step_that_changes_files_of_its_checkout_fails_unless_it_says_so(run: Run, checkout: Path) -> None:
+    done = run(Step("x", command="echo 2 > tracked; touch new"))
+    assert done.why == (
+        "step 'x': it changed files of its checkout: new, tracked; "
+        "declare them as artifacts, ignore them, or write `writes: true`"
+    )
+
+    (checkout / "tracked").write_text("1\n")
+    (checkout / "new").unlink()
+    assert run(Step("x", command="touch new", writes=True), Step("y", command="echo more > new")).passed
+
+
+def test_caches_of_tools_and_declared_artifacts_may_appear(run: Run) -> None:
+    make = "mkdir -p sub/__pycache__ .pytest_cache && touch sub/__pycache__/a.pyc .pytest_cache/x .coverage report.txt"
+
+    assert run(Step("x", command=make, artifacts=("report.txt",))).passed
+
+
+def test_computed_keys_are_known_by_their_name_and_by_the_tools(run: Run) -> None:
+    wanted = ("exit_code", "pytest.exit_code", "pytest_test_count", "tests_passed", "tests_failed", "files_modified")
+    done = run(Step("x", command="pytest() { echo '== 3 passed, 2 skipped in 0.12s =='; }; pytest", result_keys=wanted))
+
+    assert done.passed
+    assert {key: done.steps[0].keys[key] for key in wanted} == {
+        "exit_code": 0,
+        "pytest.exit_code": 0,
+        "pytest_test_count": 5,
+        "tests_passed": 3,
+        "tests_failed": 0,
+        "files_modified": 2,
+    }
+
+
+@pytest.mark.parametrize(
+    ("line", "passed", "failed", "count"),
+    [
+        ("1 failed, 2 passed, 1 error in 3.20s", 2, 2, 4),
+        ("=== no tests ran in 0.01s ===", 0, 0, 0),
+        ("12 tests collected in 0.10s", 0, 0, 12),
+        ("1 passed in 61.00s (0:01:01)", 1, 0, 1),
+        ("Ran 5 tests in 0.001s\n\nFAILED (failures=1, errors=1, skipped=1)", 2, 2, 5),
+        ("Ran 5 tests in 0.001s\n\nOK (skipped=2)", 3, 0, 5),
+    ],
+)
+def test_numbers_of_tests_are_read_from_what_runners_print(
+    run: Run, line: str, passed: int, failed: int, count: int
+) -> None:
+    keys = run(Step("x", command=("printf", "%s\n", line))).steps[0].keys
+
+    assert (keys["tests_passed"], keys["tests_failed"], keys["test_count"]) == (passed, failed, count)
+
+
+def test_a_declared_key_is_not_reported_where_nobody_wrote_a_result_file(run: Run) -> None:
+    done = run(Step("x", command="true", result_keys=("lint_ok", "tests_passed", "mypy.exit_code")), keys=("all_ok",))
+
+    assert done.passed
+    assert done.not_reported == ("lint_ok", "tests_passed", "mypy.exit_code", "all_ok")
+
+
+def test_a_declared_key_that_a_written_result_file_lacks_fails(run: Run) -> None:
+    write = 'echo \'{"lint_ok": null, "n": 1}\' > "$PARALLEL_IMPL_RESULT_FILE"'
+
+    done = run(Step("x", command=write, result_keys=("lint_ok",)), keys=("n",))
+    assert done.passed
+    assert done.not_reported == ()
+    assert done.steps[0].keys["lint_ok"] is None
+    step = run(Step("x", command=write, result_keys=("lint_ok", "other")))
+    assert step.why == "step 'x': it wrote a result file without the declared keys other"
+    package = run(Step("x", command=write), keys=("other",))
+    assert package.why == "the package declares result keys that its steps did not write: other"
+
+
+@pytest.mark.parametrize("content", ["{", "[1]", '{"a": NaN}', "[" * 100_000])
+def test_a_result_file_that_is_no_json_object_fails(run: Run, checkout: Path, content: str) -> None:
+    (checkout / "content").write_text(content)
+
+    done = run(Step("x", command='cp content "$PARALLEL_IMPL_RESULT_FILE"'))
+
+    assert done.steps[0].status is Status.FAILED
+    assert "its result file is not" in done.why
+
+
+def test_a_result_file_that_is_a_link_is_not_read(run: Run) -> None:
+    assert "regular file" in run(Step("x", command='ln -s /etc/passwd "$PARALLEL_IMPL_RESULT_FILE"')).why
+
+
+def test_steps_for_a_person_are_listed_and_never_passed(run: Run) -> None:
+    manual = Step("look", StepKind.MANUAL, instructions="open the page")
+    done = run(manual, Step("x", command="true"), Step("ci", StepKind.CI), tier="A")
+
+    assert done.passed
+    assert done.for_a_person == ("look", "ci")
+    assert [step.status for step in done.steps] == [Status.FOR_A_PERSON, Status.PASSED, Status.FOR_A_PERSON]
+    assert done.tier == "A"
+
+
+def test_no_tier_is_claimed_without_command_steps_or_after_a_failure(run: Run) -> None:
+    assert run(Step("look", StepKind.MANUAL), tier="A").tier == ""
+    assert run(Step("x", command="false"), tier="A").tier == ""
+
+
+def test_a_package_without_command_steps_passes_with_what_is_for_a_person() -> None:
+    package = Package("wp-a", "d", Scope(("**",)), steps=(Step("look", StepKind.MANUAL),), output_keys=("k",))
+
+    done = not_run(package)
+
+    assert done.passed
+    assert (done.for_a_person, done.not_reported, done.tier) == (("look",), ("k",), "")
+
+
+def test_a_stopped_run_leaves_its_step_not_run(run: Run, tmp_path: Path) -> None:
+    stop = Stop()
+    fifo = tmp_path / "started"
+    os.mkfifo(fifo)
+    waiter = threading.Thread(target=lambda: (fifo.read_text(), stop.set()))
+    waiter.start()
+
+    done = run(Step("x", command=f"echo > {fifo}; exec sleep 60"), Step("y", command="true"), stop=stop)
+
+    waiter.join()
+    assert done.stopped
+    assert not done.passed
+    assert [step.status for step in done.steps] == [Status.NOT_RUN, Status.NOT_RUN]
+
+
+def test_the_environment_of_the_checkout_comes_first_on_path(run: Run, checkout: Path) -> None:
+    (checkout / ".venv" / "bin").mkdir(parents=True)
+    (checkout / ".venv" / "bin" / "python").symlink_to(sys.executable)
+
+    assert run(Step("x", command='test "$(command -v python)" = "$VIRTUAL_ENV/bin/python"')).passed
