@@ -15,26 +15,13 @@ import posixpath
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 
 from parallel_impl.errors import UserError
 from parallel_impl.plan import components
 from parallel_impl.plan.components import ANY, CLASSES, NAMED_CLASS, Component
 
-
-@dataclass(frozen=True, slots=True)
-class Glob:
-    """A pattern made ready. Each reading is a row of components; None in it is `**`: any number of any components."""
-
-    pattern: str
-    readings: tuple[tuple[Component | None, ...], ...]
-    expression: re.Pattern[str]  # of a path and a slash
-
-    def match(self, path: str) -> bool:
-        """Whether the pattern means `path`, which is one of a file, from the root of the repository."""
-        return self.expression.fullmatch(f"{path}/") is not None and is_path(path)
-
+Reading = tuple[Component | None, ...]  # None is `**`: any number of any components
 
 MAX_LENGTH = 4096  # characters; Linux opens no longer path
 
@@ -62,16 +49,15 @@ def match(pattern: str, path: str) -> bool:
     `path` is from the root of the repository, bytes that are no UTF-8 as surrogates (`surrogateescape`). The time
     is in proportion to the lengths of both: no pattern makes it backtrack.
     """
-    return glob(pattern).match(path)
+    return _compiled(pattern).fullmatch(f"{path}/") is not None and is_path(path)
 
 
 @lru_cache(maxsize=16384)
-def glob(pattern: str) -> Glob:
-    """`pattern` made ready for matching and for `plan.overlap`; UserError when `problem` refuses it."""
+def readings(pattern: str) -> tuple[Reading, ...]:
+    """The ways to read `pattern`: as a glob, as a path, or as both; UserError when `problem` refuses it."""
     if wrong := problem(pattern):
         raise UserError(f"{_quote(pattern)}: {wrong[0]}", hint=wrong[1])
-    readings = tuple(_readings(pattern))
-    return Glob(pattern, readings, re.compile("|".join(map(_expression, readings)), re.DOTALL))
+    return tuple(_readings(pattern))
 
 
 def is_path(path: str) -> bool:
@@ -210,20 +196,25 @@ def _is_unseen(character: str) -> bool:
     return unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or character in _BIDI
 
 
-def _readings(pattern: str) -> Iterator[tuple[Component | None, ...]]:
-    """The ways to read a pattern: as a glob, as a path, or as both."""
+def _readings(pattern: str) -> Iterator[Reading]:
     below = pattern.endswith("/")
     names = pattern.rstrip("/").split("/")
     if not _OTHER_SPECIALS.search(pattern):
         yield (*map(components.plain, names), *((ANY, None) if below else (None,)))
     if _SPECIALS.search(pattern) and all(map(components.read, names)):
         parts = [None if name == "**" else components.read(name) for name in names]
-        if names[-1] == "**":  # at the end it means everything below, and not nothing
-            parts[-1:] = (ANY, None)
-        yield (*parts, *((ANY, None) if below else ()))
+        if below or names[-1] == "**":  # at the end it means everything below, and not nothing
+            parts += (ANY, None)
+        yield tuple(part for n, part in enumerate(parts) if part or n == 0 or parts[n - 1])
 
 
-def _expression(reading: tuple[Component | None, ...]) -> str:
+@lru_cache(maxsize=16384)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """The regular expression of the paths of `pattern`, with a slash behind."""
+    return re.compile("|".join(map(_expression, readings(pattern))))
+
+
+def _expression(reading: Reading) -> str:
     """The regular expression of one reading, over a path whose components each end with a slash.
 
     What stands between two `**`, or between two `*` in a component, has a fixed length: its first place is the best
