@@ -27,8 +27,9 @@ MAX_BYTES = 16 * 1024 * 1024
 MAX_EVENTS = 2_000_000
 MAX_DEPTH = 64
 MAX_ALIAS_NODES = 10_000  # reached through aliases, after expansion
-MAX_ENTRIES = 20_000  # in one list or mapping: four times the packages that a plan may have
+MAX_ENTRIES = 10_000  # in one list or mapping: twice the packages that a plan may have
 MAX_PROBLEMS = 50
+MAX_MESSAGE = 500  # characters: a key or value may be a megabyte
 
 # C0, DEL and C1 but tab and the line ends; the characters that reorder what a reviewer sees (U+202A-E, U+2066-9);
 # and the two Unicode line ends, which libyaml counts as lines and editors do not.
@@ -51,7 +52,8 @@ class Document:
     ) -> Problem:
         """A problem at `path` (of its key, where `key`), ready to be shown."""
         line, column = self.position.nearest(path, key=key)
-        return Problem(what, f"{self.source}:{line}:{column}", _one_line(path), hint, severity)
+        said = (text if len(text) <= MAX_MESSAGE else f"{text[:MAX_MESSAGE]}…" for text in (what, hint))
+        return Problem(next(said), f"{self.source}:{line}:{column}", _one_line(path), next(said), severity)
 
 
 def parse(content: bytes, source: str) -> Document:
@@ -302,7 +304,7 @@ class _Builder:
 
 def _one_line(path: YamlPath) -> str:
     """The path as people write it; a key with line ends in it must not look like lines of our own."""
-    return yaml_path(path).rstrip(".").replace("\n", "\\n")
+    return yaml_path(tuple(_short(part) if isinstance(part, str) else part for part in path)).rstrip(".")
 
 
 def _entry(frame: _Open) -> str | int:

@@ -7,6 +7,7 @@ graph of `depends_on`. Overlaps are `plan.conflicts`, contract files `plan.contr
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from typing import Any
 
 from parallel_impl import schema
@@ -16,8 +17,9 @@ from parallel_impl.plan.fields import Reading
 from parallel_impl.plan.model import Contracts, Package, Plan
 
 SCHEMA = "work-packages"
-MAX_SUGGESTIONS = 20  # comparing a misspelt id with 5,000 others takes 50 ms
+MAX_COMPARISONS = 20_000  # of misspelt ids with others, 20 µs each
 MAX_NAMES = 20
+MAX_SAID = 200  # problems of one severity
 
 
 def load(content: bytes, source: str) -> tuple[Plan | None, list[Problem]]:
@@ -39,8 +41,23 @@ def _load(reading: Reading) -> tuple[Plan | None, list[Problem]]:
         what, hint = _about_id(parsed.data, violation) or (violation.what, violation.hint)
         reading.error(violation.path, what, hint, key=violation.key)
     plan = _plan(reading)
-    problems = [*sorted(reading.problems, key=_place), *_remarks(reading, plan)]
+    problems = [*_first(sorted(reading.problems, key=_place), parsed.source), *_remarks(reading, plan)]
     return None if any(problem.severity is Severity.ERROR for problem in problems) else plan, problems
+
+
+def _first(problems: list[Problem], source: str) -> list[Problem]:
+    """`problems` without those that come too late to help anybody, and how many these are."""
+    count: Counter[Severity] = Counter()
+    found = []
+    for problem in problems:
+        count[problem.severity] += 1
+        if count[problem.severity] <= MAX_SAID:
+            found.append(problem)
+    for severity, number in count.items():
+        if number > MAX_SAID:
+            what = f"{number - MAX_SAID:,} more problems of this kind are not shown"
+            found.append(Problem(what, source, hint="correct these and validate again", severity=severity))
+    return found
 
 
 def _place(problem: Problem) -> tuple[int, int]:
@@ -66,7 +83,8 @@ def _plan(reading: Reading) -> Plan:
     reading.note(data.get("contracts"), "contracts.", ("generated", "mocks", "cdc"))
     reading.note(defaults, "defaults.", ("lock_ttl_minutes", "min_trust_level"))
     rows: list[tuple[int, Package]] = []
-    for number, raw in enumerate(fields.entries(data, "packages")):
+    found = fields.entries(data, "packages")
+    for number, raw in enumerate(found if len(found) <= _most_packages() else ()):
         if isinstance(raw, dict):
             rows.append((number, packages.read(reading, raw, ("packages", number), defaults)))
     _check_feature(reading, data, feature)
@@ -80,6 +98,11 @@ def _plan(reading: Reading) -> Plan:
         source=reading.document.source,
         position=reading.document.position,
     )
+
+
+def _most_packages() -> int:
+    limit: int = schema.document(SCHEMA)["properties"]["packages"]["maxItems"]
+    return limit
 
 
 def _check_feature(reading: Reading, data: dict[str, Any], feature: dict[str, Any]) -> None:
@@ -109,12 +132,12 @@ def _check_graph(reading: Reading, rows: list[tuple[int, Package]]) -> None:
             line, _ = reading.document.position.nearest(("packages", first[package.id], "package_id"))
             reading.error(("packages", number, "package_id"), what, f"rename this one, or the one in line {line}")
         first.setdefault(package.id, number)
-    unknown = 0
+    compared = 0
     for number, _ in rows:
         for position, other in enumerate(fields.entries(reading.document.data["packages"][number], "depends_on")):
             if isinstance(other, str) and other not in first:
-                unknown += 1
-                near = difflib.get_close_matches(other[:64], first, 1) if unknown <= MAX_SUGGESTIONS else []
+                compared += len(first)
+                near = difflib.get_close_matches(other[:64], first, 1) if compared <= MAX_COMPARISONS else []
                 known = near and ids.problem(near[0], package=True) is None
                 hint = f"did you mean {near[0]}?" if known else f"delete it, or add a package {_short(other)}"
                 reading.error(
@@ -134,7 +157,8 @@ def _report(reading: Reading, cycle: order.Cycle, number_of: dict[str, int]) -> 
         what = f"{here} depends on itself"
     else:
         names = ", ".join(cycle.members[:MAX_NAMES]) + (", …" if len(cycle.members) > MAX_NAMES else "")
-        chain = " -> ".join(cycle.path)
+        short = cycle.path if len(cycle.path) <= MAX_NAMES else (*cycle.path[: MAX_NAMES - 2], "…", cycle.path[-1])
+        chain = " -> ".join(short)
         what = f"{len(cycle.members)} packages wait for each other ({names}): {chain}"
     hint = f"delete {there} from the depends_on of {here}"
     reading.error(("packages", number, "depends_on", position), what, hint)
@@ -145,7 +169,7 @@ def _remarks(reading: Reading, plan: Plan) -> list[Problem]:
     found = []
     source = reading.document.source
     if silent := [package.id for package in plan.packages if package.id and not package.steps]:
-        names = ", ".join(silent[:MAX_NAMES]) + (
+        names = ", ".join(map(_short, silent[:MAX_NAMES])) + (
             f" and {len(silent) - MAX_NAMES} more" if len(silent) > MAX_NAMES else ""
         )
         what = f"no verification step proves {names}"

@@ -109,7 +109,7 @@ class _Compiler:
         if keyword == "allOf":
             return [(dict, self.condition(part, schema)) for part in value]
         if keyword == "items":
-            return [(list, _items(self.node(value)))]
+            return [(list, _items(self.node(value), schema["maxItems"]))]
         if keyword == "uniqueItems":
             return [(list, _unique)]
         if keyword in ("const", "enum"):
@@ -179,9 +179,11 @@ def _wrong(out: Out, path: YamlPath, what: str, hint: str, *, key: bool = False)
         raise _EnoughError
 
 
-def _items(item: Check) -> Check:
+def _items(item: Check, limit: int) -> Check:
+    """Every entry; none of a list that is too long, about which `maxItems` says enough."""
+
     def check(value: list[Any], path: YamlPath, out: Out) -> None:
-        for number, member in enumerate(value):
+        for number, member in enumerate(value if len(value) <= limit else ()):
             item(member, (*path, number), out)
 
     return check

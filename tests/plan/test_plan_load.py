@@ -362,3 +362,29 @@ def test_a_mutilated_plan_is_loaded_or_refused(cuts: list[tuple[int, int, str]])
     for at, length, token in cuts:
         text = text[:at] + token + text[at + length :]
     said(text)
+
+
+def test_more_packages_than_admitted_are_one_error() -> None:
+    (line,) = said(HEAD + "  - {package_id: [], x: 1}\n" * 5001)
+    assert line.startswith("p.yaml:3:1: error: must have at most 5,000 entries (packages)")
+
+
+def test_problems_that_come_too_late_to_help_are_only_counted() -> None:
+    lines = said(HEAD + package("wp-a") * 300)
+    assert len(lines) == 201
+    assert lines[-1] == "p.yaml: error: 99 more problems of this kind are not shown | correct these and validate again"
+
+
+def test_no_message_grows_with_what_it_is_about() -> None:
+    long = "x" * 100_000
+    text = HEAD + package(
+        "wp-a", f"depends_on: [{long}]", f"{long}: 1", f"locks: {{keys: ['{long}'], files: [/{long}]}}"
+    )
+    lines = said(text + package("wp-b").replace("package_id: wp-b", f"package_id: {long}"))
+    assert len(lines) >= 4
+    assert all(len(line) < 1000 for line in lines)
+
+
+def test_a_key_with_line_ends_does_not_look_like_lines_of_ours() -> None:
+    _, problems = load((HEAD + package("wp-a", '"a\\n\\nb": 1')).encode(), "p.yaml")
+    assert str(problems[0]).startswith("p.yaml:8:5: error: unknown key a\\n\\nb (packages[0].a\\n\\nb)\n    ")
