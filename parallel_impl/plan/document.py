@@ -19,11 +19,10 @@ import yaml
 from yaml.cyaml import CParser  # type: ignore[attr-defined]
 
 from parallel_impl.errors import Problem, Severity, UserError
-from parallel_impl.plan import scalars
+from parallel_impl.plan import advice, characters, scalars
 from parallel_impl.plan.model import YamlPath, yaml_path
-from parallel_impl.plan.positions import Place, Positions, place_of
+from parallel_impl.plan.positions import Positions, place_of
 
-MAX_BYTES = 16 * 1024 * 1024
 MAX_EVENTS = 2_000_000
 MAX_DEPTH = 64
 MAX_ALIAS_NODES = 10_000  # reached through aliases, after expansion
@@ -31,12 +30,7 @@ MAX_ENTRIES = 10_000  # in one list or mapping: twice the packages that a plan m
 MAX_PROBLEMS = 50
 MAX_MESSAGE = 500  # characters: a key or value may be a megabyte
 
-# C0, DEL and C1 but tab and the line ends; the characters that reorder what a reviewer sees (U+202A-E, U+2066-9);
-# and the two Unicode line ends, which libyaml counts as lines and editors do not.
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
-_CONTROL_IN_SCALAR = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
-_DIRECTIVE = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\r?\n)*%")
-_NOTHING = re.compile(r"(?:\s+|#[^\n]*|\.\.\.(?=\s|\Z))*\Z")
+_NOTHING = re.compile(r"(?:\s++|#[^\n]*+|\.\.\.(?=\s|\Z))*+\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +53,7 @@ class Document:
 def parse(content: bytes, source: str) -> Document:
     """The one document in `content`, a mapping; UserError with all that is wrong with it."""
     with uncollected():
-        return _Builder(_text(content, source), source).build()
+        return _Builder(characters.decode(content, source), source).build()
 
 
 @contextmanager
@@ -72,32 +66,6 @@ def uncollected() -> Iterator[None]:
     finally:
         if collecting:
             gc.enable()
-
-
-def _text(content: bytes, source: str) -> str:
-    """`content` as text; refuses what is too large, not UTF-8, or has characters that no plan needs."""
-    if len(content) > MAX_BYTES:
-        raise UserError(f"larger than {MAX_BYTES // 2**20} MB", where=source, hint="a plan is a few kilobytes of text")
-    try:
-        text = content.decode("utf-8").removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
-        line, column = _line_of(content[: error.start].decode("utf-8"), error.start)
-        utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
-        hint = f"save it as UTF-8, e.g. with iconv -f {'UTF-16' if utf16 else 'LATIN1'} -t UTF-8"
-        raise UserError("not UTF-8", where=f"{source}:{line}:{column}", hint=hint) from None
-    if found := _CONTROL.search(text):
-        line, column = _line_of(text, found.start())
-        what = f"control or invisible character U+{ord(found[0]):04X}"
-        raise UserError(what, where=f"{source}:{line}:{column}", hint="delete it")
-    if found := _DIRECTIVE.match(text):
-        line, column = _line_of(text, found.end() - 1)
-        where = f"{source}:{line}:{column}"
-        raise UserError("YAML directives (%) are not admitted", where=where, hint="delete the line")
-    return text
-
-
-def _line_of(text: str, offset: int) -> Place:
-    return text.count("\n", 0, offset) + 1, min(offset, len(text)) - (text.rfind("\n", 0, offset) + 1) + 1
 
 
 class _Open:
@@ -182,7 +150,7 @@ class _Builder:
         if not style:  # plain; the C parser says '' where the pure one says None
             if text[:1] in scalars.SUSPECT:
                 value = self.resolved(text, mark)
-        elif style == '"' and (found := _CONTROL_IN_SCALAR.search(text)):
+        elif style == '"' and (found := characters.CONTROL_IN_SCALAR.search(text)):
             self.at(mark, f"control or invisible character U+{ord(found[0]):04X} in a string", "delete the escape")
         if event.tag is not None:
             self.tagged(event)
@@ -195,7 +163,7 @@ class _Builder:
             return scalars.resolve(text)
         except scalars.AmbiguousError as error:
             if text != "<<":
-                self.at(mark, f"unquoted {_short(text)}: {error}", _quoted(text))
+                self.at(mark, f"unquoted {advice.glimpse(text)}: {error}", advice.quoted(text))
             return text
 
     def add(self, value: Any, mark: Any, text: str = "", style: str = "'") -> None:
@@ -221,10 +189,12 @@ class _Builder:
         if text == "<<" and not style:
             self.at(mark, "merge keys (<<) are not admitted", "write the fields out, or put them under defaults:")
         elif type(value) is not str:
-            self.at(mark, "a key must be text", _quoted(text))
+            self.at(mark, "a key must be text", advice.quoted(text))
         elif value in top.data:
             line, column = place_of(top.marks[2 * list(top.data).index(value)])
-            self.at(mark, f"the key {_short(value)} is here a second time", f"the first is at line {line}:{column}")
+            self.at(
+                mark, f"the key {advice.glimpse(value)} is here a second time", f"the first is at line {line}:{column}"
+            )
 
     def mapping(self, event: Any) -> None:
         self.open({}, event)
@@ -258,9 +228,13 @@ class _Builder:
     def alias(self, event: Any) -> None:
         mark, name = event.start_mark, event.anchor
         if any(frame.anchor == name for frame in self.stack):
-            self.stop(mark, f"the alias *{_short(name)} contains itself", "write the value out")
+            self.stop(mark, f"the alias *{advice.glimpse(name)} contains itself", "write the value out")
         if name not in self.anchors:
-            self.stop(mark, f"the alias *{_short(name)} has no anchor before it", f"define it: &{_short(name)}")
+            self.stop(
+                mark,
+                f"the alias *{advice.glimpse(name)} has no anchor before it",
+                f"define it: &{advice.glimpse(name)}",
+            )
         value = self.anchors[name]
         nodes, height = _size(value, MAX_ALIAS_NODES - self.by_alias)
         self.by_alias += nodes
@@ -279,14 +253,14 @@ class _Builder:
             self.stop(mark, "text after the end of the document", "one file holds one document: delete it")
 
     def tagged(self, event: Any) -> None:
-        tag = _short(event.tag)
+        tag = advice.glimpse(event.tag)
         self.at(event.start_mark, f"the tag {tag} is not admitted", "delete it; quote the value if it is text")
 
     def syntax(self, error: yaml.MarkedYAMLError) -> None:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         said = f"{error.problem or 'cannot be read'}{f' {error.context}' if error.context else ''}"
-        self.problem(line, column, f"not valid YAML: {said}", _advice(said))
+        self.problem(line, column, f"not valid YAML: {said}", advice.syntax(said))
 
     def stop(self, mark: Any, what: str, hint: str) -> NoReturn:
         self.at(mark, what, hint)
@@ -304,7 +278,7 @@ class _Builder:
 
 def _one_line(path: YamlPath) -> str:
     """The path as people write it; a key with line ends in it must not look like lines of our own."""
-    return yaml_path(tuple(_short(part) if isinstance(part, str) else part for part in path)).rstrip(".")
+    return yaml_path(tuple(advice.glimpse(part) if isinstance(part, str) else part for part in path)).rstrip(".")
 
 
 def _entry(frame: _Open) -> str | int:
@@ -325,21 +299,3 @@ def _size(value: Any, limit: int) -> tuple[int, int]:
         if nodes > limit:
             break
     return nodes, height + 1
-
-
-def _short(text: str) -> str:
-    return (text if len(text) <= 40 else f"{text[:40]}…").replace("\n", "\\n")
-
-
-def _quoted(text: str) -> str:
-    return f'quote it: "{text}"' if len(text) <= 40 and "\n" not in text else "put it in quotes"
-
-
-def _advice(said: str) -> str:
-    if "mapping values are not allowed" in said:
-        return 'a value with ": " in it must be quoted; else look at the indentation'
-    if "cannot start any token" in said:
-        return "indent with blanks, not tabs; quote a value that begins with @, ` or %"
-    if "block" in said:
-        return "look at the indentation of this line and the one above"
-    return "look at quotes, brackets and indentation here and in the line above"

@@ -9,13 +9,13 @@ and its messages print whole values. A schema node's `description` and `examples
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from parallel_impl.plan import advice
 from parallel_impl.plan.model import YamlPath
 
 MAX_VIOLATIONS = 200
@@ -24,9 +24,6 @@ Schema = Mapping[str, Any]
 
 _TYPES: dict[str, type] = {
     "object": dict, "array": list, "string": str, "integer": int, "boolean": bool, "null": type(None),
-}  # fmt: skip
-_CALLED: dict[type, str] = {
-    dict: "a mapping", list: "a list", str: "text", int: "a whole number", bool: "true or false", type(None): "nothing",
 }  # fmt: skip
 _ANNOTATIONS = {"$schema", "$id", "$defs", "title", "description", "examples", "default", "x-misspellings"}
 
@@ -87,8 +84,8 @@ class _Compiler:
         def check(value: Any, path: YamlPath, out: Out) -> None:
             kind = type(value)
             if kind not in types:
-                what = f"must be {_any_of(types)}, not {_described(value)}"
-                return _wrong(out, path, what, _retype(schema, path, value))
+                what = f"must be {advice.any_of(types)}, not {advice.described(value)}"
+                return _wrong(out, path, what, advice.retype(schema, path, value))
             for rule in by_type[kind]:
                 rule(value, path, out)
             return None
@@ -134,8 +131,8 @@ class _Compiler:
                 if found := known.get(name, other):
                     found(member, (*path, name), out)
                 elif rest is False:
-                    hint = _meant(name, known, misspelt, value)
-                    _wrong(out, (*path, name), f"unknown key {_one_line(name)}", hint, key=True)
+                    hint = advice.meant(name, known, misspelt, value)
+                    _wrong(out, (*path, name), f"unknown key {advice.one_line(name)}", hint, key=True)
 
         return check
 
@@ -147,7 +144,7 @@ class _Compiler:
             for name in names:
                 if name in value or any(misspelt.get(other) == name for other in value if other not in properties):
                     continue  # a misspelt key is already reported with the right one
-                hint = _example(self.resolved(properties.get(name, {})), (name,))
+                hint = advice.example(self.resolved(properties.get(name, {})), (name,))
                 _wrong(out, path, f"{name} is missing", hint, key=True)
 
         return check
@@ -196,7 +193,7 @@ def _unique(value: list[Any], path: YamlPath, out: Out) -> None:
     seen: set[str] = set()
     for number, member in enumerate(value):
         if isinstance(member, str) and member in seen:
-            _wrong(out, (*path, number), f"{_one_line(member)} is listed twice", "delete one of them")
+            _wrong(out, (*path, number), f"{advice.one_line(member)} is listed twice", "delete one of them")
         elif isinstance(member, str):
             seen.add(member)
 
@@ -206,8 +203,8 @@ def _one_of(admitted: list[Any], schema: Schema) -> Check:
 
     def check(value: Any, path: YamlPath, out: Out) -> None:
         if not any(type(value) is type(other) and value == other for other in admitted):
-            what = f"must be {called}, not {_described(value)}"
-            _wrong(out, path, what, _nearest_value(value, admitted) or _example(schema, path))
+            what = f"must be {called}, not {advice.described(value)}"
+            _wrong(out, path, what, advice.nearest_value(value, admitted) or advice.example(schema, path))
 
     return check
 
@@ -217,8 +214,8 @@ def _pattern(pattern: str, schema: Schema) -> Check:
 
     def check(value: str, path: YamlPath, out: Out) -> None:
         if len(value) <= schema["maxLength"] and not matches(value):
-            what = f"{_described(value)} cannot be used here" if value.strip() else "must not be empty"
-            _wrong(out, path, what, _example(schema, path, rule=True))
+            what = f"{advice.described(value)} cannot be used here" if value.strip() else "must not be empty"
+            _wrong(out, path, what, advice.example(schema, path, rule=True))
 
     return check
 
@@ -229,7 +226,9 @@ def _bound(limit: int, measure: Callable[[Any], int], sign: int, what: str, sche
     def check(value: Any, path: YamlPath, out: Out) -> None:
         if sign * (measure(value) - limit) < 0:
             text = "must not be empty" if not measure(value) and sign > 0 and not isinstance(value, int) else said
-            _wrong(out, path, f"{text}{f', not {value}' if isinstance(value, int) else ''}", _example(schema, path))
+            _wrong(
+                out, path, f"{text}{f', not {value}' if isinstance(value, int) else ''}", advice.example(schema, path)
+            )
 
     return check
 
@@ -242,69 +241,3 @@ _BOUNDS: dict[str, tuple[type, Callable[[Any], int], int, str]] = {
     "minItems": (list, len, 1, "must have at least {limit} entries"),
     "maxItems": (list, len, -1, "must have at most {limit} entries"),
 }
-
-
-def _any_of(types: frozenset[type]) -> str:
-    return " or ".join(name for kind, name in _CALLED.items() if kind in types)
-
-
-def _described(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int):
-        return str(value)
-    return json.dumps(_short(value), ensure_ascii=False) if isinstance(value, str) else _CALLED[type(value)]
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 60 else f"{text[:60]}…"
-
-
-def _one_line(text: str) -> str:
-    return _short(text).replace("\n", "\\n")
-
-
-def _retype(schema: Schema, path: YamlPath, value: Any) -> str:
-    """What to write for a value of the wrong type."""
-    wanted = schema.get("type")
-    if wanted == "string" and isinstance(value, (int, bool)):
-        return f'quote it: "{_described(value)}"'
-    if wanted == "array" and isinstance(value, str) and path and isinstance(path[-1], str):
-        return f"write {path[-1]}: [{json.dumps(_short(value), ensure_ascii=False)}]"
-    if wanted == "integer" and isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value):
-        return f"write it without quotes: {int(value)}"
-    return _example(schema, path)
-
-
-def _example(schema: Schema, path: YamlPath, *, rule: bool = False) -> str:
-    """What to write, from the schema's examples; the rule itself (its description) where that helps more."""
-    examples = schema.get("examples")
-    text = _flow(examples[0]) if examples else ""
-    name = path[-1] if path else ""
-    shown = f"write e.g. {name}: {text}" if isinstance(name, str) and name else f"write e.g. {text}"
-    described = str(schema.get("description", ""))
-    if not text:
-        return described
-    return f"{shown} ({described[:1].lower()}{described[1:].rstrip('.')})" if rule and described else shown
-
-
-def _flow(value: Any) -> str:
-    """A value as people write it on one line of YAML."""
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{name}: {_flow(member)}" for name, member in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_flow, value)) + "]"
-    return value if isinstance(value, str) and re.fullmatch(r"[A-Za-z][A-Za-z0-9 _./-]*", value) else json.dumps(value)
-
-
-def _meant(name: str, known: Mapping[str, Check], misspelt: Mapping[str, str], value: Mapping[str, Any]) -> str:
-    near = misspelt.get(name) or next(iter(difflib.get_close_matches(name.lower()[:60], known, 1)), None)
-    if near is None:
-        return f"delete it; known keys: {', '.join(known)}"
-    return f"did you mean {near}?{f' It is there already: delete {_one_line(name)}' if near in value else ''}"
-
-
-def _nearest_value(value: Any, admitted: list[Any]) -> str:
-    texts = {str(other).lower(): other for other in admitted if isinstance(other, str)}
-    near = difflib.get_close_matches(value.lower()[:60], texts, 1) if isinstance(value, str) else []
-    return f"did you mean {texts[near[0]]}?" if near else ""

@@ -205,6 +205,10 @@ def test_directives_do_not_cost_quadratic_time() -> None:
     assert "text after the end" in refusal(b"a: 1\n...\n" + many)
 
 
+def test_blanks_after_the_document_do_not_cost_exponential_time() -> None:
+    assert "text after the end" in refusal("a: 1\n...\n" + " \n" * 10_000 + "x")
+
+
 def test_no_more_problems_are_listed_than_help() -> None:
     assert refusal("a: 1\n" * 1000).count("a second time") == 50
 
