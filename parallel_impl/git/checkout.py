@@ -42,21 +42,18 @@ class Checkout:
 
     def remove(self) -> None:
         """Remove the worktree and its repository, whatever an agent made of them. OSError when something stays."""
-        remove(self.path)
-        remove(self.git_dir)
-        self.index.unlink(missing_ok=True)
+        remove(self.path, self.git_dir, self.index.parent)
 
     def keep(self, number: int) -> Path:
         """Move the worktree, whole, to `<home>/.kept/<name>.<number>`, its repository beside it; where that is."""
         kept = self.path.parent / KEPT / f"{self.path.name}.{number}"
         git_dir = kept.with_name(f"{kept.name}.git")
         kept.parent.mkdir(exist_ok=True)
-        for place in (kept, git_dir):
-            remove(place)
+        remove(kept, git_dir)
         if os.path.lexists(self.git_dir):
             self.git_dir.rename(git_dir)
         self.path.rename(kept)
-        self.index.unlink(missing_ok=True)
+        remove(self.index.parent)
         admin = git_dir / "worktrees" / self.path.name
         if (kept / ".git").is_file() and admin.is_dir():  # else the agent replaced them: kept as it left them
             _point(kept, admin)
@@ -102,10 +99,10 @@ class Source:
         path = self.home / _checked(name)
         git_dir = self.home / f"{name}.git"
         admin = git_dir / "worktrees" / name
-        checkout = Checkout(path, git_dir, self.indexes / name, commit)
+        checkout = Checkout(path, git_dir, self.indexes / name / "index", commit)
         checkout.remove()
         path.mkdir(parents=True)
-        self.indexes.mkdir(parents=True, exist_ok=True)
+        checkout.index.parent.mkdir(parents=True)
         for folder in (git_dir / "refs/heads", git_dir / "refs/tags", git_dir / "objects/pack", admin):
             folder.mkdir(parents=True, exist_ok=True)
         for file, content in self.files:

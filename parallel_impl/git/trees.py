@@ -6,22 +6,22 @@ and `suitability`.
 
 from __future__ import annotations
 
-import hashlib
 import os
+import tempfile
 import threading
 from collections import OrderedDict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from parallel_impl.git.remove import remove
 from parallel_impl.git.repo import Repo, decode
 from parallel_impl.git.union import fold
 
 GITLINK = "160000"
 SYMLINK = "120000"
 KEPT_PATHS = 400_000  # about 100 MB of listings
+DEEP, LONG = 100, 2_000
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,8 @@ class Trees:
     scratch: Path
     _listings: OrderedDict[str, Listing] = field(default_factory=OrderedDict)
     _ids: dict[str, str] = field(default_factory=dict)
-    _skeletons: dict[str, Path] = field(default_factory=dict)
+    _contents: dict[str, bytes] = field(default_factory=dict)
+    _ignore_files: dict[str, dict[bytes, bytes]] = field(default_factory=dict)
     _exact: set[str] = field(default_factory=set)
     _filters_everywhere: bool | None = None
     _guard: threading.RLock = field(default_factory=threading.RLock)
@@ -105,17 +106,20 @@ class Trees:
         """
         if not paths:
             return {}
-        skeleton = self._skeleton(listing)
+        plain = {path.rstrip(b"/"): path for path in paths}
+        # check-ignore refuses literal pathspecs, of their magic it knows only the leading colon
+        stdin = b"\0".join(b"./" + path if path.startswith(b":") else path for path in plain)
         arguments = ("check-ignore", "--no-index", "--stdin", "-z", "-v")
-        # check-ignore refuses literal pathspecs, of the magic it knows only the leading colon
-        stdin = b"\0".join(b"./" + path if path.startswith(b":") else path for path in paths)
         environment = {"GIT_LITERAL_PATHSPECS": "0"}
-        out = self.repo.git(*arguments, input=stdin, work_tree=skeleton, ok=(0, 1), env=environment)
+        self.scratch.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="ignore-", dir=self.scratch) as skeleton:
+            self._lay_out(os.fsencode(skeleton), listing, paths)
+            out = self.repo.git(*arguments, input=stdin, work_tree=Path(skeleton), ok=(0, 1), env=environment)
         fields = out.split(b"\0")[:-1]
         found = {}
         for source, line, rule, path in zip(fields[::4], fields[1::4], fields[2::4], fields[3::4], strict=True):
             if not rule.startswith(b"!"):
-                found[path.removeprefix(b"./")] = decode(source + b":" + line + b": " + rule)
+                found[plain[path.removeprefix(b"./")]] = decode(source + b":" + line + b": " + rule)
         return found
 
     def exact(self, treeish: str) -> bool:
@@ -139,21 +143,32 @@ class Trees:
         with self._guard:
             self._exact.add(tree)
 
-    def _skeleton(self, listing: Listing) -> Path:
-        rules = listing.named(b".gitignore")
-        key = hashlib.sha256(repr(sorted(rules.items())).encode()).hexdigest()[:16]
+    def _lay_out(self, skeleton: bytes, listing: Listing, paths: Collection[bytes]) -> None:
+        """The asked folders, and the ignore files that rule over the asked paths.
+
+        A folder must be one on disk: asked as `out/` it would match `out/*`, as a name alone not `out/`.
+        """
+        rules = self._rules(listing)
+        above = {b"", *(prefix for path in paths for prefix in _folders_above(path))}
+        for path in sorted(path for path in paths if path.endswith(b"/")):  # a folder before those in it
+            if path.count(b"/") <= DEEP and len(path) < LONG:  # below, the files are asked about one by one as well
+                os.makedirs(os.path.join(skeleton, path), exist_ok=True)  # noqa: PTH103, PTH118 - bytes
+        for folder in above:
+            content = rules.get(folder + b"/.gitignore" if folder else b".gitignore")
+            if content is not None:
+                place = os.path.join(skeleton, folder)  # noqa: PTH118
+                os.makedirs(place, exist_ok=True)  # noqa: PTH103
+                Path(os.fsdecode(place), ".gitignore").write_bytes(content)
+
+    def _rules(self, listing: Listing) -> dict[bytes, bytes]:
+        """The contents of the tree's ignore files."""
         with self._guard:
-            if key not in self._skeletons:
-                folder = self.scratch / f"ignore-{key}"
-                remove(folder)
-                folder.mkdir(parents=True)
-                contents = self.repo.blobs(rules.values())
-                for path, oid in rules.items():
-                    place = os.path.join(os.fsencode(folder), path)  # noqa: PTH118 - a path of bytes
-                    os.makedirs(os.path.dirname(place), exist_ok=True)  # noqa: PTH103, PTH120
-                    Path(os.fsdecode(place)).write_bytes(contents[oid])
-                self._skeletons[key] = folder
-            return self._skeletons[key]
+            if listing.tree not in self._ignore_files:
+                files = listing.named(b".gitignore")
+                absent = [oid for oid in files.values() if oid not in self._contents]
+                self._contents |= self.repo.blobs(absent)
+                self._ignore_files[listing.tree] = {path: self._contents[oid] for path, oid in files.items()}
+            return self._ignore_files[listing.tree]
 
 
 def _read(repo: Repo, tree: str) -> Listing:
@@ -177,3 +192,10 @@ def _converts(repo: Repo) -> bool:
     files.append(Path(named).expanduser() if named else config_home / "git/attributes")
     settings = config.get("core.autocrlf", "false").lower(), config.get("core.symlinks", "true").lower()
     return settings != ("false", "true") or any(file.exists() for file in files)
+
+
+def _folders_above(path: bytes) -> Iterator[bytes]:
+    at = path.find(b"/")
+    while at != -1:
+        yield path[:at]
+        at = path.find(b"/", at + 1)

@@ -19,6 +19,7 @@ CACHES = frozenset(
      b"node_modules", b".coverage", b".DS_Store")
 )  # fmt: skip
 CACHE_RULE = "known tool cache"
+DEEPEST = 200
 ROUND = 5_000  # entries of new folders that are looked at before the ignore rules are asked about them
 INVISIBLE = dict.fromkeys((*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF))
 KINDS = {stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket", stat.S_IFBLK: "a device", stat.S_IFCHR: "a device"}
@@ -124,7 +125,10 @@ class _Walk:
         elif is_cache(entry.name):
             self.disk.ignored[path + (b"/" if entry.is_dir(follow_symlinks=False) else b"")] = CACHE_RULE
         elif entry.is_dir(follow_symlinks=False):
-            self.folders.append(path)
+            if path.count(b"/") < DEEPEST:
+                self.folders.append(path)
+            else:
+                self.odd[path] = f"more than {DEEPEST} folders deep"
         elif entry.is_symlink() or entry.is_file(follow_symlinks=False):
             self.files.add(path)
         else:

@@ -13,7 +13,7 @@ import stat
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -64,7 +64,7 @@ class Tamper:
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    refs: Mapping[str, str]
+    refs: Mapping[str, str] | None  # None: git cannot read the repository
     config: Mapping[Path, bytes]
     hooks: Mapping[str, str]
     settings: Mapping[str, bytes]
@@ -90,7 +90,7 @@ class Watch:
     def expect(self, ref: str, oid: str | None) -> None:
         """We are about to move `ref` to `oid` (None: delete it); until that is seen, its old value is right too."""
         with self._guard:
-            _, now = self._expected.get(ref, ("", self._last.refs.get(ref, "")))
+            _, now = self._expected.get(ref, ("", (self._last.refs or {}).get(ref, "")))
             self._expected[ref] = (now, oid or "")
 
     def expect_any(self, ref: str) -> None:
@@ -104,27 +104,34 @@ class Watch:
         """
         with self._guard:
             old, new = self._last, self._look()
-            self._last = new
-            found = [*self._refs(old.refs, new.refs), *self._config(old.config, new.config)]
+            self._last = new if new.refs is not None else replace(new, refs=old.refs)
+            found = [*self._refs(old.refs or {}, new.refs), *self._config(old.config, new.config)]
         found += _differences(Kind.HOOKS, old.hooks, new.hooks)
         for name in sorted({*old.settings, *new.settings}):
             if old.settings.get(name) != new.settings.get(name):
                 kinds = {"info/attributes": Kind.CONFIG, "info/exclude": Kind.SETTINGS}
                 found.append(Tamper(kinds.get(name, Kind.OBJECTS), name))
-        if files:
+        if files and new.refs is not None:
             edits, self._edits = self._edits, self._edited()
             found += _differences(Kind.FILES, edits, self._edits)
         return sorted(found, key=lambda tamper: list(Kind).index(tamper.kind))
 
     def _look(self) -> _State:
+        try:
+            refs = self._repo.refs()
+        except GitError:  # core.worktree or an unknown extension was set: no command works there any more
+            refs = None
         return _State(
-            self._repo.refs(),
+            refs,
             {path: _content(path) for path in self._config_files},
             dict(_hooks(self._repo.git_dir / "hooks")),
             {name: _content(self._repo.git_dir / name) for name in _SETTINGS},
         )
 
-    def _refs(self, old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[Tamper]:
+    def _refs(self, old: Mapping[str, str], new: Mapping[str, str] | None) -> Iterator[Tamper]:
+        if new is None:
+            yield Tamper(Kind.CONFIG, "git cannot read the repository any more")
+            return
         for name in sorted({*old, *new}):
             before, now = old.get(name, ""), new.get(name, "")
             expected = self._expected.get(name, ())
@@ -153,7 +160,9 @@ class Watch:
     def _assignments(self, content: bytes) -> Counter[tuple[str, str]]:
         if not content:
             return Counter()
-        out = decode(self._repo.git("config", "--file", "-", "--list", "-z", input=content))
+        # from the root: the repository itself may be unusable by what was set in it
+        git = Repo(Path(os.sep)).git
+        out = decode(git("config", "--no-includes", "--file", "-", "--list", "-z", input=content, discover=True))
         return Counter((key, value) for key, _, value in (item.partition("\n") for item in out.split("\0") if item))
 
     def _edited(self) -> dict[str, tuple[int, ...]]:

@@ -1,0 +1,149 @@
+"""The user's repository is compared: what is ours and what runs programs stops the run, the rest is reported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from parallel_impl.git.repo import Repo
+from parallel_impl.git.watch import Kind, Watch
+from tests.git.scene import BASE_REF, make_user
+from tests.repository import git
+
+
+@pytest.fixture
+def user(tmp_path: Path) -> Path:
+    user = make_user(tmp_path / "user")
+    git(user, "update-ref", BASE_REF, "HEAD")
+    git(user, "remote", "add", "origin", "https://example.org/r.git")
+    return user
+
+
+def watch(user: Path) -> Watch:
+    return Watch(Repo.discover(user), "c", checkout=user)
+
+
+def found(watch: Watch) -> list[tuple[Kind, str]]:
+    return [(tamper.kind, tamper.what) for tamper in watch.compare(files=True)]
+
+
+def test_nothing_changed(user: Path) -> None:
+    watching = watch(user)
+    (user / "untracked").write_text("x")
+    git(user, "status")
+    assert found(watching) == []
+
+
+def test_our_own_refs_are_expected_and_any_other_value_is_not(user: Path) -> None:
+    watching, head = watch(user), git(user, "rev-parse", "HEAD")
+    other = git(user, "commit-tree", "-m", "x", "HEAD^{tree}")
+    ref = "refs/parallel-impl/c/packages/wp"
+    watching.expect(ref, head)
+    assert found(watching) == []
+    git(user, "update-ref", ref, head)
+    assert found(watching) == []
+    git(user, "update-ref", ref, other)
+    assert found(watching) == [(Kind.OWN_REFS, f"{ref} moved from {head[:12]} to {other[:12]}")]
+    assert found(watching) == []
+    git(user, "update-ref", "-d", BASE_REF)
+    assert found(watching) == [(Kind.OWN_REFS, f"{BASE_REF} was deleted")]
+
+
+def test_other_refs_are_reported_and_another_runs_are_not(user: Path) -> None:
+    watching = watch(user)
+    git(user, "tag", "v1")
+    git(user, "update-ref", "refs/parallel-impl/other/base", "HEAD")
+    (tamper,) = watching.compare()
+    assert (tamper.kind, tamper.halts) == (Kind.REFS, False)
+    assert tamper.what.startswith("refs/tags/v1 was made")
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "core.hooksPath",
+        "core.fsmonitor",
+        "core.sshCommand",
+        "core.worktree",
+        "filter.x.clean",
+        "include.path",
+        "includeIf.gitdir:/.path",
+        "url.https://evil/.insteadOf",
+        "remote.origin.url",
+        "remote.origin.pushurl",
+        "credential.helper",
+        "diff.x.command",
+        "merge.x.driver",
+        "gpg.program",
+        "alias.status",
+    ],
+)
+def test_configuration_that_runs_or_redirects_halts(key: str, user: Path) -> None:
+    watching = watch(user)
+    git(user, "config", key, "planted")
+    tampering = watching.compare()
+    assert {tamper.kind for tamper in tampering} == {Kind.CONFIG} and tampering[0].halts
+    assert tampering[-1].what.casefold() == f"{key} in {user}/.git/config".casefold()
+
+
+def test_the_users_own_configuration_file_is_watched(user: Path) -> None:
+    watching = watch(user)
+    file = Path.home() / ".gitconfig"
+    before = file.read_bytes()
+    try:
+        git(user, "config", "--file", str(file), "core.pager", "planted")
+        assert found(watching) == [(Kind.CONFIG, f"core.pager in {file}")]
+    finally:
+        file.write_bytes(before)
+
+
+def test_harmless_configuration_is_reported(user: Path) -> None:
+    watching = watch(user)
+    git(user, "config", "branch.main.remote", "origin")
+    git(user, "remote", "add", "fork", "https://example.org/fork.git")
+    assert {tamper.halts for tamper in watching.compare()} == {False}
+
+
+def test_a_configuration_that_git_cannot_read_halts(user: Path) -> None:
+    watching = watch(user)
+    config = user / ".git/config"
+    before = config.read_bytes()
+    config.write_bytes(b"[core\n")
+    unreadable = (Kind.CONFIG, "git cannot read the repository any more")
+    assert found(watching) == [unreadable, (Kind.CONFIG, f"{config} cannot be read by git any more")]
+    config.write_bytes(before)
+
+
+def test_hooks_halt(user: Path) -> None:
+    watching = watch(user)
+    hooks = user / ".git/hooks"
+    hooks.mkdir(exist_ok=True)
+    (hooks / "pre-push").write_text("#!/bin/sh\n")
+    assert found(watching) == [(Kind.HOOKS, "pre-push")]
+    (hooks / "pre-push").chmod(0o755)
+    assert found(watching) == [(Kind.HOOKS, "pre-push")]
+
+
+def test_attributes_halt_and_excludes_are_reported(user: Path) -> None:
+    watching = watch(user)
+    info = user / ".git/info"
+    info.mkdir(exist_ok=True)
+    (info / "attributes").write_text("* filter=x\n")
+    (info / "exclude").write_text("*\n")
+    (user / ".git/objects/info/alternates").write_text("/nowhere\n")
+    assert found(watching) == [
+        (Kind.CONFIG, "info/attributes"),
+        (Kind.SETTINGS, "info/exclude"),
+        (Kind.OBJECTS, "objects/info/alternates"),
+    ]
+
+
+def test_edits_of_the_checkout_are_reported_once(user: Path) -> None:
+    (user / "README.md").write_text("the user's edit before the run\n")
+    watching = watch(user)
+    assert found(watching) == []
+    (user / "README.md").write_text("another edit\n")
+    (user / "other/o.py").unlink()
+    assert found(watching) == [(Kind.FILES, "README.md"), (Kind.FILES, "other/o.py")]
+    assert found(watching) == []
