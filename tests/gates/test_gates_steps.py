@@ -240,7 +240,12 @@ def test_a_stopped_run_leaves_its_step_not_run(run: Run, tmp_path: Path) -> None
     stop = Stop()
     fifo = tmp_path / "started"
     os.mkfifo(fifo)
-    waiter = threading.Thread(target=lambda: (fifo.read_text(), stop.set()))
+
+    def wait() -> None:
+        fifo.read_text()
+        stop.set()
+
+    waiter = threading.Thread(target=wait)
     waiter.start()
 
     done = run(Step("x", command=f"echo > {fifo}; exec sleep 60"), Step("y", command="true"), stop=stop)

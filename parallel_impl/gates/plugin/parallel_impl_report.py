@@ -84,4 +84,5 @@ def _first_line(report: Any) -> str:
     crash = getattr(getattr(report, "longrepr", None), "reprcrash", None)
     text = getattr(crash, "message", None) or getattr(report, "longreprtext", "") or ""
     lines = [line for line in str(text).strip().split("\n") if line.strip()]
-    return (lines[0] if crash else lines[-1])[:300] if lines else ""
+    line = (lines[0] if crash else lines[-1]) if lines else ""
+    return (line[1:] if line.startswith("E   ") else line).strip()[:300]

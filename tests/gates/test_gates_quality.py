@@ -1,0 +1,303 @@
+"""Gates run with the real tools on small trees, and are compared with the base."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from parallel_impl.config import GateCommand
+from parallel_impl.errors import Severity
+from parallel_impl.gates import quality
+from parallel_impl.gates.outcomes import GateReport, Outcome, State, as_data, from_data
+from parallel_impl.gates.quality import Gate
+from parallel_impl.gates.verdict import Status, compare
+
+PYTHON = shlex.quote(sys.executable)
+MYPY = f"{PYTHON} -m mypy --cache-dir={os.devnull} --no-site-packages"
+PYTEST = Gate("pytest", f"{PYTHON} -m pytest -q", "pytest")
+Run = Callable[..., GateReport]
+
+
+@pytest.fixture
+def env() -> dict[str, str]:
+    """As the product gives it; plugins that happen to be installed here cost two seconds a start."""
+    return {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+
+
+@pytest.fixture
+def run(tmp_path: Path, env: dict[str, str]) -> Run:
+    """Writes files into a checkout of their own and runs one gate there."""
+    number = iter(range(100))
+
+    def start(files: Mapping[str, str], gate: Gate = PYTEST, seconds: float = 300) -> GateReport:
+        checkout = tmp_path / f"checkout-{next(number)}"
+        for name, content in {"pytest.ini": "[pytest]\n", **files}.items():
+            (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+            (checkout / name).write_text(content)
+        reports = quality.run_gates(
+            checkout, [gate], env=env, folder=checkout.parent / f"{checkout.name}.gates", seconds=seconds
+        )
+        return reports[gate.name]
+
+    return start
+
+
+# -- pytest
+
+
+def test_old_failures_are_told_from_new_ones_by_node_id(run: Run) -> None:
+    old = "def test_old():\n    assert 1 == 2\n"
+    base = run({"test_a.py": old + "def test_x(): pass\ndef test_y(): pass\n"})
+    worse = run({"test_a.py": "\n\n" + old + "def test_x(): assert 0, 'broke it'\n"})
+
+    assert (base.state, base.exit_code, base.explained) == (State.RED, 1, True)
+    verdict = compare(base, base, set())
+    assert (verdict.status, verdict.old_failures, verdict.why) == (Status.PASSED, 1, "1 failed on the base already")
+    verdict = compare(base, worse, {"test_a.py"})
+    assert verdict.status is Status.FAILED
+    assert verdict.new_failures == ("test_a.py::test_x: AssertionError: broke it",)
+    assert verdict.gone == ("test_a.py::test_y is gone",)
+
+
+def test_what_a_test_did_is_read_in_all_its_phases_and_where_it_is_defined(run: Run) -> None:
+    report = run({
+        "sub/test_a.py": (
+            "import pytest, subprocess, sys\n"
+            "from shared import Shared\n"
+            "class TestChild(Shared): pass\n"
+            "@pytest.fixture\ndef bad():\n    yield\n    raise ValueError\n"
+            "def test_teardown(bad): pass\n"
+            "@pytest.mark.skip\ndef test_skip(): pass\n"
+            "@pytest.mark.xfail\ndef test_xfail(): assert 0\n"
+            "@pytest.mark.xfail\ndef test_xpass(): pass\n"
+            "@pytest.mark.xfail(strict=True)\ndef test_strict(): pass\n"
+            "@pytest.mark.parametrize('x', [1, 'a/b'])\ndef test_many(x): pass\n"
+            "def test_a_pytest_that_a_test_starts_is_not_in_the_report():\n"
+            "    assert subprocess.run([sys.executable, '-m', 'pytest', 'inner.py']).returncode == 1\n"
+        ),
+        "sub/shared.py": "class Shared:\n    def test_shared(self): pass\n",
+        "inner.py": "def test_inner(): assert 0\n",
+    })  # fmt: skip
+
+    assert {test.id.partition("::")[2]: test.outcome for test in report.tests} == {
+        "TestChild::test_shared": Outcome.PASSED,
+        "test_teardown": Outcome.FAILED,
+        "test_skip": Outcome.SKIPPED,
+        "test_xfail": Outcome.XFAILED,
+        "test_xpass": Outcome.XPASSED,
+        "test_strict": Outcome.FAILED,
+        "test_many[1]": Outcome.PASSED,
+        "test_many[a/b]": Outcome.PASSED,
+        "test_a_pytest_that_a_test_starts_is_not_in_the_report": Outcome.PASSED,
+    }
+    assert {test.files for test in report.tests} == {("sub/test_a.py",), ("sub/test_a.py", "sub/shared.py")}
+    assert from_data(as_data(report)) == report
+
+
+def test_a_process_that_ends_itself_is_broken_and_names_the_test(run: Run) -> None:
+    dead = run({"test_a.py": "import os\ndef test_x(): pass\ndef test_y(): os._exit(0)\n"})
+
+    assert (dead.state, dead.exit_code) == (State.BROKEN, 0)
+    assert dead.why.startswith("pytest died without closing its report in test_a.py::test_y")
+
+
+def test_a_collection_error_is_broken(run: Run) -> None:
+    broken = run({"test_a.py": "import no_such_module\n", "test_b.py": "def test_x(): pass\n"})
+
+    assert broken.state is State.BROKEN
+    assert "tests could not be collected from test_a.py" in broken.why
+    assert "No module named 'no_such_module'" in broken.why
+
+
+def test_pytest_that_never_starts_leaves_no_report_and_is_broken(run: Run) -> None:
+    for gate in (Gate("pytest", "true", "pytest"), Gate("pytest", "no-such-pytest", "pytest")):
+        assert run({}, gate).state is State.BROKEN
+
+
+def test_no_tests_are_green_with_a_note(run: Run) -> None:
+    none = run({})
+
+    assert (none.state, none.exit_code, none.why) == (State.GREEN, 5, "there are no tests")
+
+
+def test_two_sessions_of_one_command_are_told_apart_and_an_exit_code_of_more_is_unexplained(run: Run) -> None:
+    each = f"{PYTHON} -m pytest -q"
+    gate = Gate("pytest", f"(cd a && {each}); (cd b && {each}); exit 7", "pytest")
+    files = {f"{name}/{file}": content for name in "ab" for file, content in
+             (("pytest.ini", "[pytest]\n"), ("test_x.py", "def test_x(): pass\n"))}  # fmt: skip
+    report = run(files, gate)
+
+    assert [test.id for test in report.tests] == ["a/test_x.py::test_x", "b/test_x.py::test_x"]
+    assert (report.state, report.exit_code, report.explained) == (State.RED, 7, False)
+
+
+@pytest.mark.slow
+def test_workers_of_xdist_report_once(run: Run) -> None:
+    pytest.importorskip("xdist")
+    gate = Gate("pytest", f"{PYTHON} -m pytest -q -p xdist -n 2", "pytest")
+    report = run({"test_a.py": "def test_x(): pass\ndef test_y(): assert 0\n"}, gate)
+
+    assert sorted((test.id, test.outcome) for test in report.tests) == [
+        ("test_a.py::test_x", Outcome.PASSED),
+        ("test_a.py::test_y", Outcome.FAILED),
+    ]
+
+
+def test_junit_serves_where_the_plugin_cannot_be_loaded(run: Run) -> None:
+    command = f"env -u PYTEST_ADDOPTS {PYTHON} -m pytest -q --junitxml=out.xml"
+    report = run({"test_a.py": "def test_x(): pass\ndef test_y(): assert 0\n"}, Gate("pytest", command, "pytest"))
+
+    assert [(test.id, test.outcome) for test in report.tests] == [
+        ("test_a::test_x", Outcome.PASSED),
+        ("test_a::test_y", Outcome.FAILED),
+    ]
+
+
+# -- ruff, mypy, any command
+
+
+def test_ruff_findings_are_multisets_without_lines(run: Run) -> None:
+    gate = Gate("ruff", f"{PYTHON} -m ruff check --isolated --select F,E9", "ruff")
+    base = run({"a.py": "import os\n"}, gate)
+    moved = run({"a.py": "x = 1\n\n\nimport os\nprint(y)\n"}, gate)
+    twice = run({"a.py": "import os\nimport os\n"}, gate)
+
+    assert [(f.path, f.code) for f in base.findings] == [("a.py", "F401")]
+    assert (base.state, base.explained) == (State.RED, True)
+    assert compare(base, moved, {"a.py"}).new_failures == ("a.py:5: F821 Undefined name `y`",)
+    assert compare(base, base, set()).status is Status.PASSED
+    assert compare(base, twice, {"a.py"}).status is Status.FAILED
+
+
+def test_mypy_findings_are_read_from_json_and_from_text(run: Run) -> None:
+    files = {"a.py": "x: int = 'a'\ndef f(n: int) -> str:\n    return n\n", "mypy.ini": "[mypy]\npretty = True\n"}
+    json = run(files, Gate("mypy", f"{MYPY} --output=json a.py", "mypy"))
+    text = run(files, Gate("mypy", f"{MYPY} a.py", "mypy"))
+
+    assert [(f.path, f.code, f.line) for f in json.findings] == [("a.py", "assignment", 1), ("a.py", "return-value", 3)]
+    assert [f.key for f in text.findings] == [f.key for f in json.findings]
+    assert compare(json, text, set()).status is Status.PASSED
+
+
+def test_mypy_that_could_not_check_everything_is_broken(run: Run) -> None:
+    syntax = run({"a.py": "def f(:\n"}, Gate("mypy", f"{MYPY} a.py", "mypy"))
+
+    assert syntax.state is State.BROKEN
+    assert syntax.why.startswith("mypy could not check everything (exit 2): a.py:1: syntax")
+
+
+def test_a_command_that_nobody_reads_is_judged_by_its_exit_code(run: Run) -> None:
+    green, red = run({}, Gate("check", "true")), run({}, Gate("check", "echo why; exit 3"))
+    killed = run({}, Gate("check", "kill -9 $$"))
+    slow = run({}, Gate("check", "sleep 60"), seconds=0.2)
+
+    assert [
+        compare(base, candidate, set()).status
+        for base, candidate in ((green, green), (green, red), (red, red), (red, green), (None, red))
+    ] == [
+        Status.PASSED,
+        Status.FAILED,
+        Status.NOT_PROVEN,
+        Status.PASSED,
+        Status.FAILED,
+    ]
+    assert killed.why.startswith("killed by SIGKILL")
+    assert [compare(one, one, set()).status for one in (killed, slow)] == [Status.FAILED, Status.FAILED]
+
+
+def test_gates_run_side_by_side_and_what_is_off_or_absent_is_not_run(tmp_path: Path, env: dict[str, str]) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    for fifo in (one, two):
+        os.mkfifo(fifo)  # each waits for the other: in turns they would never end
+    gates = [
+        Gate("left", f"echo > {one}; read -r _ < {two}"),
+        Gate("right", f"read -r _ < {one}; echo > {two}"),
+        Gate("off", off=True, found="switched off by the configuration"),
+        Gate("openspec", "openspec", absent=True),
+    ]
+
+    reports = quality.run_gates(tmp_path, gates, env=env, folder=tmp_path / "gates", seconds=60)
+
+    assert {name: report.state for name, report in reports.items()} == {
+        "left": State.GREEN,
+        "right": State.GREEN,
+        "off": State.OFF,
+        "openspec": State.NOT_RUN,
+    }
+    assert [compare(None, reports[name], set()).status for name in ("off", "openspec")] == [
+        Status.SWITCHED_OFF,
+        Status.NOT_RUN,
+    ]
+
+
+# -- which gates there are
+
+
+def found(files: Mapping[str, str], **configured: GateCommand | bool) -> dict[str, Gate]:
+    gates, _ = quality.find(lambda name: files[name].encode() if name in files else None, configured, change_id="add-x")
+    return {gate.name: gate for gate in gates}
+
+
+def test_gates_are_found_from_the_repositorys_own_configuration() -> None:
+    everything = found({"pyproject.toml": "[tool.pytest.ini_options]\n[tool.mypy]\nfiles = ['src']\n[tool.ruff]\n"})
+
+    assert {name: gate.command for name, gate in everything.items()} == {
+        "pytest": "pytest -q",
+        "mypy": "mypy --output=json",
+        "ruff": "ruff check",
+        "openspec": "openspec validate add-x --strict",
+    }
+    assert [name for name, gate in everything.items() if not gate.required] == ["openspec"]
+    assert sorted(found({})) == ["openspec"]
+    assert sorted(found({"setup.cfg": "[tool:pytest]\n[mypy]\npackages = x\n", "ruff.toml": ""})) == [
+        "mypy", "openspec", "pytest", "ruff",
+    ]  # fmt: skip
+    assert not found({"tests/conftest.py": ""})["pytest"].required
+    assert sorted(found({"pyproject.toml": "no toml", "setup.cfg": "no ini"})) == ["openspec"]
+
+
+def test_mypy_that_does_not_say_what_to_check_is_said_and_not_run() -> None:
+    gates, said = quality.find(lambda name: b"[mypy]\nstrict = 1\n" if name == "mypy.ini" else None, {}, change_id="x")
+
+    assert [gate.name for gate in gates] == ["openspec"]
+    assert [problem.severity for problem in said] == [Severity.WARNING]
+
+
+def test_the_configuration_replaces_adds_and_switches_off() -> None:
+    files = {"pytest.ini": "", "ruff.toml": ""}
+    configured: dict[str, GateCommand | bool] = {
+        "pytest": GateCommand("make test", "pytest"),
+        "ruff": False,
+        "smoke": GateCommand("make smoke"),
+    }
+    gates, said = quality.find(lambda name: b"" if name in files else None, configured, change_id="x")
+
+    assert {gate.name: (gate.command, gate.parser, gate.off) for gate in gates} == {
+        "pytest": ("make test", "pytest", False),
+        "ruff": ("", "exit-code", True),
+        "openspec": ("openspec validate x --strict", "exit-code", False),
+        "smoke": ("make smoke", "exit-code", False),
+    }
+    assert [problem.what for problem in said] == ["gate ruff is switched off by the configuration"]
+
+
+def test_an_absent_program_is_an_error_where_it_was_asked_for_and_else_said(tmp_path: Path) -> None:
+    gates = [
+        Gate("mypy", "no-such-mypy --strict", "mypy", "configured"),
+        Gate("openspec", "no-such-openspec validate x", required=False),
+        Gate("check", "true"),
+    ]
+
+    checked, problems = quality.check_programs(gates, checkout=tmp_path, env={"PATH": os.environ["PATH"]})
+
+    assert [(problem.severity, problem.what) for problem in problems] == [
+        (Severity.ERROR, "gate mypy (configured) needs no-such-mypy, which is not there"),
+        (Severity.WARNING, "gate openspec is not run: no-such-openspec is not there"),
+    ]
+    assert problems[0].hint.endswith("or switch the gate off: gates.mypy = false")
+    assert [gate.absent for gate in checked] == [True, True, False]
