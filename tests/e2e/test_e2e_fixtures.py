@@ -228,7 +228,7 @@ def test_a_change_without_contracts_steps_and_gates_lands_and_says_so(tmp_path: 
     done = tool(repo, "implement", "fix-typos", "--agent", replay("no-contracts"))
     said = done.stdout + done.stderr
     assert done.returncode == 0, said
-    assert "wp-index" in next(line for line in said.splitlines() if "warning" in line and "steps" in line)
+    assert "wp-index" in next(line for line in said.splitlines() if "warning" in line and "verification step" in line)
     assert packages_on(repo, "openspec/fix-typos") == ["wp-guide", "wp-index"]
     assert "openspec" in (repo / ".git/parallel-impl/fix-typos/summary.md").read_text()
 
