@@ -50,21 +50,37 @@ def check(plan: Plan, env: Mapping[str, str], checkout: Path | None, *, set_up: 
         if step.kind is StepKind.COMMAND
     ]
     broken = shell.parse_errors((step.command for *_, step in steps if isinstance(step.command, str)), env)
-    found, scopes, lookup = [], _Scopes(plan, set_up=set_up), _Lookup(checkout, env) if checkout else None
+    found: list[Problem] = []
+    gone: dict[Missing, list[tuple[str, partial[Problem]]]] = {}
+    looking = (_Scopes(plan, checkout, set_up=set_up), _Lookup(checkout, env)) if checkout else None
     for number, package, index, step in steps:
         path = ("packages", number, "verification", "steps", index, "command")
         problem = partial(Problem, where=plan.where(*path), path=yaml_path(path))
         if isinstance(step.command, str) and step.command in broken:
             what = f"step {step.name!r} of {package.id} is not a shell script: {broken[step.command]}"
             found.append(problem(what, hint="correct the quoting, or write the command as a list"))
-        elif lookup:
-            found += _programs(package, step, scopes, lookup, problem)
-    return found
+        elif looking:
+            found += _programs(package, step, *looking, problem=problem, errors=gone)
+    return found + [_not_there(missing, calls) for missing, calls in gone.items()]
+
+
+def _not_there(gone: Missing, calls: list[tuple[str, partial[Problem]]]) -> Problem:
+    """One error for one program: the first step that calls it, and how many others (121 steps of 31 real plans)."""
+    step, problem = calls[0]
+    more = f" (and so do {len(calls) - 1} more)" if len(calls) > 1 else ""
+    return problem(f"{step} calls {gone.program!r}, which is not there{more}", hint=_hint(gone))
 
 
 def _programs(
-    package: Package, step: Step, scopes: _Scopes, lookup: _Lookup, problem: partial[Problem]
+    package: Package,
+    step: Step,
+    scopes: _Scopes,
+    lookup: _Lookup,
+    *,
+    problem: partial[Problem],
+    errors: dict[Missing, list[tuple[str, partial[Problem]]]],
 ) -> Iterator[Problem]:
+    """What is missing for one step goes to `errors`; what could not be told is a notice."""
     reading = _reading(step)
     unknown = [] if reading.whole else ["parts of the script"]
     for call in reading.calls:
@@ -79,8 +95,7 @@ def _programs(
         elif scopes.may_install(package, gone, step.cwd):
             unknown.append(f"{call.program!r} (not there now; {package.id} may change what is installed)")
         else:
-            what = f"step {step.name!r} of {package.id} calls {call.program!r}, which is not there"
-            yield problem(what, hint=_hint(gone))
+            errors.setdefault(gone, []).append((f"step {step.name!r} of {package.id}", problem))
     if unknown:
         what = f"step {step.name!r} of {package.id}: not checked: {', '.join(dict.fromkeys(unknown))}"
         yield problem(what, severity=Severity.NOTICE)
@@ -142,36 +157,49 @@ class _Lookup:
 
 
 class _Scopes:
-    """What a package and all it depends on may write."""
+    """What a package and all it depends on may write. Answers are kept by path: 1,000 steps name few programs."""
 
-    def __init__(self, plan: Plan, *, set_up: bool) -> None:
-        self.set_up = set_up
+    def __init__(self, plan: Plan, checkout: Path, *, set_up: bool) -> None:
+        self.checkout, self.set_up = checkout, set_up
         self.packages = {package.id: package for package in plan.packages}
-        self.above: dict[str, tuple[Package, ...]] = {}
-
-    def of(self, package: Package) -> tuple[Package, ...]:
-        if package.id not in self.above:
-            found, todo = {package.id: package}, [package]
-            while todo:
-                for name in todo.pop().depends_on:
-                    if name in self.packages and name not in found:
-                        found[name] = self.packages[name]
-                        todo.append(found[name])
-            self.above[package.id] = tuple(found.values())
-        return self.above[package.id]
+        self.writers: dict[str, frozenset[str]] = {}
+        self.chain: dict[str, frozenset[str]] = {}
 
     def may_write(self, package: Package, path: str) -> bool:
-        return any(_any(one.scope.write_allow, path) and not _any(one.scope.deny, path) for one in self.of(package))
+        if path not in self.writers:
+            self.writers[path] = frozenset(
+                one.id
+                for one in self.packages.values()
+                if _any(one.scope.write_allow, path) and not _any(one.scope.deny, path)
+            )
+        return bool(self.writers[path]) and not self.writers[path].isdisjoint(self._with_above(package))
 
     def may_install(self, package: Package, gone: Missing, cwd: str) -> bool:
-        """Whether an installed program may come from a file of dependencies that these packages may change."""
+        """Whether set-up may install it once these packages changed what a project depends on.
+
+        Only into an environment that set-up makes already; a bare name is looked up in the root's `.venv`.
+        """
         inside = INSTALLED.search(gone.path)
         if not self.set_up or (gone.path and not inside):
             return False
+        folder = gone.path[: inside.end()] if inside else ".venv"
+        if not (self.checkout / folder).is_dir():
+            return False
         before = gone.path[: inside.start()] if inside else ""
         folders = dict.fromkeys((".", cwd, before or "."))
-        names = (posixpath.normpath(posixpath.join(folder, name)) for folder in folders for name in INSTALLERS)
-        return any(self.may_write(package, name) for name in names)
+        names = {posixpath.normpath(posixpath.join(folder, name)) for folder in folders for name in INSTALLERS}
+        return any(self.may_write(package, name) for name in sorted(names))
+
+    def _with_above(self, package: Package) -> frozenset[str]:
+        if package.id not in self.chain:
+            found, todo = {package.id}, [package]
+            while todo:
+                for name in todo.pop().depends_on:
+                    if name in self.packages and name not in found:
+                        found.add(name)
+                        todo.append(self.packages[name])
+            self.chain[package.id] = frozenset(found)
+        return self.chain[package.id]
 
 
 def _any(patterns: Iterable[str], path: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -70,11 +71,34 @@ def test_a_program_in_the_scope_of_the_package_or_of_one_above_it_may_still_be_m
 
 
 def test_a_program_that_the_package_may_make_set_up_install_is_a_notice(tmp_path: Path) -> None:
+    (tmp_path / ".venv").mkdir()
     found = said(
-        tmp_path, package(".venv/bin/newtool", "pyproject.toml"), package("newtool x", "api/package.json", cwd="api")
+        tmp_path,
+        package(".venv/bin/newtool", "pyproject.toml"),
+        package("newtool x", "api/package.json", cwd="api", name="wp-b"),
     )
 
     assert [severity for severity, *_ in found] == [Severity.NOTICE, Severity.NOTICE]
+
+
+def test_an_environment_that_set_up_does_not_make_is_not_made_by_a_changed_dependency(tmp_path: Path) -> None:
+    (found,) = said(tmp_path, package(".venv/bin/python -m pytest", "pyproject.toml"))
+
+    assert found[0] is Severity.ERROR
+
+
+def test_a_thousand_steps_in_a_chain_are_looked_up_in_a_second(tmp_path: Path) -> None:
+    (tmp_path / ".venv").mkdir()
+    chain = [
+        package(f".venv/bin/tool-{n % 7} # {n}", f"src/{n}/**", name=f"wp-{n}", above=(f"wp-{n - 1}",) if n else ())
+        for n in range(1000)
+    ]
+    began = time.process_time()
+
+    assert next(what.partition(" calls ")[2] for _, what, _ in said(tmp_path, *chain)) == (
+        "'.venv/bin/tool-0', which is not there (and so do 142 more)"
+    )
+    assert time.process_time() - began < 3
 
 
 def test_without_set_up_nothing_can_be_installed(tmp_path: Path) -> None:
