@@ -24,8 +24,8 @@ echo "The sample repository: demo/shop, with the approved change openspec/change
 say "parallel-implement add-orders --agent 'replay: fixtures/repos/demo/replay'"
 python -m parallel_impl implement add-orders --agent "replay: $root/fixtures/repos/demo/replay"
 
-say 'git log --oneline --graph openspec/add-orders'
-git --no-pager log --oneline --graph openspec/add-orders
+say 'git log --oneline --graph --first-parent openspec/add-orders'
+git --no-pager log --oneline --graph --first-parent openspec/add-orders
 
 say 'git switch openspec/add-orders && python -m pytest -q'
 git switch --quiet openspec/add-orders
