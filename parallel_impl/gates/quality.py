@@ -25,7 +25,7 @@ from parallel_impl.gates.reports import Output
 from parallel_impl.process import Limits, Reason, Stop, run
 
 PLUGIN = Path(__file__).with_name("plugin")
-COMMANDS = {"pytest": "pytest -q", "mypy": "mypy --output=json", "ruff": "ruff check"}
+COMMANDS = {"pytest": "pytest -q", "mypy": "mypy --output=json", "ruff": "ruff check --output-format=json"}
 INSTALL = {
     "pytest": "python -m pip install pytest",
     "mypy": "python -m pip install mypy",
@@ -226,6 +226,8 @@ def _run(
     inside = _environment(gate, checkout, env, lines, junit)
     argv = shell.argv(gate.command, inside.get("PATH", os.defpath))
     limits = Limits(seconds, log_bytes=LOG_LIMIT)
+    named = _named_junit(gate, checkout)
+    stale = _signature(named)
     ended = run(argv, cwd=checkout, env=inside, log=log, limits=limits, stop=stop, mask=mask)
     report = GateReport(gate.name, State.BROKEN, ended.exit_code, round(ended.seconds, 3), str(log))
     if ended.reason is not Reason.EXITED or ended.exit_code is None or ended.exit_code < 0:
@@ -240,7 +242,8 @@ def _run(
         return replace(report, why=f"it could not be started (exit {ended.exit_code})\n{setup.tail(log, 5)}")
     _mask(lines, mask)
     _mask(junit, mask)
-    output = Output(printed, ended.exit_code, checkout, lines, _junit_file(gate, checkout, junit))
+    written = named if named and not junit.is_file() and _signature(named) != stale else junit
+    output = Output(printed, ended.exit_code, checkout, lines, written)
     found = reports.read(gate.parser, output, report)
     more = f"\n{setup.tail(log)}" if found.state is State.BROKEN else ""
     return replace(found, why=printable(found.why + more))
@@ -263,12 +266,19 @@ def _environment(gate: Gate, checkout: Path, env: Mapping[str, str], lines: Path
     return inside
 
 
-def _junit_file(gate: Gate, checkout: Path, own: Path) -> Path | None:
-    """Where the command writes JUnit XML: to `$PARALLEL_IMPL_REPORT`, or where its own option says."""
-    if own.is_file() or gate.parser not in ("pytest", "junit"):
-        return own
-    named = JUNIT_OPTION.search(gate.command)
-    return checkout / named[1] if named and "$" not in named[1] else own
+def _named_junit(gate: Gate, checkout: Path) -> Path | None:
+    """Where a command that does not write JUnit XML to `$PARALLEL_IMPL_REPORT` says that it does."""
+    named = JUNIT_OPTION.search(gate.command) if gate.parser in ("pytest", "junit") else None
+    return checkout / named[1] if named and "$" not in named[1] else None
+
+
+def _signature(file: Path | None) -> tuple[int, ...]:
+    """Changes when the file is written: one that the repository has committed must not pass for a report."""
+    try:
+        status = file.stat() if file else None
+    except OSError:
+        return ()
+    return (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns) if status else ()
 
 
 def _mask(file: Path, mask: tuple[bytes, ...]) -> None:

@@ -59,14 +59,12 @@ def _exit_code(output: Output, report: GateReport) -> GateReport:
 
 def _pytest(output: Output, report: GateReport) -> GateReport:
     """Our plugin's lines; JUnit XML where the command writes it and the plugin could not be loaded."""
-    try:
-        content = output.lines.read_bytes()
-    except FileNotFoundError:
-        if output.junit and output.junit.is_file():
-            return _junit(output, report)
-        return replace(
-            report, state=State.BROKEN, why="pytest left no report: it did not start, or its -p option was lost"
-        )
+    content = _content(output.lines)
+    if content is None and output.junit and output.junit.is_file():
+        return _junit(output, report)
+    if content is None:
+        why = "pytest left no report: it did not start, or its -p option was lost"
+        return replace(report, state=State.BROKEN, why=why)
     sessions = _Sessions(output.checkout)
     for line in content.splitlines():
         sessions.take(_object(line))
@@ -155,15 +153,15 @@ def _plain(text: str, checkout: Path) -> str:
 
 def _junit(output: Output, report: GateReport) -> GateReport:
     """Test cases by class name and name; equal names are counted, since they do collide."""
-    try:
-        content = (output.junit or output.lines).read_bytes()
-        if len(content) > LARGEST or ENTITIES.search(content):
-            return replace(report, state=State.BROKEN, why="the JUnit report is too large, or declares entities")
-        root = ElementTree.fromstring(content)  # noqa: S314  (entities were refused above)
-    except FileNotFoundError:
+    content = _content(output.junit or output.lines)
+    if content is None:
         why = "no JUnit report was written: let the command write it to $PARALLEL_IMPL_REPORT"
         return replace(report, state=State.BROKEN, why=why)
-    except (OSError, ElementTree.ParseError, ValueError, LookupError):
+    if ENTITIES.search(content):
+        return replace(report, state=State.BROKEN, why="the JUnit report declares entities")
+    try:
+        root = ElementTree.fromstring(content)  # noqa: S314  (entities were refused above)
+    except (ElementTree.ParseError, ValueError, LookupError):
         return replace(report, state=State.BROKEN, why="the JUnit report is not XML that can be read")
     tests: dict[str, Test] = {}
     for case in root.iter("testcase"):
@@ -258,6 +256,14 @@ def _finding(output: Output, path: str, code: Any, message: Any, line: Any) -> F
             file = file.relative_to(root)
     masked = NUMBER.sub("#", _plain(str(message or ""), output.checkout))
     return Finding(printable(file.as_posix()), str(code or ""), masked, line if isinstance(line, int) else 0)
+
+
+def _content(file: Path) -> bytes | None:
+    """What is in a report file; None when there is none (a FIFO is none: it would be waited for)."""
+    try:
+        return file.read_bytes() if file.is_file() and file.stat().st_size <= LARGEST else None
+    except OSError:
+        return None
 
 
 def _object(line: bytes) -> dict[str, Any] | None:

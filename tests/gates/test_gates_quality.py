@@ -158,6 +158,13 @@ def test_junit_serves_where_the_plugin_cannot_be_loaded(run: Run) -> None:
     ]
 
 
+def test_a_committed_junit_file_does_not_pass_for_a_report(run: Run) -> None:
+    gate = Gate("pytest", "true --junitxml=out.xml", "pytest")
+    report = run({"out.xml": '<testsuites><testcase classname="a" name="b"/></testsuites>'}, gate)
+
+    assert report.state is State.BROKEN
+
+
 # -- ruff, mypy, any command
 
 
@@ -249,7 +256,7 @@ def test_gates_are_found_from_the_repositorys_own_configuration() -> None:
     assert {name: gate.command for name, gate in everything.items()} == {
         "pytest": "pytest -q",
         "mypy": "mypy --output=json",
-        "ruff": "ruff check",
+        "ruff": "ruff check --output-format=json",
         "openspec": "openspec validate add-x --strict",
     }
     assert [name for name, gate in everything.items() if not gate.required] == ["openspec"]
