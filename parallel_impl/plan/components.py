@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 Ranges = tuple[tuple[int, int], ...]  # of code points, sorted, apart, first and last included
+Tokens = tuple[Ranges | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class Component:
     """
 
     text: str
-    tokens: tuple[Ranges | None, ...] = field(compare=False)
+    tokens: Tokens = field(compare=False)
     literal: str | None
 
     def accepts(self, name: str) -> bool:
@@ -73,7 +74,7 @@ def read(text: str) -> Component | None:
     return Component(text, tokens, "".join(single) if len(single) == len(tokens) else None)
 
 
-def _tokens(text: str) -> tuple[Ranges | None, ...] | None:
+def _tokens(text: str) -> Tokens | None:
     """What each character of a component may be; None when a [ is not closed."""
     tokens: list[Ranges | None] = []
     at = 0

@@ -12,13 +12,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from parallel_impl.plan.components import Component, Ranges, plain
+from parallel_impl.plan.components import Component, Ranges, Tokens, plain
 
 # Without * and ?: a file so named fails its attempt. In the order in which people would choose them.
 _PLEASANT = "xyzabcdefghijklmnopqrstuvwABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
 _BEARABLE = ".-+=,@%^#~()[]{}!&;:'\"<>|`$ "
 _NEVER = "\0/*?"
-_RANK = {ord(c): (cost, rank, c) for cost, group in ((2, _PLEASANT), (20, _BEARABLE)) for rank, c in enumerate(group)}
+_RANK = {
+    ord(c): (cost + rank, c) for cost, group in ((100, _PLEASANT), (1000, _BEARABLE)) for rank, c in enumerate(group)
+}
 _NO_FIRST = frozenset(_BEARABLE)
 _RESERVED = (
     plain(""),
@@ -47,13 +49,26 @@ def common(
     for one, other in ((first, second), (second, first)):
         if one.literal is not None:
             return _literal(one.literal, other, others)
+    if _differ(first.tokens, second.tokens) or _differ(first.tokens[::-1], second.tokens[::-1]):
+        return ()
+    spend(10)
     return _Search(first, second, others).run(spend)
+
+
+def _differ(first: Tokens, second: Tokens) -> bool:
+    """Whether two components have no name in common because of what stands before their first `*`."""
+    for one, two in zip(first, second, strict=False):
+        if one is None or two is None:
+            return False
+        if one != two and all(a[1] < b[0] or b[1] < a[0] for a in one for b in two):
+            return True
+    return False
 
 
 def _literal(name: str, second: Component, others: tuple[Component, ...]) -> tuple[Name, ...]:
     if set(name) & set(_NEVER) or any(reserved.accepts(name) for reserved in _RESERVED) or not second.accepts(name):
         return ()
-    return (Name(2 * len(name), name, sum(1 << n for n, other in enumerate(others) if other.accepts(name))),)
+    return (Name(100 * len(name), name, sum(1 << n for n, other in enumerate(others) if other.accepts(name))),)
 
 
 @dataclass(slots=True)
@@ -177,7 +192,7 @@ def _alphabet(sets: list[Ranges]) -> list[_Letter]:
             borders[first] = borders.get(first, 0) ^ 1 << n
             borders[last + 1] = borders.get(last + 1, 0) ^ 1 << n
     places = [*sorted(borders), 0x110000]
-    best: dict[int, tuple[int, int, str]] = {}
+    best: dict[int, tuple[int, str]] = {}
     inside = 0
     for here, following in itertools.pairwise(places):
         inside ^= borders[here]
@@ -186,17 +201,17 @@ def _alphabet(sets: list[Ranges]) -> list[_Letter]:
             best[inside] = choice
     return [
         _Letter(
-            text, frozenset(s for n, s in enumerate(sets) if inside >> n & 1), cost, cost + 100 * (text in _NO_FIRST)
+            text, frozenset(s for n, s in enumerate(sets) if inside >> n & 1), cost, cost + 5000 * (text in _NO_FIRST)
         )
-        for inside, (cost, _, text) in best.items()
+        for inside, (cost, text) in best.items()
     ]
 
 
-def _most_pleasant(first: int, last: int) -> tuple[int, int, str] | None:
-    """The cheapest character between two code points, its cost and rank; None when no name may have one of them."""
+def _most_pleasant(first: int, last: int) -> tuple[int, str] | None:
+    """The cheapest character between two code points and its cost; None when no name may have one of them."""
     ascii_ones = [_RANK[code] for code in range(first, min(last, 0x7E) + 1) if code in _RANK]
     if ascii_ones:
         return min(ascii_ones)
     likely = [code for code in (first, max(first, 0xA1), last) if first <= code <= last and chr(code).isprintable()]
     code = next((code for code in (*likely, *range(first, last + 1)) if chr(code) not in _NEVER), None)
-    return None if code is None else (60 if likely else 1000, code, chr(code))
+    return None if code is None else (3000 if likely else 50_000, chr(code))

@@ -12,13 +12,14 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from parallel_impl.errors import UserError
 from parallel_impl.plan import names
 from parallel_impl.plan.components import ANY, Component
 from parallel_impl.plan.globs import Reading, readings
 
-STEPS = 200_000  # of all searches of one `Overlaps`, about 5 microseconds each
+STEPS = 100_000  # of all searches of one `Overlaps`, 10 to 50 microseconds each
 
 _SPECIALS = re.compile(r"[*?\[]")
 _SPECIALS_BACKWARDS = re.compile(r"[*?\]]")
@@ -83,16 +84,16 @@ class Overlaps:
         """A path in `first` and in `second` and in none of `denies`, or None."""
         if not may_meet(first, second):
             return None
-        near = tuple(dict.fromkeys(deny for deny in denies if may_meet(deny, first) and may_meet(deny, second)))
-        key = (first, second, near)
+        key = (first, second, tuple(denies))
         if key not in self._pairs:
+            near = tuple(dict.fromkeys(deny for deny in denies if may_meet(deny, first) and may_meet(deny, second)))
             try:
                 self._pairs[key] = self._decide(first, second, near)
             except UndecidedError:
-                carved = f" without {', '.join(near[:5])}" if near else ""
+                carved = f" outside {', '.join(near[:3])}{', …' if len(near) > 3 else ''}" if near else ""
                 raise UndecidedError(
-                    f"whether {first} and {second}{carved} have a path in common was given up: too many ways to match",
-                    hint="write them with fewer * and ? or begin them with a folder",
+                    f"comparing globs took too many steps; given up at whether {first} and {second} meet{carved}",
+                    hint="begin the globs with a folder, with fewer * and ? in them",
                 ) from None
         return self._pairs[key]
 
@@ -185,27 +186,41 @@ class _Closed:
         return state | (state & self._deep) << 1
 
 
+class Ends(NamedTuple):
+    """Plain text that all paths of a pattern have in common; a path is written with a slash in front and behind.
+
+    `start` is what they begin with, less the slash in front; `end` what they end with, less the slash behind and
+    reversed; `head` what the last name begins with. Two patterns may meet only where, of each of the three, the
+    one's is a prefix of the other's.
+    """
+
+    start: str
+    end: str = ""
+    head: str = ""
+
+
 def may_meet(first: str, second: str) -> bool:
-    """False when the plain text at the ends of two patterns rules out a common path; cheap."""
-    start_a, end_a = ends(first)
-    start_b, end_b = ends(second)
-    starts = start_a.startswith(start_b) or start_b.startswith(start_a)
-    return starts and (end_a.startswith(end_b) or end_b.startswith(end_a))
+    """False when the plain text in two patterns rules out a common path; cheap."""
+    one, two = ends(first), ends(second)
+    return all(a.startswith(b) or b.startswith(a) for a, b in zip(one, two, strict=True))
 
 
 @lru_cache(maxsize=65536)
-def ends(pattern: str) -> tuple[str, str]:
-    """The plain text with which every path of `pattern` begins, and the one with which it ends, reversed.
-
-    For paths written with a slash in front and behind; the text in front is given without the first slash.
-    """
+def ends(pattern: str) -> Ends:
+    """The plain text in `pattern`."""
     start = pattern[: _first(_SPECIALS, pattern)]
     if start == pattern:
-        return f"{pattern.rstrip('/')}/", ""
-    if pattern.endswith("/") or not ("*" in pattern or "?" in pattern):  # may mean everything below it
-        return start, ""
-    end = pattern[::-1]
-    return start, end[: _first(_SPECIALS_BACKWARDS, end)]
+        return Ends(f"{pattern.rstrip('/')}/")
+    name = pattern.rpartition("/")[2]
+    if name in ("", "**") or not ("*" in pattern or "?" in pattern):  # may mean everything below it
+        return Ends(start)
+    backwards = pattern[::-1]
+    return Ends(start, backwards[: _first(_SPECIALS_BACKWARDS, backwards)], _head(name))
+
+
+def _head(name: str) -> str:
+    size = _first(_SPECIALS, name)
+    return name[:size] if size < len(name) else f"{name}/"
 
 
 def _first(expression: re.Pattern[str], text: str) -> int:

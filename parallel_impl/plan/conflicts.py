@@ -1,0 +1,273 @@
+"""Parallel packages that would get in each other's way: scopes that overlap, locks held twice, paths that are twins.
+
+Used by preflight and by `parallel-impl validate`, after `plan.load`. Every conflict names both packages, what they
+wrote, a path or key that both claim, and the `depends_on` line that puts them in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property, reduce
+from operator import or_
+
+from parallel_impl.errors import Problem
+from parallel_impl.plan import lock_keys
+from parallel_impl.plan.globs import fold, is_literal, match
+from parallel_impl.plan.model import Package, Plan, YamlPath, yaml_path
+from parallel_impl.plan.neighbours import neighbours, pairs
+from parallel_impl.plan.order import Order
+from parallel_impl.plan.overlap import Ends, Overlaps, UndecidedError, ends
+
+LISTED = 200  # conflicts; who has more settles these first
+COUNTED = 2_000  # conflicts beyond those, so that a few hundred more are counted exactly
+COMPARED = 100_000  # pairs of packages, 10 to 30 microseconds each
+
+
+class Kind(StrEnum):
+    """What two packages both claim: paths to write, locks, or one path in two spellings."""
+
+    SCOPE = "scope"
+    LOCK = "lock"
+    TWIN = "twin"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What one package wrote, and where in the plan: `text` is a glob, a path or a key."""
+
+    package: str
+    text: str
+    path: YamlPath
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Two parallel packages that claim one thing, the one that stands first in the plan first.
+
+    `witness` is a path or a key that both claim; of twins, the path as the second package spells it.
+    """
+
+    kind: Kind
+    first: Claim
+    second: Claim
+    witness: str
+
+    def problem(self, plan: Plan) -> Problem:
+        """The conflict as people are told of it, at the claim of the second package."""
+        one, two = self.first, self.second
+        place = plan.where(*one.path).removeprefix(f"{plan.source}:").partition(":")[0]
+        line = f" (line {place})" if place.isdecimal() else ""
+        depends_on = ", ".join((*plan.package(two.package).depends_on, one.package))
+        return Problem(
+            f"{two.package} and {one.package} may run at the same time and {_BOTH[self.kind]} {self.witness}: "
+            f"{two.text} of {two.package} overlaps {one.text} of {one.package}{line}",
+            where=plan.where(*two.path),
+            path=yaml_path(two.path),
+            hint=f"write for {two.package}: depends_on: [{depends_on}]; or {_OTHERWISE[self.kind]}",
+        )
+
+
+_BOTH = {
+    Kind.SCOPE: "may both write",
+    Kind.LOCK: "both claim",
+    Kind.TWIN: "may both write what is one file where case and Unicode forms do not count,",
+}
+_OTHERWISE = {
+    Kind.SCOPE: "keep it out of the scope of one of them (deny)",
+    Kind.LOCK: "let only one of them claim it",
+    Kind.TWIN: "spell the path in one way",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What was found: the first conflicts, how many more there are, and at most how many pairs were not compared."""
+
+    conflicts: tuple[Conflict, ...]
+    unlisted: int = 0
+    uncompared: int = 0
+    undecided: tuple[Problem, ...] = ()
+
+
+def problems(plan: Plan, order: Order) -> list[Problem]:
+    """Every conflict between parallel packages of `plan` as a problem, and what was not listed or not compared."""
+    found = find(plan, order)
+    said = [*(conflict.problem(plan) for conflict in found.conflicts), *found.undecided]
+    hint = "settle those above and check again" if said else "begin the globs of each package with a folder of its own"
+    if found.unlisted:
+        said.append(Problem(f"{found.unlisted} more conflicts are not listed", where=plan.source, hint=hint))
+    if found.uncompared:
+        what = f"up to {found.uncompared} more pairs of packages may conflict and were not compared"
+        said.append(Problem(what, where=plan.source, hint=hint))
+    return said
+
+
+def find(plan: Plan, order: Order) -> Findings:
+    """The conflicts between parallel packages, at most one of each kind for a pair, in the order of the plan."""
+    numbers = {package.id: number for number, package in enumerate(plan.packages)}
+    claims = [_Claims(numbers[name], plan.packages[numbers[name]]) for name in order.topological]
+    near = _near(claims, order)
+    overlaps = Overlaps()
+    found: list[tuple[int, int, Conflict]] = []
+    compared = 0
+    undecided: tuple[Problem, ...] = ()
+    for pair in pairs(near):
+        if len(found) >= LISTED + COUNTED or compared == COMPARED:
+            break
+        one, two = sorted((claims[n] for n in pair), key=lambda claim: claim.number)
+        try:
+            found += ((two.number, one.number, conflict) for conflict in _conflicts(one, two, overlaps))
+        except UndecidedError as error:
+            undecided = () if found else (_undecided(plan, one, two, error),)
+            break
+        compared += 1
+    else:
+        near = []
+    found.sort(key=lambda item: item[:2])
+    listed = tuple(conflict for *_, conflict in found[:LISTED])
+    return Findings(listed, max(0, len(found) - LISTED), _left(near, order, compared), undecided)
+
+
+class _Claims:
+    """What a package claims, made when it is first asked for: in most plans few packages are ever compared."""
+
+    def __init__(self, number: int, package: Package) -> None:
+        self.number = number
+        self.package = package
+
+    @cached_property
+    def writes(self) -> tuple[Claim, ...]:
+        """The globs that it may write, before `deny`."""
+        return self._claims(self.package.scope.write_allow, "scope", "write_allow")
+
+    @cached_property
+    def files(self) -> tuple[Claim, ...]:
+        """The globs that it locks."""
+        return self._claims(self.package.locks.files, "locks", "files")
+
+    @cached_property
+    def lock_keys(self) -> tuple[Claim, ...]:
+        """The keys that it locks."""
+        return self._claims(self.package.locks.keys, "locks", "keys")
+
+    @cached_property
+    def literals(self) -> tuple[tuple[Claim, tuple[str, ...], tuple[str, ...]], ...]:
+        """Those of `writes` that are literal paths, with their components as written and folded."""
+        paths = [(claim, tuple(claim.text.rstrip("/").split("/"))) for claim in self.writes if is_literal(claim.text)]
+        return tuple((claim, names, tuple(map(fold, names))) for claim, names in paths)
+
+    def denies(self, path: str) -> bool:
+        """Whether the scope leaves `path` out."""
+        return any(match(pattern, path) for pattern in self.package.scope.deny)
+
+    def _claims(self, texts: Sequence[str], *keys: str) -> tuple[Claim, ...]:
+        return tuple(Claim(self.package.id, text, ("packages", self.number, *keys, n)) for n, text in enumerate(texts))
+
+
+def _near(claims: Sequence[_Claims], order: Order) -> list[int]:
+    """For each package those that run beside it and claim something that begins and ends alike (bit sets)."""
+    packages = [claim.package for claim in claims]
+    globs = [
+        (number, ends(glob))
+        for number, package in enumerate(packages)
+        for glob in (*package.scope.write_allow, *package.locks.files)
+    ]
+    keys = [(number, Ends(_key_start(key))) for number, package in enumerate(packages) for key in package.locks.keys]
+    literals = [
+        (number, Ends(fold(ends(glob).start)))
+        for number, package in enumerate(packages)
+        for glob in package.scope.write_allow
+        if is_literal(glob)
+    ]
+    found = [neighbours(patterns, len(packages)) for patterns in (globs, keys, literals)]
+    related = _related(order)
+    return [reduce(or_, near) & ~related[number] for number, near in enumerate(zip(*found, strict=True))]
+
+
+def _related(order: Order) -> list[int]:
+    """For each package those that it waits for and those that wait for it (bit sets)."""
+    below = [order.ancestors[name] for name in order.topological]
+    above = [0] * len(below)
+    for number in range(len(below) - 1, -1, -1):  # whatever waits for a package comes after it
+        for name in order.dependencies(order.topological[number], transitive=False):
+            above[order.index[name]] |= above[number] | 1 << number
+    return [down | up for down, up in zip(below, above, strict=True)]
+
+
+def _left(near: Sequence[int], order: Order, compared: int) -> int:
+    """How many pairs in `near` are left, at most: some stand there twice, and no more than all that are parallel."""
+    count = len(near)
+    parallel = count * (count - 1) // 2 - sum(bits.bit_count() for bits in order.ancestors.values())
+    return max(0, min(sum(others.bit_count() for others in near), parallel) - compared)
+
+
+def _key_start(key: str) -> str:
+    """The text with which everything begins that a lock key claims."""
+    return key[:-1] if key.endswith("/*") else f"{key}\n"
+
+
+def _conflicts(one: _Claims, two: _Claims, overlaps: Overlaps) -> Iterator[Conflict]:
+    """What two parallel packages both claim: at most one conflict of each kind."""
+    for find_one in (_scope, _lock, _twin):
+        if found := find_one(one, two, overlaps):
+            yield found
+
+
+def _scope(one: _Claims, two: _Claims, overlaps: Overlaps) -> Conflict | None:
+    denied = (*one.package.scope.deny, *two.package.scope.deny)
+    return _overlap(Kind.SCOPE, one.writes, two.writes, denied, overlaps)
+
+
+def _lock(one: _Claims, two: _Claims, overlaps: Overlaps) -> Conflict | None:
+    """Files that both lock, that one locks and the other may write, and keys."""
+    if not (one.files or one.lock_keys or two.files or two.lock_keys):
+        return None
+    return (
+        _overlap(Kind.LOCK, one.files, two.files, (), overlaps)
+        or _overlap(Kind.LOCK, one.files, two.writes, two.package.scope.deny, overlaps)
+        or _overlap(Kind.LOCK, one.writes, two.files, one.package.scope.deny, overlaps)
+        or _keys(one, two)
+    )
+
+
+def _keys(one: _Claims, two: _Claims) -> Conflict | None:
+    for first in one.lock_keys:
+        for second in two.lock_keys:
+            if lock_keys.overlap(first.text, second.text):
+                inner = first if lock_keys.contains(second.text, first.text) else second
+                return Conflict(Kind.LOCK, first, second, inner.text)
+    return None
+
+
+def _overlap(
+    kind: Kind, firsts: Sequence[Claim], seconds: Sequence[Claim], denied: tuple[str, ...], overlaps: Overlaps
+) -> Conflict | None:
+    """The first glob of the one which meets one of the other outside what is denied."""
+    for first in firsts:
+        for second in seconds:
+            if path := overlaps.pair(first.text, second.text, denied):
+                return Conflict(kind, first, second, path)
+    return None
+
+
+def _twin(one: _Claims, two: _Claims, _: Overlaps) -> Conflict | None:
+    """Literal paths that are one path, or one inside the other, once case and Unicode form do not count."""
+    for first, names, folded in one.literals:
+        for second, others, others_folded in two.literals:
+            common = min(len(names), len(others))
+            if folded[:common] != others_folded[:common] or names[:common] == others[:common]:
+                continue
+            path_one, path_two = "/".join((*names, *others[common:])), "/".join((*others, *names[common:]))
+            if not one.denies(path_one) and not two.denies(path_two):
+                return Conflict(Kind.TWIN, first, second, path_two)
+    return None
+
+
+def _undecided(plan: Plan, one: _Claims, two: _Claims, error: UndecidedError) -> Problem:
+    """The question that was given up, said at the scope of the second package."""
+    path: YamlPath = ("packages", two.number, "scope")
+    given_up = error.problems[0]
+    what = f"{two.package.id} and {one.package.id}: {given_up.what}"
+    return Problem(what, where=plan.where(*path), path=yaml_path(path), hint=given_up.hint)
