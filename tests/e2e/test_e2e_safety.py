@@ -30,6 +30,7 @@ def test_work_that_fails_its_own_steps_is_never_accepted(tmp_path: Path) -> None
     repo = make_repository("no-contracts", tmp_path)
     done = tool(repo, "implement", "fix-typos", "--agent", command(tmp_path / "agent.sh", "echo '# Gide' > guide.md\n"))
     assert done.returncode == 1, done.stdout + done.stderr
+    assert "VERIFICATION_FAILED" in done.stdout
     assert refs(repo, "refs/heads") == HEADS
     assert refs(repo, "refs/parallel-impl/fix-typos/packages") == []
     assert refs(repo, "refs/parallel-impl/fix-typos/attempts") == [
@@ -135,7 +136,7 @@ def test_the_plan_is_denied_to_every_package(tmp_path: Path) -> None:
         "implement",
         "fix-typos",
         "--agent",
-        command(tmp_path / "agent.sh", NO_CONTRACTS + f"echo '# edited' >> {plan}\n"),
+        command(tmp_path / "agent.sh", NO_CONTRACTS + f"test $1 != wp-guide || echo '# edited' >> {plan}\n"),
     )
     said = done.stdout + done.stderr
     assert done.returncode == 1, said
@@ -147,10 +148,8 @@ def test_the_plan_is_denied_to_every_package(tmp_path: Path) -> None:
 def test_the_scope_that_counts_is_the_one_of_the_base(tmp_path: Path) -> None:
     repo = make_repository("no-contracts", tmp_path)
     plan = repo / "openspec/changes/fix-typos/work-packages.yaml"
-    agent = command(
-        tmp_path / "agent.sh",
-        NO_CONTRACTS + f"sed -i 's/\\[guide.md\\]/[guide.md, extra.md]/' '{plan}'\necho more > extra.md\n",
-    )
+    edit(plan, ("write_allow: [guide.md]", "write_allow: [guide.md, extra.md]"))  # not committed
+    agent = command(tmp_path / "agent.sh", NO_CONTRACTS + "echo more > extra.md\n")
     done = tool(repo, "implement", "fix-typos", "--agent", agent)
     said = done.stdout + done.stderr
     assert done.returncode == 1, said
