@@ -14,7 +14,7 @@ from operator import or_
 
 from parallel_impl.errors import Problem
 from parallel_impl.plan import lock_keys
-from parallel_impl.plan.globs import fold, is_literal, match
+from parallel_impl.plan.globs import fold, is_literal, match, quoted
 from parallel_impl.plan.model import Package, Plan, YamlPath, yaml_path
 from parallel_impl.plan.neighbours import neighbours, pairs
 from parallel_impl.plan.order import Order
@@ -44,7 +44,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """Two parallel packages that claim one thing, the one that stands first in the plan first.
+    """Two parallel packages that claim one thing, in topological order: all lines advised together make no cycle.
 
     `witness` is a path or a key that both claim; of twins, the path as the second package spells it.
     """
@@ -59,20 +59,26 @@ class Conflict:
         one, two = self.first, self.second
         place = plan.where(*one.path).removeprefix(f"{plan.source}:").partition(":")[0]
         line = f" (line {place})" if place.isdecimal() else ""
-        depends_on = ", ".join((*plan.package(two.package).depends_on, one.package))
         return Problem(
-            f"{two.package} and {one.package} may run at the same time and {_BOTH[self.kind]} {self.witness}: "
-            f"{two.text} of {two.package} overlaps {one.text} of {one.package}{line}",
+            f"{two.package} and {one.package} may run at the same time and {_BOTH[self.kind]} {quoted(self.witness)}: "
+            f"{quoted(two.text)} of {two.package} overlaps {quoted(one.text)} of {one.package}{line}",
             where=plan.where(*two.path),
             path=yaml_path(two.path),
-            hint=f"write for {two.package}: depends_on: [{depends_on}]; or {_OTHERWISE[self.kind]}",
+            hint=f"write for {two.package}: {_depends_on(plan, two, one)}; or {_OTHERWISE[self.kind]}",
         )
+
+
+def _depends_on(plan: Plan, one: Claim, other: Claim) -> str:
+    """The line that lets the package of `one` wait for that of `other`."""
+    there = plan.package(one.package).depends_on
+    few = there if len(there) <= 20 else (*there[:20], "…")
+    return f"depends_on: [{', '.join((*few, other.package))}]"
 
 
 _BOTH = {
     Kind.SCOPE: "may both write",
     Kind.LOCK: "both claim",
-    Kind.TWIN: "may both write what is one file where case and Unicode forms do not count,",
+    Kind.TWIN: "may both write one file, where case and Unicode forms do not count,",
 }
 _OTHERWISE = {
     Kind.SCOPE: "keep it out of the scope of one of them (deny)",
@@ -116,7 +122,7 @@ def find(plan: Plan, order: Order) -> Findings:
     for pair in pairs(near):
         if len(found) >= LISTED + COUNTED or compared == COMPARED:
             break
-        one, two = sorted((claims[n] for n in pair), key=lambda claim: claim.number)
+        one, two = claims[pair[0]], claims[pair[1]]
         try:
             found += ((two.number, one.number, conflict) for conflict in _conflicts(one, two, overlaps))
         except UndecidedError as error:

@@ -56,7 +56,7 @@ def match(pattern: str, path: str) -> bool:
 def readings(pattern: str) -> tuple[Reading, ...]:
     """The ways to read `pattern`: as a glob, as a path, or as both; UserError when `problem` refuses it."""
     if wrong := problem(pattern):
-        raise UserError(f"{_quote(pattern)}: {wrong[0]}", hint=wrong[1])
+        raise UserError(f"{quoted(pattern)}: {wrong[0]}", hint=wrong[1])
     return tuple(_readings(pattern))
 
 
@@ -70,6 +70,11 @@ def is_literal(pattern: str) -> bool:
     return not _SPECIALS.search(pattern)
 
 
+def quoted(pattern: str) -> str:
+    """A pattern or path as messages show it: in quotes, and only its beginning if it is long."""
+    return f'"{pattern}"' if len(pattern) <= 120 else f'"{pattern[:120]}…"'
+
+
 def fold(path: str) -> str:
     """The spelling under which two paths are twins: on some file systems they would be one file."""
     return path.lower() if path.isascii() else unicodedata.normalize("NFC", path).casefold()
@@ -80,11 +85,11 @@ def _unreadable(pattern: str) -> tuple[str, str] | None:
     shown = "".join("?" if _is_unseen(c) else c for c in pattern)
     if shown != pattern:
         unseen = next(c for c in pattern if _is_unseen(c))
-        return f"the pattern holds the character U+{ord(unseen):04X}, which nobody sees", f"write {_quote(shown)}"
+        return f"the pattern holds the character U+{ord(unseen):04X}, which nobody sees", f"write {quoted(shown)}"
     if "\\" in pattern:
-        return "a backslash neither separates folders nor escapes", f"write {_quote(_upright(pattern))}"
+        return "a backslash neither separates folders nor escapes", f"write {quoted(_upright(pattern))}"
     if pattern != pattern.strip():
-        hint = f"write {_quote(pattern.strip())}" if pattern.strip() else "write ** for the whole repository"
+        hint = f"write {quoted(pattern.strip())}" if pattern.strip() else "write ** for the whole repository"
         return "the pattern begins or ends with a blank", f"{hint} ([ ] stands for a blank in a name)"
     return None
 
@@ -92,9 +97,9 @@ def _unreadable(pattern: str) -> tuple[str, str] | None:
 def _rooted(pattern: str) -> tuple[str, str] | None:
     """Beginnings that mean something to a shell, to git or to a program, and nothing here."""
     rest = _relative(pattern)
-    write = f"write {_quote(rest or '**')}"
+    write = f"write {quoted(rest or '**')}"
     if pattern[0] == "!":
-        return "patterns are not negated by a leading !", f"list {_quote(rest or '**')} under scope.deny"
+        return "patterns are not negated by a leading !", f"list {quoted(rest or '**')} under scope.deny"
     if pattern[0] == "/" or _DRIVE.match(pattern):
         return "the path is absolute; paths are relative to the root of the repository", write
     if pattern[0] == "~":
@@ -104,7 +109,7 @@ def _rooted(pattern: str) -> tuple[str, str] | None:
     if pattern[0] == "-":
         return "programs take a path with a leading - for an option", f"rename it: {write}"
     if pattern.startswith(":("):
-        return "git's pathspec magic is not read", f"write {_quote(pattern.partition(')')[2] or '**')}"
+        return "git's pathspec magic is not read", f"write {quoted(pattern.partition(')')[2] or '**')}"
     return None
 
 
@@ -113,7 +118,7 @@ def _crooked(pattern: str) -> tuple[str, str] | None:
     names = pattern.split("/")
     straight = _upright(pattern)
     leaves = straight == ".." or straight.startswith("../")
-    write = "name a path inside the repository" if leaves else f"write {_quote(straight)}"
+    write = "name a path inside the repository" if leaves else f"write {quoted(straight)}"
     if ".." in names:
         return "a pattern does not climb with ..", write
     if "." in names:
@@ -133,8 +138,7 @@ def _special(pattern: str) -> tuple[str, str] | None:
     names = pattern.split("/")
     inside = next((c for c in names if "**" in c and c != "**"), None)
     if inside is not None:
-        narrow, deep = _starred(names)
-        return f"** is a whole component, not a part of one ({_quote(inside)})", f"write {narrow}, or {deep}"
+        return f"** is a whole component, not a part of one ({quoted(inside)})", f"write {_starred(names)}"
     return _bracketed(pattern, names)
 
 
@@ -145,11 +149,11 @@ def _bracketed(pattern: str, names: list[str]) -> tuple[str, str] | None:
             return f"there is no class [:{unknown}:]", f"write one of {', '.join(CLASSES)}"
         if components.read(name) is None and _OTHER_SPECIALS.search(pattern):
             fixed = [other if components.read(other) else other.replace("[", "[[]") for other in names]
-            return f"a [ in {_quote(name)} is not closed", f"write {_quote('/'.join(fixed))} if it is a plain ["
+            return f"a [ in {quoted(name)} is not closed", f"write {quoted('/'.join(fixed))} if it is a plain ["
     return None
 
 
-def _starred(names: list[str]) -> tuple[str, str]:
+def _starred(names: list[str]) -> str:
     """What `a**` may have meant: `a*`, or everything below it too."""
     narrow = [c if c == "**" else re.sub(r"\*{2,}", "*", c) for c in names]
     deep: list[str] = []
@@ -157,7 +161,7 @@ def _starred(names: list[str]) -> tuple[str, str]:
         before = ["**"] if old != new and old.startswith("**") else []
         after = ["**"] if old != new and old.endswith("**") and not before else []
         deep += [*before, new, *after] if new != "*" or not before else before
-    return _quote("/".join(narrow)), _quote("/".join(deep))
+    return ", or ".join(dict.fromkeys([quoted("/".join(narrow)), quoted("/".join(deep))]))
 
 
 def _expanded(pattern: str) -> str:
@@ -169,9 +173,9 @@ def _expanded(pattern: str) -> str:
         if braces := _COMMAS.search(text):
             names = reversed(braces[1].split(","))
             left += [text[: braces.start()] + name + text[braces.end() :] for name in names]
-        else:
+        elif text not in found:
             found.append(text)
-    listed = ", ".join(map(_quote, found[:4]))
+    listed = ", ".join(map(quoted, found[:4]))
     return f"{listed} and so on" if len(found) > 4 else listed
 
 
@@ -188,10 +192,6 @@ def _upright(pattern: str) -> str:
     return "**" if text == "." else f"{text}/" if pattern.endswith(("/", "\\")) else text
 
 
-def _quote(text: str) -> str:
-    return f'"{text}"' if len(text) <= 120 else f'"{text[:120]}…"'
-
-
 def _is_unseen(character: str) -> bool:
     return unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or character in _BIDI
 
@@ -204,7 +204,7 @@ def _readings(pattern: str) -> Iterator[Reading]:
     if _SPECIALS.search(pattern) and all(map(components.read, names)):
         parts = [None if name == "**" else components.read(name) for name in names]
         if below or names[-1] == "**":  # at the end it means everything below, and not nothing
-            parts += (ANY, None)
+            parts[-1:] = (ANY, None) if parts[-1] is None else (parts[-1], ANY, None)
         yield tuple(part for n, part in enumerate(parts) if part or n == 0 or parts[n - 1])
 
 

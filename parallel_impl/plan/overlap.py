@@ -17,7 +17,7 @@ from typing import NamedTuple
 from parallel_impl.errors import UserError
 from parallel_impl.plan import names
 from parallel_impl.plan.components import ANY, Component
-from parallel_impl.plan.globs import Reading, readings
+from parallel_impl.plan.globs import Reading, quoted, readings
 
 STEPS = 100_000  # of all searches of one `Overlaps`, 10 to 50 microseconds each
 
@@ -90,9 +90,10 @@ class Overlaps:
             try:
                 self._pairs[key] = self._decide(first, second, near)
             except UndecidedError:
-                carved = f" outside {', '.join(near[:3])}{', …' if len(near) > 3 else ''}" if near else ""
+                carved = f" outside {', '.join(map(quoted, near[:3]))}{', …' if len(near) > 3 else ''}" if near else ""
                 raise UndecidedError(
-                    f"comparing globs took too many steps; given up at whether {first} and {second} meet{carved}",
+                    "comparing globs took too many steps; "
+                    f"given up at whether {quoted(first)} and {quoted(second)} meet{carved}",
                     hint="begin the globs with a folder, with fewer * and ? in them",
                 ) from None
         return self._pairs[key]
