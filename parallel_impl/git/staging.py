@@ -7,6 +7,7 @@ private index, so index bits, ignore rules, configuration and filters of the age
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 import time
@@ -25,7 +26,6 @@ NO_FILE = "000000"
 LISTED = 1_000  # files of one ignored folder that are listed one by one
 TRIES = 3
 TICK = 20_000_000  # file times come from a clock that may be some milliseconds behind
-EMPTY = hash(frozenset[object]())
 # with the stat checks weakened, a same-size edit with its time set back is missed; ignoreStat plants index bits;
 # safecrlf only warns, but `true` makes git die; a sparse user checkout would make new files fatal
 CONFIG = (
@@ -65,7 +65,7 @@ class Snapshot:
     tree: str
     odd: frozenset[bytes] = frozenset()
     ignored: frozenset[bytes] = frozenset()
-    submodules: Mapping[bytes, int] = field(default_factory=dict)
+    submodules: Mapping[bytes, str] = field(default_factory=dict)
     left_out: Mapping[bytes, tuple[int, ...]] = field(default_factory=dict)
     taken_ns: int = 0
 
@@ -170,7 +170,7 @@ class Staging:
     def _unstageable(self, snapshot: Snapshot, disk: Disk) -> tuple[Violation, ...]:
         wrong = {path: why for path, why in disk.odd.items() if path not in snapshot.odd}
         for path in disk.links:
-            if _fingerprint(self._root, path) != snapshot.submodules.get(path, EMPTY):
+            if _fingerprint(self._root, path) != snapshot.submodules.get(path, ""):
                 wrong[path] = "a submodule was edited: such work cannot be taken"
         return tuple(Violation(decode(path), why) for path, why in sorted(wrong.items()))
 
@@ -225,7 +225,8 @@ class Staging:
 
     def _list_ignored(self, snapshot: Snapshot, disk: Disk) -> Iterator[Ignored]:
         for path in sorted(self._left_out):
-            if _signature(self._root, path) != snapshot.left_out[path]:
+            known = snapshot.left_out.get(path)  # None: the snapshot of a crashed process, kept without it
+            if known is not None and _signature(self._root, path) != known:
                 yield Ignored(decode(path), "kept by the orchestrator")
         for path, rule in sorted(disk.ignored.items()):
             if path not in snapshot.ignored:
@@ -291,9 +292,10 @@ def files_below(root: Path, folder: bytes) -> Iterator[bytes]:
             yield os.path.relpath(os.path.join(place, name), top)  # noqa: PTH118
 
 
-def _fingerprint(root: Path, folder: bytes) -> int:
-    """A number that changes when anything in the folder does; of an empty one `EMPTY`."""
-    return hash(frozenset((path, _signature(root, path)) for path in files_below(root, folder)))
+def _fingerprint(root: Path, folder: bytes) -> str:
+    """A text that changes when anything in the folder does, the same in every process; "" for an empty folder."""
+    state = sorted((path, _signature(root, path)) for path in files_below(root, folder))
+    return hashlib.sha256(repr(state).encode()).hexdigest() if state else ""
 
 
 def _newer(root: Path, folder: bytes, since_ns: int) -> list[bytes]:

@@ -330,6 +330,22 @@ def test_submodules_stay_empty_and_cannot_be_changed(tmp_path: Path) -> None:
     assert scene.judge().reasons == [f"src/pkg/sub: {reason}"]
 
 
+def test_a_submodule_that_set_up_filled_may_stay_and_not_be_edited(tmp_path: Path) -> None:
+    inner = make_user(tmp_path / "inner", {"f": "x\n"})
+    user = make_user(tmp_path / "user")
+    git(user, "-c", "protocol.file.allow=always", "submodule", "add", "-q", str(inner), "sub")
+    git(user, "commit", "-qm", "submodule")
+    scene = open_scene(user, tmp_path)
+    scene.act("git -c protocol.file.allow=always submodule update -q --init; test -f sub/f && touch $OUT/filled")
+    assert (scene.out / "filled").exists()
+    scene.snapshot = scene.staging.before(set_up=True)
+    scene.act("echo z>>src/pkg/a.py")
+    verdict = scene.judge()
+    assert verdict.accepted and verdict.changed == {"src/pkg/a.py": "M"}
+    scene.act("echo z>>sub/f")
+    assert scene.judge().reasons == ["sub: a submodule was edited: such work cannot be taken"]
+
+
 def test_the_users_hooks_never_run(tmp_path: Path) -> None:
     user = make_user(tmp_path / "user")
     git(user, "config", "core.hooksPath", ".husky")

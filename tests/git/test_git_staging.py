@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.repo import GitError, Repo
 from parallel_impl.git.scope import spell_out, violations
-from parallel_impl.git.staging import Ignored, Staging, Work, take
+from parallel_impl.git.staging import Ignored, Snapshot, Staging, Work, take
 from parallel_impl.git.traces import Traces
 from parallel_impl.git.trees import Trees
 from parallel_impl.plan.model import Scope
@@ -167,6 +167,13 @@ def test_left_out_files_are_listed_and_the_tree_keeps_its_own(tmp_path: Path) ->
         work = scene.staging.after(scene.snapshot)
         assert changed(work) == {}
         assert work.ignored == (Ignored(tasks, "kept by the orchestrator"),)
+
+
+def test_a_snapshot_kept_by_another_process_without_signatures_serves(tmp_path: Path) -> None:
+    tasks = "openspec/changes/c/tasks.md"
+    scene = open_scene(make_user(tmp_path / "user", {**FILES, tasks: "- [ ] one\n"}), tmp_path, left_out=(tasks,))
+    scene.act(f"echo x>>{tasks}; echo z>>src/pkg/a.py")
+    assert changed(scene.staging.after(Snapshot(scene.snapshot.tree))) == {"src/pkg/a.py": "M"}
 
 
 def test_ignored_files_are_spelled_out_inside_the_scope_only(scene: Scene) -> None:
