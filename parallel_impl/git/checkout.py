@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import stat
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -50,12 +52,16 @@ class Checkout:
         git_dir = kept.with_name(f"{kept.name}.git")
         kept.parent.mkdir(exist_ok=True)
         remove(kept, git_dir)
-        if os.path.lexists(self.git_dir):
-            self.git_dir.rename(git_dir)
-        self.path.rename(kept)
+        for place, target in ((self.git_dir, git_dir), (self.path, kept)):
+            if os.path.lexists(place):  # the agent may have removed it
+                place.rename(target)
         remove(self.index.parent)
         admin = git_dir / "worktrees" / self.path.name
-        if (kept / ".git").is_file() and admin.is_dir():  # else the agent replaced them: kept as it left them
+        files = (kept / ".git", admin / "gitdir")
+        # what the agent replaced stays as it is; a symlink of its making would lead our writing anywhere
+        if _are(stat.S_ISDIR, kept, git_dir, admin.parent, admin) and _are(stat.S_ISREG, *files):
+            for file in files:
+                file.unlink()  # it may be a hard link
             _point(kept, admin)
         return kept
 
@@ -117,6 +123,12 @@ class Source:
         copy_index(checkout.index, admin / "index")
         return checkout
 
+    def found(self, name: str, commit: str) -> Checkout | None:
+        """A checkout of `commit` that an earlier process opened under this name; None when it is not whole."""
+        index = self.indexes / _checked(name) / "index"
+        checkout = Checkout(self.home / name, self.home / f"{name}.git", index, commit)
+        return checkout if checkout.path.is_dir() and index.is_file() else None
+
 
 def copy_index(source: Path, target: Path) -> None:
     """Copy an index with its time: git compares that with the files' times, a newer one hides edits of that second."""
@@ -135,6 +147,11 @@ def _checked(name: str) -> str:
     if not NAME.fullmatch(name) or name.endswith(".git"):
         raise ValueError(f"not a name for a checkout: {name!r}")
     return name
+
+
+def _are(kind: Callable[[int], bool], *paths: Path) -> bool:
+    """Whether all paths are there and of this kind, symlinks not followed."""
+    return all(os.path.lexists(path) and kind(path.lstat().st_mode) for path in paths)
 
 
 def _write(path: Path, content: bytes) -> None:

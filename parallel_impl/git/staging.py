@@ -7,23 +7,20 @@ private index, so index bits, ignore rules, configuration and filters of the age
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 
 from parallel_impl.errors import printable
 from parallel_impl.git.checkout import Checkout, copy_index
 from parallel_impl.git.repo import Change, GitError, decode, encode
 from parallel_impl.git.trees import GITLINK, Listing, Trees
-from parallel_impl.git.walk import CACHE_RULE, Disk, walk
+from parallel_impl.git.walk import CACHE_RULE, Disk, fingerprint, newer, signature, walk
 
 NO_FILE = "000000"
-LISTED = 1_000  # files of one ignored folder that are listed one by one
 TRIES = 3
 TICK = 20_000_000  # file times come from a clock that may be some milliseconds behind
 # with the stat checks weakened, a same-size edit with its time set back is missed; ignoreStat plants index bits;
@@ -162,15 +159,15 @@ class Staging:
             tree,
             odd=frozenset(disk.odd),
             ignored=frozenset(disk.ignored),
-            submodules={path: _fingerprint(self._root, path) for path in disk.links},
-            left_out={path: _signature(self._root, path) for path in self._left_out},
+            submodules={path: fingerprint(self._root, path) for path in disk.links},
+            left_out={path: signature(self._root, path) for path in self._left_out},
             taken_ns=time.time_ns() - TICK,
         )
 
     def _unstageable(self, snapshot: Snapshot, disk: Disk) -> tuple[Violation, ...]:
         wrong = {path: why for path, why in disk.odd.items() if path not in snapshot.odd}
         for path in disk.links:
-            if _fingerprint(self._root, path) != snapshot.submodules.get(path, ""):
+            if fingerprint(self._root, path) != snapshot.submodules.get(path, ""):
                 wrong[path] = "a submodule was edited: such work cannot be taken"
         return tuple(Violation(decode(path), why) for path, why in sorted(wrong.items()))
 
@@ -226,13 +223,13 @@ class Staging:
     def _list_ignored(self, snapshot: Snapshot, disk: Disk) -> Iterator[Ignored]:
         for path in sorted(self._left_out):
             known = snapshot.left_out.get(path)  # None: the snapshot of a crashed process, kept without it
-            if known is not None and _signature(self._root, path) != known:
+            if known is not None and signature(self._root, path) != known:
                 yield Ignored(decode(path), "kept by the orchestrator")
         for path, rule in sorted(disk.ignored.items()):
             if path not in snapshot.ignored:
                 yield Ignored(decode(path), rule)
             elif path.endswith(b"/") and rule != CACHE_RULE:
-                for file in _newer(self._root, path, snapshot.taken_ns):
+                for file in newer(self._root, path, snapshot.taken_ns):
                     yield Ignored(decode(file), rule)
 
     def _git(self, index: Path, *args: str, input: bytes = b"") -> bytes:
@@ -272,33 +269,3 @@ def _mode(path: Path) -> int:
         return path.lstat().st_mode
     except OSError:
         return 0
-
-
-def _signature(root: Path, path: bytes) -> tuple[int, ...]:
-    """What lstat says about a file, to tell whether it was written."""
-    try:
-        found = os.lstat(os.path.join(os.fsencode(root), path))  # noqa: PTH118 - bytes
-    except OSError:
-        return ()
-    return found.st_mode, found.st_size, found.st_ino, found.st_mtime_ns, found.st_ctime_ns
-
-
-def files_below(root: Path, folder: bytes) -> Iterator[bytes]:
-    """Every file and symlink below `folder`, relative to `root`, unsorted; what cannot be read is passed over."""
-    top = os.fsencode(root)
-    for place, folders, files in os.walk(os.path.join(top, folder)):  # noqa: PTH118 - bytes
-        links = [name for name in folders if os.path.islink(os.path.join(place, name))]  # noqa: PTH114, PTH118
-        for name in (*files, *links):
-            yield os.path.relpath(os.path.join(place, name), top)  # noqa: PTH118
-
-
-def _fingerprint(root: Path, folder: bytes) -> str:
-    """A text that changes when anything in the folder does, the same in every process; "" for an empty folder."""
-    state = sorted((path, _signature(root, path)) for path in files_below(root, folder))
-    return hashlib.sha256(repr(state).encode()).hexdigest() if state else ""
-
-
-def _newer(root: Path, folder: bytes, since_ns: int) -> list[bytes]:
-    """The first files in the folder that were written since, in order."""
-    newer = (path for path in files_below(root, folder) if (_signature(root, path) or (0,))[-1] >= since_ns)
-    return sorted(islice(newer, LISTED))

@@ -5,14 +5,11 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.repo import decode
 from parallel_impl.git.staging import CONFIG
 from parallel_impl.git.trees import Trees
-from parallel_impl.git.walk import is_cache
+from parallel_impl.git.walk import is_cache, signature
 
 Signature = tuple[int, ...]
 
@@ -40,16 +37,8 @@ class Traces:
         arguments = ("ls-files", "-z", "--modified", "--deleted", "--others", "--exclude-standard")
         out = self._repo.git(*arguments, index=self._index, work_tree=self._root, config=CONFIG)
         paths = {path for path in out.split(b"\0") if path}
-        return {decode(path): _signature(self._root, path) for path in paths if not _in_cache(path)}
+        return {decode(path): signature(self._root, path) for path in paths if not _in_cache(path)}
 
 
 def _in_cache(path: bytes) -> bool:
     return any(is_cache(part) for part in path.split(b"/"))
-
-
-def _signature(root: Path, path: bytes) -> Signature:
-    try:
-        found = os.lstat(os.path.join(os.fsencode(root), path))  # noqa: PTH118 - bytes
-    except OSError:
-        return ()
-    return found.st_mode, found.st_size, found.st_mtime_ns

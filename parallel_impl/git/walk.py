@@ -5,11 +5,15 @@ Nothing that an agent can change is believed: no index, no ignore file, no confi
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
 import stat
 from collections import deque
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
 
 from parallel_impl.git.trees import Listing
 
@@ -20,6 +24,7 @@ CACHES = frozenset(
 )  # fmt: skip
 CACHE_RULE = "known tool cache"
 DEEPEST = 200
+LISTED = 1_000  # files of one ignored folder that are listed one by one
 ROUND = 5_000  # entries of new folders that are looked at before the ignore rules are asked about them
 INVISIBLE = dict.fromkeys((*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF))
 KINDS = {stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket", stat.S_IFBLK: "a device", stat.S_IFCHR: "a device"}
@@ -171,3 +176,41 @@ def _below(path: bytes, folders: Collection[bytes]) -> bool:
             return True
         at = path.find(b"/", at + 1)
     return False
+
+
+def signature(root: Path, path: bytes) -> tuple[int, ...]:
+    """What lstat says about a file, to tell whether it was written."""
+    try:
+        found = os.lstat(os.path.join(os.fsencode(root), path))  # noqa: PTH118 - bytes
+    except OSError:
+        return ()
+    return found.st_mode, found.st_size, found.st_ino, found.st_mtime_ns, found.st_ctime_ns
+
+
+def files_below(root: Path, folder: bytes) -> Iterator[bytes]:
+    """Every file and symlink below `folder`, relative to `root`, unsorted; what cannot be read is passed over.
+
+    Not by `os.walk`: before Python 3.12 it recurses, and an agent may leave a thousand folders in each other.
+    """
+    top, waiting = os.fsencode(root), [folder.rstrip(b"/")]
+    while waiting:
+        place = waiting.pop()
+        with contextlib.suppress(OSError), os.scandir(os.path.join(top, place)) as entries:  # noqa: PTH118 - bytes
+            for entry in entries:
+                path = place + b"/" + entry.name
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(path)
+                else:
+                    yield path
+
+
+def fingerprint(root: Path, folder: bytes) -> str:
+    """A text that changes when anything in the folder does, the same in every process; "" for an empty folder."""
+    state = sorted((path, signature(root, path)) for path in files_below(root, folder))
+    return hashlib.sha256(repr(state).encode()).hexdigest() if state else ""
+
+
+def newer(root: Path, folder: bytes, since_ns: int) -> list[bytes]:
+    """The first files in the folder that were written since, in order."""
+    written = (path for path in files_below(root, folder) if (signature(root, path) or (0,))[-1] >= since_ns)
+    return sorted(islice(written, LISTED))

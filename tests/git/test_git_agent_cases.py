@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from parallel_impl.git.scope import in_scope
+from parallel_impl.git.scope import in_scope, spell_out
+from parallel_impl.git.staging import Ignored
 from parallel_impl.git.watch import Kind
 from parallel_impl.plan.model import Scope
 from tests.git.scene import SCOPE, Scene, Verdict, make_user, open_scene
@@ -454,17 +455,33 @@ def test_an_unreadable_folder_cannot_hide_files(tmp_path: Path) -> None:
     assert scene.judge().reasons == ["src/pkg/new: cannot be read: Permission denied"]
 
 
+def nest(folder: Path) -> None:
+    """1,500 folders in each other: deeper than a path may be long, and than Python recurses."""
+    folder.mkdir(exist_ok=True)
+    at = os.open(folder, os.O_RDONLY)
+    for _ in range(1_500):
+        os.mkdir("ddd", dir_fd=at)
+        below = os.open("ddd", os.O_RDONLY, dir_fd=at)
+        os.close(at)
+        at = below
+    os.close(at)
+
+
 def test_a_tree_deeper_than_a_path_may_be_long_is_named_and_removed(tmp_path: Path) -> None:
     scene = open_scene(make_user(tmp_path / "user"), tmp_path)
-    folder = os.open(scene.checkout.path / "src", os.O_RDONLY)
-    for _ in range(1_500):
-        os.mkdir("ddd", dir_fd=folder)
-        below = os.open("ddd", os.O_RDONLY, dir_fd=folder)
-        os.close(folder)
-        folder = below
-    os.close(folder)
+    nest(scene.checkout.path / "src")
     try:
         assert scene.judge().reasons[0].endswith("ddd: more than 200 folders deep")
     finally:
         scene.checkout.remove()  # pytest's own cleanup recurses
     assert not scene.checkout.path.exists()
+
+
+def test_a_deep_tree_in_an_ignored_folder_is_left_out(tmp_path: Path) -> None:
+    scene = open_scene(make_user(tmp_path / "user"), tmp_path)
+    nest(scene.checkout.path / "build")
+    try:
+        work = scene.judge().work
+        assert spell_out(scene.checkout.path, work.ignored, ALL) == [Ignored("build/", ".gitignore:2: build/")]
+    finally:
+        scene.checkout.remove()

@@ -174,6 +174,29 @@ def test_a_worktree_whose_git_is_gone_is_kept_too(tmp_path: Path) -> None:
     assert (scene.checkout.keep(1) / ".git/HEAD").exists()
 
 
+@pytest.mark.parametrize(
+    "script",
+    [
+        "rm .git; ln -s $OUT/precious .git",
+        "rm .git; ln $OUT/precious .git",
+        "ln -sf $OUT/precious $COMMON/worktrees/wp1/gitdir",
+        "cd $COMMON/worktrees; mv wp1 $OUT/admin; cp $OUT/precious $OUT/admin/gitdir; ln -s $OUT/admin wp1",
+        "mv $COMMON $OUT/common; ln -s $OUT/common $COMMON",
+        "cd /; mv $WT $OUT/wt; ln -s $OUT/wt $WT",
+        "cd /; rm -rf $WT $COMMON",
+    ],
+)
+def test_keeping_writes_nowhere_that_an_agent_points_to(script: str, tmp_path: Path) -> None:
+    scene = open_scene(make_user(tmp_path / "user"), tmp_path)
+    (scene.out / "precious").write_text("precious\n")
+    scene.act(script)
+    before = contents(scene.out)
+    place = scene.checkout.keep(1)
+    assert contents(scene.out) == before
+    assert not os.path.lexists(scene.checkout.path)
+    assert place.parent.name == ".kept"
+
+
 # -- removing
 
 
