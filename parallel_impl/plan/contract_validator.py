@@ -106,13 +106,13 @@ def lower(kind: int, value: int) -> None:
 
 def guard() -> None:
     """From now on this process opens nothing but its own installation's files. Hooks cannot be removed."""
-    inside = tuple({os.path.realpath(path) + os.sep for path in (sys.prefix, sys.base_prefix, *sys.path) if path})
+    own = tuple({os.path.realpath(path) + os.sep for path in (sys.prefix, sys.base_prefix, *sys.path) if path})
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         if event.startswith(REFUSED):
             raise PermissionError(event)
         opened = os.fsdecode(arguments[0]) if event == "open" and isinstance(arguments[0], (str, bytes)) else ""
-        if opened and not os.path.realpath(opened).startswith(inside):
+        if opened and not os.path.realpath(opened).startswith(own):
             raise PermissionError(event)
 
     sys.addaudithook(hook)
@@ -125,6 +125,8 @@ def openapi_check() -> Check:
     from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]
     from openapi_spec_validator.shortcuts import SPEC2VALIDATOR, get_validator_cls
     from openapi_spec_validator.validation import keywords
+
+    bundled: set[int] = set()
 
     class Ids(list):  # type: ignore[type-arg]
         """The library asks `in` of a list of every schema that it has seen."""
@@ -146,17 +148,25 @@ def openapi_check() -> Check:
             def __init__(self, registry: Any) -> None:
                 super().__init__(registry)
                 self.visited_schema_ids, self.meta_checked_schema_ids = Ids(), Ids()
-                self.properties: dict[int, set[str]] = {}
 
             def _collect_properties(self, schema: Any) -> set[str]:
-                here = id(schema.read_value())
-                if here not in self.properties:
-                    self.properties[here] = set()  # a ring comes back here: RecursionError otherwise
-                    self.properties[here] = super()._collect_properties(schema)
-                return self.properties[here]
+                found, seen, todo = set[str](), set[int](), [schema]
+                while todo:
+                    here = todo.pop()
+                    if id(here.read_value()) in seen:  # a ring, or a ladder: the library's recursion has no end there
+                        continue
+                    seen.add(id(here.read_value()))
+                    found.update((here / "properties").keys() if "properties" in here else ())
+                    todo += [part for name in ("allOf", "anyOf", "oneOf") if name in here for part in here / name]
+                    todo += [here / name for name in ("items", "not") if name in here]
+                return found
 
-            def __call__(self, schema: Any, *args: Any, **options: Any) -> Iterator[Any]:
-                for error in super().__call__(schema, *args, **options):
+            def __call__(
+                self, schema: Any, require_properties: bool = True, meta_checked: bool = False
+            ) -> Iterator[Any]:
+                # the library takes what a reference leads to for checked with the schema that holds the reference
+                checked = meta_checked and id(schema.read_value()) not in bundled
+                for error in super().__call__(schema, require_properties, checked):
                     if not hasattr(error, "prefix"):
                         error.prefix = tuple(schema.parts)
                     yield error
@@ -200,12 +210,23 @@ def openapi_check() -> Check:
     ready = {known: version(known) for known in SPEC2VALIDATOR.values()}
 
     def check(document: Any) -> list[dict[str, Any]]:
+        bundled.clear()
+        bundled.update(id(part) for name in document if name.startswith("x-bundled") for part in inside(document[name]))
         path = SchemaPath.from_dict(document, handlers={}, resolved_cache_maxsize=10_000)
         validator = ready[get_validator_cls(document)](path)
         # not iter_errors(): it makes new errors of these two and drops what was added to them
         return said(chain(validator.schema_validator.iter_errors(document), validator.root_validator(path)))
 
     return check
+
+
+def inside(value: Any) -> Iterator[dict[str, Any]]:
+    """Every object in `value`, itself included."""
+    todo = [value]
+    while todo:
+        if isinstance(here := todo.pop(), dict):
+            yield here
+        todo += here.values() if isinstance(here, dict) else here if isinstance(here, list) else ()
 
 
 def remembering(keyword: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from parallel_impl.errors import Problem, Severity
-from parallel_impl.plan import contract_process, globs, markup, openapi
+from parallel_impl.plan import contract_process, globs, markup, openapi, pointers
 from parallel_impl.plan.contract_process import Job, Verdict
 from parallel_impl.plan.model import Package, Plan
 from parallel_impl.plan.openapi import Scanned
@@ -24,7 +24,6 @@ from parallel_impl.plan.references import DIALECTS
 Read = Callable[[str], bytes | None]
 
 LOCATED_BYTES = 1_000_000  # positions cost a second reading; above this the pointer alone has to do
-SHOWN = 200
 
 RULES = {
     "required": "a required field is missing",
@@ -181,7 +180,7 @@ def _scanned(found: _Found, kind: str, data: Any, scanned: Scanned) -> _Found:
     for one in scanned.findings:
         where = places.get(one.pointer, one.path) if one.path == found.path else one.path
         where = where if isinstance(where, str) else f"{one.path}:{where[0]}:{where[1]}"
-        problems.append(Problem(one.what, where, _pointer(one.pointer), one.hint))
+        problems.append(Problem(one.what, where, pointers.shown(one.pointer), one.hint))
     return replace(found, problems=tuple(problems))
 
 
@@ -215,7 +214,11 @@ def _judged(found: _Found, kind: str, verdict: Verdict, seconds: float) -> Itera
 
 
 def _error(
-    found: _Found, pointer: markup.Pointer, rule: str, names: list[str], places: Mapping[markup.Pointer, markup.Place]
+    found: _Found,
+    pointer: pointers.Pointer,
+    rule: str,
+    names: list[str],
+    places: Mapping[pointers.Pointer, markup.Place],
 ) -> Problem:
     of_default, rule = rule.startswith("default: "), rule.removeprefix("default: ")
     what = RULES.get(rule, f"breaks the rule {rule!r}")
@@ -223,16 +226,14 @@ def _error(
     listed = ", ".join(name if len(name) <= 60 else f"{name[:60]}…" for name in names)
     place = next((places[pointer[:end]] for end in range(len(pointer), -1, -1) if pointer[:end] in places), None)
     where = f"{found.path}:{place[0]}:{place[1]}" if place else found.path
-    hints = {"type": f"must be: {' or '.join(names)}; quote numbers and words that are meant as text"}
-    return Problem(f"{what}{f': {listed}' if listed and rule != 'type' else ''}", where, _pointer(pointer),
-                   hints.get(rule, "correct it there"))  # fmt: skip
+    if rule == "type" and names:
+        hint = f"must be: {' or '.join(names)}; quote numbers and words that are meant as text"
+        return Problem(what, where, pointers.shown(pointer), hint)
+    return Problem(f"{what}: {listed}" if listed else what, where, pointers.shown(pointer), "correct it there")
 
 
-def _places(content: bytes, pointers: Iterable[markup.Pointer]) -> dict[markup.Pointer, markup.Place]:
-    wanted = {pointer[:end] for pointer in pointers for end in range(len(pointer) + 1)}
-    return markup.locate(markup.decode(content), wanted) if wanted and len(content) <= LOCATED_BYTES else {}
-
-
-def _pointer(pointer: markup.Pointer) -> str:
-    text = "".join(f"/{part.replace('~', '~0').replace('/', '~1')}" for part in pointer)
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+def _places(content: bytes, wanted: Iterable[pointers.Pointer]) -> dict[pointers.Pointer, markup.Place]:
+    """Where these pointers and all above them stand in the file, as far as that is cheap to say."""
+    if len(content) > LOCATED_BYTES:
+        return {}
+    return pointers.locate(markup.decode(content), {one[:end] for one in wanted for end in range(len(one) + 1)})

@@ -11,7 +11,6 @@ from __future__ import annotations
 import gc
 import json
 import re
-from collections.abc import Collection, Iterator
 from typing import Any, NoReturn
 
 import yaml
@@ -23,7 +22,6 @@ MAX_DEPTH = 200
 MAX_ALIAS_NODES = 100_000  # reached through aliases and merge keys, after expansion
 MAX_DIGITS = 300  # CPython refuses to convert very long numbers with a ValueError
 
-Pointer = tuple[str, ...]
 Place = tuple[int, int]
 
 _NULL = frozenset(("", "~", "null", "Null", "NULL"))
@@ -275,48 +273,3 @@ def _height(value: Any) -> int:
         if height > MAX_DEPTH:
             break
     return height
-
-
-def locate(text: str, wanted: Collection[Pointer]) -> dict[Pointer, Place]:
-    """Line and column of the nodes at these pointers, as far as a YAML reader finds them (JSON mostly is YAML)."""
-    left, found = set(wanted), dict[Pointer, Place]()
-    try:
-        for pointer, place in _places(text):
-            if pointer in left:
-                found[pointer] = place
-                left.discard(pointer)
-                if not left:
-                    break
-    except (yaml.YAMLError, ValueError):
-        pass  # a position is a convenience; the problem itself is said without it
-    return found
-
-
-def _places(text: str) -> Iterator[tuple[Pointer, Place]]:
-    """Every node's pointer and position, in order; an entry of a mapping stands where its key does."""
-    parser = CParser(text.encode("utf-8", "surrogatepass"))
-    frames: list[list[Any]] = []  # [pointer, number of the next entry or None in a mapping, waiting key or None]
-    event: Any
-    while (event := parser.get_event()) is not None:
-        if isinstance(event, yaml.CollectionEndEvent):
-            frames.pop()
-            continue
-        if not isinstance(event, yaml.NodeEvent) or event.start_mark is None:
-            continue
-        place = (event.start_mark.line + 1, event.start_mark.column + 1)
-        pointer: Pointer = ()
-        if frames:
-            frame = frames[-1]
-            if frame[1] is None and frame[2] is None:
-                frame[2] = (getattr(event, "value", ""), place)
-                continue
-            if frame[1] is None:
-                (name, place), frame[2] = frame[2], None
-            else:
-                name, frame[1] = str(frame[1]), frame[1] + 1
-            pointer = (*frame[0], name)
-        yield pointer, place
-        if isinstance(event, yaml.MappingStartEvent):
-            frames.append([pointer, None, None])
-        elif isinstance(event, yaml.SequenceStartEvent):
-            frames.append([pointer, 0, None])

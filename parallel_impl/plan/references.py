@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
-from parallel_impl.plan.markup import Pointer
 from parallel_impl.plan.patterns import is_catastrophic
+from parallel_impl.plan.pointers import Link, Pointer, follow, pointer_of
 
 MAX_DEPTH = 160  # levels of one document; the validator was seen to survive 220 and to break above
 MAX_EXPANDED = 20_000  # schemas that one schema becomes when references and allOf are written out
@@ -40,7 +40,6 @@ DIALECTS = re.compile(
 
 SPOKEN = frozenset((*IDENTITY, "$ref", "allOf", "pattern"))
 
-Link = tuple[Any, str] | None  # a pointer as parent link and last part: no tuple of parts for each node
 Load = Callable[[str], Any]
 
 
@@ -73,30 +72,6 @@ class _Graph:
 
     edges: dict[int, list[Any]] = field(default_factory=dict)
     place: dict[int, tuple[_File, Link]] = field(default_factory=dict)
-
-
-def pointer_of(link: Link) -> Pointer:
-    """The parts of a linked pointer."""
-    parts = []
-    while link is not None:
-        link, part = link
-        parts.append(part)
-    return tuple(reversed(parts))
-
-
-def follow(data: Any, fragment: str) -> tuple[Any, Link]:
-    """The node at a JSON pointer in URI form ("" or "/a/b"), with its link; KeyError when nothing is there."""
-    link: Link = None
-    for raw in fragment.split("/")[1:]:
-        part = unquote(raw).replace("~1", "/").replace("~0", "~")
-        if isinstance(data, dict):
-            data = data[part]
-        elif isinstance(data, list) and part.isascii() and part.isdigit() and int(part[:9]) < len(data):
-            data = data[int(part[:9])]
-        else:
-            raise KeyError(part)
-        link = (link, part)
-    return data, link
 
 
 class Scan:
