@@ -18,7 +18,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -105,6 +105,13 @@ _started: dict[int, int] = {}  # pid -> start time
 _guard = threading.Lock()
 
 
+def boot_id() -> str:
+    """What tells this start of the machine from every other one; "" where the system does not say."""
+    with contextlib.suppress(OSError):
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return ""
+
+
 def adopt_orphans() -> bool:
     """Become the parent of descendants whose parents die, so that none is lost; False where the system can't."""
     if sys.platform != "linux":
@@ -122,11 +129,12 @@ def run(
     limits: Limits,
     stop: Stop | None = None,
     mask: tuple[bytes, ...] = (),
+    started: Callable[[int], None] | None = None,
 ) -> Ended:
     """Run `argv` in `cwd` with exactly `env`, its output appended to `log`, and see it to its end.
 
     A program that cannot be started is `NOT_STARTED` with the reason, not an exception. `mask` lists byte
-    strings that are written as `***`.
+    strings that are written as `***`; `started` is told the pid as soon as there is one.
     """
     began = time.monotonic()
     mark = f"{os.getpid()}-{threading.get_ident()}-{time.monotonic_ns()}"
@@ -144,13 +152,15 @@ def run(
                     start_new_session=True,
                     bufsize=0,
                 )
-                _started[child.pid] = _start_time(child.pid)
+                _started[child.pid] = start_time(child.pid)
         except (OSError, ValueError) as error:
             why = f"{argv[0] if argv else '(empty command)'}: {getattr(error, 'strerror', None) or error}"
             file.write(f"could not be started: {why}\n".encode(errors="replace"))
             return Ended(Reason.NOT_STARTED, None, time.monotonic() - began, why=why)
         output = _Log(file, limits.log_bytes, mask)
         try:
+            if started:
+                started(child.pid)
             reason = _watch(child, output, limits, stop, began)
             survivors = _end(child, mark, limits.grace_seconds if reason is not Reason.EXITED else 0.5)
             _drain(child, output)
@@ -270,7 +280,7 @@ def _is_from(pid: int, group: int, mark: str) -> bool:
         return f"{MARK}={mark}".encode() in marks
     with _guard:
         others = [began for child, began in _started.items() if child != group]
-    return all(began > _start_time(pid) for began in others)
+    return all(began > start_time(pid) for began in others)
 
 
 def _environ(pid: int) -> list[bytes]:
@@ -280,7 +290,7 @@ def _environ(pid: int) -> list[bytes]:
         return []
 
 
-def _start_time(pid: int) -> int:
+def start_time(pid: int) -> int:
     """When a process started, in clock ticks since boot (proc(5), stat field 22); 0 when it is gone."""
     try:
         return int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[19])

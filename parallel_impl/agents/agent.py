@@ -5,7 +5,7 @@ An agent works in its worktree and ends; how it ended is all that it tells. Used
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -16,7 +16,10 @@ from parallel_impl.process import Ended, Limits, Stop
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One piece of work for an agent. `attempt` counts from 1; `env` is the whole environment that it gets."""
+    """One piece of work for an agent. `attempt` counts from 1; `env` is the whole environment that it gets.
+
+    An agent that starts a process tells `started` its pid.
+    """
 
     package_id: str
     change_id: str
@@ -28,6 +31,7 @@ class Job:
     env: Mapping[str, str]
     limits: Limits
     stop: Stop
+    started: Callable[[int], None]
     mask: tuple[bytes, ...] = ()
 
 

@@ -14,9 +14,8 @@ from pathlib import Path
 from parallel_impl.git.repo import Change, decode, encode
 from parallel_impl.git.staging import NO_FILE, Ignored, Violation
 from parallel_impl.git.trees import GITLINK, SYMLINK, Trees
-from parallel_impl.git.union import fold
 from parallel_impl.git.walk import CACHE_RULE, LISTED, files_below, looks_like_git
-from parallel_impl.plan.globs import match
+from parallel_impl.plan.globs import fold, match
 from parallel_impl.plan.model import Scope
 
 

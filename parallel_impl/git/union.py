@@ -8,11 +8,11 @@ each. Used by `run.attempt` (the base of a package) and `run.integrate` (the can
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from parallel_impl.git.repo import IDENTITY, Change, Repo, encode
+from parallel_impl.plan.globs import fold
 
 ABSENT = "000000"
 
@@ -37,11 +37,6 @@ class Clash:
     def __str__(self) -> str:
         (one, two), (path, other) = self.packages, self.paths
         return f"{one} and {two} clash: {path!r} and {other!r}: {self.why}"
-
-
-def fold(path: str) -> str:
-    """What a file system that ignores case and Unicode form makes of a path: casefold of NFC."""
-    return unicodedata.normalize("NFC", path).casefold()
 
 
 def clashes(layers: Iterable[Layer]) -> list[Clash]:

@@ -144,7 +144,9 @@ def _result(folder: Path) -> Document:
 
 
 def _step(step: Document) -> Document:
-    kept: Document = {key: step[key] for key in ("name", "kind", "passed", "exit_code", "seconds", "why") if key in step}
+    kept: Document = {
+        key: step[key] for key in ("name", "kind", "passed", "exit_code", "seconds", "why") if key in step
+    }
     return {**kept, "evidence": step.get("evidence", {}).get("artifacts", [])}
 
 

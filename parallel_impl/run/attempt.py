@@ -29,7 +29,7 @@ from parallel_impl.record import events as e
 from parallel_impl.record.journal import write_atomically
 from parallel_impl.record.result import dump
 from parallel_impl.record.state import INTERRUPTED
-from parallel_impl.run import context, foundation, publication
+from parallel_impl.run import context, foundation, inflight, publication
 from parallel_impl.run.execution import Ground, now, short_folder
 
 AGENT_ENDED = {Reason.TIMEOUT: "TIMEOUT", Reason.SILENT: "SILENT", Reason.STOPPED: INTERRUPTED}
@@ -149,9 +149,7 @@ def _do(attempt: Attempt, tell: Callable[[e.Event], None]) -> None:
 
 def _make_ready(attempt: Attempt, checkout: Checkout, log: str) -> None:
     ground = attempt.ground
-    if not ground.setup:
-        return
-    with short_folder() as temporary:
+    with short_folder(ground.run_id) as temporary:
         outcome = setup.make_ready(
             checkout.path,
             ground.setup,
@@ -177,8 +175,8 @@ def _work(attempt: Attempt, checkout: Checkout) -> None:
         max_blob_mb=ground.config.max_blob_mb,
     )
     before = taking.before(set_up=bool(ground.setup))
-    ended = _run_agent(attempt, checkout)
-    _take(attempt, taking, before)
+    ended = _run_agent(attempt, checkout, before)
+    take(attempt, taking, before)
     if attempt.work.unstageable:
         listed = "\n".join(f"  {violation}" for violation in attempt.work.unstageable)
         raise _FailureError("UNSTAGEABLE", f"the worktree cannot be taken:\n{listed}")
@@ -189,7 +187,7 @@ def _work(attempt: Attempt, checkout: Checkout) -> None:
         raise _FailureError(code, f"the agent: {ended}; log: {attempt.folder / 'agent.log'}\n{tail}".rstrip())
 
 
-def _run_agent(attempt: Attempt, checkout: Checkout) -> Ended:
+def _run_agent(attempt: Attempt, checkout: Checkout, before: Snapshot) -> Ended:
     ground, job, package = attempt.ground, attempt.job, attempt.package
     if ground.agent is None:
         raise ValueError("a run that executes has an agent")
@@ -201,7 +199,8 @@ def _run_agent(attempt: Attempt, checkout: Checkout) -> Ended:
     write_atomically(prompt_file, prompt.render(collected).encode())
     environment = setup.environment_of(checkout.path, ground.agent_environment) | _variables(attempt)
     silence = ground.config.silence_minutes * 60
-    with short_folder() as temporary:
+    inflight.note(attempt.folder, checkout, before)
+    with short_folder(ground.run_id) as temporary:
         return ground.agent.work(
             AgentJob(
                 package_id=package.id,
@@ -214,12 +213,13 @@ def _run_agent(attempt: Attempt, checkout: Checkout) -> Ended:
                 env={**environment, "PARALLEL_IMPL_RESULT_FILE": str(result_file), "TMPDIR": temporary},
                 limits=Limits(package.timeout_minutes * 60, silence_seconds=silence),
                 stop=ground.stop,
+                started=lambda pid: inflight.note(attempt.folder, checkout, before, pid=pid),
                 mask=ground.mask,
             )
         )
 
 
-def _take(attempt: Attempt, taking: Staging, before: Snapshot) -> None:
+def take(attempt: Attempt, taking: Staging, before: Snapshot) -> None:
     """Commit the work on the package's base and put it on the attempt's ref."""
     ground, job = attempt.ground, attempt.job
 
@@ -276,7 +276,7 @@ def _verify(attempt: Attempt) -> None:
     try:
         _make_ready(attempt, checkout, "verify-setup.log")
         traces = Traces(ground.trees, checkout, set_up=bool(ground.setup))
-        with short_folder() as temporary:
+        with short_folder(ground.run_id) as temporary:
             attempt.verification = steps.run_steps(
                 package,
                 checkout=checkout.path,

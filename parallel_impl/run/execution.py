@@ -117,10 +117,19 @@ def now() -> float:
 
 
 @contextmanager
-def short_folder() -> Iterator[str]:
-    """A private TMPDIR outside every worktree, and short: a 110-character path broke a Unix socket."""
-    folder = tempfile.mkdtemp(prefix="pi-")
+def short_folder(run_id: str) -> Iterator[str]:
+    """A private TMPDIR outside every worktree, and short: a 110-character path broke a Unix socket.
+
+    Its name tells the run, so that `sweep` finds what a killed process left.
+    """
+    folder = tempfile.mkdtemp(prefix=f"pi-{run_id[:8]}-")
     try:
         yield folder
     finally:
         remove(Path(folder))
+
+
+def sweep(run_id: str) -> None:
+    """Remove the private TMPDIRs that an earlier process of this run left."""
+    for folder in Path(tempfile.gettempdir()).glob(f"pi-{run_id[:8]}-*"):
+        remove(folder)

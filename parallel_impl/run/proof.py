@@ -132,7 +132,7 @@ def _run(ground: Ground, checkout: Checkout, name: str) -> Reports:
         outcome = rehearsal.make_ready(ground, checkout, name)
         if outcome.failure:
             return {gate.name: GateReport(gate.name, State.BROKEN, why=outcome.failure) for gate in ground.gates}
-    with short_folder() as temporary:
+    with short_folder(ground.run_id) as temporary:
         environment = {**ground.environment, **ground.variables(), "TMPDIR": temporary}
         return quality.run_gates(
             checkout.path, ground.gates, env=environment, folder=folder, stop=ground.stop, mask=ground.mask

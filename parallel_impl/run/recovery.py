@@ -1,7 +1,8 @@
 """What an earlier process of the same run left: attempts in flight, and accepted work that was not journalled.
 
 Git wins over the journal: a package's ref counts as accepted if this journal registered that attempt and the
-commit's parent is this run's base for the package. Called by `run.preflight` before the run goes on.
+commit's parent is this run's base for the package. What a crashed attempt had done is kept on its attempt's ref
+and costs no retry. Called by `run.preflight` before the run goes on.
 """
 
 from __future__ import annotations
@@ -12,27 +13,42 @@ import time
 from pathlib import Path
 
 from parallel_impl.errors import UserError
+from parallel_impl.git.checkout import Checkout
+from parallel_impl.git.repo import GitError
+from parallel_impl.git.staging import Staging
 from parallel_impl.git.union import Layer
 from parallel_impl.record import events as e
-from parallel_impl.record.state import LIVE
-from parallel_impl.run import foundation
-from parallel_impl.run.execution import Run, now
+from parallel_impl.record.state import INTERRUPTED, LIVE
+from parallel_impl.run import attempt, foundation, inflight
+from parallel_impl.run.attempt import Attempt, Job
+from parallel_impl.run.execution import Run, now, sweep
 
 PATIENCE = 5.0
 
 
 def settle_leftovers(run: Run) -> None:
-    """End processes that an earlier process of this run left, and take over what it had accepted."""
+    """End processes that an earlier process of this run left, take over what it had accepted, save the rest."""
     _end_processes(run)
+    sweep(run.ground.run_id)
     for name in run.ground.order.topological:
         progress = run.state.packages[name]
-        commit = run.ground.repo.ref(run.ground.places.package_ref(name))
-        if progress.state in LIVE and commit and _is_ours(run, name, commit):
-            number = progress.attempts
-            ended = e.AttemptEnded(at=now(), package=name, number=number, commit=commit)
-            run.record(ended, e.PackageAccepted(at=now(), package=name, number=number, commit=commit))
+        if progress.state in LIVE:
+            _settle(run, name)
         if progress.commit:
             run.layers[name] = _layer(run, name, progress.commit)
+
+
+def _settle(run: Run, name: str) -> None:
+    """An attempt that was in flight: accepted if git says so, else over, with what it had done on its ref."""
+    number = run.state.packages[name].attempts
+    commit = run.ground.repo.ref(run.ground.places.package_ref(name)) or ""
+    if commit and _is_ours(run, name, commit):
+        ended = e.AttemptEnded(at=now(), package=name, number=number, commit=commit)
+        run.record(ended, e.PackageAccepted(at=now(), package=name, number=number, commit=commit))
+        return
+    saved = _save(run, name, number)
+    why = "the process that ran it was killed"
+    run.record(e.AttemptEnded(at=now(), package=name, number=number, commit=saved, code=INTERRUPTED, why=why))
 
 
 def _is_ours(run: Run, name: str, commit: str) -> bool:
@@ -40,6 +56,35 @@ def _is_ours(run: Run, name: str, commit: str) -> bool:
     number = run.state.packages[name].attempts
     registered = run.ground.repo.ref(run.ground.places.attempt_ref(name, number)) == commit
     return registered and run.ground.repo.parents(commit) == (foundation.of(run.ground, name, run.layers),)
+
+
+def _save(run: Run, name: str, number: int) -> str:
+    """The commit with what a crashed attempt had done; "" when its agent had not been started.
+
+    A worktree that cannot be staged is kept whole.
+    """
+    ground = run.ground
+    if known := ground.repo.ref(ground.places.attempt_ref(name, number)):
+        return known
+    noted = inflight.read(ground.places.attempt(name, number))
+    checkout = ground.source.found(name, noted.start if noted else "")
+    if noted is None or checkout is None:
+        return ""
+    saved = Attempt(ground, Job(ground.plan.package(name), number), base=foundation.of(ground, name, run.layers))
+    limit = ground.config.max_blob_mb
+    taking = Staging(ground.trees, checkout, base=saved.base, left_out=(ground.places.tasks_file,), max_blob_mb=limit)
+    try:
+        attempt.take(saved, taking, noted.snapshot)
+    except GitError:
+        return _keep(run, name, number, checkout)
+    return _keep(run, name, number, checkout) if saved.work.unstageable else saved.commit
+
+
+def _keep(run: Run, name: str, number: int, checkout: Checkout) -> str:
+    run.ground.note(
+        f"{name}: what attempt {number} left could not be staged and is kept whole: {checkout.keep(number)}"
+    )
+    return ""
 
 
 def _layer(run: Run, name: str, commit: str) -> Layer:
@@ -57,19 +102,19 @@ def _layer(run: Run, name: str, commit: str) -> Layer:
 
 
 def _end_processes(run: Run) -> None:
-    """End every process that carries this run's random id: two agents must never write for one package."""
-    until = time.monotonic() + PATIENCE
-    while found := _marked(run.ground.run_id):
-        number = signal.SIGTERM if time.monotonic() < until else signal.SIGKILL
+    """End what carries this run's random id, and the noted agents: two agents must never write for one package."""
+    began = time.monotonic()
+    while found := _left_alive(run):
+        number = signal.SIGTERM if time.monotonic() < began + PATIENCE else signal.SIGKILL
         for pid in found:
             _send(pid, number)
-        if time.monotonic() > until + PATIENCE:
+        if time.monotonic() > began + 2 * PATIENCE:
             raise UserError(f"processes of this run cannot be ended: {found}", hint="end them, then start again")
         time.sleep(0.05)
 
 
-def _marked(run_id: str) -> list[int]:
-    wanted = f"PARALLEL_IMPL_RUN={run_id}".encode()
+def _left_alive(run: Run) -> list[int]:
+    wanted = f"PARALLEL_IMPL_RUN={run.ground.run_id}".encode()
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -78,6 +123,10 @@ def _marked(run_id: str) -> list[int]:
             continue  # another user's, or gone
         if wanted in variables and int(folder.name) != os.getpid():
             found.append(int(folder.name))
+    for name, progress in run.state.packages.items():
+        noted = inflight.read(run.ground.places.attempt(name, progress.attempts)) if progress.state in LIVE else None
+        if noted and inflight.lives(noted) and noted.pid not in found:
+            found.append(noted.pid)
     return found
 
 

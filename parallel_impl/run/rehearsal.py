@@ -35,7 +35,7 @@ def rehearse(ground: Ground, listener: Listener) -> Rehearsal:
         raise UserError(outcome.failure, where="set-up on the base", hint="correct `setup` in the configuration")
     problems = [] if ground.setup else _round_trip(ground, checkout)
     inside = setup.environment_of(checkout.path, ground.environment)
-    problems += programs.check(ground.plan, inside, checkout.path)
+    problems += programs.check(ground.plan, inside, checkout.path, set_up=bool(ground.setup))
     gates, gate_problems = quality.check_programs(ground.gates, checkout=checkout.path, env=ground.environment)
     problems += gate_problems
     for problem in problems:
@@ -49,9 +49,7 @@ def rehearse(ground: Ground, listener: Listener) -> Rehearsal:
 
 def make_ready(ground: Ground, checkout: Checkout, name: str) -> setup.SetupOutcome:
     """Run the set-up in a checkout for gates; its log lies beside those of the gates."""
-    if not ground.setup:
-        return setup.SetupOutcome(0.0)
-    with short_folder() as temporary:
+    with short_folder(ground.run_id) as temporary:
         return setup.make_ready(
             checkout.path,
             ground.setup,

@@ -51,7 +51,7 @@ def implement(repo: Repo, folder: Path, options: preflight.Options, listener: Li
             return 0
         ending = execute(run, only=preflight.wanted(run, options))
         integrate.summarise(run, ending)
-    for line in ending.lines:
+    for line in (*ending.lines, *(f"  note: {note}" for note in run.ground.notes)):
         listener.say(line)
     return ending.exit_code
 
@@ -69,6 +69,7 @@ def execute(run: Run, *, only: frozenset[str] | None = None) -> Ending:
     ):
         try:
             _loop(run, workers, inbox, only)
+            _look_at_repository(run, "", files=True)
             if run.state.tampering and not run.ground.stop:
                 return integrate.halt(run, "REPOSITORY_CHANGED", "\n".join(run.state.tampering.what))
             if not run.ground.stop:
@@ -170,12 +171,12 @@ def _cancel_doomed(run: Run) -> None:
         run.record(*(e.PackageCancelled(at=now(), package=name, because=above) for name, above in doomed))
 
 
-def _look_at_repository(run: Run, ended: str) -> None:
+def _look_at_repository(run: Run, ended: str, *, files: bool = False) -> None:
     """Compare the user's repository with what it was; what could run programs or redirect starts nothing more."""
-    found = run.ground.watch.compare()
+    found = run.ground.watch.compare(files=files)
     if found:
         halts = any(tamper.halts for tamper in found)
-        what, running = [str(tamper) for tamper in found], [ended, *run.state.live()]
+        what, running = [str(tamper) for tamper in found], [*([ended] if ended else []), *run.state.live()]
         run.record(e.RepositoryChanged(at=now(), what=what, running=running, halts=halts))
 
 

@@ -1,0 +1,225 @@
+"""`make bench`: what the tool costs, measured on this machine; timings are never test assertions.
+
+Prints one line per figure. Runs of 30 and 200 packages with an agent that does nothing but write three files
+are compared with the least git work that such a run can do, where a script for that floor is given
+(`FLOOR=path/to/floor.py make bench`): alternating, median of five in the same minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+AGENT = 'mkdir -p pkg/$1; for k in 0 1 2; do echo "x = $1 $k" >pkg/$1/f$k.py; done; sleep ${2:-0}\n'
+FILES = 100
+JOBS = 8
+ROUNDS = 5
+FLOOR = Path(__file__).resolve().parents[3] / "shared" / "tools" / "floor.py"
+
+
+def main() -> None:
+    """Measure everything, or what is named on the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", nargs="*", choices=[*MEASURES, []], help="default: all")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    given = parser.parse_args()
+    for name in given.what or MEASURES:
+        print(f"{name}:", flush=True)
+        with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+            MEASURES[name](Path(folder), given.rounds)
+
+
+def start_up(_folder: Path, rounds: int) -> None:
+    """`parallel-impl --help` against `python -c 'import click'`."""
+    ours = median(rounds, lambda: seconds([sys.executable, "-m", "parallel_impl", "--help"]))
+    click = median(rounds, lambda: seconds([sys.executable, "-c", "import click"]))
+    say(
+        "--help", f"{ours * 1000:.0f} ms, {ours / click:.2f} times importing click ({click * 1000:.0f} ms); at most 2.5"
+    )
+
+
+def preflight(folder: Path, rounds: int) -> None:
+    """Plan, scopes, locks, contracts and repository of 1,000 and 5,000 parallel packages with five globs each."""
+    for packages, at_most in ((1000, "1.5 s"), (5000, "500 MB")):
+        repository = make(folder / str(packages), packages, globs=5, steps=False)
+        command = [sys.executable, "-m", "parallel_impl", "implement", "bench", "--dry-run"]
+        spent = median(rounds if packages == 1000 else 1, lambda: seconds(command, repository))  # noqa: B023
+        say(f"{packages} packages", f"{spent:.2f} s, {peak(command, repository)} MB at most; allowed {at_most}")
+
+
+def idle(folder: Path, _rounds: int) -> None:
+    """CPU that the tool itself uses while eight agents sleep."""
+    repository = make(folder / "idle", 8)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    short = run(repository, 0.0)
+    between = resource.getrusage(resource.RUSAGE_CHILDREN)
+    repository = make(folder / "idle-again", 8)
+    long = run(repository, 10.0)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = [
+        late.ru_utime + late.ru_stime - early.ru_utime - early.ru_stime
+        for early, late in ((before, between), (between, after))
+    ]
+    say("idle", f"{max(0.0, used[1] - used[0]) * 1000:.0f} ms of CPU more for {long - short:.1f} s of waiting")
+
+
+def runs(folder: Path, rounds: int) -> None:
+    """Runs with an agent that is over at once, as ratios to the floor."""
+    for packages in (30, 200):
+        ours, floor = list[float](), list[float]()
+        for number in range(rounds):
+            ours.append(run(make(folder / f"{packages}-{number}", packages), 0.0))
+            floor += floor_seconds(packages)
+        spent = statistics.median(ours)
+        line = f"{spent:.2f} s, {spent / packages * 1000:.0f} ms a package"
+        if floor:
+            line += (
+                f"; floor {statistics.median(floor):.2f} s, ratio {spent / statistics.median(floor):.2f} (at most 4)"
+            )
+        say(f"{packages} packages", line)
+
+
+def agents(folder: Path, rounds: int) -> None:
+    """Runs with agents of 0.2 s against max(critical path, work / jobs) and the overhead of a run without."""
+    packages, given = 200, 0.2
+    bound = given * packages / JOBS
+    with_agents = median(rounds, lambda: run(make(unused(folder), packages), given))
+    without = median(rounds, lambda: run(make(unused(folder), packages), 0.0))
+    allowed = 1.25 * bound + without
+    say("200 of 0.2 s", f"{with_agents:.2f} s; bound {bound:.2f} s, overhead {without:.2f} s, allowed {allowed:.2f} s")
+
+
+def journal(folder: Path, _rounds: int) -> None:
+    """Events on disk: fsyncs and seconds of a run of 200 packages, and the fold of 100,000 events."""
+    from parallel_impl.record import events as e
+    from parallel_impl.record.journal import Journal, read
+    from parallel_impl.record.state import fold
+
+    plan: dict[str, list[str]] = {f"p{number:05d}": [] for number in range(33_333)}
+    started = e.RunStarted(
+        run_id="r", change_id="c", base="b", base_from="HEAD", plan_blob="p", plan_revision=1, contracts_revision=1,
+        packages=plan, home="/h", date=1, agent="a", jobs=8,
+    )  # fmt: skip
+    happened: list[e.Event] = [started]
+    for name in plan:
+        happened.append(e.AttemptStarted(package=name, number=1))
+        happened.append(e.AttemptEnded(package=name, number=1, commit="c"))
+        happened.append(e.PackageAccepted(package=name, number=1, commit="c"))
+    written = Journal(folder / "journal.jsonl")
+    written.append(*happened)
+    began = time.perf_counter()
+    state = fold(read(folder / "journal.jsonl"))
+    say("fold", f"{len(happened)} events in {time.perf_counter() - began:.2f} s ({len(state.accepted())} accepted)")
+    appends = 400  # a start and an acceptance for each of 200 packages
+    began = time.perf_counter()
+    for number in range(appends):
+        written.append(happened[number + 1])
+    say("journal", f"{appends} fsyncs for 200 packages in {time.perf_counter() - began:.2f} s")
+    written.close()
+
+
+MEASURES: dict[str, Callable[[Path, int], None]] = {
+    "start-up": start_up,
+    "preflight": preflight,
+    "idle": idle,
+    "runs": runs,
+    "agents": agents,
+    "journal": journal,
+}
+
+
+def make(folder: Path, packages: int, *, globs: int = 1, steps: bool = True) -> Path:
+    """A repository of 100 files with a plan of independent packages; gate `true`, no set-up."""
+    repository = folder / "repository"
+    (repository / "openspec/changes/bench").mkdir(parents=True)
+    for number in range(FILES):
+        file = repository / f"src/d{number // 20}/f{number:03d}.py"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("".join(f"line {line} of file {number}\n" for line in range(45)))
+    lines = ["schema_version: 1", "feature: {id: bench}", "packages:"]
+    for number in range(packages):
+        name = f"p{number:04d}"
+        scope = ", ".join([f'"pkg/{name}/**"', *(f'"more/{name}/{extra}/*.py"' for extra in range(globs - 1))])
+        lines += [
+            f"  - package_id: {name}",
+            "    description: writes three files",
+            f"    scope: {{write_allow: [{scope}]}}",
+        ]
+        if steps:
+            lines.append('    verification: {steps: [{name: unit, kind: command, command: "true"}]}')
+    (repository / "openspec/changes/bench/work-packages.yaml").write_text("\n".join(lines) + "\n")
+    (repository / "parallel-impl.toml").write_text('setup = []\ngates.openspec = false\ngates.gate = "true"\n')
+    (repository / "agent.sh").write_text(AGENT)
+    for command in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-q", "-m", "base"]):
+        identity = ["-c", "user.name=bench", "-c", "user.email=bench@localhost"]
+        subprocess.run(["git", *identity, *command], cwd=repository, check=True)
+    return repository
+
+
+def unused(folder: Path) -> Path:
+    """A folder that is not there yet."""
+    return Path(tempfile.mkdtemp(dir=folder))
+
+
+def run(repository: Path, agent_seconds: float) -> float:
+    """Seconds of one whole run; the repository is removed afterwards."""
+    agent = f"command: sh agent.sh {{package_id}} {agent_seconds}"
+    command = [sys.executable, "-m", "parallel_impl", "implement", "bench", "--jobs", str(JOBS), "--agent", agent]
+    spent = seconds(command, repository)
+    shutil.rmtree(repository.parent)
+    return spent
+
+
+def floor_seconds(packages: int) -> list[float]:
+    """Seconds of the least git work for as many packages; empty where no script for it is there."""
+    script = Path(os.environ.get("FLOOR", FLOOR))
+    if not script.is_file():
+        return []
+    agent = "mkdir -p pkg/$PKG; for k in 0 1 2; do echo x >pkg/$PKG/f$k.py; done"
+    command = [sys.executable, str(script), "--packages", str(packages), "--jobs", str(JOBS), "--agent", agent]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return [float(json.loads(printed)["makespan_s"])]
+
+
+def seconds(command: list[str], folder: Path | None = None) -> float:
+    """Seconds that a command takes; it must end with 0."""
+    began = time.perf_counter()
+    done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    spent = time.perf_counter() - began
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)}: exit {done.returncode}\n{done.stdout}\n{done.stderr}")
+    return spent
+
+
+def peak(command: list[str], folder: Path) -> int:
+    """The largest resident memory of a command and its children, in MB."""
+    script = (
+        "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, capture_output=True);"
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)"
+    )
+    argv = [sys.executable, "-c", script, *command]
+    return int(subprocess.run(argv, cwd=folder, check=True, capture_output=True, text=True).stdout)
+
+
+def median(rounds: int, measure: Callable[[], float]) -> float:
+    """The median of several measurements."""
+    return statistics.median(measure() for _ in range(rounds))
+
+
+def say(name: str, text: str) -> None:
+    """One figure."""
+    print(f"  {name}: {text}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
