@@ -6,6 +6,7 @@ needs no key and no network.
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -36,14 +37,17 @@ class Replay:
         """Apply the recorded edits of this attempt; exit code 1 when there are none or one cannot be applied."""
         began = time.monotonic()
         recorded = self.folder / job.package_id / str(job.attempt)
-        code, lines = 0, []
+        code, lines = 0, [f"replaying {recorded}"]
         try:
-            lines = list(_apply(recorded, job.worktree))
+            for line in _apply(recorded, job.worktree):  # one by one: what was done before a failure is told too
+                lines.append(line)  # noqa: PERF402
         except OSError as error:
-            code, lines = 1, [f"{error.filename}: {error.strerror}"]
+            code = 1
+            lines.append(f"{error.filename}: {error.strerror}")
         job.log.parent.mkdir(parents=True, exist_ok=True)
-        text = "\n".join([f"replaying {recorded}", *lines, ""]).encode("utf-8", "backslashreplace")
-        job.log.write_bytes(text)
+        text = "\n".join([*lines, ""]).encode("utf-8", "backslashreplace")
+        with job.log.open("ab") as log:
+            log.write(text)
         return Ended(Reason.EXITED, code, time.monotonic() - began, len(text))
 
 
@@ -57,10 +61,17 @@ def _apply(recorded: Path, worktree: Path) -> Iterator[str]:
         _write(source, worktree, path)
         yield f"wrote {path}"
     if (recorded / DELETE).is_file():
-        for line in (recorded / DELETE).read_text("utf-8").splitlines():
+        for line in (recorded / DELETE).read_bytes().split(b"\n"):
             if line.strip():
-                (worktree / line).unlink()
-                yield f"deleted {line}"
+                _delete(worktree, Path(os.fsdecode(line)))
+                yield f"deleted {os.fsdecode(line)}"
+
+
+def _delete(worktree: Path, path: Path) -> None:
+    outside = path.is_absolute() or ".." in path.parts
+    if outside or any((worktree / folder).is_symlink() for folder in path.parents[:-1]):
+        raise PermissionError(1, "not a path inside the worktree", str(path))
+    (worktree / path).unlink()
 
 
 def _write(source: Path, worktree: Path, path: Path) -> None:

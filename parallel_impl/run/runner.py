@@ -21,7 +21,7 @@ from parallel_impl.plan.order import longest_paths, start_order
 from parallel_impl.process import Stop
 from parallel_impl.record import events as e
 from parallel_impl.record import result
-from parallel_impl.record.state import INTERRUPTED, may_retry
+from parallel_impl.record.state import INTERRUPTED, PackageState, may_retry
 from parallel_impl.run import attempt, integrate, preflight, proof
 from parallel_impl.run.attempt import Job, Outcome, Previous
 from parallel_impl.run.execution import Listener, Run, now
@@ -86,6 +86,9 @@ def execute(run: Run, *, only: frozenset[str] | None = None) -> Ending:
 def _loop(run: Run, workers: Executor, inbox: Inbox, only: frozenset[str] | None) -> None:
     """Until nothing is live and nothing may start, or a signal stopped the run and all workers came back."""
     order = _start_order(run)
+    for name, progress in run.state.packages.items():
+        if progress.state is PackageState.QUEUED:
+            _give_up_if_spent(run, name)  # a crash between the end of its last attempt and this verdict
     while True:
         _cancel_doomed(run)
         if not run.ground.stop:
