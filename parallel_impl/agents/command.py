@@ -10,6 +10,7 @@ import re
 import shlex
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 
 from parallel_impl.agents.agent import Job
 from parallel_impl.errors import Problem, UserError
@@ -42,13 +43,21 @@ class Command:
                 raise UserError(f"unknown placeholder {{{name}}}", where=template, hint=hint)
         return cls(words)
 
+    def within(self, folder: Path) -> Command:
+        """The same command, its program found from `folder` where it is a relative path: agents start elsewhere."""
+        program = self.words[0]
+        if "/" not in program or PLACEHOLDER.search(program):
+            return self
+        return Command((str(folder / Path(program).expanduser()), *self.words[1:]))
+
     def check(self) -> Problem | None:
         """A program that is not on PATH, found before anything is started."""
         program = self.words[0]
         if PLACEHOLDER.search(program) or shutil.which(program):
             return None
         hint = "install it, or give its path in --agent 'command: …'"
-        return Problem(f"the agent's program {program!r} is not on PATH", where="--agent", hint=hint)
+        what = "is no program" if "/" in program else "is not on PATH"
+        return Problem(f"the agent's program {program!r} {what}", where="--agent", hint=hint)
 
     def work(self, job: Job) -> Ended:
         """Run the program in the worktree."""

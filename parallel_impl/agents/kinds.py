@@ -14,7 +14,7 @@ KINDS = ("command", "replay")
 
 
 def parse(spec: str, folder: Path) -> Agent:
-    """The agent that `spec` names: `command: …` or `replay: …` (a path, relative to `folder`).
+    """The agent that `spec` names: `command: …` or `replay: …`; relative paths are found from `folder`.
 
     UserError when there is no such kind, or when it cannot work on this machine.
     """
@@ -23,7 +23,7 @@ def parse(spec: str, folder: Path) -> Agent:
         near = difflib.get_close_matches(kind, KINDS, 1)
         hint = f"write '{near[0] if near else 'command'}: {rest or spec}'"
         raise UserError(f"unknown kind of agent in {spec!r}; known: {', '.join(KINDS)}", where="--agent", hint=hint)
-    agent: Agent = Command.parse(rest) if kind == "command" else Replay(folder / Path(rest).expanduser())
+    agent: Agent = Command.parse(rest).within(folder) if kind == "command" else Replay(folder / Path(rest).expanduser())
     if wrong := agent.check():
         raise UserError([wrong])
     return agent

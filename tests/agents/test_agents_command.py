@@ -1,0 +1,112 @@
+"""Agents are named by one line, checked before any work, and get exactly what their template asks for."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from parallel_impl.agents import kinds
+from parallel_impl.agents.agent import Job
+from parallel_impl.agents.command import Command
+from parallel_impl.agents.replay import Replay
+from parallel_impl.errors import UserError
+from parallel_impl.process import Limits, Reason, Stop
+
+
+def job(folder: Path, *, started: list[int] | None = None, env: dict[str, str] | None = None) -> Job:
+    worktree = folder / "work tree"
+    worktree.mkdir(exist_ok=True)
+    return Job(
+        package_id="wp-a",
+        change_id="add-x",
+        attempt=2,
+        worktree=worktree,
+        prompt_file=folder / "attempt/prompt.md",
+        result_file=folder / "attempt/keys.json",
+        log=folder / "attempt/agent.log",
+        env=env or {},
+        limits=Limits(30),
+        stop=Stop(),
+        started=(started if started is not None else []).append,
+    )
+
+
+def problems(spec: str, folder: Path) -> str:
+    with pytest.raises(UserError) as refused:
+        kinds.parse(spec, folder)
+    return str(refused.value)
+
+
+def test_each_kind_is_named_before_the_colon(tmp_path: Path) -> None:
+    assert kinds.parse("command: sh -c 'exit {attempt}'", tmp_path) == Command(("sh", "-c", "exit {attempt}"))
+    assert kinds.parse(" replay : . ", tmp_path) == Replay(tmp_path)
+
+
+def test_an_unknown_kind_is_refused_with_the_nearest(tmp_path: Path) -> None:
+    assert "write 'replay: edits'" in problems("reply: edits", tmp_path)
+    assert "write 'command: my-agent'" in problems("my-agent", tmp_path)
+
+
+def test_an_unknown_placeholder_is_refused_with_the_nearest(tmp_path: Path) -> None:
+    said = problems("command: sh {promptfile}", tmp_path)
+    assert "unknown placeholder {promptfile}" in said
+    assert "did you mean {prompt_file}?" in said
+
+
+@pytest.mark.parametrize("spec", ["command:", "command: ''", "command: sh 'open"])
+def test_a_template_that_is_no_command_is_refused(spec: str, tmp_path: Path) -> None:
+    assert problems(spec, tmp_path)
+
+
+def test_a_program_that_is_not_on_path_is_found_before_any_work(tmp_path: Path) -> None:
+    assert "'no-such-agent-here' is not on PATH" in problems("command: no-such-agent-here {prompt_file}", tmp_path)
+    assert "no such folder" in problems("replay: nowhere", tmp_path)
+
+
+def test_a_relative_program_is_found_from_where_it_was_named(tmp_path: Path) -> None:
+    script = tmp_path / "tools/agent.sh"
+    script.parent.mkdir()
+    script.write_text("#!/bin/sh\npwd\n")
+    assert f"'{script}' is no program" in problems("command: ./tools/agent.sh", tmp_path)
+    script.chmod(0o755)
+    given = job(tmp_path)
+    assert kinds.parse("command: ./tools/agent.sh", tmp_path).work(given).clean
+    assert given.log.read_text() == f"{given.worktree}\n"
+
+
+def test_placeholders_are_filled_in_as_single_arguments(tmp_path: Path) -> None:
+    script = "import json, os, sys; print(json.dumps([os.getcwd(), sorted(os.environ), sys.argv[1:]]))"
+    words = "{prompt_file} x{worktree}x {package_id}-{change_id} {attempt} {result_file} {} {Other}"
+    agent = Command((sys.executable, "-I", "-c", script, *words.split(" ")))
+    started: list[int] = []
+    given = job(tmp_path, started=started, env={"ONLY": "this"})
+    ended = agent.work(given)
+    folder, environment, arguments = json.loads(given.log.read_text())
+    assert ended.clean
+    assert len(started) == 1
+    assert folder == str(given.worktree)
+    assert set(environment) - {"LC_CTYPE", "PARALLEL_IMPL_JOB"} == {"ONLY"}
+    assert arguments == [
+        f"{tmp_path}/attempt/prompt.md",
+        f"x{tmp_path}/work treex",
+        "wp-a-add-x",
+        "2",
+        f"{tmp_path}/attempt/keys.json",
+        "{}",
+        "{Other}",
+    ]
+
+
+def test_no_shell_reads_the_template(tmp_path: Path) -> None:
+    given = job(tmp_path)
+    agent = kinds.parse("command: printf '%s|' ; $HOME `id` > file", tmp_path)
+    assert agent.work(given).clean
+    assert given.log.read_text() == ";|$HOME|`id`|>|file|"
+
+
+def test_an_agents_exit_code_is_what_it_said(tmp_path: Path) -> None:
+    ended = Command(("sh", "-c", "exit 7")).work(job(tmp_path))
+    assert (ended.reason, ended.exit_code) == (Reason.EXITED, 7)

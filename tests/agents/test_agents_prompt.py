@@ -1,0 +1,98 @@
+"""An agent is told its task, its limits and what judges it; what is cut is said to be cut."""
+
+from __future__ import annotations
+
+from parallel_impl.agents.prompt import LONGEST, Context, render
+from parallel_impl.plan.model import Package, Scope, Step, StepKind
+
+PACKAGE = Package(
+    "wp-store",
+    "Keep orders.",
+    Scope(("src/store/**", "tests/test_store.py"), deny=("src/store/old/**",)),
+    title="The store",
+    steps=(
+        Step("unit", command="pytest -q\npytest -x", cwd="web", artifacts=("report.xml",)),
+        Step("words", command=("grep", "-q", "x"), expect_exit_code=1),
+        Step("look", kind=StepKind.MANUAL, instructions="look at it"),
+    ),
+)
+
+
+def section(text: str, title: str) -> str:
+    """The text between a heading and the next one."""
+    return text.partition(f"## {title}\n")[2].partition("\n## ")[0].strip()
+
+
+def test_the_task_comes_first() -> None:
+    text = render(Context(PACKAGE, "add-orders"))
+    assert text.startswith(
+        "# Work package wp-store of the change add-orders\n\nThe store\n\nKeep orders.\n\n## What you"
+    )
+
+
+def test_scope_and_deny_are_in_plain_words() -> None:
+    told = section(render(Context(PACKAGE, "add-orders")), "What you may change")
+    assert told.startswith("- `src/store/**`\n- `tests/test_store.py`\n")
+    assert "Not these, even where a line above covers them:\n\n- `src/store/old/**`" in told
+    assert "makes this attempt fail" in told
+
+
+def test_the_steps_that_judge_it_are_shown_as_they_run() -> None:
+    told = section(render(Context(PACKAGE, "add-orders")), "How your work is verified")
+    assert "- unit in `web`:\n\n      pytest -q\n      pytest -x\n  - must leave report.xml" in told
+    assert "- words, expected exit code 1:\n\n      grep -q x" in told
+    assert "look at it" not in told
+
+
+def test_the_rules_name_the_files_that_are_not_the_agents() -> None:
+    told = section(render(Context(PACKAGE, "add-orders", folder="openspec/changes/add-orders")), "Rules")
+    assert "Commit or not, as you like" in told
+    assert "Pushing is switched off" in told
+    assert "`openspec/changes/add-orders/tasks.md`" in told
+    assert "`openspec/changes/add-orders/work-packages.yaml`" in told
+    assert "$PARALLEL_IMPL_RESULT_FILE" in told
+
+
+def test_documents_are_in_it_and_absent_ones_are_not() -> None:
+    context = Context(
+        PACKAGE,
+        "add-orders",
+        proposal="# Why\nOrders.",
+        tasks="- [ ] 1.1 store",
+        specs={"specs/orders/spec.md": "must keep"},
+        contracts={"contracts/v1.yaml": "openapi: 3.1.0"},
+    )
+    text = render(context)
+    assert section(text, "Proposal") == "# Why\nOrders."
+    assert section(text, "Tasks of this package") == "- [ ] 1.1 store"
+    assert section(text, "Spec delta specs/orders/spec.md") == "must keep"
+    assert section(text, "Contract contracts/v1.yaml") == "openapi: 3.1.0"
+    assert "## Design" not in text
+    assert "## The attempt before" not in text
+    assert "## What this builds on" not in text
+
+
+def test_dependencies_are_told_with_the_files_that_they_changed() -> None:
+    files = tuple(f"src/f{number}.py" for number in range(23))
+    told = section(render(Context(PACKAGE, "c", dependencies={"wp-a": files, "wp-b": ()})), "What this builds on")
+    assert "- wp-a: `src/f0.py`, `src/f1.py`" in told
+    assert "`src/f19.py` and 3 more" in told
+    assert "src/f20.py" not in told
+    assert "- wp-b: no changes" in told
+
+
+def test_a_retry_is_told_what_was_found_and_where_it_starts() -> None:
+    mend = render(Context(PACKAGE, "c", previous="unit: exit 1\nassert 1 == 2", continues=True))
+    told = section(mend, "The attempt before this one failed")
+    assert told == "Its work is in your worktree: mend it. What was found:\n\n    unit: exit 1\n    assert 1 == 2"
+    assert "put aside: start afresh" in render(Context(PACKAGE, "c", previous="SCOPE_VIOLATION"))
+
+
+def test_a_long_document_is_cut_and_says_so() -> None:
+    text = render(Context(PACKAGE, "c", design="x" * (LONGEST + 5)))
+    assert f"[cut after {LONGEST} of {LONGEST + 5} characters; read the file]" in text
+    assert len(text) < LONGEST + 3000
+
+
+def test_control_characters_of_documents_are_shown_not_sent() -> None:
+    assert "a\\x1b[31m" in render(Context(PACKAGE, "c", design="a\x1b[31m"))
