@@ -13,6 +13,7 @@ import click
 @click.option("--jobs", type=click.IntRange(1, 512), metavar="N", help="How many agents at once (default: 4).")
 @click.option("--base", metavar="REF", help="Start from this commit (default: the feature branch, else HEAD).")
 @click.option("--only", metavar="PKG", help="Run this package and what it depends on; nothing lands.")
+@click.option("--retry-failed", is_flag=True, help="Try packages again that failed in this run.")
 @click.option("--dry-run", is_flag=True, help="Everything but agents: problems, waves, critical path, set-up proven.")
 @click.option("--json", "as_json", is_flag=True, help="Events as JSON lines on stdout, and nothing else there.")
 def implement(
@@ -22,6 +23,7 @@ def implement(
     base: str | None,
     only: str | None,
     *,
+    retry_failed: bool,
     dry_run: bool,
     as_json: bool,
 ) -> int:
@@ -35,6 +37,7 @@ def implement(
     from parallel_impl.run import preflight, runner  # noqa: PLC0415
 
     scrub_environment()
-    options = preflight.Options(change_id, agent or "", jobs or 0, base or "", only or "", dry_run=dry_run)
+    given = (change_id, agent or "", jobs or 0, base or "", only or "")
+    options = preflight.Options(*given, dry_run=dry_run, retry_failed=retry_failed)
     listener = JsonLines() if as_json else Terminal()
     return runner.implement(Repo.discover(Path.cwd()), Path.cwd(), options, listener)

@@ -58,6 +58,8 @@ def describe(event: Event) -> str:
             return f"{event.package}  FAILED: {event.code}"
         case e.PackageCancelled():
             return f"{event.package}  cancelled: {event.because} was not accepted"
+        case e.FailedRetried():
+            return f"tried again: {', '.join(event.packages)}"
         case e.RepositoryChanged():
             return f"the repository changed while {', '.join(event.running) or 'nothing'} ran: {'; '.join(event.what)}"
         case _:

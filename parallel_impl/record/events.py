@@ -114,6 +114,14 @@ class PackageCancelled(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FailedRetried(Event):
+    """The user asked for another try of everything that failed; budgets are counted anew."""
+
+    kind = "failed-retried"
+    packages: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RepositoryChanged(Event):
     """The user's repository is not as it was: what, which packages were running, and whether that halts the run."""
 

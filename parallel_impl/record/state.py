@@ -96,6 +96,15 @@ class State:
                 self._attempt(event)
             case e.PackageAccepted() | e.PackageFailed() | e.PackageCancelled():
                 self._end(event)
+            case e.FailedRetried():
+                self._retry_failed(event)
+            case e.RepositoryChanged() if event.halts:
+                self.tampering = event
+            case _:
+                self._integrate(event)
+
+    def _integrate(self, event: e.Event) -> None:
+        match event:
             case e.CandidateMade():
                 self.candidate, self.candidate_tip, self.run = event.commit, event.tip, RunState.PROVING
             case e.GatesEnded():
@@ -106,8 +115,6 @@ class State:
                 self.landed, self.run, self.halted = event, RunState.LANDED, None
             case e.RunHalted():
                 self.halted, self.run = event, RunState.HALTED
-            case e.RepositoryChanged() if event.halts:
-                self.tampering = event
 
     def startable(self, order: Iterable[str], *, jobs: int, only: frozenset[str] | None = None) -> list[str]:
         """Which packages may start now, in the given start order; never more than `jobs` live ones."""
@@ -187,6 +194,16 @@ class State:
             progress.state, progress.code, progress.why = PackageState.FAILED, event.code, event.why
         else:
             progress.state, progress.why = PackageState.CANCELLED, f"{event.because} ended without being accepted"
+
+    def _retry_failed(self, event: e.FailedRetried) -> None:
+        """The failed packages may be tried again, and what was cancelled below them waits for them again."""
+        for name in event.packages:
+            self._expect(event, self.packages[name].state is PackageState.FAILED)
+            self.packages[name].state, self.packages[name].failures = PackageState.PLANNED, 0
+        for progress in self.packages.values():
+            if progress.state is PackageState.CANCELLED:
+                progress.state, progress.why = PackageState.PLANNED, ""
+        self._queue(self.packages)
 
     def _queue(self, names: Iterable[str]) -> None:
         """Queue those of the named packages whose dependencies are all accepted."""

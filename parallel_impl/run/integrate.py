@@ -152,6 +152,8 @@ def halt(run: Run, code: str, why: str, *, proof_: Proof | None = None, commit: 
             lines.append(f"  {name}: logs in {places.attempt(name, number)}")
             if progress.ended[-1].commit:
                 lines.append(f"  {name}: its work: git show {places.attempt_ref(name, number)}")
+    if any(progress.state is PackageState.FAILED for progress in run.state.packages.values()):
+        lines.append(f"  try what failed again: parallel-implement {places.change_id} --retry-failed")
     return Ending(1, "halted", headline, tuple(lines), code=code, commit=commit, proof=proof_)
 
 

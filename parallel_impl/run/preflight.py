@@ -31,7 +31,7 @@ from parallel_impl.git.watch import Watch
 from parallel_impl.plan import ids
 from parallel_impl.record import events as e
 from parallel_impl.record.journal import Journal, read
-from parallel_impl.record.state import State, fold
+from parallel_impl.record.state import PackageState, State, fold
 from parallel_impl.run import holder, inputs, recovery, rehearsal
 from parallel_impl.run.execution import Ground, Listener, Run, now
 from parallel_impl.run.inputs import Inputs
@@ -48,6 +48,7 @@ class Options:
     base: str = ""
     only: str = ""
     dry_run: bool = False
+    retry_failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +214,9 @@ def _start(run: Run, options: Options, known: Inputs) -> None:
     if run.state.started:
         recovery.settle_leftovers(run)
         run.record(e.RunContinued(at=now(), agent=ground.agent_spec, jobs=run.jobs, only=options.only))
+        failed = [name for name, one in run.state.packages.items() if one.state is PackageState.FAILED]
+        if failed and options.retry_failed:
+            run.record(e.FailedRetried(at=now(), packages=failed))
         return
     run.record(
         e.RunStarted(

@@ -83,6 +83,20 @@ def test_an_interrupted_attempt_costs_no_retry() -> None:
     assert (state.packages["a"].failures, state.packages["a"].attempts) == (0, 1)
 
 
+def test_what_failed_may_be_tried_again_and_what_was_cancelled_below_waits_for_it() -> None:
+    state = fold([started({"a": [], "b": ["a"]})])
+    state.apply(e.AttemptStarted(package="a", number=1))
+    state.apply(e.AttemptEnded(package="a", number=1, code="TIMEOUT"))
+    state.apply(e.PackageFailed(package="a", code="TIMEOUT"))
+    state.apply(e.PackageCancelled(package="b", because="a"))
+    state.apply(e.FailedRetried(packages=["a"]))
+    assert (state.startable("ab", jobs=8), state.doomed()) == (["a"], [])
+    accept(state, "a")
+    assert state.startable("ab", jobs=8) == ["b"]
+    with pytest.raises(ImpossibleError):
+        state.apply(e.FailedRetried(packages=["a"]))
+
+
 def test_a_changed_repository_starts_nothing_more() -> None:
     state = fold([started()])
     state.apply(e.RepositoryChanged(what=["core.hooksPath"], running=["a"], halts=True))
