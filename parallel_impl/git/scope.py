@@ -15,14 +15,8 @@ from parallel_impl.git.repo import Change, decode, encode
 from parallel_impl.git.staging import NO_FILE, Ignored, Violation
 from parallel_impl.git.trees import GITLINK, SYMLINK, Trees
 from parallel_impl.git.walk import CACHE_RULE, LISTED, files_below, looks_like_git
-from parallel_impl.plan.globs import fold, match
+from parallel_impl.plan.globs import fold, folders_above, in_scope, match
 from parallel_impl.plan.model import Scope
-
-
-def in_scope(path: str, scope: Scope) -> bool:
-    """Whether a package with this scope may write `path`."""
-    allowed = any(match(pattern, path) for pattern in scope.write_allow)
-    return allowed and not any(match(pattern, path) for pattern in scope.deny)
 
 
 def violations(
@@ -115,7 +109,7 @@ def _twins(trees: Trees, changes: Sequence[Change], base: str) -> Iterator[Viola
     spelling = trees.listing(base).spelling
     new: dict[str, str] = {}
     for path in sorted(added):
-        for prefix in (*_parents(path), path):
+        for prefix in (*folders_above(path), path):
             key = fold(prefix)
             others = {new.setdefault(key, prefix), *spelling.get(key, ())} - {prefix}
             alive = next((other for other in sorted(others) if _exists(trees, base, other, added, gone)), None)
@@ -132,10 +126,3 @@ def _exists(trees: Trees, base: str, path: str, added: Collection[str], gone: Co
     listing = trees.listing(base)
     known = (decode(raw) for raw in (*listing.entries, *listing.links))
     return any((other == path or other.startswith(below)) and other not in gone for other in known)
-
-
-def _parents(path: str) -> Iterator[str]:
-    at = path.find("/")
-    while at != -1:
-        yield path[:at]
-        at = path.find("/", at + 1)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from parallel_impl.git.repo import IDENTITY, Change, Repo, encode
-from parallel_impl.plan.globs import fold
+from parallel_impl.plan.globs import fold, folders_above
 
 ABSENT = "000000"
 
@@ -51,7 +51,7 @@ def clashes(layers: Iterable[Layer]) -> list[Clash]:
     found: list[Clash] = []
     spelling: dict[str, tuple[str, str]] = {}
     for path, package in owner.items():
-        for prefix in (*_parents(path), path):
+        for prefix in (*folders_above(path), path):
             if prefix != path and owner.get(prefix, package) != package:
                 pair = (owner[prefix], package)
                 found.append(Clash(pair, (prefix, path), "one is a file, the other lies below it"))
@@ -119,10 +119,3 @@ def _quote(path: str) -> bytes:
     """A path in git's C style: the bytes that end a line or a quotation are written in octal."""
     special = b'"\\\n'
     return b'"' + b"".join(b"\\%03o" % byte if byte in special else bytes([byte]) for byte in encode(path)) + b'"'
-
-
-def _parents(path: str) -> Iterable[str]:
-    at = path.find("/")
-    while at != -1:
-        yield path[:at]
-        at = path.find("/", at + 1)

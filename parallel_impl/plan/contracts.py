@@ -75,10 +75,7 @@ def candidates(plan: Plan, path: str, folder: str) -> tuple[str, ...]:
 
 def covers(package: Package, path: str) -> bool:
     """Whether `package` may write `path`."""
-    scope = package.scope
-    return any(globs.match(pattern, path) for pattern in scope.write_allow) and not any(
-        globs.match(pattern, path) for pattern in scope.deny
-    )
+    return globs.in_scope(path, package.scope)
 
 
 def made_by(plan: Plan, package: Package, folder: str) -> list[str]:

@@ -20,6 +20,7 @@ from functools import lru_cache
 from parallel_impl.errors import UserError
 from parallel_impl.plan import components
 from parallel_impl.plan.components import ANY, CLASSES, NAMED_CLASS, Component
+from parallel_impl.plan.model import Scope
 
 Reading = tuple[Component | None, ...]  # None is `**`: any number of any components
 
@@ -73,6 +74,20 @@ def is_literal(pattern: str) -> bool:
 def quoted(pattern: str) -> str:
     """A pattern or path as messages show it: in quotes, and only its beginning if it is long."""
     return f'"{pattern}"' if len(pattern) <= 120 else f'"{pattern[:120]}…"'
+
+
+def in_scope(path: str, scope: Scope) -> bool:
+    """Whether a package with this scope may write `path`."""
+    allowed = any(match(pattern, path) for pattern in scope.write_allow)
+    return allowed and not any(match(pattern, path) for pattern in scope.deny)
+
+
+def folders_above(path: str) -> Iterator[str]:
+    """The folders that `path` lies in, the topmost first."""
+    at = path.find("/")
+    while at != -1:
+        yield path[:at]
+        at = path.find("/", at + 1)
 
 
 def fold(path: str) -> str:

@@ -70,13 +70,10 @@ class State:
     started: e.RunStarted | None = None
     packages: dict[str, Progress] = field(default_factory=dict)
     below: dict[str, list[str]] = field(default_factory=dict)
-    candidate: str = ""
-    candidate_tip: str = ""
     proven: str = ""
     landed: e.Landed | None = None
     halted: e.RunHalted | None = None
     tampering: e.RepositoryChanged | None = None
-    gates: dict[str, e.GatesEnded] = field(default_factory=dict)
 
     def apply(self, event: e.Event) -> None:
         """Take one event in. ImpossibleError when it cannot follow what happened."""
@@ -106,9 +103,7 @@ class State:
     def _integrate(self, event: e.Event) -> None:
         match event:
             case e.CandidateMade():
-                self.candidate, self.candidate_tip, self.run = event.commit, event.tip, RunState.PROVING
-            case e.GatesEnded():
-                self.gates[event.tree] = event
+                self.run = RunState.PROVING
             case e.CandidateProven():
                 self.proven = event.commit
             case e.Landed():
