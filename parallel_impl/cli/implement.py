@@ -14,6 +14,8 @@ import click
 @click.option("--base", metavar="REF", help="Start from this commit (default: the feature branch, else HEAD).")
 @click.option("--only", metavar="PKG", help="Run this package and what it depends on; nothing lands.")
 @click.option("--retry-failed", is_flag=True, help="Try packages again that failed in this run.")
+@click.option("--restart", metavar="PKG", multiple=True, help="Do this package anew, and what builds on it.")
+@click.option("--abort", is_flag=True, help="Give the run up: its work stays on refs of attempts.")
 @click.option("--dry-run", is_flag=True, help="Everything but agents: problems, waves, critical path, set-up proven.")
 @click.option("--json", "as_json", is_flag=True, help="Events as JSON lines on stdout, and nothing else there.")
 def implement(
@@ -24,6 +26,8 @@ def implement(
     only: str | None,
     *,
     retry_failed: bool,
+    restart: tuple[str, ...],
+    abort: bool,
     dry_run: bool,
     as_json: bool,
 ) -> int:
@@ -38,6 +42,6 @@ def implement(
 
     scrub_environment()
     given = (change_id, agent or "", jobs or 0, base or "", only or "")
-    options = preflight.Options(*given, dry_run=dry_run, retry_failed=retry_failed)
+    options = preflight.Options(*given, dry_run=dry_run, retry_failed=retry_failed, restart=restart, abort=abort)
     listener = JsonLines() if as_json else Terminal()
     return runner.implement(Repo.discover(Path.cwd()), Path.cwd(), options, listener)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from parallel_impl.errors import count, printable
 from parallel_impl.record import events as e
-from parallel_impl.record.events import Event, to_json
+from parallel_impl.record.events import Event, to_line
 
 
 class JsonLines:
     """Events as JSON lines on stdout and nothing else there; text for people goes to stderr."""
 
     def event(self, event: Event) -> None:
-        click.echo(json.dumps(to_json(event)))
+        click.echo(to_line(event))
 
     def say(self, text: str) -> None:
         click.echo(printable(text), err=True)
@@ -40,11 +38,6 @@ class Terminal:
 def describe(event: Event) -> str:
     """One line for people; "" for an event that says nothing new to them."""
     match event:
-        case e.RunStarted():
-            packages = count(len(event.packages), "package")
-            return f"run of {packages} on {event.base[:12]} ({event.base_from}), {event.jobs} at once"
-        case e.RunContinued():
-            return f"the run goes on, {event.jobs} at once"
         case e.AttemptStarted():
             again = f" (attempt {event.number})" if event.number > 1 else ""
             return f"{event.package}  started{again}"
@@ -58,12 +51,27 @@ def describe(event: Event) -> str:
             return f"{event.package}  FAILED: {event.code}"
         case e.PackageCancelled():
             return f"{event.package}  cancelled: {event.because} was not accepted"
-        case e.FailedRetried():
-            return f"tried again: {', '.join(event.packages)}"
         case e.RepositoryChanged():
             return f"the repository changed while {', '.join(event.running) or 'nothing'} ran: {'; '.join(event.what)}"
         case _:
-            return _describe_end(event)
+            return _describe_start(event) or _describe_end(event)
+
+
+def _describe_start(event: Event) -> str:
+    match event:
+        case e.RunStarted():
+            packages = count(len(event.packages), "package")
+            return f"run of {packages} on {event.base[:12]} ({event.base_from}), {event.jobs} at once"
+        case e.RunContinued():
+            return f"the run goes on, {event.jobs} at once"
+        case e.FailedRetried():
+            return f"tried again: {', '.join(event.packages)}"
+        case e.PackagesRestarted():
+            return f"done anew: {', '.join(event.packages)}"
+        case e.PlanRevised():
+            return f"plan revision {event.plan_revision}, of {event.commit[:12]}"
+        case _:
+            return ""
 
 
 def _describe_end(event: Event) -> str:
@@ -79,6 +87,8 @@ def _describe_end(event: Event) -> str:
             return f"landed: {event.branch} is {event.commit[:12]}"
         case e.RunHalted():
             return f"halted: {event.code}: {event.why}"
+        case e.RunAborted():
+            return "aborted"
         case e.Interrupted():
             return f"interrupted by {event.by}"
         case _:

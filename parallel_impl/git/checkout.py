@@ -123,6 +123,11 @@ class Source:
         copy_index(checkout.index, admin / "index")
         return checkout
 
+    def discard(self, name: str) -> None:
+        """Remove whatever lies under this name. OSError when something stays."""
+        place = self.home / _checked(name)
+        Checkout(place, self.home / f"{name}.git", self.indexes / name / "index", "").remove()
+
     def found(self, name: str, commit: str) -> Checkout | None:
         """A checkout of `commit` that an earlier process opened under this name; None when it is not whole."""
         index = self.indexes / _checked(name) / "index"

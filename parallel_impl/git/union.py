@@ -72,12 +72,26 @@ def base_of(repo: Repo, run_base: str, layers: Sequence[Layer], parents: Sequenc
     return stream.write(repo)
 
 
-def candidate(repo: Repo, run_base: str, layers: Sequence[Layer], *, change_id: str, ref: str, date: int) -> str:
-    """The union of all layers on `ref`: one merge commit per package (parents: the union so far, its commit)."""
-    if not layers:
+def candidate(
+    repo: Repo,
+    run_base: str,
+    layers: Sequence[Layer],
+    *,
+    change_id: str,
+    ref: str,
+    date: int,
+    carried: Sequence[Change] = (),
+) -> str:
+    """The union of all layers on `ref`: one merge commit per package (parents: the union so far, its commit).
+
+    `carried` are changes of no package, the edited plan: a commit of their own below the merges.
+    """
+    if not layers and not carried:
         repo.set_ref(ref, run_base)
         return run_base
     stream = _Stream(ref, run_base, date)
+    if carried:
+        stream.commit(f"Edit the plan of {change_id}\n\nChange-Id: {change_id}\n", [], carried)
     for layer in layers:
         message = f"Merge {layer.package}\n\nWork-Package: {layer.package}\nChange-Id: {change_id}\n"
         stream.commit(message, [layer.commit], layer.changes)

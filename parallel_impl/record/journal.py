@@ -8,13 +8,12 @@ silently. Written by the main thread of `run.runner`; read by `cli` (status, sho
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
 from parallel_impl.errors import UserError
-from parallel_impl.record.events import Event, from_json, to_json
+from parallel_impl.record.events import Event, from_line, from_lines, to_line
 
 
 class Journal:
@@ -33,7 +32,7 @@ class Journal:
 
     def append(self, *events: Event) -> None:
         """Write the events, one line each, with one fsync for all of them. OSError when they are not on disk."""
-        lines = "".join(json.dumps(to_json(event), ensure_ascii=True) + "\n" for event in events).encode()
+        lines = b"".join(to_line(event) + b"\n" for event in events)
         size = os.fstat(self._file).st_size
         try:
             while lines:
@@ -63,25 +62,32 @@ class Journal:
             os.fsync(self._file)
 
 
-def read(path: Path) -> Iterator[Event]:
-    """The events of a journal, in order; nothing when there is none. A torn last line is passed over.
+def read(path: Path) -> list[Event]:
+    """The events of a journal, in order; none when there is none. A torn last line is passed over.
 
     UserError names the line that is damaged.
     """
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        return
-    lines = content.split(b"\n")
-    for number, line in enumerate(lines[:-1], 1):  # what follows the last newline is a torn line, or empty
+        return []
+    lines = content.split(b"\n")[:-1]  # what follows the last newline is a torn line, or empty
+    try:
+        return from_lines(lines)
+    except ValueError as error:
+        raise _damage(path, lines, error) from error
+
+
+def _damage(path: Path, lines: Sequence[bytes], error: ValueError) -> UserError:
+    where, why = str(path), error
+    for number, line in enumerate(lines, 1):
         try:
-            yield from_json(json.loads(line))
-        except ValueError as error:
-            raise UserError(
-                f"the journal is damaged: {error}",
-                where=f"{path}:{number}",
-                hint="your refs still hold all accepted work; to start anew move the folder of this run away",
-            ) from error
+            from_line(line)
+        except ValueError as found:
+            where, why = f"{path}:{number}", found
+            break
+    hint = "your refs still hold all accepted work; to start anew move the folder of this run away"
+    return UserError(f"the journal is damaged: {why}", where=where, hint=hint)
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -2,7 +2,8 @@
 
 `State.apply` is the only place where a state changes; `run.runner` owns the one state and asks `startable`
 what to do. The rules that are kept here: one live attempt per package, nothing starts before all its
-dependencies are accepted, an accepted result never changes, nothing starts below a failure.
+dependencies are accepted in the plan's current revision, an accepted result never changes in a revision,
+nothing starts below a failure.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ class PackageState(StrEnum):
     ACCEPTED = "accepted"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    STALE = "stale"  # what it had is of an older revision, and what it waits for is not accepted yet
 
 
 class RunState(StrEnum):
@@ -35,11 +37,13 @@ class RunState(StrEnum):
     PROVING = "proving"
     LANDED = "landed"
     HALTED = "halted"
+    ABORTED = "aborted"
 
 
 INTERRUPTED = "INTERRUPTED"  # the code of an attempt that was stopped with the run: it costs no retry
 ENDED = (PackageState.ACCEPTED, PackageState.FAILED, PackageState.CANCELLED)
 LIVE = (PackageState.RUNNING, PackageState.VERIFYING)
+WAITING = (PackageState.PLANNED, PackageState.STALE)
 
 
 class ImpossibleError(Exception):
@@ -48,18 +52,25 @@ class ImpossibleError(Exception):
 
 @dataclass(slots=True)
 class Progress:
-    """One package so far. `attempts` counts all, `failures` those that used up a try."""
+    """One package so far. `attempts` counts all, `failures` those that used up a try.
+
+    Attempts up to `outdated` were made for an older revision: nothing goes on from them.
+    """
 
     depends_on: tuple[str, ...]
     state: PackageState = PackageState.PLANNED
     attempts: int = 0
     failures: int = 0
+    outdated: int = 0
     commit: str = ""
-    last_commit: str = ""
-    from_base: bool = True
     code: str = ""
     why: str = ""
     ended: list[e.AttemptEnded] = field(default_factory=list)
+
+    @property
+    def last(self) -> e.AttemptEnded | None:
+        """The last attempt that ended in this revision."""
+        return self.ended[-1] if self.ended and self.ended[-1].number > self.outdated else None
 
 
 @dataclass(slots=True)
@@ -68,33 +79,51 @@ class State:
 
     run: RunState = RunState.PREFLIGHT
     started: e.RunStarted | None = None
+    revised: e.PlanRevised | None = None
     packages: dict[str, Progress] = field(default_factory=dict)
     below: dict[str, list[str]] = field(default_factory=dict)
+    removed: dict[str, Progress] = field(default_factory=dict)
     proven: str = ""
     landed: e.Landed | None = None
     halted: e.RunHalted | None = None
     tampering: e.RepositoryChanged | None = None
 
+    @property
+    def plan_commit(self) -> str:
+        """The commit that holds the plan in force; "" before the run started."""
+        return self.revised.commit if self.revised else self.started.base if self.started else ""
+
+    @property
+    def plan_blob(self) -> str:
+        """The id of the plan in force."""
+        pinned = self.revised or self.started
+        return pinned.plan_blob if pinned else ""
+
+    @property
+    def plan_revision(self) -> int:
+        """The number of the plan in force: the file's own, or the next one after an edit that did not raise it."""
+        pinned = self.revised or self.started
+        return pinned.plan_revision if pinned else 1
+
     def apply(self, event: e.Event) -> None:
         """Take one event in. ImpossibleError when it cannot follow what happened."""
-        match event:
-            case e.RunStarted():
-                self.started = event
-                self.run = RunState.EXECUTING
-                self.packages = {name: Progress(tuple(above)) for name, above in event.packages.items()}
-                self.below = {name: [] for name in self.packages}
-                for name, progress in self.packages.items():
-                    for above in progress.depends_on:
-                        self.below[above].append(name)
-                self._queue(self.packages)
-            case e.RunContinued():
-                self._continue()
+        match event:  # the most frequent ones first
             case e.AttemptStarted() | e.AttemptVerifying() | e.AttemptEnded():
                 self._attempt(event)
             case e.PackageAccepted() | e.PackageFailed() | e.PackageCancelled():
                 self._end(event)
-            case e.FailedRetried():
-                self._retry_failed(event)
+            case e.RunStarted():
+                self.started, self.run = event, RunState.EXECUTING
+                self.packages = {
+                    name: Progress(tuple(above), attempts=event.attempts.get(name, 0))
+                    for name, above in event.packages.items()
+                }
+                self._link()
+                self._queue(self.packages)
+            case e.RunContinued():
+                self._continue()
+            case e.FailedRetried() | e.PackagesRestarted() | e.PlanRevised():
+                self._again(event)
             case e.RepositoryChanged() if event.halts:
                 self.tampering = event
             case _:
@@ -110,6 +139,8 @@ class State:
                 self.landed, self.run, self.halted = event, RunState.LANDED, None
             case e.RunHalted():
                 self.halted, self.run = event, RunState.HALTED
+            case e.RunAborted():
+                self.run = RunState.ABORTED
 
     def startable(self, order: Iterable[str], *, jobs: int, only: frozenset[str] | None = None) -> list[str]:
         """Which packages may start now, in the given start order; never more than `jobs` live ones."""
@@ -124,7 +155,7 @@ class State:
         lost: dict[str, str] = {}
         for name, progress in self._above_first():
             for above in progress.depends_on:
-                if progress.state in (PackageState.PLANNED, PackageState.QUEUED) and (
+                if progress.state in (*WAITING, PackageState.QUEUED) and (
                     above in lost or self.packages[above].state in (PackageState.FAILED, PackageState.CANCELLED)
                 ):
                     lost.setdefault(name, above)
@@ -133,6 +164,15 @@ class State:
     def accepted(self) -> dict[str, str]:
         """Accepted packages and their commits."""
         return {name: p.commit for name, p in self.packages.items() if p.state is PackageState.ACCEPTED}
+
+    def with_descendants(self, names: Iterable[str]) -> list[str]:
+        """The named packages and all that depend on them, in the order of the plan."""
+        found, todo = set[str](), list(names)
+        while todo:
+            if (name := todo.pop()) not in found:
+                found.add(name)
+                todo += self.below[name]
+        return [name for name in self.packages if name in found]
 
     def live(self) -> list[str]:
         """Packages with an attempt that is not over."""
@@ -174,7 +214,6 @@ class State:
         if event.code:
             progress.failures += event.code != INTERRUPTED
             progress.state = PackageState.QUEUED  # until the runner says that no try is left
-            progress.last_commit, progress.from_base = event.commit, event.from_base
 
     def _end(self, event: e.PackageAccepted | e.PackageFailed | e.PackageCancelled) -> None:
         progress = self.packages[event.package]
@@ -190,20 +229,51 @@ class State:
         else:
             progress.state, progress.why = PackageState.CANCELLED, f"{event.because} ended without being accepted"
 
-    def _retry_failed(self, event: e.FailedRetried) -> None:
-        """The failed packages may be tried again, and what was cancelled below them waits for them again."""
-        for name in event.packages:
-            self._expect(event, self.packages[name].state is PackageState.FAILED)
-            self.packages[name].state, self.packages[name].failures = PackageState.PLANNED, 0
+    def _again(self, event: e.FailedRetried | e.PackagesRestarted | e.PlanRevised) -> None:
+        """Packages start anew on the user's word, while none is live; what was cancelled waits again."""
+        self._expect(event, not self.live())
+        self.proven = ""
+        if isinstance(event, e.FailedRetried):
+            self._expect(event, all(self.packages[name].state is PackageState.FAILED for name in event.packages))
+            for name in event.packages:
+                self.packages[name].state, self.packages[name].failures = PackageState.PLANNED, 0
+        elif isinstance(event, e.PackagesRestarted):
+            self._outdate(event.packages)
+        else:
+            self._revise(event)
         for progress in self.packages.values():
             if progress.state is PackageState.CANCELLED:
                 progress.state, progress.why = PackageState.PLANNED, ""
         self._queue(self.packages)
 
+    def _revise(self, event: e.PlanRevised) -> None:
+        known, again = self.packages | self.removed, [name for name in event.packages if name in self.removed]
+        self.revised = event
+        self.packages = {name: known.pop(name) if name in known else Progress(()) for name in event.packages}
+        self.removed = known  # one that comes back goes on counting: the refs of its attempts are taken
+        for name, above in event.packages.items():
+            self.packages[name].depends_on = tuple(above)
+        self._link()
+        self._outdate([*event.changed, *again])
+
+    def _outdate(self, names: Iterable[str]) -> None:
+        """The results of these packages, and of all that depends on them, are of an older revision."""
+        for progress in (self.packages[name] for name in self.with_descendants(names)):
+            progress.state = PackageState.STALE if progress.attempts else PackageState.PLANNED
+            progress.failures, progress.outdated = 0, progress.attempts
+            progress.commit, progress.code, progress.why = "", "", ""
+
+    def _link(self) -> None:
+        """Note for each package what depends on it."""
+        self.below = {name: [] for name in self.packages}
+        for name, progress in self.packages.items():
+            for above in progress.depends_on:
+                self.below[above].append(name)
+
     def _queue(self, names: Iterable[str]) -> None:
         """Queue those of the named packages whose dependencies are all accepted."""
         for progress in (self.packages[name] for name in names):
-            if progress.state is PackageState.PLANNED and all(
+            if progress.state in WAITING and all(
                 self.packages[above].state is PackageState.ACCEPTED for above in progress.depends_on
             ):
                 progress.state = PackageState.QUEUED

@@ -73,7 +73,7 @@ def build(facts: Facts, happened: Iterable[e.Event]) -> Document:
         "branch": facts.branch,
         "commit": facts.commit,
         "agent": started.agent,
-        "plan_revision": started.plan_revision,
+        "plan_revision": facts.state.plan_revision,
         "contracts_revision": started.contracts_revision,
         "jobs": started.jobs,
         "makespan_seconds": round(max((end for _, end in spans.values()), default=0.0), 3),

@@ -53,7 +53,7 @@ def clean(repo: Repo, folder: Path, change_id: str, *, force: bool, dry_run: boo
     if not places.state.exists() and not repo.refs(places.refs):
         return report
     with holder.held(places):
-        state = fold(read(places.journal))
+        state = fold(read(places.last_journal))
         _clean(repo, folder, places, state, report, force=force)
         if not report.kept and not dry_run:
             holder.forget(places)

@@ -20,7 +20,6 @@ from parallel_impl.gates.quality import Gate
 from parallel_impl.git.repo import Entry, Repo
 from parallel_impl.plan.model import Plan
 from parallel_impl.plan.order import Order
-from parallel_impl.record.events import RunStarted
 from parallel_impl.record.state import State
 from parallel_impl.run import validation
 from parallel_impl.run.places import CHANGES, PLAN_FILE, Places
@@ -34,7 +33,7 @@ class Inputs:
     base_from: str
     plan: Plan
     order: Order
-    plan_blob: str
+    plan_entry: Entry
     config: Config
     setup: tuple[SetupCommand, ...]
     gates: tuple[Gate, ...]
@@ -72,9 +71,28 @@ def find_base(repo: Repo, folder: Path, places: Places, given: str, state: State
     return found, came_from
 
 
-def load(repo: Repo, places: Places, base: str, came_from: str, folder: Path) -> Inputs:
-    """Read and check everything in the base tree. UserError when there is no plan to read at all."""
+def find_edited_plan(repo: Repo, folder: Path, places: Places, state: State) -> str:
+    """The commit that holds another plan than the one in force, looked up where a base would be found now; or "".
+
+    A run that started from a named ref looks there again, any other at the feature branch or HEAD.
+    """
+    if state.started is None:
+        return ""
+    named = state.started.base_from
+    found = repo.resolve(named) if named not in (places.branch, "HEAD") else None
+    found = found or repo.ref(places.branch_ref) or repo.head(folder)
+    entries = repo.entries(found, places.plan_file) if found else []
+    return found if found and entries and entries[0].oid != state.plan_blob else ""
+
+
+def load(repo: Repo, places: Places, base: str, came_from: str, folder: Path, *, plan_from: str = "") -> Inputs:
+    """Read and check everything in the base tree; the plan itself in the commit `plan_from` where one is given.
+
+    UserError when there is no plan to read at all.
+    """
     entries = {entry.path: entry for entry in repo.entries(base, recurse=True, sizes=True)}
+    if plan_from:
+        entries |= {entry.path: entry for entry in repo.entries(plan_from, places.plan_file)}
     plan_entry = entries.get(places.plan_file)
     if plan_entry is None:
         raise _no_plan(repo, places, came_from, folder, entries)
@@ -101,7 +119,7 @@ def load(repo: Repo, places: Places, base: str, came_from: str, folder: Path) ->
         base_from=came_from,
         plan=checked.plan,
         order=checked.order,
-        plan_blob=plan_entry.oid,
+        plan_entry=plan_entry,
         config=settings,
         setup=found_setup.commands if found_setup else settings.setup or (),
         gates=tuple(gates),
@@ -128,16 +146,6 @@ def branch_problems(repo: Repo, places: Places) -> Iterator[Problem]:
                 hint="switch that worktree to another branch, or take the result at the end with the line then shown",
                 severity=Severity.WARNING,
             )
-
-
-def changed_since(started: RunStarted, known: Inputs) -> Iterator[Problem]:
-    """What differs from the run that is to go on; only the same plan can be continued."""
-    if known.plan_blob != started.plan_blob:
-        yield Problem(
-            "the plan is not the one that this run started with",
-            where=known.plan.source,
-            hint=f"start anew after: parallel-cleanup {started.change_id}",
-        )
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from parallel_impl.errors import count
 from parallel_impl.git import union
-from parallel_impl.git.repo import GitError
+from parallel_impl.git.repo import Change, GitError
 from parallel_impl.plan import contracts
 from parallel_impl.record import events as e
 from parallel_impl.record.journal import read, write_atomically
@@ -53,10 +53,24 @@ def integrate(run: Run, base_proof: BaseProof, *, only: frozenset[str] | None) -
     places = ground.places
     ground.watch.expect_any(places.candidate_ref)
     commit = union.candidate(
-        ground.repo, ground.base, layers, change_id=places.change_id, ref=places.candidate_ref, date=ground.date
+        ground.repo,
+        ground.base,
+        layers,
+        change_id=places.change_id,
+        ref=places.candidate_ref,
+        date=ground.date,
+        carried=_edited_plan(run),
     )
     ground.watch.expect(places.candidate_ref, commit)
     return _land(run, commit, base_proof)
+
+
+def _edited_plan(run: Run) -> list[Change]:
+    """What an edit of the plan between two starts changed: it lands with the work that was done for it."""
+    ground, plan_file = run.ground, run.ground.places.plan_file
+    if not run.state.revised:
+        return []
+    return [one for one in ground.repo.changes(ground.base, run.state.plan_commit) if one.path == plan_file]
 
 
 def _land(run: Run, commit: str, base_proof: BaseProof) -> Ending:

@@ -69,8 +69,9 @@ def runs(folder: Path) -> dict[str, Past]:
     """The runs of the repository that `folder` lies in, by change-id."""
     scrub_environment()
     common = Repo.discover(folder).git_dir
-    found = sorted(journal.parent.name for journal in (common / STATE).glob("*/journal.jsonl"))
-    return {change: Past(places, fold(read(places.journal))) for change in found if (places := Places(common, change))}
+    found = sorted({journal.parent.name for journal in (common / STATE).glob("*/journal*.jsonl")})
+    all_places = {change: Places(common, change) for change in found}
+    return {change: Past(places, fold(read(places.last_journal))) for change, places in all_places.items()}
 
 
 def run(folder: Path, change_id: str) -> Past:

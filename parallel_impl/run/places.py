@@ -31,6 +31,22 @@ class Places:
         return self.state / "journal.jsonl"
 
     @property
+    def last_journal(self) -> Path:
+        """The journal, or of aborted runs the last one's."""
+        earlier = self.earlier_journals()
+        return earlier[-1] if earlier and not self.journal.exists() else self.journal
+
+    def earlier_journals(self) -> list[Path]:
+        """The journals of aborted runs, `journal.<n>.jsonl`, the oldest first."""
+        found = {path: path.suffixes[0][1:] for path in self.state.glob("journal.*.jsonl")}
+        return sorted((path for path, number in found.items() if number.isdecimal()), key=lambda at: int(found[at]))
+
+    def next_earlier_number(self) -> int:
+        """The number under which the journal is moved aside."""
+        earlier = self.earlier_journals()
+        return int(earlier[-1].suffixes[0][1:]) + 1 if earlier else 1
+
+    @property
     def gates(self) -> Path:
         return self.state / "gates"
 
@@ -64,12 +80,26 @@ class Places:
     def candidate_ref(self) -> str:
         return f"{self.refs}/candidate"
 
+    def plan_ref(self, revision: int) -> str:
+        """Where the commit with an edited plan is kept."""
+        return f"{self.refs}/plans/{revision}"
+
     @property
     def proven_ref(self) -> str:
         return f"{self.refs}/proven"
 
     def package_base_ref(self, package: str) -> str:
         return f"{self.refs}/bases/{package}"
+
+    @property
+    def package_refs(self) -> str:
+        """The prefix of the refs of accepted work."""
+        return f"{self.refs}/packages"
+
+    @property
+    def attempt_refs(self) -> str:
+        """The prefix of the refs of attempts."""
+        return f"{self.refs}/attempts"
 
     def package_ref(self, package: str) -> str:
         return f"{self.refs}/packages/{package}"

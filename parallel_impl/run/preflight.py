@@ -31,11 +31,12 @@ from parallel_impl.git.watch import Watch
 from parallel_impl.plan import ids
 from parallel_impl.record import events as e
 from parallel_impl.record.journal import Journal, read
-from parallel_impl.record.state import PackageState, State, fold
-from parallel_impl.run import holder, inputs, recovery, rehearsal
+from parallel_impl.record.state import RunState, State, fold
+from parallel_impl.run import holder, inputs, rehearsal, resumption
 from parallel_impl.run.execution import Ground, Listener, Run, now
 from parallel_impl.run.inputs import Inputs
 from parallel_impl.run.places import Places
+from parallel_impl.run.resumption import Edit
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,8 @@ class Options:
     only: str = ""
     dry_run: bool = False
     retry_failed: bool = False
+    restart: tuple[str, ...] = ()
+    abort: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,7 @@ class Request:
 
 @contextmanager
 def prepare(repo: Repo, folder: Path, options: Options, listener: Listener) -> Iterator[Run | None]:
-    """A run that may be executed; None when there is nothing to do (landed already, or a dry run).
+    """A run that may be executed; None when there is nothing more to do (landed already, a dry run, an abort).
 
     UserError with every problem when the input or the repository is not usable; nothing is left then.
     """
@@ -74,8 +77,13 @@ def prepare(repo: Repo, folder: Path, options: Options, listener: Listener) -> I
     places = Places(repo.git_dir, options.change_id)
     with holder.held(places):
         state = fold(read(places.journal))
+        if state.run is RunState.ABORTED:  # and the process ended before all of it was moved aside
+            listener.say(resumption.finish_abort(repo, places))
+            state = State()
+        elif options.abort and not state.started:
+            raise UserError(f"there is no run of {places.change_id} to abort", where=str(places.state))
         if state.landed:
-            listener.say(f"{state.landed.branch} landed already: {state.landed.commit[:12]}; see {places.summary}")
+            _say_landed(state.landed, places, options, listener)
             yield None
             return
         request = Request(repo, folder, options, listener, places, state)
@@ -83,7 +91,7 @@ def prepare(repo: Repo, folder: Path, options: Options, listener: Listener) -> I
             with _opened(request) as run:
                 yield run
         finally:
-            if not places.journal.exists():  # nothing was started: nothing is left
+            if not places.last_journal.exists():  # nothing was started: nothing is left
                 remove(places.state)
                 holder.forget(places)
 
@@ -91,11 +99,15 @@ def prepare(repo: Repo, folder: Path, options: Options, listener: Listener) -> I
 @contextmanager
 def _opened(request: Request) -> Iterator[Run | None]:
     places, options = request.places, request.options
-    known = _read_inputs(request)
+    known, edit = _read_inputs(request)
     ground = _ground(request, known)
     jobs = options.jobs or known.config.jobs
-    _check_space(ground.home, known, jobs)
     try:
+        if options.abort:
+            _abort(request, ground)
+            yield None
+            return
+        _check_space(ground.home, known, jobs)
         rehearsed = rehearsal.rehearse(ground, request.listener)
         if options.dry_run:
             request.listener.say(rehearsal.describe(ground, rehearsed))
@@ -105,7 +117,7 @@ def _opened(request: Request) -> Iterator[Run | None]:
         try:
             ready = replace(ground, gates=rehearsed.gates)
             run = Run(ready, journal, request.state, request.listener, jobs, rehearsed.checkout)
-            _start(run, options, known)
+            _start(run, options, known, edit)
             yield run
         finally:
             journal.close()
@@ -123,30 +135,53 @@ def wanted(run: Run, options: Options) -> frozenset[str] | None:
     return frozenset((options.only, *run.ground.order.dependencies(options.only)))
 
 
-def _read_inputs(request: Request) -> Inputs:
+def _say_landed(landed: e.Landed, places: Places, options: Options, listener: Listener) -> None:
+    what = f"{landed.branch} landed already: {landed.commit[:12]}"
+    if options.abort or options.restart:
+        raise UserError(what, hint=f"start anew after: parallel-cleanup {places.change_id}")
+    listener.say(f"{what}; see {places.summary}")
+
+
+def _abort(request: Request, ground: Ground) -> None:
+    journal = Journal(request.places.journal)
+    try:
+        resumption.abort(Run(ground, journal, request.state, request.listener, jobs=1))
+    finally:
+        journal.close()
+    request.listener.say(resumption.finish_abort(request.repo, request.places))
+
+
+def _read_inputs(request: Request) -> tuple[Inputs, Edit | None]:
     """Plan, configuration and repository, checked as a whole; warnings are said, errors are raised together."""
-    repo, places, options = request.repo, request.places, request.options
-    commit, came_from = inputs.find_base(repo, request.folder, places, options.base, request.state)
-    known = inputs.load(repo, places, commit, came_from, request.folder)
+    repo, places, options, state = request.repo, request.places, request.options, request.state
+    commit, came_from = inputs.find_base(repo, request.folder, places, options.base, state)
+    edited = "" if options.abort else inputs.find_edited_plan(repo, request.folder, places, state)
+    known = inputs.load(repo, places, commit, came_from, request.folder, plan_from=edited or state.plan_commit)
+    known = resumption.numbered(known, state, edited=bool(edited))
+    if options.abort:
+        return known, None  # what has become unusable must not keep anybody from giving the run up
     problems = [*known.problems, *check_repository(Trees(repo, places.state / "trees"), commit)]
     problems += inputs.branch_problems(repo, places)
     if options.only and options.only not in known.order.index:
         near = inputs.nearest(options.only, known.order.topological)
         problems.append(Problem(f"there is no package {options.only!r}", where="--only", hint=near))
-    if request.state.started:
-        problems += inputs.changed_since(request.state.started, known)
+    problems += resumption.problems(state, options.restart, known)
     for problem in problems:
         if problem.severity is not Severity.ERROR:
             request.listener.say(str(problem))
     errors = [problem for problem in problems if problem.severity is Severity.ERROR]
     if errors:
         raise UserError(errors)
-    return known
+    if not edited:
+        return known, None
+    edit = resumption.edit(repo, places, state, known, edited)
+    request.listener.say(resumption.describe(edit, known.plan.revision, state))
+    return known, edit
 
 
 def _agent(request: Request, known: Inputs) -> tuple[Agent | None, str]:
     spec = request.options.agent or known.config.agent
-    if not spec and not request.options.dry_run:
+    if not spec and not request.options.dry_run and not request.options.abort:
         where = known.config.source or FILE
         hint = f"give --agent 'command: my-agent {{prompt_file}}', or set agent in {where}"
         raise UserError("no agent", where="--agent", hint=hint)
@@ -206,17 +241,20 @@ def _ground(request: Request, known: Inputs) -> Ground:
     )
 
 
-def _start(run: Run, options: Options, known: Inputs) -> None:
+def _start(run: Run, options: Options, known: Inputs, edit: Edit | None) -> None:
     """Anchor the base and write the first event, or say that the run goes on."""
     ground = run.ground
     ground.set_ref(ground.places.base_ref, ground.base)
     process.adopt_orphans()
     if run.state.started:
-        recovery.settle_leftovers(run)
-        run.record(e.RunContinued(at=now(), agent=ground.agent_spec, jobs=run.jobs, only=options.only))
-        failed = [name for name, one in run.state.packages.items() if one.state is PackageState.FAILED]
-        if failed and options.retry_failed:
-            run.record(e.FailedRetried(at=now(), packages=failed))
+        resumption.go_on(
+            run,
+            edit,
+            agent=ground.agent_spec,
+            only=options.only,
+            retry_failed=options.retry_failed,
+            restart=options.restart,
+        )
         return
     run.record(
         e.RunStarted(
@@ -225,7 +263,7 @@ def _start(run: Run, options: Options, known: Inputs) -> None:
             change_id=ground.places.change_id,
             base=ground.base,
             base_from=ground.base_from,
-            plan_blob=known.plan_blob,
+            plan_blob=known.plan_entry.oid,
             plan_revision=known.plan.revision,
             contracts_revision=known.plan.contracts.revision,
             packages={package.id: list(package.depends_on) for package in known.plan.packages},
@@ -234,6 +272,7 @@ def _start(run: Run, options: Options, known: Inputs) -> None:
             agent=ground.agent_spec,
             jobs=run.jobs,
             only=options.only,
+            attempts=resumption.attempts_made(ground.repo, ground.places),
         )
     )
 

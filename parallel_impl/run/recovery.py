@@ -34,6 +34,8 @@ def settle_leftovers(run: Run) -> None:
         progress = run.state.packages[name]
         if progress.state in LIVE:
             _settle(run, name)
+            for place in (name, f"{name}.verify"):
+                run.ground.source.discard(place)
         if progress.commit:
             run.layers[name] = _layer(run, name, progress.commit)
 

@@ -124,8 +124,8 @@ def _start(run: Run, workers: Executor, inbox: Inbox, names: list[str]) -> None:
 def _job(run: Run, name: str) -> Job:
     progress = run.state.packages[name]
     previous = None
-    if progress.ended and progress.ended[-1].code != INTERRUPTED:
-        last = progress.ended[-1]
+    last = progress.last
+    if last and last.code != INTERRUPTED:
         previous = Previous(last.number, last.code, last.why, "" if last.from_base else last.commit)
     above = tuple(run.layers[other] for other in run.ground.order.dependencies(name))
     return Job(run.ground.plan.package(name), progress.attempts + 1, above, previous)
