@@ -83,11 +83,11 @@ def _clean_home(home: Path, state: State, report: Report, *, force: bool) -> Non
     """Worktrees are left by a crash only; what lies in one is on no ref, so it is work that nothing contains."""
     if not home.is_dir():
         return
-    ours = {f"{name}{ending}" for name in state.packages for ending in OWN_ROOMS}
+    packages = {*state.packages, *state.removed}
+    ours = {f"{name}{ending}" for name in packages for ending in OWN_ROOMS}
     ours |= {f"{name}.gate{ending}" for name in ("base", "candidate") for ending in ("", ".git")}
-    worktrees = set(state.packages)
     for path in sorted(home.iterdir()):
-        abandoned = path.name in worktrees or path.name.removesuffix(".git") in worktrees or path.name == KEPT
+        abandoned = path.name in packages or path.name.removesuffix(".git") in packages or path.name == KEPT
         if (path.name in ours and not abandoned) or (force and (path.name in ours or path.name == KEPT)):
             report.removed.append(str(path))
             if not report.dry_run:
