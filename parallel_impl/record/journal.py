@@ -23,7 +23,6 @@ class Journal:
         """Open for appending, made with its folder when absent; a torn last line is removed first."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
-        self.fsyncs = 0
         made = not path.exists()
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         self._cut_torn_line()
@@ -42,7 +41,6 @@ class Journal:
             with contextlib.suppress(OSError):  # a full disk must not leave half an event before the next one;
                 os.ftruncate(self._file, size)  # where even this fails, the next start cuts it off
             raise
-        self.fsyncs += 1
 
     def close(self) -> None:
         os.close(self._file)
