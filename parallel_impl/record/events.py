@@ -19,8 +19,13 @@ def _kind(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag=_kind, forbid_unknown_fields=True):
-    """Something that happened; subclasses say what. In JSON the key `event` holds the class: `run-started`."""
+class Event(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag=_kind, forbid_unknown_fields=True, gc=False
+):
+    """Something that happened; subclasses say what. In JSON the key `event` holds the class: `run-started`.
+
+    Events hold no cycles, so the garbage collector need not look at them (a third of the time to read a journal).
+    """
 
     at: float = 0.0
 

@@ -29,14 +29,18 @@ class Journal:
         if made:
             sync_folder(path.parent)
 
-    def append(self, *events: Event) -> None:
-        """Write the events, one line each, with one fsync for all of them. OSError when they are not on disk."""
+    def append(self, *events: Event, sync: bool = True) -> None:
+        """Write the events, one line each, with one fsync for all of them. OSError when they are not on disk.
+
+        Without `sync` they may be lost in a power cut, not when this process is killed: for what nothing relies on.
+        """
         lines = b"".join(to_line(event) + b"\n" for event in events)
         size = os.fstat(self._file).st_size
         try:
             while lines:
                 lines = lines[os.write(self._file, lines) :]
-            os.fsync(self._file)
+            if sync:
+                os.fsync(self._file)
         except OSError:
             with contextlib.suppress(OSError):  # a full disk must not leave half an event before the next one;
                 os.ftruncate(self._file, size)  # where even this fails, the next start cuts it off

@@ -103,9 +103,9 @@ class Run:
     base_checkout: Checkout | None = None
     layers: dict[str, Layer] = field(default_factory=dict)
 
-    def record(self, *events: Event) -> None:
-        """Write events to the journal, durably; then take them into the state and tell the listener."""
-        self.journal.append(*events)
+    def record(self, *events: Event, sync: bool = True) -> None:
+        """Write events to the journal, durably with `sync`; then take them into the state and tell the listener."""
+        self.journal.append(*events, sync=sync)
         for event in events:
             self.state.apply(event)
             self.listener.event(event)

@@ -100,7 +100,7 @@ def _loop(run: Run, workers: Executor, inbox: Inbox, only: frozenset[str] | None
             _settle(run, message.job, message.future.result())
             _look_at_repository(run, message.job.package.id)
         else:
-            run.record(message)
+            run.record(message, sync=False)  # how far an attempt is: nothing relies on it
 
 
 def _start_order(run: Run) -> list[str]:
