@@ -298,6 +298,18 @@ def start_time(pid: int) -> int:
         return 0
 
 
+def lives(pid: int, *, started: int, boot: str) -> bool:
+    """Whether the process that had this pid, `start_time` and `boot_id` still runs.
+
+    A pid that was given to another process since is not it, and a zombie runs no more.
+    """
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+        return boot == boot_id() and int(fields[19]) == started > 0 and fields[0] not in (b"Z", b"X")
+    except (OSError, IndexError):
+        return False
+
+
 def _children(pid: int) -> set[int]:
     found: set[int] = set()
     try:

@@ -16,6 +16,7 @@ import click
 @click.option("--retry-failed", is_flag=True, help="Try packages again that failed in this run.")
 @click.option("--restart", metavar="PKG", multiple=True, help="Do this package anew, and what builds on it.")
 @click.option("--abort", is_flag=True, help="Give the run up: its work stays on refs of attempts.")
+@click.option("--wait/--no-wait", help="Wait while other runs hold what this change claims (default: refuse).")
 @click.option("--dry-run", is_flag=True, help="Everything but agents: problems, waves, critical path, set-up proven.")
 @click.option("--json", "as_json", is_flag=True, help="Events as JSON lines on stdout, and nothing else there.")
 def implement(
@@ -28,6 +29,7 @@ def implement(
     retry_failed: bool,
     restart: tuple[str, ...],
     abort: bool,
+    wait: bool,
     dry_run: bool,
     as_json: bool,
 ) -> int:
@@ -42,6 +44,8 @@ def implement(
 
     scrub_environment()
     given = (change_id, agent or "", jobs or 0, base or "", only or "")
-    options = preflight.Options(*given, dry_run=dry_run, retry_failed=retry_failed, restart=restart, abort=abort)
+    options = preflight.Options(
+        *given, dry_run=dry_run, retry_failed=retry_failed, restart=restart, abort=abort, wait=wait
+    )
     listener = JsonLines() if as_json else Terminal()
     return runner.implement(Repo.discover(Path.cwd()), Path.cwd(), options, listener)

@@ -1,7 +1,7 @@
 """Parallel packages that would get in each other's way: scopes that overlap, locks held twice, paths that are twins.
 
-Used by preflight and by `parallel-impl validate`, after `plan.load`. Every conflict names both packages, what they
-wrote, a path or key that both claim, and the `depends_on` line that puts them in order.
+Used by preflight and by `parallel-impl validate`, after `plan.load`, and by `plan.feasibility` for the packages of two
+plans. Every conflict names both packages, what they wrote and a path or key that both claim.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property, reduce
+from itertools import starmap
 from operator import or_
 
 from parallel_impl.errors import Problem
@@ -54,13 +55,18 @@ class Conflict:
     second: Claim
     witness: str
 
+    @property
+    def both(self) -> str:
+        """What the two packages have in common, as the end of a sentence about them."""
+        return f"{_BOTH[self.kind]} {quoted(self.witness)}"
+
     def problem(self, plan: Plan) -> Problem:
         """The conflict as people are told of it, at the claim of the second package."""
         one, two = self.first, self.second
         place = plan.where(*one.path).removeprefix(f"{plan.source}:").partition(":")[0]
         line = f" (line {place})" if place.isdecimal() else ""
         return Problem(
-            f"{two.package} and {one.package} may run at the same time and {_BOTH[self.kind]} {quoted(self.witness)}: "
+            f"{two.package} and {one.package} may run at the same time and {self.both}: "
             f"{quoted(two.text)} of {two.package} overlaps {quoted(one.text)} of {one.package}{line}",
             where=plan.where(*two.path),
             path=yaml_path(two.path),
@@ -114,7 +120,7 @@ def find(plan: Plan, order: Order) -> Findings:
     """The conflicts between parallel packages, at most one of each kind for a pair, in the order of the plan."""
     numbers = {package.id: number for number, package in enumerate(plan.packages)}
     claims = [_Claims(numbers[name], plan.packages[numbers[name]]) for name in order.topological]
-    near = _near(claims, order)
+    near = _near(claims, order.related())
     overlaps = Overlaps()
     found: list[tuple[int, int, Conflict]] = []
     compared = 0
@@ -134,6 +140,31 @@ def find(plan: Plan, order: Order) -> Findings:
     found.sort(key=lambda item: item[:2])
     listed = tuple(conflict for *_, conflict in found[:LISTED])
     return Findings(listed, max(0, len(found) - LISTED), _left(near, order, compared), undecided)
+
+
+def between(ours: Sequence[Package], theirs: Sequence[Package]) -> Findings:
+    """What packages of two plans both claim: of each of `ours` the first conflict with one of `theirs`.
+
+    Nothing orders two plans: every package of the one may run beside every one of the other.
+    """
+    claims = [*starmap(_Claims, enumerate(ours)), *starmap(_Claims, enumerate(theirs))]
+    inside = (1 << len(ours)) - 1
+    near = _near(claims, [inside] * len(ours) + [~inside] * len(theirs))
+    overlaps = Overlaps()
+    found: dict[int, Conflict] = {}
+    undecided: tuple[Problem, ...] = ()
+    uncompared = 0
+    for compared, (one, two) in enumerate((one, two) for one, two in pairs(near) if one not in found):
+        if compared == COMPARED:
+            uncompared = sum(bits.bit_count() for bits in near) - compared
+            break
+        try:
+            if conflict := next(_conflicts(claims[one], claims[two], overlaps), None):
+                found[one] = conflict
+        except UndecidedError as error:
+            undecided = error.problems
+            break
+    return Findings(tuple(found[one] for one in sorted(found)), uncompared=uncompared, undecided=undecided)
 
 
 class _Claims:
@@ -172,8 +203,8 @@ class _Claims:
         return tuple(Claim(self.package.id, text, ("packages", self.number, *keys, n)) for n, text in enumerate(texts))
 
 
-def _near(claims: Sequence[_Claims], order: Order) -> list[int]:
-    """For each package those that run beside it and claim something that begins and ends alike (bit sets)."""
+def _near(claims: Sequence[_Claims], related: Sequence[int]) -> list[int]:
+    """For each package those that are not `related` to it and claim something that begins and ends alike (bit sets)."""
     packages = [claim.package for claim in claims]
     globs = [
         (number, ends(glob))
@@ -188,18 +219,7 @@ def _near(claims: Sequence[_Claims], order: Order) -> list[int]:
         if is_literal(glob)
     ]
     found = [neighbours(patterns, len(packages)) for patterns in (globs, keys, literals)]
-    related = _related(order)
     return [reduce(or_, near) & ~related[number] for number, near in enumerate(zip(*found, strict=True))]
-
-
-def _related(order: Order) -> list[int]:
-    """For each package those that it waits for and those that wait for it (bit sets)."""
-    below = [order.ancestors[name] for name in order.topological]
-    above = [0] * len(below)
-    for number in range(len(below) - 1, -1, -1):  # whatever waits for a package comes after it
-        for name in order.dependencies(order.topological[number], transitive=False):
-            above[order.index[name]] |= above[number] | 1 << number
-    return [down | up for down, up in zip(below, above, strict=True)]
 
 
 def _left(near: Sequence[int], order: Order, compared: int) -> int:

@@ -49,6 +49,12 @@ def canonical(key: str) -> str:
     return f"{namespace.strip().lower()}:{read(name.strip())}"
 
 
+def is_key(text: str) -> bool:
+    """Whether `text` begins with the namespace of a lock key; a path with such a beginning is not one."""
+    namespace, colon, _ = text.partition(":")
+    return bool(colon) and namespace.strip().lower() in _NAMESPACES
+
+
 def overlap(first: str, second: str) -> bool:
     """Whether two canonical keys name something in common."""
     return contains(first, second) or contains(second, first)

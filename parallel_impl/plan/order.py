@@ -62,6 +62,15 @@ class Order:
         bit = self.index[package_id]
         return tuple(other for other in self.topological if self.ancestors[other] >> bit & 1)
 
+    def related(self) -> list[int]:
+        """For each package, in topological order, the set of those that it waits for and those that wait for it."""
+        below = [self.ancestors[name] for name in self.topological]
+        above = [0] * len(below)
+        for number in range(len(below) - 1, -1, -1):  # whatever waits for a package comes after it
+            for name in self.dependencies(self.topological[number], transitive=False):
+                above[self.index[name]] |= above[number] | 1 << number
+        return [down | up for down, up in zip(below, above, strict=True)]
+
     def members(self, bits: int) -> tuple[str, ...]:
         """The packages of a bitset, in topological order."""
         found = []

@@ -8,7 +8,9 @@ silently. Written by the main thread of `run.runner`; read by `cli` (status, sho
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,14 +22,32 @@ class Journal:
     """An open journal. `path` is the file; `append` adds events durably, `close` ends it."""
 
     def __init__(self, path: Path) -> None:
-        """Open for appending, made with its folder when absent; a torn last line is removed first."""
+        """Open for appending, made with its folder when absent; a torn last line is removed first.
+
+        UserError when another process has it open: the last barrier, should all lock files have been removed.
+        """
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
         made = not path.exists()
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-        self._cut_torn_line()
+        try:
+            self._lock()
+            self._cut_torn_line()
+        except BaseException:
+            os.close(self._file)
+            raise
         if made:
             sync_folder(path.parent)
+
+    def _lock(self) -> None:
+        for _ in range(50):  # who only asks whether somebody writes has the lock for an instant
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except (BlockingIOError, PermissionError):
+                time.sleep(0.01)
+        hint = "wait for it, or stop it with Ctrl-C where it runs: its work is kept"
+        raise UserError("another process writes this journal", where=str(self.path), hint=hint)
 
     def append(self, *events: Event, sync: bool = True) -> None:
         """Write the events, one line each, with one fsync for all of them. OSError when they are not on disk.

@@ -19,7 +19,7 @@ from parallel_impl.git.repo import Repo
 from parallel_impl.plan import ids
 from parallel_impl.record.journal import read
 from parallel_impl.record.state import State, fold
-from parallel_impl.run import holder
+from parallel_impl.run import claims, holder, ledger
 from parallel_impl.run.places import Places
 
 HISTORY = 2_000  # commits of a branch that are looked at for a squash merge; the message says when there are more
@@ -50,9 +50,14 @@ def clean(repo: Repo, folder: Path, change_id: str, *, force: bool, dry_run: boo
         raise UserError([Problem(wrong[0], where="<change-id>", hint=wrong[1])])
     places = Places(repo.git_dir, change_id)
     report = Report(dry_run=dry_run, change_id=change_id)
-    if not places.state.exists() and not repo.refs(places.refs):
+    claimed = places.change_id in ledger.read(places.locks)
+    if not places.state.exists() and not repo.refs(places.refs) and not claimed:
         return report
     with holder.held(places):
+        if claimed:
+            report.removed.append(f"the claims of {change_id}")
+            if not dry_run:
+                claims.release(places)
         state = fold(read(places.last_journal))
         _clean(repo, folder, places, state, report, force=force)
         if not report.kept and not dry_run:

@@ -1,94 +1,106 @@
 """Who works on a change right now: one process at a time, and the lock ends with it, however it ends.
 
-The lock is the operating system's (a child that clears descriptors does not keep it); a file beside it says who
-holds it, for messages only. Used by `run.preflight`, `run.cleanup` and `run.past`.
+The lock is the operating system's. A file beside it says who holds it and which file the lock is on, so that nobody
+else gets in where the lock file is unlinked under a living holder. Used by `run.preflight`, `run.cleanup` and
+`run.past`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
-import socket
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from parallel_impl.errors import UserError
 from parallel_impl.record.journal import write_atomically
+from parallel_impl.run import lock_file
+from parallel_impl.run.lock_file import HeldError, Identity
+from parallel_impl.run.owner import Owner
 from parallel_impl.run.places import Places
+
+PATIENCE = 0.5  # seconds: who only asks whether a lock is held has it for an instant
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The hold on a change: who has it, and the file that its lock is on."""
+
+    owner: Owner
+    lock: Identity
 
 
 @contextmanager
-def held(places: Places) -> Iterator[None]:
+def held(places: Places) -> Iterator[Held]:
     """Hold the change for this process; UserError names who holds it when another one does."""
-    folder = _folder(places)
     try:
-        lock = _acquire(folder / f"{places.change_id}.lock")
-    except Timeout:
-        who = holder(places) or "another process"
-        hint = "wait for it, or stop it with Ctrl-C where it runs: its work is kept"
-        raise UserError(f"{places.change_id} is being worked on by {who}", where=str(places.state), hint=hint) from None
-    about = folder / f"{places.change_id}.json"
-    since = time.strftime("%Y-%m-%d %H:%M:%S")
-    told = {"pid": os.getpid(), "host": socket.gethostname(), "since": since, "command": " ".join(sys.argv)}
-    write_atomically(about, json.dumps(told).encode())
+        lock = lock_file.acquire(_lock(places), seconds=PATIENCE)
+    except HeldError:
+        raise _refusal(places, holder(places) or "another process") from None
     try:
-        yield
-    finally:
-        about.unlink(missing_ok=True)
-        lock.release()
-
-
-def _acquire(path: Path) -> FileLock:
-    """The lock, on the file that lies at `path` now: one that was unlinked under its holder excludes nobody."""
-    while True:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path)
-        lock.acquire(timeout=0)
-        descriptor = lock._context.lock_file_fd  # filelock has no public way to the file that it holds
+        if other := _elsewhere(places, lock.identity):
+            raise _refusal(places, other)
+        found = Held(Owner.this(), lock.identity)
+        told = {"owner": found.owner.to_json(), "lock": [lock.identity.device, lock.identity.inode]}
+        write_atomically(_about(places), json.dumps(told).encode())
         try:
-            if descriptor is not None and os.path.samestat(os.fstat(descriptor), path.stat()):
-                return lock
-        except FileNotFoundError:
-            pass
+            yield found
+        finally:
+            _about(places).unlink(missing_ok=True)
+    finally:
         lock.release()
 
 
 def holder(places: Places) -> str:
     """Who holds the change, in words; "" when nobody does."""
-    folder = _folder(places)
-    if not (folder / f"{places.change_id}.lock").exists():
-        return ""
-    lock = FileLock(folder / f"{places.change_id}.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return _told(folder / f"{places.change_id}.json")
-    lock.release()
+    if lock_file.is_held(_lock(places)):
+        noted = _noted(places)
+        return str(noted.owner) if noted else "another process"
+    return _elsewhere(places, Identity.at(_lock(places)))
+
+
+def _elsewhere(places: Places, lock: Identity | None) -> str:
+    """Who holds the change by another file than `lock`, which lies at the path now; "" when nobody does."""
+    noted = _noted(places)
+    if noted and noted.lock != lock and noted.owner.lives():
+        return str(noted.owner)
+    if lock_file.is_held(places.journal):  # the last barrier, where all of the lock files were removed
+        return "another process, which writes its journal"
     return ""
 
 
-def _told(about: Path) -> str:
+def _noted(places: Places) -> Held | None:
+    """Who said last that the change is theirs; None when nobody did, or when they gave it back."""
+    file = _about(places)
     try:
-        told = json.loads(about.read_bytes())
-        return f"process {told['pid']} on {told['host']} since {told['since']}: {told['command']}"
-    except (OSError, ValueError, KeyError, TypeError):
-        return "another process"
+        told = json.loads(file.read_bytes())
+        return Held(Owner.from_json(told["owner"]), Identity(*map(int, told["lock"])))
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError) as error:
+        hint = f"if nobody works on {places.change_id}, remove this file"
+        raise UserError("who holds the change cannot be read", where=str(file), hint=hint) from error
 
 
-def _folder(places: Places) -> Path:
-    return places.state.parent / ".locks"
+def _refusal(places: Places, who: str) -> UserError:
+    hint = "wait for it, or stop it with Ctrl-C where it runs: its work is kept"
+    return UserError(f"{places.change_id} is being worked on by {who}", where=str(places.state), hint=hint)
+
+
+def _lock(places: Places) -> Path:
+    return places.locks / f"{places.change_id}.lock"
+
+
+def _about(places: Places) -> Path:
+    return places.locks / f"{places.change_id}.json"
 
 
 def forget(places: Places) -> None:
     """Remove the lock files of a change that is cleaned up, while they are held; folders that are empty then too."""
-    folder = _folder(places)
-    for ending in ("json", "lock"):
-        (folder / f"{places.change_id}.{ending}").unlink(missing_ok=True)
-    for place in (folder, folder.parent):
-        if place.is_dir() and not any(place.iterdir()):
-            place.rmdir()
+    for file in (_about(places), _lock(places), *places.locks.glob(f".{_about(places).name}.*.tmp")):
+        file.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # another run put something there
+        places.locks.rmdir()
+        places.locks.parent.rmdir()

@@ -13,6 +13,7 @@ from pathlib import Path
 from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.staging import Snapshot
 from parallel_impl.process import boot_id, start_time
+from parallel_impl.process import lives as lives_still
 
 FILE = "attempt.json"
 
@@ -64,4 +65,4 @@ def read(folder: Path) -> Note | None:
 
 def lives(noted: Note) -> bool:
     """Whether the noted process is alive: the pid, its start time and the machine's start, so never a recycled pid."""
-    return bool(noted.pid) and noted.boot_id == boot_id() and start_time(noted.pid) == noted.start_time > 0
+    return bool(noted.pid) and lives_still(noted.pid, started=noted.start_time, boot=noted.boot_id)

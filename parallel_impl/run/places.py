@@ -11,6 +11,7 @@ from pathlib import Path
 from parallel_impl.plan import ids
 
 STATE = "parallel-impl"
+LOCKS = ".locks"
 CHANGES = "openspec/changes"
 PLAN_FILE = "work-packages.yaml"
 
@@ -25,6 +26,11 @@ class Places:
     @property
     def state(self) -> Path:
         return self.common / STATE / self.change_id
+
+    @property
+    def locks(self) -> Path:
+        """The lock files of all runs of the repository, and the ledger of their claims."""
+        return self.common / STATE / LOCKS
 
     @property
     def journal(self) -> Path:

@@ -32,7 +32,7 @@ from parallel_impl.plan import ids
 from parallel_impl.record import events as e
 from parallel_impl.record.journal import Journal, read
 from parallel_impl.record.state import RunState, State, fold
-from parallel_impl.run import holder, inputs, rehearsal, resumption
+from parallel_impl.run import claims, holder, inputs, rehearsal, resumption
 from parallel_impl.run.execution import Ground, Listener, Run, now
 from parallel_impl.run.inputs import Inputs
 from parallel_impl.run.places import Places
@@ -52,6 +52,7 @@ class Options:
     retry_failed: bool = False
     restart: tuple[str, ...] = ()
     abort: bool = False
+    wait: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class Request:
     listener: Listener
     places: Places
     state: State
+    hold: holder.Held
 
 
 @contextmanager
@@ -75,7 +77,7 @@ def prepare(repo: Repo, folder: Path, options: Options, listener: Listener) -> I
     if wrong := ids.problem(options.change_id):
         raise UserError([Problem(wrong[0], where="<change-id>", hint=wrong[1])])
     places = Places(repo.git_dir, options.change_id)
-    with holder.held(places):
+    with holder.held(places) as hold:
         state = fold(read(places.journal))
         if state.run is RunState.ABORTED:  # and the process ended before all of it was moved aside
             listener.say(resumption.finish_abort(repo, places))
@@ -86,9 +88,9 @@ def prepare(repo: Repo, folder: Path, options: Options, listener: Listener) -> I
             _say_landed(state.landed, places, options, listener)
             yield None
             return
-        request = Request(repo, folder, options, listener, places, state)
+        request = Request(repo, folder, options, listener, places, state, hold)
         try:
-            with _opened(request) as run:
+            with _claimed(request) as (known, edit), _opened(request, known, edit) as run:
                 yield run
         finally:
             if not places.last_journal.exists():  # nothing was started: nothing is left
@@ -97,9 +99,33 @@ def prepare(repo: Repo, folder: Path, options: Options, listener: Listener) -> I
 
 
 @contextmanager
-def _opened(request: Request) -> Iterator[Run | None]:
+def _claimed(request: Request) -> Iterator[tuple[Inputs, Edit | None]]:
+    """The inputs, with everything that their plan claims held to the end; a dry run only says what is in the way."""
+    places, options, say = request.places, request.options, request.listener.say
+    for warning in claims.check_file_system(places):
+        say(str(warning))
+    while True:
+        found = _find(request)
+        known, edit = _read_inputs(request, found)
+        packages = known.plan.packages
+        if options.abort:
+            with claims.given_up(places, say):
+                yield known, edit
+            return
+        if options.dry_run:
+            say("\n".join(claims.describe(places.change_id, packages, claims.rivals(places, packages))))
+            yield known, edit
+            return
+        with claims.held(places, request.hold, packages, wait=options.wait, say=say) as waited:
+            if not waited or _find(request) == found:
+                yield known, edit
+                return
+        say("the base or the plan changed meanwhile: all is read again")
+
+
+@contextmanager
+def _opened(request: Request, known: Inputs, edit: Edit | None) -> Iterator[Run | None]:
     places, options = request.places, request.options
-    known, edit = _read_inputs(request)
     ground = _ground(request, known)
     jobs = options.jobs or known.config.jobs
     try:
@@ -151,11 +177,18 @@ def _abort(request: Request, ground: Ground) -> None:
     request.listener.say(resumption.finish_abort(request.repo, request.places))
 
 
-def _read_inputs(request: Request) -> tuple[Inputs, Edit | None]:
-    """Plan, configuration and repository, checked as a whole; warnings are said, errors are raised together."""
+def _find(request: Request) -> tuple[str, str, str]:
+    """The base, where it came from, and the commit with an edited plan ("" when there is none)."""
     repo, places, options, state = request.repo, request.places, request.options, request.state
     commit, came_from = inputs.find_base(repo, request.folder, places, options.base, state)
     edited = "" if options.abort else inputs.find_edited_plan(repo, request.folder, places, state)
+    return commit, came_from, edited
+
+
+def _read_inputs(request: Request, found: tuple[str, str, str]) -> tuple[Inputs, Edit | None]:
+    """Plan, configuration and repository, checked as a whole; warnings are said, errors are raised together."""
+    repo, places, options, state = request.repo, request.places, request.options, request.state
+    commit, came_from, edited = found
     known = inputs.load(repo, places, commit, came_from, request.folder, plan_from=edited or state.plan_commit)
     known = resumption.numbered(known, state, edited=bool(edited))
     if options.abort:
