@@ -291,23 +291,20 @@ def _environ(pid: int) -> list[bytes]:
 
 
 def start_time(pid: int) -> int:
-    """When a process started, in clock ticks since boot (proc(5), stat field 22); 0 when it is gone."""
+    """When a process started, in clock ticks since boot (proc(5), stat field 22); 0 when it is over.
+
+    One that nobody has reaped yet is over: in a container the first process may never do it.
+    """
     try:
-        return int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[19])
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+        return 0 if fields[0] in (b"Z", b"X") else int(fields[19])
     except (OSError, IndexError):
         return 0
 
 
 def lives(pid: int, *, started: int, boot: str) -> bool:
-    """Whether the process that had this pid, `start_time` and `boot_id` still runs.
-
-    A pid that was given to another process since is not it, and a zombie runs no more.
-    """
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
-        return boot == boot_id() and int(fields[19]) == started > 0 and fields[0] not in (b"Z", b"X")
-    except (OSError, IndexError):
-        return False
+    """Whether the process that had this pid, `start_time` and `boot_id` runs: one that got the pid since is not it."""
+    return boot == boot_id() and start_time(pid) == started > 0
 
 
 def _children(pid: int) -> set[int]:

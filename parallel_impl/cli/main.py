@@ -18,6 +18,7 @@ import click
 from parallel_impl import __version__
 from parallel_impl.cli.cleanup import cleanup as cleanup_command
 from parallel_impl.cli.implement import implement as implement_command
+from parallel_impl.cli.runs import runs
 from parallel_impl.cli.show import show
 from parallel_impl.cli.status import status
 from parallel_impl.cli.validate import validate
@@ -35,6 +36,7 @@ group.add_command(cleanup_command)
 group.add_command(validate)
 group.add_command(status)
 group.add_command(show)
+group.add_command(runs)
 
 
 def umbrella() -> NoReturn:

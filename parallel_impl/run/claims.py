@@ -22,7 +22,7 @@ from parallel_impl.plan.feasibility import Comparison
 from parallel_impl.plan.globs import quoted
 from parallel_impl.plan.model import Package
 from parallel_impl.record.journal import read
-from parallel_impl.record.state import ImpossibleError, RunState, fold
+from parallel_impl.record.state import ImpossibleError, RunState, State, fold
 from parallel_impl.run import file_system, ledger, lock_file
 from parallel_impl.run.holder import Held
 from parallel_impl.run.ledger import Entries, Entry
@@ -229,12 +229,14 @@ def _stamp(path: Path) -> tuple[int, ...]:
 @contextmanager
 def _ended_in_order() -> Iterator[None]:
     """A terminal that closes and TERM end the wait as Ctrl-C does, so that nothing is left behind."""
-    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, signal.SIGHUP)}
+    ours = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL]
+    for number in ours:
+        signal.signal(number, signal.default_int_handler)
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _in_the_way(found: Sequence[Rival]) -> list[Rival]:
@@ -276,11 +278,18 @@ def _is_live(entry: Entry, places: Places) -> bool:
 
 def _standing_of_journal(places: Places) -> Standing:
     """What a run that is not alive left: halted as its journal says, else dead. An unreadable one counts as halted."""
-    try:
-        state = fold(read(places.journal))
-    except (UserError, ImpossibleError, KeyError, OSError):
+    state = read_state(places)
+    if state is None:
         return Standing.UNREADABLE
     return Standing.HALTED if state.run is RunState.HALTED else Standing.DEAD
+
+
+def read_state(places: Places) -> State | None:
+    """What the journal of a change folds to; None when it cannot be read."""
+    try:
+        return fold(read(places.journal))
+    except (UserError, ImpossibleError, KeyError, OSError):
+        return None
 
 
 def _without(entries: Entries, *changes: str) -> dict[str, Entry]:

@@ -1,4 +1,4 @@
-"""Runs as they lie on disk, live or ended: what `parallel-impl status` and `show` tell. Reads, never writes."""
+"""Runs as they lie on disk, live or ended: what `parallel-impl status`, `show` and `runs` tell. Reads, never writes."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from pathlib import Path
 from parallel_impl.errors import Problem, UserError, printable
 from parallel_impl.git.repo import Repo, scrub_environment
 from parallel_impl.plan import ids
+from parallel_impl.plan.model import Plan
 from parallel_impl.record.journal import read
 from parallel_impl.record.state import State, fold
-from parallel_impl.run import holder
-from parallel_impl.run.places import STATE, Places
+from parallel_impl.run import claims, holder
+from parallel_impl.run.places import LOCKS, STATE, Places
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,54 @@ def runs(folder: Path) -> dict[str, Past]:
     found = sorted({journal.parent.name for journal in (common / STATE).glob("*/journal*.jsonl")})
     all_places = {change: Places(common, change) for change in found}
     return {change: Past(places, fold(read(places.last_journal))) for change, places in all_places.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A run and what it holds: `state` is its journal's, `claims` are None when it claims nothing."""
+
+    change_id: str
+    state: str
+    by: str
+    claims: claims.Active | None
+
+    @property
+    def lines(self) -> list[str]:
+        """For people: the run, who holds it, and a line for each package that claims something."""
+        if self.claims is None:
+            return [printable(f"{self.change_id}  {self.state}, claims nothing{f' ({self.by})' if self.by else ''}")]
+        who = self.claims.who
+        lines = [f"{self.change_id}  {who if who.startswith(self.state) else f'{self.state}, {who}'}"]
+        for package in self.claims.entry.packages if self.claims.entry else ():
+            scope, locks = package.scope, [*package.locks.files, *package.locks.keys]
+            lines.append(f"  {package.id}  writes {', '.join(scope.write_allow)}")
+            lines[-1] += f"; not {', '.join(scope.deny)}" if scope.deny else ""
+            lines[-1] += f"; locks {', '.join(locks)}" if locks else ""
+        return [printable(line) for line in lines]
+
+
+def holds(folder: Path) -> list[Hold]:
+    """Every run of the repository that `folder` lies in, those too that did not start yet, by change-id."""
+    scrub_environment()
+    common = Repo.discover(folder).git_dir
+    active = {run.change_id: run for run in claims.active(common)}
+    state = common / STATE
+    started = {journal.parent.name for journal in state.glob("*/journal.jsonl")}
+    held = {about.stem for about in (state / LOCKS).glob("*.json") if not ids.problem(about.stem)}
+    return [_hold(Places(common, change), active.get(change)) for change in sorted({*active, *started, *held})]
+
+
+def _hold(places: Places, active: claims.Active | None) -> Hold:
+    state = claims.read_state(places)
+    return Hold(places.change_id, str(state.run) if state else "unreadable", holder.holder(places), active)
+
+
+def feasibility(folder: Path, plan: Plan) -> list[str]:
+    """How feasible a plan is beside the live and the halted runs of the repository, with what is in its way."""
+    scrub_environment()
+    places = Places(Repo.discover(folder).git_dir, plan.feature_id)
+    found = claims.rivals(places, plan.packages)
+    return [printable(line) for line in claims.describe(places.change_id, plan.packages, found)]
 
 
 def run(folder: Path, change_id: str) -> Past:

@@ -45,12 +45,14 @@ def live(run: Background, tmp_path: Path, change: str) -> None:
 
 def test_disjoint_changes_run_side_by_side(repo: Path, tmp_path: Path) -> None:
     waiting = working(tmp_path, "wait_for go")
-    with background(repo, tmp_path / "a", "implement", "add-a", *waiting) as a:
-        with background(repo, tmp_path / "b", "implement", "add-b", *waiting) as b:
-            live(a, tmp_path, "add-a")
-            live(b, tmp_path, "add-b")
-            (tmp_path / "go").touch()
-            assert (a.ends(), b.ends()) == (0, 0), a.said + b.said
+    with (
+        background(repo, tmp_path / "a", "implement", "add-a", *waiting) as a,
+        background(repo, tmp_path / "b", "implement", "add-b", *waiting) as b,
+    ):
+        live(a, tmp_path, "add-a")
+        live(b, tmp_path, "add-b")
+        (tmp_path / "go").touch()
+        assert (a.ends(), b.ends()) == (0, 0), a.said + b.said
     assert refs(repo, "refs/heads/openspec") == ["refs/heads/openspec/add-a", "refs/heads/openspec/add-b"]
     assert not (repo / ".git/parallel-impl/.locks/_claims.json").exists()
 
@@ -274,3 +276,43 @@ def test_changes_that_lock_one_key_are_kept_apart(tmp_path: Path) -> None:
     refused = tool(repo, "implement", "add-y", *agent(tmp_path, "exit 1"))
     assert refused.returncode == 2
     assert 'wp-y of add-y and wp-x of add-x both claim "flag:billing/new"' in refused.stderr
+
+
+def test_runs_lists_states_holders_and_claims(repo: Path, tmp_path: Path) -> None:
+    assert tool(repo, "runs").stdout == "no runs in this repository\n"
+    waiting = working(tmp_path, "[ $CHANGE != add-b ] || exit 1\nwait_for go-$CHANGE")
+    assert tool(repo, "implement", "add-b", *waiting).returncode == 1
+    with background(repo, tmp_path / "a", "implement", "add-a", *waiting) as a:
+        live(a, tmp_path, "add-a")
+        with background(repo, tmp_path / "c", "implement", "add-c", "--wait", *waiting) as c:
+            c.until(lambda: "add-c waits" in c.said)
+            told = tool(repo, "runs").stdout.splitlines()
+            assert told[0].startswith(f"add-a  executing, held by process {a.process.pid} on ")
+            assert told[1:4] == [
+                "  wp-a  writes src/a/**",
+                "add-b  halted: `parallel-implement add-b --abort` or `parallel-cleanup add-b` gives its claims up",
+                "  wp-b  writes src/b.py",
+            ]
+            assert told[4].startswith(f"add-c  preflight, claims nothing (process {c.process.pid} on ")
+            assert len(told) == 5
+        (tmp_path / "go-add-a").touch()
+        assert a.ends() == 0, a.said
+    assert tool(repo, "runs").stdout.splitlines()[0] == "add-a  landed, claims nothing"
+
+
+def test_runs_says_how_feasible_a_change_is_beside_the_others(repo: Path, tmp_path: Path) -> None:
+    assert (
+        tool(repo, "runs", "--for", "add-c").stdout == "add-c beside no other run: FULL: none of 2 claims conflicts\n"
+    )
+    halting = working(tmp_path, "exit 1")
+    assert tool(repo, "implement", "add-a", *halting).returncode == 1
+    assert tool(repo, "implement", "add-b", *halting).returncode == 1
+    by_id = tool(repo, "runs", "--for", "add-c")
+    by_path = tool(repo, "runs", "--for", "openspec/changes/add-c/work-packages.yaml")
+    assert by_id.returncode == 0
+    assert by_id.stdout == by_path.stdout
+    assert by_id.stdout.splitlines()[0] == "add-c beside add-a, add-b: PARTIAL: 1 of 2 claims conflict"
+    assert 'wp-c of add-c and wp-b of add-b may both write "src/b.py"' in by_id.stdout
+    again = tool(repo, "runs", "--for", "add-a").stdout  # its own claims are not in its way
+    assert again == "add-a beside add-b: FULL: none of 1 claim conflicts\n"
+    assert tool(repo, "runs", "--for", "unheard-of").returncode == 2

@@ -1,0 +1,32 @@
+"""`parallel-impl runs`: who works on this repository and what they claim; whether a change can run beside them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--for", "plan", metavar="<change-id or path>", help="Say whether this change can run beside them.")
+def runs(plan: str | None) -> int:
+    """List the runs of this repository, who holds them, and what each package claims.
+
+    With --for: whether that change, as it lies on disk, can run beside the live and halted runs (FULL), beside a part
+    of them (PARTIAL: at most half of its claims conflict) or only after them (SEQUENTIAL), with each conflict.
+    """
+    from parallel_impl.run import past, validation  # noqa: PLC0415
+
+    if plan is not None:
+        checked = validation.validate(plan, Path.cwd())
+        if checked.plan is None:
+            for problem in checked.problems:
+                click.echo(str(problem), err=True)
+            click.echo(f"{checked.source}: not usable", err=True)
+            return 2
+        lines = past.feasibility(Path.cwd(), checked.plan)
+    else:
+        lines = [line for hold in past.holds(Path.cwd()) for line in hold.lines] or ["no runs in this repository"]
+    for line in lines:
+        click.echo(line)
+    return 0
