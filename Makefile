@@ -42,7 +42,7 @@ test: lint
 	$(BIN)/python -m coverage report
 
 test-fast: .venv/dev.stamp
-	$(BIN)/python -m pytest -n 2 -m 'not slow'
+	$(BIN)/python -m pytest -n 2 -m 'not slow and not faults'
 
 bench: .venv/dev.stamp
 	$(BIN)/python tests/bench/bench.py

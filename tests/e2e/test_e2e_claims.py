@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -316,3 +318,17 @@ def test_runs_says_how_feasible_a_change_is_beside_the_others(repo: Path, tmp_pa
     again = tool(repo, "runs", "--for", "add-a").stdout  # its own claims are not in its way
     assert again == "add-a beside add-b: FULL: none of 1 claim conflicts\n"
     assert tool(repo, "runs", "--for", "unheard-of").returncode == 2
+
+
+def test_a_network_file_system_is_warned_about(repo: Path, tmp_path: Path) -> None:
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text("22 1 0:40 / / rw shared:1 - nfs4 server:/ rw\n")
+    # in a mount namespace of its own the kernel's list is covered by ours
+    inside = ("unshare", "--map-root-user", "--mount", "sh", "-c", 'mount --bind "$0" /proc/$$/mountinfo && exec "$@"')
+    if subprocess.run([*inside, mounts, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("this machine gives no mount namespaces")
+    command = (sys.executable, "-m", "parallel_impl", "implement", "add-a", "--dry-run")
+    done = subprocess.run([*inside, mounts, *command], cwd=repo, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "warning: the repository lies on a network file system (nfs4)" in done.stderr
+    assert "network file system" not in tool(repo, "implement", "add-a", "--dry-run").stderr
