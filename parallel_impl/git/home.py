@@ -1,17 +1,18 @@
 """Where the worktrees of a change lie, so that no tool picks up configuration which the user's checkout does not see.
 
 pytest, ruff, mypy and node look upward from the worktree: a `conftest.py` or `node_modules` above it was used.
-Called by `run.preflight` at the first start; the journal keeps the answer.
+Called by `run.preflight` at the first start (the journal keeps the answer), and by `run.cleanup`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from parallel_impl.errors import printable
+from parallel_impl.errors import UserError, printable
 from parallel_impl.git.repo import Repo
 
 CONFIGURATION = (
@@ -50,6 +51,28 @@ def home(repo: Repo, change_id: str, *, checkout: Path | None = None) -> Home:
     if leak:
         return Home(beside, printable(f"tools in the worktrees will use {leak}, which your checkout does not see"))
     return Home(beside)
+
+
+def check_space(home: Path, tree_bytes: int, *, jobs: int) -> None:
+    """UserError when there is no room for checkouts of `tree_bytes` each: two per job and two for the gates at most."""
+    nearest, checkouts = _nearest(home), 2 * jobs + 2
+    need, free = tree_bytes * checkouts, shutil.disk_usage(nearest).free
+    if need > free:
+        raise UserError(
+            f"{need / 1e6:.0f} MB are needed for {checkouts} checkouts of {tree_bytes / 1e6:.0f} MB, "
+            f"{free / 1e6:.0f} MB are free",
+            where=str(nearest),
+            hint="free some space, or use fewer --jobs",
+        )
+
+
+def remove_empty(home: Path) -> None:
+    """Remove the home of a change, and the folder of all homes, as far as they are empty: other runs may be there."""
+    for folder in (home, home.parent):
+        try:
+            folder.rmdir()
+        except OSError:
+            return
 
 
 def _state_directory() -> Path:

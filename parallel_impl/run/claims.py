@@ -278,16 +278,16 @@ def _is_live(entry: Entry, places: Places) -> bool:
 
 def _standing_of_journal(places: Places) -> Standing:
     """What a run that is not alive left: halted as its journal says, else dead. An unreadable one counts as halted."""
-    state = read_state(places)
+    state = read_state(places.journal)
     if state is None:
         return Standing.UNREADABLE
     return Standing.HALTED if state.run is RunState.HALTED else Standing.DEAD
 
 
-def read_state(places: Places) -> State | None:
-    """What the journal of a change folds to; None when it cannot be read."""
+def read_state(journal: Path) -> State | None:
+    """What a journal folds to; None when it cannot be read."""
     try:
-        return fold(read(places.journal))
+        return fold(read(journal))
     except (UserError, ImpossibleError, KeyError, OSError):
         return None
 

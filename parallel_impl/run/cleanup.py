@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from parallel_impl.errors import Problem, UserError
+from parallel_impl.git import home as homes
 from parallel_impl.git.checkout import KEPT
 from parallel_impl.git.remove import remove
 from parallel_impl.git.repo import Repo
@@ -104,9 +105,7 @@ def _clean_home(home: Path, state: State, report: Report, *, force: bool) -> Non
         else:
             report.kept.append(f"{path}: not made by this tool")
     if not report.dry_run:
-        for place in (home, home.parent):
-            if not any(place.iterdir()):
-                place.rmdir()
+        homes.remove_empty(home)
 
 
 class _Containment:

@@ -105,13 +105,13 @@ def holds(folder: Path) -> list[Hold]:
     common = Repo.discover(folder).git_dir
     active = {run.change_id: run for run in claims.active(common)}
     state = common / STATE
-    started = {journal.parent.name for journal in state.glob("*/journal.jsonl")}
+    started = {journal.parent.name for journal in state.glob("*/journal*.jsonl")}
     held = {about.stem for about in (state / LOCKS).glob("*.json") if not ids.problem(about.stem)}
     return [_hold(Places(common, change), active.get(change)) for change in sorted({*active, *started, *held})]
 
 
 def _hold(places: Places, active: claims.Active | None) -> Hold:
-    state = claims.read_state(places)
+    state = claims.read_state(places.last_journal)
     return Hold(places.change_id, str(state.run) if state else "unreadable", holder.holder(places), active)
 
 

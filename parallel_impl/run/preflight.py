@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -133,7 +132,7 @@ def _opened(request: Request, known: Inputs, edit: Edit | None) -> Iterator[Run 
             _abort(request, ground)
             yield None
             return
-        _check_space(ground.home, known, jobs)
+        homes.check_space(ground.home, known.tree_bytes, jobs=jobs)
         rehearsed = rehearsal.rehearse(ground, request.listener)
         if options.dry_run:
             request.listener.say(rehearsal.describe(ground, rehearsed))
@@ -151,7 +150,7 @@ def _opened(request: Request, known: Inputs, edit: Edit | None) -> Iterator[Run 
         for name in (rehearsal.BASE, rehearsal.CANDIDATE):
             for ending in ("", ".git"):
                 remove(ground.home / f"{name}{ending}")
-        _remove_empty(ground.home)
+        homes.remove_empty(ground.home)
 
 
 def wanted(run: Run, options: Options) -> frozenset[str] | None:
@@ -231,19 +230,6 @@ def _home(request: Request) -> Path:
     return found.path
 
 
-def _check_space(home: Path, known: Inputs, jobs: int) -> None:
-    """At most two checkouts per job and two for the gates exist at once."""
-    nearest = next(folder for folder in (home, *home.parents) if folder.exists())
-    need, free = known.tree_bytes * (2 * jobs + 2), shutil.disk_usage(nearest).free
-    if need > free:
-        raise UserError(
-            f"{need / 1e6:.0f} MB are needed for {2 * jobs + 2} checkouts of {known.tree_bytes / 1e6:.0f} MB, "
-            f"{free / 1e6:.0f} MB are free",
-            where=str(nearest),
-            hint="free some space, or use fewer --jobs",
-        )
-
-
 def _ground(request: Request, known: Inputs) -> Ground:
     repo, places, started, settings = request.repo, request.places, request.state.started, known.config
     agent, spec = _agent(request, known)
@@ -308,12 +294,3 @@ def _start(run: Run, options: Options, known: Inputs, edit: Edit | None) -> None
             attempts=resumption.attempts_made(ground.repo, ground.places),
         )
     )
-
-
-def _remove_empty(home: Path) -> None:
-    """Remove the folders that a dry run made, as far as they are empty."""
-    for folder in (home, home.parent):
-        try:
-            folder.rmdir()
-        except OSError:
-            return

@@ -332,3 +332,21 @@ def test_a_network_file_system_is_warned_about(repo: Path, tmp_path: Path) -> No
     assert done.returncode == 0, done.stderr
     assert "warning: the repository lies on a network file system (nfs4)" in done.stderr
     assert "network file system" not in tool(repo, "implement", "add-a", "--dry-run").stderr
+
+
+def test_an_aborted_run_gives_its_claims_up_also_when_another_one_took_them_over(repo: Path, tmp_path: Path) -> None:
+    waiting = working(tmp_path, "[ $CHANGE != add-a ] || exit 1\nwait_for go")
+    assert tool(repo, "implement", "add-a", *waiting).returncode == 1
+    assert tool(repo, "implement", "add-a", "--abort").returncode == 0
+    with background(repo, tmp_path / "c", "implement", "add-c", *waiting) as c:
+        live(c, tmp_path, "add-c")
+        c.process.kill()
+        c.ends()
+    (tmp_path / "go").touch()
+    assert "the claims of add-c are taken over" in tool(repo, "implement", "add-a", *waiting).stderr
+    aborted = tool(repo, "implement", "add-c", "--abort")
+    assert aborted.returncode == 0, aborted.stderr
+    assert [line.split(",")[0] for line in tool(repo, "runs").stdout.splitlines() if line.startswith("add-")] == [
+        "add-a  halted: `parallel-implement add-a --abort` or `parallel-cleanup add-a` gives its claims up",
+        "add-c  aborted",
+    ]
