@@ -41,6 +41,14 @@ def allowed(inherited: Mapping[str, str], *, pass_env: Iterable[str] = (), secre
     return found
 
 
+def masked(text: str, secrets: Iterable[bytes]) -> str:
+    """`text` with `***` for each of the values."""
+    raw = text.encode(errors="surrogateescape")
+    for value in secrets:
+        raw = raw.replace(value, b"***")
+    return raw.decode(errors="surrogateescape")
+
+
 def secret_values(inherited: Mapping[str, str]) -> tuple[bytes, ...]:
     """The values to mask in everything we write, longest first; values under four bytes mask nothing useful."""
     values = {value.encode(errors="surrogateescape") for name, value in inherited.items() if is_secret(name)}

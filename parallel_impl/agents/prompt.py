@@ -99,7 +99,7 @@ def _dependencies(context: Context) -> str:
         return ""
     lines = ["## What this builds on", "", "These packages are done, and their work is in your worktree:"]
     for name, files in context.dependencies.items():
-        shown = ", ".join(f"`{path}`" for path in files[:20]) + (
+        shown = ", ".join(f"`{printable(path)}`" for path in files[:20]) + (
             f" and {len(files) - 20} more" if len(files) > 20 else ""
         )
         lines.append(f"\n- {name}: {shown or 'no changes'}")

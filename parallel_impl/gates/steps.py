@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import signal
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -23,7 +23,7 @@ from parallel_impl.process import Ended, Limits, Reason, Stop, run
 RESULT_FILE = "PARALLEL_IMPL_RESULT_FILE"
 SIGPIPE = 141
 SHOWN = 20
-Changed = Callable[[], Iterable[str]]
+Changed = Callable[[], Mapping[str, str]]  # path to what tells one content of it from the next
 
 
 class Status(StrEnum):
@@ -163,7 +163,7 @@ class _Runner:
     wrote: bool = False
     stopped: bool = False
     known: dict[str, Any] = field(default_factory=dict)
-    before: set[str] | None = None
+    before: Mapping[str, str] | None = None
 
     def run(self, number: int, step: Step) -> StepResult:
         place = f"{number}-{_slug(step.name)}"
@@ -177,7 +177,7 @@ class _Runner:
         if not cwd.is_dir() or not cwd.is_relative_to(self.checkout):
             return replace(result, log=None, why=f"its cwd {step.cwd!r} is not a folder of the checkout")
         if self.before is None:
-            self.before = set(self.changed())
+            self.before = self.changed()
         ended = self._start(step, cwd, log, written)
         code = _shell_code(ended)
         result = replace(result, exit_code=code, seconds=ended.seconds)
@@ -210,9 +210,9 @@ class _Runner:
 
     def _written_to(self, step: Step) -> str:
         assert self.before is not None  # noqa: S101  (run set it)
-        after = set(self.changed())
-        fresh = [path for path in sorted(after - self.before) if not _is_tools(path)]
-        self.before = after
+        before, self.before = self.before, self.changed()
+        differ = {path for path in {*before, *self.before} if before.get(path) != self.before.get(path)}
+        fresh = sorted(path for path in differ if not _is_tools(path))
         fresh = evidence.undeclared(fresh, step.artifacts, step.cwd)
         if not fresh or step.writes:
             return ""

@@ -12,8 +12,6 @@ from enum import StrEnum
 
 from parallel_impl.gates.outcomes import GateReport, Outcome, State, Test
 
-RUNS = (Outcome.PASSED, Outcome.XPASSED, Outcome.XFAILED, Outcome.FAILED)
-
 
 class Status(StrEnum):
     """What a gate means for landing: FAILED and NOT_PROVEN block, the others do not."""

@@ -47,11 +47,17 @@ class Checkout:
         remove(self.path, self.git_dir, self.index.parent)
 
     def keep(self, number: int) -> Path:
-        """Move the worktree, whole, to `<home>/.kept/<name>.<number>`, its repository beside it; where that is."""
-        kept = self.path.parent / KEPT / f"{self.path.name}.{number}"
+        """Move the worktree, whole, to `<home>/.kept/<name>.<number>`, its repository beside it; where that is.
+
+        Nothing that was kept is overwritten: where the number is taken, it is the next free one.
+        """
+        folder = self.path.parent / KEPT
+        folder.mkdir(exist_ok=True)
+        while os.path.lexists(folder / f"{self.path.name}.{number}"):
+            number += 1
+        kept = folder / f"{self.path.name}.{number}"
         git_dir = kept.with_name(f"{kept.name}.git")
-        kept.parent.mkdir(exist_ok=True)
-        remove(kept, git_dir)
+        remove(git_dir)
         for place, target in ((self.git_dir, git_dir), (self.path, kept)):
             if os.path.lexists(place):  # the agent may have removed it
                 place.rename(target)

@@ -311,14 +311,6 @@ class Repo:
             at = end + size + 2
         return found
 
-    def write_blob(self, content: bytes) -> str:
-        """Store bytes as a blob, without filters."""
-        return (
-            decode(self.git("hash-object", "-w", "--no-filters", "--stdin", input=content)).strip()
-            if content
-            else (self.text("hash-object", "-w", "-t", "blob", "/dev/null"))
-        )
-
     def merge(self, ours: str, theirs: str) -> tuple[str, list[str]]:
         """The tree of a merge of two commits, made in the object database, and the paths that conflict ("" then).
 
@@ -335,6 +327,12 @@ class Repo:
         """The commit that HEAD names in the worktree that `folder` lies in (linked worktrees have their own)."""
         arguments = ("-C", str(folder), "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
         return self.text(*arguments, ok=(0, 1, 128), discover=True) or None
+
+    def branch(self, folder: Path) -> str:
+        """The short name of the branch that is checked out where `folder` lies; "" when detached or without commits."""
+        arguments = ("-C", str(folder), "symbolic-ref", "--quiet", "--short", "HEAD")
+        name = self.text(*arguments, ok=(0, 1, 128), discover=True)
+        return name if name and self.ref(f"refs/heads/{name}") else ""
 
     def top(self, folder: Path) -> Path | None:
         """The top of the worktree that `folder` lies in; None in a bare repository."""

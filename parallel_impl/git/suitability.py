@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from parallel_impl.errors import Problem, Severity
@@ -85,11 +85,15 @@ def _remarks(repo: Repo, config: list[tuple[str, str]], where: str) -> Iterator[
         yield Problem(text, where=where, severity=Severity.NOTICE)
 
 
-def _hooks(repo: Repo, settings: dict[str, str]) -> list[str]:
+def hooks_folder(repo: Repo, settings: Mapping[str, str]) -> Path:
+    """Where the user's hooks lie, there or not; `settings` are the configuration by its keys."""
     named = settings.get("core.hookspath")
     folder = Path(named).expanduser() if named else repo.git_dir / "hooks"
-    if not folder.is_absolute():
-        folder = repo.worktrees()[0].path / folder
+    return folder if folder.is_absolute() else repo.worktrees()[0].path / folder
+
+
+def _hooks(repo: Repo, settings: Mapping[str, str]) -> list[str]:
+    folder = hooks_folder(repo, settings)
     if not folder.is_dir():
         return []
     hooks = (path for path in folder.iterdir() if path.suffix == "" and path.is_file() and os.access(path, os.X_OK))

@@ -5,6 +5,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import stat
+from pathlib import Path
+
 from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.repo import decode
 from parallel_impl.git.staging import CONFIG
@@ -27,10 +32,14 @@ class Traces:
         if set_up or not trees.exact(checkout.commit):
             self._known = self._find()
 
-    def changed(self) -> list[str]:
-        """The paths that differ from the state at the start, sorted; known tool caches are left out. One process."""
+    def changed(self) -> dict[str, str]:
+        """The paths that differ from the state at the start, sorted, with a digest of mode and content ("": gone).
+
+        Known tool caches are left out. Costs one process, and reading those files.
+        """
         now = self._find()
-        return sorted(path for path in {*now, *self._known} if now.get(path) != self._known.get(path))
+        differ = sorted(path for path in {*now, *self._known} if now.get(path) != self._known.get(path))
+        return {path: _digest(self._root / path) for path in differ}
 
     def _find(self) -> dict[str, Signature]:
         """The changed, removed and unignored new files, with what lstat says about them."""
@@ -38,6 +47,18 @@ class Traces:
         out = self._repo.git(*arguments, index=self._index, work_tree=self._root, config=CONFIG)
         paths = {path for path in out.split(b"\0") if path}
         return {decode(path): signature(self._root, path) for path in paths if not _in_cache(path)}
+
+
+def _digest(path: Path) -> str:
+    if not os.path.lexists(path):
+        return ""
+    mode = path.lstat().st_mode
+    if stat.S_ISLNK(mode):
+        return f"{mode:o} {path.readlink()}"
+    if not stat.S_ISREG(mode):
+        return f"{mode:o}"
+    with path.open("rb") as file:
+        return f"{mode:o} {hashlib.file_digest(file, 'sha256').hexdigest()}"
 
 
 def _in_cache(path: bytes) -> bool:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from parallel_impl.errors import printable
 from parallel_impl.git.repo import GitError, Repo, decode
+from parallel_impl.git.suitability import hooks_folder
 
 RUNS_OR_REDIRECTS = re.compile(
     r"core\.(hookspath|fsmonitor|sshcommand|worktree|gitproxy|askpass|editor|pager|attributesfile|bare"
@@ -83,6 +84,7 @@ class Watch:
         self._guard = threading.Lock()
         self._expected: dict[str, tuple[str, str]] = {}
         self._config_files = _config_files(repo)
+        self._hook_folders = sorted({repo.git_dir / "hooks", hooks_folder(repo, dict(repo.config()))})
         self._checkout_repo = _own_git_dir(checkout) if checkout else None
         self._last = self._look()
         self._edits = self._edited()
@@ -90,8 +92,9 @@ class Watch:
     def expect(self, ref: str, oid: str | None) -> None:
         """We are about to move `ref` to `oid` (None: delete it); until that is seen, its old value is right too."""
         with self._guard:
-            _, now = self._expected.get(ref, ("", (self._last.refs or {}).get(ref, "")))
-            self._expected[ref] = (now, oid or "")
+            _, pending = self._expected.get(ref, ("", ANY))
+            seen = (self._last.refs or {}).get(ref, "")
+            self._expected[ref] = (seen if pending == ANY else pending, oid or "")
 
     def expect_any(self, ref: str) -> None:
         """We are about to move `ref` to a commit whose id is not known yet; `expect` it as soon as it is."""
@@ -106,6 +109,7 @@ class Watch:
             old, new = self._last, self._look()
             self._last = new if new.refs is not None else replace(new, refs=old.refs)
             found = [*self._refs(old.refs or {}, new.refs), *self._config(old.config, new.config)]
+            self._forget_seen(new.refs or {})
         found += _differences(Kind.HOOKS, old.hooks, new.hooks)
         for name in sorted({*old.settings, *new.settings}):
             if old.settings.get(name) != new.settings.get(name):
@@ -124,7 +128,7 @@ class Watch:
         return _State(
             refs,
             {path: _content(path) for path in self._config_files},
-            dict(_hooks(self._repo.git_dir / "hooks")),
+            {name: digest for folder in self._hook_folders for name, digest in _hooks(folder)},
             {name: _content(self._repo.git_dir / name) for name in _SETTINGS},
         )
 
@@ -142,6 +146,12 @@ class Watch:
             ours = name.startswith(self._own) or (name == self._branch and name in self._expected)
             verb = "was deleted" if not now else "was made" if not before else f"moved from {before[:12]}"
             yield Tamper(Kind.OWN_REFS if ours else Kind.REFS, f"{name} {verb}{f' to {now[:12]}' if now else ''}")
+
+    def _forget_seen(self, now: Mapping[str, str]) -> None:
+        """A move that was seen is over: from now on any other value of that ref is somebody else's doing."""
+        self._expected = {
+            ref: (old, new) for ref, (old, new) in self._expected.items() if new == ANY or now.get(ref, "") != new
+        }
 
     def _config(self, old: Mapping[Path, bytes], new: Mapping[Path, bytes]) -> Iterator[Tamper]:
         for path in old:
@@ -215,4 +225,4 @@ def _hooks(folder: Path) -> Iterator[tuple[str, str]]:
             mode = path.lstat().st_mode
             target = os.fsencode(path.readlink()) if stat.S_ISLNK(mode) else b""
             digest = hashlib.sha256(target + (_content(path) if path.is_file() else b"")).hexdigest()
-            yield path.name, f"{mode:o} {digest}"
+            yield str(path), f"{mode:o} {digest}"

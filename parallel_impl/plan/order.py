@@ -38,19 +38,6 @@ class Order:
         """Whether `first` depends on `second`, directly or not."""
         return bool(self.ancestors[first] >> self.index[second] & 1)
 
-    def are_parallel(self, first: str, second: str) -> bool:
-        """Whether the two may run at the same time: neither depends on the other, and they are two."""
-        return first != second and not self.reaches(first, second) and not self.reaches(second, first)
-
-    def parallel_pairs(self) -> Iterator[tuple[str, str]]:
-        """Every pair that may run side by side, smaller id first, in order of the ids."""
-        ids = sorted(self.topological)
-        for number, first in enumerate(ids):
-            above, at = self.ancestors[first], self.index[first]
-            for second in ids[number + 1 :]:
-                if not above >> self.index[second] & 1 and not self.ancestors[second] >> at & 1:
-                    yield first, second
-
     def dependencies(self, package_id: str, *, transitive: bool = True) -> tuple[str, ...]:
         """What the package depends on, in topological order."""
         if transitive:

@@ -61,11 +61,10 @@ class RunContinued(Event, frozen=True, kw_only=True):
 
 
 class AttemptStarted(Event, frozen=True, kw_only=True):
-    """Attempt `number` (from 1) of a package is handed to a worker; `retry_of` names the attempt that failed."""
+    """Attempt `number` (from 1) of a package is handed to a worker."""
 
     package: str
     number: int
-    retry_of: int = 0
 
 
 class AttemptVerifying(Event, frozen=True, kw_only=True):
@@ -191,7 +190,6 @@ class Interrupted(Event, frozen=True, kw_only=True):
     """A person or a signal stopped the run; the same command goes on."""
 
     by: str
-    running: list[str] = []
 
 
 KINDS: tuple[type[Event], ...] = tuple(Event.__subclasses__())

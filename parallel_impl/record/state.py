@@ -33,7 +33,6 @@ class RunState(StrEnum):
 
     PREFLIGHT = "preflight"
     EXECUTING = "executing"
-    INTEGRATING = "integrating"
     PROVING = "proving"
     LANDED = "landed"
     HALTED = "halted"
@@ -68,9 +67,10 @@ class Progress:
     ended: list[e.AttemptEnded] = field(default_factory=list)
 
     @property
-    def last(self) -> e.AttemptEnded | None:
-        """The last attempt that ended in this revision."""
-        return self.ended[-1] if self.ended and self.ended[-1].number > self.outdated else None
+    def last_failure(self) -> e.AttemptEnded | None:
+        """The last attempt of this revision that ended by itself and failed: the next one goes on from it."""
+        ours = (one for one in reversed(self.ended) if one.number > self.outdated)
+        return next((one for one in ours if one.code and one.code != INTERRUPTED), None)
 
 
 @dataclass(slots=True)

@@ -118,6 +118,8 @@ def run(ground: Ground, job: Job, tell: Callable[[e.Event], None]) -> Outcome:
         attempt.code, attempt.why = failure.code, printable(failure.why)
     except GitError as failure:
         attempt.code, attempt.why = "GIT_FAILED", str(failure)
+    if attempt.code and ground.stop:  # whatever it looks like: a signal to all of us ends git and setup in odd ways
+        attempt.code = INTERRUPTED
     seconds = time.monotonic() - attempt.began
     result = publication.result(attempt, seconds)
     write_atomically(attempt.folder / "result.json", dump(result))
@@ -144,7 +146,7 @@ def _do(attempt: Attempt, tell: Callable[[e.Event], None]) -> None:
             kept = checkout.keep(job.number)
             ground.note(f"{package.id}: its worktree could not be taken and is kept whole: {kept}")
         else:
-            checkout.remove()
+            put_away(ground, checkout, job.number)
 
 
 def _make_ready(attempt: Attempt, checkout: Checkout, log: str) -> None:
@@ -288,11 +290,19 @@ def _verify(attempt: Attempt) -> None:
                 mask=ground.mask,
             )
     finally:
-        checkout.remove()
+        put_away(ground, checkout, attempt.job.number)
     if attempt.verification.stopped:
         raise _FailureError(INTERRUPTED, "the run was stopped during verification")
     if not attempt.verification.passed:
         raise _FailureError("VERIFICATION_FAILED", attempt.verification.why)
+
+
+def put_away(ground: Ground, checkout: Checkout, number: int) -> None:
+    """Remove a checkout; what cannot be removed (files of root, of a container) goes to `.kept` and is named."""
+    try:
+        checkout.remove()
+    except OSError as error:
+        ground.note(f"{error}; moved to {checkout.keep(number)}")
 
 
 def _variables(attempt: Attempt) -> dict[str, str]:

@@ -148,8 +148,8 @@ def _targets(repo: Repo, folder: Path, places: Places) -> Iterator[tuple[str, st
     refs = repo.refs("refs/heads", "refs/remotes")
     if places.branch_ref in refs:
         yield places.branch, refs[places.branch_ref]
-    if head := repo.head(folder):
-        yield "HEAD", head
+    if branch := repo.branch(folder):  # a commit that is only looked at keeps nothing: HEAD moves on
+        yield branch, repo.ref(f"refs/heads/{branch}") or ""
     for name, tip in refs.items():
         if name.startswith("refs/remotes/") and name.endswith("/HEAD"):
             yield name.removeprefix("refs/remotes/"), tip

@@ -25,7 +25,7 @@ from parallel_impl.git.watch import Watch
 from parallel_impl.plan.model import Plan
 from parallel_impl.plan.order import Order
 from parallel_impl.process import Stop
-from parallel_impl.record.events import Event
+from parallel_impl.record.events import Event, RepositoryChanged
 from parallel_impl.record.journal import Journal
 from parallel_impl.record.state import State
 from parallel_impl.run.places import Places
@@ -109,6 +109,17 @@ class Run:
         for event in events:
             self.state.apply(event)
             self.listener.event(event)
+
+    def look_at_repository(self, ended: str = "", *, files: bool = False) -> None:
+        """Compare the user's repository with what it was; what could run programs or redirect starts nothing more.
+
+        `ended` is a package whose attempt has just ended: it was running until then.
+        """
+        found = self.ground.watch.compare(files=files)
+        if found:
+            halts = any(tamper.halts for tamper in found)
+            what, running = [str(tamper) for tamper in found], [*([ended] if ended else []), *self.state.live()]
+            self.record(RepositoryChanged(at=now(), what=what, running=running, halts=halts))
 
 
 def now() -> float:

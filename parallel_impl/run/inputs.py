@@ -40,16 +40,12 @@ class Inputs:
     tree_bytes: int
     problems: tuple[Problem, ...]
 
-    @property
-    def config_source(self) -> str:
-        return self.config.source or config.FILE
-
 
 def find_base(repo: Repo, folder: Path, places: Places, given: str, state: State) -> tuple[str, str]:
     """The base commit and where it came from: the journal, `--base`, the feature branch, or HEAD, in this order."""
     if state.started:
         base = state.started.base
-        if given and repo.resolve(given) != base:
+        if given not in ("", state.started.base_from) and repo.resolve(given) != base:
             raise UserError(
                 f"this run started on {base[:12]}, not on {given}",
                 where="--base",

@@ -7,6 +7,7 @@ branch where it was and all work on refs. Called by `run.runner` in the main thr
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ from parallel_impl.run import proof
 from parallel_impl.run.execution import Run, now
 from parallel_impl.run.proof import BaseProof, Proof
 
+INTERRUPTED = 130  # the exit code
 ROUNDS = 3  # the first try and, when the branch moved meanwhile, two more
 
 
@@ -44,9 +46,10 @@ def integrate(run: Run, base_proof: BaseProof, *, only: frozenset[str] | None) -
     wanted = [name for name in ground.order.topological if only is None or name in only]
     if blocked := blocking(run.state, wanted):
         return halt(run, "NOT_ALL_ACCEPTED", _blocked(run, dict(blocked)))
-    if only is not None and len(wanted) < len(ground.order.topological):
-        left = len(ground.order.topological) - len(wanted)
-        return halt(run, "ONLY", f"{', '.join(wanted)} accepted; --only left out {left} packages, so nothing lands")
+    if only is not None:
+        left = count(len(ground.order.topological) - len(wanted), "package")
+        why = f"{', '.join(wanted)} accepted; --only left out {left}: nothing lands until the command runs without it"
+        return halt(run, "ONLY", why)
     layers = [run.layers[name] for name in wanted]
     if found := union.clashes(layers):
         return halt(run, "CLASH", "\n".join(str(clash) for clash in found))
@@ -82,13 +85,17 @@ def _land(run: Run, commit: str, base_proof: BaseProof) -> Ending:
         candidate, conflicts = _with_tip(run, commit, tip)
         if conflicts:
             why = (
-                f"{places.branch} moved to {(tip or '')[:12]} during the run, and both changed: {', '.join(conflicts)}"
+                f"{places.branch} is at {(tip or '')[:12]}, which the run did not start from, "
+                f"and both changed: {', '.join(conflicts)}"
             )
             return halt(run, "BRANCH_MOVED", why)
         run.record(e.CandidateMade(at=now(), commit=candidate, tree=repo.tree(candidate), tip=tip or ""))
         proven = proof.prove(run, candidate, base_proof)
         if run.ground.stop:
             return interrupted(run)
+        run.look_at_repository(files=True)  # gates run what agents wrote
+        if run.state.tampering:
+            return halt(run, "REPOSITORY_CHANGED", "\n".join(run.state.tampering.what), commit=candidate)
         if not proven.passed:
             return halt(run, "GATES_FAILED", proven.why, proof_=proven, commit=candidate)
         run.ground.set_ref(places.proven_ref, candidate)
@@ -98,10 +105,15 @@ def _land(run: Run, commit: str, base_proof: BaseProof) -> Ending:
         run.ground.watch.expect(places.branch_ref, candidate)
         try:
             repo.update_ref(places.branch_ref, candidate, tip)
-        except GitError:
-            if repo.ref(places.branch_ref) == tip:
-                raise  # it did not move: this is no race but a refusal, e.g. a read-only repository
-            continue
+        except GitError as refused:
+            if repo.ref(places.branch_ref) != tip:
+                continue
+            # it did not move, so this is no race but a refusal: a branch `openspec` was made meanwhile, say
+            take = f"git update-ref {places.branch_ref} {places.proven_ref}"
+            why = (
+                f"git refuses to move {places.branch}: {refused.stderr}\neverything is proven; take it with:\n  {take}"
+            )
+            return halt(run, "BRANCH_REFUSED", why, proof_=proven, commit=candidate)
         return _landed(run, candidate, tip or "", proven)
     return halt(run, "BRANCH_MOVED", f"{places.branch} moved {ROUNDS} times while the candidate was proven")
 
@@ -125,7 +137,7 @@ def _refused(run: Run, candidate: str, proven: Proof) -> Ending | None:
     places = run.ground.places
     for worktree in run.ground.repo.worktrees():
         if worktree.branch == places.branch_ref:
-            take = f"git -C {worktree.path} merge --ff-only {places.proven_ref}"
+            take = f"git -C {shlex.quote(str(worktree.path))} merge --ff-only {places.proven_ref}"
             why = f"{places.branch} is checked out in {worktree.path}; everything is proven, take it with:\n  {take}"
             return halt(run, "CHECKED_OUT", why, proof_=proven, commit=candidate)
     return None
@@ -175,7 +187,7 @@ def interrupted(run: Run) -> Ending:
     """What is said when a signal stopped the run."""
     places = run.ground.places
     line = f"Interrupted. Accepted work is kept; go on with: parallel-implement {places.change_id}"
-    return Ending(130, "interrupted", "interrupted", ("", line), code="INTERRUPTED")
+    return Ending(INTERRUPTED, "interrupted", "interrupted", ("", line), code="INTERRUPTED")
 
 
 def _blocked(run: Run, blocked: dict[str, PackageState]) -> str:

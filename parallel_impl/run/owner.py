@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from parallel_impl import environment
+from parallel_impl.errors import printable
 from parallel_impl.process import boot_id, lives, start_time
 
 
@@ -32,12 +33,10 @@ class Owner:
     @classmethod
     def this(cls) -> Owner:
         """This process. What the environment holds as a secret is masked in its command."""
-        command = os.fsencode(" ".join(sys.argv))
-        for secret in environment.secret_values(os.environ):
-            command = command.replace(secret, b"***")
+        command = environment.masked(" ".join(sys.argv), environment.secret_values(os.environ))
         since = time.strftime("%Y-%m-%d %H:%M:%S")
         pid = os.getpid()
-        return cls(pid, start_time(pid), boot_id(), socket.gethostname(), since, command.decode(errors="replace"))
+        return cls(pid, start_time(pid), boot_id(), socket.gethostname(), since, printable(command))
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Owner:

@@ -10,18 +10,24 @@ import dataclasses
 import json
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from parallel_impl.gates import quality, verdict
 from parallel_impl.gates.outcomes import GateReport, State, as_data, from_data
+from parallel_impl.gates.quality import Gate
 from parallel_impl.git.checkout import Checkout
+from parallel_impl.process import Stop
 from parallel_impl.record import events as e
 from parallel_impl.record.journal import write_atomically
 from parallel_impl.report.summary import GateRow
 from parallel_impl.run import rehearsal
 from parallel_impl.run.execution import Ground, Run, now, short_folder
+
+BASE = "base"
+SETTLED = (State.GREEN, State.NOT_RUN, State.OFF)
+LOOK_SECONDS = 0.5  # between two looks at whether the run was stopped, while only the gates on the base are missing
 
 Reports = dict[str, GateReport]
 BaseProof = Future[Reports]
@@ -44,9 +50,13 @@ class Proof:
 
 @contextmanager
 def on_base(run: Run) -> Iterator[BaseProof]:
-    """The gates on the base, in a thread of their own, while agents work."""
+    """The gates on the base, in a thread of their own, while agents work; ended when the run ends without them."""
+    ground = replace(run.ground, stop=Stop())
     with ThreadPoolExecutor(1, "base-gates") as pool:
-        yield pool.submit(_reports, run.ground, run.ground.base, run.base_checkout, "base")
+        try:
+            yield pool.submit(_reports, ground, ground.base, run.base_checkout, BASE)
+        finally:
+            ground.stop.set()
 
 
 def prove(run: Run, candidate: str, base_proof: BaseProof) -> Proof:
@@ -54,9 +64,13 @@ def prove(run: Run, candidate: str, base_proof: BaseProof) -> Proof:
     ground, began = run.ground, time.monotonic()
     tree = ground.repo.tree(candidate)
     after = _reports(ground, candidate, None, "candidate")
-    before = base_proof.result()
+    while not ground.stop and not base_proof.done():
+        wait([base_proof], timeout=LOOK_SECONDS)
     if ground.stop:
         return Proof((), passed=False, why="the run was stopped")
+    before = base_proof.result()
+    states = {name: str(report.state) for name, report in before.items()}
+    run.record(e.GatesEnded(at=now(), on=BASE, tree=ground.repo.tree(ground.base), verdicts=states))
     changed = {change.path for change in ground.repo.changes(ground.base, candidate)}
     verdicts = [verdict.compare(before.get(name), report, changed) for name, report in after.items()]
     commands = {gate.name: gate.command for gate in ground.gates}
@@ -108,32 +122,44 @@ def _explain(one: verdict.Verdict, report: GateReport) -> str:
 
 
 def _reports(ground: Ground, commit: str, checkout: Checkout | None, name: str) -> Reports:
-    """The reports of all gates on a commit; read back when its tree was looked at in this run already."""
+    """The reports of all gates on a commit; read back where the same gates looked at its tree in this run already.
+
+    Only what may be believed is kept: a gate that broke runs again, and so does one that is red on a candidate when
+    the command is given again (its reason may be gone).
+    """
     kept = ground.places.gates / f"{ground.repo.tree(commit)}.json"
+    gates = [dataclasses.asdict(gate) for gate in ground.gates]
     if kept.is_file():
-        found = [from_data(data) for data in json.loads(kept.read_bytes())]
-        if [report.gate for report in found] == [gate.name for gate in ground.gates]:
-            return {report.gate: report for report in found}
+        told = json.loads(kept.read_bytes())
+        if isinstance(told, dict) and told["gates"] == gates:
+            return {report.gate: report for report in map(from_data, told["reports"])}
     if not ground.gates:
         return {}
     checkout = checkout or ground.source.open(rehearsal.CANDIDATE, commit)
     try:
-        found_now = _run(ground, checkout, name)
+        found = _run(ground, checkout, name)
     finally:
         checkout.remove()
-    if not ground.stop:
-        write_atomically(kept, json.dumps([as_data(report) for report in found_now.values()]).encode())
-    return found_now
+    believed = (*SETTLED, State.RED) if name == BASE else SETTLED
+    if not ground.stop and all(report.state in believed for report in found.values()):
+        reports = [as_data(report) for report in found.values()]
+        write_atomically(kept, json.dumps({"gates": gates, "reports": reports}).encode())
+    return found
 
 
 def _run(ground: Ground, checkout: Checkout, name: str) -> Reports:
     folder = ground.places.gates / name
-    if name != "base":  # the base was made ready in preflight
+    if name != BASE:  # the base was made ready in preflight
         outcome = rehearsal.make_ready(ground, checkout, name)
         if outcome.failure:
-            return {gate.name: GateReport(gate.name, State.BROKEN, why=outcome.failure) for gate in ground.gates}
+            return {gate.name: _without_set_up(gate, outcome.failure) for gate in ground.gates}
     with short_folder(ground.run_id) as temporary:
         environment = {**ground.environment, **ground.variables(), "TMPDIR": temporary}
         return quality.run_gates(
             checkout.path, ground.gates, env=environment, folder=folder, stop=ground.stop, mask=ground.mask
         )
+
+
+def _without_set_up(gate: Gate, why: str) -> GateReport:
+    state = State.OFF if gate.off else State.NOT_RUN if gate.absent else State.BROKEN
+    return GateReport(gate.name, state, why=why if state is State.BROKEN else "")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from parallel_impl import environment
 from parallel_impl.gates.steps import Status, StepResult
 from parallel_impl.plan.model import StepKind
 
@@ -105,7 +106,8 @@ def _step(attempt: Attempt, step: StepResult) -> dict[str, Any]:
 def _reported(attempt: Attempt) -> dict[str, Any] | None:
     """What the agent wrote to its result file; None when it wrote none, or no JSON object."""
     try:
-        found = json.loads((attempt.folder / "reported.json").read_bytes()[:1_000_000])
+        written = (attempt.folder / "reported.json").read_bytes()[:1_000_000]
+        found = json.loads(environment.masked(written.decode(), attempt.ground.mask))
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None

@@ -5,7 +5,7 @@ The checkout stays for the gates on the base, which run while agents work. Calle
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from parallel_impl.errors import Problem, Severity, UserError
 from parallel_impl.gates import programs, quality, setup
@@ -79,11 +79,6 @@ def describe(ground: Ground, done: Rehearsal) -> str:
     lines.append(f"  gates: {', '.join(gates) or 'none'}")
     lines.append(f"  worktrees: {ground.home}")
     return "\n".join(lines)
-
-
-def with_gates(ground: Ground, done: Rehearsal) -> Ground:
-    """The ground with gates marked as the rehearsal found them."""
-    return replace(ground, gates=done.gates)
 
 
 def _round_trip(ground: Ground, checkout: Checkout) -> list[Problem]:

@@ -149,6 +149,8 @@ def finish_abort(repo: Repo, places: Places) -> str:
     for file in (places.summary, places.summary_json):
         if file.exists():
             file.rename(file.with_stem(f"{file.stem}.{number}"))
+    if places.gates.exists():
+        places.gates.rename(places.state / f"gates.{number}")
     places.journal.rename(places.state / f"journal.{number}.jsonl")
     kept = f"the accepted work of {count(len(refs), 'package')} is" if refs else "all work is"
     return (

@@ -21,7 +21,8 @@ from parallel_impl.plan.order import longest_paths, start_order
 from parallel_impl.process import Stop
 from parallel_impl.record import events as e
 from parallel_impl.record import result
-from parallel_impl.record.state import INTERRUPTED, PackageState, may_retry
+from parallel_impl.record.journal import write_atomically
+from parallel_impl.record.state import PackageState, may_retry
 from parallel_impl.run import attempt, integrate, preflight, proof
 from parallel_impl.run.attempt import Job, Outcome, Previous
 from parallel_impl.run.execution import Listener, Run, now
@@ -69,12 +70,11 @@ def execute(run: Run, *, only: frozenset[str] | None = None) -> Ending:
     ):
         try:
             _loop(run, workers, inbox, only)
-            _look_at_repository(run, "", files=True)
+            run.look_at_repository(files=True)
             if run.state.tampering and not run.ground.stop:
                 return integrate.halt(run, "REPOSITORY_CHANGED", "\n".join(run.state.tampering.what))
-            if not run.ground.stop:
-                ending = integrate.integrate(run, base_proof, only=only)
-            if run.ground.stop:
+            ending = None if run.ground.stop else integrate.integrate(run, base_proof, only=only)
+            if ending is None or ending.exit_code == integrate.INTERRUPTED:  # a signal after that changes no verdict
                 run.record(e.Interrupted(at=now(), by="a signal"))
                 return integrate.interrupted(run)
         except BaseException:
@@ -98,7 +98,7 @@ def _loop(run: Run, workers: Executor, inbox: Inbox, only: frozenset[str] | None
         message = inbox.get()
         if isinstance(message, Returned):
             _settle(run, message.job, message.future.result())
-            _look_at_repository(run, message.job.package.id)
+            run.look_at_repository(message.job.package.id)
         else:
             run.record(message, sync=False)  # how far an attempt is: nothing relies on it
 
@@ -124,8 +124,7 @@ def _start(run: Run, workers: Executor, inbox: Inbox, names: list[str]) -> None:
 def _job(run: Run, name: str) -> Job:
     progress = run.state.packages[name]
     previous = None
-    last = progress.last
-    if last and last.code != INTERRUPTED:
+    if last := progress.last_failure:
         previous = Previous(last.number, last.code, last.why, "" if last.from_base else last.commit)
     above = tuple(run.layers[other] for other in run.ground.order.dependencies(name))
     return Job(run.ground.plan.package(name), progress.attempts + 1, above, previous)
@@ -139,6 +138,9 @@ def _settle(run: Run, job: Job, outcome: Outcome) -> None:
         expected = result.Expected(plan.feature_id, plan.revision, plan.contracts.revision, package)
         if wrong := result.problems(outcome.result, expected):
             code, why = "RESULT_INVALID", "; ".join(wrong)
+            told = {**outcome.result, "status": "failed", "error_code": code, "error": why}
+            file = run.ground.places.attempt(package.id, job.number) / "result.json"
+            write_atomically(file, result.dump(told))
     ended = e.AttemptEnded(
         at=now(),
         package=package.id,
@@ -172,15 +174,6 @@ def _cancel_doomed(run: Run) -> None:
     doomed = run.state.doomed()
     if doomed:
         run.record(*(e.PackageCancelled(at=now(), package=name, because=above) for name, above in doomed))
-
-
-def _look_at_repository(run: Run, ended: str, *, files: bool = False) -> None:
-    """Compare the user's repository with what it was; what could run programs or redirect starts nothing more."""
-    found = run.ground.watch.compare(files=files)
-    if found:
-        halts = any(tamper.halts for tamper in found)
-        what, running = [str(tamper) for tamper in found], [*([ended] if ended else []), *run.state.live()]
-        run.record(e.RepositoryChanged(at=now(), what=what, running=running, halts=halts))
 
 
 @contextmanager

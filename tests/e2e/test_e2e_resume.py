@@ -78,3 +78,29 @@ def test_a_stopped_run_goes_on_and_keeps_what_the_attempt_had_done(
     assert saved in refs(repo, "refs/parallel-impl/fix-typos/attempts")
     assert git(repo, "show", f"{saved}:index.md").endswith("wp-index")
     assert not (tmp_path / "no-contracts.worktrees").exists()
+
+
+def test_the_attempt_after_an_interrupted_retry_still_knows_what_failed_before(repo: Path, tmp_path: Path) -> None:
+    wrong = f"[ $1 $2 != wp-guide1 ] || exit 0\n[ -e {tmp_path}/go ] || {{ touch {tmp_path}/up; sleep 600; }}\n{WORK}"
+    waiting = agent(tmp_path, wrong.replace("$1 $2 !=", "$1$2 !="))
+    argv = [sys.executable, "-m", "parallel_impl", "implement", "fix-typos", "--agent", waiting]
+    with subprocess.Popen(argv, cwd=repo, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as running:
+        while not (tmp_path / "up").exists():
+            assert running.poll() is None
+            threading.Event().wait(0.02)
+        running.send_signal(signal.SIGINT)
+    (tmp_path / "go").touch()
+    assert tool(repo, "implement", "fix-typos", "--agent", waiting).returncode == 0
+    attempts = repo / ".git/parallel-impl/fix-typos/attempts/wp-guide"
+    told = [(attempts / number / "prompt.md").read_text() for number in ("2", "3")]
+    assert ["VERIFICATION_FAILED" in text for text in told] == [True, True]
+
+
+def test_the_same_command_goes_on_where_the_ref_that_it_named_has_moved(repo: Path, tmp_path: Path) -> None:
+    failing = agent(tmp_path, f"{WORK}\n[ -e {tmp_path}/mended ] || exit 1\n")
+    same = ("implement", "fix-typos", "--agent", failing, "--base", "main", "--retry-failed")
+    assert tool(repo, *same).returncode == 1
+    git(repo, "commit", "--quiet", "--allow-empty", "-m", "Meanwhile")
+    (tmp_path / "mended").touch()
+    assert tool(repo, *same).returncode == 0
+    assert tool(repo, "implement", "fix-typos", "--base", "main").returncode == 0

@@ -7,6 +7,8 @@ import os
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.repository import FIXTURES, command, commit_all, git, make_repository, refs, replay, tool, users_side
 
 NO_CONTRACTS = f"cp -R '{FIXTURES}/no-contracts/replay/'\"$1\"/1/. .\n"
@@ -329,3 +331,79 @@ def test_cleanup_keeps_and_names_what_is_in_no_branch(tmp_path: Path) -> None:
     forced = tool(repo, "cleanup", "add-discount", "--force")
     assert forced.returncode == 0, forced.stdout + forced.stderr
     assert refs(repo) == HEADS
+
+
+def test_a_ref_of_ours_that_an_agent_deletes_halts_the_run(tmp_path: Path) -> None:
+    repo = make_repository("no-contracts", tmp_path)
+    ours = "refs/parallel-impl/fix-typos/packages/wp-guide"
+    deletes = f"[ $1 = wp-guide ] || git --git-dir='{repo}/.git' update-ref -d {ours}\n"
+    done = tool(repo, "implement", "fix-typos", "--agent", command(tmp_path / "agent.sh", NO_CONTRACTS + deletes))
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert f"own-refs: {ours} was deleted" in done.stdout + done.stderr
+    assert refs(repo, "refs/heads") == HEADS
+
+
+def test_what_gates_do_to_the_repository_is_seen_before_anything_lands(tmp_path: Path) -> None:
+    repo = make_repository("no-contracts", tmp_path)
+    gate = tmp_path / "gate.sh"
+    gate.write_text(f"! grep -q '# Guide' guide.md || git --git-dir='{repo}/.git' config core.hooksPath /tmp/hooks\n")
+    edit(repo / "parallel-impl.toml", ("gates.openspec = false", f'gates.openspec = false\ngates.check = "sh {gate}"'))
+    commit_all(repo, "A gate")
+    done = tool(repo, "implement", "fix-typos", "--agent", replay("no-contracts"))
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "REPOSITORY_CHANGED" in done.stderr
+    assert refs(repo, "refs/heads") == HEADS
+
+
+def test_only_lands_nothing_even_when_it_leaves_nothing_out(tmp_path: Path) -> None:
+    repo = make_repository("no-contracts", tmp_path)
+    done = tool(repo, "implement", "fix-typos", "--agent", replay("no-contracts"), "--only", "wp-index")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert len(refs(repo, "refs/parallel-impl/fix-typos/packages")) == 2
+    assert refs(repo, "refs/heads") == HEADS
+
+
+def test_secrets_in_the_command_line_and_in_what_agents_report_are_written_nowhere(tmp_path: Path) -> None:
+    repo = make_repository("no-contracts", tmp_path)
+    edit(repo / "parallel-impl.toml", ("setup = []", 'setup = []\npass_env = ["MY_API_KEY"]'))
+    commit_all(repo, "A key for agents")
+    report = 'printf \'{"key": "%s"}\' "$MY_API_KEY" >"$PARALLEL_IMPL_RESULT_FILE"\n'
+    agent = command(tmp_path / "agent.sh", NO_CONTRACTS + report) + " --key s3cr3tvalue99"
+    done = tool(repo, "implement", "fix-typos", "--agent", agent, env={"MY_API_KEY": "s3cr3tvalue99"})
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "s3cr3tvalue99" not in done.stdout + done.stderr
+    assert "s3cr3tvalue99" not in git(repo, "log", "--all", "--format=%B")
+    state = repo / ".git/parallel-impl/fix-typos"
+    ours = [path for path in state.rglob("*") if path.is_file() and path.name != "reported.json"]
+    assert [path for path in ours if b"s3cr3tvalue99" in path.read_bytes()] == []
+    assert json.loads((attempt(repo, "wp-guide") / "result.json").read_bytes())["result_keys"]["key"] == "***"
+
+
+def test_a_gate_that_broke_or_failed_on_the_whole_runs_again_when_the_command_is_given_again(tmp_path: Path) -> None:
+    repo = make_repository("no-contracts", tmp_path)
+    gate = tmp_path / "gate.sh"
+    gate.write_text(f"echo x >>'{tmp_path}/runs'; ! grep -q '# Guide' guide.md || test -e '{tmp_path}/mended'\n")
+    edit(repo / "parallel-impl.toml", ("gates.openspec = false", f'gates.openspec = false\ngates.check = "sh {gate}"'))
+    commit_all(repo, "A gate")
+    assert tool(repo, "implement", "fix-typos", "--agent", replay("no-contracts")).returncode == 1
+    (tmp_path / "mended").touch()
+    done = tool(repo, "implement", "fix-typos", "--agent", replay("no-contracts"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len((tmp_path / "runs").read_text().splitlines()) == 3  # once on the base, twice on the candidate
+
+
+def test_a_file_that_cannot_be_removed_keeps_nothing_else_from_landing(tmp_path: Path) -> None:
+    repo, kept = make_repository("no-contracts", tmp_path), tmp_path / "no-contracts.worktrees/fix-typos/.kept"
+    sticks = "mkdir -p node_modules; echo x >node_modules/f; chattr +i node_modules/f\n"
+    probe = tmp_path / "probe"
+    probe.touch()
+    if subprocess.run(["chattr", "+i", probe], check=False, capture_output=True).returncode:
+        pytest.skip("files cannot be made immutable here")
+    subprocess.run(["chattr", "-i", probe], check=True)
+    try:
+        done = tool(repo, "implement", "fix-typos", "--agent", command(tmp_path / "agent.sh", NO_CONTRACTS + sticks))
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert f"moved to {kept}/wp-guide.1" in done.stderr
+        assert (kept / "wp-guide.1/node_modules/f").exists()
+    finally:
+        subprocess.run(["chattr", "-R", "-i", tmp_path], check=False, capture_output=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -28,10 +28,13 @@ def checkout(tmp_path: Path) -> Path:
 def run(checkout: Path, tmp_path: Path) -> Run:
     """Runs steps in the checkout; a file that is not `tracked` with its content counts as changed."""
 
-    def changed() -> Iterable[str]:
-        for path in sorted(checkout.rglob("*")):
-            if path.is_file() and (path.name != "tracked" or path.read_text() != "1\n"):
-                yield path.relative_to(checkout).as_posix()
+    def changed() -> dict[str, str]:
+        files = {path: path.read_bytes().decode("latin-1") for path in sorted(checkout.rglob("*")) if path.is_file()}
+        return {
+            path.relative_to(checkout).as_posix(): text
+            for path, text in files.items()
+            if path.name != "tracked" or text != "1\n"
+        }
 
     def start(*steps: Step, keys: tuple[str, ...] = (), tier: str = "", stop: Stop | None = None) -> Verification:
         package = Package("wp-a", "d", Scope(("**",)), steps=steps, output_keys=keys, tier_required=tier)
@@ -135,7 +138,9 @@ def test_a_step_that_changes_files_of_its_checkout_fails_unless_it_says_so(run: 
 
     (checkout / "tracked").write_text("1\n")
     (checkout / "new").unlink()
-    assert run(Step("x", command="touch new", writes=True), Step("y", command="echo more > new")).passed
+    assert run(Step("x", command="touch new", writes=True), Step("y", command="cat new; touch new")).passed
+    again = run(Step("x", command="echo 1 > new", writes=True), Step("y", command="echo more > new"))
+    assert "it changed files of its checkout: new" in again.why
 
 
 def test_caches_of_tools_and_declared_artifacts_may_appear(run: Run) -> None:

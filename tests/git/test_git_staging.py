@@ -305,23 +305,23 @@ def test_a_step_that_only_reads_leaves_no_traces(scene: Scene) -> None:
         "mkdir build .pytest_cache __pycache__; echo x>build/x; echo x>.pytest_cache/y; echo x>z.log; touch README.md",
     )
     run(checkout, "echo x>__pycache__/m.pyc; echo x>.coverage")
-    assert traces.changed() == []
+    assert traces.changed() == {}
 
 
 def test_changed_removed_and_new_files_of_a_step_are_named(scene: Scene) -> None:
     checkout = fresh(scene)
     traces = Traces(scene.trees, checkout, set_up=False)
     run(checkout, "echo x>>README.md; rm other/o.py; mkdir new; echo x>new/x; chmod +x src/pkg/a.py")
-    assert traces.changed() == ["README.md", "new/x", "other/o.py", "src/pkg/a.py"]
+    assert list(traces.changed()) == ["README.md", "new/x", "other/o.py", "src/pkg/a.py"]
 
 
 def test_what_set_up_left_is_no_trace_until_a_step_edits_it(scene: Scene) -> None:
     checkout = fresh(scene)
     run(checkout, "echo x>>README.md; echo x>generated; rm other/o.py")
     traces = Traces(scene.trees, checkout, set_up=True)
-    assert traces.changed() == []
+    assert traces.changed() == {}
     run(checkout, "echo longer>>generated; echo back>other/o.py")
-    assert traces.changed() == ["generated", "other/o.py"]
+    assert list(traces.changed()) == ["generated", "other/o.py"]
 
 
 def test_twins_of_files_that_go_are_no_twins(scene: Scene) -> None:

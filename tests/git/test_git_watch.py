@@ -50,6 +50,20 @@ def test_our_own_refs_are_expected_and_any_other_value_is_not(user: Path) -> Non
     assert found(watching) == [(Kind.OWN_REFS, f"{BASE_REF} was deleted")]
 
 
+def test_a_move_of_ours_that_was_seen_excuses_no_other_one(user: Path) -> None:
+    watching, head = watch(user), git(user, "rev-parse", "HEAD")
+    known, unknown = "refs/parallel-impl/c/packages/wp", "refs/parallel-impl/c/bases/wp"
+    watching.expect(known, head)
+    watching.expect_any(unknown)
+    git(user, "update-ref", known, head)
+    git(user, "update-ref", unknown, head)
+    watching.expect(unknown, head)
+    assert found(watching) == []
+    git(user, "update-ref", "-d", known)
+    git(user, "update-ref", "-d", unknown)
+    assert found(watching) == [(Kind.OWN_REFS, f"{unknown} was deleted"), (Kind.OWN_REFS, f"{known} was deleted")]
+
+
 def test_other_refs_are_reported_and_another_runs_are_not(user: Path) -> None:
     watching = watch(user)
     git(user, "tag", "v1")
@@ -120,9 +134,17 @@ def test_hooks_halt(user: Path) -> None:
     hooks = user / ".git/hooks"
     hooks.mkdir(exist_ok=True)
     (hooks / "pre-push").write_text("#!/bin/sh\n")
-    assert found(watching) == [(Kind.HOOKS, "pre-push")]
+    assert found(watching) == [(Kind.HOOKS, str(hooks / "pre-push"))]
     (hooks / "pre-push").chmod(0o755)
-    assert found(watching) == [(Kind.HOOKS, "pre-push")]
+    assert found(watching) == [(Kind.HOOKS, str(hooks / "pre-push"))]
+
+
+def test_hooks_halt_where_the_configuration_says_that_they_lie(user: Path) -> None:
+    git(user, "config", "core.hooksPath", ".husky")
+    watching = watch(user)
+    (user / ".husky").mkdir()
+    (user / ".husky/post-checkout").write_text("#!/bin/sh\n")
+    assert (Kind.HOOKS, str(user / ".husky/post-checkout")) in found(watching)
 
 
 def test_attributes_halt_and_excludes_are_reported(user: Path) -> None:

@@ -38,13 +38,6 @@ def test_a_package_reaches_what_it_depends_on_directly_or_not() -> None:
     assert diamond.descendants("a") == ("b", "c", "d")
 
 
-def test_packages_are_parallel_when_neither_reaches_the_other() -> None:
-    assert list(order(DIAMOND).parallel_pairs()) == [("b", "c")]
-    assert list(order(drawn("wp-b, wp-c, wp-a: wp-b")).parallel_pairs()) == [("wp-a", "wp-c"), ("wp-b", "wp-c")]
-    assert order(DIAMOND).are_parallel("b", "c")
-    assert not order(DIAMOND).are_parallel("b", "b")
-
-
 def test_waves_and_their_widths() -> None:
     assert order(DIAMOND).waves() == (("a",), ("b", "c"), ("d",))
     assert order(DIAMOND).widths() == (1, 2, 1)
@@ -138,6 +131,4 @@ def test_the_order_agrees_with_reachability(graph: dict[str, tuple[str, ...]]) -
     for first, second in itertools.permutations(graph, 2):
         assert found.reaches(first, second) == (second in reachable(graph, first))
         assert not found.reaches(first, second) or found.index[second] < found.index[first]
-    pairs = {pair for pair in itertools.combinations(sorted(graph), 2) if found.are_parallel(*pair)}
-    assert set(found.parallel_pairs()) == pairs
     assert sum(found.widths()) == len(graph)
