@@ -5,12 +5,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help demo test test-fast bench lint
+.PHONY: help demo test test-fast test-faults bench lint
 
 help:
 	@echo 'make demo       builds a sample repository in demo/ and runs a change of five packages on it'
 	@echo 'make test       lint, types, all tests, coverage with its floor'
 	@echo 'make test-fast  the tests that take less than a few seconds each'
+	@echo 'make test-faults  kills real runs at every point, cuts power, fills the disk; FAULTS_SEED=n chooses the samples'
 	@echo 'make lint       ruff and mypy'
 	@echo 'make bench      preflight, start-up, idle CPU and runs of 30 and 200 packages, measured'
 
@@ -43,6 +44,10 @@ test: lint
 
 test-fast: .venv/dev.stamp
 	$(BIN)/python -m pytest -n 2 -m 'not slow and not faults'
+
+test-faults: .venv/dev.stamp
+	@FAULTS_SEED=$${FAULTS_SEED:-$$(date +%s)}; export FAULTS_SEED; echo "FAULTS_SEED=$$FAULTS_SEED"; \
+	$(BIN)/python -m pytest -n 2 -m faults
 
 bench: .venv/dev.stamp
 	$(BIN)/python tests/bench/bench.py

@@ -22,7 +22,7 @@ from parallel_impl.cli.runs import runs
 from parallel_impl.cli.show import show
 from parallel_impl.cli.status import status
 from parallel_impl.cli.validate import validate
-from parallel_impl.errors import UserError
+from parallel_impl.errors import UserError, disk_problem
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -73,15 +73,22 @@ def _main(command: click.Command) -> NoReturn:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read us has gone: end quietly
         sys.exit(1)
-    except Exception:  # the only such clause: everything that nobody answered is a bug, told with its evidence
+    except Exception as error:  # the only such clause: what nobody answered is the machine's fault or a bug
+        if isinstance(error, OSError) and (told := disk_problem(error)):
+            click.echo(str(told), err=True)
+            sys.exit(2)
         click.echo(f"this is a bug in parallel-implement; nothing was lost. Please report {_log_bug()}", err=True)
         sys.exit(3)
 
 
-def _log_bug() -> Path:
-    """Write the traceback where the user can find it; the file's path."""
+def _log_bug() -> str:
+    """Write the traceback where the user can find it; the file's path, or all of it where nothing can be written."""
     state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "parallel-implement"
-    state.mkdir(parents=True, exist_ok=True)
     file = state / f"bug-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
-    file.write_text(f"parallel-implement {__version__}, Python {sys.version}\n\n{traceback.format_exc()}")
-    return file
+    told = f"parallel-implement {__version__}, Python {sys.version}\n\n{traceback.format_exc()}"
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+        file.write_text(told)
+    except OSError as error:
+        return f"this (it could not be written to {file}: {error}):\n{told}"
+    return str(file)

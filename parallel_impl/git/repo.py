@@ -19,6 +19,7 @@ from pathlib import Path
 from git import Git, GitCommandNotFound
 
 from parallel_impl.errors import UserError, printable
+from parallel_impl.git import obstacle
 
 MINIMUM = (2, 38)
 SWITCHED_OFF = (
@@ -148,7 +149,8 @@ class Repo:
         """Run `git args` on this repository and return its stdout, untouched.
 
         `index` and `work_tree` replace the repository's own; `config` holds more `key=value`; `ok` lists the
-        exit codes that are no error. Raises GitError for any other.
+        exit codes that are no error. Raises GitError for any other; what `obstacle` finds instead: a full or
+        read-only disk is an OSError, a lock file in the way a UserError.
         """
         command = ["git"]
         for setting in (*SWITCHED_OFF, *config):
@@ -172,7 +174,7 @@ class Repo:
         out: bytes
         out, err = child.communicate(input or None)
         if child.returncode not in ok:
-            raise GitError(args, child.returncode, err)
+            raise obstacle.find(err, self.git_dir) or GitError(args, child.returncode, err)
         return out
 
     def text(self, *args: str, ok: Collection[int] = (0,), discover: bool = False) -> str:
@@ -355,7 +357,12 @@ class Repo:
     def missing(self, commit: str, *, known: str) -> list[str]:
         """Objects that `commit` reaches and `known` does not, and that are not in the store: none, after staging."""
         arguments = ("rev-list", "--objects", "--missing=print", "--end-of-options", commit, f"^{known}")
-        return [line[1:] for line in self.text(*arguments).split("\n") if line.startswith("?")]
+        try:
+            return [line[1:] for line in self.text(*arguments).split("\n") if line.startswith("?")]
+        except GitError:
+            if self.resolve(commit) is None:
+                return [commit]  # git is told to go on without a tree or a blob, not without the commit itself
+            raise
 
 
 def parse_changes(out: bytes) -> list[Change]:

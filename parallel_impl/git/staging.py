@@ -7,6 +7,7 @@ private index, so index bits, ignore rules, configuration and filters of the age
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import time
@@ -21,7 +22,8 @@ from parallel_impl.git.trees import GITLINK, Listing, Trees
 from parallel_impl.git.walk import CACHE_RULE, Disk, fingerprint, newer, signature, walk
 
 NO_FILE = "000000"
-TRIES = 3
+PAUSES = (0.2, 1.0)  # seconds before another try, while somebody prunes the repository
+REFUSED = "git cannot take it"
 TICK = 20_000_000  # file times come from a clock that may be some milliseconds behind
 # with the stat checks weakened, a same-size edit with its time set back is missed; ignoreStat plants index bits;
 # safecrlf only warns, but `true` makes git die; a sparse user checkout would make new files fatal
@@ -139,7 +141,7 @@ class Staging:
             if snapshot.tree != (start := self._trees.id(self._start)):
                 tree = self._graft(scratch, start, self.repo.changes(snapshot.tree, tree))
         except GitError as error:
-            return Work("", unstageable=(Violation(".", f"git cannot take it: {error.stderr}"),))
+            return Work("", unstageable=(Violation(".", f"{REFUSED}: {error.stderr}"),))
         finally:
             scratch.unlink(missing_ok=True)
         changes = self._changes(tree)
@@ -240,18 +242,20 @@ def take(staging: Staging, snapshot: Snapshot, *, anchor: Callable[[Work], str],
     """The work, with a commit of it that is complete. `anchor` commits a Work, puts it on a ref, returns the commit.
 
     Objects can vanish between staging and the ref, when a `prune --expire=now` runs in the user's repository (1-2
-    of 60 were seen): then it is staged again, three times at most. `known` is a commit whose objects are all there.
-    GitError when objects are missing after that.
+    of 60 were seen; also the blobs before the tree, and the commit itself): then it is staged again, three times at
+    most. `known` is a commit whose objects are all there. GitError when objects are missing after that.
     """
-    for _ in range(TRIES):
-        work = staging.after(snapshot)
-        if work.unstageable:
-            return work
-        commit = anchor(work)
-        missing = staging.repo.missing(commit, known=known)
-        if not missing:
-            return work
-    raise GitError(("rev-list", "--missing=print", commit), 1, f"objects vanish: {missing[:3]}".encode())
+    for pause in PAUSES:
+        with contextlib.suppress(GitError):
+            work = staging.after(snapshot)
+            refused = any(violation.why.startswith(REFUSED) for violation in work.unstageable)
+            if not refused and (work.unstageable or not staging.repo.missing(anchor(work), known=known)):
+                return work
+        time.sleep(pause)
+    work = staging.after(snapshot)
+    if not work.unstageable and (missing := staging.repo.missing(commit := anchor(work), known=known)):
+        raise GitError(("rev-list", "--missing=print", commit), 1, f"objects vanish: {missing[:3]}".encode())
+    return work
 
 
 def round_trip(trees: Trees, checkout: Checkout) -> list[str]:

@@ -61,9 +61,10 @@ class Journal:
                 lines = lines[os.write(self._file, lines) :]
             if sync:
                 os.fsync(self._file)
-        except OSError:
+        except OSError as error:
             with contextlib.suppress(OSError):  # a full disk must not leave half an event before the next one;
                 os.ftruncate(self._file, size)  # where even this fails, the next start cuts it off
+            error.filename = str(self.path)
             raise
 
     def close(self) -> None:
@@ -116,11 +117,17 @@ def write_atomically(path: Path, content: bytes) -> None:
     """Replace a file so that after a crash it is the old or the new one, whole: temp, fsync, rename, fsync folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        error.filename = str(path)
+        raise
     sync_folder(path.parent)
 
 

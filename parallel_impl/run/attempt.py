@@ -232,7 +232,13 @@ def take(attempt: Attempt, taking: Staging, before: Snapshot) -> None:
         attempt.commit = commit
         return commit
 
-    attempt.work = staging.take(taking, before, anchor=anchor, known=attempt.base)
+    try:
+        attempt.work = staging.take(taking, before, anchor=anchor, known=attempt.base)
+    except GitError:
+        if attempt.commit:  # a ref to a commit that lacks objects would fail every gc of the user's
+            ground.delete_ref(ground.places.attempt_ref(job.package.id, job.number), attempt.commit)
+            attempt.commit = ""
+        raise
 
 
 def _check_scope(attempt: Attempt) -> None:

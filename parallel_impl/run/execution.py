@@ -77,6 +77,11 @@ class Ground:
         self.watch.expect(ref, commit)
         self.repo.set_ref(ref, commit)
 
+    def delete_ref(self, ref: str, commit: str) -> None:
+        """Remove a ref of our own that is at `commit`; the watch is told first."""
+        self.watch.expect(ref, None)
+        self.repo.delete_ref(ref, commit)
+
     @property
     def home(self) -> Path:
         return self.source.home

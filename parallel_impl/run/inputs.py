@@ -17,7 +17,7 @@ from parallel_impl.config import Config, SetupCommand
 from parallel_impl.errors import Problem, Severity, UserError
 from parallel_impl.gates import quality, setup
 from parallel_impl.gates.quality import Gate
-from parallel_impl.git.repo import Entry, Repo
+from parallel_impl.git.repo import Entry, GitError, Repo
 from parallel_impl.plan.model import Plan
 from parallel_impl.plan.order import Order
 from parallel_impl.record.state import State
@@ -65,6 +65,17 @@ def find_base(repo: Repo, folder: Path, places: Places, given: str, state: State
     if found is None:
         raise UserError("the repository has no commit yet", where=str(repo.git_dir), hint="commit the change first")
     return found, came_from
+
+
+def anchor(repo: Repo, places: Places, base: str) -> None:
+    """Put the base on its ref before it is used: `commit --amend` and a prune during set-up made it a bad object."""
+    try:
+        repo.set_ref(places.base_ref, base)
+    except GitError:
+        if repo.resolve(base):
+            raise
+        hint = "give the same command again"
+        raise UserError(f"the base {base[:12]} was amended and pruned while the run started", hint=hint) from None
 
 
 def find_edited_plan(repo: Repo, folder: Path, places: Places, state: State) -> str:

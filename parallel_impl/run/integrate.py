@@ -145,7 +145,6 @@ def _refused(run: Run, candidate: str, proven: Proof) -> Ending | None:
 
 def _landed(run: Run, commit: str, old: str, gates: Proof) -> Ending:
     places, packages = run.ground.places, count(len(run.ground.order.topological), "package")
-    run.record(e.Landed(at=now(), commit=commit, branch=places.branch, old=old))
     headline = f"{places.branch} is {commit[:12]}: {packages}, each in its scope; {gates.headline}"
     lines = (
         "",
@@ -156,7 +155,10 @@ def _landed(run: Run, commit: str, old: str, gates: Proof) -> Ending:
         f"  publish:  git push -u origin {places.branch}",
         f"  clean up: parallel-cleanup {places.change_id}",
     )
-    return Ending(0, "landed", headline, lines, commit=commit, proof=gates)
+    ending = Ending(0, "landed", headline, lines, commit=commit, proof=gates)
+    summarise(run, ending)  # before the event: what has landed is not looked at again, so its evidence must be there
+    run.record(e.Landed(at=now(), commit=commit, branch=places.branch, old=old))
+    return ending
 
 
 def halt(run: Run, code: str, why: str, *, proof_: Proof | None = None, commit: str = "") -> Ending:

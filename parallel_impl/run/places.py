@@ -53,6 +53,16 @@ class Places:
         return int(earlier[-1].suffixes[0][1:]) + 1 if earlier else 1
 
     @property
+    def run_id(self) -> Path:
+        """The id of a run that is not journalled yet: set-up runs in preflight, and must be found after a crash."""
+        return self.state / "run-id"
+
+    @property
+    def trees(self) -> Path:
+        """Scratch folders of questions to git."""
+        return self.state / "trees"
+
+    @property
     def gates(self) -> Path:
         return self.state / "gates"
 

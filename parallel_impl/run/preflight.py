@@ -7,7 +7,6 @@ disk, new or continued, and closes what it opened. Called by `run.runner`.
 from __future__ import annotations
 
 import os
-import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,7 +30,7 @@ from parallel_impl.plan import ids
 from parallel_impl.record import events as e
 from parallel_impl.record.journal import Journal, read
 from parallel_impl.record.state import RunState, State, fold
-from parallel_impl.run import claims, holder, inputs, rehearsal, resumption
+from parallel_impl.run import claims, debris, holder, inputs, recovery, rehearsal, resumption
 from parallel_impl.run.execution import Ground, Listener, Run, now
 from parallel_impl.run.inputs import Inputs
 from parallel_impl.run.places import Places
@@ -65,6 +64,7 @@ class Request:
     places: Places
     state: State
     hold: holder.Held
+    run_id: str
 
 
 @contextmanager
@@ -83,16 +83,22 @@ def prepare(repo: Repo, folder: Path, options: Options, listener: Listener) -> I
             state = State()
         elif options.abort and not state.started:
             raise UserError(f"there is no run of {places.change_id} to abort", where=str(places.state))
+        run_id = debris.run_id(places, state)
+        recovery.end_processes(places, state, run_id)
+        debris.clear(places, state, run_id)
         if state.landed:
+            claims.release(places)  # its process may have been killed before it could
             _say_landed(state.landed, places, options, listener)
             yield None
             return
-        request = Request(repo, folder, options, listener, places, state, hold)
+        request = Request(repo, folder, options, listener, places, state, hold, run_id)
         try:
             with _claimed(request) as (known, edit), _opened(request, known, edit) as run:
                 yield run
         finally:
             if not places.last_journal.exists():  # nothing was started: nothing is left
+                if anchored := repo.ref(places.base_ref):
+                    repo.delete_ref(places.base_ref, anchored)
                 remove(places.state)
                 holder.forget(places)
 
@@ -147,10 +153,7 @@ def _opened(request: Request, known: Inputs, edit: Edit | None) -> Iterator[Run 
         finally:
             journal.close()
     finally:
-        for name in (rehearsal.BASE, rehearsal.CANDIDATE):
-            for ending in ("", ".git"):
-                remove(ground.home / f"{name}{ending}")
-        homes.remove_empty(ground.home)
+        debris.close(places, ground.home)
 
 
 def wanted(run: Run, options: Options) -> frozenset[str] | None:
@@ -188,11 +191,12 @@ def _read_inputs(request: Request, found: tuple[str, str, str]) -> tuple[Inputs,
     """Plan, configuration and repository, checked as a whole; warnings are said, errors are raised together."""
     repo, places, options, state = request.repo, request.places, request.options, request.state
     commit, came_from, edited = found
+    inputs.anchor(repo, places, commit)
     known = inputs.load(repo, places, commit, came_from, request.folder, plan_from=edited or state.plan_commit)
     known = resumption.numbered(known, state, edited=bool(edited))
     if options.abort:
         return known, None  # what has become unusable must not keep anybody from giving the run up
-    problems = [*known.problems, *check_repository(Trees(repo, places.state / "trees"), commit)]
+    problems = [*known.problems, *check_repository(Trees(repo, places.trees), commit)]
     problems += inputs.branch_problems(repo, places)
     if options.only and options.only not in known.order.index:
         near = inputs.nearest(options.only, known.order.topological)
@@ -237,7 +241,7 @@ def _ground(request: Request, known: Inputs) -> Ground:
     caches = setup.cache_environment(inherited)
     return Ground(
         repo=repo,
-        trees=Trees(repo, places.state / "trees"),
+        trees=Trees(repo, places.trees),
         places=places,
         plan=known.plan,
         order=known.order,
@@ -245,7 +249,7 @@ def _ground(request: Request, known: Inputs) -> Ground:
         base=known.base,
         base_from=known.base_from,
         date=started.date if started else int(time.time()),
-        run_id=started.run_id if started else secrets.token_hex(16),
+        run_id=request.run_id,
         source=Source.prepare(repo, known.base, _home(request), indexes=places.indexes),
         agent=agent,
         agent_spec=spec,
@@ -263,9 +267,9 @@ def _ground(request: Request, known: Inputs) -> Ground:
 def _start(run: Run, options: Options, known: Inputs, edit: Edit | None) -> None:
     """Anchor the base and write the first event, or say that the run goes on."""
     ground = run.ground
-    ground.set_ref(ground.places.base_ref, ground.base)
     process.adopt_orphans()
     if run.state.started:
+        ground.places.run_id.unlink(missing_ok=True)  # the journal has it
         resumption.go_on(
             run,
             edit,
@@ -294,3 +298,4 @@ def _start(run: Run, options: Options, known: Inputs, edit: Edit | None) -> None
             attempts=resumption.attempts_made(ground.repo, ground.places),
         )
     )
+    ground.places.run_id.unlink()  # the journal has it

@@ -18,18 +18,17 @@ from parallel_impl.git.repo import GitError
 from parallel_impl.git.staging import Staging
 from parallel_impl.git.union import Layer
 from parallel_impl.record import events as e
-from parallel_impl.record.state import INTERRUPTED, LIVE
+from parallel_impl.record.state import INTERRUPTED, LIVE, State
 from parallel_impl.run import attempt, foundation, inflight
 from parallel_impl.run.attempt import Attempt, Job
-from parallel_impl.run.execution import Run, now, sweep
+from parallel_impl.run.execution import Run, now
+from parallel_impl.run.places import Places
 
 PATIENCE = 5.0
 
 
 def settle_leftovers(run: Run) -> None:
-    """End processes that an earlier process of this run left, take over what it had accepted, save the rest."""
-    _end_processes(run)
-    sweep(run.ground.run_id)
+    """Take over what an earlier process of this run had accepted, and save what else it did."""
     for name in run.ground.order.topological:
         progress = run.state.packages[name]
         if progress.state in LIVE:
@@ -103,10 +102,10 @@ def _layer(run: Run, name: str, commit: str) -> Layer:
     return Layer(name, commit, tuple(repo.changes(parents[0], commit)))
 
 
-def _end_processes(run: Run) -> None:
+def end_processes(places: Places, state: State, run_id: str) -> None:
     """End what carries this run's random id, and the noted agents: two agents must never write for one package."""
     began = time.monotonic()
-    while found := _left_alive(run):
+    while found := _left_alive(places, state, run_id):
         number = signal.SIGTERM if time.monotonic() < began + PATIENCE else signal.SIGKILL
         for pid in found:
             _send(pid, number)
@@ -115,8 +114,8 @@ def _end_processes(run: Run) -> None:
         time.sleep(0.05)
 
 
-def _left_alive(run: Run) -> list[int]:
-    wanted = f"PARALLEL_IMPL_RUN={run.ground.run_id}".encode()
+def _left_alive(places: Places, state: State, run_id: str) -> list[int]:
+    wanted = f"PARALLEL_IMPL_RUN={run_id}".encode()
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -125,8 +124,8 @@ def _left_alive(run: Run) -> list[int]:
             continue  # another user's, or gone
         if wanted in variables and int(folder.name) != os.getpid():
             found.append(int(folder.name))
-    for name, progress in run.state.packages.items():
-        noted = inflight.read(run.ground.places.attempt(name, progress.attempts)) if progress.state in LIVE else None
+    for name, progress in state.packages.items():
+        noted = inflight.read(places.attempt(name, progress.attempts)) if progress.state in LIVE else None
         if noted and inflight.lives(noted) and noted.pid not in found:
             found.append(noted.pid)
     return found

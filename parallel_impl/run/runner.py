@@ -51,7 +51,8 @@ def implement(repo: Repo, folder: Path, options: preflight.Options, listener: Li
         if run is None:
             return 0
         ending = execute(run, only=preflight.wanted(run, options))
-        integrate.summarise(run, ending)
+        if not run.state.landed:
+            integrate.summarise(run, ending)
     for line in (*ending.lines, *(f"  note: {note}" for note in run.ground.notes)):
         listener.say(line)
     return ending.exit_code

@@ -1,0 +1,75 @@
+"""What killed processes of a run left and nobody needs: known as ours by where it lies, and removed.
+
+Worktrees of packages are not debris: `run.recovery` saves what is in them first. Called by `run.preflight` while the
+change is held and no process of the run lives, and again when the run is over.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from parallel_impl.git import home as homes
+from parallel_impl.git.remove import remove
+from parallel_impl.record.journal import write_atomically
+from parallel_impl.record.state import State
+from parallel_impl.run import rehearsal
+from parallel_impl.run.execution import sweep
+from parallel_impl.run.places import Places
+
+LOCK_SECONDS = 1.0  # git holds the lock of a ref for milliseconds
+
+
+def run_id(places: Places, state: State) -> str:
+    """The random id that marks every process of this run: journalled, or kept beside the journal until it is.
+
+    This process marks what it starts itself (git, rm) from here on.
+    """
+    if state.started:
+        found = state.started.run_id
+    elif places.run_id.is_file():
+        found = places.run_id.read_text()
+    else:
+        found = secrets.token_hex(16)
+        write_atomically(places.run_id, found.encode())
+    os.environ["PARALLEL_IMPL_RUN"] = found
+    return found
+
+
+def clear(places: Places, state: State, marked: str) -> None:
+    """Remove private TMPDIRs (of the run id `marked`), scratch folders, checkouts for gates, and our lock files."""
+    sweep(marked)
+    remove(places.trees)
+    if state.started:
+        close(places, Path(state.started.home))
+    for lock in _locks(places, state):
+        lock.unlink(missing_ok=True)
+
+
+def close(places: Places, home: Path) -> None:
+    """Remove the checkouts for gates, and the folders of worktrees as far as they are empty then."""
+    for name in (rehearsal.BASE, rehearsal.CANDIDATE):
+        remove(home / name, home / f"{name}.git", places.indexes / name)
+    homes.remove_empty(home)
+
+
+def _locks(places: Places, state: State) -> Iterator[Path]:
+    """Lock files of a git process of ours that was killed with us: nobody else writes these refs and indexes.
+
+    The feature branch may be the user's too: its lock is ours only if it was made after the journal's last word, which
+    was that everything is proven.
+    """
+    for folder in (places.common / places.refs, places.indexes):
+        yield from folder.rglob("*.lock")
+    branch = places.common / f"{places.branch_ref}.lock"
+    if not state.proven or state.landed:
+        return
+    until = time.monotonic() + LOCK_SECONDS
+    while branch.exists() and branch.stat().st_mtime_ns >= places.journal.stat().st_mtime_ns:
+        if time.monotonic() > until:
+            yield branch
+            return
+        time.sleep(0.01)

@@ -1,0 +1,293 @@
+"""The real tool in a real process, with every effect made a numbered point at which it can be killed.
+
+A wrapper notes the point, calls the real function, and notes it again: this is instrumentation, nothing is
+replaced. A point is `<who>/<kind>/<n>`: `who` is the package whose attempt the thread works on, else the thread,
+so threads that run side by side do not renumber each other.
+
+Started by `tests/faults/scene.py`. It serves: each line of its stdin is a JSON object with `folder`, `arguments`,
+`environment` and `output` (a file); a fork of it runs the command line there as a process in a session of its own,
+and its return code (negative for a signal) is printed. Loading the tool takes as long as a run of three packages, so
+it is done once. These variables of `environment` say what happens:
+
+FAULTS_RECORD  a file that gets one line for each point that is passed
+FAULTS_AT      `<point>:before` or `<point>:after`, where the fault happens; `#<n>` is the n-th point of all threads
+FAULTS_ACTION  `kill` (this process, by SIGKILL), `torn` (half a line of the journal, then the kill), `power` (some
+               milliseconds later every process of the session, git's too), `full` (from here on no write succeeds),
+               `full-once` (this one does not), `gc` (the user amends their commit and prunes)
+FAULTS_SEED    what decides where a line is torn and how many milliseconds pass
+"""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import errno
+import io
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+WRITING_GIT = (
+    "commit-tree", "fast-import", "hash-object", "merge-tree", "read-tree", "update-index", "update-ref", "write-tree",
+)  # fmt: skip
+FULL = ("fsync", "rename", "file")  # points that fail here; the journal fails in its write, git by itself
+
+
+class Points:
+    """Numbers the points of this process, and lets the fault happen at one of them."""
+
+    def __init__(self) -> None:
+        self._at = self._action = ""
+        self._guard = threading.Lock()
+        self._numbers: dict[tuple[str, str], int] = {}
+        self._passed = 0
+        self._here = threading.local()
+        self._full = False
+        self.folder = "\0"  # nothing lies there
+
+    def begin(self, environment: dict[str, str]) -> None:
+        """Watch this process from now on."""
+        self._at = environment.get("FAULTS_AT", "")
+        self._action = environment.get("FAULTS_ACTION", "kill")
+        self._random = random.Random(environment.get("FAULTS_SEED", ""))
+        record = environment.get("FAULTS_RECORD", os.devnull)
+        self._record = os.open(record, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self.folder = str(Path.cwd().parent)
+
+    @contextmanager
+    def working_on(self, package: str) -> Iterator[None]:
+        self._here.package = package
+        try:
+            yield
+        finally:
+            self._here.package = ""
+
+    @contextmanager
+    def around(self, kind: str, what: str) -> Iterator[None]:
+        """One effect: a point before it and one after it."""
+        if getattr(self._here, "apart", False):
+            yield
+            return
+        point, nth = self._next(kind)
+        self.note(point, what)
+        self.reach((f"{point}:before", f"{nth}:before"), kind)
+        if self._full and kind in FULL:
+            raise _no_space(what)
+        yield
+        self.reach((f"{point}:after", f"{nth}:after"), kind)
+
+    def note(self, point: str, what: str) -> None:
+        real_write(self._record, f"{point}\t{what}\n".encode(errors="replace"))
+
+    def reach(self, places: tuple[str, str], kind: str) -> None:
+        if self._at not in places:
+            return
+        self.note("fault", f"{self._action} at {places[0]}")
+        if self._action == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        elif self._action == "torn":
+            self._here.tear = True
+        elif self._action == "power":
+            threading.Thread(target=self._cut_power, daemon=True).start()
+        elif self._action in ("full", "full-once"):
+            self._fill(kind, places[0])
+        elif self._action == "gc":
+            self._collect_garbage()
+        else:
+            raise ValueError(self._action)
+
+    def write(self, descriptor: int, data: Any) -> int:
+        """`os.write`: the journal is torn here, and a full disk takes a part of a line first."""
+        half = bytes(data[: self._random.randrange(1, max(len(data), 2))])
+        if getattr(self._here, "tear", False):
+            real_write(descriptor, half)
+            os.kill(os.getpid(), signal.SIGKILL)
+        if (self._full or getattr(self._here, "full", False)) and self.is_ours(_name(descriptor)):
+            self._here.full = False
+            real_write(descriptor, half)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real_write(descriptor, data)
+
+    def is_ours(self, path: object) -> bool:
+        """Whether a path lies in the folder of this run: the repository, its worktrees, its TMPDIR."""
+        if not isinstance(path, (str, bytes, os.PathLike)):
+            return False  # a descriptor: those are pipes
+        return os.path.abspath(os.fsdecode(path)).startswith(self.folder)  # noqa: PTH100 - no disk access
+
+    def _next(self, kind: str) -> tuple[str, str]:
+        thread = threading.current_thread()
+        name = "main" if thread is threading.main_thread() else thread.name.partition("_")[0]
+        who = getattr(self._here, "package", "") or name
+        with self._guard:
+            number = self._numbers[who, kind] = self._numbers.get((who, kind), 0) + 1
+            self._passed += 1
+            return f"{who}/{kind}/{number}", f"#{self._passed}"
+
+    def _fill(self, kind: str, place: str) -> None:
+        """No write succeeds from here on, or not the one at this point; git is told so by `<folder>/<action>/git`."""
+        if self._action == "full" or kind == "git-write":
+            os.environ["PATH"] = f"{self.folder}/{self._action}{os.pathsep}{os.environ['PATH']}"
+        self._full = self._action == "full"
+        self._here.full = self._action == "full-once" and kind == "journal"
+        if self._action == "full-once" and kind in FULL:
+            raise _no_space(place)
+
+    def _cut_power(self) -> None:
+        time.sleep(self._random.uniform(0, 0.006))
+        for folder in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                session = int((folder / "stat").read_bytes().rpartition(b")")[2].split()[3])
+                if session == os.getsid(0) and int(folder.name) != os.getpid():
+                    os.kill(int(folder.name), signal.SIGKILL)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def _collect_garbage(self) -> None:
+        """What a user may do meanwhile: amend the commit that the run started from, and prune everything."""
+        self._here.apart = True
+        for arguments in (
+            ("commit", "--quiet", "--amend", "--no-verify", "-m", "Said better"),
+            ("reflog", "expire", "--expire=now", "--all"),
+            ("gc", "--quiet", "--prune=now"),
+        ):
+            subprocess.run(["git", *arguments], check=True, stdin=subprocess.DEVNULL)
+        self._here.apart = False
+
+
+real_write = os.write
+
+
+def _no_space(what: str) -> OSError:
+    return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), what)
+
+
+def _name(descriptor: int) -> str:
+    return os.readlink(f"/proc/self/fd/{descriptor}")  # noqa: PTH115
+
+
+def instrument_system(points: Points) -> None:
+    """Files that are opened for writing, fsync, rename, write."""
+    real_open, real_os_open, real_fsync = io.open, os.open, os.fsync
+    real = {name: getattr(os, name) for name in ("rename", "replace")}
+
+    def open_file(file: Any, mode: str = "r", *args: Any, **more: Any) -> Any:
+        if set(mode) & set("wax+") and points.is_ours(file):
+            with points.around("file", f"{mode} {file}"):
+                return real_open(file, mode, *args, **more)
+        return real_open(file, mode, *args, **more)
+
+    def open_descriptor(path: Any, flags: int, *args: Any, **more: Any) -> int:
+        if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT) and points.is_ours(path):
+            with points.around("file", f"{flags:o} {path}"):
+                return real_os_open(path, flags, *args, **more)
+        return real_os_open(path, flags, *args, **more)
+
+    def fsync(fd: Any) -> None:
+        with points.around("fsync", _name(fd)):
+            real_fsync(fd)
+
+    def moving(name: str) -> Callable[..., None]:
+        def move(source: Any, target: Any, **more: Any) -> None:
+            with points.around("rename", f"{source} -> {target}"):
+                real[name](source, target, **more)
+
+        return move
+
+    io.open = builtins.open = open_file
+    os.open, os.fsync, os.write = open_descriptor, fsync, points.write
+    os.rename, os.replace = moving("rename"), moving("replace")
+
+
+def instrument_tool(points: Points) -> None:
+    """The journal, git, processes, removals and attempts: before the modules that import them by name are loaded."""
+    from parallel_impl import process
+    from parallel_impl.git import remove as removal
+    from parallel_impl.git.repo import Repo
+    from parallel_impl.record.journal import Journal
+
+    real_append, real_git, real_run, real_remove = Journal.append, Repo.git, process.run, removal.remove
+    real_wait = subprocess.Popen.wait
+    ours = threading.local()
+
+    def append(self: Journal, *events: Any, **more: Any) -> None:
+        with points.around("journal", " ".join(type(event).__name__ for event in events)):
+            real_append(self, *events, **more)
+
+    def git(self: Repo, *args: str, **more: Any) -> bytes:
+        with points.around("git-write" if set(args) & set(WRITING_GIT) else "git", " ".join(args)[:160]):
+            return real_git(self, *args, **more)
+
+    def run(argv: Any, *, started: Callable[[int], None] | None = None, **more: Any) -> Any:
+        def told(pid: int) -> None:
+            if started:
+                started(pid)
+            begun.__exit__(None, None, None)
+
+        begun = points.around("start", " ".join(argv)[:160])
+        begun.__enter__()
+        ours.running = True
+        try:
+            return real_run(argv, started=told, **more)
+        finally:
+            ours.running = False
+
+    def wait(self: Any, timeout: float | None = None) -> int:
+        if not getattr(ours, "running", False):
+            return real_wait(self, timeout)
+        ours.running = False  # the first wait reaps, others find it done
+        with points.around("reaped", str(self.args)[:160]):
+            return real_wait(self, timeout)
+
+    def remove(*places: Path) -> None:
+        with points.around("remove", " ".join(str(place) for place in places)):
+            real_remove(*places)
+
+    Journal.append, Repo.git, process.run, removal.remove = append, git, run, remove  # type: ignore[method-assign]
+    subprocess.Popen.wait = wait  # type: ignore[method-assign]
+
+    from parallel_impl.run import attempt
+
+    real_attempt = attempt.run
+
+    def attempted(ground: Any, job: Any, tell: Any) -> Any:
+        with points.working_on(job.package.id):
+            return real_attempt(ground, job, tell)
+
+    attempt.run = attempted
+
+
+def serve() -> None:
+    """Run each command that is asked for in a fork of this process, and print how it ended."""
+    points = Points()
+    instrument_tool(points)
+    instrument_system(points)
+    import parallel_impl.run.runner  # noqa: F401 - loaded once, before the forks
+    from parallel_impl.cli.main import umbrella
+
+    for line in sys.stdin:
+        asked = json.loads(line)
+        child = os.fork()
+        if child == 0:
+            os.setsid()
+            for number, file in ((0, os.devnull), (1, asked["output"]), (2, asked["output"])):
+                os.dup2(os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644), number)
+            os.chdir(asked["folder"])
+            os.environ.clear()
+            os.environ.update({k: v for k, v in asked["environment"].items() if not k.startswith("FAULTS_")})
+            sys.argv = ["parallel-impl", *asked["arguments"]]
+            points.begin(asked["environment"])
+            umbrella()
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])}\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    serve()

@@ -1,0 +1,36 @@
+"""Where trials are made, for all tests of this folder; made once a process by `conftest.py`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.faults.scene import Scene, Undisturbed
+
+SEED = os.environ.get("FAULTS_SEED") or "1"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Where trials are made."""
+
+    template: Scene
+    undisturbed: Undisturbed
+
+    @property
+    def places(self) -> list[str]:
+        """Before and after each point, in the same order in every process."""
+        return [f"{point}:{when}" for point in sorted(self.undisturbed.points) for when in ("before", "after")]
+
+    def find(self, kind: str, what: str, when: str) -> str:
+        """The place of the first point of a kind at which something is done, such as `git-write` and `refs/x`."""
+        passed = self.undisturbed.points.items()
+        return next(f"{point}:{when}" for point, about in passed if point.split("/")[1] == kind and what in about)
+
+    def places_of(self, *kinds: str) -> list[str]:
+        """The places before points of these kinds."""
+        return [place for place in self.places if place.split("/")[1] in kinds and place.endswith(":before")]
+
+
+Endure = Callable[..., None]
