@@ -47,6 +47,11 @@ class Places:
         return int(earlier[-1].suffixes[0][1:]) + 1 if earlier else 1
 
     @property
+    def run_id(self) -> Path:
+        """The run's id, as long as there is no journal that has it."""
+        return self.state / "run-id"
+
+    @property
     def gates(self) -> Path:
         return self.state / "gates"
 

@@ -7,7 +7,6 @@ disk, new or continued, and closes what it opened. Called by `run.runner`.
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import time
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from parallel_impl.config import FILE
 from parallel_impl.errors import Problem, Severity, UserError
 from parallel_impl.gates import setup
 from parallel_impl.git import home as homes
+from parallel_impl.git import relocation
 from parallel_impl.git.checkout import Source
 from parallel_impl.git.remove import remove
 from parallel_impl.git.repo import Repo
@@ -32,7 +32,7 @@ from parallel_impl.plan import ids
 from parallel_impl.record import events as e
 from parallel_impl.record.journal import Journal, read
 from parallel_impl.record.state import RunState, State, fold
-from parallel_impl.run import holder, inputs, rehearsal, resumption
+from parallel_impl.run import access, containment, holder, inputs, recovery, rehearsal, resumption
 from parallel_impl.run.execution import Ground, Listener, Run, now
 from parallel_impl.run.inputs import Inputs
 from parallel_impl.run.places import Places
@@ -64,10 +64,11 @@ class Request:
     listener: Listener
     places: Places
     state: State
+    stop: process.Stop
 
 
 @contextmanager
-def prepare(repo: Repo, folder: Path, options: Options, listener: Listener) -> Iterator[Run | None]:
+def prepare(repo: Repo, folder: Path, options: Options, listener: Listener, stop: process.Stop) -> Iterator[Run | None]:
     """A run that may be executed; None when there is nothing more to do (landed already, a dry run, an abort).
 
     UserError with every problem when the input or the repository is not usable; nothing is left then.
@@ -75,6 +76,7 @@ def prepare(repo: Repo, folder: Path, options: Options, listener: Listener) -> I
     if wrong := ids.problem(options.change_id):
         raise UserError([Problem(wrong[0], where="<change-id>", hint=wrong[1])])
     places = Places(repo.git_dir, options.change_id)
+    access.check_repository(places)
     with holder.held(places):
         state = fold(read(places.journal))
         if state.run is RunState.ABORTED:  # and the process ended before all of it was moved aside
@@ -86,7 +88,7 @@ def prepare(repo: Repo, folder: Path, options: Options, listener: Listener) -> I
             _say_landed(state.landed, places, options, listener)
             yield None
             return
-        request = Request(repo, folder, options, listener, places, state)
+        request = Request(repo, folder, options, listener, places, state, stop)
         try:
             with _opened(request) as run:
                 yield run
@@ -102,11 +104,13 @@ def _opened(request: Request) -> Iterator[Run | None]:
     known, edit = _read_inputs(request)
     ground = _ground(request, known)
     jobs = options.jobs or known.config.jobs
+    recovery.clear(ground, request.state)
     try:
         if options.abort:
             _abort(request, ground)
             yield None
             return
+        access.check_home(ground.home)
         _check_space(ground.home, known, jobs)
         rehearsed = rehearsal.rehearse(ground, request.listener)
         if options.dry_run:
@@ -189,10 +193,13 @@ def _agent(request: Request, known: Inputs) -> tuple[Agent | None, str]:
 
 
 def _home(request: Request) -> Path:
-    """Where the worktrees lie: as the journal says, else chosen now."""
-    if request.state.started:
-        return Path(request.state.started.home)
-    found = homes.home(request.repo, request.places.change_id, checkout=request.repo.top(request.folder))
+    """Where the worktrees lie: where the journal says that something of this run lies, else chosen now."""
+    repo, change_id, started = request.repo, request.places.change_id, request.state.started
+    checkout = repo.top(request.folder)
+    if started:
+        found = relocation.home(repo, change_id, Path(request.state.home), checkout=checkout)
+    else:
+        found = homes.home(repo, change_id, checkout=checkout)
     if found.why:
         request.listener.say(found.why)
     return found.path
@@ -216,7 +223,8 @@ def _ground(request: Request, known: Inputs) -> Ground:
     agent, spec = _agent(request, known)
     inherited = dict(os.environ)
     caches = setup.cache_environment(inherited)
-    return Ground(
+    contained = containment.find(agent, wanted=settings.contain and not request.options.abort)
+    ground = Ground(
         repo=repo,
         trees=Trees(repo, places.state / "trees"),
         places=places,
@@ -226,7 +234,7 @@ def _ground(request: Request, known: Inputs) -> Ground:
         base=known.base,
         base_from=known.base_from,
         date=started.date if started else int(time.time()),
-        run_id=started.run_id if started else secrets.token_hex(16),
+        run_id=recovery.run_id(places, request.state),
         source=Source.prepare(repo, known.base, _home(request), indexes=places.indexes),
         agent=agent,
         agent_spec=spec,
@@ -236,16 +244,20 @@ def _ground(request: Request, known: Inputs) -> Ground:
         environment=environment.allowed(inherited, pass_env=settings.pass_env, secrets=False) | caches,
         agent_environment=environment.allowed(inherited, pass_env=settings.pass_env, secrets=True) | caches,
         mask=environment.secret_values(inherited),
-        stop=process.Stop(),
+        stop=request.stop,
         watch=Watch(repo, places.change_id, checkout=repo.top(request.folder)),
+        namespace=contained.namespace,
     )
+    if contained.why:
+        request.listener.say(contained.why)
+        ground.note(contained.why)
+    return ground
 
 
 def _start(run: Run, options: Options, known: Inputs, edit: Edit | None) -> None:
     """Anchor the base and write the first event, or say that the run goes on."""
     ground = run.ground
     ground.set_ref(ground.places.base_ref, ground.base)
-    process.adopt_orphans()
     if run.state.started:
         resumption.go_on(
             run,
@@ -275,6 +287,7 @@ def _start(run: Run, options: Options, known: Inputs, edit: Edit | None) -> None
             attempts=resumption.attempts_made(ground.repo, ground.places),
         )
     )
+    ground.places.run_id.unlink(missing_ok=True)  # the journal has it from now on
 
 
 def _remove_empty(home: Path) -> None:

@@ -8,28 +8,49 @@ and costs no retry. Called by `run.preflight` before the run goes on.
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import time
 from pathlib import Path
 
 from parallel_impl.errors import UserError
+from parallel_impl.git import relocation
 from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.repo import GitError
 from parallel_impl.git.staging import Staging
 from parallel_impl.git.union import Layer
 from parallel_impl.record import events as e
-from parallel_impl.record.state import INTERRUPTED, LIVE
+from parallel_impl.record.journal import write_atomically
+from parallel_impl.record.state import INTERRUPTED, LIVE, State
 from parallel_impl.run import attempt, foundation, inflight
 from parallel_impl.run.attempt import Attempt, Job
-from parallel_impl.run.execution import Run, now, sweep
+from parallel_impl.run.execution import Ground, Run, now, sweep
+from parallel_impl.run.places import Places
 
 PATIENCE = 5.0
 
 
+def run_id(places: Places, state: State) -> str:
+    """The run's random id: of the journal, or of a preflight that was killed, whose set-up may still be running."""
+    if state.started:
+        return state.started.run_id
+    if not places.run_id.is_file():
+        write_atomically(places.run_id, secrets.token_hex(16).encode())
+    return places.run_id.read_text()
+
+
+def clear(ground: Ground, state: State) -> None:
+    """End the processes that an earlier process of this run left, and remove their temporary folders.
+
+    Before anything is checked out: they may still write where this run is going to.
+    """
+    _end_processes(ground, state)
+    sweep(ground.run_id)
+
+
 def settle_leftovers(run: Run) -> None:
-    """End processes that an earlier process of this run left, take over what it had accepted, save the rest."""
-    _end_processes(run)
-    sweep(run.ground.run_id)
+    """Take over what an earlier process of this run had accepted, and save what it had not."""
+    relocation.mend(run.ground.home, run.ground.repo)
     for name in run.ground.order.topological:
         progress = run.state.packages[name]
         if progress.state in LIVE:
@@ -61,7 +82,7 @@ def _is_ours(run: Run, name: str, commit: str) -> bool:
 
 
 def _save(run: Run, name: str, number: int) -> str:
-    """The commit with what a crashed attempt had done; "" when its agent had not been started.
+    """The commit with what a crashed attempt had done; "" when its agent had not been started, or nothing is left.
 
     A worktree that cannot be staged is kept whole.
     """
@@ -70,7 +91,10 @@ def _save(run: Run, name: str, number: int) -> str:
         return known
     noted = inflight.read(ground.places.attempt(name, number))
     checkout = ground.source.found(name, noted.start if noted else "")
-    if noted is None or checkout is None:
+    if noted is None:
+        return ""
+    if checkout is None:
+        ground.note(f"{name}: what attempt {number} had done is gone: its worktree is not in {ground.home} any more")
         return ""
     saved = Attempt(ground, Job(ground.plan.package(name), number), base=foundation.of(ground, name, run.layers))
     limit = ground.config.max_blob_mb
@@ -103,10 +127,10 @@ def _layer(run: Run, name: str, commit: str) -> Layer:
     return Layer(name, commit, tuple(repo.changes(parents[0], commit)))
 
 
-def _end_processes(run: Run) -> None:
+def _end_processes(ground: Ground, state: State) -> None:
     """End what carries this run's random id, and the noted agents: two agents must never write for one package."""
     began = time.monotonic()
-    while found := _left_alive(run):
+    while found := _left_alive(ground, state):
         number = signal.SIGTERM if time.monotonic() < began + PATIENCE else signal.SIGKILL
         for pid in found:
             _send(pid, number)
@@ -115,8 +139,8 @@ def _end_processes(run: Run) -> None:
         time.sleep(0.05)
 
 
-def _left_alive(run: Run) -> list[int]:
-    wanted = f"PARALLEL_IMPL_RUN={run.ground.run_id}".encode()
+def _left_alive(ground: Ground, state: State) -> list[int]:
+    wanted = f"PARALLEL_IMPL_RUN={ground.run_id}".encode()
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -125,8 +149,8 @@ def _left_alive(run: Run) -> list[int]:
             continue  # another user's, or gone
         if wanted in variables and int(folder.name) != os.getpid():
             found.append(int(folder.name))
-    for name, progress in run.state.packages.items():
-        noted = inflight.read(run.ground.places.attempt(name, progress.attempts)) if progress.state in LIVE else None
+    for name, progress in state.packages.items():
+        noted = inflight.read(ground.places.attempt(name, progress.attempts)) if progress.state in LIVE else None
         if noted and inflight.lives(noted) and noted.pid not in found:
             found.append(noted.pid)
     return found

@@ -87,7 +87,7 @@ def go_on(
         run.ground = replace(ready, plan=change.plan, order=change.order)
     recovery.settle_leftovers(run)
     run.ground = ready
-    run.record(e.RunContinued(at=now(), agent=agent, jobs=run.jobs, only=only))
+    run.record(e.RunContinued(at=now(), agent=agent, jobs=run.jobs, only=only, home=str(ready.home)))
     if change:
         _revise(run, change)
     failed = [name for name, one in run.state.packages.items() if one.state is PackageState.FAILED]
