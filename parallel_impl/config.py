@@ -49,9 +49,12 @@ class Config:
     max_blob_mb: float = 50
     gates: Mapping[str, GateCommand | bool] = field(default_factory=dict)
     openapi_seconds: float = 10
+    contain: bool = True
 
 
-KEYS = ("agent", "jobs", "setup", "caches", "pass_env", "silence_minutes", "max_blob_mb", "gates", "contracts")
+KEYS = (
+    "agent", "jobs", "setup", "caches", "pass_env", "silence_minutes", "max_blob_mb", "gates", "contracts", "contain",
+)  # fmt: skip
 
 
 def read(own: bytes | None, pyproject: bytes | None) -> Config:
@@ -108,7 +111,15 @@ class _Reader:
             max_blob_mb=self.number(values, "max_blob_mb", 50),
             gates=dict(self.gates(values.get("gates", {}))),
             openapi_seconds=self.number(contracts, "openapi_seconds", 10) if isinstance(contracts, dict) else 10,
+            contain=self.flag(values, "contain", default=True),
         )
+
+    def flag(self, values: dict[str, Any], key: str, *, default: bool) -> bool:
+        value = values.get(key, default)
+        if not isinstance(value, bool):
+            self.wrong(key, "must be true or false", f"write {key} = {str(not default).lower()}")
+            return default
+        return value
 
     def text(self, values: dict[str, Any], key: str) -> str:
         value = values.get(key, "")

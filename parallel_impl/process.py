@@ -2,8 +2,9 @@
 
 `run` returns only when nothing of the child is left: its group gets TERM, a grace, then KILL, and children
 that left the group (double forks, `setsid`) are found as orphans of this process, which makes itself their
-subreaper, or by the mark in their environment. Used by `agents` and `gates`. Waiting costs no CPU: one
-`poll` on a pidfd, the output pipe and the stop signal.
+subreaper, or by the mark in their environment. From a PID namespace nothing can be left behind; asking what is in
+it to end goes through its first process. Used by `agents` and `gates`. Waiting costs no CPU: one `poll` on a pidfd,
+the output pipe and the stop signal.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO
+
+from parallel_impl.namespace import Channel, Namespace
 
 MARK = "PARALLEL_IMPL_JOB"
 PR_SET_CHILD_SUBREAPER = 36
@@ -130,51 +133,66 @@ def run(
     stop: Stop | None = None,
     mask: tuple[bytes, ...] = (),
     started: Callable[[int], None] | None = None,
+    namespace: Namespace | None = None,
 ) -> Ended:
     """Run `argv` in `cwd` with exactly `env`, its output appended to `log`, and see it to its end.
 
     A program that cannot be started is `NOT_STARTED` with the reason, not an exception. `mask` lists byte
-    strings that are written as `***`; `started` is told the pid as soon as there is one.
+    strings that are written as `***`; `started` is told the pid as soon as there is one (in a `namespace`, that of
+    the process which holds it: with it everything in there ends).
     """
     began = time.monotonic()
     mark = f"{os.getpid()}-{threading.get_ident()}-{time.monotonic_ns()}"
+    channel = Channel() if namespace else None
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab", buffering=0) as file:
+    with log.open("ab", buffering=0) as file, channel or contextlib.nullcontext():
         try:
             with _guard:  # an orphan hunt must not take a child that was just started for an orphan
                 child = subprocess.Popen(
-                    list(argv),
+                    namespace.around(argv, channel, limits.grace_seconds) if namespace and channel else list(argv),
                     cwd=cwd,
                     env={**env, MARK: mark},
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
+                    pass_fds=(channel.theirs.fileno(),) if channel else (),
                     bufsize=0,
                 )
                 _started[child.pid] = start_time(child.pid)
         except (OSError, ValueError) as error:
-            why = f"{argv[0] if argv else '(empty command)'}: {getattr(error, 'strerror', None) or error}"
-            file.write(f"could not be started: {why}\n".encode(errors="replace"))
-            return Ended(Reason.NOT_STARTED, None, time.monotonic() - began, why=why)
+            return _not_started(argv, getattr(error, "strerror", None) or str(error), file, began)
         output = _Log(file, limits.log_bytes, mask)
+        ask = channel.hang_up if channel else (lambda: _signal_group(child.pid, signal.SIGTERM))
         try:
             if started:
                 started(child.pid)
             reason = _watch(child, output, limits, stop, began)
-            survivors = _end(child, mark, limits.grace_seconds if reason is not Reason.EXITED else 0.5)
+            left = _end(child, mark, limits.grace_seconds if reason is not Reason.EXITED else 0.5, ask)
             _drain(child, output)
         finally:
-            if child.poll() is None:
-                _signal_group(child.pid, signal.SIGKILL)
-                child.wait()
+            if child.poll() is None:  # an interruption, while a person still waits
+                _end(child, mark, 0.5, ask)
             output.close()
             if child.stdout:
                 child.stdout.close()
             with _guard:
                 _started.pop(child.pid, None)
-    seconds = time.monotonic() - began
-    return Ended(reason, child.returncode, seconds, output.written, output.truncated, survivors)
+        code = child.returncode
+        if channel:
+            told = channel.told()
+            if told.error:
+                return _not_started(argv, os.strerror(told.error), file, began)
+            if not told.started and reason is Reason.EXITED:
+                return _not_started(argv, f"there was no PID namespace for it (unshare: exit {code})", file, began)
+            code, left = -signal.SIGKILL if told.exit_code is None else told.exit_code, left + told.left
+    return Ended(reason, code, time.monotonic() - began, output.written, output.truncated, left)
+
+
+def _not_started(argv: Sequence[str], why: str, log: BinaryIO, began: float) -> Ended:
+    why = f"{argv[0] if argv else '(empty command)'}: {why}"
+    log.write(f"could not be started: {why}\n".encode(errors="replace"))
+    return Ended(Reason.NOT_STARTED, None, time.monotonic() - began, why=why)
 
 
 def _watch(child: subprocess.Popen[bytes], output: _Log, limits: Limits, stop: Stop | None, began: float) -> Reason:
@@ -218,14 +236,17 @@ def _pidfd(child: subprocess.Popen[bytes]) -> int | None:
         return None
 
 
-def _end(child: subprocess.Popen[bytes], mark: str, grace: float) -> int:
-    """End the group of the child and every descendant that left it; the number of processes left behind."""
+def _end(child: subprocess.Popen[bytes], mark: str, grace: float, ask: Callable[[], None]) -> int:
+    """End the child and every descendant that left its group; the number of processes left behind.
+
+    `ask` asks all that can be reached together to end: the group, or what is in the namespace.
+    """
     left = _others(child.pid, mark)
     alive = child.returncode is None
     if not alive and not left and not _group_lives(child.pid):
         return 0
     for send, patience in ((signal.SIGTERM, grace), (signal.SIGKILL, 2.0)):
-        _signal_group(child.pid, send)
+        ask() if send is signal.SIGTERM else _signal_group(child.pid, send)
         for pid in left:
             _signal(pid, send)
         until = time.monotonic() + patience

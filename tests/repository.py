@@ -11,6 +11,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -100,6 +101,39 @@ def tool(
         encoding="utf-8",
         timeout=seconds,
     )
+
+
+def start(
+    folder: Path, *args: str, env: Mapping[str, str] | None = None, output: int = subprocess.DEVNULL
+) -> subprocess.Popen[bytes]:
+    """The real command line, started and left running; its output goes to `output`."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "parallel_impl", *args],
+        cwd=folder,
+        env=os.environ | (env or {}),
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+    )
+
+
+def wait_for(file: Path, running: subprocess.Popen[bytes]) -> None:
+    """Until the file is there; the process must live so long."""
+    while not file.exists():
+        assert running.poll() is None, f"ended with {running.returncode} before {file} was there"
+        threading.Event().wait(0.02)
+
+
+def living(word: str) -> list[int]:
+    """The processes that have this word in their command line, wherever they run."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if word.encode() in (process / "cmdline").read_bytes().split(b"\0"):
+                found.append(int(process.name))
+        except OSError:
+            continue
+    return found
 
 
 def refs(folder: Path, *prefixes: str) -> list[str]:

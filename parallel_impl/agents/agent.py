@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from parallel_impl.errors import Problem
+from parallel_impl.namespace import Namespace
 from parallel_impl.process import Ended, Limits, Stop
 
 
@@ -18,7 +19,7 @@ from parallel_impl.process import Ended, Limits, Stop
 class Job:
     """One piece of work for an agent. `attempt` counts from 1; `env` is the whole environment that it gets.
 
-    An agent that starts a process tells `started` its pid.
+    An agent that starts a process tells `started` its pid, and starts it in `namespace` where there is one.
     """
 
     package_id: str
@@ -33,10 +34,15 @@ class Job:
     stop: Stop
     started: Callable[[int], None]
     mask: tuple[bytes, ...] = ()
+    namespace: Namespace | None = None
 
 
 class Agent(Protocol):
     """A kind of agent, with what was configured for it."""
+
+    @property
+    def starts_processes(self) -> bool:
+        """Whether there is something to contain."""
 
     def check(self) -> Problem | None:
         """What keeps this agent from working on this machine; asked once, before any work."""

@@ -11,6 +11,7 @@ import shlex
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from parallel_impl.agents.agent import Job
 from parallel_impl.errors import Problem, UserError
@@ -25,6 +26,7 @@ class Command:
     """The words of the template; in each, `{name}` of a known placeholder is replaced."""
 
     words: tuple[str, ...]
+    starts_processes: ClassVar[bool] = True
 
     @classmethod
     def parse(cls, template: str) -> Command:
@@ -79,4 +81,5 @@ class Command:
             stop=job.stop,
             mask=job.mask,
             started=job.started,
+            namespace=job.namespace,
         )

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from parallel_impl.agents.agent import Job
 from parallel_impl.errors import Problem
@@ -25,6 +26,7 @@ class Replay:
     """Plays back the edits below `folder`."""
 
     folder: Path
+    starts_processes: ClassVar[bool] = False
 
     def check(self) -> Problem | None:
         """A folder that is not there."""

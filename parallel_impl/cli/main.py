@@ -18,6 +18,7 @@ import click
 from parallel_impl import __version__
 from parallel_impl.cli.cleanup import cleanup as cleanup_command
 from parallel_impl.cli.implement import implement as implement_command
+from parallel_impl.cli.output import put
 from parallel_impl.cli.runs import runs
 from parallel_impl.cli.show import show
 from parallel_impl.cli.status import status
@@ -64,20 +65,20 @@ def _main(command: click.Command) -> NoReturn:
         error.show()
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
+        put("interrupted", err=True)
         sys.exit(130)
     except UserError as error:
         for problem in error.problems:
-            click.echo(str(problem), err=True)
+            put(str(problem), err=True)
         sys.exit(2)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read us has gone: end quietly
         sys.exit(1)
     except Exception as error:  # the only such clause: what nobody answered is the machine's fault or a bug
         if isinstance(error, OSError) and (told := disk_problem(error)):
-            click.echo(str(told), err=True)
+            put(str(told), err=True)
             sys.exit(2)
-        click.echo(f"this is a bug in parallel-implement; nothing was lost. Please report {_log_bug()}", err=True)
+        put(f"this is a bug in parallel-implement; nothing was lost. Please report {_log_bug()}", err=True)
         sys.exit(3)
 
 

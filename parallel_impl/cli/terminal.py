@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import click
-
+from parallel_impl.cli.output import put
 from parallel_impl.errors import count, printable
 from parallel_impl.record import events as e
 from parallel_impl.record.events import Event, to_line
@@ -13,10 +12,10 @@ class JsonLines:
     """Events as JSON lines on stdout and nothing else there; text for people goes to stderr."""
 
     def event(self, event: Event) -> None:
-        click.echo(to_line(event))
+        put(to_line(event))
 
     def say(self, text: str) -> None:
-        click.echo(printable(text), err=True)
+        put(printable(text), err=True)
 
 
 class Terminal:
@@ -29,10 +28,10 @@ class Terminal:
         self._began = self._began or event.at
         if line := describe(event):
             first = line.split("\n")[0]  # the whole reason is said once, at the end
-            click.echo(f"{event.at - self._began:7.1f}s  {printable(first)}")
+            put(f"{event.at - self._began:7.1f}s  {printable(first)}")
 
     def say(self, text: str) -> None:
-        click.echo(printable(text), err=True)
+        put(printable(text), err=True)
 
 
 def describe(event: Event) -> str:

@@ -65,10 +65,10 @@ class Checkout:
         admin = git_dir / "worktrees" / self.path.name
         files = (kept / ".git", admin / "gitdir")
         # what the agent replaced stays as it is; a symlink of its making would lead our writing anywhere
-        if _are(stat.S_ISDIR, kept, git_dir, admin.parent, admin) and _are(stat.S_ISREG, *files):
+        if are(stat.S_ISDIR, kept, git_dir, admin.parent, admin) and are(stat.S_ISREG, *files):
             for file in files:
                 file.unlink()  # it may be a hard link
-            _point(kept, admin)
+            point(kept, admin)
         return kept
 
 
@@ -93,7 +93,7 @@ class Source:
             "HEAD": _head(repo),
             "config": _config(repo),
             "packed-refs": b"# pack-refs with: sorted \n" + b"".join(refs),
-            "objects/info/alternates": _alternate(repo.git_dir / "objects"),
+            "objects/info/alternates": alternate(repo.git_dir / "objects"),
         }
         if origin_head:
             files["refs/remotes/origin/HEAD"] = origin_head
@@ -123,16 +123,15 @@ class Source:
             _write(git_dir / "refs/heads" / branch, f"{commit}\n".encode())
         _write(admin / "HEAD", f"ref: refs/heads/{branch}\n".encode() if branch else f"{commit}\n".encode())
         _write(admin / "commondir", b"../..\n")
-        _point(path, admin)
+        point(path, admin)
         arguments = ("read-tree", "-u", "--reset", commit)
         Repo(admin).git(*arguments, index=checkout.index, work_tree=path, config=CONFIG)
         copy_index(checkout.index, admin / "index")
         return checkout
 
-    def discard(self, name: str) -> None:
-        """Remove whatever lies under this name. OSError when something stays."""
-        place = self.home / _checked(name)
-        Checkout(place, self.home / f"{name}.git", self.indexes / name / "index", "").remove()
+    def place(self, name: str) -> Checkout:
+        """Where a checkout of this name lies, whatever is there: to remove it or to put it away."""
+        return Checkout(self.home / _checked(name), self.home / f"{name}.git", self.indexes / name / "index", "")
 
     def found(self, name: str, commit: str) -> Checkout | None:
         """A checkout of `commit` that an earlier process opened under this name; None when it is not whole."""
@@ -160,7 +159,7 @@ def _checked(name: str) -> str:
     return name
 
 
-def _are(kind: Callable[[int], bool], *paths: Path) -> bool:
+def are(kind: Callable[[int], bool], *paths: Path) -> bool:
     """Whether all paths are there and of this kind, symlinks not followed."""
     return all(os.path.lexists(path) and kind(path.lstat().st_mode) for path in paths)
 
@@ -170,7 +169,7 @@ def _write(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
 
-def _point(worktree: Path, admin: Path) -> None:
+def point(worktree: Path, admin: Path) -> None:
     """Make worktree and administrative folder name each other, as `git worktree add` does."""
     _write(worktree / ".git", b"gitdir: " + os.fsencode(admin) + b"\n")
     _write(admin / "gitdir", os.fsencode(worktree / ".git") + b"\n")
@@ -197,7 +196,7 @@ def _ancestor_refs(repo: Repo, base: str) -> tuple[list[bytes], bytes]:
     return sorted(lines, key=lambda line: line.partition(b" ")[2]), origin_head
 
 
-def _alternate(objects: Path) -> bytes:
+def alternate(objects: Path) -> bytes:
     """One line of `objects/info/alternates`; quoted in C's style where a plain line would be read otherwise."""
     raw = os.fsencode(objects)
     if b"\n" not in raw and not raw.startswith((b'"', b"#")):

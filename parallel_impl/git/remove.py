@@ -19,11 +19,16 @@ def remove(*places: Path) -> None:
     for _ in range(TRIES):
         if not left:
             return
-        done = subprocess.run(["rm", "-rf", "--", *left], check=False, stdin=subprocess.DEVNULL, capture_output=True)
+        done = _run("rm", "-rf", "--", *left)
         left = [place for place in left if os.path.lexists(place)]
         for place in left:
             # an agent may leave folders without permission; files stay alone: one may be a hard link to the user's
             closed = ["-type", "d", "!", "-perm", "-700", "-exec", "chmod", "u+rwx", "{}", ";"]
-            subprocess.run(["find", place, *closed], check=False, stdin=subprocess.DEVNULL, capture_output=True)
+            _run("find", place, *closed)
     if left:
         raise OSError(f"could not be removed: {left[0]}: {done.stderr.decode(errors='replace').strip()[:500]}")
+
+
+def _run(*command: str) -> subprocess.CompletedProcess[bytes]:
+    """In a process group of its own: Ctrl-C at a terminal is for us, not for what clears up."""
+    return subprocess.run(command, check=False, stdin=subprocess.DEVNULL, capture_output=True, process_group=0)

@@ -53,11 +53,12 @@ class RunStarted(Event, frozen=True, kw_only=True):
 
 
 class RunContinued(Event, frozen=True, kw_only=True):
-    """The same command was given again; attempts that were in flight are over."""
+    """The same command was given again; attempts that were in flight are over. `home`: where worktrees lie now."""
 
     agent: str
     jobs: int
     only: str = ""
+    home: str = ""
 
 
 class AttemptStarted(Event, frozen=True, kw_only=True):

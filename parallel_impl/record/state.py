@@ -79,6 +79,7 @@ class State:
 
     run: RunState = RunState.PREFLIGHT
     started: e.RunStarted | None = None
+    home: str = ""
     revised: e.PlanRevised | None = None
     packages: dict[str, Progress] = field(default_factory=dict)
     below: dict[str, list[str]] = field(default_factory=dict)
@@ -113,7 +114,7 @@ class State:
             case e.PackageAccepted() | e.PackageFailed() | e.PackageCancelled():
                 self._end(event)
             case e.RunStarted():
-                self.started, self.run = event, RunState.EXECUTING
+                self.started, self.home, self.run = event, event.home, RunState.EXECUTING
                 self.packages = {
                     name: Progress(tuple(above), attempts=event.attempts.get(name, 0))
                     for name, above in event.packages.items()
@@ -121,6 +122,7 @@ class State:
                 self._link()
                 self._queue(self.packages)
             case e.RunContinued():
+                self.home = event.home or self.home
                 self._continue()
             case e.FailedRetried() | e.PackagesRestarted() | e.PlanRevised():
                 self._again(event)

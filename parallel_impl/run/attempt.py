@@ -217,6 +217,7 @@ def _run_agent(attempt: Attempt, checkout: Checkout, before: Snapshot) -> Ended:
                 stop=ground.stop,
                 started=lambda pid: inflight.note(attempt.folder, checkout, before, pid=pid),
                 mask=ground.mask,
+                namespace=ground.namespace,
             )
         )
 

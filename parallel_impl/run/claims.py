@@ -7,7 +7,6 @@ decides. A claim of a run that is neither is taken over. `run.preflight` holds t
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -196,16 +195,15 @@ def _wait(
 ) -> None:
     """Until the claims could be taken. What is waited for is said once, and again when that is something else."""
     said = ""
-    with _ended_in_order():
-        while found:
-            told = "\n  ".join(line for rival in found for line in rival.lines(places.change_id))
-            if told != said:
-                say(f"{places.change_id} waits:\n  {told}")
-                said = told
-            seen = _glance(places, found)
-            while _glance(places, found) == seen:
-                time.sleep(POLL)
-            found = _take(places, hold, packages, say)
+    while found:
+        told = "\n  ".join(line for rival in found for line in rival.lines(places.change_id))
+        if told != said:
+            say(f"{places.change_id} waits:\n  {told}")
+            said = told
+        seen = _glance(places, found)
+        while _glance(places, found) == seen:
+            time.sleep(POLL)
+        found = _take(places, hold, packages, say)
 
 
 def _glance(places: Places, found: Sequence[Rival]) -> list[object]:
@@ -224,19 +222,6 @@ def _stamp(path: Path) -> tuple[int, ...]:
     except FileNotFoundError:
         return ()
     return status.st_ino, status.st_size, status.st_mtime_ns
-
-
-@contextmanager
-def _ended_in_order() -> Iterator[None]:
-    """A terminal that closes and TERM end the wait as Ctrl-C does, so that nothing is left behind."""
-    ours = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL]
-    for number in ours:
-        signal.signal(number, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        for number in ours:
-            signal.signal(number, signal.SIG_DFL)
 
 
 def _in_the_way(found: Sequence[Rival]) -> list[Rival]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from parallel_impl.errors import Problem, UserError
 from parallel_impl.git import home as homes
+from parallel_impl.git import relocation
 from parallel_impl.git.checkout import KEPT
 from parallel_impl.git.remove import remove
 from parallel_impl.git.repo import Repo
@@ -76,7 +77,8 @@ def _clean(repo: Repo, folder: Path, places: Places, state: State, report: Repor
         else:
             report.kept.append(f"{ref}: {commit[:12]} is contained in none of {', '.join(contained.names)}")
     if state.started:
-        _clean_home(Path(state.started.home), state, report, force=force)
+        home = relocation.home(repo, places.change_id, Path(state.home), checkout=repo.top(folder))
+        _clean_home(home.path, state, report, force=force)
     if report.kept:
         report.kept.append(f"{places.state}: journal, logs and results of what is kept")
     elif places.state.exists():

@@ -44,7 +44,7 @@ def clear(places: Places, state: State, marked: str) -> None:
     sweep(marked)
     remove(places.trees)
     if state.started:
-        close(places, Path(state.started.home))
+        close(places, Path(state.home))
     for lock in _locks(places, state):
         lock.unlink(missing_ok=True)
 

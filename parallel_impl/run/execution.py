@@ -22,6 +22,7 @@ from parallel_impl.git.repo import Repo
 from parallel_impl.git.trees import Trees
 from parallel_impl.git.union import Layer
 from parallel_impl.git.watch import Watch
+from parallel_impl.namespace import Namespace
 from parallel_impl.plan.model import Plan
 from parallel_impl.plan.order import Order
 from parallel_impl.process import Stop
@@ -66,6 +67,7 @@ class Ground:
     mask: tuple[bytes, ...]
     stop: Stop
     watch: Watch
+    namespace: Namespace | None = None
     notes: list[str] = field(default_factory=list)
 
     def note(self, text: str) -> None:

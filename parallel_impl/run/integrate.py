@@ -20,7 +20,7 @@ from parallel_impl.record.journal import read, write_atomically
 from parallel_impl.record.state import PackageState, blocking
 from parallel_impl.report import markdown, summary
 from parallel_impl.run import proof
-from parallel_impl.run.execution import Run, now
+from parallel_impl.run.execution import Ground, Run, now
 from parallel_impl.run.proof import BaseProof, Proof
 
 INTERRUPTED = 130  # the exit code
@@ -217,12 +217,18 @@ def summarise(run: Run, ending: Ending) -> None:
         commit=ending.commit,
         gates=rows,
         contracts=tuple(_contracts(run, ending.commit)),
-        switched_off=tuple(f"gate {gate.name}" for gate in ground.gates if gate.off),
+        switched_off=tuple(_switched_off(ground)),
         notes=tuple(ground.notes),
     )
     document = summary.build(facts, read(places.journal))
     write_atomically(places.summary_json, (json.dumps(document, indent=1) + "\n").encode())
     write_atomically(places.summary, markdown.render(document).encode())
+
+
+def _switched_off(ground: Ground) -> Iterator[str]:
+    yield from (f"gate {gate.name}" for gate in ground.gates if gate.off)
+    if not ground.config.contain:
+        yield "PID namespaces of agents (contain = false)"
 
 
 def _contracts(run: Run, commit: str) -> Iterator[tuple[str, str]]:

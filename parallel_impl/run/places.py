@@ -79,8 +79,13 @@ class Places:
     def summary_json(self) -> Path:
         return self.state / "summary.json"
 
+    @property
+    def attempts(self) -> Path:
+        """The folders of all attempts."""
+        return self.state / "attempts"
+
     def attempt(self, package: str, number: int) -> Path:
-        return self.state / "attempts" / package / str(number)
+        return self.attempts / package / str(number)
 
     # refs
 

@@ -20,6 +20,7 @@ from parallel_impl.config import FILE
 from parallel_impl.errors import Problem, Severity, UserError
 from parallel_impl.gates import setup
 from parallel_impl.git import home as homes
+from parallel_impl.git import relocation
 from parallel_impl.git.checkout import Source
 from parallel_impl.git.remove import remove
 from parallel_impl.git.repo import Repo
@@ -30,7 +31,17 @@ from parallel_impl.plan import ids
 from parallel_impl.record import events as e
 from parallel_impl.record.journal import Journal, read
 from parallel_impl.record.state import RunState, State, fold
-from parallel_impl.run import claims, debris, holder, inputs, recovery, rehearsal, resumption
+from parallel_impl.run import (
+    access,
+    claims,
+    containment,
+    debris,
+    holder,
+    inputs,
+    recovery,
+    rehearsal,
+    resumption,
+)
 from parallel_impl.run.execution import Ground, Listener, Run, now
 from parallel_impl.run.inputs import Inputs
 from parallel_impl.run.places import Places
@@ -65,10 +76,11 @@ class Request:
     state: State
     hold: holder.Held
     run_id: str
+    stop: process.Stop
 
 
 @contextmanager
-def prepare(repo: Repo, folder: Path, options: Options, listener: Listener) -> Iterator[Run | None]:
+def prepare(repo: Repo, folder: Path, options: Options, listener: Listener, stop: process.Stop) -> Iterator[Run | None]:
     """A run that may be executed; None when there is nothing more to do (landed already, a dry run, an abort).
 
     UserError with every problem when the input or the repository is not usable; nothing is left then.
@@ -76,10 +88,15 @@ def prepare(repo: Repo, folder: Path, options: Options, listener: Listener) -> I
     if wrong := ids.problem(options.change_id):
         raise UserError([Problem(wrong[0], where="<change-id>", hint=wrong[1])])
     places = Places(repo.git_dir, options.change_id)
+    access.check_repository(places)
     with holder.held(places) as hold:
         state = fold(read(places.journal))
         if state.run is RunState.ABORTED:  # and the process ended before all of it was moved aside
             listener.say(resumption.finish_abort(repo, places))
+            claims.release(places)
+            if options.abort:
+                yield None
+                return
             state = State()
         elif options.abort and not state.started:
             raise UserError(f"there is no run of {places.change_id} to abort", where=str(places.state))
@@ -91,12 +108,14 @@ def prepare(repo: Repo, folder: Path, options: Options, listener: Listener) -> I
             _say_landed(state.landed, places, options, listener)
             yield None
             return
-        request = Request(repo, folder, options, listener, places, state, hold, run_id)
+        request = Request(repo, folder, options, listener, places, state, hold, run_id, stop)
         try:
             with _claimed(request) as (known, edit), _opened(request, known, edit) as run:
                 yield run
         finally:
-            if not places.last_journal.exists():  # nothing was started: nothing is left
+            if (
+                not places.last_journal.exists() and not places.attempts.exists()
+            ):  # nothing was started: nothing is left
                 if anchored := repo.ref(places.base_ref):
                     repo.delete_ref(places.base_ref, anchored)
                 remove(places.state)
@@ -138,6 +157,7 @@ def _opened(request: Request, known: Inputs, edit: Edit | None) -> Iterator[Run 
             _abort(request, ground)
             yield None
             return
+        access.check_home(ground.home)
         homes.check_space(ground.home, known.tree_bytes, jobs=jobs)
         rehearsed = rehearsal.rehearse(ground, request.listener)
         if options.dry_run:
@@ -216,8 +236,10 @@ def _read_inputs(request: Request, found: tuple[str, str, str]) -> tuple[Inputs,
 
 
 def _agent(request: Request, known: Inputs) -> tuple[Agent | None, str]:
+    if request.options.abort:
+        return None, ""
     spec = request.options.agent or known.config.agent
-    if not spec and not request.options.dry_run and not request.options.abort:
+    if not spec and not request.options.dry_run:
         where = known.config.source or FILE
         hint = f"give --agent 'command: my-agent {{prompt_file}}', or set agent in {where}"
         raise UserError("no agent", where="--agent", hint=hint)
@@ -225,10 +247,13 @@ def _agent(request: Request, known: Inputs) -> tuple[Agent | None, str]:
 
 
 def _home(request: Request) -> Path:
-    """Where the worktrees lie: as the journal says, else chosen now."""
-    if request.state.started:
-        return Path(request.state.started.home)
-    found = homes.home(request.repo, request.places.change_id, checkout=request.repo.top(request.folder))
+    """Where the worktrees lie: where the journal says that something of this run lies, else chosen now."""
+    repo, change_id, started = request.repo, request.places.change_id, request.state.started
+    checkout = repo.top(request.folder)
+    if started:
+        found = relocation.home(repo, change_id, Path(request.state.home), checkout=checkout)
+    else:
+        found = homes.home(repo, change_id, checkout=checkout)
     if found.why:
         request.listener.say(found.why)
     return found.path
@@ -238,8 +263,10 @@ def _ground(request: Request, known: Inputs) -> Ground:
     repo, places, started, settings = request.repo, request.places, request.state.started, known.config
     agent, spec = _agent(request, known)
     inherited = dict(os.environ)
+    secrets = environment.secret_values(inherited)
     caches = setup.cache_environment(inherited)
-    return Ground(
+    contained = containment.find(agent, wanted=settings.contain and not request.options.abort)
+    ground = Ground(
         repo=repo,
         trees=Trees(repo, places.trees),
         places=places,
@@ -252,22 +279,26 @@ def _ground(request: Request, known: Inputs) -> Ground:
         run_id=request.run_id,
         source=Source.prepare(repo, known.base, _home(request), indexes=places.indexes),
         agent=agent,
-        agent_spec=spec,
+        agent_spec=environment.masked(spec, secrets),
         setup=known.setup,
         caches=setup.caches(settings.caches, inherited),
         gates=known.gates,
         environment=environment.allowed(inherited, pass_env=settings.pass_env, secrets=False) | caches,
         agent_environment=environment.allowed(inherited, pass_env=settings.pass_env, secrets=True) | caches,
-        mask=environment.secret_values(inherited),
-        stop=process.Stop(),
+        mask=secrets,
+        stop=request.stop,
         watch=Watch(repo, places.change_id, checkout=repo.top(request.folder)),
+        namespace=contained.namespace,
     )
+    if contained.why:
+        request.listener.say(contained.why)
+        ground.note(contained.why)
+    return ground
 
 
 def _start(run: Run, options: Options, known: Inputs, edit: Edit | None) -> None:
     """Anchor the base and write the first event, or say that the run goes on."""
     ground = run.ground
-    process.adopt_orphans()
     if run.state.started:
         ground.places.run_id.unlink(missing_ok=True)  # the journal has it
         resumption.go_on(

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 from parallel_impl.errors import UserError
+from parallel_impl.git import relocation
 from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.repo import GitError
 from parallel_impl.git.staging import Staging
@@ -28,13 +29,14 @@ PATIENCE = 5.0
 
 
 def settle_leftovers(run: Run) -> None:
-    """Take over what an earlier process of this run had accepted, and save what else it did."""
+    """Take over what an earlier process of this run had accepted, and save what it had not."""
+    relocation.mend(run.ground.home, run.ground.repo)
     for name in run.ground.order.topological:
         progress = run.state.packages[name]
         if progress.state in LIVE:
             _settle(run, name)
             for place in (name, f"{name}.verify"):
-                run.ground.source.discard(place)
+                attempt.put_away(run.ground, run.ground.source.place(place), progress.attempts)
         if progress.commit:
             run.layers[name] = _layer(run, name, progress.commit)
 
@@ -60,7 +62,7 @@ def _is_ours(run: Run, name: str, commit: str) -> bool:
 
 
 def _save(run: Run, name: str, number: int) -> str:
-    """The commit with what a crashed attempt had done; "" when its agent had not been started.
+    """The commit with what a crashed attempt had done; "" when its agent had not been started, or nothing is left.
 
     A worktree that cannot be staged is kept whole.
     """
@@ -69,7 +71,10 @@ def _save(run: Run, name: str, number: int) -> str:
         return known
     noted = inflight.read(ground.places.attempt(name, number))
     checkout = ground.source.found(name, noted.start if noted else "")
-    if noted is None or checkout is None:
+    if noted is None:
+        return ""
+    if checkout is None:
+        ground.note(f"{name}: what attempt {number} had done is gone: its worktree is not in {ground.home} any more")
         return ""
     saved = Attempt(ground, Job(ground.plan.package(name), number), base=foundation.of(ground, name, run.layers))
     limit = ground.config.max_blob_mb

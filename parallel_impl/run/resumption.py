@@ -87,7 +87,9 @@ def go_on(
         run.ground = replace(ready, plan=change.plan, order=change.order)
     recovery.settle_leftovers(run)
     run.ground = ready
-    run.record(e.RunContinued(at=now(), agent=agent, jobs=run.jobs, only=only))
+    for file in (ready.places.summary, ready.places.summary_json):
+        file.unlink(missing_ok=True)  # of what is over now; all that they said is in the journal
+    run.record(e.RunContinued(at=now(), agent=agent, jobs=run.jobs, only=only, home=str(ready.home)))
     if change:
         _revise(run, change)
     failed = [name for name, one in run.state.packages.items() if one.state is PackageState.FAILED]

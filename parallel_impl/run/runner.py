@@ -6,19 +6,15 @@ decides; workers run one attempt each and return an outcome. Called by `cli`.
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
-from types import FrameType
 
 from parallel_impl.git.repo import Repo
 from parallel_impl.git.union import Layer
 from parallel_impl.plan.order import longest_paths, start_order
-from parallel_impl.process import Stop
+from parallel_impl.process import adopt_orphans
 from parallel_impl.record import events as e
 from parallel_impl.record import result
 from parallel_impl.record.journal import write_atomically
@@ -27,8 +23,7 @@ from parallel_impl.run import attempt, integrate, preflight, proof
 from parallel_impl.run.attempt import Job, Outcome, Previous
 from parallel_impl.run.execution import Listener, Run, now
 from parallel_impl.run.integrate import Ending
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+from parallel_impl.run.interruption import Interruption
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +40,20 @@ Inbox = SimpleQueue[Returned | e.Event]
 def implement(repo: Repo, folder: Path, options: preflight.Options, listener: Listener) -> int:
     """The command: preflight, then the run (or what a dry run says). Returns the exit code.
 
-    UserError when the input or the repository is not usable; nothing has been started then.
+    UserError when the input or the repository is not usable; nothing has been started then. KeyboardInterrupt when a
+    signal came before there was a run to stop.
     """
-    with preflight.prepare(repo, folder, options, listener) as run:
-        if run is None:
-            return 0
-        ending = execute(run, only=preflight.wanted(run, options))
-        if not run.state.landed:
-            integrate.summarise(run, ending)
-    for line in (*ending.lines, *(f"  note: {note}" for note in run.ground.notes)):
-        listener.say(line)
+    adopt_orphans()
+    with Interruption() as interruption:
+        with preflight.prepare(repo, folder, options, listener, interruption.stop) as run:
+            if run is None:
+                return 0
+            interruption.defer()
+            ending = execute(run, only=preflight.wanted(run, options))
+            if not run.state.landed:
+                integrate.summarise(run, ending)
+        for line in (*ending.lines, *(f"  note: {note}" for note in run.ground.notes)):
+            listener.say(line)
     return ending.exit_code
 
 
@@ -65,7 +64,6 @@ def execute(run: Run, *, only: frozenset[str] | None = None) -> Ending:
     """
     inbox: Inbox = SimpleQueue()
     with (
-        _signals(run.ground.stop),
         ThreadPoolExecutor(run.jobs, "attempt") as workers,
         proof.on_base(run) as base_proof,
     ):
@@ -175,20 +173,3 @@ def _cancel_doomed(run: Run) -> None:
     doomed = run.state.doomed()
     if doomed:
         run.record(*(e.PackageCancelled(at=now(), package=name, because=above) for name, above in doomed))
-
-
-@contextmanager
-def _signals(stop: Stop) -> Iterator[None]:
-    """The first Ctrl-C, TERM or hang-up stops the run in order; a second one ends the program at once."""
-
-    def first(_number: int, _frame: FrameType | None) -> None:
-        for again in SIGNALS:
-            signal.signal(again, signal.SIG_DFL)
-        stop.set()
-
-    before = {number: signal.signal(number, first) for number in SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

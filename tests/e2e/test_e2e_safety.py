@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.repository import FIXTURES, command, commit_all, git, make_repository, refs, replay, tool, users_side
+from tests.repository import (
+    FIXTURES,
+    command,
+    commit_all,
+    git,
+    make_repository,
+    refs,
+    replay,
+    start,
+    tool,
+    users_side,
+    wait_for,
+)
 
 NO_CONTRACTS = f"cp -R '{FIXTURES}/no-contracts/replay/'\"$1\"/1/. .\n"
 HEADS = ["refs/heads/main"]
@@ -276,9 +289,11 @@ def test_a_dry_run_starts_no_agent_and_leaves_no_trace(tmp_path: Path) -> None:
 def test_an_interrupted_run_goes_on_and_runs_no_accepted_package_again(tmp_path: Path) -> None:
     repo = make_repository("no-contracts", tmp_path)
     script = f"echo \"$1\" >> '{tmp_path}/started'\n" + NO_CONTRACTS
-    stopping = command(tmp_path / "stop.sh", script + 'test "$1" = wp-guide || { kill -INT "$PPID"; sleep 60; }\n')
-    first = tool(repo, "implement", "fix-typos", "--agent", stopping)
-    assert first.returncode == 130, first.stdout + first.stderr
+    waiting = script + f"test \"$1\" = wp-guide || {{ touch '{tmp_path}/up'; sleep 60; }}\n"
+    first = start(repo, "implement", "fix-typos", "--agent", command(tmp_path / "stop.sh", waiting))
+    wait_for(tmp_path / "up", first)
+    first.send_signal(signal.SIGINT)
+    assert first.wait(timeout=60) == 130
     assert refs(repo, "refs/heads") == HEADS
     second = tool(repo, "implement", "fix-typos", "--agent", command(tmp_path / "go.sh", script))
     assert second.returncode == 0, second.stdout + second.stderr

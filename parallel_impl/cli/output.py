@@ -1,0 +1,24 @@
+"""Lines for whoever started the command, as long as somebody reads them. Used by `terminal` and `main`."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+
+def put(text: str | bytes, *, err: bool = False) -> None:
+    """Print a line. Where nobody reads any more (a closed pipe, a terminal that is gone) a run goes on without.
+
+    The journal and the summary have all that is printed; what printing failed with is said where that is possible.
+    """
+    try:
+        click.echo(text, err=err)
+    except OSError as error:
+        stream = sys.stderr if err else sys.stdout
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())  # also for what is still in the buffer
+        os.close(nowhere)
+        if not err:
+            put(f"nothing more is printed on stdout: {error.strerror}", err=True)

@@ -1,0 +1,81 @@
+"""A repository that was moved between two starts, and the package repositories that still point to its old place.
+
+Nothing of value lies in those alone (accepted work is on refs of the user's repository), except what a killed
+attempt had done and worktrees that were kept whole. Called by `run.preflight` and `run.cleanup`.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from parallel_impl.git import home as homes
+from parallel_impl.git.checkout import KEPT, alternate, are, point
+from parallel_impl.git.home import Home
+from parallel_impl.git.repo import Repo
+
+
+def home(repo: Repo, change_id: str, journalled: Path, *, checkout: Path | None = None) -> Home:
+    """The folder of a run's worktrees: where it was at the first start, as long as something of this run lies there.
+
+    Else it is chosen anew; `why` says so when that is another place (the repository was moved, its worktrees with
+    it or not). A copy of a repository does not take the worktrees of the original for its own.
+    """
+    if any(_is_of(repo, alternates) for _, alternates in _package_repositories(journalled)):
+        return Home(journalled)
+    found = homes.home(repo, change_id, checkout=checkout)
+    if found.path == journalled:
+        return found
+    return Home(found.path, f"worktrees were in {journalled} and are in {found.path} from now on")
+
+
+def mend(home: Path, repo: Repo) -> None:
+    """Make what lies in `home` borrow from the repository where it is now, and worktrees point to where they are."""
+    for git_dir, alternates in _package_repositories(home):
+        wanted = alternate(repo.git_dir / "objects")
+        if alternates.read_bytes() != wanted:
+            _replace(alternates, wanted)
+        worktree, admins = git_dir.with_suffix(""), git_dir / "worktrees"
+        for admin in admins.iterdir() if are(stat.S_ISDIR, worktree, admins) else ():
+            files = (worktree / ".git", admin / "gitdir")
+            if are(stat.S_ISDIR, admin) and are(stat.S_ISREG, *files):
+                for file in files:
+                    file.unlink()  # it may be a hard link
+                point(worktree, admin)
+
+
+def _package_repositories(home: Path) -> Iterator[tuple[Path, Path]]:
+    """The repositories in `home` and their `alternates`, as far as an agent has not made something else of them."""
+    for folder in (home, home / KEPT):
+        for git_dir in sorted(folder.glob("*.git")) if are(stat.S_ISDIR, folder) else ():
+            alternates = git_dir / "objects/info/alternates"
+            if are(stat.S_ISDIR, git_dir, git_dir / "objects", alternates.parent) and are(stat.S_ISREG, alternates):
+                yield git_dir, alternates
+
+
+def _is_of(repo: Repo, alternates: Path) -> bool:
+    """Whether it borrows from this repository, or from a place where there is none any more."""
+    objects = repo.git_dir / "objects"
+    content = alternates.read_bytes()
+    if content == alternate(objects):
+        return True
+    lender = Path(os.fsdecode(_path(content)))
+    return not lender.is_dir() or lender.samefile(objects)
+
+
+def _path(content: bytes) -> bytes:
+    """The path in a line that `alternate` wrote."""
+    line = content.removesuffix(b"\n")
+    if not line.startswith(b'"'):
+        return line
+    parts = line[1:-1].split(b"\\")
+    return parts[0] + b"".join(bytes([int(part[:3], 8)]) + part[3:] for part in parts[1:])
+
+
+def _replace(file: Path, content: bytes) -> None:
+    temporary = file.with_name(f"{file.name}.new")
+    temporary.unlink(missing_ok=True)
+    temporary.write_bytes(content)
+    temporary.replace(file)

@@ -1,0 +1,48 @@
+"""What a signal does to a run: Ctrl-C, TERM, or the hang-up of a terminal that was closed.
+
+Before there are workers the first one is a KeyboardInterrupt: whatever preflight opened is closed on its way out,
+and nothing has been paid. From `defer` on it only sets the stop, and the loop ends in order. A second one ends the
+program at once, in either case: then agents in a PID namespace end too, since their line to us hangs up; others are
+ended by the next start. Used by `run.runner`.
+"""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType
+from typing import Any
+
+from parallel_impl.process import Stop
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Interruption:
+    """The handlers, as a context; `stop` is set by the first signal."""
+
+    def __init__(self) -> None:
+        self.stop = Stop()
+        self._deferred = False
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> Interruption:
+        for number in SIGNALS:
+            ignored = signal.getsignal(number) is signal.SIG_IGN
+            if not (number is signal.SIGHUP and ignored):  # nohup: the terminal may close
+                self._before[number] = signal.signal(number, self._first)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def defer(self) -> None:
+        """From now on a signal ends nothing by itself: whoever runs looks at `stop`."""
+        self._deferred = True
+
+    def _first(self, _number: int, _frame: FrameType | None) -> None:
+        for again in self._before:
+            signal.signal(again, signal.SIG_DFL)
+        self.stop.set()
+        if not self._deferred:
+            raise KeyboardInterrupt

@@ -1,0 +1,94 @@
+"""What lies in the home of a repository that was moved works again; what is another repository's is left alone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from parallel_impl.git import relocation
+from parallel_impl.git.checkout import Source
+from parallel_impl.git.repo import Repo
+from tests.repository import git, make_repository
+
+HOME = "no-contracts.worktrees/fix-typos"
+
+
+@pytest.fixture(params=["plain", 'odd "\\\n name'])
+def place(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """A folder with a repository, a package's worktree with an edit in it, and one that was kept whole."""
+    place = tmp_path / str(request.param)
+    place.mkdir()
+    folder = make_repository("no-contracts", place)
+    repo = Repo.discover(folder)
+    source = Source.prepare(repo, git(folder, "rev-parse", "HEAD"), place / HOME, indexes=tmp_path / "indexes")
+    for name in ("wp-guide", "wp-index"):
+        checkout = source.open(name, git(folder, "rev-parse", "HEAD"), branch=f"openspec/fix-typos--{name}")
+        (checkout.path / "guide.md").write_text("edited\n")
+        if name == "wp-index":
+            checkout.keep(2)
+    return place
+
+
+def moved(place: Path) -> tuple[Path, Repo]:
+    new = place.with_name("moved")
+    place.rename(new)
+    return new / HOME, Repo.discover(new / "no-contracts")
+
+
+def test_git_works_again_in_worktrees_that_were_moved_with_their_repository(place: Path) -> None:
+    home, repo = moved(place)
+    relocation.mend(home, repo)
+    for worktree in (home / "wp-guide", home / ".kept/wp-index.2"):
+        assert git(worktree, "status", "--porcelain") == " M guide.md"
+        assert git(worktree, "log", "--format=%s") == "The state before the change"
+        git(worktree, "commit", "-qam", "By hand")
+
+
+def test_worktrees_that_stayed_are_still_the_runs(place: Path, tmp_path: Path) -> None:
+    (place / "no-contracts").rename(tmp_path / "renamed")
+    repo = Repo.discover(tmp_path / "renamed")
+    assert relocation.home(repo, "fix-typos", place / HOME).path == place / HOME
+    relocation.mend(place / HOME, repo)
+    assert git(place / HOME / "wp-guide", "status", "--porcelain") == " M guide.md"
+
+
+def test_a_home_that_borrows_from_another_repository_is_not_the_runs(place: Path, tmp_path: Path) -> None:
+    shutil.copytree(place / "no-contracts", tmp_path / "copy", symlinks=True)
+    found = relocation.home(Repo.discover(tmp_path / "copy"), "fix-typos", place / HOME)
+    assert found.path == tmp_path / "copy.worktrees/fix-typos"
+    assert str(place / HOME).encode("unicode_escape").decode() in found.why or str(place / HOME) in found.why
+
+
+def test_an_empty_home_is_chosen_anew(place: Path) -> None:
+    repo = Repo.discover(place / "no-contracts")
+    shutil.rmtree(place / HOME)
+    assert relocation.home(repo, "fix-typos", place / HOME).why == ""
+    assert relocation.home(repo, "fix-typos", place / "gone").path == place / HOME
+
+
+def test_what_an_agent_put_in_the_place_of_our_files_is_not_written_through(place: Path, tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("the user's\n")
+    admin = place / HOME / "wp-guide.git/worktrees/wp-guide"
+    (admin / "gitdir").unlink()
+    (admin / "gitdir").symlink_to(victim)
+    alternates = place / HOME / ".kept/wp-index.2.git/objects/info/alternates"
+    alternates.unlink()
+    os.mkfifo(alternates)
+    home, repo = moved(place)
+    relocation.mend(home, repo)
+    assert victim.read_text() == "the user's\n"
+
+
+def test_a_hard_link_to_the_users_file_is_replaced_not_written(place: Path, tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("the user's\n")
+    alternates = place / HOME / "wp-guide.git/objects/info/alternates"
+    alternates.unlink()
+    os.link(victim, alternates)
+    home, repo = moved(place)
+    relocation.mend(home, repo)
+    assert victim.read_text() == "the user's\n"

@@ -1,0 +1,57 @@
+"""The door to git: what the journal relies on is on disk, and an interruption leaves no git behind."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from parallel_impl.git.repo import Change, Repo
+from parallel_impl.git.union import Layer, candidate
+from tests.repository import git, make_repository
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Repo:
+    return Repo.discover(make_repository("no-contracts", tmp_path))
+
+
+def flushed(trace: Path) -> dict[str, int]:
+    """How many files each git command made durable, as git counts them (trace2, category `fsync`)."""
+    found: dict[str, int] = {}
+    names: dict[str, str] = {}
+    for line in trace.read_text().splitlines():
+        event = json.loads(line)
+        if event["event"] == "cmd_name":
+            names[event["sid"]] = event["name"]
+        if event.get("category") == "fsync" and event["key"] == "fsync/hardware-flush":
+            found[names[event["sid"]]] = int(event["value"])
+    return found
+
+
+@pytest.mark.parametrize("settings", [{}, {"core.fsync": "none", "core.fsyncMethod": "writeout-only"}])
+def test_objects_and_refs_are_on_disk_before_the_journal_relies_on_them(
+    repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str]
+) -> None:
+    for key, value in settings.items():
+        git(repo.git_dir, "config", key, value)
+    index, base, ref = tmp_path / "index", repo.resolve("HEAD") or "", "refs/parallel-impl/x/packages/wp-a"
+    monkeypatch.setenv("GIT_TRACE2_EVENT", str(tmp_path / "trace"))
+    (repo.git_dir.parent / "new.md").write_text("new\n")
+    repo.git("update-index", "--add", "--stdin", input=b"new.md\n", index=index, work_tree=repo.git_dir.parent)
+    tree = repo.git("write-tree", index=index).decode().strip()
+    commit = repo.commit_tree(tree, [base], "Work", date=1_700_000_000)
+    repo.set_ref(ref, commit)
+    blob = repo.entries(tree, "new.md")[0].oid
+    layer = Layer("wp-a", commit, (Change("000000", "100644", "0" * 40, blob, "A", "new.md"),))
+    candidate(repo, base, [layer], change_id="x", ref="refs/parallel-impl/x/candidate", date=1_700_000_000)
+    counts = flushed(tmp_path / "trace")
+    # fast-import: a tree, a commit and a ref, and the pack that it then takes apart
+    assert {name: counts[name] for name in ("update-index", "write-tree", "commit-tree", "update-ref")} == {
+        "update-index": 1,
+        "write-tree": 1,
+        "commit-tree": 1,
+        "update-ref": 1,
+    }
+    assert counts["fast-import"] >= 1
