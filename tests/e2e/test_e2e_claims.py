@@ -63,7 +63,7 @@ def test_an_overlapping_change_is_refused_with_witness_and_holder(repo: Path, tm
     waiting = working(tmp_path, "wait_for go")
     with background(repo, tmp_path / "a", "implement", "add-a", *waiting) as a:
         live(a, tmp_path, "add-a")
-        refused = tool(repo, "implement", "add-c", *waiting)
+        refused = tool(repo, "implement", "add-c", *waiting, seconds=60)
         assert refused.returncode == 2, refused.stdout + refused.stderr
         for text in (
             "add-c cannot run beside add-a: PARTIAL: 1 of 2 claims conflict",
@@ -125,14 +125,15 @@ def test_a_wait_that_is_stopped_leaves_nothing_behind(repo: Path, tmp_path: Path
 
 
 def test_a_halted_run_keeps_its_claims_until_cleanup_gives_them_up(repo: Path, tmp_path: Path) -> None:
-    halted = tool(repo, "implement", "add-a", *working(tmp_path, "[ $CHANGE != add-a ] || exit 1"))
-    assert halted.returncode == 1
-    refused = tool(repo, "implement", "add-c", *working(tmp_path))
+    failing = agent(tmp_path, f"LOG={tmp_path}/attempts\n{WORK}\n[ $CHANGE != add-a ] || exit 1")
+    assert tool(repo, "implement", "add-a", *failing).returncode == 1
+    refused = tool(repo, "implement", "add-c", *failing)
     assert refused.returncode == 2
     assert "add-a: halted: `parallel-implement add-a --abort` or `parallel-cleanup add-a` gives" in refused.stderr
-    cleaned = tool(repo, "cleanup", "add-a")
-    assert "removed the claims of add-a" in cleaned.stdout
-    assert tool(repo, "implement", "add-c", *working(tmp_path)).returncode == 0
+    cleaned = tool(repo, "cleanup", "add-a")  # keeps the work of the attempts, and with it the journal
+    assert (cleaned.returncode, "removed the claims of add-a" in cleaned.stdout) == (1, True)
+    done = tool(repo, "implement", "add-c", *failing)
+    assert (done.returncode, "taken over" in done.stderr) == (0, False), done.stderr
 
 
 def test_a_waiting_run_is_told_when_the_holder_halts_and_goes_on_after_its_cleanup(repo: Path, tmp_path: Path) -> None:
@@ -209,7 +210,8 @@ def test_nobody_gets_in_beside_a_living_run_whatever_lock_files_are_removed(
         for pattern in removed:
             for path in (repo / ".git/parallel-impl/.locks").glob(pattern):
                 path.unlink()
-        same, other = tool(repo, "implement", "add-a", *waiting), tool(repo, "implement", "add-c", *waiting)
+        same = tool(repo, "implement", "add-a", *waiting, seconds=60)
+        other = tool(repo, "implement", "add-c", *waiting, seconds=60)
         assert (same.returncode, other.returncode) == (2, 2), same.stderr + other.stderr
         assert "add-a is being worked on by" in same.stderr
         assert "add-c cannot run beside add-a" in other.stderr
@@ -338,6 +340,7 @@ def test_an_aborted_run_gives_its_claims_up_also_when_another_one_took_them_over
     waiting = working(tmp_path, "[ $CHANGE != add-a ] || exit 1\nwait_for go")
     assert tool(repo, "implement", "add-a", *waiting).returncode == 1
     assert tool(repo, "implement", "add-a", "--abort").returncode == 0
+    assert not (repo / ".git/parallel-impl/.locks/_claims.json").exists()
     with background(repo, tmp_path / "c", "implement", "add-c", *waiting) as c:
         live(c, tmp_path, "add-c")
         c.process.kill()

@@ -53,7 +53,7 @@ def test_who_waits_gets_the_file_that_is_there_in_the_end(tmp_path: Path) -> Non
     path = tmp_path / "x.lock"
     first = lock_file.acquire(path, seconds=0)
     with peer(HOLD, path) as second:
-        path.unlink()
+        path.rename(tmp_path / "moved away")
         path.touch()
         first.release()
         assert second.hears() == "held"
