@@ -24,6 +24,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO
 
+from parallel_impl import disk
+
 MARK = "PARALLEL_IMPL_JOB"
 PR_SET_CHILD_SUBREAPER = 36
 CHUNK = 1 << 16
@@ -389,10 +391,11 @@ class _Log:
         room = self._limit - self.written
         if len(data) > room:
             data, self.truncated = data[:room], True
-        self._file.write(data)
-        self.written += len(data)
-        if self.truncated:
-            self._file.write(f"\n[log cut at {self._limit} bytes]\n".encode())
+        with disk.named(Path(self._file.name)):
+            self._file.write(data)
+            self.written += len(data)
+            if self.truncated:
+                self._file.write(f"\n[log cut at {self._limit} bytes]\n".encode())
 
     def close(self) -> None:
         if not self.truncated:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
+from parallel_impl import disk
 from parallel_impl.gates import quality, verdict
 from parallel_impl.gates.outcomes import GateReport, State, as_data, from_data
 from parallel_impl.git.checkout import Checkout
@@ -121,6 +124,8 @@ def _reports(ground: Ground, commit: str, checkout: Checkout | None, name: str) 
         found_now = _run(ground, checkout, name)
     finally:
         checkout.remove()
+    if any(report.state in (State.RED, State.BROKEN) for report in found_now.values()):
+        disk.check_full(ground.home, ground.places.state, Path(tempfile.gettempdir()))  # else it would be kept as red
     if not ground.stop:
         write_atomically(kept, json.dumps([as_data(report) for report in found_now.values()]).encode())
     return found_now
