@@ -47,3 +47,18 @@ def test_a_disk_that_fills_up_is_told_and_the_run_goes_on_when_there_is_room(
         assert scene.implement() == 0, (room, scene.said())
         assert list(losses(scene, stage.undisturbed, [midway])) == [], room
         assert list(redone(scene, [midway])) == [], room
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
+def test_an_attempt_that_failed_on_a_full_disk_costs_no_retry(stage: Stage, tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk") as disk:
+        scene = stage.template.copy(disk / "trial")
+        agent = scene.folder / "agent.sh"
+        agent.write_text(f"[ -e {disk}/mended ] || {{ cat /dev/zero >{disk}/big; exit 1; }}\n{agent.read_text()}")
+        assert scene.implement() == 2
+        assert "No space left on device" in scene.said()
+        midway = Midway.of(scene)
+        (disk / "big").unlink()
+        (disk / "mended").touch()
+        assert scene.implement() == 0, scene.said()
+        assert list(losses(scene, stage.undisturbed, [midway])) == []
