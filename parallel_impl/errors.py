@@ -6,7 +6,6 @@ code 2; anything else that reaches the top is a bug (exit code 3, traceback in a
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -49,25 +48,6 @@ class UserError(Exception):
             (Problem(what, where=where, hint=hint),) if isinstance(what, str) else tuple(what)
         )
         super().__init__("\n".join(str(problem) for problem in self.problems))
-
-
-DISK = {
-    errno.ENOSPC: "free some space",
-    errno.EDQUOT: "free some space, or ask for a larger quota",
-    errno.EROFS: "make it writable",
-    errno.EACCES: "make it readable and writable for you",
-    errno.EPERM: "make it readable and writable for you",
-    errno.EIO: "look at the disk (dmesg)",
-}
-
-
-def disk_problem(error: OSError) -> Problem | None:
-    """What to tell when the machine, not this program, is why a file could not be read or written; else None."""
-    where = str(error.filename or "")
-    if error.errno not in DISK or (error.errno in (errno.EACCES, errno.EPERM) and not where):
-        return None  # without a file it is something else that is not permitted
-    hint = f"{DISK[error.errno]}, then give the same command again: nothing is lost, it goes on where it was"
-    return Problem(str(error.strerror), where=where, hint=hint)
 
 
 def printable(text: str) -> str:

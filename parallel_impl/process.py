@@ -25,6 +25,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO
 
+from parallel_impl import disk
 from parallel_impl.namespace import Channel, Namespace
 
 MARK = "PARALLEL_IMPL_JOB"
@@ -410,10 +411,11 @@ class _Log:
         room = self._limit - self.written
         if len(data) > room:
             data, self.truncated = data[:room], True
-        self._file.write(data)
-        self.written += len(data)
-        if self.truncated:
-            self._file.write(f"\n[log cut at {self._limit} bytes]\n".encode())
+        with disk.named(Path(self._file.name)):
+            self._file.write(data)
+            self.written += len(data)
+            if self.truncated:
+                self._file.write(f"\n[log cut at {self._limit} bytes]\n".encode())
 
     def close(self) -> None:
         if not self.truncated:

@@ -19,6 +19,12 @@ DISK: Mapping[bytes, int] = {
     b": Disk quota exceeded": errno.EDQUOT,
     b": Read-only file system": errno.EROFS,
 }
+# git says no reason here; checkout opens the file before (that would be told), so the write itself has failed
+UNSAID = re.compile(
+    rb"^error: unable to write file |^fatal: sha1 file .* write error|Out of diskspace|: couldn't write '"
+    rb"|^(fatal|error): [Uu]nable to write new.index.?file",
+    re.MULTILINE,
+)
 LOCKED = re.compile(rb"Unable to create '(.+\.lock)': File exists")
 
 
@@ -28,6 +34,8 @@ def find(stderr: bytes, git_dir: Path) -> OSError | UserError | None:
         for text, number in DISK.items():
             if line.endswith(text):
                 return OSError(number, os.strerror(number), str(git_dir))
+    if UNSAID.search(stderr):
+        return OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)} (or a quota is used up)", str(git_dir))
     if held := LOCKED.search(stderr):
         lock = os.fsdecode(held[1])
         return UserError(

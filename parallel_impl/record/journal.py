@@ -14,6 +14,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from parallel_impl import disk
 from parallel_impl.errors import UserError
 from parallel_impl.record.events import Event, from_line, from_lines, to_line
 
@@ -57,14 +58,14 @@ class Journal:
         lines = b"".join(to_line(event) + b"\n" for event in events)
         size = os.fstat(self._file).st_size
         try:
-            while lines:
-                lines = lines[os.write(self._file, lines) :]
-            if sync:
-                os.fsync(self._file)
-        except OSError as error:
+            with disk.named(self.path):
+                while lines:
+                    lines = lines[os.write(self._file, lines) :]
+                if sync:
+                    os.fsync(self._file)
+        except OSError:
             with contextlib.suppress(OSError):  # a full disk must not leave half an event before the next one;
                 os.ftruncate(self._file, size)  # where even this fails, the next start cuts it off
-            error.filename = str(self.path)
             raise
 
     def close(self) -> None:
@@ -118,15 +119,15 @@ def write_atomically(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
+        with disk.named(path):
+            with temporary.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+    except OSError:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-        error.filename = str(path)
         raise
     sync_folder(path.parent)
 

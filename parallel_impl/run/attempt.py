@@ -6,17 +6,19 @@ the agent did is on the attempt's ref before anything judges it. Called by `run.
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from parallel_impl import disk
 from parallel_impl.agents import prompt
 from parallel_impl.agents.agent import Job as AgentJob
 from parallel_impl.errors import Severity, printable
 from parallel_impl.gates import setup, steps
-from parallel_impl.git import scope, staging
+from parallel_impl.git import scope
 from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.repo import Change, GitError
 from parallel_impl.git.staging import Ignored, Snapshot, Staging, Violation, Work
@@ -109,7 +111,10 @@ class _FailureError(Exception):
 
 
 def run(ground: Ground, job: Job, tell: Callable[[e.Event], None]) -> Outcome:
-    """Do one attempt, whole. Every path and ref that it uses is a function of change, package and number."""
+    """Do one attempt, whole. Every path and ref that it uses is a function of change, package and number.
+
+    OSError when a disk is full: the failure of an attempt there has shown nothing about its work.
+    """
     attempt = Attempt(ground, job, began=time.monotonic())
     attempt.folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -118,8 +123,14 @@ def run(ground: Ground, job: Job, tell: Callable[[e.Event], None]) -> Outcome:
         attempt.code, attempt.why = failure.code, printable(failure.why)
     except GitError as failure:
         attempt.code, attempt.why = "GIT_FAILED", str(failure)
+    except OSError as failure:
+        if disk.problem(failure):
+            raise  # the machine's, not the package's: it costs no attempt
+        attempt.code, attempt.why = "IO_FAILED", printable(str(failure))
     if attempt.code and ground.stop:  # whatever it looks like: a signal to all of us ends git and setup in odd ways
         attempt.code = INTERRUPTED
+    if attempt.code and attempt.code != INTERRUPTED:
+        disk.check_full(ground.home, ground.places.state, Path(tempfile.gettempdir()))
     seconds = time.monotonic() - attempt.began
     result = publication.result(attempt, seconds)
     write_atomically(attempt.folder / "result.json", dump(result))
@@ -178,7 +189,7 @@ def _work(attempt: Attempt, checkout: Checkout) -> None:
     )
     before = taking.before(set_up=bool(ground.setup))
     ended = _run_agent(attempt, checkout, before)
-    take(attempt, taking, before)
+    publication.take(attempt, taking, before)
     if attempt.work.unstageable:
         listed = "\n".join(f"  {violation}" for violation in attempt.work.unstageable)
         raise _FailureError("UNSTAGEABLE", f"the worktree cannot be taken:\n{listed}")
@@ -220,26 +231,6 @@ def _run_agent(attempt: Attempt, checkout: Checkout, before: Snapshot) -> Ended:
                 namespace=ground.namespace,
             )
         )
-
-
-def take(attempt: Attempt, taking: Staging, before: Snapshot) -> None:
-    """Commit the work on the package's base and put it on the attempt's ref."""
-    ground, job = attempt.ground, attempt.job
-
-    def anchor(work: Work) -> str:
-        message = publication.message(attempt, changed=bool(work.changes))
-        commit = ground.repo.commit_tree(work.tree, [attempt.base], message, date=ground.date)
-        ground.set_ref(ground.places.attempt_ref(job.package.id, job.number), commit)
-        attempt.commit = commit
-        return commit
-
-    try:
-        attempt.work = staging.take(taking, before, anchor=anchor, known=attempt.base)
-    except GitError:
-        if attempt.commit:  # a ref to a commit that lacks objects would fail every gc of the user's
-            ground.delete_ref(ground.places.attempt_ref(job.package.id, job.number), attempt.commit)
-            attempt.commit = ""
-        raise
 
 
 def _check_scope(attempt: Attempt) -> None:

@@ -10,6 +10,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from parallel_impl import disk
 from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.staging import Snapshot
 from parallel_impl.process import boot_id, start_time
@@ -43,7 +44,8 @@ def note(folder: Path, checkout: Checkout, before: Snapshot, *, pid: int = 0) ->
         "boot_id": boot_id(),
     }
     temporary = folder / f".{FILE}.tmp"
-    temporary.write_text(json.dumps(told))
+    with disk.named(temporary):
+        temporary.write_text(json.dumps(told))
     temporary.replace(folder / FILE)
 
 

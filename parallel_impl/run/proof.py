@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
+from parallel_impl import disk
 from parallel_impl.gates import quality, verdict
 from parallel_impl.gates.outcomes import GateReport, State, as_data, from_data
 from parallel_impl.gates.quality import Gate
@@ -140,6 +143,8 @@ def _reports(ground: Ground, commit: str, checkout: Checkout | None, name: str) 
         found = _run(ground, checkout, name)
     finally:
         checkout.remove()
+    if any(report.state in (State.RED, State.BROKEN) for report in found.values()):
+        disk.check_full(ground.home, ground.places.state, Path(tempfile.gettempdir()))  # that is no verdict
     believed = (*SETTLED, State.RED) if name == BASE else SETTLED
     if not ground.stop and all(report.state in believed for report in found.values()):
         reports = [as_data(report) for report in found.values()]

@@ -1,6 +1,6 @@
-"""What an attempt tells the world: the message of its commit, and its result in the shape of the schema.
+"""What an attempt tells the world: its work as a commit on its ref, and its result in the shape of the schema.
 
-Called by `run.attempt`; the result is judged by `record.result`.
+Called by `run.attempt`, and by `run.recovery` for an attempt that was cut off; the result is judged by `record.result`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from parallel_impl import environment
 from parallel_impl.gates.steps import Status, StepResult
+from parallel_impl.git import staging
+from parallel_impl.git.repo import GitError
+from parallel_impl.git.staging import Snapshot, Staging, Work
 from parallel_impl.plan.model import StepKind
 
 if TYPE_CHECKING:
@@ -23,6 +26,26 @@ Agent: {agent}
 Plan-Revision: {plan}
 Contracts-Revision: {contracts}
 """
+
+
+def take(attempt: Attempt, taking: Staging, before: Snapshot) -> None:
+    """Commit the work on the package's base and put it on the attempt's ref."""
+    ground, job = attempt.ground, attempt.job
+
+    def anchor(work: Work) -> str:
+        told = message(attempt, changed=bool(work.changes))
+        commit = ground.repo.commit_tree(work.tree, [attempt.base], told, date=ground.date)
+        ground.set_ref(ground.places.attempt_ref(job.package.id, job.number), commit)
+        attempt.commit = commit
+        return commit
+
+    try:
+        attempt.work = staging.take(taking, before, anchor=anchor, known=attempt.base)
+    except GitError:
+        if attempt.commit:  # a ref to a commit that lacks objects would fail every gc of the user's
+            ground.delete_ref(ground.places.attempt_ref(job.package.id, job.number), attempt.commit)
+            attempt.commit = ""
+        raise
 
 
 def message(attempt: Attempt, *, changed: bool) -> str:

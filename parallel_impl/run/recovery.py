@@ -20,7 +20,7 @@ from parallel_impl.git.staging import Staging
 from parallel_impl.git.union import Layer
 from parallel_impl.record import events as e
 from parallel_impl.record.state import INTERRUPTED, LIVE, State
-from parallel_impl.run import attempt, foundation, inflight
+from parallel_impl.run import foundation, inflight, publication
 from parallel_impl.run.attempt import Attempt, Job
 from parallel_impl.run.execution import Run, now
 from parallel_impl.run.places import Places
@@ -80,7 +80,7 @@ def _save(run: Run, name: str, number: int) -> str:
     limit = ground.config.max_blob_mb
     taking = Staging(ground.trees, checkout, base=saved.base, left_out=(ground.places.tasks_file,), max_blob_mb=limit)
     try:
-        attempt.take(saved, taking, noted.snapshot)
+        publication.take(saved, taking, noted.snapshot)
     except GitError:
         return _keep(run, name, number, checkout)
     return _keep(run, name, number, checkout) if saved.work.unstageable else saved.commit

@@ -86,19 +86,18 @@ def test_a_commit_that_the_user_amends_and_prunes_while_set_up_runs_is_still_the
 
 
 @pytest.mark.parametrize(
-    ("kind", "what"),
+    ("kind", "what", "action"),
     [
-        ("journal", "PackageAccepted"),
-        ("git-write", "attempts/wp-left/1"),
-        ("rename", "result.json"),
-        ("fsync", "journal"),
+        ("journal", "PackageAccepted", "full"),
+        ("git-write", "attempts/wp-left/1", "full-once"),
+        ("rename", "result.json", "full"),
+        ("fsync", "journal", "full"),
     ],
 )
 def test_a_full_disk_is_told_with_the_file_and_costs_no_attempt(
-    stage: Stage, tmp_path: Path, kind: str, what: str
+    stage: Stage, tmp_path: Path, kind: str, what: str, action: str
 ) -> None:
-    trial = try_faults(
-        stage.template, tmp_path / "trial", stage.undisturbed, Fault(stage.find(kind, what, "before"), "full")
-    )
+    fault = Fault(stage.find(kind, what, "before"), action)
+    trial = try_faults(stage.template, tmp_path / "trial", stage.undisturbed, fault)
     assert trial.losses == ()
     assert trial.redone == ()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import errno
+from pathlib import Path
 
 import pytest
 
-from parallel_impl.errors import disk_problem
+from parallel_impl import disk
 
 
 @pytest.mark.parametrize(
@@ -19,15 +20,24 @@ from parallel_impl.errors import disk_problem
     ],
 )
 def test_a_disk_that_refuses_is_told_with_the_file_and_what_to_do(number: int, what: str, do: str) -> None:
-    problem = disk_problem(OSError(number, what, "/state/journal.jsonl"))
-    assert problem is not None
-    assert str(problem).startswith(f"/state/journal.jsonl: error: {what}")
-    assert do in problem.hint
-    assert "nothing is lost" in problem.hint
+    told = disk.problem(OSError(number, what, "/state/journal.jsonl"))
+    assert told is not None
+    assert str(told).startswith(f"/state/journal.jsonl: error: {what}")
+    assert do in told.hint
+    assert "nothing is lost" in told.hint
 
 
 @pytest.mark.parametrize(
     "error", [OSError("no number"), FileNotFoundError(errno.ENOENT, "gone", "x"), PermissionError(errno.EPERM, "kill")]
 )
 def test_other_failures_of_the_system_stay_bugs(error: OSError) -> None:
-    assert disk_problem(error) is None
+    assert disk.problem(error) is None
+
+
+def test_a_failed_write_says_which_file_it_was(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No space") as failure, disk.named(tmp_path / "x"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert failure.value.filename == str(tmp_path / "x")
+    with pytest.raises(FileNotFoundError) as other, disk.named(tmp_path / "x"):
+        (tmp_path / "y").read_bytes()
+    assert other.value.filename == str(tmp_path / "y")
