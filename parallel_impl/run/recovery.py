@@ -21,7 +21,7 @@ from parallel_impl.git.union import Layer
 from parallel_impl.record import events as e
 from parallel_impl.record.state import INTERRUPTED, LIVE, State
 from parallel_impl.run import foundation, inflight, publication
-from parallel_impl.run.attempt import Attempt, Job
+from parallel_impl.run.attempt import Attempt, Job, put_away
 from parallel_impl.run.execution import Run, now
 from parallel_impl.run.places import Places
 
@@ -35,8 +35,6 @@ def settle_leftovers(run: Run) -> None:
         progress = run.state.packages[name]
         if progress.state in LIVE:
             _settle(run, name)
-            for place in (name, f"{name}.verify"):
-                attempt.put_away(run.ground, run.ground.source.place(place), progress.attempts)
         if progress.commit:
             run.layers[name] = _layer(run, name, progress.commit)
 
@@ -46,12 +44,20 @@ def _settle(run: Run, name: str) -> None:
     number = run.state.packages[name].attempts
     commit = run.ground.repo.ref(run.ground.places.package_ref(name)) or ""
     if commit and _is_ours(run, name, commit):
+        _put_away(run, name, number)
         ended = e.AttemptEnded(at=now(), package=name, number=number, commit=commit)
         run.record(ended, e.PackageAccepted(at=now(), package=name, number=number, commit=commit))
         return
     saved = _save(run, name, number)
+    _put_away(run, name, number)
     why = "the process that ran it was killed"
     run.record(e.AttemptEnded(at=now(), package=name, number=number, commit=saved, code=INTERRUPTED, why=why))
+
+
+def _put_away(run: Run, name: str, number: int) -> None:
+    """Remove the checkouts of the attempt: before it is journalled as over, for then nobody looks for them again."""
+    for place in (name, f"{name}.verify"):
+        put_away(run.ground, run.ground.source.place(place), number)
 
 
 def _is_ours(run: Run, name: str, commit: str) -> bool:
