@@ -200,7 +200,7 @@ def test_a_stopped_process_keeps_its_claims_however_long_it_stands(repo: Path, t
         assert a.ends() == 0, a.said
 
 
-@pytest.mark.parametrize("removed", [(), ("add-a.lock",), ("add-a.lock", "_claims.lock"), ("*",)])
+@pytest.mark.parametrize("removed", [("add-a.lock",), ("add-a.lock", "_claims.lock"), ("*",)])
 def test_nobody_gets_in_beside_a_living_run_whatever_lock_files_are_removed(
     repo: Path, tmp_path: Path, removed: tuple[str, ...]
 ) -> None:
