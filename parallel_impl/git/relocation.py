@@ -17,16 +17,18 @@ from parallel_impl.git.home import Home
 from parallel_impl.git.repo import Repo
 
 
-def home(repo: Repo, change_id: str, journalled: Path, *, checkout: Path | None = None) -> Home:
+def home(repo: Repo, change_id: str, journalled: str, *, checkout: Path | None = None) -> Home:
     """The folder of a run's worktrees: where it was at the first start, as long as something of this run lies there.
 
     Else it is chosen anew; `why` says so when that is another place (the repository was moved, its worktrees with
-    it or not). A copy of a repository does not take the worktrees of the original for its own.
+    it or not). A copy of a repository does not take the worktrees of the original for its own. `journalled` is ""
+    for a run that has not started.
     """
-    if any(_is_of(repo, alternates) for _, alternates in _package_repositories(journalled)):
-        return Home(journalled)
+    former = Path(journalled)
+    if journalled and any(_is_of(repo, alternates) for _, alternates in _package_repositories(former)):
+        return Home(former)
     found = homes.home(repo, change_id, checkout=checkout)
-    if found.path == journalled:
+    if not journalled or found.path == former:
         return found
     return Home(found.path, f"worktrees were in {journalled} and are in {found.path} from now on")
 

@@ -77,7 +77,7 @@ def _clean(repo: Repo, folder: Path, places: Places, state: State, report: Repor
         else:
             report.kept.append(f"{ref}: {commit[:12]} is contained in none of {', '.join(contained.names)}")
     if state.started:
-        home = relocation.home(repo, places.change_id, Path(state.home), checkout=repo.top(folder))
+        home = relocation.home(repo, places.change_id, state.home, checkout=repo.top(folder))
         _clean_home(home.path, state, report, force=force)
     if report.kept:
         report.kept.append(f"{places.state}: journal, logs and results of what is kept")

@@ -39,12 +39,15 @@ def run_id(places: Places, state: State) -> str:
     return found
 
 
-def clear(places: Places, state: State, marked: str) -> None:
-    """Remove private TMPDIRs (of the run id `marked`), scratch folders, checkouts for gates, and our lock files."""
+def clear(places: Places, state: State, marked: str, home: Path) -> None:
+    """Remove private TMPDIRs (of the run id `marked`), scratch folders, checkouts for gates, and our lock files.
+
+    `home` is where the worktrees lie now: in a copy of a repository that is not where they were at the first start.
+    """
     sweep(marked)
     remove(places.trees)
     if state.started:
-        close(places, Path(state.home))
+        close(places, home)
     for lock in _locks(places, state):
         lock.unlink(missing_ok=True)
 

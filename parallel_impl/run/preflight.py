@@ -22,6 +22,7 @@ from parallel_impl.gates import setup
 from parallel_impl.git import home as homes
 from parallel_impl.git import relocation
 from parallel_impl.git.checkout import Source
+from parallel_impl.git.home import Home
 from parallel_impl.git.remove import remove
 from parallel_impl.git.repo import Repo
 from parallel_impl.git.suitability import check_repository
@@ -77,6 +78,7 @@ class Request:
     hold: holder.Held
     run_id: str
     stop: process.Stop
+    home: Home
 
 
 @contextmanager
@@ -102,13 +104,14 @@ def prepare(repo: Repo, folder: Path, options: Options, listener: Listener, stop
             raise UserError(f"there is no run of {places.change_id} to abort", where=str(places.state))
         run_id = debris.run_id(places, state)
         recovery.end_processes(places, state, run_id)
-        debris.clear(places, state, run_id)
+        home = relocation.home(repo, places.change_id, state.home, checkout=repo.top(folder))
+        debris.clear(places, state, run_id, home.path)
         if state.landed:
             claims.release(places)  # its process may have been killed before it could
             _say_landed(state.landed, places, options, listener)
             yield None
             return
-        request = Request(repo, folder, options, listener, places, state, hold, run_id, stop)
+        request = Request(repo, folder, options, listener, places, state, hold, run_id, stop, home)
         try:
             with _claimed(request) as (known, edit), _opened(request, known, edit) as run:
                 yield run
@@ -246,26 +249,13 @@ def _agent(request: Request, known: Inputs) -> tuple[Agent | None, str]:
     return (kinds.parse(spec, request.folder) if spec else None), spec
 
 
-def _home(request: Request) -> Path:
-    """Where the worktrees lie: where the journal says that something of this run lies, else chosen now."""
-    repo, change_id, started = request.repo, request.places.change_id, request.state.started
-    checkout = repo.top(request.folder)
-    if started:
-        found = relocation.home(repo, change_id, Path(request.state.home), checkout=checkout)
-    else:
-        found = homes.home(repo, change_id, checkout=checkout)
-    if found.why:
-        request.listener.say(found.why)
-    return found.path
-
-
 def _ground(request: Request, known: Inputs) -> Ground:
     repo, places, started, settings = request.repo, request.places, request.state.started, known.config
     agent, spec = _agent(request, known)
     inherited = dict(os.environ)
     secrets = environment.secret_values(inherited)
     caches = setup.cache_environment(inherited)
-    contained = containment.find(agent, wanted=settings.contain and not request.options.abort)
+    contained = containment.find(agent, wanted=settings.contain)
     ground = Ground(
         repo=repo,
         trees=Trees(repo, places.trees),
@@ -277,7 +267,7 @@ def _ground(request: Request, known: Inputs) -> Ground:
         base_from=known.base_from,
         date=started.date if started else int(time.time()),
         run_id=request.run_id,
-        source=Source.prepare(repo, known.base, _home(request), indexes=places.indexes),
+        source=Source.prepare(repo, known.base, request.home.path, indexes=places.indexes),
         agent=agent,
         agent_spec=environment.masked(spec, secrets),
         setup=known.setup,
@@ -290,6 +280,8 @@ def _ground(request: Request, known: Inputs) -> Ground:
         watch=Watch(repo, places.change_id, checkout=repo.top(request.folder)),
         namespace=contained.namespace,
     )
+    if request.home.why:
+        request.listener.say(request.home.why)
     if contained.why:
         request.listener.say(contained.why)
         ground.note(contained.why)

@@ -50,14 +50,14 @@ def test_git_works_again_in_worktrees_that_were_moved_with_their_repository(plac
 def test_worktrees_that_stayed_are_still_the_runs(place: Path, tmp_path: Path) -> None:
     (place / "no-contracts").rename(tmp_path / "renamed")
     repo = Repo.discover(tmp_path / "renamed")
-    assert relocation.home(repo, "fix-typos", place / HOME).path == place / HOME
+    assert relocation.home(repo, "fix-typos", str(place / HOME)).path == place / HOME
     relocation.mend(place / HOME, repo)
     assert git(place / HOME / "wp-guide", "status", "--porcelain") == " M guide.md"
 
 
 def test_a_home_that_borrows_from_another_repository_is_not_the_runs(place: Path, tmp_path: Path) -> None:
     shutil.copytree(place / "no-contracts", tmp_path / "copy", symlinks=True)
-    found = relocation.home(Repo.discover(tmp_path / "copy"), "fix-typos", place / HOME)
+    found = relocation.home(Repo.discover(tmp_path / "copy"), "fix-typos", str(place / HOME))
     assert found.path == tmp_path / "copy.worktrees/fix-typos"
     assert str(place / HOME).encode("unicode_escape").decode() in found.why or str(place / HOME) in found.why
 
@@ -65,8 +65,8 @@ def test_a_home_that_borrows_from_another_repository_is_not_the_runs(place: Path
 def test_an_empty_home_is_chosen_anew(place: Path) -> None:
     repo = Repo.discover(place / "no-contracts")
     shutil.rmtree(place / HOME)
-    assert relocation.home(repo, "fix-typos", place / HOME).why == ""
-    assert relocation.home(repo, "fix-typos", place / "gone").path == place / HOME
+    assert relocation.home(repo, "fix-typos", str(place / HOME)).why == ""
+    assert relocation.home(repo, "fix-typos", str(place / "gone")).path == place / HOME
 
 
 def test_what_an_agent_put_in_the_place_of_our_files_is_not_written_through(place: Path, tmp_path: Path) -> None:
