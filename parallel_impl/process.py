@@ -27,6 +27,7 @@ from typing import BinaryIO
 
 from parallel_impl import disk
 from parallel_impl.namespace import Channel, Namespace
+from parallel_impl.procfs import children, descendants, environ, group_lives, session, start_time
 
 MARK = "PARALLEL_IMPL_JOB"
 PR_SET_CHILD_SUBREAPER = 36
@@ -107,13 +108,6 @@ class Stop:
 
 _started: dict[int, int] = {}  # pid -> start time
 _guard = threading.Lock()
-
-
-def boot_id() -> str:
-    """What tells this start of the machine from every other one; "" where the system does not say."""
-    with contextlib.suppress(OSError):
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    return ""
 
 
 def adopt_orphans() -> bool:
@@ -244,7 +238,7 @@ def _end(child: subprocess.Popen[bytes], mark: str, grace: float, ask: Callable[
     """
     left = _others(child.pid, mark)
     alive = child.returncode is None
-    if not alive and not left and not _group_lives(child.pid):
+    if not alive and not left and not group_lives(child.pid):
         return 0
     for send, patience in ((signal.SIGTERM, grace), (signal.SIGKILL, 2.0)):
         ask() if send is signal.SIGTERM else _signal_group(child.pid, send)
@@ -256,7 +250,7 @@ def _end(child: subprocess.Popen[bytes], mark: str, grace: float, ask: Callable[
             now = _others(child.pid, mark)
             left |= now
             _reap(now)
-            if child.returncode is not None and not now and not _group_lives(child.pid):
+            if child.returncode is not None and not now and not group_lives(child.pid):
                 return len(left)
             time.sleep(0.01)
     child.wait()
@@ -267,7 +261,7 @@ def _others(group: int, mark: str) -> set[int]:
     """Living processes that came from this child: orphans that we adopted, and all below them."""
     found = {pid for pid in _orphans() if _is_from(pid, group, mark)}
     for pid in list(found):
-        found |= _descendants(pid)
+        found |= descendants(pid)
     return found - {group}
 
 
@@ -277,15 +271,8 @@ def _orphans() -> set[int]:
     Programs that this process starts otherwise (git) share its session; no descendant of a child of `run` can.
     """
     with _guard:
-        found = _children(os.getpid()) - _started.keys()
-    return {pid for pid in found if _session(pid) not in (None, os.getsid(0))}
-
-
-def _session(pid: int) -> int | None:
-    try:
-        return os.getsid(pid)
-    except OSError:
-        return None
+        found = children(os.getpid()) - _started.keys()
+    return {pid for pid in found if session(pid) not in (None, os.getsid(0))}
 
 
 def _is_from(pid: int, group: int, mark: str) -> bool:
@@ -296,66 +283,13 @@ def _is_from(pid: int, group: int, mark: str) -> bool:
     with contextlib.suppress(OSError):
         if os.getpgid(pid) == group:
             return True
-    variables = _environ(pid)
+    variables = environ(pid)
     marks = [value for value in variables if value.startswith(f"{MARK}=".encode())]
     if marks:
         return f"{MARK}={mark}".encode() in marks
     with _guard:
         others = [began for child, began in _started.items() if child != group]
     return all(began > start_time(pid) for began in others)
-
-
-def _environ(pid: int) -> list[bytes]:
-    try:
-        return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-    except OSError:
-        return []
-
-
-def start_time(pid: int) -> int:
-    """When a process started, in clock ticks since boot (proc(5), stat field 22); 0 when it is over.
-
-    One that nobody has reaped yet is over: in a container the first process may never do it.
-    """
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
-        return 0 if fields[0] in (b"Z", b"X") else int(fields[19])
-    except (OSError, IndexError):
-        return 0
-
-
-def lives(pid: int, *, started: int, boot: str) -> bool:
-    """Whether the process that had this pid, `start_time` and `boot_id` runs: one that got the pid since is not it."""
-    return boot == boot_id() and start_time(pid) == started > 0
-
-
-def _children(pid: int) -> set[int]:
-    found: set[int] = set()
-    try:
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            found.update(int(child) for child in (task / "children").read_text().split())
-    except OSError:
-        pass  # the process is gone, or /proc does not tell: then there is nothing to find
-    return found
-
-
-def _descendants(pid: int) -> set[int]:
-    found, todo = set[int](), [pid]
-    while todo:
-        for child in _children(todo.pop()) - found:
-            found.add(child)
-            todo.append(child)
-    return found
-
-
-def _group_lives(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _signal_group(group: int, number: signal.Signals) -> None:

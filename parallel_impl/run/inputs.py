@@ -118,7 +118,7 @@ def load(repo: Repo, places: Places, base: str, came_from: str, folder: Path, *,
     found_setup = setup.find(read) if settings.setup is None else None
     gates, gate_problems = quality.find(read, settings.gates, change_id=places.change_id)
     problems = [*checked.problems, *gate_problems, *_own(places, checked.plan, came_from)]
-    problems += _uncommitted(repo, places, entries, folder, came_from)
+    problems += _uncommitted(repo, places, entries, folder, came_from, continued=bool(plan_from))
     if found_setup:
         problems.append(Problem(f"set-up: {found_setup.why}", severity=Severity.NOTICE))
     return Inputs(
@@ -190,7 +190,7 @@ def _own(places: Places, plan: Plan, came_from: str) -> Iterator[Problem]:
 
 
 def _uncommitted(
-    repo: Repo, places: Places, entries: dict[str, Entry], folder: Path, came_from: str
+    repo: Repo, places: Places, entries: dict[str, Entry], folder: Path, came_from: str, *, continued: bool
 ) -> Iterator[Problem]:
     """Files of the change and of the configuration that differ from the base: said, since the base is what counts."""
     top = repo.top(folder)
@@ -202,7 +202,9 @@ def _uncommitted(
     if differ:
         yield Problem(
             f"not as in the base, and so not used: {', '.join(differ[:5])}" + (" …" if len(differ) > 5 else ""),
-            hint="commit what the run should use" + ("" if came_from == "HEAD" else f" on {came_from}"),
+            hint=f"a run keeps its base, but for the plan; to use them: parallel-implement {places.change_id} --abort"
+            if continued
+            else "commit what the run should use" + ("" if came_from == "HEAD" else f" on {came_from}"),
             severity=Severity.WARNING,
         )
 

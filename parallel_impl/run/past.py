@@ -11,7 +11,7 @@ from parallel_impl.git.repo import Repo, scrub_environment
 from parallel_impl.plan import ids
 from parallel_impl.plan.model import Plan
 from parallel_impl.record.journal import read
-from parallel_impl.record.state import State, fold
+from parallel_impl.record.state import RunState, State, fold
 from parallel_impl.run import claims, holder
 from parallel_impl.run.places import LOCKS, STATE, Places
 
@@ -24,6 +24,12 @@ class Past:
     state: State
 
     @property
+    def standing(self) -> str:
+        """The state of the run, in a word or two: one that nobody works on and that has no end was interrupted."""
+        ended = (RunState.LANDED, RunState.HALTED, RunState.ABORTED)
+        return str(self.state.run) if self.state.run in ended or self.liveness else "interrupted"
+
+    @property
     def liveness(self) -> str:
         """Who works on it now, in brackets; "" when nobody does."""
         who = holder.holder(self.places)
@@ -31,9 +37,9 @@ class Past:
 
     def describe(self) -> str:
         """The summary, or while there is none the states."""
-        if self.places.summary.is_file():
+        if self.places.summary.is_file() and not self.liveness:
             return self.places.summary.read_text("utf-8")
-        lines = [f"{self.places.change_id}: {self.state.run}{self.liveness}, no summary yet"]
+        lines = [f"{self.places.change_id}: {self.standing}{self.liveness}, no summary yet"]
         lines += [f"  {name}  {progress.state}" for name, progress in self.state.packages.items()]
         return printable("\n".join(lines) + "\n")
 
@@ -66,13 +72,11 @@ class Past:
         return lines + [f"    left out {path}" for path in result.get("files_ignored", [])]
 
 
-def runs(folder: Path) -> dict[str, Past]:
-    """The runs of the repository that `folder` lies in, by change-id."""
+def changes(folder: Path) -> list[str]:
+    """The changes with a run, ended, live or aborted, in the repository that `folder` lies in."""
     scrub_environment()
     common = Repo.discover(folder).git_dir
-    found = sorted({journal.parent.name for journal in (common / STATE).glob("*/journal*.jsonl")})
-    all_places = {change: Places(common, change) for change in found}
-    return {change: Past(places, fold(read(places.last_journal))) for change, places in all_places.items()}
+    return sorted({journal.parent.name for journal in (common / STATE).glob("*/journal*.jsonl")})
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +128,11 @@ def feasibility(folder: Path, plan: Plan) -> list[str]:
 
 
 def run(folder: Path, change_id: str) -> Past:
-    """One run; UserError when there is none."""
+    """One run; UserError when there is none, or its journal is damaged."""
     if wrong := ids.problem(change_id):
         raise UserError([Problem(wrong[0], where="<change-id>", hint=wrong[1])])
-    found = runs(folder)
+    found = changes(folder)
     if change_id not in found:
         raise UserError(f"there is no run of {change_id!r} here", hint=f"runs: {', '.join(found) or 'none'}")
-    return found[change_id]
+    places = Places(Repo.discover(folder).git_dir, change_id)
+    return Past(places, fold(read(places.last_journal)))

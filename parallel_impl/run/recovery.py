@@ -18,6 +18,7 @@ from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.repo import GitError
 from parallel_impl.git.staging import Staging
 from parallel_impl.git.union import Layer
+from parallel_impl.procfs import environ
 from parallel_impl.record import events as e
 from parallel_impl.record.state import INTERRUPTED, LIVE, State
 from parallel_impl.run import foundation, inflight, publication
@@ -129,12 +130,9 @@ def _left_alive(places: Places, state: State, run_id: str) -> list[int]:
     wanted = f"PARALLEL_IMPL_RUN={run_id}".encode()
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            variables = (folder / "environ").read_bytes().split(b"\0")
-        except OSError:
-            continue  # another user's, or gone
-        if wanted in variables and int(folder.name) != os.getpid():
-            found.append(int(folder.name))
+        pid = int(folder.name)
+        if pid != os.getpid() and wanted in environ(pid):
+            found.append(pid)
     for name, progress in state.packages.items():
         noted = inflight.read(places.attempt(name, progress.attempts)) if progress.state in LIVE else None
         if noted and inflight.lives(noted) and noted.pid not in found:
