@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from parallel_impl import environment
@@ -33,7 +34,8 @@ class Owner:
     @classmethod
     def this(cls) -> Owner:
         """This process. What the environment holds as a secret is masked in its command."""
-        command = environment.masked(" ".join(sys.argv), environment.secret_values(os.environ))
+        told = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
+        command = environment.masked(told, environment.secret_values(os.environ))
         since = time.strftime("%Y-%m-%d %H:%M:%S")
         pid = os.getpid()
         return cls(pid, start_time(pid), boot_id(), socket.gethostname(), since, printable(command))
