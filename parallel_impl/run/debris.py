@@ -71,8 +71,15 @@ def _locks(places: Places, state: State) -> Iterator[Path]:
     if not state.proven or state.landed:
         return
     until = time.monotonic() + LOCK_SECONDS
-    while branch.exists() and branch.stat().st_mtime_ns >= places.journal.stat().st_mtime_ns:
+    while _is_younger(branch, places.journal):
         if time.monotonic() > until:
             yield branch
             return
         time.sleep(0.01)
+
+
+def _is_younger(lock: Path, journal: Path) -> bool:
+    try:
+        return lock.stat().st_mtime_ns >= journal.stat().st_mtime_ns
+    except FileNotFoundError:
+        return False  # whoever held it is done

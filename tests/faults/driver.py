@@ -82,8 +82,10 @@ class Points:
         self.reach((f"{point}:before", f"{nth}:before"), kind)
         if self._full and kind in FULL:
             raise _no_space(what)
-        yield
-        self.reach((f"{point}:after", f"{nth}:after"), kind)
+        try:
+            yield
+        finally:  # after one that failed too: a lock file that is opened to see whether it is there
+            self.reach((f"{point}:after", f"{nth}:after"), kind)
 
     def note(self, point: str, what: str) -> None:
         real_write(self._record, f"{point}\t{what}\n".encode(errors="replace"))
