@@ -121,7 +121,7 @@ def test_a_stop_gives_time_to_end_to_what_left_the_program_too(tmp_path: Path, f
 
 
 def test_a_program_cannot_signal_what_is_outside(tmp_path: Path, found: Namespace) -> None:
-    outside = os.readlink("/proc/self/ns/pid")
+    outside = Path("/proc/self/ns/pid").readlink()
     inside = f"[ \"$(readlink /proc/self/ns/pid)\" != '{outside}' ] || exit 9"  # there it would end everything of yours
     script = f"{inside}; trap '' TERM; kill -TERM -1; kill -INT 1; kill -TERM 1; exit 5"
     assert run(tmp_path, script, found).exit_code == 5
