@@ -6,28 +6,19 @@ disk, new or continued, and closes what it opened. Called by `run.runner`.
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-from parallel_impl import environment, process
-from parallel_impl.agents import kinds
-from parallel_impl.agents.agent import Agent
-from parallel_impl.config import FILE
+from parallel_impl import process
 from parallel_impl.errors import Problem, Severity, UserError
-from parallel_impl.gates import setup
 from parallel_impl.git import home as homes
 from parallel_impl.git import relocation
-from parallel_impl.git.checkout import Source
-from parallel_impl.git.home import Home
 from parallel_impl.git.remove import remove
 from parallel_impl.git.repo import Repo
 from parallel_impl.git.suitability import check_repository
 from parallel_impl.git.trees import Trees
-from parallel_impl.git.watch import Watch
 from parallel_impl.plan import ids
 from parallel_impl.record import events as e
 from parallel_impl.record.journal import Journal, read
@@ -35,8 +26,8 @@ from parallel_impl.record.state import RunState, State, fold
 from parallel_impl.run import (
     access,
     claims,
-    containment,
     debris,
+    groundwork,
     holder,
     inputs,
     recovery,
@@ -46,39 +37,8 @@ from parallel_impl.run import (
 from parallel_impl.run.execution import Ground, Listener, Run, now
 from parallel_impl.run.inputs import Inputs
 from parallel_impl.run.places import Places
+from parallel_impl.run.request import Options, Request
 from parallel_impl.run.resumption import Edit
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What was typed; empty and 0 mean "not given"."""
-
-    change_id: str
-    agent: str = ""
-    jobs: int = 0
-    base: str = ""
-    only: str = ""
-    dry_run: bool = False
-    retry_failed: bool = False
-    restart: tuple[str, ...] = ()
-    abort: bool = False
-    wait: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One call of the command: where, what, and what an earlier call left."""
-
-    repo: Repo
-    folder: Path
-    options: Options
-    listener: Listener
-    places: Places
-    state: State
-    hold: holder.Held
-    run_id: str
-    stop: process.Stop
-    home: Home
 
 
 @contextmanager
@@ -153,7 +113,7 @@ def _claimed(request: Request) -> Iterator[tuple[Inputs, Edit | None]]:
 @contextmanager
 def _opened(request: Request, known: Inputs, edit: Edit | None) -> Iterator[Run | None]:
     places, options = request.places, request.options
-    ground = _ground(request, known)
+    ground = groundwork.lay(request, known)
     jobs = options.jobs or known.config.jobs
     try:
         if options.abort:
@@ -236,56 +196,6 @@ def _read_inputs(request: Request, found: tuple[str, str, str]) -> tuple[Inputs,
     edit = resumption.edit(repo, places, state, known, edited)
     request.listener.say(resumption.describe(edit, known.plan.revision, state))
     return known, edit
-
-
-def _agent(request: Request, known: Inputs) -> tuple[Agent | None, str]:
-    if request.options.abort:
-        return None, ""
-    spec = request.options.agent or known.config.agent
-    if not spec and not request.options.dry_run:
-        where = known.config.source or FILE
-        hint = f"give --agent 'command: my-agent {{prompt_file}}', or set agent in {where}"
-        raise UserError("no agent", where="--agent", hint=hint)
-    return (kinds.parse(spec, request.folder) if spec else None), spec
-
-
-def _ground(request: Request, known: Inputs) -> Ground:
-    repo, places, started, settings = request.repo, request.places, request.state.started, known.config
-    agent, spec = _agent(request, known)
-    inherited = dict(os.environ)
-    secrets = environment.secret_values(inherited)
-    caches = setup.cache_environment(inherited)
-    contained = containment.find(agent, wanted=settings.contain)
-    ground = Ground(
-        repo=repo,
-        trees=Trees(repo, places.trees),
-        places=places,
-        plan=known.plan,
-        order=known.order,
-        config=settings,
-        base=known.base,
-        base_from=known.base_from,
-        date=started.date if started else int(time.time()),
-        run_id=request.run_id,
-        source=Source.prepare(repo, known.base, request.home.path, indexes=places.indexes),
-        agent=agent,
-        agent_spec=environment.masked(spec, secrets),
-        setup=known.setup,
-        caches=setup.caches(settings.caches, inherited),
-        gates=known.gates,
-        environment=environment.allowed(inherited, pass_env=settings.pass_env, secrets=False) | caches,
-        agent_environment=environment.allowed(inherited, pass_env=settings.pass_env, secrets=True) | caches,
-        mask=secrets,
-        stop=request.stop,
-        watch=Watch(repo, places.change_id, checkout=repo.top(request.folder)),
-        namespace=contained.namespace,
-    )
-    if request.home.why:
-        request.listener.say(request.home.why)
-    if contained.why:
-        request.listener.say(contained.why)
-        ground.note(contained.why)
-    return ground
 
 
 def _start(run: Run, options: Options, known: Inputs, edit: Edit | None) -> None:

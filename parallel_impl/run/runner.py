@@ -24,6 +24,7 @@ from parallel_impl.run.attempt import Job, Outcome, Previous
 from parallel_impl.run.execution import Listener, Run, now
 from parallel_impl.run.integrate import Ending
 from parallel_impl.run.interruption import Interruption
+from parallel_impl.run.request import Options
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Returned:
 Inbox = SimpleQueue[Returned | e.Event]
 
 
-def implement(repo: Repo, folder: Path, options: preflight.Options, listener: Listener) -> int:
+def implement(repo: Repo, folder: Path, options: Options, listener: Listener) -> int:
     """The command: preflight, then the run (or what a dry run says). Returns the exit code.
 
     UserError when the input or the repository is not usable; nothing has been started then. KeyboardInterrupt when a

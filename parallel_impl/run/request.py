@@ -1,0 +1,46 @@
+"""One call of `parallel-implement`: what was typed, and where it stands. Made by `cli` and `run.preflight`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from parallel_impl.git.home import Home
+from parallel_impl.git.repo import Repo
+from parallel_impl.process import Stop
+from parallel_impl.record.state import State
+from parallel_impl.run import holder
+from parallel_impl.run.execution import Listener
+from parallel_impl.run.places import Places
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What was typed; empty and 0 mean "not given"."""
+
+    change_id: str
+    agent: str = ""
+    jobs: int = 0
+    base: str = ""
+    only: str = ""
+    dry_run: bool = False
+    retry_failed: bool = False
+    restart: tuple[str, ...] = ()
+    abort: bool = False
+    wait: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call of the command: where, what, and what an earlier call left."""
+
+    repo: Repo
+    folder: Path
+    options: Options
+    listener: Listener
+    places: Places
+    state: State
+    hold: holder.Held
+    run_id: str
+    stop: Stop
+    home: Home
