@@ -142,16 +142,22 @@ class Scene:
 
     def copy(self, folder: Path) -> Scene:
         subprocess.run(["cp", "-a", str(self.folder), str(folder)], check=True)
+        for file in (*folder.glob("points.*"), *folder.glob("said.*")):
+            file.unlink()
         return Scene(self.driver, folder)
 
     def implement(self, fault: Fault | None = None) -> int:
-        """One start of the command; its return code."""
-        self.runs += 1
+        """One start of the run; its return code."""
         agent = f"command: sh {self.folder}/agent.sh {{package_id}} {{attempt}}"
+        return self.start("implement", CHANGE, "--agent", agent, "--jobs", "2", fault=fault)
+
+    def start(self, *arguments: str, fault: Fault | None = None) -> int:
+        """One start of the command line; its return code."""
+        self.runs += 1
         asked = {"FAULTS_AT": fault.place, "FAULTS_ACTION": fault.action, "FAULTS_SEED": fault.seed} if fault else {}
         return self.driver.run(
             self.repo,
-            *("implement", CHANGE, "--agent", agent, "--jobs", "2"),
+            *arguments,
             environment={**self.environment, **asked, "FAULTS_RECORD": str(self.folder / f"points.{self.runs}")},
             output=self.folder / f"said.{self.runs}",
         )
