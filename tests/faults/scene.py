@@ -363,8 +363,8 @@ def left_behind(scene: Scene) -> Iterator[str]:
     """Files and processes of the run that should be gone."""
     yield from (str(path) for path in (scene.folder / "crash.worktrees").rglob("*"))
     for path in (scene.folder / "tmp").iterdir():
-        # `tempfile.gettempdir` tries the folder with a file of eight letters: empty, and nobody can know whose it is
-        if path.is_dir() or path.stat().st_size or len(path.name) != 8:
+        # `tempfile.gettempdir` tries the folder with a file of eight letters, and nobody can know whose it is
+        if path.is_dir() or len(path.name) != 8 or path.read_bytes() not in (b"", b"blat"):
             yield str(path)
     yield from (str(path) for path in (scene.repo / ".git").rglob("*.lock") if ".locks" not in path.parts)
     yield from (f"claims: {entry}" for entry in ledger.read(scene.state.parent / LOCKS))
