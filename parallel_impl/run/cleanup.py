@@ -21,7 +21,7 @@ from parallel_impl.git.repo import Repo
 from parallel_impl.plan import ids
 from parallel_impl.record.journal import read
 from parallel_impl.record.state import State, fold
-from parallel_impl.run import claims, holder, ledger
+from parallel_impl.run import claims, debris, holder, ledger, recovery
 from parallel_impl.run.places import Places
 
 HISTORY = 2_000  # commits of a branch that are looked at for a squash merge; the message says when there are more
@@ -53,7 +53,10 @@ def clean(repo: Repo, folder: Path, change_id: str, *, force: bool, dry_run: boo
     places = Places(repo.git_dir, change_id)
     report = Report(dry_run=dry_run, change_id=change_id)
     claimed = places.change_id in ledger.read(places.locks)
-    if not places.state.exists() and not repo.refs(places.refs) and not claimed:
+    known = claimed or places.state.exists() or holder.has_files(places)
+    if not known and not repo.refs(places.refs):
+        if not dry_run:
+            holder.remove_empty(places)
         return report
     with holder.held(places):
         if claimed:
@@ -61,6 +64,9 @@ def clean(repo: Repo, folder: Path, change_id: str, *, force: bool, dry_run: boo
             if not dry_run:
                 claims.release(places)
         state = fold(read(places.last_journal))
+        if state.started and not dry_run:
+            recovery.end_processes(places, state, state.started.run_id)
+            debris.clear(places, state, state.started.run_id)
         _clean(repo, folder, places, state, report, force=force)
         if not report.kept and not dry_run:
             holder.forget(places)

@@ -97,10 +97,20 @@ def _about(places: Places) -> Path:
     return places.locks / f"{places.change_id}.json"
 
 
+def has_files(places: Places) -> bool:
+    """Whether lock files of the change are there: held, or left by a cleanup that was killed."""
+    return _lock(places).exists() or _about(places).exists()
+
+
 def forget(places: Places) -> None:
     """Remove the lock files of a change that is cleaned up, while they are held; folders that are empty then too."""
     for file in (_about(places), _lock(places), *places.locks.glob(f".{_about(places).name}.*.tmp")):
         file.unlink(missing_ok=True)
-    with contextlib.suppress(OSError):  # another run put something there
-        places.locks.rmdir()
-        places.locks.parent.rmdir()
+    remove_empty(places)
+
+
+def remove_empty(places: Places) -> None:
+    """Remove the folders of locks and states, as far as they are empty."""
+    for folder in (places.locks, places.locks.parent):
+        with contextlib.suppress(OSError):  # another run put something there
+            folder.rmdir()

@@ -61,7 +61,11 @@ def prepare(repo: Repo, folder: Path, options: Options, listener: Listener, stop
                 return
             state = State()
         elif options.abort and not state.started:
-            raise UserError(f"there is no run of {places.change_id} to abort", where=str(places.state))
+            if not claims.release(places):
+                raise UserError(f"there is no run of {places.change_id} to abort", where=str(places.state))
+            listener.say(f"aborted already; the claims of {places.change_id} are given up")
+            yield None
+            return
         run_id = debris.run_id(places, state)
         recovery.end_processes(places, state, run_id)
         home = relocation.home(repo, places.change_id, state.home, checkout=repo.top(folder))

@@ -178,7 +178,7 @@ def _name(descriptor: int) -> str:
 def instrument_system(points: Points) -> None:
     """Files that are opened for writing, fsync, rename, write."""
     real_open, real_os_open, real_fsync = io.open, os.open, os.fsync
-    real = {name: getattr(os, name) for name in ("rename", "replace")}
+    real = {name: getattr(os, name) for name in ("rename", "replace", "unlink", "rmdir")}
 
     def open_file(file: Any, mode: str = "r", *args: Any, **more: Any) -> Any:
         if set(mode) & set("wax+") and points.is_ours(file):
@@ -203,7 +203,18 @@ def instrument_system(points: Points) -> None:
 
         return move
 
+    def removing(name: str) -> Callable[..., None]:
+        def take_away(path: Any, **more: Any) -> None:
+            if "dir_fd" not in more and not points.is_ours(path):
+                real[name](path, **more)
+                return
+            with points.around("unlink", str(path)):
+                real[name](path, **more)
+
+        return take_away
+
     io.open = builtins.open = open_file
+    os.unlink, os.rmdir = removing("unlink"), removing("rmdir")
     os.open, os.fsync, os.write = open_descriptor, fsync, points.write
     os.rename, os.replace = moving("rename"), moving("replace")
 

@@ -142,16 +142,22 @@ class Scene:
 
     def copy(self, folder: Path) -> Scene:
         subprocess.run(["cp", "-a", str(self.folder), str(folder)], check=True)
+        for file in (*folder.glob("points.*"), *folder.glob("said.*")):
+            file.unlink()
         return Scene(self.driver, folder)
 
     def implement(self, fault: Fault | None = None) -> int:
-        """One start of the command; its return code."""
-        self.runs += 1
+        """One start of the run; its return code."""
         agent = f"command: sh {self.folder}/agent.sh {{package_id}} {{attempt}}"
+        return self.start("implement", CHANGE, "--agent", agent, "--jobs", "2", fault=fault)
+
+    def start(self, *arguments: str, fault: Fault | None = None) -> int:
+        """One start of the command line; its return code."""
+        self.runs += 1
         asked = {"FAULTS_AT": fault.place, "FAULTS_ACTION": fault.action, "FAULTS_SEED": fault.seed} if fault else {}
         return self.driver.run(
             self.repo,
-            *("implement", CHANGE, "--agent", agent, "--jobs", "2"),
+            *arguments,
             environment={**self.environment, **asked, "FAULTS_RECORD": str(self.folder / f"points.{self.runs}")},
             output=self.folder / f"said.{self.runs}",
         )
@@ -357,8 +363,8 @@ def left_behind(scene: Scene) -> Iterator[str]:
     """Files and processes of the run that should be gone."""
     yield from (str(path) for path in (scene.folder / "crash.worktrees").rglob("*"))
     for path in (scene.folder / "tmp").iterdir():
-        # `tempfile.gettempdir` tries the folder with a file of eight letters: empty, and nobody can know whose it is
-        if path.is_dir() or path.stat().st_size or len(path.name) != 8:
+        # `tempfile.gettempdir` tries the folder with a file of eight letters, and nobody can know whose it is
+        if path.is_dir() or len(path.name) != 8 or path.read_bytes() not in (b"", b"blat"):
             yield str(path)
     yield from (str(path) for path in (scene.repo / ".git").rglob("*.lock") if ".locks" not in path.parts)
     yield from (f"claims: {entry}" for entry in ledger.read(scene.state.parent / LOCKS))
