@@ -64,9 +64,12 @@ def clean(repo: Repo, folder: Path, change_id: str, *, force: bool, dry_run: boo
             if not dry_run:
                 claims.release(places)
         state = fold(read(places.last_journal))
-        if state.started and not dry_run:
-            recovery.end_processes(places, state, state.started.run_id)
-            debris.clear(places, state, state.started.run_id)
+        if state.started:
+            home = relocation.home(repo, places.change_id, state.home, checkout=repo.top(folder)).path
+            if not dry_run:
+                recovery.end_processes(places, state, state.started.run_id)
+                debris.clear(places, state, state.started.run_id, home)
+            _clean_home(home, state, report, force=force)
         _clean(repo, folder, places, state, report, force=force)
         if not report.kept and not dry_run:
             holder.forget(places)
@@ -82,9 +85,6 @@ def _clean(repo: Repo, folder: Path, places: Places, state: State, report: Repor
                 repo.delete_ref(ref, commit)
         else:
             report.kept.append(f"{ref}: {commit[:12]} is contained in none of {', '.join(contained.names)}")
-    if state.started:
-        home = relocation.home(repo, places.change_id, state.home, checkout=repo.top(folder))
-        _clean_home(home.path, state, report, force=force)
     if report.kept:
         report.kept.append(f"{places.state}: journal, logs and results of what is kept")
     elif places.state.exists():
