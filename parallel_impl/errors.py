@@ -50,6 +50,12 @@ class UserError(Exception):
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
+def first_line(text: str) -> str:
+    """The first line of a longer message, with the next one where it only announces that."""
+    first, *more = text.split("\n")
+    return f"{first} {more[0].strip()}" if more and first.endswith(":") else first
+
+
 def printable(text: str) -> str:
     """`text` with every control, surrogate and bidirectional-override character shown as an escape."""
     if text.isprintable() and text.isascii():

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @click.argument("change_id", metavar="[change-id]", required=False)
 def status(change_id: str | None) -> int:
     """Show the runs of this repository, or the packages of one: states, attempts, commits."""
-    from parallel_impl.errors import UserError, count, printable  # noqa: PLC0415
+    from parallel_impl.errors import UserError, count, first_line, printable  # noqa: PLC0415
     from parallel_impl.run import past  # noqa: PLC0415
 
     if change_id is None:
@@ -33,7 +33,7 @@ def status(change_id: str | None) -> int:
     click.echo(_line(run))
     for package, progress in run.state.packages.items():
         tries = count(progress.attempts, "attempt")
-        why = f"  {progress.code}: {progress.why.splitlines()[0]}" if progress.code and progress.why else ""
+        why = f"  {progress.code}: {first_line(progress.why)}" if progress.code and progress.why else ""
         click.echo(printable(f"  {package:<32} {progress.state!s:<10} {tries}  {progress.commit[:12]}{why}"))
     return 0
 

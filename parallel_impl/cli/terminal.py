@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from parallel_impl.cli.output import put
-from parallel_impl.errors import count, printable
+from parallel_impl.errors import count, first_line, printable
 from parallel_impl.record import events as e
 from parallel_impl.record.events import Event, to_line
+from parallel_impl.record.state import INTERRUPTED
 
 
 class JsonLines:
@@ -27,8 +28,7 @@ class Terminal:
     def event(self, event: Event) -> None:
         self._began = self._began or event.at
         if line := describe(event):
-            first = line.split("\n")[0]  # the whole reason is said once, at the end
-            put(f"{event.at - self._began:7.1f}s  {printable(first)}")
+            put(f"{event.at - self._began:7.1f}s  {printable(first_line(line))}")  # all of it is said once, at the end
 
     def say(self, text: str) -> None:
         put(printable(text), err=True)
@@ -42,6 +42,8 @@ def describe(event: Event) -> str:
             return f"{event.package}  started{again}"
         case e.AttemptVerifying():
             return f"{event.package}  in scope, being verified"
+        case e.AttemptEnded() if event.code == INTERRUPTED:
+            return f"{event.package}  attempt {event.number} interrupted, which costs no retry: {event.why}"
         case e.AttemptEnded() if event.code:
             return f"{event.package}  attempt {event.number} failed: {event.code}: {event.why}"
         case e.PackageAccepted():

@@ -190,7 +190,7 @@ def make_ready(
         argv = shell.argv(command.run, inside.get("PATH", os.defpath))
         ended = run(argv, cwd=folder, env=inside, log=log, limits=Limits(seconds), stop=stop, mask=mask)
         if not ended.clean:
-            why = f"set-up: {command.run}: {ended}; log: {log}\n{tail(log)}"
+            why = f"set-up: {command.run}: {ended}\n{tail(log)}"
             stopped = ended.reason is Reason.STOPPED
             return SetupOutcome(time.monotonic() - began, printable(why), log, stopped)
     return SetupOutcome(time.monotonic() - began, _foreign(checkout, commands, caches), log)

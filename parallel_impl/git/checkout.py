@@ -58,7 +58,8 @@ class Checkout:
             number += 1
         kept = folder / f"{self.path.name}.{number}"
         git_dir = kept.with_name(f"{kept.name}.git")
-        remove(git_dir)
+        if os.path.lexists(self.git_dir):  # else it was moved by a call that was killed before it moved the worktree
+            remove(git_dir)
         for place, target in ((self.git_dir, git_dir), (self.path, kept)):
             if os.path.lexists(place):  # the agent may have removed it
                 place.rename(target)

@@ -40,7 +40,7 @@ def home(repo: Repo, change_id: str, *, checkout: Path | None = None) -> Home:
     main = repo.worktrees()[0].path
     seen = (checkout or main).resolve()
     beside = main.parent / f"{main.name.removesuffix('.git') or main.name}.worktrees" / change_id
-    elsewhere = _state_directory() / _label(repo, main) / change_id
+    elsewhere = away(repo, change_id)
     if ".git" in main.parts[:-1]:
         return Home(elsewhere, printable(f"worktrees are in {elsewhere}: the repository lies inside a .git folder"))
     if not os.access(_nearest(beside), os.W_OK | os.X_OK):
@@ -51,6 +51,11 @@ def home(repo: Repo, change_id: str, *, checkout: Path | None = None) -> Home:
     if leak:
         return Home(beside, printable(f"tools in the worktrees will use {leak}, which your checkout does not see"))
     return Home(beside)
+
+
+def away(repo: Repo, change_id: str) -> Path:
+    """A folder for the change's worktrees that no other repository uses, in the user's state directory."""
+    return _state_directory() / _label(repo, repo.worktrees()[0].path) / change_id
 
 
 def check_space(home: Path, tree_bytes: int, *, jobs: int) -> None:

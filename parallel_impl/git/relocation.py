@@ -11,6 +11,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from parallel_impl.errors import UserError
 from parallel_impl.git import home as homes
 from parallel_impl.git.checkout import KEPT, alternate, are, point
 from parallel_impl.git.home import Home
@@ -28,7 +29,9 @@ def home(repo: Repo, change_id: str, journalled: str, *, checkout: Path | None =
     if journalled and any(_is_of(repo, alternates) for _, alternates in _package_repositories(former)):
         return Home(former)
     found = homes.home(repo, change_id, checkout=checkout)
-    if not journalled or found.path == former:
+    if not journalled:
+        return _unused(repo, change_id, found)
+    if found.path == former:
         return found
     return Home(found.path, f"worktrees were in {journalled} and are in {found.path} from now on")
 
@@ -46,6 +49,30 @@ def mend(home: Path, repo: Repo) -> None:
                 for file in files:
                     file.unlink()  # it may be a hard link
                 point(worktree, admin)
+
+
+def _unused(repo: Repo, change_id: str, chosen: Home) -> Home:
+    """A folder for a run that starts: never one with worktrees that it did not make, somebody may be at work there.
+
+    UserError where they are this repository's: then the journal of their run was lost.
+    """
+    ours = {str(git_dir) for git_dir, alternates in _package_repositories(chosen.path) if _is_of(repo, alternates)}
+    names = [path for path in sorted(chosen.path.iterdir()) if path.name != KEPT] if chosen.path.is_dir() else []
+    gates = {path for path in names if path.name.removesuffix(".git").endswith(".gate")}
+    strange = [path for path in names if path not in gates or f"{path}".removesuffix(".git") + ".git" not in ours]
+    if not strange:
+        return chosen
+    if mine := [path for path in strange if str(path) in ours]:
+        raise UserError(
+            f"worktrees of a run of {change_id} lie here, whose journal is gone: {mine[0].with_suffix('').name}",
+            where=str(chosen.path),
+            hint=f"see that no agent works there; then: mv '{chosen.path}' '{chosen.path}.old'",
+        )
+    other = homes.away(repo, change_id)
+    why = f"worktrees are in {other}: in {chosen.path} lie those of another repository"
+    if other == chosen.path or (other.is_dir() and any(other.iterdir())):
+        raise UserError(why, where=str(other), hint=f"see what is in there; then: mv '{other}' '{other}.old'")
+    return Home(other, why)
 
 
 def _package_repositories(home: Path) -> Iterator[tuple[Path, Path]]:

@@ -33,6 +33,7 @@ class Event(
 class RunStarted(Event, frozen=True, kw_only=True):
     """The run exists: what it runs, on which base, and with what. `date` stamps all its commits.
 
+    `place` tells the repository from a copy of it.
     `attempts`: how many attempts an aborted run of the change had made at packages; numbers go on from there.
     """
 
@@ -50,15 +51,21 @@ class RunStarted(Event, frozen=True, kw_only=True):
     jobs: int
     only: str = ""
     attempts: Mapping[str, int] = {}
+    place: str = ""
 
 
 class RunContinued(Event, frozen=True, kw_only=True):
-    """The same command was given again; attempts that were in flight are over. `home`: where worktrees lie now."""
+    """The same command was given again; attempts that were in flight are over. `home`: where worktrees lie now.
+
+    In a copy of the repository the run has another `run_id` from then on: what carries the first one's is not its own.
+    """
 
     agent: str
     jobs: int
     only: str = ""
     home: str = ""
+    run_id: str = ""
+    place: str = ""
 
 
 class AttemptStarted(Event, frozen=True, kw_only=True):

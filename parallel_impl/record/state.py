@@ -80,6 +80,8 @@ class State:
     run: RunState = RunState.PREFLIGHT
     started: e.RunStarted | None = None
     home: str = ""
+    run_id: str = ""
+    place: str = ""
     revised: e.PlanRevised | None = None
     packages: dict[str, Progress] = field(default_factory=dict)
     below: dict[str, list[str]] = field(default_factory=dict)
@@ -115,6 +117,7 @@ class State:
                 self._end(event)
             case e.RunStarted():
                 self.started, self.home, self.run = event, event.home, RunState.EXECUTING
+                self.run_id, self.place = event.run_id, event.place
                 self.packages = {
                     name: Progress(tuple(above), attempts=event.attempts.get(name, 0))
                     for name, above in event.packages.items()
@@ -123,6 +126,7 @@ class State:
                 self._queue(self.packages)
             case e.RunContinued():
                 self.home = event.home or self.home
+                self.run_id, self.place = event.run_id or self.run_id, event.place or self.place
                 self._continue()
             case e.FailedRetried() | e.PackagesRestarted() | e.PlanRevised():
                 self._again(event)

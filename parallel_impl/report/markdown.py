@@ -17,7 +17,7 @@ def render(document: Document) -> str:
         f"# {document['change_id']}: {document['status']}",
         document["headline"],
         _facts(document),
-        _gates(document["gates"]),
+        _gates(document["gates"], landed=document["status"] == "landed"),
         _list("Switched off", document["switched_off"]),
         _list("For a person to check", document["for_a_person"]),
         _contracts(document["contracts"]),
@@ -42,7 +42,9 @@ def _facts(document: Document) -> str:
     return _table(("", ""), rows)
 
 
-def _gates(gates: Sequence[Document]) -> str:
+def _gates(gates: Sequence[Document], *, landed: bool) -> str:
+    if not gates and not landed:
+        return "## Gates\n\nNo gate has run on the whole tree."
     if not gates:
         return "## Gates\n\nNo gate was found or configured: the whole tree was not proven by any."
     rows = [

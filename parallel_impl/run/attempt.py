@@ -16,7 +16,7 @@ from typing import Any
 from parallel_impl import disk
 from parallel_impl.agents import prompt
 from parallel_impl.agents.agent import Job as AgentJob
-from parallel_impl.errors import Severity, printable
+from parallel_impl.errors import Severity, UserError, printable
 from parallel_impl.gates import setup, steps
 from parallel_impl.git import scope
 from parallel_impl.git.checkout import Checkout
@@ -90,6 +90,7 @@ class Attempt:
     outside: tuple[Violation, ...] = ()
     left_out: tuple[Ignored, ...] = ()
     verification: steps.Verification | None = None
+    agent_started: bool = False
     began: float = 0.0
     setup_seconds: float = 0.0
 
@@ -152,12 +153,10 @@ def _do(attempt: Attempt, tell: Callable[[e.Event], None]) -> None:
         tell(e.AttemptVerifying(at=now(), package=package.id, number=job.number))
         _check_contracts(attempt)
         _verify(attempt)
-    finally:
-        if attempt.work.unstageable:
-            kept = checkout.keep(job.number)
-            ground.note(f"{package.id}: its worktree could not be taken and is kept whole: {kept}")
-        else:
-            put_away(ground, checkout, job.number)
+    except BaseException as failure:
+        _leave(attempt, checkout, failure)
+        raise
+    put_away(ground, checkout, job.number)
 
 
 def _make_ready(attempt: Attempt, checkout: Checkout, log: str) -> None:
@@ -174,7 +173,9 @@ def _make_ready(attempt: Attempt, checkout: Checkout, log: str) -> None:
         )
     attempt.setup_seconds += outcome.seconds
     if outcome.failure:
-        raise _FailureError(INTERRUPTED if outcome.stopped else "SETUP_FAILED", outcome.failure)
+        raise _FailureError(
+            INTERRUPTED if outcome.stopped else "SETUP_FAILED", f"{outcome.failure}\nlog: {outcome.log}"
+        )
 
 
 def _work(attempt: Attempt, checkout: Checkout) -> None:
@@ -213,6 +214,7 @@ def _run_agent(attempt: Attempt, checkout: Checkout, before: Snapshot) -> Ended:
     environment = setup.environment_of(checkout.path, ground.agent_environment) | _variables(attempt)
     silence = ground.config.silence_minutes * 60
     inflight.note(attempt.folder, checkout, before)
+    attempt.agent_started = True
     with short_folder(ground.run_id) as temporary:
         return ground.agent.work(
             AgentJob(
@@ -293,6 +295,23 @@ def _verify(attempt: Attempt) -> None:
         raise _FailureError(INTERRUPTED, "the run was stopped during verification")
     if not attempt.verification.passed:
         raise _FailureError("VERIFICATION_FAILED", attempt.verification.why)
+
+
+def _leave(attempt: Attempt, checkout: Checkout, failure: BaseException) -> None:
+    """After a failure: what an agent did and no ref has is never removed with its worktree.
+
+    It is kept whole; or it stays where it is when the run itself ends by this (a full disk, a lock of git in the
+    way): then the attempt is not journalled as over, and the next start takes it.
+    """
+    ends_run = isinstance(failure, UserError) or (isinstance(failure, OSError) and disk.problem(failure))
+    untaken = attempt.agent_started and not attempt.commit
+    if untaken and ends_run:
+        return
+    if attempt.work.unstageable or untaken:
+        kept = checkout.keep(attempt.job.number)
+        attempt.ground.note(f"{attempt.package.id}: its worktree could not be taken and is kept whole: {kept}")
+    else:
+        put_away(attempt.ground, checkout, attempt.job.number)
 
 
 def put_away(ground: Ground, checkout: Checkout, number: int) -> None:

@@ -22,7 +22,7 @@ from parallel_impl.plan.globs import quoted
 from parallel_impl.plan.model import Package
 from parallel_impl.record.journal import read
 from parallel_impl.record.state import ImpossibleError, RunState, State, fold
-from parallel_impl.run import file_system, ledger, lock_file
+from parallel_impl.run import debris, file_system, ledger, lock_file, recovery
 from parallel_impl.run.holder import Held
 from parallel_impl.run.ledger import Entries, Entry
 from parallel_impl.run.places import LOCKS, STATE, Places
@@ -98,8 +98,23 @@ def held(
         if found and not wait:
             raise UserError([_refusal(places, packages, found)])
         if found:
+            if release(places):  # who waits holds nothing: two such runs would wait for each other for ever
+                say(f"the earlier claims of {places.change_id} are given up while it waits")
             _wait(places, hold, packages, found, say)
         yield bool(found)
+
+
+def confirm(places: Places, hold: Held, packages: Sequence[Package], say: Callable[[str], None]) -> None:
+    """Once the journal is open, by which others see this run without the ledger: enter what somebody removed there.
+
+    UserError when another run came in between.
+    """
+    entry = ledger.read(places.locks).get(places.change_id)
+    if entry and entry.owner == hold.owner:
+        return
+    if found := _take(places, hold, packages, say):
+        raise UserError([_refusal(places, packages, found)])
+    say(f"the claims of {places.change_id} had been removed from the ledger; they are entered again")
 
 
 @contextmanager
@@ -173,6 +188,9 @@ def _take(places: Places, hold: Held, packages: Sequence[Package], say: Callable
     """Enter all claims of the run, or nothing where others are in the way: these."""
     found: list[Rival] = []
     taken_over: list[str] = []
+    for run in active(places.common):  # what a killed run left may still work on what it had claimed
+        if run.standing is Standing.DEAD and run.change_id != places.change_id and not _compare(packages, run).free:
+            _end_processes(Places(places.common, run.change_id))
 
     def change(entries: Entries) -> Entries:
         runs = _active(places.common, entries)
@@ -188,6 +206,12 @@ def _take(places: Places, hold: Held, packages: Sequence[Package], say: Callable
     for other in taken_over:
         say(f"the claims of {other} are taken over: the process that held them is gone, and it did not halt")
     return found
+
+
+def _end_processes(other: Places) -> None:
+    state = read_state(other.journal)
+    if state and state.started:
+        recovery.end_processes(other, state, debris.known_run_id(other, state))
 
 
 def _wait(

@@ -67,8 +67,9 @@ def clean(repo: Repo, folder: Path, change_id: str, *, force: bool, dry_run: boo
         if state.started:
             home = relocation.home(repo, places.change_id, state.home, checkout=repo.top(folder)).path
             if not dry_run:
-                recovery.end_processes(places, state, state.started.run_id)
-                debris.clear(places, state, state.started.run_id, home)
+                marked = debris.run_id(places, state)
+                recovery.end_processes(places, state, marked)
+                debris.clear(places, state, marked, home)
             _clean_home(home, state, report, force=force)
         _clean(repo, folder, places, state, report, force=force)
         if not report.kept and not dry_run:
@@ -79,7 +80,8 @@ def clean(repo: Repo, folder: Path, change_id: str, *, force: bool, dry_run: boo
 def _clean(repo: Repo, folder: Path, places: Places, state: State, report: Report, *, force: bool) -> None:
     contained = _Containment(repo, folder, places, state)
     for ref, commit in repo.refs(places.refs).items():
-        if force or contained.holds(commit):
+        users = ref == places.base_ref or ref.startswith(places.plan_refs)  # with all below them, not only one change
+        if force or (contained.reaches(commit) if users else contained.holds(commit)):
             report.removed.append(ref)
             if not report.dry_run:
                 repo.delete_ref(ref, commit)
@@ -125,11 +127,13 @@ class _Containment:
         self._tips = dict(_targets(repo, folder, places))
         self.names = list(self._tips) or ["any branch"]
 
+    def reaches(self, commit: str) -> bool:
+        """Whether the commit, with everything below it, is on one of the branches."""
+        return any(self._repo.is_ancestor(commit, tip) for tip in self._tips.values())
+
     def holds(self, commit: str) -> bool:
         """Whether nothing is lost when the last ref to this commit goes."""
-        if commit == self._base:
-            return True
-        if any(self._repo.is_ancestor(commit, tip) for tip in self._tips.values()):
+        if commit == self._base or self.reaches(commit):
             return True
         return any(self._holds_content(commit, tip) for tip in self._tips.values())
 

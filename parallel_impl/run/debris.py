@@ -28,15 +28,33 @@ def run_id(places: Places, state: State) -> str:
 
     This process marks what it starts itself (git, rm) from here on.
     """
-    if state.started:
-        found = state.started.run_id
-    elif places.run_id.is_file():
-        found = places.run_id.read_text()
-    else:
+    found = known_run_id(places, state)
+    if not found:
         found = secrets.token_hex(16)
         write_atomically(places.run_id, found.encode())
     os.environ["PARALLEL_IMPL_RUN"] = found
     return found
+
+
+def known_run_id(places: Places, state: State) -> str:
+    """The id of a run as far as it has one yet; of a run that was copied with its repository not the original's."""
+    if state.started and not _is_copy(places, state):
+        return state.run_id
+    return places.run_id.read_text() if places.run_id.is_file() else ""
+
+
+def place(places: Places) -> str:
+    """What tells the repository from a copy of it: device and inode of its common dir, and the path."""
+    status = places.common.stat()
+    return f"{status.st_dev}:{status.st_ino}:{places.common}"
+
+
+def _is_copy(places: Places, state: State) -> bool:
+    """Whether the repository that the journal was written in is still there, and is another one than this."""
+    if not state.place or state.place == place(places):
+        return False
+    there = Places(Path(state.place.split(":", 2)[2]), places.change_id)
+    return there.common.is_dir() and place(there) == state.place
 
 
 def clear(places: Places, state: State, marked: str, home: Path) -> None:

@@ -19,6 +19,10 @@ from parallel_impl.procfs import lives as lives_still
 FILE = "attempt.json"
 
 
+class DamagedError(Exception):
+    """A note that a power cut tore."""
+
+
 @dataclass(frozen=True, slots=True)
 class Note:
     """What a crashed attempt had: the commit it started from, its worktree as it was then, its agent's process."""
@@ -50,7 +54,7 @@ def note(folder: Path, checkout: Checkout, before: Snapshot, *, pid: int = 0) ->
 
 
 def read(folder: Path) -> Note | None:
-    """The note of an attempt; None when its agent had not been started yet."""
+    """The note of an attempt; None when its agent had not been started yet. DamagedError when it cannot be read."""
     try:
         told = json.loads((folder / FILE).read_bytes())
         snapshot = Snapshot(
@@ -61,8 +65,10 @@ def read(folder: Path) -> Note | None:
             taken_ns=told["taken_ns"],
         )
         return Note(told["start"], snapshot, told["pid"], told["start_time"], told["boot_id"])
-    except (FileNotFoundError, ValueError, KeyError):
+    except FileNotFoundError:
         return None
+    except (ValueError, KeyError) as error:
+        raise DamagedError(str(folder / FILE)) from error
 
 
 def lives(noted: Note) -> bool:

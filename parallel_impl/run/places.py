@@ -101,9 +101,14 @@ class Places:
     def candidate_ref(self) -> str:
         return f"{self.refs}/candidate"
 
+    @property
+    def plan_refs(self) -> str:
+        """The prefix of the refs of commits with edited plans."""
+        return f"{self.refs}/plans"
+
     def plan_ref(self, revision: int) -> str:
         """Where the commit with an edited plan is kept."""
-        return f"{self.refs}/plans/{revision}"
+        return f"{self.plan_refs}/{revision}"
 
     @property
     def proven_ref(self) -> str:

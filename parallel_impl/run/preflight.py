@@ -133,6 +133,7 @@ def _opened(request: Request, known: Inputs, edit: Edit | None) -> Iterator[Run 
             return
         journal = Journal(places.journal)
         try:
+            claims.confirm(places, request.hold, known.plan.packages, request.listener.say)
             ready = replace(ground, gates=rehearsed.gates)
             run = Run(ready, journal, request.state, request.listener, jobs, rehearsed.checkout)
             _start(run, options, known, edit)
@@ -206,7 +207,6 @@ def _start(run: Run, options: Options, known: Inputs, edit: Edit | None) -> None
     """Anchor the base and write the first event, or say that the run goes on."""
     ground = run.ground
     if run.state.started:
-        ground.places.run_id.unlink(missing_ok=True)  # the journal has it
         resumption.go_on(
             run,
             edit,
@@ -215,6 +215,7 @@ def _start(run: Run, options: Options, known: Inputs, edit: Edit | None) -> None
             retry_failed=options.retry_failed,
             restart=options.restart,
         )
+        ground.places.run_id.unlink(missing_ok=True)  # the journal has it
         return
     run.record(
         e.RunStarted(
@@ -233,6 +234,7 @@ def _start(run: Run, options: Options, known: Inputs, edit: Edit | None) -> None
             jobs=run.jobs,
             only=options.only,
             attempts=resumption.attempts_made(ground.repo, ground.places),
+            place=debris.place(ground.places),
         )
     )
     ground.places.run_id.unlink()  # the journal has it

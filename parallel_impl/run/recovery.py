@@ -7,6 +7,7 @@ and costs no retry. Called by `run.preflight` before the run goes on.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -24,6 +25,7 @@ from parallel_impl.record.state import INTERRUPTED, LIVE, State
 from parallel_impl.run import foundation, inflight, publication
 from parallel_impl.run.attempt import Attempt, Job, put_away
 from parallel_impl.run.execution import Run, now
+from parallel_impl.run.inflight import DamagedError
 from parallel_impl.run.places import Places
 
 PATIENCE = 5.0
@@ -76,7 +78,10 @@ def _save(run: Run, name: str, number: int) -> str:
     ground = run.ground
     if known := ground.repo.ref(ground.places.attempt_ref(name, number)):
         return known
-    noted = inflight.read(ground.places.attempt(name, number))
+    try:
+        noted = inflight.read(ground.places.attempt(name, number))
+    except DamagedError:  # so the agent had been started, but nothing tells its work from what was there before
+        return _keep(run, name, number, ground.source.place(name))
     checkout = ground.source.found(name, noted.start if noted else "")
     if noted is None:
         return ""
@@ -134,9 +139,13 @@ def _left_alive(places: Places, state: State, run_id: str) -> list[int]:
         if pid != os.getpid() and wanted in environ(pid):
             found.append(pid)
     for name, progress in state.packages.items():
-        noted = inflight.read(places.attempt(name, progress.attempts)) if progress.state in LIVE else None
-        if noted and inflight.lives(noted) and noted.pid not in found:
-            found.append(noted.pid)
+        if (
+            progress.state in LIVE and run_id == state.run_id
+        ):  # not in a copy of the repository: they are the original's
+            with contextlib.suppress(DamagedError):  # after a power cut: then no process of it lives
+                noted = inflight.read(places.attempt(name, progress.attempts))
+                if noted and inflight.lives(noted) and noted.pid not in found:
+                    found.append(noted.pid)
     return found
 
 

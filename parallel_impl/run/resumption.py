@@ -19,7 +19,7 @@ from parallel_impl.plan.order import Order
 from parallel_impl.plan.revision import Revision
 from parallel_impl.record import events as e
 from parallel_impl.record.state import PackageState, State
-from parallel_impl.run import inputs, recovery
+from parallel_impl.run import debris, inputs, recovery
 from parallel_impl.run.execution import Run, now
 from parallel_impl.run.inputs import Inputs
 from parallel_impl.run.places import Places
@@ -57,8 +57,10 @@ def describe(change: Edit, number: int, state: State) -> str:
     """What an edit means, for people, before anything runs."""
     found = change.revision
     done = {name for name, progress in state.packages.items() if progress.attempts}
+    failed = {name for name, progress in state.packages.items() if progress.state is PackageState.FAILED}
     rows = (
-        ("kept", [name for name in found.kept if name in done]),
+        ("kept", [name for name in found.kept if name in done - failed]),
+        ("failed, and stay so without --retry-failed", [name for name in found.kept if name in failed]),
         ("changed, done anew", [name for name in found.changed if name in done]),
         ("done anew, as they build on those", [name for name in found.below if name in done]),
         ("new", found.new),
@@ -89,7 +91,17 @@ def go_on(
     run.ground = ready
     for file in (ready.places.summary, ready.places.summary_json):
         file.unlink(missing_ok=True)  # of what is over now; all that they said is in the journal
-    run.record(e.RunContinued(at=now(), agent=agent, jobs=run.jobs, only=only, home=str(ready.home)))
+    run.record(
+        e.RunContinued(
+            at=now(),
+            agent=agent,
+            jobs=run.jobs,
+            only=only,
+            home=str(ready.home),
+            run_id=ready.run_id,
+            place=debris.place(ready.places),
+        )
+    )
     if change:
         _revise(run, change)
     failed = [name for name, one in run.state.packages.items() if one.state is PackageState.FAILED]
