@@ -38,16 +38,16 @@ lint: .venv/dev.stamp
 
 test: lint
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m coverage run -m pytest -n 2
+	$(BIN)/python -m coverage run -m pytest -n 2 --dist worksteal
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
 
 test-fast: .venv/dev.stamp
-	$(BIN)/python -m pytest -n 2 -m 'not slow and not faults'
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not slow and not faults'
 
 test-faults: .venv/dev.stamp
 	@FAULTS_SEED=$${FAULTS_SEED:-$$(date +%s)}; export FAULTS_SEED; echo "FAULTS_SEED=$$FAULTS_SEED"; \
-	$(BIN)/python -m pytest -n 2 -m faults
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m faults
 
 bench: .venv/dev.stamp
 	$(BIN)/python tests/bench/bench.py
