@@ -6,6 +6,7 @@ What tests of faults count (`record_property("faults: runs", 3)`) is added up an
 from __future__ import annotations
 
 import os
+import signal
 from collections import Counter
 from collections.abc import Iterator
 
@@ -18,6 +19,7 @@ from tests.repository import hermetic
 @pytest.fixture(scope="session", autouse=True)
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Replace the environment for the whole session: own HOME, no `GIT_*` of the developer's, UTC."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup all that is started here would ignore it
     inherited = dict(os.environ)
     replaced = hermetic(inherited, tmp_path_factory.mktemp("home"))
     os.environ.clear()
