@@ -14,7 +14,7 @@ ROOMS = ("cli", "run", "report", "agents", "gates", "record", "git", "plan")
 LEVEL = {"__main__": 0} | {room: n for n, room in enumerate(ROOMS, 1)} | dict.fromkeys(LEAVES, len(ROOMS) + 1)
 SLOW = ("jsonschema", "openapi_spec_validator")  # 150 and 500 ms: inside the function that needs them
 PURE = ("plan", "record.state")  # tested with literals: they know no git, no process, no clock
-IMPURE = ("parallel_impl.process", "parallel_impl.git", "git", "time", "datetime")
+IMPURE = ("parallel_impl.processes.process", "parallel_impl.git", "git", "time", "datetime")
 
 
 def imports(path: Path, *, top_level_only: bool = False) -> Iterator[str]:

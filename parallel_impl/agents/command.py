@@ -15,7 +15,7 @@ from typing import ClassVar
 
 from parallel_impl.agents.agent import Job
 from parallel_impl.errors import Problem, UserError
-from parallel_impl.process import Ended, run
+from parallel_impl.processes.process import Ended, run
 
 PLACEHOLDERS = ("prompt_file", "worktree", "package_id", "change_id", "attempt", "result_file")
 PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")

@@ -22,7 +22,7 @@ from parallel_impl.errors import Problem, Severity, printable
 from parallel_impl.gates import programs, reports, setup, shell
 from parallel_impl.gates.outcomes import GateReport, State
 from parallel_impl.gates.reports import Output
-from parallel_impl.process import Limits, Reason, Stop, run
+from parallel_impl.processes.process import Limits, Reason, Stop, run
 
 PLUGIN = Path(__file__).with_name("plugin")
 COMMANDS = {"pytest": "pytest -q", "mypy": "mypy --output=json", "ruff": "ruff check --output-format=json"}

@@ -20,7 +20,7 @@ from typing import Any
 from parallel_impl.config import SetupCommand
 from parallel_impl.errors import printable
 from parallel_impl.gates import foreign, shell
-from parallel_impl.process import Limits, Reason, Stop, run
+from parallel_impl.processes.process import Limits, Reason, Stop, run
 
 Read = Callable[[str], bytes | None]
 

@@ -18,7 +18,7 @@ from parallel_impl.errors import printable
 from parallel_impl.gates import evidence, setup, shell
 from parallel_impl.git.walk import is_cache
 from parallel_impl.plan.model import Package, Step, StepKind
-from parallel_impl.process import Ended, Limits, Reason, Stop, run
+from parallel_impl.processes.process import Ended, Limits, Reason, Stop, run
 
 RESULT_FILE = "PARALLEL_IMPL_RESULT_FILE"
 SIGPIPE = 141

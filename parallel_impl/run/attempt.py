@@ -26,7 +26,7 @@ from parallel_impl.git.traces import Traces
 from parallel_impl.git.union import Layer
 from parallel_impl.plan import contracts
 from parallel_impl.plan.model import Package, StepKind
-from parallel_impl.process import Ended, Limits, Reason
+from parallel_impl.processes.process import Ended, Limits, Reason
 from parallel_impl.record import events as e
 from parallel_impl.record.journal import write_atomically
 from parallel_impl.record.result import dump

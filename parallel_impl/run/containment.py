@@ -6,10 +6,10 @@ session and cleared its environment is then missed after a kill -9 of the run. C
 
 from __future__ import annotations
 
-from parallel_impl import namespace
 from parallel_impl.agents.agent import Agent
 from parallel_impl.errors import printable
-from parallel_impl.namespace import Found
+from parallel_impl.processes import namespace
+from parallel_impl.processes.namespace import Found
 
 
 def find(agent: Agent | None, *, wanted: bool) -> Found:

@@ -22,10 +22,10 @@ from parallel_impl.git.repo import Repo
 from parallel_impl.git.trees import Trees
 from parallel_impl.git.union import Layer
 from parallel_impl.git.watch import Watch
-from parallel_impl.namespace import Namespace
 from parallel_impl.plan.model import Plan
 from parallel_impl.plan.order import Order
-from parallel_impl.process import Stop
+from parallel_impl.processes.namespace import Namespace
+from parallel_impl.processes.process import Stop
 from parallel_impl.record.events import Event, RepositoryChanged
 from parallel_impl.record.journal import Journal
 from parallel_impl.record.state import State

@@ -13,8 +13,8 @@ from pathlib import Path
 from parallel_impl import disk
 from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.staging import Snapshot
-from parallel_impl.procfs import boot_id, start_time
-from parallel_impl.procfs import lives as lives_still
+from parallel_impl.processes.procfs import boot_id, start_time
+from parallel_impl.processes.procfs import lives as lives_still
 
 FILE = "attempt.json"
 

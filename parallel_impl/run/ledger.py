@@ -24,7 +24,7 @@ from parallel_impl.errors import UserError
 from parallel_impl.plan import ids
 from parallel_impl.plan.lock_keys import claim_order
 from parallel_impl.plan.model import Locks, Package, Scope
-from parallel_impl.procfs import boot_id, lives, start_time
+from parallel_impl.processes.procfs import boot_id, lives, start_time
 from parallel_impl.record.journal import write_atomically
 from parallel_impl.run import lock_file
 from parallel_impl.run.lock_file import HeldError, Identity, LockFile

@@ -17,7 +17,7 @@ from typing import Any
 
 from parallel_impl import environment
 from parallel_impl.errors import printable
-from parallel_impl.procfs import boot_id, lives, start_time
+from parallel_impl.processes.procfs import boot_id, lives, start_time
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from parallel_impl import process
 from parallel_impl.errors import Problem, Severity, UserError
 from parallel_impl.git import home as homes
 from parallel_impl.git import relocation
@@ -20,6 +19,7 @@ from parallel_impl.git.repo import Repo
 from parallel_impl.git.suitability import check_repository
 from parallel_impl.git.trees import Trees
 from parallel_impl.plan import ids
+from parallel_impl.processes import process
 from parallel_impl.record import events as e
 from parallel_impl.record.journal import Journal, read
 from parallel_impl.record.state import RunState, State, fold

@@ -19,7 +19,7 @@ from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.repo import GitError
 from parallel_impl.git.staging import Staging
 from parallel_impl.git.union import Layer
-from parallel_impl.procfs import environ
+from parallel_impl.processes.procfs import environ
 from parallel_impl.record import events as e
 from parallel_impl.record.state import INTERRUPTED, LIVE, State
 from parallel_impl.run import foundation, inflight, publication

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from parallel_impl.git.home import Home
 from parallel_impl.git.repo import Repo
-from parallel_impl.process import Stop
+from parallel_impl.processes.process import Stop
 from parallel_impl.record.state import State
 from parallel_impl.run import holder
 from parallel_impl.run.execution import Listener

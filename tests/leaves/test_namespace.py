@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 import parallel_impl
-from parallel_impl import namespace, process
-from parallel_impl.namespace import Namespace
-from parallel_impl.process import Ended, Limits, Reason, Stop
+from parallel_impl.processes import namespace, process
+from parallel_impl.processes.namespace import Namespace
+from parallel_impl.processes.process import Ended, Limits, Reason, Stop
 from tests.repository import living
 
 QUICK = Limits(seconds=20, grace_seconds=0.5)
@@ -157,7 +157,7 @@ def test_killing_the_process_that_is_told_to_started_ends_everything(
 def test_a_namespace_ends_when_whoever_started_it_is_killed(tmp_path: Path, found: Namespace, word: str) -> None:
     script = CLEARED.format(word) + "touch up; sleep 600"
     program = (
-        "import os, sys; from pathlib import Path; from parallel_impl import process; from parallel_impl.namespace "
+        "import os, sys; from pathlib import Path; from parallel_impl import process; from parallel_impl.processes.namespace "
         f"import Namespace; process.run(['bash', '-c', sys.argv[1]], cwd=Path.cwd(), env=dict(os.environ), "
         f"log=Path('log'), limits=process.Limits(60, grace_seconds=0.2), namespace=Namespace({found.words!r}))"
     )

@@ -1,4 +1,4 @@
-"""Nothing of a child outlives `process.run`, whatever the child does."""
+"""Nothing of a child outlives `processes.process.run`, whatever the child does."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from parallel_impl import process
-from parallel_impl.process import Ended, Limits, Reason, Stop
+from parallel_impl.processes import process
+from parallel_impl.processes.process import Ended, Limits, Reason, Stop
 
 QUICK = Limits(seconds=20, grace_seconds=0.3)
 

@@ -1,6 +1,6 @@
 """The first process of a PID namespace: starts one program in it, and ends the whole of it.
 
-Started as a program of its own by `namespace`, so it imports nothing of this package and only what starts fast. A
+Started as a program of its own by `processes.namespace`, so it imports nothing of this package and only what starts fast. A
 namespace ends with its first process, and the kernel then ends everything in it: also what changed its session and
 cleared its environment. The program itself cannot be the first process: the kernel keeps from that one every
 signal that it does not catch, so TERM would not end it.

@@ -26,8 +26,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from parallel_impl import disk
-from parallel_impl.namespace import Channel, Namespace
-from parallel_impl.procfs import children, descendants, environ, group_lives, session, start_time
+from parallel_impl.processes.namespace import Channel, Namespace
+from parallel_impl.processes.procfs import children, descendants, environ, group_lives, session, start_time
 
 MARK = "PARALLEL_IMPL_JOB"
 PR_SET_CHILD_SUBREAPER = 36
@@ -133,7 +133,7 @@ def run(
     """Run `argv` in `cwd` with exactly `env`, its output appended to `log`, and see it to its end.
 
     A program that cannot be started is `NOT_STARTED` with the reason, not an exception. `mask` lists byte
-    strings that are written as `***`; `started` is told the pid as soon as there is one (in a `namespace`, that of
+    strings that are written as `***`; `started` is told the pid as soon as there is one (in a `processes.namespace`, that of
     the process which holds it: with it everything in there ends).
     """
     began = time.monotonic()
