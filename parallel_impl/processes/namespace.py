@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-FIRST_PROCESS = Path(__file__).with_name("first_process.py")
+NAMESPACE_INIT = Path(__file__).with_name("namespace_init.py")
 PID_NAMESPACE = ("--pid", "--fork", "--kill-child=KILL", "--mount-proc")
 AS_ROOT = PID_NAMESPACE
 AS_USER = ("--user", "--map-current-user", *PID_NAMESPACE)
@@ -41,7 +41,7 @@ class Namespace:
 
     def around(self, argv: Sequence[str], channel: Channel, grace: float) -> list[str]:
         """The whole command for `argv`; `grace` is in seconds, between TERM and KILL after a hang-up."""
-        first = (sys.executable, "-I", "-S", str(FIRST_PROCESS), str(channel.theirs.fileno()), str(grace))
+        first = (sys.executable, "-I", "-S", str(NAMESPACE_INIT), str(channel.theirs.fileno()), str(grace))
         return [*self.words, "--", *first, *argv]
 
 
