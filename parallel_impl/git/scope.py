@@ -15,7 +15,7 @@ from parallel_impl.git.repo import Change, decode, encode
 from parallel_impl.git.staging import NO_FILE, Ignored, Violation
 from parallel_impl.git.trees import GITLINK, SYMLINK, Trees
 from parallel_impl.git.walk import CACHE_RULE, LISTED, files_below, looks_like_git
-from parallel_impl.plan.globs import fold, folders_above, in_scope, match
+from parallel_impl.plan.globs.pattern import fold, folders_above, in_scope, match
 from parallel_impl.plan.model import Scope
 
 

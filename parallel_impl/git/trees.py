@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 
 from parallel_impl.git.repo import Repo, decode
-from parallel_impl.plan.globs import fold
+from parallel_impl.plan.globs.pattern import fold
 
 GITLINK = "160000"
 SYMLINK = "120000"

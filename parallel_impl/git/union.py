@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from parallel_impl.git.repo import IDENTITY, Change, Repo, encode
-from parallel_impl.plan.globs import fold, folders_above
+from parallel_impl.plan.globs.pattern import fold, folders_above
 
 ABSENT = "000000"
 

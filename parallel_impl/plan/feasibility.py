@@ -13,7 +13,7 @@ from enum import StrEnum
 from parallel_impl.errors import Problem, count
 from parallel_impl.plan import conflicts, lock_keys
 from parallel_impl.plan.conflicts import Conflict
-from parallel_impl.plan.globs import readings
+from parallel_impl.plan.globs.pattern import readings
 from parallel_impl.plan.model import Locks, Package, Scope
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 from operator import or_
 
-from parallel_impl.plan.overlap import Ends
+from parallel_impl.plan.globs.overlap import Ends
 
 
 class _Texts:
@@ -39,7 +39,7 @@ class _Texts:
 
 
 class _Bucket:
-    """All patterns that begin with the same text: their holders by end and head (`plan.overlap.Ends`)."""
+    """All patterns that begin with the same text: their holders by end and head (`plan.globs.overlap.Ends`)."""
 
     def __init__(self, start: str, patterns: Mapping[tuple[str, str], int]) -> None:
         self.start = start

@@ -18,7 +18,7 @@ from parallel_impl.errors import Problem, Severity, UserError
 from parallel_impl.plan import feasibility
 from parallel_impl.plan.conflicts import Conflict
 from parallel_impl.plan.feasibility import Comparison
-from parallel_impl.plan.globs import quoted
+from parallel_impl.plan.globs.pattern import quoted
 from parallel_impl.plan.model import Package
 from parallel_impl.record.journal import read
 from parallel_impl.record.state import ImpossibleError, RunState, State, fold

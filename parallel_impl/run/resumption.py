@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 
 from parallel_impl.errors import Problem, UserError, count
 from parallel_impl.git.repo import Repo
-from parallel_impl.plan import load
 from parallel_impl.plan import order as ordering
 from parallel_impl.plan import revision as revisions
 from parallel_impl.plan.model import Plan
 from parallel_impl.plan.order import Order
+from parallel_impl.plan.reading import load
 from parallel_impl.plan.revision import Revision
 from parallel_impl.record import events as e
 from parallel_impl.record.state import PackageState, State

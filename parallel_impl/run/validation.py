@@ -15,10 +15,11 @@ from pathlib import Path
 
 from parallel_impl import config
 from parallel_impl.errors import Problem, Severity, UserError
-from parallel_impl.plan import conflicts, contracts, ids, load
+from parallel_impl.plan import conflicts, contracts, ids
 from parallel_impl.plan import order as ordering
 from parallel_impl.plan.model import Plan
 from parallel_impl.plan.order import Order
+from parallel_impl.plan.reading import load
 from parallel_impl.run.places import CHANGES, PLAN_FILE
 
 Read = Callable[[str], bytes | None]

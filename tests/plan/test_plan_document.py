@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parallel_impl.errors import UserError
-from parallel_impl.plan.document import parse
+from parallel_impl.plan.reading.document import parse
 
 PLAN = b"""\
 schema_version: 1

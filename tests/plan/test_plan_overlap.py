@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parallel_impl.errors import UserError
-from parallel_impl.plan.globs import is_path, match, problem
-from parallel_impl.plan.overlap import (
+from parallel_impl.plan.globs.overlap import (
     Overlaps,
     UndecidedError,
     Witness,
@@ -22,6 +21,7 @@ from parallel_impl.plan.overlap import (
     intersect_scopes,
     may_meet,
 )
+from parallel_impl.plan.globs.pattern import is_path, match, problem
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """YAML text to plain data with positions, in one pass over the events of libyaml's parser.
 
-Used by `plan.load`. Nothing but dict, list, str, int, bool and None comes out. The C *loader* is not used: it
+Used by `plan.reading.load`. Nothing but dict, list, str, int, bool and None comes out. The C *loader* is not used: it
 crashes the process at flow depth 100,000, runs for minutes on a bomb of merge keys, and takes twice as long;
 its event parser keeps its own stack and was seen to survive a depth of 1,000,000, so every limit is checked
 here, on each event, before anything is built.
@@ -19,9 +19,9 @@ import yaml
 from yaml.cyaml import CParser  # type: ignore[attr-defined]
 
 from parallel_impl.errors import Problem, Severity, UserError
-from parallel_impl.plan import advice, characters, scalars
 from parallel_impl.plan.model import YamlPath, yaml_path
-from parallel_impl.plan.positions import Positions, place_of
+from parallel_impl.plan.reading import advice, characters, scalars
+from parallel_impl.plan.reading.positions import Positions, place_of
 
 MAX_EVENTS = 2_000_000
 MAX_DEPTH = 64

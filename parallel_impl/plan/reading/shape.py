@@ -1,6 +1,6 @@
 """Checks plain data against one of our JSON Schemas, with messages that say what to write instead.
 
-Used by `plan.load`. Understands the keywords that `work-packages.schema.json` uses and refuses a schema with
+Used by `plan.reading.load`. Understands the keywords that `work-packages.schema.json` uses and refuses a schema with
 any other, so the published file is the one source of the rules (a property test holds it against jsonschema).
 Why not jsonschema itself: 1,000 packages take it a second and 150 ms to import, `uniqueItems` is quadratic,
 and its messages print whole values. A schema node's `description` and `examples` become the hint;
@@ -15,8 +15,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from parallel_impl.plan import advice
 from parallel_impl.plan.model import YamlPath
+from parallel_impl.plan.reading import advice
 
 MAX_VIOLATIONS = 200
 

@@ -12,9 +12,10 @@ from typing import Any
 
 from parallel_impl import schema
 from parallel_impl.errors import Problem, Severity, UserError
-from parallel_impl.plan import document, fields, ids, order, packages, shape
-from parallel_impl.plan.fields import Reading
+from parallel_impl.plan import ids, order
 from parallel_impl.plan.model import Contracts, Package, Plan
+from parallel_impl.plan.reading import document, fields, packages, shape
+from parallel_impl.plan.reading.fields import Reading
 
 SCHEMA = "work-packages"
 MAX_COMPARISONS = 20_000  # of misspelt ids with others, 20 µs each

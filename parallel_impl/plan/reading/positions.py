@@ -1,6 +1,6 @@
 """Where every node of a parsed file stands, kept small.
 
-Made by `plan.document`, read through `Document.problem` and `Plan.where`.
+Made by `plan.reading.document`, read through `Document.problem` and `Plan.where`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The one glob language of scopes and locks: what may be written in it, and which paths a pattern means.
 
-Used by `plan.load` (`problem`), by everything that asks whether a path is in a scope (`match`, `permits`) and by
-`plan.overlap`, which decides whether two patterns meet. `/` separates components; `*` and `?` stop at it; `**` is a
+Used by `plan.reading.load` (`problem`), by everything that asks whether a path is in a scope (`match`, `permits`) and by
+`plan.globs.overlap`, which decides whether two patterns meet. `/` separates components; `*` and `?` stop at it; `**` is a
 whole component and spans folders (`p/**` is everything below `p`); a class is `[ab]`, `[!a]`, `[^a]`, `[a-z]` or
 `[[:upper:]]`, read as git's wildmatch.c reads it, but by characters where git goes by bytes. A pattern without
 specials means that path and everything below it, and so does the literal reading of one whose only specials are
@@ -18,8 +18,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from parallel_impl.errors import UserError
-from parallel_impl.plan import components
-from parallel_impl.plan.components import ANY, CLASSES, NAMED_CLASS, Component
+from parallel_impl.plan.globs import component
+from parallel_impl.plan.globs.component import ANY, CLASSES, NAMED_CLASS, Component
 from parallel_impl.plan.model import Scope
 
 Reading = tuple[Component | None, ...]  # None is `**`: any number of any components
@@ -162,8 +162,8 @@ def _bracketed(pattern: str, names: list[str]) -> tuple[str, str] | None:
     for name in names:
         if unknown := next((word for word in NAMED_CLASS.findall(name) if word not in CLASSES), None):
             return f"there is no class [:{unknown}:]", f"write one of {', '.join(CLASSES)}"
-        if components.read(name) is None and _OTHER_SPECIALS.search(pattern):
-            fixed = [other if components.read(other) else other.replace("[", "[[]") for other in names]
+        if component.read(name) is None and _OTHER_SPECIALS.search(pattern):
+            fixed = [other if component.read(other) else other.replace("[", "[[]") for other in names]
             return f"a [ in {quoted(name)} is not closed", f"write {quoted('/'.join(fixed))} if it is a plain ["
     return None
 
@@ -215,9 +215,9 @@ def _readings(pattern: str) -> Iterator[Reading]:
     below = pattern.endswith("/")
     names = pattern.rstrip("/").split("/")
     if not _OTHER_SPECIALS.search(pattern):
-        yield (*map(components.plain, names), *((ANY, None) if below else (None,)))
-    if _SPECIALS.search(pattern) and all(map(components.read, names)):
-        parts = [None if name == "**" else components.read(name) for name in names]
+        yield (*map(component.plain, names), *((ANY, None) if below else (None,)))
+    if _SPECIALS.search(pattern) and all(map(component.read, names)):
+        parts = [None if name == "**" else component.read(name) for name in names]
         if below or names[-1] == "**":  # at the end it means everything below, and not nothing
             parts[-1:] = (ANY, None) if parts[-1] is None else (parts[-1], ANY, None)
         yield tuple(part for n, part in enumerate(parts) if part or n == 0 or parts[n - 1])
@@ -240,7 +240,7 @@ def _expression(reading: Reading) -> str:
         if part is None:
             blocks.append([])
         else:
-            blocks[-1].append(components.expression(part))
+            blocks[-1].append(component.expression(part))
     first, *between = ["".join(block) for block in blocks]
     last = f"(?:[^/]++/)*{between.pop()}" if between else ""
     return "".join([first, *(f"(?>(?:[^/]++/)*?{block})" for block in between), last])

@@ -1,6 +1,6 @@
 """The bytes of a plan to text: its size, its encoding, and the characters that no plan needs.
 
-Used by `plan.document`.
+Used by `plan.reading.document`.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from parallel_impl.errors import UserError
-from parallel_impl.plan.positions import Place
+from parallel_impl.plan.reading.positions import Place
 
 MAX_BYTES = 16 * 1024 * 1024
 

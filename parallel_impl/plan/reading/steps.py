@@ -1,6 +1,6 @@
 """Verification steps of a package, from plain data.
 
-Used by `plan.packages`.
+Used by `plan.reading.packages`.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ import json
 import re
 from typing import Any
 
-from parallel_impl.plan import fields
-from parallel_impl.plan.fields import Reading
 from parallel_impl.plan.model import Step, StepKind, YamlPath
+from parallel_impl.plan.reading import fields
+from parallel_impl.plan.reading.fields import Reading
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # Variables that decide which program runs, which repository git works on, or whose run a process belongs to.

@@ -1,6 +1,6 @@
 """One work package, from plain data, with the defaults of the plan filled in.
 
-Used by `plan.load`.
+Used by `plan.reading.load`.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ import json
 from typing import Any
 
 from parallel_impl.errors import Severity
-from parallel_impl.plan import fields, ids, lock_keys, steps
-from parallel_impl.plan.fields import Reading
+from parallel_impl.plan import ids, lock_keys
 from parallel_impl.plan.model import Locks, Package, Scope, YamlPath
+from parallel_impl.plan.reading import fields, steps
+from parallel_impl.plan.reading.fields import Reading
 
 _NOT_ACTED_ON = (
     "role", "archetype", "agent_hint", "decomposition", "stack_position", "metadata", "context_impact",

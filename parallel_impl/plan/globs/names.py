@@ -1,4 +1,4 @@
-"""Names of files that components of globs have in common: the lower half of `plan.overlap`, which alone calls it.
+"""Names of files that components of globs have in common: the lower half of `plan.globs.overlap`, which alone calls it.
 
 A name is found by walking the automata of all components side by side. Their characters fall into few classes that
 no component tells apart, so one character of each class is enough.
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from parallel_impl.plan.components import Component, Ranges, Tokens, plain
+from parallel_impl.plan.globs.component import Component, Ranges, Tokens, plain
 
 # Without * and ?: a file so named fails its attempt. In the order in which people would choose them.
 _PLEASANT = "xyzabcdefghijklmnopqrstuvwABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"

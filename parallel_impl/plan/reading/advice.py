@@ -1,6 +1,6 @@
 """What to write instead of what the schema refuses (from the schema's own examples) and of what is no YAML.
 
-Used by `plan.shape` and `plan.document`.
+Used by `plan.reading.shape` and `plan.reading.document`.
 """
 
 from __future__ import annotations

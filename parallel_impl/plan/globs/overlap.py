@@ -1,7 +1,7 @@
 """Whether globs meet: a path that two scopes may both write, whether one pattern contains another. Exact.
 
 Used by `plan.conflicts` (packages of a plan) and by claims between runs. Each answer comes from walking automata
-over the components of paths; `plan.names` does the same inside one component. An answer "yes" comes with a path as
+over the components of paths; `plan.globs.names` does the same inside one component. An answer "yes" comes with a path as
 its witness. What would take too long is `UndecidedError`, an error: it is never taken for "no".
 """
 
@@ -15,9 +15,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from parallel_impl.errors import UserError
-from parallel_impl.plan import names
-from parallel_impl.plan.components import ANY, Component
-from parallel_impl.plan.globs import Reading, quoted, readings
+from parallel_impl.plan.globs import names
+from parallel_impl.plan.globs.component import ANY, Component
+from parallel_impl.plan.globs.pattern import Reading, quoted, readings
 
 STEPS = 100_000  # of all searches of one `Overlaps`, 10 to 50 microseconds each
 

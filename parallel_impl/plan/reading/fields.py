@@ -1,6 +1,6 @@
 """Reading of fields from plain data that may be of the wrong type, and the list of what is wrong.
 
-Used by `plan.load`, `plan.packages` and `plan.steps`. The schema reports wrong types; here a wrong value counts
+Used by `plan.reading.load`, `plan.reading.packages` and `plan.reading.steps`. The schema reports wrong types; here a wrong value counts
 as absent, so that the rules behind the schema can be checked on the rest and all problems are said at once.
 """
 
@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from parallel_impl.errors import Problem, Severity
-from parallel_impl.plan import globs
-from parallel_impl.plan.document import Document
+from parallel_impl.plan.globs import pattern
 from parallel_impl.plan.model import YamlPath
+from parallel_impl.plan.reading.document import Document
 
 
 def mapping(data: Any, key: str) -> dict[str, Any]:
@@ -64,7 +64,7 @@ class Reading:
     def check_pattern(self, path: YamlPath, pattern: str) -> None:
         """Report `pattern` if it is no path or glob that stays inside the repository."""
         if pattern not in self._patterns:
-            self._patterns[pattern] = globs.problem(pattern) if pattern else None  # empty: the schema says so
+            self._patterns[pattern] = pattern.problem(pattern) if pattern else None  # empty: the schema says so
         if wrong := self._patterns[pattern]:
             self.error(path, *wrong)
 
