@@ -1,6 +1,6 @@
 """Whether the programs that steps, set-up and gates call are there, said before any agent is paid.
 
-Called by `run.preflight` with a checkout of the base that set-up has made ready, and by `quality` for gates.
+Called by `run.start.preflight` with a checkout of the base that set-up has made ready, and by `quality` for gates.
 What only shows when a script runs is said as a notice, never failed.
 """
 

@@ -1,6 +1,6 @@
 """How a checkout is made able to work: found from lock files, run the same way in every checkout.
 
-`find` is called once by `run.preflight`; `make_ready` before every agent, verification and gate;
+`find` is called once by `run.start.preflight`; `make_ready` before every agent, verification and gate;
 `environment_of` gives agents, steps and gates the checkout's own `.venv`.
 """
 

@@ -1,6 +1,6 @@
 """Which kind of repository the user has, and what that means for a run: refused, or said.
 
-Called by `run.preflight` before anything is made.
+Called by `run.start.preflight` before anything is made.
 """
 
 from __future__ import annotations

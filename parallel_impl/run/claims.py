@@ -1,7 +1,7 @@
 """Claims between runs: a run claims its whole plan before it starts, all or nothing, and others keep off.
 
 A claim counts while the run that holds it is alive, for however long, and after that when it halted: then a person
-decides. A claim of a run that is neither is taken over. `run.preflight` holds the claims, `run.cleanup` gives them up,
+decides. A claim of a run that is neither is taken over. `run.start.preflight` holds the claims, `run.cleanup` gives them up,
 `run.past` lists them.
 """
 

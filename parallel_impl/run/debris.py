@@ -1,6 +1,6 @@
 """What killed processes of a run left and nobody needs: known as ours by where it lies, and removed.
 
-Worktrees of packages are not debris: `run.recovery` saves what is in them first. Called by `run.preflight` while the
+Worktrees of packages are not debris: `run.recovery` saves what is in them first. Called by `run.start.preflight` while the
 change is held and no process of the run lives, and again when the run is over.
 """
 
@@ -16,9 +16,9 @@ from parallel_impl.git import home as homes
 from parallel_impl.git.remove import remove
 from parallel_impl.record.journal import write_atomically
 from parallel_impl.record.state import State
-from parallel_impl.run import rehearsal
 from parallel_impl.run.execution import sweep
 from parallel_impl.run.places import Places
+from parallel_impl.run.start import base_check
 
 LOCK_SECONDS = 1.0  # git holds the lock of a ref for milliseconds
 
@@ -72,7 +72,7 @@ def clear(places: Places, state: State, marked: str, home: Path) -> None:
 
 def close(places: Places, home: Path) -> None:
     """Remove the checkouts for gates, and the folders of worktrees as far as they are empty then."""
-    for name in (rehearsal.BASE, rehearsal.CANDIDATE):
+    for name in (base_check.BASE, base_check.CANDIDATE):
         remove(home / name, home / f"{name}.git", places.indexes / name)
     homes.remove_empty(home)
 

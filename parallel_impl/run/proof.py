@@ -25,8 +25,8 @@ from parallel_impl.processes.process import Stop
 from parallel_impl.record import events as e
 from parallel_impl.record.journal import write_atomically
 from parallel_impl.report.summary import GateRow
-from parallel_impl.run import rehearsal
 from parallel_impl.run.execution import Ground, Run, now, short_folder
+from parallel_impl.run.start import base_check
 
 BASE = "base"
 SETTLED = (State.GREEN, State.NOT_RUN, State.OFF)
@@ -138,7 +138,7 @@ def _reports(ground: Ground, commit: str, checkout: Checkout | None, name: str) 
             return {report.gate: report for report in map(from_data, told["reports"])}
     if not ground.gates:
         return {}
-    checkout = checkout or ground.source.open(rehearsal.CANDIDATE, commit)
+    checkout = checkout or ground.source.open(base_check.CANDIDATE, commit)
     try:
         found = _run(ground, checkout, name)
     finally:
@@ -155,7 +155,7 @@ def _reports(ground: Ground, commit: str, checkout: Checkout | None, name: str) 
 def _run(ground: Ground, checkout: Checkout, name: str) -> Reports:
     folder = ground.places.gates / name
     if name != BASE:  # the base was made ready in preflight
-        outcome = rehearsal.make_ready(ground, checkout, name)
+        outcome = base_check.make_ready(ground, checkout, name)
         if outcome.failure:
             return {gate.name: _without_set_up(gate, outcome.failure) for gate in ground.gates}
     with short_folder(ground.run_id) as temporary:

@@ -2,7 +2,7 @@
 
 Git wins over the journal: a package's ref counts as accepted if this journal registered that attempt and the
 commit's parent is this run's base for the package. What a crashed attempt had done is kept on its attempt's ref
-and costs no retry. Called by `run.preflight` before the run goes on.
+and costs no retry. Called by `run.start.preflight` before the run goes on.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a start of the command does to a run that exists: an edited plan, packages done anew, the run given up.
 
-What is said to people is said before anything runs. Called by `run.preflight`.
+What is said to people is said before anything runs. Called by `run.start.preflight`.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from parallel_impl.plan.reading import load
 from parallel_impl.plan.revision import Revision
 from parallel_impl.record import events as e
 from parallel_impl.record.state import PackageState, State
-from parallel_impl.run import debris, inputs, recovery
+from parallel_impl.run import debris, recovery
 from parallel_impl.run.execution import Run, now
-from parallel_impl.run.inputs import Inputs
 from parallel_impl.run.places import Places
+from parallel_impl.run.start import inputs
+from parallel_impl.run.start.inputs import Inputs
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """A plan and its contracts checked as a whole: the same check for `parallel-impl validate` and for preflight.
 
 Everything that is wrong is returned at once. `validate` reads files from disk and needs no repository;
-`run.preflight` hands in a reader of the base tree.
+`run.start.preflight` hands in a reader of the base tree.
 """
 
 from __future__ import annotations

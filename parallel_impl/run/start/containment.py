@@ -1,7 +1,7 @@
 """Whether the agents of a run are started in PID namespaces, asked once, and said where this machine has none.
 
 Without one an agent's processes are found as orphans of ours and by the mark in their environment; what changed its
-session and cleared its environment is then missed after a kill -9 of the run. Called by `run.preflight`.
+session and cleared its environment is then missed after a kill -9 of the run. Called by `run.start.preflight`.
 """
 
 from __future__ import annotations

@@ -23,22 +23,13 @@ from parallel_impl.processes import process
 from parallel_impl.record import events as e
 from parallel_impl.record.journal import Journal, read
 from parallel_impl.record.state import RunState, State, fold
-from parallel_impl.run import (
-    access,
-    claims,
-    debris,
-    groundwork,
-    holder,
-    inputs,
-    recovery,
-    rehearsal,
-    resumption,
-)
+from parallel_impl.run import claims, debris, holder, recovery, resumption
 from parallel_impl.run.execution import Ground, Listener, Run, now
-from parallel_impl.run.inputs import Inputs
 from parallel_impl.run.places import Places
-from parallel_impl.run.request import Options, Request
 from parallel_impl.run.resumption import Edit
+from parallel_impl.run.start import base_check, inputs, run_spec, writable
+from parallel_impl.run.start.inputs import Inputs
+from parallel_impl.run.start.request import Options, Request
 
 
 @contextmanager
@@ -50,7 +41,7 @@ def prepare(repo: Repo, folder: Path, options: Options, listener: Listener, stop
     if wrong := ids.problem(options.change_id):
         raise UserError([Problem(wrong[0], where="<change-id>", hint=wrong[1])])
     places = Places(repo.git_dir, options.change_id)
-    access.check_repository(places)
+    writable.check_repository(places)
     with holder.held(places) as hold:
         state = fold(read(places.journal))
         if state.run is RunState.ABORTED:  # and the process ended before all of it was moved aside
@@ -117,18 +108,18 @@ def _claimed(request: Request) -> Iterator[tuple[Inputs, Edit | None]]:
 @contextmanager
 def _opened(request: Request, known: Inputs, edit: Edit | None) -> Iterator[Run | None]:
     places, options = request.places, request.options
-    ground = groundwork.lay(request, known)
+    ground = run_spec.lay(request, known)
     jobs = options.jobs or known.config.jobs
     try:
         if options.abort:
             _abort(request, ground)
             yield None
             return
-        access.check_home(ground.home)
+        writable.check_home(ground.home)
         homes.check_space(ground.home, known.tree_bytes, jobs=jobs)
-        rehearsed = rehearsal.rehearse(ground, request.listener)
+        rehearsed = base_check.rehearse(ground, request.listener)
         if options.dry_run:
-            request.listener.say(rehearsal.describe(ground, rehearsed))
+            request.listener.say(base_check.describe(ground, rehearsed))
             yield None
             return
         journal = Journal(places.journal)

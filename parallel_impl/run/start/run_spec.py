@@ -1,4 +1,4 @@
-"""The ground of a run, made from what was typed, the inputs and the machine. Called by `run.preflight`."""
+"""The ground of a run, made from what was typed, the inputs and the machine. Called by `run.start.preflight`."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from parallel_impl.gates import setup
 from parallel_impl.git.checkout import Source
 from parallel_impl.git.trees import Trees
 from parallel_impl.git.watch import Watch
-from parallel_impl.run import containment
 from parallel_impl.run.execution import Ground
-from parallel_impl.run.inputs import Inputs
-from parallel_impl.run.request import Request
+from parallel_impl.run.start import containment
+from parallel_impl.run.start.inputs import Inputs
+from parallel_impl.run.start.request import Request
 
 
 def lay(request: Request, known: Inputs) -> Ground:
