@@ -22,10 +22,11 @@ from parallel_impl.plan.globs.pattern import quoted
 from parallel_impl.plan.model import Package
 from parallel_impl.record.journal import read
 from parallel_impl.record.state import ImpossibleError, RunState, State, fold
-from parallel_impl.run import debris, file_system, ledger, lock_file, recovery
+from parallel_impl.run import file_system, ledger, lock_file
 from parallel_impl.run.holder import Held
 from parallel_impl.run.ledger import Entries, Entry
 from parallel_impl.run.places import LOCKS, STATE, Places
+from parallel_impl.run.resume import attempts, leftovers
 
 POLL = 0.5  # seconds between two looks at what is waited for
 LISTED = 10  # conflicts with one run
@@ -211,7 +212,7 @@ def _take(places: Places, hold: Held, packages: Sequence[Package], say: Callable
 def _end_processes(other: Places) -> None:
     state = read_state(other.journal)
     if state and state.started:
-        recovery.end_processes(other, state, debris.known_run_id(other, state))
+        attempts.end_processes(other, state, leftovers.known_run_id(other, state))
 
 
 def _wait(

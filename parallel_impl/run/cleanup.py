@@ -21,8 +21,9 @@ from parallel_impl.git.repo import Repo
 from parallel_impl.plan import ids
 from parallel_impl.record.journal import read
 from parallel_impl.record.state import State, fold
-from parallel_impl.run import claims, debris, holder, ledger, recovery
+from parallel_impl.run import claims, holder, ledger
 from parallel_impl.run.places import Places
+from parallel_impl.run.resume import attempts, leftovers
 
 HISTORY = 2_000  # commits of a branch that are looked at for a squash merge; the message says when there are more
 OWN_ROOMS = ("", ".git", ".verify", ".verify.git")
@@ -67,9 +68,9 @@ def clean(repo: Repo, folder: Path, change_id: str, *, force: bool, dry_run: boo
         if state.started:
             home = relocation.home(repo, places.change_id, state.home, checkout=repo.top(folder)).path
             if not dry_run:
-                marked = debris.run_id(places, state)
-                recovery.end_processes(places, state, marked)
-                debris.clear(places, state, marked, home)
+                marked = leftovers.run_id(places, state)
+                attempts.end_processes(places, state, marked)
+                leftovers.clear(places, state, marked, home)
             _clean_home(home, state, report, force=force)
         _clean(repo, folder, places, state, report, force=force)
         if not report.kept and not dry_run:

@@ -40,7 +40,7 @@ def plans(draw: st.DrawFn) -> Plan:
 
 
 class Runs(RuleBasedStateMachine):
-    """One run, driven as `run.runner` and `run.resumption` drive it; what must hold is checked after every step."""
+    """One run, driven as `run.runner` and `run.resume.go_on` drive it; what must hold is checked after every step."""
 
     @initialize(plan=plans())
     def begin(self, plan: Plan) -> None:

@@ -23,10 +23,11 @@ from parallel_impl.processes import process
 from parallel_impl.record import events as e
 from parallel_impl.record.journal import Journal, read
 from parallel_impl.record.state import RunState, State, fold
-from parallel_impl.run import claims, debris, holder, recovery, resumption
+from parallel_impl.run import claims, holder
 from parallel_impl.run.execution import Ground, Listener, Run, now
 from parallel_impl.run.places import Places
-from parallel_impl.run.resumption import Edit
+from parallel_impl.run.resume import attempts, go_on, leftovers
+from parallel_impl.run.resume.go_on import Edit
 from parallel_impl.run.start import base_check, inputs, run_spec, writable
 from parallel_impl.run.start.inputs import Inputs
 from parallel_impl.run.start.request import Options, Request
@@ -45,7 +46,7 @@ def prepare(repo: Repo, folder: Path, options: Options, listener: Listener, stop
     with holder.held(places) as hold:
         state = fold(read(places.journal))
         if state.run is RunState.ABORTED:  # and the process ended before all of it was moved aside
-            listener.say(resumption.finish_abort(repo, places))
+            listener.say(go_on.finish_abort(repo, places))
             claims.release(places)
             if options.abort:
                 yield None
@@ -57,10 +58,10 @@ def prepare(repo: Repo, folder: Path, options: Options, listener: Listener, stop
             listener.say(f"aborted already; the claims of {places.change_id} are given up")
             yield None
             return
-        run_id = debris.run_id(places, state)
-        recovery.end_processes(places, state, run_id)
+        run_id = leftovers.run_id(places, state)
+        attempts.end_processes(places, state, run_id)
         home = relocation.home(repo, places.change_id, state.home, checkout=repo.top(folder))
-        debris.clear(places, state, run_id, home.path)
+        leftovers.clear(places, state, run_id, home.path)
         if state.landed:
             claims.release(places)  # its process may have been killed before it could
             _say_landed(state.landed, places, options, listener)
@@ -132,7 +133,7 @@ def _opened(request: Request, known: Inputs, edit: Edit | None) -> Iterator[Run 
         finally:
             journal.close()
     finally:
-        debris.close(places, ground.home)
+        leftovers.close(places, ground.home)
 
 
 def wanted(run: Run, options: Options) -> frozenset[str] | None:
@@ -152,10 +153,10 @@ def _say_landed(landed: e.Landed, places: Places, options: Options, listener: Li
 def _abort(request: Request, ground: Ground) -> None:
     journal = Journal(request.places.journal)
     try:
-        resumption.abort(Run(ground, journal, request.state, request.listener, jobs=1))
+        go_on.abort(Run(ground, journal, request.state, request.listener, jobs=1))
     finally:
         journal.close()
-    request.listener.say(resumption.finish_abort(request.repo, request.places))
+    request.listener.say(go_on.finish_abort(request.repo, request.places))
 
 
 def _find(request: Request) -> tuple[str, str, str]:
@@ -172,7 +173,7 @@ def _read_inputs(request: Request, found: tuple[str, str, str]) -> tuple[Inputs,
     commit, came_from, edited = found
     inputs.anchor(repo, places, commit)
     known = inputs.load(repo, places, commit, came_from, request.folder, plan_from=edited or state.plan_commit)
-    known = resumption.numbered(known, state, edited=bool(edited))
+    known = go_on.numbered(known, state, edited=bool(edited))
     if options.abort:
         return known, None  # what has become unusable must not keep anybody from giving the run up
     problems = [*known.problems, *check_repository(Trees(repo, places.trees), commit)]
@@ -180,7 +181,7 @@ def _read_inputs(request: Request, found: tuple[str, str, str]) -> tuple[Inputs,
     if options.only and options.only not in known.order.index:
         near = inputs.nearest(options.only, known.order.topological)
         problems.append(Problem(f"there is no package {options.only!r}", where="--only", hint=near))
-    problems += resumption.problems(state, options.restart, known)
+    problems += go_on.problems(state, options.restart, known)
     for problem in problems:
         if problem.severity is not Severity.ERROR:
             request.listener.say(str(problem))
@@ -189,8 +190,8 @@ def _read_inputs(request: Request, found: tuple[str, str, str]) -> tuple[Inputs,
         raise UserError(errors)
     if not edited:
         return known, None
-    edit = resumption.edit(repo, places, state, known, edited)
-    request.listener.say(resumption.describe(edit, known.plan.revision, state))
+    edit = go_on.edit(repo, places, state, known, edited)
+    request.listener.say(go_on.describe(edit, known.plan.revision, state))
     return known, edit
 
 
@@ -198,7 +199,7 @@ def _start(run: Run, options: Options, known: Inputs, edit: Edit | None) -> None
     """Anchor the base and write the first event, or say that the run goes on."""
     ground = run.ground
     if run.state.started:
-        resumption.go_on(
+        go_on.go_on(
             run,
             edit,
             agent=ground.agent_spec,
@@ -224,8 +225,8 @@ def _start(run: Run, options: Options, known: Inputs, edit: Edit | None) -> None
             agent=ground.agent_spec,
             jobs=run.jobs,
             only=options.only,
-            attempts=resumption.attempts_made(ground.repo, ground.places),
-            place=debris.place(ground.places),
+            attempts=go_on.attempts_made(ground.repo, ground.places),
+            place=leftovers.place(ground.places),
         )
     )
     ground.places.run_id.unlink()  # the journal has it

@@ -1,6 +1,6 @@
 """What killed processes of a run left and nobody needs: known as ours by where it lies, and removed.
 
-Worktrees of packages are not debris: `run.recovery` saves what is in them first. Called by `run.start.preflight` while the
+Worktrees of packages are not debris: `run.resume.attempts` saves what is in them first. Called by `run.start.preflight` while the
 change is held and no process of the run lives, and again when the run is over.
 """
 

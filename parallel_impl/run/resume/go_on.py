@@ -19,9 +19,9 @@ from parallel_impl.plan.reading import load
 from parallel_impl.plan.revision import Revision
 from parallel_impl.record import events as e
 from parallel_impl.record.state import PackageState, State
-from parallel_impl.run import debris, recovery
 from parallel_impl.run.execution import Run, now
 from parallel_impl.run.places import Places
+from parallel_impl.run.resume import attempts, leftovers
 from parallel_impl.run.start import inputs
 from parallel_impl.run.start.inputs import Inputs
 
@@ -88,7 +88,7 @@ def go_on(
     ready = run.ground
     if change:
         run.ground = replace(ready, plan=change.plan, order=change.order)
-    recovery.settle_leftovers(run)
+    attempts.settle_leftovers(run)
     run.ground = ready
     for file in (ready.places.summary, ready.places.summary_json):
         file.unlink(missing_ok=True)  # of what is over now; all that they said is in the journal
@@ -100,7 +100,7 @@ def go_on(
             only=only,
             home=str(ready.home),
             run_id=ready.run_id,
-            place=debris.place(ready.places),
+            place=leftovers.place(ready.places),
         )
     )
     if change:
@@ -148,7 +148,7 @@ def _forget_outdated(run: Run) -> None:
 
 def abort(run: Run) -> None:
     """Give the run up: end what it left, save its work, and free the change for a new run."""
-    recovery.settle_leftovers(run)
+    attempts.settle_leftovers(run)
     run.record(e.RunAborted(at=now()))
 
 
