@@ -1,6 +1,6 @@
 """Which changes of an attempt are not allowed: outside its scope, or of a kind that no package may make.
 
-Used by `run.attempt` after staging. The scope is the plan's, the changes come from comparing trees.
+Used by `run.attempt.attempt` after staging. The scope is the plan's, the changes come from comparing trees.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 The agent may commit or not, its commits are not used. Both stagings use the user's repository as git dir and a
 private index, so index bits, ignore rules, configuration and filters of the agent's are never believed. Used by
-`run.attempt`; `gates` uses `Steps` to see what a verification step changed.
+`run.attempt.attempt`; `gates` uses `Steps` to see what a verification step changed.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The result of an attempt: what a package may be accepted on, checked against schema, revisions and plan.
 
-`run.attempt` writes `result.json` in this shape; `run.runner` accepts a package only when `problems` finds
+`run.attempt.attempt` writes `result.json` in this shape; `run.runner` accepts a package only when `problems` finds
 nothing. The scope and the steps that count are the plan's, never those that a result echoes.
 """
 

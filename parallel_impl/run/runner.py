@@ -19,8 +19,9 @@ from parallel_impl.record import events as e
 from parallel_impl.record import result
 from parallel_impl.record.journal import write_atomically
 from parallel_impl.record.state import PackageState, may_retry
-from parallel_impl.run import attempt, integrate, proof
-from parallel_impl.run.attempt import Job, Outcome, Previous
+from parallel_impl.run import integrate, proof
+from parallel_impl.run.attempt import attempt
+from parallel_impl.run.attempt.attempt import Job, Outcome, Previous
 from parallel_impl.run.execution import Listener, Run, now
 from parallel_impl.run.integrate import Ending
 from parallel_impl.run.interruption import Interruption

@@ -266,7 +266,7 @@ def instrument_tool(points: Points) -> None:
     Journal.append, Repo.git, process.run, removal.remove = append, git, run, remove  # type: ignore[method-assign]
     subprocess.Popen.wait = wait  # type: ignore[method-assign]
 
-    from parallel_impl.run import attempt
+    from parallel_impl.run.attempt import attempt
 
     real_attempt = attempt.run
 

@@ -22,10 +22,10 @@ from parallel_impl.git.union import Layer
 from parallel_impl.processes.procfs import environ
 from parallel_impl.record import events as e
 from parallel_impl.record.state import INTERRUPTED, LIVE, State
-from parallel_impl.run import foundation, inflight, publication
-from parallel_impl.run.attempt import Attempt, Job, put_away
+from parallel_impl.run.attempt import attempt_record, package_base, result
+from parallel_impl.run.attempt.attempt import Attempt, Job, put_away
+from parallel_impl.run.attempt.attempt_record import DamagedError
 from parallel_impl.run.execution import Run, now
-from parallel_impl.run.inflight import DamagedError
 from parallel_impl.run.places import Places
 
 PATIENCE = 5.0
@@ -67,7 +67,7 @@ def _is_ours(run: Run, name: str, commit: str) -> bool:
     """Whether the commit was made by the attempt that the journal registered, on the base that this run gives it."""
     number = run.state.packages[name].attempts
     registered = run.ground.repo.ref(run.ground.places.attempt_ref(name, number)) == commit
-    return registered and run.ground.repo.parents(commit) == (foundation.of(run.ground, name, run.layers),)
+    return registered and run.ground.repo.parents(commit) == (package_base.of(run.ground, name, run.layers),)
 
 
 def _save(run: Run, name: str, number: int) -> str:
@@ -79,7 +79,7 @@ def _save(run: Run, name: str, number: int) -> str:
     if known := ground.repo.ref(ground.places.attempt_ref(name, number)):
         return known
     try:
-        noted = inflight.read(ground.places.attempt(name, number))
+        noted = attempt_record.read(ground.places.attempt(name, number))
     except DamagedError:  # so the agent had been started, but nothing tells its work from what was there before
         return _keep(run, name, number, ground.source.place(name))
     checkout = ground.source.found(name, noted.start if noted else "")
@@ -88,11 +88,11 @@ def _save(run: Run, name: str, number: int) -> str:
     if checkout is None:
         ground.note(f"{name}: what attempt {number} had done is gone: its worktree is not in {ground.home} any more")
         return ""
-    saved = Attempt(ground, Job(ground.plan.package(name), number), base=foundation.of(ground, name, run.layers))
+    saved = Attempt(ground, Job(ground.plan.package(name), number), base=package_base.of(ground, name, run.layers))
     limit = ground.config.max_blob_mb
     taking = Staging(ground.trees, checkout, base=saved.base, left_out=(ground.places.tasks_file,), max_blob_mb=limit)
     try:
-        publication.take(saved, taking, noted.snapshot)
+        result.take(saved, taking, noted.snapshot)
     except GitError:
         return _keep(run, name, number, checkout)
     return _keep(run, name, number, checkout) if saved.work.unstageable else saved.commit
@@ -143,8 +143,8 @@ def _left_alive(places: Places, state: State, run_id: str) -> list[int]:
             progress.state in LIVE and run_id == state.run_id
         ):  # not in a copy of the repository: they are the original's
             with contextlib.suppress(DamagedError):  # after a power cut: then no process of it lives
-                noted = inflight.read(places.attempt(name, progress.attempts))
-                if noted and inflight.lives(noted) and noted.pid not in found:
+                noted = attempt_record.read(places.attempt(name, progress.attempts))
+                if noted and attempt_record.lives(noted) and noted.pid not in found:
                     found.append(noted.pid)
     return found
 

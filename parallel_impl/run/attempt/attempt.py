@@ -31,7 +31,7 @@ from parallel_impl.record import events as e
 from parallel_impl.record.journal import write_atomically
 from parallel_impl.record.result import dump
 from parallel_impl.record.state import INTERRUPTED
-from parallel_impl.run import context, foundation, inflight, publication
+from parallel_impl.run.attempt import attempt_record, package_base, prompt_context, result
 from parallel_impl.run.execution import Ground, now, short_folder
 
 AGENT_ENDED = {Reason.TIMEOUT: "TIMEOUT", Reason.SILENT: "SILENT", Reason.STOPPED: INTERRUPTED}
@@ -78,7 +78,7 @@ class Outcome:
 
 @dataclass(slots=True)
 class Attempt:
-    """What an attempt has got so far; filled by the stages of `_Stages`, told by `run.publication`."""
+    """What an attempt has got so far; filled by the stages of `_Stages`, told by `run.attempt.result`."""
 
     ground: Ground
     job: Job
@@ -133,7 +133,7 @@ def run(ground: Ground, job: Job, tell: Callable[[e.Event], None]) -> Outcome:
     if attempt.code and attempt.code != INTERRUPTED:
         disk.check_full(ground.home, ground.places.state, Path(tempfile.gettempdir()))
     seconds = time.monotonic() - attempt.began
-    result = publication.result(attempt, seconds)
+    result = result.result(attempt, seconds)
     write_atomically(attempt.folder / "result.json", dump(result))
     return Outcome(
         result, attempt.commit, attempt.work.changes, attempt.code, attempt.why, seconds, attempt.setup_seconds
@@ -143,7 +143,7 @@ def run(ground: Ground, job: Job, tell: Callable[[e.Event], None]) -> Outcome:
 def _do(attempt: Attempt, tell: Callable[[e.Event], None]) -> None:
     """The stages of an attempt, in order; the first that fails ends it."""
     ground, job, package = attempt.ground, attempt.job, attempt.package
-    attempt.base = foundation.lay(ground, package.id, job.above)
+    attempt.base = package_base.lay(ground, package.id, job.above)
     start = job.previous.start if job.previous and job.previous.start else attempt.base
     checkout = ground.source.open(package.id, start, branch=ground.places.package_branch(package.id))
     try:
@@ -190,7 +190,7 @@ def _work(attempt: Attempt, checkout: Checkout) -> None:
     )
     before = taking.before(set_up=bool(ground.setup))
     ended = _run_agent(attempt, checkout, before)
-    publication.take(attempt, taking, before)
+    result.take(attempt, taking, before)
     if attempt.work.unstageable:
         listed = "\n".join(f"  {violation}" for violation in attempt.work.unstageable)
         raise _FailureError("UNSTAGEABLE", f"the worktree cannot be taken:\n{listed}")
@@ -209,11 +209,11 @@ def _run_agent(attempt: Attempt, checkout: Checkout, before: Snapshot) -> Ended:
     previous = job.previous
     told = f"{previous.code}: {previous.why}" if previous else ""
     continues = bool(previous and previous.start)
-    collected = context.collect(ground, package, checkout.commit, job.above, previous=told, continues=continues)
+    collected = prompt_context.collect(ground, package, checkout.commit, job.above, previous=told, continues=continues)
     write_atomically(prompt_file, prompt.render(collected).encode())
     environment = setup.environment_of(checkout.path, ground.agent_environment) | _variables(attempt)
     silence = ground.config.silence_minutes * 60
-    inflight.note(attempt.folder, checkout, before)
+    attempt_record.note(attempt.folder, checkout, before)
     attempt.agent_started = True
     with short_folder(ground.run_id) as temporary:
         return ground.agent.work(
@@ -228,7 +228,7 @@ def _run_agent(attempt: Attempt, checkout: Checkout, before: Snapshot) -> Ended:
                 env={**environment, "PARALLEL_IMPL_RESULT_FILE": str(result_file), "TMPDIR": temporary},
                 limits=Limits(package.timeout_minutes * 60, silence_seconds=silence),
                 stop=ground.stop,
-                started=lambda pid: inflight.note(attempt.folder, checkout, before, pid=pid),
+                started=lambda pid: attempt_record.note(attempt.folder, checkout, before, pid=pid),
                 mask=ground.mask,
                 namespace=ground.namespace,
             )

@@ -1,6 +1,6 @@
 """What an attempt tells the world: its work as a commit on its ref, and its result in the shape of the schema.
 
-Called by `run.attempt`, and by `run.resume.attempts` for an attempt that was cut off; the result is judged by `record.result`.
+Called by `run.attempt.attempt`, and by `run.resume.attempts` for an attempt that was cut off; the result is judged by `record.result`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from parallel_impl.git.staging import Snapshot, Staging, Work
 from parallel_impl.plan.model import StepKind
 
 if TYPE_CHECKING:
-    from parallel_impl.run.attempt import Attempt
+    from parallel_impl.run.attempt.attempt import Attempt
 
 TRAILERS = """\
 Work-Package: {package}

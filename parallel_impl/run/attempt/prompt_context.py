@@ -1,6 +1,6 @@
 """What a package's prompt is made of: the change's documents in the base tree, and what came before.
 
-Called by `run.attempt`; `agents.prompt` makes the text.
+Called by `run.attempt.attempt`; `agents.prompt` makes the text.
 """
 
 from __future__ import annotations
