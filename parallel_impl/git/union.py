@@ -3,7 +3,7 @@
 Two packages that changed one path are ordered by the plan, so the union is well defined and the same for
 every order of completion. (`merge-tree` was measured to break on directory renames and to read a dirty
 `.gitattributes`.) One `git fast-import` writes all commits: 200 in 0.19 s against 2.6 s by one process pair
-each. Used by `run.attempt.attempt` (the base of a package) and `run.integrate` (the candidate).
+each. Used by `run.attempt.attempt` (the base of a package) and `run.land.land` (the candidate).
 """
 
 from __future__ import annotations

@@ -19,12 +19,12 @@ from parallel_impl.record import events as e
 from parallel_impl.record import result
 from parallel_impl.record.journal import write_atomically
 from parallel_impl.record.state import PackageState, may_retry
-from parallel_impl.run import integrate, proof
 from parallel_impl.run.attempt import attempt
 from parallel_impl.run.attempt.attempt import Job, Outcome, Previous
 from parallel_impl.run.execution import Listener, Run, now
-from parallel_impl.run.integrate import Ending
 from parallel_impl.run.interruption import Interruption
+from parallel_impl.run.land import land, proof
+from parallel_impl.run.land.land import Ending
 from parallel_impl.run.start import preflight
 from parallel_impl.run.start.request import Options
 
@@ -54,7 +54,7 @@ def implement(repo: Repo, folder: Path, options: Options, listener: Listener) ->
             interruption.defer()
             ending = execute(run, only=preflight.wanted(run, options))
             if not run.state.landed:
-                integrate.summarise(run, ending)
+                land.summarise(run, ending)
         for line in (*ending.lines, *(f"  note: {note}" for note in run.ground.notes)):
             listener.say(line)
     return ending.exit_code
@@ -74,11 +74,11 @@ def execute(run: Run, *, only: frozenset[str] | None = None) -> Ending:
             _loop(run, workers, inbox, only)
             run.look_at_repository(files=True)
             if run.state.tampering and not run.ground.stop:
-                return integrate.halt(run, "REPOSITORY_CHANGED", "\n".join(run.state.tampering.what))
-            ending = None if run.ground.stop else integrate.integrate(run, base_proof, only=only)
-            if ending is None or ending.exit_code == integrate.INTERRUPTED:  # a signal after that changes no verdict
+                return land.halt(run, "REPOSITORY_CHANGED", "\n".join(run.state.tampering.what))
+            ending = None if run.ground.stop else land.integrate(run, base_proof, only=only)
+            if ending is None or ending.exit_code == land.INTERRUPTED:  # a signal after that changes no verdict
                 run.record(e.Interrupted(at=now(), by="a signal"))
-                return integrate.interrupted(run)
+                return land.interrupted(run)
         except BaseException:
             run.ground.stop.set()  # a bug here must not leave agents running
             raise

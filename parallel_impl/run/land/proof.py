@@ -1,7 +1,7 @@
 """The gates on a whole tree, and what they mean: of the base early, of every candidate before it lands.
 
 A gate is not run twice on one tree in a run: what a tree showed is kept beside the logs. Called by
-`run.integrate` and, for the base, by `run.runner`.
+`run.land.land` and, for the base, by `run.runner`.
 """
 
 from __future__ import annotations
