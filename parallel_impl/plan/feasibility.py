@@ -1,6 +1,6 @@
 """Whether a change can run beside those that hold claims already: as a whole, in part, or only after them. Pure.
 
-One rule, that of `plan.conflicts`, for what packages claim (`run.claims`, `parallel-impl runs`) and for bare lists of
+One rule, that of `plan.conflicts`, for what packages claim (`run.claims.claims`, `parallel-impl runs`) and for bare lists of
 claims: containment and overlap of globs and keys count as conflict, and so do twins.
 """
 

@@ -21,7 +21,7 @@ from parallel_impl.git.repo import Repo
 from parallel_impl.plan import ids
 from parallel_impl.record.journal import read
 from parallel_impl.record.state import State, fold
-from parallel_impl.run import claims, holder, ledger
+from parallel_impl.run.claims import change_lock, claims, ledger
 from parallel_impl.run.places import Places
 from parallel_impl.run.resume import attempts, leftovers
 
@@ -54,12 +54,12 @@ def clean(repo: Repo, folder: Path, change_id: str, *, force: bool, dry_run: boo
     places = Places(repo.git_dir, change_id)
     report = Report(dry_run=dry_run, change_id=change_id)
     claimed = places.change_id in ledger.read(places.locks)
-    known = claimed or places.state.exists() or holder.has_files(places)
+    known = claimed or places.state.exists() or change_lock.has_files(places)
     if not known and not repo.refs(places.refs):
         if not dry_run:
-            holder.remove_empty(places)
+            change_lock.remove_empty(places)
         return report
-    with holder.held(places):
+    with change_lock.held(places):
         if claimed:
             report.removed.append(f"the claims of {change_id}")
             if not dry_run:
@@ -74,7 +74,7 @@ def clean(repo: Repo, folder: Path, change_id: str, *, force: bool, dry_run: boo
             _clean_home(home, state, report, force=force)
         _clean(repo, folder, places, state, report, force=force)
         if not report.kept and not dry_run:
-            holder.forget(places)
+            change_lock.forget(places)
     return report
 
 

@@ -12,7 +12,7 @@ from parallel_impl.plan import ids
 from parallel_impl.plan.model import Plan
 from parallel_impl.record.journal import read
 from parallel_impl.record.state import RunState, State, fold
-from parallel_impl.run import claims, holder
+from parallel_impl.run.claims import change_lock, claims
 from parallel_impl.run.places import LOCKS, STATE, Places
 
 
@@ -32,7 +32,7 @@ class Past:
     @property
     def liveness(self) -> str:
         """Who works on it now, in brackets; "" when nobody does."""
-        who = holder.holder(self.places)
+        who = change_lock.holder(self.places)
         return f" ({who})" if who else ""
 
     def describe(self) -> str:
@@ -116,7 +116,7 @@ def holds(folder: Path) -> list[Hold]:
 
 def _hold(places: Places, active: claims.Active | None) -> Hold:
     state = claims.read_state(places.last_journal)
-    return Hold(places.change_id, str(state.run) if state else "unreadable", holder.holder(places), active)
+    return Hold(places.change_id, str(state.run) if state else "unreadable", change_lock.holder(places), active)
 
 
 def feasibility(folder: Path, plan: Plan) -> list[str]:

@@ -23,7 +23,7 @@ from parallel_impl.processes import process
 from parallel_impl.record import events as e
 from parallel_impl.record.journal import Journal, read
 from parallel_impl.record.state import RunState, State, fold
-from parallel_impl.run import claims, holder
+from parallel_impl.run.claims import change_lock, claims
 from parallel_impl.run.execution import Ground, Listener, Run, now
 from parallel_impl.run.places import Places
 from parallel_impl.run.resume import attempts, go_on, leftovers
@@ -43,7 +43,7 @@ def prepare(repo: Repo, folder: Path, options: Options, listener: Listener, stop
         raise UserError([Problem(wrong[0], where="<change-id>", hint=wrong[1])])
     places = Places(repo.git_dir, options.change_id)
     writable.check_repository(places)
-    with holder.held(places) as hold:
+    with change_lock.held(places) as hold:
         state = fold(read(places.journal))
         if state.run is RunState.ABORTED:  # and the process ended before all of it was moved aside
             listener.say(go_on.finish_abort(repo, places))
@@ -78,7 +78,7 @@ def prepare(repo: Repo, folder: Path, options: Options, listener: Listener, stop
                 if anchored := repo.ref(places.base_ref):
                     repo.delete_ref(places.base_ref, anchored)
                 remove(places.state)
-                holder.forget(places)
+                change_lock.forget(places)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from parallel_impl.git.home import Home
 from parallel_impl.git.repo import Repo
 from parallel_impl.processes.process import Stop
 from parallel_impl.record.state import State
-from parallel_impl.run import holder
+from parallel_impl.run.claims import change_lock
 from parallel_impl.run.execution import Listener
 from parallel_impl.run.places import Places
 
@@ -40,7 +40,7 @@ class Request:
     listener: Listener
     places: Places
     state: State
-    hold: holder.Held
+    hold: change_lock.Held
     run_id: str
     stop: Stop
     home: Home

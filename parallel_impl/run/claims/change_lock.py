@@ -16,9 +16,9 @@ from pathlib import Path
 
 from parallel_impl.errors import UserError
 from parallel_impl.record.journal import write_atomically
-from parallel_impl.run import lock_file
-from parallel_impl.run.lock_file import HeldError, Identity
-from parallel_impl.run.owner import Owner
+from parallel_impl.run.claims import lock_file
+from parallel_impl.run.claims.lock_file import HeldError, Identity
+from parallel_impl.run.claims.process_identity import Owner
 from parallel_impl.run.places import Places
 
 PATIENCE = 0.5  # seconds: who only asks whether a lock is held has it for an instant

@@ -22,9 +22,9 @@ from parallel_impl.plan.globs.pattern import quoted
 from parallel_impl.plan.model import Package
 from parallel_impl.record.journal import read
 from parallel_impl.record.state import ImpossibleError, RunState, State, fold
-from parallel_impl.run import file_system, ledger, lock_file
-from parallel_impl.run.holder import Held
-from parallel_impl.run.ledger import Entries, Entry
+from parallel_impl.run.claims import file_system, ledger, lock_file
+from parallel_impl.run.claims.change_lock import Held
+from parallel_impl.run.claims.ledger import Entries, Entry
 from parallel_impl.run.places import LOCKS, STATE, Places
 from parallel_impl.run.resume import attempts, leftovers
 
