@@ -1,8 +1,8 @@
 """Who works on a change right now: one process at a time, and the lock ends with it, however it ends.
 
 The lock is the operating system's. A file beside it says who holds it and which file the lock is on, so that nobody
-else gets in where the lock file is unlinked under a living holder. Used by `run.start.preflight`, `run.cleanup` and
-`run.past`.
+else gets in where the lock file is unlinked under a living holder. Used by `run.start.preflight`, `run.inspect.cleanup` and
+`run.inspect.run_status`.
 """
 
 from __future__ import annotations

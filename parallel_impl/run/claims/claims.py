@@ -1,8 +1,8 @@
 """Claims between runs: a run claims its whole plan before it starts, all or nothing, and others keep off.
 
 A claim counts while the run that holds it is alive, for however long, and after that when it halted: then a person
-decides. A claim of a run that is neither is taken over. `run.start.preflight` holds the claims, `run.cleanup` gives them up,
-`run.past` lists them.
+decides. A claim of a run that is neither is taken over. `run.start.preflight` holds the claims, `run.inspect.cleanup` gives them up,
+`run.inspect.run_status` lists them.
 """
 
 from __future__ import annotations
