@@ -21,10 +21,10 @@ from parallel_impl.record.journal import write_atomically
 from parallel_impl.record.state import PackageState, may_retry
 from parallel_impl.run.attempt import attempt
 from parallel_impl.run.attempt.attempt import Job, Outcome, Previous
-from parallel_impl.run.execution import Listener, Run, now
 from parallel_impl.run.interruption import Interruption
 from parallel_impl.run.land import land, proof
 from parallel_impl.run.land.land import Ending
+from parallel_impl.run.run import Listener, Run, now
 from parallel_impl.run.start import preflight
 from parallel_impl.run.start.request import Options
 

@@ -32,7 +32,7 @@ from parallel_impl.record.journal import write_atomically
 from parallel_impl.record.result import dump
 from parallel_impl.record.state import INTERRUPTED
 from parallel_impl.run.attempt import attempt_record, package_base, prompt_context, result
-from parallel_impl.run.execution import Ground, now, short_folder
+from parallel_impl.run.run import Ground, now, short_folder
 
 AGENT_ENDED = {Reason.TIMEOUT: "TIMEOUT", Reason.SILENT: "SILENT", Reason.STOPPED: INTERRUPTED}
 MENDABLE = ("VERIFICATION_FAILED", "CONTRACT_INVALID")  # a retry after these goes on from the failed attempt's work

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from parallel_impl.git import union
 from parallel_impl.git.union import Layer
-from parallel_impl.run.execution import Ground
+from parallel_impl.run.run import Ground
 
 
 def of(ground: Ground, package: str, layers: Mapping[str, Layer]) -> str:

@@ -12,7 +12,7 @@ from parallel_impl.agents.prompt import Context
 from parallel_impl.git.union import Layer
 from parallel_impl.plan import contracts
 from parallel_impl.plan.model import Package
-from parallel_impl.run.execution import Ground
+from parallel_impl.run.run import Ground
 
 LARGEST = 200_000  # bytes of one document that are read for a prompt
 

@@ -19,9 +19,9 @@ from parallel_impl.record import events as e
 from parallel_impl.record.journal import read, write_atomically
 from parallel_impl.record.state import PackageState, blocking
 from parallel_impl.report import markdown, summary
-from parallel_impl.run.execution import Ground, Run, now
 from parallel_impl.run.land import proof
 from parallel_impl.run.land.proof import BaseProof, Proof
+from parallel_impl.run.run import Ground, Run, now
 
 INTERRUPTED = 130  # the exit code
 ROUNDS = 3  # the first try and, when the branch moved meanwhile, two more

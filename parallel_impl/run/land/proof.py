@@ -25,7 +25,7 @@ from parallel_impl.processes.process import Stop
 from parallel_impl.record import events as e
 from parallel_impl.record.journal import write_atomically
 from parallel_impl.report.summary import GateRow
-from parallel_impl.run.execution import Ground, Run, now, short_folder
+from parallel_impl.run.run import Ground, Run, now, short_folder
 from parallel_impl.run.start import base_check
 
 BASE = "base"

@@ -25,8 +25,8 @@ from parallel_impl.record.state import INTERRUPTED, LIVE, State
 from parallel_impl.run.attempt import attempt_record, package_base, result
 from parallel_impl.run.attempt.attempt import Attempt, Job, put_away
 from parallel_impl.run.attempt.attempt_record import DamagedError
-from parallel_impl.run.execution import Run, now
 from parallel_impl.run.places import Places
+from parallel_impl.run.run import Run, now
 
 PATIENCE = 5.0
 

@@ -19,9 +19,9 @@ from parallel_impl.plan.reading import load
 from parallel_impl.plan.revision import Revision
 from parallel_impl.record import events as e
 from parallel_impl.record.state import PackageState, State
-from parallel_impl.run.execution import Run, now
 from parallel_impl.run.places import Places
 from parallel_impl.run.resume import attempts, leftovers
+from parallel_impl.run.run import Run, now
 from parallel_impl.run.start import inputs
 from parallel_impl.run.start.inputs import Inputs
 

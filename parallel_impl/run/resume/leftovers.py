@@ -16,8 +16,8 @@ from parallel_impl.git import home as homes
 from parallel_impl.git.remove import remove
 from parallel_impl.record.journal import write_atomically
 from parallel_impl.record.state import State
-from parallel_impl.run.execution import sweep
 from parallel_impl.run.places import Places
+from parallel_impl.run.run import sweep
 from parallel_impl.run.start import base_check
 
 LOCK_SECONDS = 1.0  # git holds the lock of a ref for milliseconds

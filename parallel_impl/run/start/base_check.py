@@ -13,7 +13,7 @@ from parallel_impl.gates.quality import Gate
 from parallel_impl.git import staging
 from parallel_impl.git.checkout import Checkout
 from parallel_impl.plan.order import critical_path
-from parallel_impl.run.execution import Ground, Listener, short_folder
+from parallel_impl.run.run import Ground, Listener, short_folder
 
 BASE, CANDIDATE = "base.gate", "candidate.gate"
 

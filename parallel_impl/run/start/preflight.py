@@ -24,10 +24,10 @@ from parallel_impl.record import events as e
 from parallel_impl.record.journal import Journal, read
 from parallel_impl.record.state import RunState, State, fold
 from parallel_impl.run.claims import change_lock, claims
-from parallel_impl.run.execution import Ground, Listener, Run, now
 from parallel_impl.run.places import Places
 from parallel_impl.run.resume import attempts, go_on, leftovers
 from parallel_impl.run.resume.go_on import Edit
+from parallel_impl.run.run import Ground, Listener, Run, now
 from parallel_impl.run.start import base_check, inputs, run_spec, writable
 from parallel_impl.run.start.inputs import Inputs
 from parallel_impl.run.start.request import Options, Request

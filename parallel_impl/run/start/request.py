@@ -10,8 +10,8 @@ from parallel_impl.git.repo import Repo
 from parallel_impl.processes.process import Stop
 from parallel_impl.record.state import State
 from parallel_impl.run.claims import change_lock
-from parallel_impl.run.execution import Listener
 from parallel_impl.run.places import Places
+from parallel_impl.run.run import Listener
 
 
 @dataclass(frozen=True, slots=True)

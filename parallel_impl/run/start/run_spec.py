@@ -14,7 +14,7 @@ from parallel_impl.gates import setup
 from parallel_impl.git.checkout import Source
 from parallel_impl.git.trees import Trees
 from parallel_impl.git.watch import Watch
-from parallel_impl.run.execution import Ground
+from parallel_impl.run.run import Ground
 from parallel_impl.run.start import containment
 from parallel_impl.run.start.inputs import Inputs
 from parallel_impl.run.start.request import Request
