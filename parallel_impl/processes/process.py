@@ -25,7 +25,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO
 
-from parallel_impl import disk
+from parallel_impl import storage
 from parallel_impl.processes.namespace import Channel, Namespace
 from parallel_impl.processes.procfs import children, descendants, environ, group_lives, session, start_time
 
@@ -345,7 +345,7 @@ class _Log:
         room = self._limit - self.written
         if len(data) > room:
             data, self.truncated = data[:room], True
-        with disk.named(Path(self._file.name)):
+        with storage.named(Path(self._file.name)):
             self._file.write(data)
             self.written += len(data)
             if self.truncated:

@@ -14,7 +14,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from parallel_impl import disk
+from parallel_impl import storage
 from parallel_impl.errors import UserError
 from parallel_impl.record.events import Event, from_line, from_lines, to_line
 
@@ -58,7 +58,7 @@ class Journal:
         lines = b"".join(to_line(event) + b"\n" for event in events)
         size = os.fstat(self._file).st_size
         try:
-            with disk.named(self.path):
+            with storage.named(self.path):
                 while lines:
                     lines = lines[os.write(self._file, lines) :]
                 if sync:
@@ -119,7 +119,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with disk.named(path):
+        with storage.named(path):
             with temporary.open("wb") as file:
                 file.write(content)
                 file.flush()

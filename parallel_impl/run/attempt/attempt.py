@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from parallel_impl import disk
+from parallel_impl import storage
 from parallel_impl.agents import prompt
 from parallel_impl.agents.agent import Job as AgentJob
 from parallel_impl.errors import Severity, UserError, printable
@@ -125,13 +125,13 @@ def run(ground: Ground, job: Job, tell: Callable[[e.Event], None]) -> Outcome:
     except GitError as failure:
         attempt.code, attempt.why = "GIT_FAILED", str(failure)
     except OSError as failure:
-        if disk.problem(failure):
+        if storage.problem(failure):
             raise  # the machine's, not the package's: it costs no attempt
         attempt.code, attempt.why = "IO_FAILED", printable(str(failure))
     if attempt.code and ground.stop:  # whatever it looks like: a signal to all of us ends git and setup in odd ways
         attempt.code = INTERRUPTED
     if attempt.code and attempt.code != INTERRUPTED:
-        disk.check_full(ground.home, ground.places.state, Path(tempfile.gettempdir()))
+        storage.check_full(ground.home, ground.places.state, Path(tempfile.gettempdir()))
     seconds = time.monotonic() - attempt.began
     result = result.result(attempt, seconds)
     write_atomically(attempt.folder / "result.json", dump(result))
@@ -303,7 +303,7 @@ def _leave(attempt: Attempt, checkout: Checkout, failure: BaseException) -> None
     It is kept whole; or it stays where it is when the run itself ends by this (a full disk, a lock of git in the
     way): then the attempt is not journalled as over, and the next start takes it.
     """
-    ends_run = isinstance(failure, UserError) or (isinstance(failure, OSError) and disk.problem(failure))
+    ends_run = isinstance(failure, UserError) or (isinstance(failure, OSError) and storage.problem(failure))
     untaken = attempt.agent_started and not attempt.commit
     if untaken and ends_run:
         return

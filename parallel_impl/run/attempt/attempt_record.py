@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from parallel_impl import disk
+from parallel_impl import storage
 from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.staging import Snapshot
 from parallel_impl.processes.procfs import boot_id, start_time
@@ -48,7 +48,7 @@ def note(folder: Path, checkout: Checkout, before: Snapshot, *, pid: int = 0) ->
         "boot_id": boot_id(),
     }
     temporary = folder / f".{FILE}.tmp"
-    with disk.named(temporary):
+    with storage.named(temporary):
         temporary.write_text(json.dumps(told))
     temporary.replace(folder / FILE)
 

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from parallel_impl import disk
+from parallel_impl import storage
 from parallel_impl.gates import quality, verdict
 from parallel_impl.gates.outcomes import GateReport, State, as_data, from_data
 from parallel_impl.gates.quality import Gate
@@ -144,7 +144,7 @@ def _reports(ground: Ground, commit: str, checkout: Checkout | None, name: str) 
     finally:
         checkout.remove()
     if any(report.state in (State.RED, State.BROKEN) for report in found.values()):
-        disk.check_full(ground.home, ground.places.state, Path(tempfile.gettempdir()))  # that is no verdict
+        storage.check_full(ground.home, ground.places.state, Path(tempfile.gettempdir()))  # that is no verdict
     believed = (*SETTLED, State.RED) if name == BASE else SETTLED
     if not ground.stop and all(report.state in believed for report in found.values()):
         reports = [as_data(report) for report in found.values()]
