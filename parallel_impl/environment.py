@@ -1,6 +1,6 @@
 """Which environment variables agents, set-up and steps see: an allow-list, and what must be masked in logs.
 
-Used by `run.attempt.attempt`, `gates` and `agents`. The list is the product's promise (README, "Environment").
+The list is the product's promise (README, "Environment").
 """
 
 from __future__ import annotations

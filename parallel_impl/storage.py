@@ -1,10 +1,11 @@
-"""A disk that takes or gives nothing more: the machine's fault, told as such, that costs no attempt and is no bug.
+"""Files that are written whole, and disks that take or give nothing more.
 
-`cli` asks for the words; `run` asks whether a failure has shown anything; whoever writes names the file.
+A full disk is the machine's fault, reported as such: it costs no attempt and is no bug.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import shutil
@@ -51,3 +52,30 @@ def check_full(*folders: Path) -> None:
         nearest = next(place for place in (folder, *folder.parents) if place.exists())
         if shutil.disk_usage(nearest).free < LEAST:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(nearest))
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replace a file so that after a crash it is the old or the new one, whole: temp, fsync, rename, fsync folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with named(path):
+            with temporary.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable (a rename without it can be undone by a power cut)."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

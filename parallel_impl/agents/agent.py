@@ -1,6 +1,6 @@
 """What every kind of agent is to this program: one Protocol, and the job that it is given.
 
-An agent works in its worktree and ends; how it ended is all that it tells. Used by `run.attempt.attempt`.
+An agent works in its worktree and ends; how it ended is all that it tells.
 """
 
 from __future__ import annotations

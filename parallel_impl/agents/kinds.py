@@ -1,4 +1,4 @@
-"""Which agent an `--agent` value names. Called by `run.start.preflight`."""
+"""Which agent an `--agent` value names."""
 
 from __future__ import annotations
 

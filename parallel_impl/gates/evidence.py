@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from parallel_impl.plan.globs import pattern
+from parallel_impl.plan.globs import globs
 
 COMPUTED = ("exit_code", "tests_passed", "tests_failed", "test_count", "files_modified")
 LARGEST_COPY = 50_000_000
@@ -52,10 +52,10 @@ def _matching(root: Path, pattern: str) -> Iterator[str]:
     if ".." not in pattern.split("/") and os.path.lexists(literal):
         yield from sorted(_files(root, literal))
         return
-    if (special := SPECIAL.search(pattern)) and not pattern.problem(pattern):
+    if (special := SPECIAL.search(pattern)) and not globs.problem(pattern):
         head = pattern[: special.start()].rpartition("/")[0]
         for path in sorted(_files(root, root / head)):
-            if pattern.match(pattern, path):
+            if globs.match(pattern, path):
                 yield path
 
 
@@ -170,5 +170,5 @@ def known_as(key: str, command: str, known: Mapping[str, Any]) -> Any:
 def undeclared(paths: Iterable[str], declared: Iterable[str], cwd: str) -> list[str]:
     """The paths that no declared artifact covers, from the root or from the step's cwd."""
     both = {posixpath.normpath(posixpath.join(folder, one)) for one in declared for folder in (".", cwd)}
-    patterns = [pattern for pattern in both if not pattern.problem(pattern)]
-    return [path for path in paths if not any(pattern.match(pattern, path) for pattern in patterns)]
+    patterns = [pattern for pattern in both if not globs.problem(pattern)]
+    return [path for path in paths if not any(globs.match(pattern, path) for pattern in patterns)]

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from parallel_impl.errors import Problem, Severity
 from parallel_impl.gates import script, shell
-from parallel_impl.plan.globs import pattern
+from parallel_impl.plan.globs import globs
 from parallel_impl.plan.model import Package, Plan, Step, StepKind, yaml_path
 
 # a package that may change one of these may make set-up install what is missing now
@@ -203,4 +203,4 @@ class _Scopes:
 
 
 def _any(patterns: Iterable[str], path: str) -> bool:
-    return any(pattern.match(pattern, path) for pattern in patterns)
+    return any(globs.match(pattern, path) for pattern in patterns)

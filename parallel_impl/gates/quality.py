@@ -1,7 +1,6 @@
 """The quality gates of a repository: which there are, running them side by side on one checkout.
 
-Called by `run.start.inputs` (find), `run.start.preflight` (are their programs there) and `run.land.proof` (on the base early, on
-every candidate). `reports` reads what they print, `verdict` compares.
+`reports` reads what they print, `verdict` compares.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A repository and a worktree of its own for each package, for each verification and for the gates.
 
-`Source` is prepared once a run; one checkout then costs a few small files and one git process. Objects are
-borrowed from the user's repository, nothing leads back to it: whatever an agent does with refs, configuration,
-hooks or stash stays in its own repository. Used by `run.attempt.attempt` and `run.land.land`.
+`Source` is prepared once a run; one checkout then costs a few small files and one git process. Objects are borrowed
+from the user's repository, nothing leads back to it: whatever an agent does with refs, configuration, hooks or stash
+stays in its own repository.
 """
 
 from __future__ import annotations

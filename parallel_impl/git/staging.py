@@ -1,8 +1,7 @@
 """Taking an agent's work: the worktree staged before and after the agent, and the difference put on its start.
 
-The agent may commit or not, its commits are not used. Both stagings use the user's repository as git dir and a
-private index, so index bits, ignore rules, configuration and filters of the agent's are never believed. Used by
-`run.attempt.attempt`; `gates` uses `Steps` to see what a verification step changed.
+The agent may commit or not, its commits are not used. Both stagings use the user's repository as git dir and a private
+index, so index bits, ignore rules, configuration and filters of the agent's are never believed.
 """
 
 from __future__ import annotations

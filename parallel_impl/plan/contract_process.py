@@ -1,9 +1,9 @@
 """Runs the validators of contracts in a child process with limits, so that no document can hurt this one.
 
-Used by `plan.contracts`. The child has an empty environment, a closed stdin, a process group of its own, limits
-on CPU, memory, file size and wall time, and is killed as a group. (Not a session of its own: `processes.process.run` takes
-children of another session for orphans that an agent left behind, and ends them.) One child serves all contracts
-of a plan (importing the validator takes half a second); after one that it did not survive, another serves the rest.
+The child has an empty environment, a closed stdin, a process group of its own, limits on CPU, memory, file size and
+wall time, and is killed as a group. (Not a session of its own: `processes.process.run` takes children of another
+session for orphans that an agent left behind, and ends them.) One child serves all contracts of a plan (importing the
+validator takes half a second); after one that it did not survive, another serves the rest.
 """
 
 from __future__ import annotations

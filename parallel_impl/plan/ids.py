@@ -1,6 +1,5 @@
 """Ids of changes and packages, and the names of the branches that are made from them.
 
-Used by `plan.reading.load`, by the command line for the change-id that was typed, and wherever a branch is named.
 The rule is narrower than git's, so that an id is safe as a ref, a folder and a word of a command everywhere.
 """
 

@@ -1,7 +1,6 @@
 """Lock keys: names of things that are not files and that two packages must not change at once.
 
-Used by `plan.reading.load` (canonical form), `plan.conflicts` and `run.claims.claims` (overlap). A key is `namespace:name`;
-`/*` at its end means everything below the name, and not the name itself.
+A key is `namespace:name`; `/*` at its end means everything below the name, and not the name itself.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """The order that `depends_on` gives: cycles, topological order, what may run side by side, the longest path.
 
-Used by `plan.reading.load`, `plan.conflicts`, `record.state` and `run`. Everything works on `{id: ids it depends on}`.
-Sets of packages are Python integers used as bitsets: a thousand independent packages are half a million parallel
-pairs, and 5,000 packages keep their ancestors in 6 MB.
+Everything works on `{id: ids it depends on}`. Sets of packages are Python integers used as bitsets: a thousand
+independent packages are half a million parallel pairs, and 5,000 packages keep their ancestors in 6 MB.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
 """The first process of a PID namespace: starts one program in it, and ends the whole of it.
 
-Started as a program of its own by `processes.namespace`, so it imports nothing of this package and only what starts fast. A
-namespace ends with its first process, and the kernel then ends everything in it: also what changed its session and
-cleared its environment. The program itself cannot be the first process: the kernel keeps from that one every
-signal that it does not catch, so TERM would not end it.
+Started as a program of its own by `processes.namespace`, so it imports nothing of this package and only what starts
+fast. A namespace ends with its first process, and the kernel then ends everything in it: also what changed its session
+and cleared its environment. The program itself cannot be the first process: the kernel keeps from that one every signal
+that it does not catch, so TERM would not end it.
 
-Arguments: the descriptor of a socket, seconds of grace, the program and its arguments. The other end of the socket
-hung up (asked to end, or killed) means: TERM to everything here, after the grace the end. What is written to the
-socket, a line each: `started`; `exit CODE LEFT` (CODE negative for a signal, LEFT: how many processes the program
-left behind, which are ended); or `errno NUMBER` when the program could not be started.
+Arguments: the descriptor of a socket, seconds of grace, the program and its arguments. The other end of the socket hung
+up (asked to end, or killed) means: TERM to everything here, after the grace the end. What is written to the socket, a
+line each: `started`; `exit CODE LEFT` (CODE negative for a signal, LEFT: how many processes the program left behind,
+which are ended); or `errno NUMBER` when the program could not be started.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
 """One child process, watched from start to end: own session, closed stdin, masked and capped log, limits.
 
-`run` returns only when nothing of the child is left: its group gets TERM, a grace, then KILL, and children
-that left the group (double forks, `setsid`) are found as orphans of this process, which makes itself their
-subreaper, or by the mark in their environment. From a PID namespace nothing can be left behind; asking what is in
-it to end goes through its first process. Used by `agents` and `gates`. Waiting costs no CPU: one `poll` on a pidfd,
-the output pipe and the stop signal.
+`run` returns only when nothing of the child is left: its group gets TERM, a grace, then KILL, and children that left
+the group (double forks, `setsid`) are found as orphans of this process, which makes itself their subreaper, or by the
+mark in their environment. From a PID namespace nothing can be left behind; asking what is in it to end goes through its
+first process. Waiting costs no CPU: one `poll` on a pidfd, the output pipe and the stop signal.
 """
 
 from __future__ import annotations
@@ -133,7 +132,7 @@ def run(
     """Run `argv` in `cwd` with exactly `env`, its output appended to `log`, and see it to its end.
 
     A program that cannot be started is `NOT_STARTED` with the reason, not an exception. `mask` lists byte
-    strings that are written as `***`; `started` is told the pid as soon as there is one (in a `processes.namespace`, that of
+    strings that are written as `***`; `started` is told the pid as soon as there is one (in a `namespace`, that of
     the process which holds it: with it everything in there ends).
     """
     began = time.monotonic()

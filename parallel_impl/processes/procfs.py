@@ -1,6 +1,6 @@
 """What the system tells about processes: which one a pid is, whether it lives, and what came from it. Reads only.
 
-Used by `processes.process`, and by `run` to tell a living process from another one that got its pid. Source: proc(5).
+Source: proc(5).
 """
 
 from __future__ import annotations

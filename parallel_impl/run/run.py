@@ -1,4 +1,4 @@
-"""One run in memory: what it works on, its journal and its one state. Made by `run.start.preflight`, passed down the room.
+"""One run in memory: what it works on, its journal and its one state.
 
 Only the main thread calls `record`; workers get the frozen ground and hand back what they found.
 """

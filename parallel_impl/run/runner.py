@@ -1,7 +1,7 @@
 """The loop: starts packages whose dependencies are accepted, settles attempts that ended, then integrates.
 
-`execute` is the map of a run and can be read once from top to bottom. The main thread owns all state and
-decides; workers run one attempt each and return an outcome. Called by `cli`.
+`execute` is the map of a run and can be read once from top to bottom. The main thread owns all state and decides;
+workers run one attempt each and return an outcome.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from parallel_impl.plan.order import longest_paths, start_order
 from parallel_impl.processes.process import adopt_orphans
 from parallel_impl.record import events as e
 from parallel_impl.record import result
-from parallel_impl.record.journal import write_atomically
 from parallel_impl.record.state import PackageState, may_retry
 from parallel_impl.run.attempt import attempt
 from parallel_impl.run.attempt.attempt import Job, Outcome, Previous
@@ -27,6 +26,7 @@ from parallel_impl.run.land.land import Ending
 from parallel_impl.run.run import Listener, Run, now
 from parallel_impl.run.start import preflight
 from parallel_impl.run.start.request import Options
+from parallel_impl.storage import write_atomically
 
 
 @dataclass(frozen=True, slots=True)

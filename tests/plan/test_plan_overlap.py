@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parallel_impl.errors import UserError
+from parallel_impl.plan.globs.globs import is_path, match, problem
 from parallel_impl.plan.globs.overlap import (
     Overlaps,
     UndecidedError,
@@ -21,7 +22,6 @@ from parallel_impl.plan.globs.overlap import (
     intersect_scopes,
     may_meet,
 )
-from parallel_impl.plan.globs.pattern import is_path, match, problem
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """One component of a glob: what stands between two slashes, read as git's wildmatch.c reads it.
 
-Used by `plan.globs.pattern`, which puts components together, and by `plan.globs.overlap`, which intersects them. The difference
-from wildmatch.c: `?` and classes go by characters here, there by bytes.
+The difference from wildmatch.c: `?` and classes go by characters here, there by bytes.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Whether globs meet: a path that two scopes may both write, whether one pattern contains another. Exact.
 
-Used by `plan.conflicts` (packages of a plan) and by claims between runs. Each answer comes from walking automata
-over the components of paths; `plan.globs.names` does the same inside one component. An answer "yes" comes with a path as
-its witness. What would take too long is `UndecidedError`, an error: it is never taken for "no".
+Each answer comes from walking automata over the components of paths; `plan.globs.names` does the same inside one
+component. An answer "yes" comes with a path as its witness. What would take too long is `UndecidedError`, an error: it
+is never taken for "no".
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import NamedTuple
 from parallel_impl.errors import UserError
 from parallel_impl.plan.globs import names
 from parallel_impl.plan.globs.component import ANY, Component
-from parallel_impl.plan.globs.pattern import Reading, quoted, readings
+from parallel_impl.plan.globs.globs import Reading, quoted, readings
 
 STEPS = 100_000  # of all searches of one `Overlaps`, 10 to 50 microseconds each
 

@@ -1,7 +1,4 @@
-"""What to write instead of what the schema refuses (from the schema's own examples) and of what is no YAML.
-
-Used by `plan.reading.shape` and `plan.reading.document`.
-"""
+"""What to write instead of what the schema refuses (from the schema's own examples) and of what is no YAML."""
 
 from __future__ import annotations
 

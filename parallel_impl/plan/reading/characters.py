@@ -1,7 +1,4 @@
-"""The bytes of a plan to text: its size, its encoding, and the characters that no plan needs.
-
-Used by `plan.reading.document`.
-"""
+"""The bytes of a plan to text: its size, its encoding, and the characters that no plan needs."""
 
 from __future__ import annotations
 

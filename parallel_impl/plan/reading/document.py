@@ -1,9 +1,8 @@
 """YAML text to plain data with positions, in one pass over the events of libyaml's parser.
 
-Used by `plan.reading.load`. Nothing but dict, list, str, int, bool and None comes out. The C *loader* is not used: it
-crashes the process at flow depth 100,000, runs for minutes on a bomb of merge keys, and takes twice as long;
-its event parser keeps its own stack and was seen to survive a depth of 1,000,000, so every limit is checked
-here, on each event, before anything is built.
+Nothing but dict, list, str, int, bool and None comes out. The C *loader* is not used: it crashes the process at flow
+depth 100,000, runs for minutes on a bomb of merge keys, and takes twice as long; its event parser keeps its own stack
+and was seen to survive a depth of 1,000,000, so every limit is checked here, on each event, before anything is built.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Reading of fields from plain data that may be of the wrong type, and the list of what is wrong.
 
-Used by `plan.reading.load`, `plan.reading.packages` and `plan.reading.steps`. The schema reports wrong types; here a wrong value counts
-as absent, so that the rules behind the schema can be checked on the rest and all problems are said at once.
+The schema reports wrong types; here a wrong value counts as absent, so that the rules behind the schema can be checked
+on the rest and all problems are said at once.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from parallel_impl.errors import Problem, Severity
-from parallel_impl.plan.globs import pattern
+from parallel_impl.plan.globs import globs
 from parallel_impl.plan.model import YamlPath
 from parallel_impl.plan.reading.document import Document
 
@@ -64,7 +64,7 @@ class Reading:
     def check_pattern(self, path: YamlPath, pattern: str) -> None:
         """Report `pattern` if it is no path or glob that stays inside the repository."""
         if pattern not in self._patterns:
-            self._patterns[pattern] = pattern.problem(pattern) if pattern else None  # empty: the schema says so
+            self._patterns[pattern] = globs.problem(pattern) if pattern else None  # empty: the schema says so
         if wrong := self._patterns[pattern]:
             self.error(path, *wrong)
 

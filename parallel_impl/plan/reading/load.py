@@ -1,7 +1,7 @@
 """The bytes of `work-packages.yaml` to a checked `Plan`, or to everything that is wrong with it.
 
-Used by `run.start.preflight` and `parallel-impl validate`. Here: YAML, schema, defaults, ids, lock keys, steps and the
-graph of `depends_on`. Overlaps are `plan.conflicts`, contract files `plan.contracts`.
+Here: YAML, schema, defaults, ids, lock keys, steps and the graph of `depends_on`. Overlaps are `plan.conflicts`,
+contract files `plan.contracts`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""One work package, from plain data, with the defaults of the plan filled in.
-
-Used by `plan.reading.load`.
-"""
+"""One work package, from plain data, with the defaults of the plan filled in."""
 
 from __future__ import annotations
 

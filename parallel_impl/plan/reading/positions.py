@@ -1,7 +1,4 @@
-"""Where every node of a parsed file stands, kept small.
-
-Made by `plan.reading.document`, read through `Document.problem` and `Plan.where`.
-"""
+"""Where every node of a parsed file stands, kept small."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """What one YAML scalar means here: text, a whole number, true, false or null, or a question to the author.
 
-Used by `plan.reading.document`. A plain scalar that YAML 1.1 reads as anything else (`yes`, `1:30`, `017`) is refused,
-because its author almost certainly meant the text. The forms are those of the YAML 1.1 type repository
-(https://yaml.org/type/); what 1.1 and the 1.2 core schema both read alike as a bool or null is admitted.
+A plain scalar that YAML 1.1 reads as anything else (`yes`, `1:30`, `017`) is refused, because its author almost
+certainly meant the text. The forms are those of the YAML 1.1 type repository (https://yaml.org/type/); what 1.1 and the
+1.2 core schema both read alike as a bool or null is admitted.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Checks plain data against one of our JSON Schemas, with messages that say what to write instead.
 
-Used by `plan.reading.load`. Understands the keywords that `work-packages.schema.json` uses and refuses a schema with
-any other, so the published file is the one source of the rules (a property test holds it against jsonschema).
-Why not jsonschema itself: 1,000 packages take it a second and 150 ms to import, `uniqueItems` is quadratic,
-and its messages print whole values. A schema node's `description` and `examples` become the hint;
-`x-misspellings` maps keys that people write by mistake to the right ones.
+Understands the keywords that `work-packages.schema.json` uses and refuses a schema with any other, so the published
+file is the one source of the rules (a property test holds it against jsonschema). Why not jsonschema itself: 1,000
+packages take it a second and 150 ms to import, `uniqueItems` is quadratic, and its messages print whole values. A
+schema node's `description` and `examples` become the hint; `x-misspellings` maps keys that people write by mistake to
+the right ones.
 """
 
 from __future__ import annotations

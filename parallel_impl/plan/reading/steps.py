@@ -1,7 +1,4 @@
-"""Verification steps of a package, from plain data.
-
-Used by `plan.reading.packages`.
-"""
+"""Verification steps of a package, from plain data."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """One attempt at a package, from its base to a published result. Runs in a worker thread, one call per attempt.
 
-An attempt's failure is data: `run` returns an `Outcome` with a code, whatever went wrong in the package. What
-the agent did is on the attempt's ref before anything judges it. Called by `run.runner`.
+An attempt's failure is data: `run` returns an `Outcome` with a code, whatever went wrong in the package. What the agent
+did is on the attempt's ref before anything judges it.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from parallel_impl.plan import contracts
 from parallel_impl.plan.model import Package, StepKind
 from parallel_impl.processes.process import Ended, Limits, Reason
 from parallel_impl.record import events as e
-from parallel_impl.record.journal import write_atomically
 from parallel_impl.record.result import dump
 from parallel_impl.record.state import INTERRUPTED
 from parallel_impl.run.attempt import attempt_record, package_base, prompt_context, result
 from parallel_impl.run.run import Ground, now, short_folder
+from parallel_impl.storage import write_atomically
 
 AGENT_ENDED = {Reason.TIMEOUT: "TIMEOUT", Reason.SILENT: "SILENT", Reason.STOPPED: INTERRUPTED}
 MENDABLE = ("VERIFICATION_FAILED", "CONTRACT_INVALID")  # a retry after these goes on from the failed attempt's work
@@ -133,10 +133,10 @@ def run(ground: Ground, job: Job, tell: Callable[[e.Event], None]) -> Outcome:
     if attempt.code and attempt.code != INTERRUPTED:
         storage.check_full(ground.home, ground.places.state, Path(tempfile.gettempdir()))
     seconds = time.monotonic() - attempt.began
-    result = result.result(attempt, seconds)
-    write_atomically(attempt.folder / "result.json", dump(result))
+    told = result.result(attempt, seconds)
+    write_atomically(attempt.folder / "result.json", dump(told))
     return Outcome(
-        result, attempt.commit, attempt.work.changes, attempt.code, attempt.why, seconds, attempt.setup_seconds
+        told, attempt.commit, attempt.work.changes, attempt.code, attempt.why, seconds, attempt.setup_seconds
     )
 
 

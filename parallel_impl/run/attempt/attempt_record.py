@@ -1,6 +1,7 @@
 """An attempt in flight, as its worker keeps it in `attempt.json`: enough to end it and to save its work after a crash.
 
-`run.attempt.attempt` writes it before the agent starts and again when its process is there; `run.resume.attempts` reads it.
+`run.attempt.attempt` writes it before the agent starts and again when its process is there; `run.resume.attempts` reads
+it.
 """
 
 from __future__ import annotations

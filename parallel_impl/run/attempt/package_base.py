@@ -1,7 +1,6 @@
 """The commit that a package starts from: the run's base with the accepted work of all its dependencies.
 
-A pure function of plan and accepted commits, so a crashed start is redone with the same id. Used by
-`run.attempt.attempt` and `run.resume.attempts`.
+A pure function of plan and accepted commits, so a crashed start is redone with the same id.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""What a package's prompt is made of: the change's documents in the base tree, and what came before.
-
-Called by `run.attempt.attempt`; `agents.prompt` makes the text.
-"""
+"""What a package's prompt is made of: the change's documents in the base tree, and what came before."""
 
 from __future__ import annotations
 

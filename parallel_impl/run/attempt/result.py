@@ -1,7 +1,4 @@
-"""What an attempt tells the world: its work as a commit on its ref, and its result in the shape of the schema.
-
-Called by `run.attempt.attempt`, and by `run.resume.attempts` for an attempt that was cut off; the result is judged by `record.result`.
-"""
+"""What an attempt tells the world: its work as a commit on its ref, and its result in the shape of the schema."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
 """Who works on a change right now: one process at a time, and the lock ends with it, however it ends.
 
 The lock is the operating system's. A file beside it says who holds it and which file the lock is on, so that nobody
-else gets in where the lock file is unlinked under a living holder. Used by `run.start.preflight`, `run.inspect.cleanup` and
-`run.inspect.run_status`.
+else gets in where the lock file is unlinked under a living holder.
 """
 
 from __future__ import annotations
@@ -15,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from parallel_impl.errors import UserError
-from parallel_impl.record.journal import write_atomically
 from parallel_impl.run.claims import lock_file
 from parallel_impl.run.claims.lock_file import HeldError, Identity
 from parallel_impl.run.claims.process_identity import Owner
 from parallel_impl.run.places import Places
+from parallel_impl.storage import write_atomically
 
 PATIENCE = 0.5  # seconds: who only asks whether a lock is held has it for an instant
 

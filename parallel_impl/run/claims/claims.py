@@ -1,8 +1,8 @@
 """Claims between runs: a run claims its whole plan before it starts, all or nothing, and others keep off.
 
 A claim counts while the run that holds it is alive, for however long, and after that when it halted: then a person
-decides. A claim of a run that is neither is taken over. `run.start.preflight` holds the claims, `run.inspect.cleanup` gives them up,
-`run.inspect.run_status` lists them.
+decides. A claim of a run that is neither is taken over. `run.start.preflight` holds the claims, `run.inspect.cleanup`
+gives them up, `run.inspect.run_status` lists them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from parallel_impl.errors import Problem, Severity, UserError
 from parallel_impl.plan import feasibility
 from parallel_impl.plan.conflicts import Conflict
 from parallel_impl.plan.feasibility import Comparison
-from parallel_impl.plan.globs.pattern import quoted
+from parallel_impl.plan.globs.globs import quoted
 from parallel_impl.plan.model import Package
 from parallel_impl.record.journal import read
 from parallel_impl.record.state import ImpossibleError, RunState, State, fold

@@ -1,4 +1,4 @@
-"""Which file system a folder lies on: locks over a network are not to be relied on. Used by `run.claims.claims`."""
+"""Which file system a folder lies on: locks over a network are not to be relied on."""
 
 from __future__ import annotations
 

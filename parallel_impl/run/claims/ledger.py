@@ -1,4 +1,4 @@
-"""The ledger: what each run of a repository claims, in one file that is replaced as a whole. Used by `run.claims.claims`.
+"""The ledger: what each run of a repository claims, in one file that is replaced as a whole.
 
     <common>/parallel-impl/.locks/_claims.json          the entries, by change (an id never begins with `_`)
     <common>/parallel-impl/.locks/_claims.lock          its guard: one process at a time reads and replaces it
@@ -25,10 +25,10 @@ from parallel_impl.plan import ids
 from parallel_impl.plan.lock_keys import claim_order
 from parallel_impl.plan.model import Locks, Package, Scope
 from parallel_impl.processes.procfs import boot_id, lives, start_time
-from parallel_impl.record.journal import write_atomically
 from parallel_impl.run.claims import lock_file
 from parallel_impl.run.claims.lock_file import HeldError, Identity, LockFile
 from parallel_impl.run.claims.process_identity import Owner
+from parallel_impl.storage import write_atomically
 
 FILE, GUARD, INSIDE = "_claims.json", "_claims.lock", "_claims.inside"
 FORMAT = 1

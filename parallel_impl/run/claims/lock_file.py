@@ -1,9 +1,8 @@
 """A lock of the operating system on a file. It counts only for the file that lies at its path now.
 
 A lock file that was unlinked under its holder lets a second holder in (measured), so everybody who relies on one
-remembers which file it was: its device and inode. The descriptor is close-on-exec, so no child keeps the lock (a
-child that is forked and starts no other program would; we have none). Used by `run.claims.change_lock`, `run.claims.ledger` and
-`run.claims.claims`.
+remembers which file it was: its device and inode. The descriptor is close-on-exec, so no child keeps the lock (a child
+that is forked and starts no other program would; we have none).
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Who holds something: one process, told from every other one that ever had its pid.
 
-The one place that says who this process is and whether a recorded one still lives. Used by `run.claims.change_lock` (a change),
-`run.claims.ledger` (the guard) and `run.claims.claims`.
+The one place that says who this process is and whether a recorded one still lives.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """`parallel-cleanup`: removes what a run left, and nothing whose content is not proven to be contained elsewhere.
 
-Contained means: reachable from a branch, or every path that the work changed stood exactly so in some commit of
-that branch since the run's base (so a squash merge counts, and later edits do not matter). What is not contained
-is listed and kept, unless `--force`. Called by `cli.cleanup`.
+Contained means: reachable from a branch, or every path that the work changed stood exactly so in some commit of that
+branch since the run's base (so a squash merge counts, and later edits do not matter). What is not contained is listed
+and kept, unless `--force`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The accepted work put together, proven and landed: candidate, gates on it, one compare-and-swap.
 
-Only a proven candidate becomes the feature branch, and exactly that commit. Whatever stops this leaves the
-branch where it was and all work on refs. Called by `run.runner` in the main thread.
+Only a proven candidate becomes the feature branch, and exactly that commit. Whatever stops this leaves the branch where
+it was and all work on refs.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from parallel_impl.git import union
 from parallel_impl.git.repo import Change, GitError
 from parallel_impl.plan import contracts
 from parallel_impl.record import events as e
-from parallel_impl.record.journal import read, write_atomically
+from parallel_impl.record.journal import read
 from parallel_impl.record.state import PackageState, blocking
 from parallel_impl.report import markdown, summary
 from parallel_impl.run.land import proof
 from parallel_impl.run.land.proof import BaseProof, Proof
 from parallel_impl.run.run import Ground, Run, now
+from parallel_impl.storage import write_atomically
 
 INTERRUPTED = 130  # the exit code
 ROUNDS = 3  # the first try and, when the branch moved meanwhile, two more

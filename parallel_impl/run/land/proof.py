@@ -1,7 +1,6 @@
 """The gates on a whole tree, and what they mean: of the base early, of every candidate before it lands.
 
-A gate is not run twice on one tree in a run: what a tree showed is kept beside the logs. Called by
-`run.land.land` and, for the base, by `run.runner`.
+A gate is not run twice on one tree in a run: what a tree showed is kept beside the logs.
 """
 
 from __future__ import annotations
@@ -23,10 +22,10 @@ from parallel_impl.gates.quality import Gate
 from parallel_impl.git.checkout import Checkout
 from parallel_impl.processes.process import Stop
 from parallel_impl.record import events as e
-from parallel_impl.record.journal import write_atomically
 from parallel_impl.report.summary import GateRow
 from parallel_impl.run.run import Ground, Run, now, short_folder
 from parallel_impl.run.start import base_check
+from parallel_impl.storage import write_atomically
 
 BASE = "base"
 SETTLED = (State.GREEN, State.NOT_RUN, State.OFF)

@@ -1,8 +1,8 @@
 """What an earlier process of the same run left: attempts in flight, and accepted work that was not journalled.
 
-Git wins over the journal: a package's ref counts as accepted if this journal registered that attempt and the
-commit's parent is this run's base for the package. What a crashed attempt had done is kept on its attempt's ref
-and costs no retry. Called by `run.start.preflight` before the run goes on.
+Git wins over the journal: a package's ref counts as accepted if this journal registered that attempt and the commit's
+parent is this run's base for the package. What a crashed attempt had done is kept on its attempt's ref and costs no
+retry.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """What killed processes of a run left and nobody needs: known as ours by where it lies, and removed.
 
-Worktrees of packages are not debris: `run.resume.attempts` saves what is in them first. Called by `run.start.preflight` while the
-change is held and no process of the run lives, and again when the run is over.
+Worktrees of packages are not debris: `run.resume.attempts` saves what is in them first.
 """
 
 from __future__ import annotations
@@ -14,11 +13,11 @@ from pathlib import Path
 
 from parallel_impl.git import home as homes
 from parallel_impl.git.remove import remove
-from parallel_impl.record.journal import write_atomically
 from parallel_impl.record.state import State
 from parallel_impl.run.places import Places
 from parallel_impl.run.run import sweep
 from parallel_impl.run.start import base_check
+from parallel_impl.storage import write_atomically
 
 LOCK_SECONDS = 1.0  # git holds the lock of a ref for milliseconds
 

@@ -1,6 +1,6 @@
 """Set-up and step programs proven once on the base, before any agent is paid.
 
-The checkout stays for the gates on the base, which run while agents work. Called by `run.start.preflight`.
+The checkout stays for the gates on the base, which run while agents work.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """What a run is made from: the base commit, and the plan and configuration that are committed in it.
 
 Nothing is read from the work tree: what agents could edit, or a person is still editing, is not the input.
-Called by `run.start.preflight`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Everything that can be known before an agent is paid: input, repository, set-up, steps. Then the run is opened.
 
-All problems are collected and said at once. `prepare` is the door of the run room: it gives a `Run` that is on
-disk, new or continued, and closes what it opened. Called by `run.runner`.
+All problems are collected and said at once. `prepare` is the door of the run room: it gives a `Run` that is on disk,
+new or continued, and closes what it opened.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from parallel_impl.record.journal import Journal, read
 from parallel_impl.record.state import RunState, State, fold
 from parallel_impl.run.claims import change_lock, claims
 from parallel_impl.run.places import Places
-from parallel_impl.run.resume import attempts, go_on, leftovers
-from parallel_impl.run.resume.go_on import Edit
+from parallel_impl.run.resume import abort, attempts, go_on, leftovers
 from parallel_impl.run.run import Ground, Listener, Run, now
-from parallel_impl.run.start import base_check, inputs, run_spec, writable
+from parallel_impl.run.start import base_check, inputs, plan_edit, run_spec, writable
 from parallel_impl.run.start.inputs import Inputs
+from parallel_impl.run.start.plan_edit import Edit
 from parallel_impl.run.start.request import Options, Request
 
 
@@ -46,7 +46,7 @@ def prepare(repo: Repo, folder: Path, options: Options, listener: Listener, stop
     with change_lock.held(places) as hold:
         state = fold(read(places.journal))
         if state.run is RunState.ABORTED:  # and the process ended before all of it was moved aside
-            listener.say(go_on.finish_abort(repo, places))
+            listener.say(abort.finish_abort(repo, places))
             claims.release(places)
             if options.abort:
                 yield None
@@ -153,10 +153,10 @@ def _say_landed(landed: e.Landed, places: Places, options: Options, listener: Li
 def _abort(request: Request, ground: Ground) -> None:
     journal = Journal(request.places.journal)
     try:
-        go_on.abort(Run(ground, journal, request.state, request.listener, jobs=1))
+        abort.abort(Run(ground, journal, request.state, request.listener, jobs=1))
     finally:
         journal.close()
-    request.listener.say(go_on.finish_abort(request.repo, request.places))
+    request.listener.say(abort.finish_abort(request.repo, request.places))
 
 
 def _find(request: Request) -> tuple[str, str, str]:
@@ -173,7 +173,7 @@ def _read_inputs(request: Request, found: tuple[str, str, str]) -> tuple[Inputs,
     commit, came_from, edited = found
     inputs.anchor(repo, places, commit)
     known = inputs.load(repo, places, commit, came_from, request.folder, plan_from=edited or state.plan_commit)
-    known = go_on.numbered(known, state, edited=bool(edited))
+    known = plan_edit.numbered(known, state, edited=bool(edited))
     if options.abort:
         return known, None  # what has become unusable must not keep anybody from giving the run up
     problems = [*known.problems, *check_repository(Trees(repo, places.trees), commit)]
@@ -181,7 +181,7 @@ def _read_inputs(request: Request, found: tuple[str, str, str]) -> tuple[Inputs,
     if options.only and options.only not in known.order.index:
         near = inputs.nearest(options.only, known.order.topological)
         problems.append(Problem(f"there is no package {options.only!r}", where="--only", hint=near))
-    problems += go_on.problems(state, options.restart, known)
+    problems += plan_edit.problems(state, options.restart, known)
     for problem in problems:
         if problem.severity is not Severity.ERROR:
             request.listener.say(str(problem))
@@ -190,8 +190,8 @@ def _read_inputs(request: Request, found: tuple[str, str, str]) -> tuple[Inputs,
         raise UserError(errors)
     if not edited:
         return known, None
-    edit = go_on.edit(repo, places, state, known, edited)
-    request.listener.say(go_on.describe(edit, known.plan.revision, state))
+    edit = plan_edit.edit(repo, places, state, known, edited)
+    request.listener.say(plan_edit.describe(edit, known.plan.revision, state))
     return known, edit
 
 
@@ -225,7 +225,7 @@ def _start(run: Run, options: Options, known: Inputs, edit: Edit | None) -> None
             agent=ground.agent_spec,
             jobs=run.jobs,
             only=options.only,
-            attempts=go_on.attempts_made(ground.repo, ground.places),
+            attempts=abort.attempts_made(ground.repo, ground.places),
             place=leftovers.place(ground.places),
         )
     )

@@ -1,4 +1,4 @@
-"""One call of `parallel-implement`: what was typed, and where it stands. Made by `cli` and `run.start.preflight`."""
+"""One call of `parallel-implement`: what was typed, and where it stands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ground of a run, made from what was typed, the inputs and the machine. Called by `run.start.preflight`."""
+"""The ground of a run, made from what was typed, the inputs and the machine."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from parallel_impl import environment
 from parallel_impl.agents import kinds
 from parallel_impl.agents.agent import Agent
 from parallel_impl.config import FILE
-from parallel_impl.errors import UserError
+from parallel_impl.errors import UserError, printable
 from parallel_impl.gates import setup
 from parallel_impl.git.checkout import Source
 from parallel_impl.git.trees import Trees
 from parallel_impl.git.watch import Watch
+from parallel_impl.processes import namespace
+from parallel_impl.processes.namespace import Found
 from parallel_impl.run.run import Ground
-from parallel_impl.run.start import containment
 from parallel_impl.run.start.inputs import Inputs
 from parallel_impl.run.start.request import Request
 
@@ -27,7 +28,7 @@ def lay(request: Request, known: Inputs) -> Ground:
     inherited = dict(os.environ)
     secrets = environment.secret_values(inherited)
     caches = setup.cache_environment(inherited)
-    contained = containment.find(agent, wanted=settings.contain)
+    contained = _containment(agent, wanted=settings.contain)
     ground = Ground(
         repo=repo,
         trees=Trees(repo, places.trees),
@@ -69,3 +70,18 @@ def _agent(request: Request, known: Inputs) -> tuple[Agent | None, str]:
         hint = f"give --agent 'command: my-agent {{prompt_file}}', or set agent in {where}"
         raise UserError("no agent", where="--agent", hint=hint)
     return (kinds.parse(spec, request.folder) if spec else None), spec
+
+
+def _containment(agent: Agent | None, *, wanted: bool) -> Found:
+    """The namespaces to use; `why` says in one line why there are none. Nothing is asked where nothing is started.
+
+    Without one an agent's processes are found as orphans of ours and by the mark in their environment; what changed
+    its session and cleared its environment is then missed after a kill -9 of the run.
+    """
+    if not wanted or not agent or not agent.starts_processes:
+        return Found(None)
+    found = namespace.find()
+    if found.namespace:
+        return found
+    why = f"no PID namespaces for agents here ({found.why}): what leaves its agent is looked for instead"
+    return Found(None, printable(why))

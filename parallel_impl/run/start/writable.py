@@ -1,7 +1,7 @@
 """Whether a run may write where it keeps things, found out before anything is made or paid.
 
 Tried by making a file without a name, so that nothing is left even by a crash: permission bits do not tell about a
-read-only mount. Called by `run.start.preflight`.
+read-only mount.
 """
 
 from __future__ import annotations

@@ -1,12 +1,10 @@
 """The one glob language of scopes and locks: what may be written in it, and which paths a pattern means.
 
-Used by `plan.reading.load` (`problem`), by everything that asks whether a path is in a scope (`match`, `permits`) and by
-`plan.globs.overlap`, which decides whether two patterns meet. `/` separates components; `*` and `?` stop at it; `**` is a
-whole component and spans folders (`p/**` is everything below `p`); a class is `[ab]`, `[!a]`, `[^a]`, `[a-z]` or
-`[[:upper:]]`, read as git's wildmatch.c reads it, but by characters where git goes by bytes. A pattern without
-specials means that path and everything below it, and so does the literal reading of one whose only specials are
-brackets (`app/[id]/page.tsx`), beside its reading as a glob; `p/` means `p/**`. Case counts. A component `.git`, in
-any case, is in no pattern.
+`/` separates components; `*` and `?` stop at it; `**` is a whole component and spans folders (`p/**` is everything
+below `p`); a class is `[ab]`, `[!a]`, `[^a]`, `[a-z]` or `[[:upper:]]`, read as git's wildmatch.c reads it, but by
+characters where git goes by bytes. A pattern without specials means that path and everything below it, and so does the
+literal reading of one whose only specials are brackets (`app/[id]/page.tsx`), beside its reading as a glob; `p/` means
+`p/**`. Case counts. A component `.git`, in any case, is in no pattern.
 """
 
 from __future__ import annotations
