@@ -218,7 +218,7 @@ def test_another_user_than_root_has_namespaces_too() -> None:
     usable = [python for python in tries if not subprocess.run([*as_nobody, python, "-c", ""], check=False).returncode]
     if not usable:
         pytest.skip("another user cannot run this Python")
-    program = "from parallel_impl import namespace; print(namespace.find())"
+    program = "from parallel_impl.processes import namespace; print(namespace.find())"
     done = subprocess.run(
         [*as_nobody, usable[0], "-c", program],
         cwd="/",
