@@ -22,6 +22,7 @@ from parallel_impl.gates.quality import Gate
 from parallel_impl.git.checkout import Checkout
 from parallel_impl.processes.process import Stop
 from parallel_impl.record import events as e
+from parallel_impl.record import json_form
 from parallel_impl.report.summary import GateRow
 from parallel_impl.run.run import Ground, Run, now, short_folder
 from parallel_impl.run.start import base_check
@@ -98,9 +99,7 @@ def prove(run: Run, candidate: str, base_proof: BaseProof) -> Proof:
             seconds=round(time.monotonic() - began, 3),
         )
     )
-    write_atomically(
-        ground.places.gates / "verdicts.json", json.dumps([dataclasses.asdict(row) for row in rows]).encode()
-    )
+    write_atomically(ground.places.gates / "verdicts.json", json_form.encode(rows))
     blocking = [one for one in verdicts if one.blocks]
     return Proof(rows, not blocking, "\n".join(_explain(one, after[one.gate]) for one in blocking))
 
@@ -108,9 +107,8 @@ def prove(run: Run, candidate: str, base_proof: BaseProof) -> Proof:
 def remembered(run: Run) -> Proof:
     """The proof of the last candidate, as it was kept: for a run that had landed before it could say so."""
     file = run.ground.places.gates / "verdicts.json"
-    rows = json.loads(file.read_bytes()) if file.is_file() else []
-    lists = ("new_failures", "gone")
-    return Proof(tuple(GateRow(**{**row, **{key: tuple(row[key]) for key in lists}}) for row in rows), passed=True)
+    rows = json_form.decode(file.read_bytes(), tuple[GateRow, ...]) if file.is_file() else ()
+    return Proof(rows, passed=True)
 
 
 def _explain(one: verdict.Verdict, report: GateReport) -> str:
