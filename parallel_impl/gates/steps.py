@@ -19,6 +19,7 @@ from parallel_impl.gates import evidence, setup, shell
 from parallel_impl.git.walk import is_cache
 from parallel_impl.plan.model import Package, Step, StepKind
 from parallel_impl.processes.process import Ended, Limits, Reason, Stop, run
+from parallel_impl.text import tail
 
 RESULT_FILE = "PARALLEL_IMPL_RESULT_FILE"
 SIGPIPE = 141
@@ -184,7 +185,7 @@ class _Runner:
         if self.stopped:
             return replace(result, status=Status.NOT_RUN, why="the run was stopped")
         if why := _wrong_end(step, ended, code):
-            return replace(result, why=f"{why}; log: {log}\n{setup.tail(log)}")
+            return replace(result, why=f"{why}; log: {log}\n{tail(log)}")
         return self._judge(result, step, place, written)
 
     def _start(self, step: Step, cwd: Path, log: Path, written: Path) -> Ended:
