@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -255,7 +254,7 @@ def _wrong_end(step: Step, ended: Ended, code: int | None) -> str:
         return str(ended)
     if code == step.expect_exit_code:
         return ""
-    said = f"exit {code}" if ended.exit_code == code else f"killed by {signal.Signals(code - 128).name} (exit {code})"
+    said = str(ended) if ended.exit_code == code else f"{ended} (exit {code})"  # a signal by its name, where it has one
     wanted = f", expected {step.expect_exit_code}" if step.expect_exit_code else ""
     if code == SIGPIPE:
         return (
