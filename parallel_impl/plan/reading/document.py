@@ -23,6 +23,7 @@ from parallel_impl.plan.model import YamlPath, yaml_path
 from parallel_impl.plan.reading import advice, characters, scalars
 from parallel_impl.plan.reading.depth import is_too_deep
 from parallel_impl.plan.reading.positions import Positions, place_of
+from parallel_impl.text import shorten
 
 MAX_EVENTS = 2_000_000
 MAX_DEPTH = 64
@@ -48,7 +49,7 @@ class Document:
     ) -> Problem:
         """A problem at `path` (of its key, where `key`), ready to be shown."""
         line, column = self.position.nearest(path, key=key)
-        said = (text if len(text) <= MAX_MESSAGE else f"{text[:MAX_MESSAGE]}…" for text in (what, hint))
+        said = (shorten(text, MAX_MESSAGE) for text in (what, hint))
         return Problem(next(said), f"{self.source}:{line}:{column}", _one_line(path), next(said), severity)
 
 
