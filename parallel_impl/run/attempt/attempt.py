@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from parallel_impl import storage
+from parallel_impl import storage, text
 from parallel_impl.agents import prompt
 from parallel_impl.agents.agent import Job as AgentJob
 from parallel_impl.errors import Severity, UserError, printable
@@ -199,7 +199,7 @@ def _work(attempt: Attempt, checkout: Checkout) -> None:
     attempt.left_out = tuple(scope.spell_out(checkout.path, attempt.work.ignored, package.scope))
     if not ended.clean:
         code = ENDINGS.get(ended.reason, Failure.AGENT_FAILED)
-        tail = setup.tail(attempt.folder / "agent.log")
+        tail = text.tail(attempt.folder / "agent.log")
         raise _FailureError(code, f"the agent: {ended}; log: {attempt.folder / 'agent.log'}\n{tail}".rstrip())
 
 

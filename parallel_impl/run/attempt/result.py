@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
-from parallel_impl import environment
+from parallel_impl import text
 from parallel_impl.gates.steps import Status, StepResult
 from parallel_impl.git import staging
 from parallel_impl.git.repo import GitError
@@ -133,8 +133,7 @@ def _reported(attempt: Attempt) -> dict[str, object] | None:
     """What the agent wrote to its result file; None when it wrote none, or no JSON object."""
     try:
         written = (attempt.folder / "reported.json").read_bytes()[:1_000_000]
-        masked = environment.masked(written.decode(), attempt.ground.mask)
-        return json_form.decode(masked.encode(), dict[str, object])
+        return json_form.decode(text.masked(written, attempt.ground.mask), dict[str, object])
     except (OSError, ValueError):
         return None
 
