@@ -1,9 +1,8 @@
 """The state of a run: the fold of its events, and what may start next. Pure: no git, no process, no clock.
 
-`State.apply` is the only place where a state changes; `run.runner` owns the one state and asks `startable`
-what to do. The rules that are kept here: one live attempt per package, nothing starts before all its
-dependencies are accepted in the plan's current revision, an accepted result never changes in a revision,
-nothing starts below a failure.
+`State.apply` is the only place where a state changes. The rules that are kept here: one live attempt per package,
+nothing starts before all its dependencies are accepted in the plan's current revision, an accepted result never changes
+in a revision, nothing starts below a failure.
 """
 
 from __future__ import annotations
