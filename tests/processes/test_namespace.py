@@ -126,6 +126,31 @@ def test_a_program_cannot_signal_what_is_outside(tmp_path: Path, found: Namespac
     assert run(tmp_path, script, found).exit_code == 5
 
 
+@pytest.mark.parametrize("how", [16, 0x4206], ids=["PTRACE_ATTACH", "PTRACE_SEIZE"])
+def test_a_program_cannot_stop_the_first_process_by_tracing_it(tmp_path: Path, found: Namespace, how: int) -> None:
+    (tmp_path / "trace.py").write_text(
+        "import ctypes, os\n"
+        "libc = ctypes.CDLL(None, use_errno=True)\n"
+        f"print(libc.ptrace({how}, 1, 0, 0), os.strerror(ctypes.get_errno()), flush=True)\n"
+        "libc.ptrace(0x4207, 1, 0, 0)  # PTRACE_INTERRUPT: stops what was seized\n"
+    )
+    ended = run(tmp_path, f"exec {sys.executable} trace.py", found)
+    assert (ended.reason, ended.exit_code) == (Reason.EXITED, 0)
+    assert (tmp_path / "log").read_text() == "-1 Operation not permitted\n"
+
+
+def test_a_program_may_still_trace_what_it_starts(tmp_path: Path, found: Namespace) -> None:
+    (tmp_path / "trace.py").write_text(
+        "import ctypes, os, signal\n"
+        "if not (child := os.fork()):\n"
+        "    signal.pause()\n"
+        "print(ctypes.CDLL(None).ptrace(16, child, 0, 0), flush=True)\n"
+        "os.kill(child, signal.SIGKILL)\n"
+    )
+    run(tmp_path, f"exec {sys.executable} trace.py", found)
+    assert (tmp_path / "log").read_text() == "0\n"
+
+
 def test_killing_the_process_that_is_told_to_started_ends_everything(
     tmp_path: Path, found: Namespace, word: str
 ) -> None:
@@ -204,6 +229,18 @@ def test_the_first_process_does_nothing_where_it_is_not_the_first(tmp_path: Path
 def test_another_user_than_root_has_namespaces_too() -> None:
     said = as_nobody("print(namespace.find())")
     assert "'--user', '--map-current-user', '--pid'" in said
+
+
+def test_another_user_than_root_cannot_stop_the_first_process_either() -> None:
+    said = as_nobody(
+        "import os, sys, tempfile; from pathlib import Path; from parallel_impl.processes import process; "
+        "from parallel_impl.processes.launch import Launch, Limits; "
+        "launch = Launch(Path('/'), dict(os.environ), Limits(20), namespace=namespace.find().namespace); "
+        "trace = 'import ctypes; print(ctypes.CDLL(None).ptrace(16, 1, 0, 0))'; "
+        "folder = tempfile.TemporaryDirectory(); log = Path(folder.name, 'log'); "
+        "print(process.run([sys.executable, '-c', trace], launch, log), log.read_text()); folder.cleanup()"
+    )
+    assert said == "exit 0 -1\n\n"
 
 
 def as_nobody(program: str) -> str:
