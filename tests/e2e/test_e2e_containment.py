@@ -88,6 +88,15 @@ def test_without_namespaces_what_an_agent_leaves_behind_ends_with_it(repo: Path,
     done = tool(repo, "implement", "fix-typos", "--agent", agent, env=without_unshare(tmp_path))
     assert done.returncode == 0, done.stderr
     assert living(word) == []
+    assert "wp-guide: its agent left 1 process running: ended" in summary(repo)["notes"]
+
+
+@pytest.mark.usefixtures("contained")
+def test_what_an_agent_left_running_in_its_namespace_is_named(repo: Path, tmp_path: Path) -> None:
+    daemons = '[ "$1" = wp-guide ] || { sleep 600 & setsid sleep 600 & }\n'
+    done = tool(repo, "implement", "fix-typos", "--agent", command(tmp_path / "agent.sh", WORK + daemons))
+    assert done.returncode == 0, done.stderr
+    assert summary(repo)["notes"] == ["wp-index: its agent left 2 processes running: ended"]
 
 
 @pytest.mark.usefixtures("contained")

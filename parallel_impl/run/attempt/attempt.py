@@ -191,6 +191,8 @@ def _work(attempt: Attempt, checkout: Checkout) -> None:
     )
     before = taking.before(set_up=bool(ground.setup))
     ended = _run_agent(attempt, checkout, before)
+    if ended.reason is Reason.EXITED and (left := ended.survivors):
+        ground.note(f"{package.id}: its agent left {left} process{'es' * (left != 1)} running: ended")
     result.take(attempt, taking, before)
     if attempt.work.unstageable:
         listed = "\n".join(f"  {violation}" for violation in attempt.work.unstageable)
