@@ -221,9 +221,9 @@ def summarise(run: Run, ending: Ending) -> None:
         switched_off=tuple(_switched_off(ground)),
         notes=tuple(ground.notes),
     )
-    told = summary.build(facts, read(places.journal))
-    write_atomically(places.summary_json, json_form.encode(told, indent=1))
-    write_atomically(places.summary, markdown.render(told).encode())
+    document = summary.build(facts, read(places.journal))
+    write_atomically(places.summary_json, json_form.encode(document, indent=1))
+    write_atomically(places.summary, markdown.render(document).encode())
 
 
 def _switched_off(ground: Ground) -> Iterator[str]:
