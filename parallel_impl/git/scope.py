@@ -15,7 +15,7 @@ from parallel_impl.git.repo import Change, decode, encode
 from parallel_impl.git.staging import NO_FILE, Ignored, Violation
 from parallel_impl.git.trees import GITLINK, SYMLINK, Trees
 from parallel_impl.git.walk import CACHE_RULE, LISTED, files_below, looks_like_git
-from parallel_impl.plan.globs.globs import fold, folders_above, in_scope, match
+from parallel_impl.plan.globs.globs import covers, fold, folders_above, in_scope, match
 from parallel_impl.plan.model import Scope
 
 
@@ -58,7 +58,7 @@ def _scope(path: str, scope: Scope, denied: Collection[str]) -> str:
     if path in denied:
         return "no package may change the plan"
     for pattern in scope.deny:
-        if match(pattern, path):
+        if covers(pattern, path):
             return f"denied by {pattern}"
     if not any(match(pattern, path) for pattern in scope.write_allow):
         return "outside write_allow"

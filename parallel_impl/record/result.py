@@ -61,7 +61,7 @@ def _identity(result: Mapping[str, Any], expected: Expected) -> list[str]:
 def _scope(result: Mapping[str, Any], package: Package) -> list[str]:
     found = []
     for path in result["files_modified"]:
-        if any(globs.match(pattern, path) for pattern in package.scope.deny):
+        if any(globs.covers(pattern, path) for pattern in package.scope.deny):
             found.append(f"files_modified: {path!r} is denied")
         elif not any(globs.match(pattern, path) for pattern in package.scope.write_allow):
             found.append(f"files_modified: {path!r} is outside the write scope")

@@ -4,7 +4,8 @@
 below `p`); a class is `[ab]`, `[!a]`, `[^a]`, `[a-z]` or `[[:upper:]]`, read as git's wildmatch.c reads it, but by
 characters where git goes by bytes. A pattern without specials means that path and everything below it, and so does the
 literal reading of one whose only specials are brackets (`app/[id]/page.tsx`), beside its reading as a glob; `p/` means
-`p/**`. Case counts. A component `.git`, in any case, is in no pattern.
+`p/**`. Case counts. A component `.git`, in any case, is in no pattern. Under `deny` a pattern takes out whatever it
+means and all that lies below that (`covers`).
 """
 
 from __future__ import annotations
@@ -51,6 +52,14 @@ def match(pattern: str, path: str) -> bool:
     return _compiled(pattern).fullmatch(f"{path}/") is not None and is_path(path)
 
 
+def covers(pattern: str, path: str) -> bool:
+    """Whether `pattern` means `path` or a folder that `path` lies in: what `deny` takes out of a scope.
+
+    A path that may not be written cannot be made a folder either, so nothing below it can be written.
+    """
+    return _compiled(pattern).match(f"{path}/") is not None and is_path(path)
+
+
 @lru_cache(maxsize=16384)
 def readings(pattern: str) -> tuple[Reading, ...]:
     """The ways to read `pattern`: as a glob, as a path, or as both; UserError when `problem` refuses it."""
@@ -77,7 +86,7 @@ def quoted(pattern: str) -> str:
 def in_scope(path: str, scope: Scope) -> bool:
     """Whether a package with this scope may write `path`."""
     allowed = any(match(pattern, path) for pattern in scope.write_allow)
-    return allowed and not any(match(pattern, path) for pattern in scope.deny)
+    return allowed and not any(covers(pattern, path) for pattern in scope.deny)
 
 
 def folders_above(path: str) -> Iterator[str]:
