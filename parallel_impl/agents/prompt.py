@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from parallel_impl.errors import printable
+from parallel_impl.plan.ids import PLAN_FILE
 from parallel_impl.plan.model import Package, StepKind
 
 LONGEST = 60_000  # characters of one document; the whole file is in the worktree
@@ -86,7 +87,7 @@ def _rules(context: Context) -> str:
             "",
             "- Work in the current folder only. Commit or not, as you like: what lies here when you end is taken.",
             "- Pushing is switched off, and no branch but your own matters.",
-            f"- Leave `{context.folder}/tasks.md` and `{context.folder}/work-packages.yaml` alone.",
+            f"- Leave `{context.folder}/tasks.md` and `{context.folder}/{PLAN_FILE}` alone.",
             "- Files that the repository ignores are not taken.",
             "- End with exit code 0 when the work is done, with another one when it cannot be done.",
             "- To report result keys, write a JSON object to the file that $PARALLEL_IMPL_RESULT_FILE names.",

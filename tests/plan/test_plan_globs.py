@@ -63,7 +63,7 @@ REFUSED = [
 def test_what_is_no_pattern_is_refused_with_the_form_to_write(pattern: str, hint: str) -> None:
     found = problem(pattern)
     assert found is not None
-    assert found[1] == hint
+    assert found.hint == hint
     with pytest.raises(UserError, match=re.escape(hint)):
         match(pattern, "a")
 
@@ -261,7 +261,7 @@ def test_every_text_is_either_a_pattern_or_refused_with_a_hint(text: str) -> Non
     if found is None:
         assert match(text, "a/b") in (True, False)
     else:
-        assert all(found)
+        assert found.what and found.hint
 
 
 @settings(max_examples=200)

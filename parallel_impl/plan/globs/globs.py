@@ -16,7 +16,7 @@ import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 
-from parallel_impl.errors import UserError
+from parallel_impl.errors import Problem, UserError
 from parallel_impl.plan.globs import component
 from parallel_impl.plan.globs.component import ANY, CLASSES, NAMED_CLASS, Component
 from parallel_impl.plan.model import Scope
@@ -34,8 +34,13 @@ _DRIVE = re.compile(r"[A-Za-z]:(?=/)")
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
 
 
-def problem(pattern: str) -> tuple[str, str] | None:
+def problem(pattern: str) -> Problem | None:
     """What is wrong with `pattern` and the form to write instead; None when it is in the language."""
+    wrong = _wrong(pattern)
+    return Problem(wrong[0], hint=wrong[1]) if wrong else None
+
+
+def _wrong(pattern: str) -> tuple[str, str] | None:
     if not pattern:
         return "an empty pattern means nothing", "write ** for the whole repository, or leave the line out"
     if len(pattern) > MAX_LENGTH:
@@ -64,7 +69,7 @@ def covers(pattern: str, path: str) -> bool:
 def readings(pattern: str) -> tuple[Reading, ...]:
     """The ways to read `pattern`: as a glob, as a path, or as both; UserError when `problem` refuses it."""
     if wrong := problem(pattern):
-        raise UserError(f"{quoted(pattern)}: {wrong[0]}", hint=wrong[1])
+        raise UserError(f"{quoted(pattern)}: {wrong.what}", hint=wrong.hint)
     return tuple(_readings(pattern))
 
 

@@ -51,7 +51,7 @@ class Reading:
     document: Document
     problems: list[Problem] = field(default_factory=list)
     not_acted_on: set[str] = field(default_factory=set)
-    _patterns: dict[str, tuple[str, str] | None] = field(default_factory=dict)
+    _patterns: dict[str, Problem | None] = field(default_factory=dict)
 
     def error(self, path: YamlPath, what: str, hint: str, *, key: bool = False) -> None:
         """Something that must be corrected before a run."""
@@ -66,7 +66,7 @@ class Reading:
         if pattern not in self._patterns:
             self._patterns[pattern] = globs.problem(pattern) if pattern else None  # empty: the schema says so
         if wrong := self._patterns[pattern]:
-            self.error(path, *wrong)
+            self.error(path, wrong.what, wrong.hint)
 
     def patterns(self, data: Any, key: str, path: YamlPath) -> tuple[str, ...]:
         """The texts in the list under `key` of `data` (which stands at `path`), each checked."""

@@ -39,8 +39,8 @@ def load(content: bytes, source: str) -> tuple[Plan | None, list[Problem]]:
 def _load(reading: Reading) -> tuple[Plan | None, list[Problem]]:
     parsed = reading.document
     for violation in shape.compiled(schema.document(SCHEMA))(parsed.data):
-        what, hint = _about_id(parsed.data, violation) or (violation.what, violation.hint)
-        reading.error(violation.path, what, hint, key=violation.key)
+        said = _about_id(parsed.data, violation) or violation
+        reading.error(violation.path, said.what, said.hint, key=violation.key)
     plan = _plan(reading)
     problems = [*_first(sorted(reading.problems, key=_place), parsed.source), *_remarks(reading, plan)]
     return None if any(problem.severity is Severity.ERROR for problem in problems) else plan, problems
@@ -66,7 +66,7 @@ def _place(problem: Problem) -> tuple[int, int]:
     return int(line), int(column)
 
 
-def _about_id(data: dict[str, Any], violation: shape.Violation) -> tuple[str, str] | None:
+def _about_id(data: dict[str, Any], violation: shape.Violation) -> Problem | None:
     """What `plan.ids` says of an id that the schema refuses: it knows the nearest one that could be used."""
     if violation.path in (("feature", "id"), ("change_id",)):
         return ids.problem(fields.text(data if len(violation.path) == 1 else data["feature"], str(violation.path[-1])))
@@ -109,7 +109,7 @@ def _most_packages() -> int:
 def _check_feature(reading: Reading, data: dict[str, Any], feature: dict[str, Any]) -> None:
     feature_id, change_id = fields.text(feature, "id"), fields.text(data, "change_id")
     if feature_id in ids.RESERVED and (wrong := ids.problem(feature_id)):  # the schema says the rest
-        reading.error(("feature", "id"), *wrong)
+        reading.error(("feature", "id"), wrong.what, wrong.hint)
     if change_id and feature_id and change_id != feature_id:
         reading.error(("change_id",), f"change_id is {change_id!r}, feature.id {feature_id!r}", "delete change_id")
 

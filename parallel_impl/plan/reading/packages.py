@@ -50,7 +50,7 @@ def read(reading: Reading, raw: dict[str, Any], path: YamlPath, defaults: dict[s
 def _id(reading: Reading, raw: dict[str, Any], path: YamlPath) -> str:
     package_id = fields.text(raw, "package_id", fields.text(raw, "id"))  # the schema says that id is misspelt
     if package_id in ids.RESERVED and (wrong := ids.problem(package_id, package=True)):  # the schema says the rest
-        reading.error((*path, "package_id"), *wrong)
+        reading.error((*path, "package_id"), wrong.what, wrong.hint)
     return package_id
 
 
