@@ -71,8 +71,9 @@ def _flow(value: Any) -> str:
 
 
 def meant(name: str, known: Iterable[str], misspelt: Mapping[str, str], value: Mapping[str, Any]) -> str:
-    near = misspelt.get(name) or next(iter(difflib.get_close_matches(name.lower()[:60], known, 1)), None)
-    if near is None:
+    near = next(iter(difflib.get_close_matches(name.lower()[:60], known, 1)), "")
+    near = misspelt.get(name, near)
+    if not near:
         return f"delete it; known keys: {', '.join(known)}"
     return f"did you mean {near}?{f' It is there already: delete {one_line(name)}' if near in value else ''}"
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 from parallel_impl import schema
 from parallel_impl.errors import Problem, Severity, UserError
 from parallel_impl.plan import ids, order
-from parallel_impl.plan.model import Contracts, Package, Plan
+from parallel_impl.plan.model import Contracts, Package, Plan, YamlPath
 from parallel_impl.plan.reading import document, fields, packages, shape
 from parallel_impl.plan.reading.fields import Reading
 
@@ -78,11 +79,11 @@ def _about_id(data: dict[str, Any], violation: shape.Violation) -> Problem | Non
 
 def _plan(reading: Reading) -> Plan:
     data = reading.document.data
-    feature, defaults = fields.mapping(data, "feature"), fields.mapping(data, "defaults")
+    feature = fields.mapping(data, "feature")
     reading.note(feature, "", ("created_by", "created_at"))
     reading.note(data, "", ("tier", "superseded_by"))
     reading.note(data.get("contracts"), "contracts.", ("generated", "mocks", "cdc"))
-    reading.note(defaults, "defaults.", ("lock_ttl_minutes", "min_trust_level"))
+    defaults = packages.read_defaults(reading, fields.mapping(data, "defaults"))
     rows: list[tuple[int, Package]] = []
     found = fields.entries(data, "packages")
     for number, raw in enumerate(found if len(found) <= _most_packages() else ()):
@@ -134,26 +135,35 @@ def _check_graph(reading: Reading, rows: list[tuple[int, Package]]) -> None:
             reading.error(("packages", number, "package_id"), what, f"rename this one, or the one in line {line}")
         first.setdefault(package.id, number)
     compared = 0
-    for number, _ in rows:
-        for position, other in enumerate(fields.entries(reading.document.data["packages"][number], "depends_on")):
+    for path, names in _dependencies(reading, rows):
+        for position, other in enumerate(names):
             if isinstance(other, str) and other not in first:
                 compared += len(first)
                 near = difflib.get_close_matches(other[:64], first, 1) if compared <= MAX_COMPARISONS else []
                 known = near and ids.problem(near[0], package=True) is None
                 hint = f"did you mean {near[0]}?" if known else f"delete it, or add a package {_short(other)}"
-                reading.error(
-                    ("packages", number, "depends_on", position), f"no package is called {_short(other)}", hint
-                )
+                reading.error((*path, position), f"no package is called {_short(other)}", hint)
     depends_on = {package.id: package.depends_on for _, package in reversed(rows) if package.id}
     for cycle in order.cycles(depends_on):
         _report(reading, cycle, first)
 
 
+def _dependencies(reading: Reading, rows: list[tuple[int, Package]]) -> Iterator[tuple[YamlPath, list[Any]]]:
+    """Every `depends_on` of the file, and where it stands."""
+    data = reading.document.data
+    yield ("defaults", "depends_on"), fields.entries(fields.mapping(data, "defaults"), "depends_on")
+    for number, _ in rows:
+        yield ("packages", number, "depends_on"), fields.entries(data["packages"][number], "depends_on")
+
+
 def _report(reading: Reading, cycle: order.Cycle, number_of: dict[str, int]) -> None:
     here, there = cycle.path[:2]
-    number = number_of[here]
-    entries = fields.entries(reading.document.data["packages"][number], "depends_on")
-    position = entries.index(there) if there in entries else 0
+    own: YamlPath = ("packages", number_of[here], "depends_on")
+    entries = fields.entries(reading.document.data["packages"][number_of[here]], "depends_on")
+    if there in entries:
+        path, hint = (*own, entries.index(there)), f"delete {there} from the depends_on of {here}"
+    else:
+        path, hint = ("defaults", "depends_on"), f"give {here} a depends_on of its own, without {there}"
     if len(cycle.members) == 1:
         what = f"{here} depends on itself"
     else:
@@ -161,8 +171,7 @@ def _report(reading: Reading, cycle: order.Cycle, number_of: dict[str, int]) -> 
         short = cycle.path if len(cycle.path) <= MAX_NAMES else (*cycle.path[: MAX_NAMES - 2], "…", cycle.path[-1])
         chain = " -> ".join(short)
         what = f"{len(cycle.members)} packages wait for each other ({names}): {chain}"
-    hint = f"delete {there} from the depends_on of {here}"
-    reading.error(("packages", number, "depends_on", position), what, hint)
+    reading.error(path, what, hint)
 
 
 def _remarks(reading: Reading, plan: Plan) -> list[Problem]:
@@ -178,7 +187,11 @@ def _remarks(reading: Reading, plan: Plan) -> list[Problem]:
         found.append(Problem(what, source, hint=hint, severity=Severity.WARNING))
     if reading.not_acted_on:
         what = f"read and not acted on: {', '.join(sorted(reading.not_acted_on))}"
-        found.append(Problem(what, source, hint="these fields change nothing", severity=Severity.WARNING))
+        found.append(
+            Problem(
+                what, source, hint="nothing that is run or checked depends on these fields", severity=Severity.WARNING
+            )
+        )
     return found
 
 

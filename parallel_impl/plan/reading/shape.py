@@ -4,7 +4,7 @@ Understands the keywords that `work-packages.schema.json` uses and refuses a sch
 file is the one source of the rules (a property test holds it against jsonschema). Why not jsonschema itself: 1,000
 packages take it a second and 150 ms to import, `uniqueItems` is quadratic, and its messages print whole values. A
 schema node's `description` and `examples` become the hint; `x-misspellings` maps keys that people write by mistake to
-the right ones.
+the right ones, or to "" where none of them is meant.
 """
 
 from __future__ import annotations
