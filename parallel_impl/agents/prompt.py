@@ -41,6 +41,7 @@ def render(context: Context) -> str:
         package.description,
         _previous(context),
         _scope(package),
+        _reading(package),
         _verification(package),
         _rules(context),
         _dependencies(context),
@@ -62,6 +63,21 @@ def _scope(package: Package) -> str:
         "",
         "Any other file that you change, add, delete or rename makes this attempt fail: other agents work on the rest.",
         "`**` stands for any folders; `*` and `?` stop at `/`; a plain folder covers everything below it.",
+    ]
+    return "\n".join(lines)
+
+
+def _reading(package: Package) -> str:
+    """What the plan lets the package read, where that is less than everything."""
+    if "**" in package.scope.read_allow:
+        return ""
+    lines = [
+        "## What you should read",
+        "",
+        *_bullets(package.scope.read_allow),
+        "",
+        "The plan says that your task needs nothing else. Nothing stops you from reading other files, but do not build",
+        "on them: other packages may change them at the same time.",
     ]
     return "\n".join(lines)
 
@@ -110,7 +126,7 @@ def _dependencies(context: Context) -> str:
 def _previous(context: Context) -> str:
     if not context.previous:
         return ""
-    where = "Its work is in your worktree: mend it." if context.continues else "Its work was put aside: start afresh."
+    where = "Its work is in your worktree: fix it." if context.continues else "Its work was put aside: start again."
     evidence = "\n".join(f"    {line}" for line in context.previous.splitlines())
     return f"## The attempt before this one failed\n\n{where} What was found:\n\n{evidence}"
 
