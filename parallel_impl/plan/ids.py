@@ -9,6 +9,7 @@ import re
 from dataclasses import replace
 
 from parallel_impl.errors import Problem, UserError
+from parallel_impl.text import shorten
 
 CHANGES = "openspec/changes"
 PLAN_FILE = "work-packages.yaml"
@@ -33,8 +34,7 @@ def problem(text: str, *, package: bool = False) -> Problem | None:
     rule = f"lower case letters, digits and single hyphens{' or _' if package else ''}, at most {MAX_LENGTH} characters"
     nearest = re.sub(r"[^a-z0-9]+", "-", text[:200].lower()).strip("-0123456789")[:MAX_LENGTH].rstrip("-")
     hint = f"write {nearest}" if nearest and nearest not in RESERVED else "write e.g. add-login"
-    shown = repr(text if len(text) <= 80 else f"{text[:80]}…")
-    return Problem(f"{shown} is not a {kind}", hint=f"{hint} ({rule})")
+    return Problem(f"{shorten(text, 80)!r} is not a {kind}", hint=f"{hint} ({rule})")
 
 
 def check(change_id: str) -> None:

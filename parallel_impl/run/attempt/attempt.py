@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from parallel_impl import storage
+from parallel_impl import storage, text
 from parallel_impl.agents import prompt
 from parallel_impl.agents.agent import Job as AgentJob
 from parallel_impl.errors import Severity, UserError, printable
@@ -197,7 +197,7 @@ def _work(attempt: Attempt, checkout: Checkout) -> None:
     attempt.left_out = tuple(scope.spell_out(checkout.path, attempt.work.ignored, package.scope))
     if not ended.clean:
         code = AGENT_ENDED.get(ended.reason, "AGENT_FAILED")
-        tail = setup.tail(attempt.folder / "agent.log")
+        tail = text.tail(attempt.folder / "agent.log")
         raise _FailureError(code, f"the agent: {ended}; log: {attempt.folder / 'agent.log'}\n{tail}".rstrip())
 
 
