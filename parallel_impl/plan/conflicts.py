@@ -15,9 +15,9 @@ from operator import or_
 from parallel_impl.errors import Problem
 from parallel_impl.plan import lock_keys
 from parallel_impl.plan.globs.globs import covers, fold, is_literal, quoted
+from parallel_impl.plan.globs.neighbours import neighbours, pairs
 from parallel_impl.plan.globs.overlap import Ends, Overlaps, UndecidedError, ends
 from parallel_impl.plan.model import Package, Plan, YamlPath, yaml_path
-from parallel_impl.plan.neighbours import neighbours, pairs
 from parallel_impl.plan.order import Order
 
 LISTED = 200  # conflicts; who has more settles these first
