@@ -38,7 +38,7 @@ def problem(text: str, *, package: bool = False) -> Problem | None:
 
 
 def check(change_id: str) -> None:
-    """UserError where `change_id`, as somebody typed it, cannot be the id of a change."""
+    """Raise UserError where `change_id`, as typed on the command line, cannot be the id of a change."""
     if wrong := problem(change_id):
         raise UserError([replace(wrong, where="<change-id>")])
 

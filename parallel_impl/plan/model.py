@@ -1,4 +1,4 @@
-"""The plan as data: what `work-packages.yaml` says after validation, with every default filled in.
+"""The plan as data: what a valid `work-packages.yaml` means, with every default filled in.
 
 Words are the input file's own.
 """
@@ -31,7 +31,7 @@ class Scope:
     deny: tuple[str, ...] = ()
 
     def refusal(self, path: str) -> str:
-        """Why a package with this scope may not write the file `path`, as people are told; empty when it may."""
+        """Why a package with this scope may not write the file `path`; empty when it may."""
         if pattern := self.denied_by(path):
             return f"denied by {pattern}"
         return "" if any(match(allowed, path) for allowed in self.write_allow) else "outside write_allow"
@@ -43,7 +43,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Locks:
-    """What no parallel package may hold too: file globs, and keys in canonical form (`plan.lock_keys`)."""
+    """What no parallel package may claim too: file globs, and keys in canonical form (`plan.lock_keys`)."""
 
     files: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()

@@ -87,7 +87,7 @@ class Order:
 
 
 def of(plan: Plan) -> Order:
-    """The order of a loaded plan (which has no cycle: `plan.reading.load` refused them)."""
+    """The order of a valid plan, which has no cycle."""
     return order({package.id: package.depends_on for package in plan.packages})
 
 
@@ -137,7 +137,7 @@ def cycles(depends_on: Dependencies) -> list[Cycle]:
 def longest_paths(depends_on: Dependencies, durations: Mapping[str, float] | None = None) -> dict[str, float]:
     """For each package the length of the longest chain from it to one that nothing waits for, itself included.
 
-    In `durations` (seconds, or what the caller likes); each package counts 1 without them.
+    In `durations`, of any unit; without them each package counts 1.
     """
     dependents = _dependents(depends_on)
     found: dict[str, float] = {}
@@ -160,7 +160,7 @@ def critical_path(depends_on: Dependencies, durations: Mapping[str, float]) -> t
 
 
 def start_order(ready: Iterable[str], priority: Mapping[str, int], longest: Mapping[str, float]) -> list[str]:
-    """Which of the ready packages starts first: by priority (1 is first), longest path, id."""
+    """Sort the ready packages by priority (1 is first), longest path, id."""
     return sorted(ready, key=lambda package_id: (priority[package_id], -longest[package_id], package_id))
 
 

@@ -47,6 +47,6 @@ def compare(old: Plan, new: Plan) -> Revision:
 
 
 def _judged_by(package: Package) -> Package:
-    """The package without what only says when and how long it may run."""
+    """The package without what decides only when and how long it runs."""
     steps = tuple(replace(step, timeout_minutes=0) for step in package.steps)
     return replace(package, priority=0, retry_budget=0, timeout_minutes=0, steps=steps)

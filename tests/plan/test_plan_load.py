@@ -464,7 +464,7 @@ def test_more_packages_than_admitted_are_one_error() -> None:
 def test_problems_that_come_too_late_to_help_are_only_counted() -> None:
     lines = said(HEAD + package("wp-a") * 300)
     assert len(lines) == 201
-    assert lines[-1] == "p.yaml: error: 99 more problems of this kind are not shown | correct these and validate again"
+    assert lines[-1] == "p.yaml: error: 99 more problems of this kind are not shown | fix these and validate again"
 
 
 def test_no_message_grows_with_what_it_is_about() -> None:

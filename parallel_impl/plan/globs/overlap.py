@@ -39,7 +39,7 @@ class Witness:
 
 
 def intersect(first: str, second: str) -> str | None:
-    """A path that both patterns mean, a short and pleasant one; None when there is none.
+    """A path that both patterns mean, a short one of letters where possible; None when there is none.
 
     It has no `*` or `?` in it: a file so named fails its attempt. UserError for a refused pattern.
     """

@@ -89,16 +89,16 @@ def glimpse(text: str) -> str:
 
 
 def quoted(text: str) -> str:
-    """How to say that a scalar is text."""
+    """How to write a scalar that is meant as text."""
     return f'quote it: "{text}"' if len(text) <= 40 and "\n" not in text else "put it in quotes"
 
 
-def syntax(said: str) -> str:
-    """Where to look after libyaml `said` what it did not expect."""
-    if "mapping values are not allowed" in said:
+def syntax(message: str) -> str:
+    """Where to look after a message of libyaml."""
+    if "mapping values are not allowed" in message:
         return 'a value with ": " in it must be quoted; else look at the indentation'
-    if "cannot start any token" in said:
+    if "cannot start any token" in message:
         return "indent with blanks, not tabs; quote a value that begins with @, ` or %"
-    if "block" in said:
+    if "block" in message:
         return "look at the indentation of this line and the one above"
     return "look at quotes, brackets and indentation here and in the line above"

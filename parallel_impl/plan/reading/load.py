@@ -1,7 +1,7 @@
 """The bytes of `work-packages.yaml` to a checked `Plan`, or to everything that is wrong with it.
 
-Here: YAML, schema, defaults, ids, lock keys, steps and the graph of `depends_on`. Overlaps are `plan.conflicts`,
-contract files `plan.contracts`.
+YAML, schema, defaults, ids, lock keys, steps and the graph of `depends_on` are checked. Overlaps and contract files
+are checked elsewhere.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from parallel_impl.text import nearest, shorten_line
 SCHEMA = "work-packages"
 MAX_COMPARISONS = 20_000  # of misspelt ids with others, 20 µs each
 MAX_NAMES = 20
-MAX_SAID = 200  # problems of one severity
+MAX_LISTED = 200  # problems of one severity
 
 
 def load(content: bytes, source: str) -> tuple[Plan | None, list[Problem]]:
@@ -40,25 +40,25 @@ def load(content: bytes, source: str) -> tuple[Plan | None, list[Problem]]:
 def _load(reading: Reading) -> tuple[Plan | None, list[Problem]]:
     parsed = reading.document
     for violation in shape.compiled(schema.document(SCHEMA))(parsed.data):
-        said = _about_id(parsed.data, violation) or violation
-        reading.error(violation.path, said.what, said.hint, key=violation.key)
+        told = _about_id(parsed.data, violation) or violation
+        reading.error(violation.path, told.what, told.hint, key=violation.key)
     plan = _plan(reading)
     problems = [*_first(sorted(reading.problems, key=_place), parsed.source), *_remarks(reading, plan)]
     return None if any(problem.severity is Severity.ERROR for problem in problems) else plan, problems
 
 
 def _first(problems: list[Problem], source: str) -> list[Problem]:
-    """`problems` without those that come too late to help anybody, and how many these are."""
+    """The first of `problems`, and how many more there are."""
     count: Counter[Severity] = Counter()
     found = []
     for problem in problems:
         count[problem.severity] += 1
-        if count[problem.severity] <= MAX_SAID:
+        if count[problem.severity] <= MAX_LISTED:
             found.append(problem)
     for severity, number in count.items():
-        if number > MAX_SAID:
-            what = f"{number - MAX_SAID:,} more problems of this kind are not shown"
-            found.append(Problem(what, source, hint="correct these and validate again", severity=severity))
+        if number > MAX_LISTED:
+            what = f"{number - MAX_LISTED:,} more problems of this kind are not shown"
+            found.append(Problem(what, source, hint="fix these and validate again", severity=severity))
     return found
 
 
@@ -68,7 +68,7 @@ def _place(problem: Problem) -> tuple[int, int]:
 
 
 def _about_id(data: dict[str, Any], violation: shape.Violation) -> Problem | None:
-    """What `plan.ids` says of an id that the schema refuses: it knows the nearest one that could be used."""
+    """The problem of an id that the schema refuses, with the nearest one that can be used."""
     if violation.path in (("feature", "id"), ("change_id",)):
         return ids.problem(fields.text(data if len(violation.path) == 1 else data["feature"], str(violation.path[-1])))
     match violation.path:
@@ -109,7 +109,7 @@ def _most_packages() -> int:
 
 def _check_feature(reading: Reading, data: dict[str, Any], feature: dict[str, Any]) -> None:
     feature_id, change_id = fields.text(feature, "id"), fields.text(data, "change_id")
-    if feature_id in ids.RESERVED and (wrong := ids.problem(feature_id)):  # the schema says the rest
+    if feature_id in ids.RESERVED and (wrong := ids.problem(feature_id)):  # the schema reports others
         reading.error(("feature", "id"), wrong.what, wrong.hint)
     if change_id and feature_id and change_id != feature_id:
         reading.error(("change_id",), f"change_id is {change_id!r}, feature.id {feature_id!r}", "delete change_id")
@@ -126,7 +126,7 @@ def _contracts(reading: Reading, raw: dict[str, Any]) -> Contracts:
 
 
 def _check_graph(reading: Reading, rows: list[tuple[int, Package]]) -> None:
-    """Ids that are used twice, dependencies that do not exist, cycles."""
+    """Report ids that are used twice, dependencies that do not exist, cycles."""
     first: dict[str, int] = {}
     for number, package in rows:
         if package.id and package.id in first:
@@ -149,7 +149,7 @@ def _check_graph(reading: Reading, rows: list[tuple[int, Package]]) -> None:
 
 
 def _dependencies(reading: Reading, rows: list[tuple[int, Package]]) -> Iterator[tuple[YamlPath, list[Any]]]:
-    """Every `depends_on` of the file, and where it stands."""
+    """Every `depends_on` of the file, with its path."""
     data = reading.document.data
     yield ("defaults", "depends_on"), fields.entries(fields.mapping(data, "defaults"), "depends_on")
     for number, _ in rows:
@@ -175,7 +175,7 @@ def _report(reading: Reading, cycle: order.Cycle, number_of: dict[str, int]) -> 
 
 
 def _remarks(reading: Reading, plan: Plan) -> list[Problem]:
-    """What is said once for the whole plan."""
+    """Warnings about the plan as a whole."""
     found = []
     source = reading.document.source
     if silent := [package.id for package in plan.packages if package.id and not package.steps]:

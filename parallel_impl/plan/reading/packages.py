@@ -20,7 +20,7 @@ _BUILT_IN = Package("", "", Scope(()))  # the defaults of a plan that gives none
 
 
 def read(reading: Reading, raw: dict[str, Any], path: YamlPath, defaults: Package) -> Package:
-    """The package at `path`, with `defaults` for what it does not give; what is wrong with it goes into `reading`.
+    """The package at `path`, with `defaults` for what it does not give; problems go into `reading`.
 
     The packages that the default `depends_on` names do not wait for each other.
     """
@@ -63,8 +63,8 @@ def _filled(reading: Reading, raw: dict[str, Any], path: YamlPath, defaults: Pac
 
 
 def _id(reading: Reading, raw: dict[str, Any], path: YamlPath) -> str:
-    package_id = fields.text(raw, "package_id", fields.text(raw, "id"))  # the schema says that id is misspelt
-    if package_id in ids.RESERVED and (wrong := ids.problem(package_id, package=True)):  # the schema says the rest
+    package_id = fields.text(raw, "package_id", fields.text(raw, "id"))  # the schema reports id as misspelt
+    if package_id in ids.RESERVED and (wrong := ids.problem(package_id, package=True)):  # the schema reports others
         reading.error((*path, "package_id"), wrong.what, wrong.hint)
     return package_id
 
@@ -97,13 +97,13 @@ def _keys(reading: Reading, raw: dict[str, Any], path: YamlPath) -> tuple[str, .
             continue
         if canonical != key:
             what = f"lock key {key!r} is read as {canonical!r}"
-            reading.say(here, what, f"write {json.dumps(canonical)}", Severity.NOTICE)
+            reading.report(here, what, f"write {json.dumps(canonical)}", Severity.NOTICE)
         keys.append(canonical)
     return tuple(dict.fromkeys(keys))
 
 
 def _inputs(inputs: dict[str, Any], outputs: dict[str, Any]) -> str:
-    """Both as YAML, one field a line, for the prompt."""
+    """Both as YAML for the prompt, one field a line."""
     lines = []
     for title, part in (("inputs", inputs), ("outputs", outputs)):
         if part:

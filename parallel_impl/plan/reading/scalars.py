@@ -48,7 +48,7 @@ _DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
 class AmbiguousError(ValueError):
-    """A plain scalar whose meaning differs between readers; the message says what it could be."""
+    """A plain scalar whose meaning differs between readers; the message names the other meaning."""
 
 
 def resolve(text: str) -> Scalar:
@@ -67,7 +67,7 @@ def resolve(text: str) -> Scalar:
 
 
 def _not_a_number(text: str) -> str:
-    """`text` itself where it is a plain decimal (a version, as people write them), a valid date, or no number."""
+    """`text` itself where it is a plain decimal (such as a version), a valid date, or no number."""
     if _DECIMAL.fullmatch(text):
         return text
     if date := _DATE.fullmatch(text):

@@ -18,7 +18,7 @@ _FORBIDDEN_PREFIXES = ("GIT_", "LD_", "DYLD_", "BASH_FUNC", "PARALLEL_IMPL_")
 
 
 def read(reading: Reading, data: Any, path: YamlPath) -> tuple[Step, ...]:
-    """The steps under `steps` of `data`, which stands at `path`; a step without a time limit has 0 minutes."""
+    """The steps under `steps` of `data`, which is at `path`; a step without a time limit has 0 minutes."""
     found = []
     lines: dict[str, int] = {}
     for number, raw in enumerate(fields.entries(data, "steps")):
@@ -59,7 +59,7 @@ def _step(reading: Reading, raw: dict[str, Any], path: YamlPath) -> Step:
 
 
 def _folder(reading: Reading, text: str, path: YamlPath) -> str:
-    """A folder inside the checkout; people also write `./web` and `web/`."""
+    """A folder inside the checkout; `./web` and `web/` are read as `web`."""
     short = text.removeprefix("./").removesuffix("/") or "."
     if short != "." or text.startswith("/"):
         reading.check_pattern(path, short if short != "." else text)
