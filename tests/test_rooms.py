@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from graphlib import CycleError
 
 import pytest
 
-from tests.house import arrows, describe, floors, imports, modules
+from tests.house import ROOT, arrows, describe, floors, imports, modules
 
 LEAVES = ("storage", "processes", "environment", "config", "schema", "text", "errors")
 ROOMS = ("cli", "run", "report", "agents", "gates", "record", "git", "plan")
@@ -89,6 +90,17 @@ def test_the_pure_rooms_know_no_git_no_process_and_no_clock() -> None:
 def test_what_is_slow_to_import_is_imported_where_it_is_needed() -> None:
     wrong = [(name, one) for name, path in modules().items() for one in imports(path, top_level_only=True)]
     assert [f"{name} imports {one} at its top" for name, one in wrong if within(one, SLOW)] == []
+
+
+def test_what_only_linux_has_is_spelt_in_processes_alone() -> None:
+    spelt = re.compile(r"""["']/proc\b|\bpidfd|\bprctl|\bctypes\b|["']unshare\b""")
+    found = {path.relative_to(ROOT).parts[0] for path in ROOT.rglob("*.py") if spelt.search(path.read_text())}
+    assert found == {"processes"}
+
+
+def test_the_init_of_a_folder_imports_nothing() -> None:
+    files = [path for path in ROOT.rglob("__init__.py") if path.parent != ROOT]
+    assert [(str(path), list(imports(path))) for path in files if list(imports(path))] == []
 
 
 def test_the_house_is_printed_with_s() -> None:

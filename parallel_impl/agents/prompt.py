@@ -58,7 +58,8 @@ def render(context: Context) -> str:
 def _scope(package: Package) -> str:
     lines = ["## What you may change", "", *_bullets(package.scope.write_allow)]
     if package.scope.deny:
-        lines += ["", "Not these, even where a line above covers them:", "", *_bullets(package.scope.deny)]
+        but = "Not these, nor anything below them, even where a line above covers it:"
+        lines += ["", but, "", *_bullets(package.scope.deny)]
     lines += [
         "",
         "Any other file that you change, add, delete or rename makes this attempt fail: other agents work on the rest.",

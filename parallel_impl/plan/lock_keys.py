@@ -83,7 +83,7 @@ def _api(name: str) -> str:
         raise LockKeyError(
             f"api:{_short(name)} is not a method and a path",
             f"write the method, one blank, the path: {example}; "
-            f"what is no endpoint is e.g. feature:api:{_slug(name).lower() or 'part'}",
+            f"for what is no endpoint write e.g. feature:api:{_slug(name).lower() or 'part'}",
         )
     path = found[2].lower()
     return f"{method} {_wildcard('api', path if path.startswith('/') else f'/{path}')}"

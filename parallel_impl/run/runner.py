@@ -14,7 +14,7 @@ from queue import SimpleQueue
 from parallel_impl.git.repo import Repo
 from parallel_impl.git.union import Layer
 from parallel_impl.plan.order import longest_paths, start_order
-from parallel_impl.processes.process import adopt_orphans
+from parallel_impl.processes.orphans import adopt_orphans
 from parallel_impl.record import events as e
 from parallel_impl.record import result
 from parallel_impl.record.state import PackageState

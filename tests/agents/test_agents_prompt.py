@@ -35,7 +35,7 @@ def test_the_task_comes_first() -> None:
 def test_scope_and_deny_are_in_plain_words() -> None:
     told = section(render(Context(PACKAGE, "add-orders")), "What you may change")
     assert told.startswith("- `src/store/**`\n- `tests/test_store.py`\n")
-    assert "Not these, even where a line above covers them:\n\n- `src/store/old/**`" in told
+    assert "Not these, nor anything below them, even where a line above covers it:\n\n- `src/store/old/**`" in told
     assert "makes this attempt fail" in told
 
 
