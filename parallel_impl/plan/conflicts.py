@@ -14,7 +14,7 @@ from operator import or_
 
 from parallel_impl.errors import Problem
 from parallel_impl.plan import lock_keys
-from parallel_impl.plan.globs.globs import fold, is_literal, match, quoted
+from parallel_impl.plan.globs.globs import fold, is_literal, quoted
 from parallel_impl.plan.globs.overlap import Ends, Overlaps, UndecidedError, ends
 from parallel_impl.plan.model import Package, Plan, YamlPath, yaml_path
 from parallel_impl.plan.neighbours import neighbours, pairs
@@ -196,7 +196,7 @@ class _Claims:
 
     def denies(self, path: str) -> bool:
         """Whether the scope leaves `path` out."""
-        return any(match(pattern, path) for pattern in self.package.scope.deny)
+        return bool(self.package.scope.denied_by(path))
 
     def _claims(self, texts: Sequence[str], *keys: str) -> tuple[Claim, ...]:
         return tuple(Claim(self.package.id, text, ("packages", self.number, *keys, n)) for n, text in enumerate(texts))

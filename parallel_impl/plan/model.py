@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from parallel_impl.plan.globs.globs import match
+
 YamlPath = tuple[str | int, ...]
 
 
@@ -27,6 +29,16 @@ class Scope:
     write_allow: tuple[str, ...]
     read_allow: tuple[str, ...] = ("**",)
     deny: tuple[str, ...] = ()
+
+    def refusal(self, path: str) -> str:
+        """Why a package with this scope may not write the file `path`, as people are told; empty when it may."""
+        if pattern := self.denied_by(path):
+            return f"denied by {pattern}"
+        return "" if any(match(allowed, path) for allowed in self.write_allow) else "outside write_allow"
+
+    def denied_by(self, path: str) -> str:
+        """The first pattern of `deny` that means the file `path`; empty when there is none."""
+        return next((pattern for pattern in self.deny if match(pattern, path)), "")
 
 
 @dataclass(frozen=True, slots=True)

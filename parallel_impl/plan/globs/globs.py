@@ -18,7 +18,6 @@ from functools import lru_cache
 from parallel_impl.errors import UserError
 from parallel_impl.plan.globs import component
 from parallel_impl.plan.globs.component import ANY, CLASSES, NAMED_CLASS, Component
-from parallel_impl.plan.model import Scope
 from parallel_impl.text import shorten
 
 Reading = tuple[Component | None, ...]  # None is `**`: any number of any components
@@ -73,12 +72,6 @@ def is_literal(pattern: str) -> bool:
 def quoted(pattern: str) -> str:
     """A pattern or path as messages show it: in quotes, and only its beginning if it is long."""
     return f'"{shorten(pattern, 120)}"'
-
-
-def in_scope(path: str, scope: Scope) -> bool:
-    """Whether a package with this scope may write `path`."""
-    allowed = any(match(pattern, path) for pattern in scope.write_allow)
-    return allowed and not any(match(pattern, path) for pattern in scope.deny)
 
 
 def folders_above(path: str) -> Iterator[str]:
