@@ -13,7 +13,7 @@ ROOT = Path(parallel_impl.__file__).parent
 LEAVES = ("storage", "processes", "environment", "config", "schema", "text", "errors")
 ROOMS = ("cli", "run", "report", "agents", "gates", "record", "git", "plan")
 LEVEL = {"__main__": 0} | {room: n for n, room in enumerate(ROOMS, 1)} | dict.fromkeys(LEAVES, len(ROOMS) + 1)
-SLOW = ("jsonschema", "openapi_spec_validator")  # 150 and 500 ms: inside the function that needs them
+SLOW = ("jsonschema", "openapi_spec_validator", "tree_sitter", "tree_sitter_bash")  # in the function that needs them
 PURE = ("plan", "record.state")  # tested with literals: they know no git, no process, no clock
 IMPURE = ("parallel_impl.processes", "parallel_impl.git", "git", "time", "datetime")
 
