@@ -111,10 +111,10 @@ def missing(command: str, *, checkout: Path, env: Mapping[str, str]) -> list[Mis
     return [gone for call in calls if (gone := lookup.missing(call, "."))]
 
 
-def _reading(step: Step) -> script.Reading:
+def _reading(step: Step) -> script.ScriptReading:
     if isinstance(step.command, str):
         return script.read(step.command)
-    return script.Reading((script.Call(step.command[0]),) if step.command else ())
+    return script.ScriptReading((script.Call(step.command[0]),) if step.command else ())
 
 
 def _hint(gone: Missing) -> str:

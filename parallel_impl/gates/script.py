@@ -63,7 +63,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ScriptReading:
     """What reading a script gave; `whole` is false when a part of it could not be read."""
 
     calls: tuple[Call, ...]
@@ -82,19 +82,19 @@ class _UnreadableError(Exception):
     """From here on the script is not read."""
 
 
-def read(script: str) -> Reading:
+def read(script: str) -> ScriptReading:
     """The simple commands of a script; those of functions where they are called, those of substitutions too.
 
     A script that the grammar does not understand is read up to the first command with something wrong in it.
     """
-    reader, whole = _Reader(), False
+    walk, whole = _Walk(), False
     with suppress(_UnreadableError):
         if len(script) <= LARGEST:
             root = _parser().parse(script.encode(errors="replace")).root_node
-            reader.sequence(root.children)
+            walk.sequence(root.children)
             whole = not root.has_error
-    calls = (replace(call, sure=False) if call.program in reader.asked else call for call in reader.calls)
-    return Reading(tuple(calls), whole)
+    calls = (replace(call, sure=False) if call.program in walk.asked else call for call in walk.calls)
+    return ScriptReading(tuple(calls), whole)
 
 
 @cache
@@ -106,7 +106,7 @@ def _parser() -> Parser:
 
 
 @dataclass(slots=True)
-class _Reader:
+class _Walk:
     """Follows a script through its commands, and remembers what changes the meaning of those that come after.
 
     A command is sure unless it lies in a compound command with a condition, in a chain with `||`, in a substitution

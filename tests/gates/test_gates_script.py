@@ -164,10 +164,11 @@ def scripts() -> st.SearchStrategy[str]:
 
     def nested(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         shapes = [
-            "{{ {0}; }} && {{ {1}; }}", "{{ {0}; }} || {{ {1}; }}", "{0}\n{1}", "{{ {0}; }} | {{ {1}; }}", "( {0}; {1} )", "{{ {0}; {1}; }}", "! {0}",
+            "{{ {0}; }} && {{ {1}; }}", "{{ {0}; }} || {{ {1}; }}", "{{ {0}; }} | {{ {1}; }}", "{0}\n{1}",
+            "( {0}; {1} )", "{{ {0}; {1}; }}", "! {0}", "[[ -n x$( {0} ) ]]; {1}",
             "if {0}; then {1}; else {0}; fi", "for i in 1 2; do {0}; {1}; done", "while {0}; do {1}; break; done",
             "case $((RANDOM % 2)) in 0) {0};; *) {1};; esac", "f() {{ {0}; }}; f; {1}", "g() ( {0} ); {1}; g",
-            "cat <<E\n$(prog4 | cat)\nE\n{0}", "cat <<'E' >/dev/null && prog3\nif $(x\nE\n{1}", "[[ -n x$( {0} ) ]]; {1}",
+            "cat <<E\n$(prog4 | cat)\nE\n{0}", "cat <<'E' >/dev/null && prog3\nif $(x\nE\n{1}",
             "{{ {0}; }} >/dev/null 2>&1; {1}", "{{ {0}; }} & wait; {1}",
         ]  # fmt: skip
         return st.builds(lambda shape, one, two: shape.format(one, two), st.sampled_from(shapes), inner, inner)
