@@ -1,7 +1,7 @@
 """What a step leaves as evidence: artifacts that are there and kept, result keys that are known.
 
 Plans name keys which no command prints (283 different ones in 40 real plans), so the common ones are computed
-here and the rest may be written by a step to `$PARALLEL_IMPL_RESULT_FILE`. Used by `steps`.
+here and the rest may be written by a step to `$PARALLEL_IMPL_RESULT_FILE`.
 """
 
 from __future__ import annotations

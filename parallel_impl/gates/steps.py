@@ -1,6 +1,6 @@
 """Verification: the steps of a package, in order, in a checkout that is ready, until one fails.
 
-Called by `run.attempt.attempt`. What is a step's own fault is data in `Verification`; only a bug raises.
+What is a step's own fault is data in `Verification`; only a bug raises.
 """
 
 from __future__ import annotations

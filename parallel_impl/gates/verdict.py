@@ -1,7 +1,4 @@
-"""New failures, not old ones: a gate's report of the candidate against its report of the base. Pure.
-
-Called by `run.land.proof` for each gate.
-"""
+"""New failures, not old ones: a gate's report of the candidate against its report of the base. Pure."""
 
 from __future__ import annotations
 

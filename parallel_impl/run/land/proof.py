@@ -139,7 +139,7 @@ def _reports(ground: Ground, commit: str, checkout: Checkout | None, name: str) 
     the command is given again (its reason may be gone).
     """
     kept = ground.places.gates / f"{ground.repo.tree(commit)}.json"
-    if (known := _read_kept(kept)) and known.gates == ground.gates:
+    if (known := read_kept(kept)) and known.gates == ground.gates:
         return {report.gate: report for report in known.reports}
     if not ground.gates:
         return {}
@@ -157,7 +157,7 @@ def _reports(ground: Ground, commit: str, checkout: Checkout | None, name: str) 
     return found
 
 
-def _read_kept(file: Path) -> KeptReports | None:
+def read_kept(file: Path) -> KeptReports | None:
     """What was kept of a tree; None when nothing was that can be read, and then the gates run again."""
     try:
         return msgspec.convert(json.loads(file.read_bytes()), KeptReports)
