@@ -24,9 +24,10 @@ BUILTINS = frozenset((
     "pwd", "read", "readarray", "readonly", "return", "set", "shift", "shopt", "source", "suspend", "test", "times",
     "trap", "true", "type", "typeset", "ulimit", "umask", "unalias", "unset", "wait",
 ))  # fmt: skip
-ONLY_BODY = ("for_statement", "c_style_for_statement")  # the rest of them is words
-ONLY_ITEMS = ("case_statement", "case_item")
-CONDITIONAL = ("if_statement", "elif_clause", "else_clause", "while_statement", *ONLY_BODY, *ONLY_ITEMS)
+LOOPS_OF_WORDS = ("for_statement", "c_style_for_statement")  # only their bodies are commands
+CONDITIONAL = (
+    "if_statement", "elif_clause", "else_clause", "while_statement", "case_statement", "case_item", *LOOPS_OF_WORDS,
+)  # fmt: skip
 GROUPS = ("do_group", "compound_statement", "negated_command")
 NO_COMMAND = ("test_command", "unset_command", "comment", "file_redirect")
 SUBSTITUTIONS = ("command_substitution", "process_substitution")
@@ -40,11 +41,12 @@ EXITS = ("exit", "return")
 WRAPPERS = ("exec", "nohup", "env", "time")  # the program that they start is looked up as well
 REBIND = ("source", ".", "eval", "alias", "enable", "hash")  # may change what a name means
 ASKING = ("command", "which", "type", "hash")  # the script itself asks whether a program is there
+PATH = re.compile(r"PATH\+?=")
 ASSIGNMENT = re.compile(r"[A-Za-z_]\w*(\[[^]]*\])?\+?=", re.ASCII)
 EXPANDS = re.compile(r"^~|(?<!\\)(?:\\\\)*[*?\[{]")
-ESCAPED = re.compile(r"\\(.)|\\\n", re.S)
+ESCAPED = re.compile(r"\\\n|\\(.)")
 ESCAPED_IN_QUOTES = re.compile(r'\\([$`"\\])|\\\n')
-BETWEEN = re.compile(rb"(?:[ \t]|\\\n)*")
+BETWEEN = re.compile(rb"|(?:\\\n)*[ \t](?:[ \t]|\\\n)*")
 LARGEST = 20_000  # characters of a script: what is no bash takes time in proportion to the square, 2 s for these
 DEEPEST = 60  # compound commands and calls of functions inside one another
 MOST = 10_000  # commands that are followed: functions that call functions twice double them
@@ -180,17 +182,14 @@ class _Walk:
             self.sequence(node.children)
 
     def conditional(self, node: Node) -> None:
-        inner = node.children
-        if node.type in ONLY_BODY:
-            inner = node.children_by_field_name("body")
-        elif node.type in ONLY_ITEMS:
-            values = node.children_by_field_name("value")
-            inner = [child for child in inner if child not in values]
+        words = node.children_by_field_name("value")
+        if node.type in LOOPS_OF_WORDS:
+            words = [child for child in node.children if child.type not in GROUPS]
         before, self.unsure = self.unsure, True
-        for word in node.children:
-            if word not in inner:
-                self.substitutions(word)
-        self.sequence(inner)
+        for word in words:
+            self.substitutions(word)
+        known = {word.id for word in words}
+        self.sequence([child for child in node.children if child.id not in known])
         self.unsure = before
 
     def links(self, nodes: Sequence[Node], more: Sequence[_Word] = ()) -> None:
@@ -232,7 +231,7 @@ class _Walk:
         self.substitutions(node)
         for child in node.named_children if node.type != "variable_assignment" else [node]:
             if child.type == "variable_assignment":
-                self.rebound = self.rebound or _raw(child).startswith("PATH=")
+                self.rebound = self.rebound or bool(PATH.match(_raw(child)))
             elif child.type != "variable_name" and _text(child) is None:
                 self.rebound = True
 
@@ -256,7 +255,7 @@ class _Walk:
         if name is None or not _apart(node):
             raise _UnreadableError
         arguments = [_word(child) for child in node.children_by_field_name("argument")]
-        moved = any(child.type == "variable_assignment" and _raw(child).startswith("PATH=") for child in node.children)
+        moved = any(child.type == "variable_assignment" and PATH.match(_raw(child)) for child in node.children)
         first = _word(name)
         if moved and "/" not in (first.text or ""):  # of this command alone
             first = _Word(first.raw, None)
@@ -300,8 +299,8 @@ class _Walk:
             self.command(words, may_be_function=wrapper == "time")
 
     def options(self, words: Sequence[str | None]) -> None:
-        for word in words:
-            if word is None or re.fullmatch(r"\+\w*e\w*", word):
+        for before, word in pairwise(("", *words)):
+            if word is None or re.fullmatch(r"\+\w*e\w*", word) or (before, word) == ("+o", "errexit"):
                 self.lax = True
             elif re.fullmatch(r"-\w*e\w*", word) and not self.unsure:
                 self.lax = False
