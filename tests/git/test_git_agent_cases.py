@@ -76,6 +76,12 @@ CASES = (
         changed={"src/pkg/a.py": "D", "src/pkg/a.py/in": "A"},
     ),
     Case(
+        "makes a denied file a folder",
+        "mkdir -p src/pkg/b/a.py; echo x>src/pkg/b/a.py/in",
+        ("src/pkg/b/a.py/in: denied by **/a.py",),
+        scope=Scope(write_allow=("src/pkg/**",), deny=("**/a.py",)),
+    ),
+    Case(
         "swaps a folder for a file",
         "rm -r src/pkg/secret; echo x>src/pkg/secret",
         ("src/pkg/secret/k: denied by src/pkg/secret/**",),

@@ -18,6 +18,7 @@ SCOPE = Scope(("src/**", "docs/guide.md"), deny=("src/vendor/**", "**/*.lock"))
         ("src/vendor/a.py", "denied by src/vendor/**"),
         ("src/uv.lock", "denied by **/*.lock"),
         ("uv.lock", "denied by **/*.lock"),
+        ("src/uv.lock/x", "denied by **/*.lock"),
         ("src/.git/config", "outside write_allow"),
         ("", "outside write_allow"),
     ],

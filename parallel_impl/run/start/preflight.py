@@ -39,8 +39,7 @@ def prepare(repo: Repo, folder: Path, options: Options, listener: Listener, stop
 
     UserError with every problem when the input or the repository is not usable; nothing is left then.
     """
-    if wrong := ids.problem(options.change_id):
-        raise UserError([Problem(wrong[0], where="<change-id>", hint=wrong[1])])
+    ids.check(options.change_id)
     places = Places(repo.git_dir, options.change_id)
     writable.check_repository(places)
     with change_lock.held(places) as hold:
