@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET
 
 from parallel_impl import text
-from parallel_impl.gates.steps import Status, StepResult
+from parallel_impl.gates.steps import StepResult, StepStatus
 from parallel_impl.git import staging
 from parallel_impl.git.repo import GitError
 from parallel_impl.git.staging import Snapshot, Staging, Work
@@ -119,7 +119,7 @@ def _step(attempt: Attempt, step: StepResult) -> StepRecord:
     return StepRecord(
         name=step.name,
         kind=step.kind,
-        passed=step.status is Status.PASSED,
+        passed=step.status is StepStatus.PASSED,
         exit_code=step.exit_code,
         seconds=round(step.seconds, 3),
         why=step.why,
