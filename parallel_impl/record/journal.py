@@ -18,6 +18,11 @@ from parallel_impl.errors import UserError
 from parallel_impl.record.events import Event, from_line, from_lines, to_line
 
 
+def now() -> float:
+    """Seconds since 1970, UTC, as events carry them."""
+    return round(time.time(), 3)
+
+
 class Journal:
     """An open journal. `path` is the file; `append` adds events durably, `close` ends it."""
 

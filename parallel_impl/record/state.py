@@ -75,7 +75,11 @@ class Progress:
 
 @dataclass(slots=True)
 class State:
-    """The run so far; made empty and filled by `apply`, in the order of the journal."""
+    """The run so far; made empty and filled by `apply`, in the order of the journal.
+
+    `agent` and `jobs` are those of the last start. `active_seconds` is how long processes worked on the run: the time
+    between a stop and the next start is not in it. `notes` are for the summary, each once.
+    """
 
     run: RunState = RunState.PREFLIGHT
     started: e.RunStarted | None = None
@@ -90,6 +94,11 @@ class State:
     landed: e.Landed | None = None
     halted: e.RunHalted | None = None
     tampering: e.RepositoryChanged | None = None
+    agent: str = ""
+    jobs: int = 0
+    notes: list[str] = field(default_factory=list)
+    active_seconds: float = 0.0
+    last_at: float = 0.0
 
     @property
     def plan_commit(self) -> str:
@@ -108,8 +117,15 @@ class State:
         pinned = self.revised or self.started
         return pinned.plan_revision if pinned else 1
 
+    @property
+    def contracts_revision(self) -> int:
+        """The revision of the contracts in force."""
+        pinned = self.revised or self.started
+        return pinned.contracts_revision if pinned else 1
+
     def apply(self, event: e.Event) -> None:
         """Take one event in. ImpossibleError when it cannot follow what happened."""
+        self._count(event)
         match event:  # the most frequent ones first
             case e.AttemptStarted() | e.AttemptVerifying() | e.AttemptEnded():
                 self._attempt(event)
@@ -118,6 +134,7 @@ class State:
             case e.RunStarted():
                 self.started, self.home, self.run = event, event.home, RunState.EXECUTING
                 self.run_id, self.place = event.run_id, event.place
+                self.agent, self.jobs = event.agent, event.jobs
                 self.packages = {
                     name: Progress(tuple(above), attempts=event.attempts.get(name, 0))
                     for name, above in event.packages.items()
@@ -127,6 +144,7 @@ class State:
             case e.RunContinued():
                 self.home = event.home or self.home
                 self.run_id, self.place = event.run_id or self.run_id, event.place or self.place
+                self.agent, self.jobs = event.agent, event.jobs
                 self._continue()
             case e.FailedRetried() | e.PackagesRestarted() | e.PlanRevised():
                 self._again(event)
@@ -135,8 +153,21 @@ class State:
             case _:
                 self._integrate(event)
 
+    def _count(self, event: e.Event) -> None:
+        """Add the time since the event before this one, unless no process worked on the run in between.
+
+        A start first journals the ends of attempts that were killed: nobody measured their seconds.
+        """
+        starts = isinstance(event, e.RunStarted | e.RunContinued | e.RunAborted)
+        if self.last_at and not starts and not (isinstance(event, e.AttemptEnded) and not event.seconds):
+            self.active_seconds += max(0.0, event.at - self.last_at)
+        self.last_at = event.at
+
     def _integrate(self, event: e.Event) -> None:
         match event:
+            case e.Noted():
+                note = f"{event.package}: {event.text}" if event.package else event.text
+                self.notes += [] if note in self.notes else [note]
             case e.CandidateMade():
                 self.run = RunState.PROVING
             case e.CandidateProven():

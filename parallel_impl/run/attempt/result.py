@@ -1,4 +1,4 @@
-"""What an attempt tells the world: its work as a commit on its ref, and its result in the shape of the schema."""
+"""What an attempt came to, in the shape of the result schema."""
 
 from __future__ import annotations
 
@@ -7,73 +7,26 @@ from typing import TYPE_CHECKING, Any
 
 from parallel_impl import environment
 from parallel_impl.gates.steps import Status, StepResult
-from parallel_impl.git import staging
-from parallel_impl.git.repo import GitError
-from parallel_impl.git.staging import Snapshot, Staging, Work
 from parallel_impl.plan.model import StepKind
 
 if TYPE_CHECKING:
     from parallel_impl.run.attempt.attempt import Attempt
 
-TRAILERS = """\
-Work-Package: {package}
-Change-Id: {change}
-Attempt: {number}
-Agent: {agent}
-Plan-Revision: {plan}
-Contracts-Revision: {contracts}
-"""
-
-
-def take(attempt: Attempt, taking: Staging, before: Snapshot) -> None:
-    """Commit the work on the package's base and put it on the attempt's ref."""
-    ground, job = attempt.ground, attempt.job
-
-    def anchor(work: Work) -> str:
-        told = message(attempt, changed=bool(work.changes))
-        commit = ground.repo.commit_tree(work.tree, [attempt.base], told, date=ground.date)
-        ground.set_ref(ground.places.attempt_ref(job.package.id, job.number), commit)
-        attempt.commit = commit
-        return commit
-
-    try:
-        attempt.work = staging.take(taking, before, anchor=anchor, known=attempt.base)
-    except GitError:
-        if attempt.commit:  # a ref to a commit that lacks objects would fail every gc of the user's
-            ground.delete_ref(ground.places.attempt_ref(job.package.id, job.number), attempt.commit)
-            attempt.commit = ""
-        raise
-
-
-def message(attempt: Attempt, *, changed: bool) -> str:
-    """The commit's message: the package's title, and trailers that say where it comes from."""
-    ground, package = attempt.ground, attempt.package
-    subject = " ".join((package.title or package.description).split())[:72] or package.id
-    trailers = TRAILERS.format(
-        package=package.id,
-        change=ground.places.change_id,
-        number=attempt.job.number,
-        agent=" ".join(ground.agent_spec.split()),
-        plan=ground.plan.revision,
-        contracts=ground.plan.contracts.revision,
-    )
-    return f"{package.id}: {subject}\n\n{'' if changed else 'No changes.' + chr(10) * 2}{trailers}"
-
 
 def result(attempt: Attempt, seconds: float) -> dict[str, Any]:
     """The result as `schemas/work-queue-result.schema.json` describes it."""
-    ground, package, verification = attempt.ground, attempt.package, attempt.verification
+    plan, package, verification = attempt.plan, attempt.package, attempt.verification
     head = {"commit": attempt.commit} if attempt.commit else {}
-    ref = ground.places.attempt_ref(package.id, attempt.job.number)
+    ref = attempt.workspace.places.attempt_ref(package.id, attempt.job.number)
     found: dict[str, Any] = {
         "schema_version": 1,
-        "feature_id": ground.plan.feature_id,
+        "feature_id": plan.feature_id,
         "package_id": package.id,
         "attempt": attempt.job.number,
-        "plan_revision": ground.plan.revision,
-        "contracts_revision": ground.plan.contracts.revision,
+        "plan_revision": plan.revision,
+        "contracts_revision": plan.contracts.revision,
         "status": "failed" if attempt.code else "completed",
-        "agent": ground.agent_spec,
+        "agent": attempt.spec.agent_spec,
         "locks": {"files": list(package.locks.files), "keys": list(package.locks.keys)},
         "scope": {
             "write_allow": list(package.scope.write_allow),
@@ -119,15 +72,15 @@ def _step(attempt: Attempt, step: StepResult) -> dict[str, Any]:
     if step.kind is StepKind.COMMAND:
         found["command"] = step.command if isinstance(step.command, str) else list(step.command)
     if step.log:
-        found["log"] = str(step.log.relative_to(attempt.folder))
+        found["log"] = str(step.log.relative_to(attempt.files.folder))
     return found
 
 
 def _reported(attempt: Attempt) -> dict[str, Any] | None:
     """What the agent wrote to its result file; None when it wrote none, or no JSON object."""
     try:
-        written = (attempt.folder / "reported.json").read_bytes()[:1_000_000]
-        found = json.loads(environment.masked(written.decode(), attempt.ground.mask))
+        written = attempt.files.reported.read_bytes()[:1_000_000]
+        found = json.loads(environment.masked(written.decode(), attempt.launch.mask))
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None

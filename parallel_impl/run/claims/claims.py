@@ -22,11 +22,12 @@ from parallel_impl.plan.globs.globs import quoted
 from parallel_impl.plan.model import Package
 from parallel_impl.record.journal import read
 from parallel_impl.record.state import ImpossibleError, RunState, State, fold
+from parallel_impl.run import run_id
+from parallel_impl.run.attempt import run_processes
 from parallel_impl.run.claims import file_system, ledger, lock_file
 from parallel_impl.run.claims.change_lock import Held
 from parallel_impl.run.claims.ledger import Entries, Entry
 from parallel_impl.run.places import LOCKS, STATE, Places
-from parallel_impl.run.resume import attempts, leftovers
 
 POLL = 0.5  # seconds between two looks at what is waited for
 LISTED = 10  # conflicts with one run
@@ -212,7 +213,7 @@ def _take(places: Places, hold: Held, packages: Sequence[Package], say: Callable
 def _end_processes(other: Places) -> None:
     state = read_state(other.journal)
     if state and state.started:
-        attempts.end_processes(other, state, leftovers.known_run_id(other, state))
+        run_processes.end(other, state, run_id.find(other, state))
 
 
 def _wait(

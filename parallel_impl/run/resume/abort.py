@@ -1,47 +1,70 @@
-"""A run is given up: its work is kept on refs of attempts, and the change is free for a new run."""
+"""`--abort`: a run is given up. Its work is kept on refs of attempts, and the change is free for a new run."""
 
 from __future__ import annotations
 
 import re
+from contextlib import closing
+from pathlib import Path
 
-from parallel_impl.errors import count
+from parallel_impl import config
+from parallel_impl.errors import UserError, count
 from parallel_impl.git.repo import Repo
+from parallel_impl.processes.process import Stop
 from parallel_impl.record import events as e
+from parallel_impl.record.journal import Journal, now
+from parallel_impl.record.state import RunState, State
+from parallel_impl.run.claims import claims
+from parallel_impl.run.launch import Launch
 from parallel_impl.run.places import Places
-from parallel_impl.run.resume import attempts
-from parallel_impl.run.run import Run, now
+from parallel_impl.run.resume import leftovers, pinned
+from parallel_impl.run.run import Listener, Run
+from parallel_impl.run.spec import RunSpec
+from parallel_impl.run.workspace import Workspace
 
 
-def abort(run: Run) -> None:
-    """Give the run up: end what it left, save its work, and free the change for a new run."""
-    attempts.settle_leftovers(run)
-    run.record(e.RunAborted(at=now()))
+def abort(repo: Repo, places: Places, state: State, listener: Listener, *, checkout: Path | None, stop: Stop) -> None:
+    """End what the run left, save its work, and free the change. UserError when there is nothing to abort.
 
-
-def finish_abort(repo: Repo, places: Places) -> str:
-    """Move what an aborted run had accepted to refs of attempts, and its journal aside; what to tell about it.
-
-    Done again after a crash it ends the same.
+    `checkout` is the user's worktree.
     """
-    refs = repo.refs(places.package_refs)
-    for ref in refs:
-        to_attempts(repo, places, ref)
-    number = places.next_earlier_number()
-    for file in (places.summary, places.summary_json):
-        if file.exists():
-            file.rename(file.with_stem(f"{file.stem}.{number}"))
-    if places.gates.exists():
-        places.gates.rename(places.state / f"gates.{number}")
-    places.journal.rename(places.state / f"journal.{number}.jsonl")
-    kept = f"the accepted work of {count(len(refs), 'package')} is" if refs else "all work is"
-    return (
-        f"aborted; {kept} kept on {places.attempt_refs}/\n"
-        f"  start anew: parallel-implement {places.change_id}\n"
-        f"  clean up:   parallel-cleanup {places.change_id}"
-    )
+    if state.started is None:
+        if not claims.release(places):
+            raise UserError(f"there is no run of {places.change_id} to abort", where=str(places.state))
+        listener.say(f"aborted already; the claims of {places.change_id} are given up")
+        return
+    cleared = leftovers.clear(repo, places, state, checkout=checkout)
+    if state.landed:
+        claims.release(places)
+        what = f"{state.landed.branch} landed already: {state.landed.commit[:12]}"
+        raise UserError(what, hint=f"start again after: parallel-cleanup {places.change_id}")
+    with claims.given_up(places, listener.say), closing(Journal(places.journal)) as journal:
+        pinned.check_base(repo, places, state.started)
+        run = Run(
+            spec=_spec(repo, state, cleared.run_id),
+            workspace=Workspace.open(repo, places, state.started.base, cleared.home.path, checkout=checkout),
+            launch=Launch({}, stop),
+            stop=stop,
+            in_force=pinned.read_plan(repo, places, state.plan_commit, state.plan_revision),
+            journal=journal,
+            state=state,
+            listener=listener,
+        )
+        leftovers.settle(run)
+        run.record(e.RunAborted(at=now()))
+        listener.say(_move_aside(repo, places))
+        leftovers.close(places, cleared.home.path)
 
 
-def to_attempts(repo: Repo, places: Places, ref: str) -> None:
+def finish(repo: Repo, places: Places, state: State, listener: Listener) -> bool:
+    """Finish an abort whose process ended before all of it was moved aside; whether there was one."""
+    if state.run is not RunState.ABORTED:
+        return False
+    listener.say(_move_aside(repo, places))
+    claims.release(places)
+    return True
+
+
+def keep_attempt(repo: Repo, places: Places, ref: str) -> None:
     """Delete a ref of accepted work whose commit is on the ref of its attempt; made there if it is not."""
     commit = repo.ref(ref)
     if commit is None:
@@ -54,12 +77,40 @@ def to_attempts(repo: Repo, places: Places, ref: str) -> None:
     repo.delete_ref(ref, commit)
 
 
-def attempts_made(repo: Repo, places: Places) -> dict[str, int]:
+def count_attempts(repo: Repo, places: Places) -> dict[str, int]:
     """The highest number of an attempt that earlier runs of the change made at each package: theirs are taken."""
     made: dict[str, int] = {}
     names = [name.removeprefix(f"{places.attempt_refs}/") for name in repo.refs(places.attempt_refs)]
-    names += [str(path.relative_to(places.state / "attempts")) for path in places.state.glob("attempts/*/*")]
+    names += [str(path.relative_to(places.attempts)) for path in places.attempts.glob("*/*")]
     for name in names:
         if found := re.fullmatch(r"(.+)/([0-9]+)", name):
             made[found[1]] = max(made.get(found[1], 0), int(found[2]))
     return made
+
+
+def _spec(repo: Repo, state: State, run_id: str) -> RunSpec:
+    """What is needed to save work: nothing of this run starts any more."""
+    started = state.started
+    if started is None:
+        raise ValueError("a run that never started leaves no work")
+    settings = config.read(repo.read(started.base, config.FILE), repo.read(started.base, "pyproject.toml"))
+    return RunSpec(started.base, started.base_from, started.date, run_id, settings, agent_spec=state.agent)
+
+
+def _move_aside(repo: Repo, places: Places) -> str:
+    """Move accepted work to refs of attempts, and the journal aside; what to say about it.
+
+    Done again after a crash it ends the same.
+    """
+    refs = repo.refs(places.package_refs)
+    for ref in refs:
+        keep_attempt(repo, places, ref)
+    for file, aside in places.aside().items():
+        if file.exists():
+            file.rename(aside)
+    kept = f"the accepted work of {count(len(refs), 'package')} is" if refs else "all work is"
+    return (
+        f"aborted; {kept} kept on {places.attempt_refs}/\n"
+        f"  start again: parallel-implement {places.change_id}\n"
+        f"  clean up:    parallel-cleanup {places.change_id}"
+    )

@@ -1,0 +1,49 @@
+"""The processes of a run, whoever started them: by the run's id in their environment, and as attempts recorded them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from pathlib import Path
+
+from parallel_impl.errors import UserError
+from parallel_impl.processes.procfs import environ
+from parallel_impl.record.state import LIVE, State
+from parallel_impl.run.attempt import attempt_record
+from parallel_impl.run.attempt.attempt_record import DamagedError
+from parallel_impl.run.places import Places
+from parallel_impl.run.run_id import MARK
+
+PATIENCE = 5.0
+
+
+def end(places: Places, state: State, run_id: str) -> None:
+    """End all but this process: two agents must never write for one package. UserError when one cannot be ended."""
+    began = time.monotonic()
+    while found := _living(places, state, run_id):
+        number = signal.SIGTERM if time.monotonic() < began + PATIENCE else signal.SIGKILL
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+        if time.monotonic() > began + 2 * PATIENCE:
+            raise UserError(f"processes of this run cannot be ended: {found}", hint="end them, then start again")
+        time.sleep(0.05)
+
+
+def _living(places: Places, state: State, run_id: str) -> list[int]:
+    wanted, found = f"{MARK}={run_id}".encode(), list[int]()
+    for folder in Path("/proc").glob("[0-9]*"):
+        pid = int(folder.name)
+        if pid != os.getpid() and wanted in environ(pid):
+            found.append(pid)
+    if run_id != state.run_id:
+        return found  # in a copy of the repository: the recorded agents are the original's
+    for name, progress in state.packages.items():
+        if progress.state in LIVE:
+            with contextlib.suppress(DamagedError):  # after a power cut: then no process of it lives
+                noted = attempt_record.read(places.attempt(name, progress.attempts))
+                if noted and attempt_record.lives(noted) and noted.pid not in found:
+                    found.append(noted.pid)
+    return found
