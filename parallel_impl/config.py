@@ -5,13 +5,13 @@ Read from the base tree by `run.start.preflight` (bytes in, `Config` out); every
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from parallel_impl.errors import Problem, UserError
+from parallel_impl.text import did_you_mean
 
 FILE = "parallel-impl.toml"
 SECTION = "[tool.parallel-impl] of pyproject.toml"
@@ -196,5 +196,4 @@ def _is_gate(item: dict[str, Any]) -> bool:
 
 
 def _nearest(key: str, known: tuple[str, ...]) -> str:
-    near = difflib.get_close_matches(key, known, 1)
-    return f"did you mean {near[0]}?" if near else f"known keys: {', '.join(known)}"
+    return did_you_mean(key, known) or f"known keys: {', '.join(known)}"

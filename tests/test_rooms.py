@@ -9,7 +9,7 @@ from pathlib import Path
 import parallel_impl
 
 ROOT = Path(parallel_impl.__file__).parent
-LEAVES = ("storage", "processes", "environment", "config", "schema", "errors")
+LEAVES = ("storage", "processes", "environment", "config", "schema", "text", "errors")
 ROOMS = ("cli", "run", "report", "agents", "gates", "record", "git", "plan")
 LEVEL = {"__main__": 0} | {room: n for n, room in enumerate(ROOMS, 1)} | dict.fromkeys(LEAVES, len(ROOMS) + 1)
 SLOW = ("jsonschema", "openapi_spec_validator")  # 150 and 500 ms: inside the function that needs them

@@ -27,6 +27,7 @@ from typing import BinaryIO
 from parallel_impl import storage
 from parallel_impl.processes.namespace import Channel, Namespace
 from parallel_impl.processes.procfs import children, descendants, environ, group_lives, session, start_time
+from parallel_impl.text import masked
 
 MARK = "PARALLEL_IMPL_JOB"
 PR_SET_CHILD_SUBREAPER = 36
@@ -333,9 +334,7 @@ class _Log:
     def write(self, data: bytes) -> None:
         if self.truncated:
             return
-        data = self._tail + data
-        for value in self._mask:
-            data = data.replace(value, b"***")
+        data = masked(self._tail + data, self._mask)
         cut = len(data) - self._keep
         self._tail = data[max(cut, 0) :]
         self._put(data[: max(cut, 0)])

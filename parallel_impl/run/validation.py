@@ -6,7 +6,6 @@ Everything that is wrong is returned at once. `validate` reads files from disk a
 
 from __future__ import annotations
 
-import difflib
 import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from parallel_impl.plan.model import Plan
 from parallel_impl.plan.order import Order
 from parallel_impl.plan.reading import load
 from parallel_impl.run.places import CHANGES, PLAN_FILE
+from parallel_impl.text import did_you_mean
 
 Read = Callable[[str], bytes | None]
 
@@ -82,8 +82,7 @@ def validate(plan: str, folder: Path) -> Checked:
 
 def unknown_change(change_id: str, known: list[str], where: str) -> UserError:
     """The error for a change that is not there, with the nearest one that is."""
-    near = difflib.get_close_matches(change_id, known, 1)
-    hint = f"did you mean {near[0]}?" if near else f"changes here: {', '.join(known[:10])}" if known else ""
+    hint = did_you_mean(change_id, known) or (f"changes here: {', '.join(known[:10])}" if known else "")
     return UserError(f"there is no change {change_id!r}", where=where, hint=hint)
 
 

@@ -108,6 +108,14 @@ def test_a_signal_has_the_exit_code_of_a_shell(run: Run) -> None:
     assert run(Step("x", command="kill -9 $$", expect_exit_code=137)).passed
 
 
+@pytest.mark.parametrize("number", [35, 50])
+def test_a_signal_without_a_name_is_told_by_its_number(run: Run, number: int) -> None:
+    done = run(Step("x", command=f"kill -{number} $$"))
+
+    assert done.steps[0].exit_code == 128 + number
+    assert done.why.startswith(f"step 'x': killed by signal {number} (exit {128 + number})")
+
+
 def test_a_declared_artifact_must_be_there_afterwards_and_is_kept(run: Run, tmp_path: Path) -> None:
     make = "mkdir -p out && echo 1 > out/a.xml && echo 2 > out/b.xml && echo 3 > own.txt"
     done = run(Step("Make it", command=make, cwd="sub", artifacts=("sub/out/*.xml", "own.txt", "tracked", "sub/out")))

@@ -19,6 +19,7 @@ from parallel_impl.errors import UserError
 from parallel_impl.plan.globs import component
 from parallel_impl.plan.globs.component import ANY, CLASSES, NAMED_CLASS, Component
 from parallel_impl.plan.model import Scope
+from parallel_impl.text import shorten
 
 Reading = tuple[Component | None, ...]  # None is `**`: any number of any components
 
@@ -71,7 +72,7 @@ def is_literal(pattern: str) -> bool:
 
 def quoted(pattern: str) -> str:
     """A pattern or path as messages show it: in quotes, and only its beginning if it is long."""
-    return f'"{pattern}"' if len(pattern) <= 120 else f'"{pattern[:120]}…"'
+    return f'"{shorten(pattern, 120)}"'
 
 
 def in_scope(path: str, scope: Scope) -> bool:

@@ -2,7 +2,8 @@
 
 Nothing but dict, list, str, int, bool and None comes out. The C *loader* is not used: it crashes the process at flow
 depth 100,000, runs for minutes on a bomb of merge keys, and takes twice as long; its event parser keeps its own stack
-and was seen to survive a depth of 1,000,000, so every limit is checked here, on each event, before anything is built.
+and was seen to survive a depth of 1,000,000 (or refuses it), so every limit is checked here, on each event, before
+anything is built.
 """
 
 from __future__ import annotations
@@ -20,13 +21,16 @@ from yaml.cyaml import CParser  # type: ignore[attr-defined]
 from parallel_impl.errors import Problem, Severity, UserError
 from parallel_impl.plan.model import YamlPath, yaml_path
 from parallel_impl.plan.reading import advice, characters, scalars
+from parallel_impl.plan.reading.depth import is_too_deep
 from parallel_impl.plan.reading.positions import Positions, place_of
+from parallel_impl.text import shorten
 
 MAX_EVENTS = 2_000_000
 MAX_DEPTH = 64
 MAX_ALIAS_NODES = 10_000  # reached through aliases, after expansion
 MAX_ENTRIES = 10_000  # in one list or mapping: twice the packages that a plan may have
 MAX_PROBLEMS = 50
+TOO_DEEP, FLATTEN = f"nested deeper than {MAX_DEPTH} levels", "flatten it; a plan needs about eight"
 MAX_MESSAGE = 500  # characters: a key or value may be a megabyte
 
 _NOTHING = re.compile(r"(?:\s++|#[^\n]*+|\.\.\.(?=\s|\Z))*+\Z")
@@ -45,7 +49,7 @@ class Document:
     ) -> Problem:
         """A problem at `path` (of its key, where `key`), ready to be shown."""
         line, column = self.position.nearest(path, key=key)
-        said = (text if len(text) <= MAX_MESSAGE else f"{text[:MAX_MESSAGE]}…" for text in (what, hint))
+        said = (shorten(text, MAX_MESSAGE) for text in (what, hint))
         return Problem(next(said), f"{self.source}:{line}:{column}", _one_line(path), next(said), severity)
 
 
@@ -204,7 +208,7 @@ class _Builder:
     def open(self, data: Any, event: Any) -> None:
         mark = event.start_mark
         if len(self.stack) >= MAX_DEPTH:
-            self.stop(mark, f"nested deeper than {MAX_DEPTH} levels", "flatten it; a plan needs about eight")
+            self.stop(mark, TOO_DEEP, FLATTEN)
         if event.tag is not None:
             self.tagged(event)
         if not self.stack:
@@ -240,7 +244,7 @@ class _Builder:
         if self.by_alias > MAX_ALIAS_NODES:
             self.stop(mark, f"aliases stand for more than {MAX_ALIAS_NODES:,} nodes", "write the values out")
         if len(self.stack) + height > MAX_DEPTH:
-            self.stop(mark, f"nested deeper than {MAX_DEPTH} levels through an alias", "flatten it")
+            self.stop(mark, f"{TOO_DEEP} through an alias", "flatten it")
         top = self.stack[-1]
         if type(top.data) is dict and top.key is None and not isinstance(value, str):
             self.stop(mark, "a key must be text", "write the key out")
@@ -257,7 +261,10 @@ class _Builder:
 
     def syntax(self, error: yaml.MarkedYAMLError) -> None:
         mark = error.problem_mark or error.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        line, column = place_of(mark) if mark else (1, 1)
+        if is_too_deep(error):
+            self.problem(line, column, TOO_DEEP, FLATTEN)
+            return
         said = f"{error.problem or 'cannot be read'}{f' {error.context}' if error.context else ''}"
         self.problem(line, column, f"not valid YAML: {said}", advice.syntax(said))
 

@@ -6,7 +6,6 @@ contract files `plan.contracts`.
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from typing import Any
 
@@ -16,6 +15,7 @@ from parallel_impl.plan import ids, order
 from parallel_impl.plan.model import Contracts, Package, Plan
 from parallel_impl.plan.reading import document, fields, packages, shape
 from parallel_impl.plan.reading.fields import Reading
+from parallel_impl.text import nearest, shorten_line
 
 SCHEMA = "work-packages"
 MAX_COMPARISONS = 20_000  # of misspelt ids with others, 20 µs each
@@ -138,9 +138,9 @@ def _check_graph(reading: Reading, rows: list[tuple[int, Package]]) -> None:
         for position, other in enumerate(fields.entries(reading.document.data["packages"][number], "depends_on")):
             if isinstance(other, str) and other not in first:
                 compared += len(first)
-                near = difflib.get_close_matches(other[:64], first, 1) if compared <= MAX_COMPARISONS else []
-                known = near and ids.problem(near[0], package=True) is None
-                hint = f"did you mean {near[0]}?" if known else f"delete it, or add a package {_short(other)}"
+                near = nearest(other, first) if compared <= MAX_COMPARISONS else ""
+                known = near and ids.problem(near, package=True) is None
+                hint = f"did you mean {near}?" if known else f"delete it, or add a package {_short(other)}"
                 reading.error(
                     ("packages", number, "depends_on", position), f"no package is called {_short(other)}", hint
                 )
@@ -183,4 +183,4 @@ def _remarks(reading: Reading, plan: Plan) -> list[Problem]:
 
 
 def _short(text: str) -> str:
-    return (text if len(text) <= 64 else f"{text[:64]}…").replace("\n", "\\n")
+    return shorten_line(text, 64)

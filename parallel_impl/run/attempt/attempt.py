@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from parallel_impl import storage
+from parallel_impl import storage, text
 from parallel_impl.agents import prompt
 from parallel_impl.agents.agent import Job as AgentJob
 from parallel_impl.errors import Severity, UserError, printable
@@ -165,7 +165,7 @@ def _work(attempt: Attempt, checkout: Checkout) -> None:
     attempt.left_out = tuple(scope.spell_out(checkout.path, attempt.work.ignored, attempt.package.scope))
     if not ended.clean:
         code, log = AGENT_ENDED.get(ended.reason, "AGENT_FAILED"), attempt.files.agent_log
-        raise _FailureError(code, f"the agent: {ended}; log: {log}\n{setup.tail(log)}".rstrip())
+        raise _FailureError(code, f"the agent: {ended}; log: {log}\n{text.tail(log)}".rstrip())
 
 
 def _run_agent(attempt: Attempt, checkout: Checkout, before: Snapshot) -> Ended:
