@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,3 +54,9 @@ def test_every_module_is_in_a_room() -> None:
         "__init__",
         "schemas",
     }
+
+
+def test_what_only_linux_has_is_spelt_in_processes_alone() -> None:
+    spelt = re.compile(r"""["']/proc\b|\bpidfd|\bprctl|\bctypes\b|["']unshare\b""")
+    found = {path.relative_to(ROOT).parts[0] for path in ROOT.rglob("*.py") if spelt.search(path.read_text())}
+    assert found == {"processes"}

@@ -9,7 +9,7 @@ from pathlib import Path
 from parallel_impl.errors import Problem, UserError
 from parallel_impl.git.repo import Repo
 from parallel_impl.plan import ids
-from parallel_impl.processes.process import adopt_orphans
+from parallel_impl.processes.orphans import adopt_orphans
 from parallel_impl.record.events import Landed
 from parallel_impl.record.journal import read
 from parallel_impl.record.state import State, fold

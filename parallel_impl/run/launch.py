@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from parallel_impl.gates import setup
 from parallel_impl.gates.setup import SetupOutcome
 from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.remove import remove
-from parallel_impl.processes.namespace import Namespace
-from parallel_impl.processes.process import Stop
+from parallel_impl.processes.launch import Launch
 from parallel_impl.run.run_id import MARK
 from parallel_impl.run.spec import RunSpec
 from parallel_impl.run.workspace import Workspace
-
-
-@dataclass(frozen=True, slots=True)
-class Launch:
-    """What every process of a run is started with: its environment, what its log masks, what stops it."""
-
-    env: Mapping[str, str]
-    stop: Stop
-    mask: tuple[bytes, ...] = ()
-    namespace: Namespace | None = None
 
 
 @contextmanager

@@ -11,11 +11,10 @@ from typing import Protocol
 
 from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.union import Layer
-from parallel_impl.processes.process import Stop
+from parallel_impl.processes.launch import Launch, Stop
 from parallel_impl.record.events import Event, Noted, PackageFailed, RepositoryChanged
 from parallel_impl.record.journal import Journal, now
 from parallel_impl.record.state import State, may_retry
-from parallel_impl.run.launch import Launch
 from parallel_impl.run.spec import PlanInForce, RunSpec
 from parallel_impl.run.workspace import Workspace
 

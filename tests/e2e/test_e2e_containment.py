@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,24 @@ def test_without_namespaces_what_an_agent_leaves_behind_ends_with_it(repo: Path,
     done = tool(repo, "implement", "fix-typos", "--agent", agent, env=without_unshare(tmp_path))
     assert done.returncode == 0, done.stderr
     assert living(word) == []
+    assert "wp-guide: its agent left 1 process running: ended" in summary(repo)["notes"]
+
+
+@pytest.mark.usefixtures("contained")
+def test_what_an_agent_left_running_in_its_namespace_is_named(repo: Path, tmp_path: Path) -> None:
+    daemons = '[ "$1" = wp-guide ] || { sleep 600 & setsid sleep 600 & }\n'
+    done = tool(repo, "implement", "fix-typos", "--agent", command(tmp_path / "agent.sh", WORK + daemons))
+    assert done.returncode == 0, done.stderr
+    assert summary(repo)["notes"] == ["wp-index: its agent left 2 processes running: ended"]
+
+
+@pytest.mark.usefixtures("contained")
+def test_an_agent_that_traces_the_first_process_of_its_namespace_and_ends_has_ended(repo: Path, tmp_path: Path) -> None:
+    tracer = tmp_path / "trace.py"
+    tracer.write_text("import ctypes; ctypes.CDLL(None).ptrace(16, 1, 0, 0)  # PTRACE_ATTACH\n")
+    agent = command(tmp_path / "agent.sh", WORK + f"{sys.executable} {tracer}\n")
+    running = start(repo, "implement", "fix-typos", "--agent", agent)
+    assert running.wait(timeout=60) == 0
 
 
 @pytest.mark.usefixtures("contained")

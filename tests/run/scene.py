@@ -13,11 +13,10 @@ from parallel_impl.git.trees import Trees
 from parallel_impl.git.watch import Watch
 from parallel_impl.plan import order
 from parallel_impl.plan.model import Package, Plan, Scope
-from parallel_impl.processes.process import Stop
+from parallel_impl.processes.launch import Launch, Limits, Stop
 from parallel_impl.record import events as e
 from parallel_impl.record.journal import Journal, read
 from parallel_impl.record.state import State, fold
-from parallel_impl.run.launch import Launch
 from parallel_impl.run.places import Places
 from parallel_impl.run.run import Run
 from parallel_impl.run.spec import PlanInForce, RunSpec
@@ -92,7 +91,7 @@ def open_run(repo: Repo, base: str, home: Path, *packages: Package, jobs: int = 
     run = Run(
         spec=RunSpec(base, "HEAD", DATE, "f" * 32, Config()),
         workspace=place,
-        launch=Launch({}, stop),
+        launch=Launch(home, {}, Limits(1), stop=stop),
         stop=stop,
         in_force=in_force(packages),
         journal=Journal(place.places.journal),

@@ -12,12 +12,12 @@ import pytest
 
 from parallel_impl.git.repo import Repo
 from parallel_impl.plan.model import Package
+from parallel_impl.processes.launch import Launch
 from parallel_impl.record import events as e
 from parallel_impl.record.journal import now, read
 from parallel_impl.record.state import PackageState, fold
 from parallel_impl.run import runner
 from parallel_impl.run.attempt.job import Job, Outcome, Post
-from parallel_impl.run.launch import Launch
 from parallel_impl.run.run import Run
 from parallel_impl.run.spec import RunSpec
 from parallel_impl.run.workspace import Workspace

@@ -25,14 +25,15 @@ from parallel_impl.git.staging import Ignored, Snapshot, Violation, Work
 from parallel_impl.git.traces import Traces
 from parallel_impl.plan import contracts
 from parallel_impl.plan.model import Package, Plan, StepKind
-from parallel_impl.processes.process import Ended, Limits, Reason
+from parallel_impl.processes.launch import Launch, Limits
+from parallel_impl.processes.process import Ended, Reason
 from parallel_impl.record import events as e
 from parallel_impl.record.journal import now
 from parallel_impl.record.result import dump
 from parallel_impl.record.state import INTERRUPTED
 from parallel_impl.run.attempt import attempt_record, package_base, prompt_context, result, take_work
 from parallel_impl.run.attempt.job import Job, Outcome, Post
-from parallel_impl.run.launch import Launch, equip, make_ready
+from parallel_impl.run.launch import equip, make_ready
 from parallel_impl.run.places import AttemptFiles
 from parallel_impl.run.spec import RunSpec
 from parallel_impl.run.workspace import Workspace, put_away
@@ -106,7 +107,9 @@ def run(spec: RunSpec, workspace: Workspace, launch: Launch, job: Job, post: Pos
         if storage.problem(failure):
             raise  # the machine's, not the package's: it costs no attempt
         attempt.code, attempt.why = "IO_FAILED", printable(str(failure))
-    if attempt.code and launch.stop:  # whatever it looks like: a signal to all of us ends git and setup in odd ways
+    if attempt.code and any(
+        launch.stops
+    ):  # whatever it looks like: a signal to all of us ends git and setup in odd ways
         attempt.code = INTERRUPTED
     if attempt.code and attempt.code != INTERRUPTED:
         storage.check_full(workspace.home, workspace.places.state, Path(tempfile.gettempdir()))
@@ -157,6 +160,8 @@ def _work(attempt: Attempt, checkout: Checkout) -> None:
     staging = take_work.stage(spec, workspace, checkout, base=attempt.base)
     before = staging.before(set_up=bool(spec.setup))
     ended = _run_agent(attempt, checkout, before)
+    if ended.reason is Reason.EXITED and (left := ended.survivors):
+        attempt.note(f"its agent left {left} process{'es' * (left != 1)} running: ended")
     taken = take_work.take(spec, workspace, attempt.job, staging, before, base=attempt.base)
     attempt.work, attempt.commit = taken.work, taken.commit
     if attempt.work.unstageable:
@@ -183,16 +188,17 @@ def _run_agent(attempt: Attempt, checkout: Checkout, before: Snapshot) -> Ended:
                 package_id=job.package.id,
                 change_id=attempt.workspace.places.change_id,
                 attempt=job.number,
-                worktree=checkout.path,
                 prompt_file=files.prompt,
                 result_file=files.reported,
                 log=files.agent_log,
-                env={**inside, "PARALLEL_IMPL_RESULT_FILE": str(files.reported)},
-                limits=Limits(job.package.timeout_minutes * 60, silence_seconds=spec.config.silence_minutes * 60),
-                stop=launch.stop,
+                launch=replace(
+                    launch,
+                    cwd=checkout.path,
+                    env={**inside, "PARALLEL_IMPL_RESULT_FILE": str(files.reported)},
+                    limits=Limits(job.package.timeout_minutes * 60, silence_seconds=spec.config.silence_minutes * 60),
+                    namespace=spec.namespace,
+                ),
                 started=lambda pid: attempt_record.note(files.folder, checkout, before, pid=pid),
-                mask=launch.mask,
-                namespace=spec.namespace,
             )
         )
 

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
-import time
-from pathlib import Path
 
 from parallel_impl.errors import UserError
-from parallel_impl.processes.procfs import environ
+from parallel_impl.processes import orphans, procfs
 from parallel_impl.record.state import LIVE, State
 from parallel_impl.run.attempt import attempt_record
 from parallel_impl.run.attempt.attempt_record import DamagedError
@@ -21,23 +17,12 @@ PATIENCE = 5.0
 
 def end(places: Places, state: State, run_id: str) -> None:
     """End all but this process: two agents must never write for one package. UserError when one cannot be ended."""
-    began = time.monotonic()
-    while found := _living(places, state, run_id):
-        number = signal.SIGTERM if time.monotonic() < began + PATIENCE else signal.SIGKILL
-        for pid in found:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, number)
-        if time.monotonic() > began + 2 * PATIENCE:
-            raise UserError(f"processes of this run cannot be ended: {found}", hint="end them, then start again")
-        time.sleep(0.05)
+    if left := orphans.end_all(lambda: _living(places, state, run_id), patience=PATIENCE):
+        raise UserError(f"processes of this run cannot be ended: {left}", hint="end them, then start again")
 
 
 def _living(places: Places, state: State, run_id: str) -> list[int]:
-    wanted, found = f"{MARK}={run_id}".encode(), list[int]()
-    for folder in Path("/proc").glob("[0-9]*"):
-        pid = int(folder.name)
-        if pid != os.getpid() and wanted in environ(pid):
-            found.append(pid)
+    found = procfs.with_variable(MARK, run_id)
     if run_id != state.run_id:
         return found  # in a copy of the repository: the recorded agents are the original's
     for name, progress in state.packages.items():

@@ -21,11 +21,11 @@ from parallel_impl.gates.outcomes import GateReport, State, as_data, from_data
 from parallel_impl.gates.quality import Gate
 from parallel_impl.gates.verdict import Verdict
 from parallel_impl.git.checkout import Checkout
-from parallel_impl.processes.process import Stop
+from parallel_impl.processes.launch import Launch, Stop
 from parallel_impl.record import events as e
 from parallel_impl.record.journal import now
 from parallel_impl.report.summary import GateRow
-from parallel_impl.run.launch import Launch, equip, make_ready
+from parallel_impl.run.launch import equip, make_ready
 from parallel_impl.run.places import CANDIDATE_CHECKOUT
 from parallel_impl.run.run import Run
 from parallel_impl.run.spec import RunSpec
@@ -151,7 +151,7 @@ def _look(
         checkout.remove()
     if any(report.state in (State.RED, State.BROKEN) for report in found.values()):
         storage.check_full(workspace.home, places.state, Path(tempfile.gettempdir()))  # that is no verdict
-    if not launch.stop:
+    if not any(launch.stops):
         _keep(spec, kept, found, believed=(*SETTLED, State.RED) if on_base else SETTLED)
     return found
 

@@ -9,12 +9,11 @@ from pathlib import Path
 from parallel_impl import config
 from parallel_impl.errors import UserError, count
 from parallel_impl.git.repo import Repo
-from parallel_impl.processes.process import Stop
+from parallel_impl.processes.launch import Launch, Limits, Stop
 from parallel_impl.record import events as e
 from parallel_impl.record.journal import Journal, now
 from parallel_impl.record.state import RunState, State
 from parallel_impl.run.claims import claims
-from parallel_impl.run.launch import Launch
 from parallel_impl.run.places import Places
 from parallel_impl.run.resume import leftovers, pinned
 from parallel_impl.run.run import Listener, Run
@@ -42,7 +41,7 @@ def abort(repo: Repo, places: Places, state: State, listener: Listener, *, check
         run = Run(
             spec=_spec(repo, state, cleared.run_id),
             workspace=Workspace.open(repo, places, state.started.base, cleared.home.path, checkout=checkout),
-            launch=Launch({}, stop),
+            launch=Launch(cleared.home.path, {}, Limits(0), stop=stop),
             stop=stop,
             in_force=pinned.read_plan(repo, places, state.plan_commit, state.plan_revision),
             journal=journal,

@@ -13,7 +13,8 @@ from parallel_impl.gates.quality import Gate
 from parallel_impl.git import staging
 from parallel_impl.git.checkout import Checkout
 from parallel_impl.plan.order import critical_path
-from parallel_impl.run.launch import Launch, equip, make_ready
+from parallel_impl.processes.launch import Launch
+from parallel_impl.run.launch import equip, make_ready
 from parallel_impl.run.places import BASE_CHECKOUT
 from parallel_impl.run.run import Listener
 from parallel_impl.run.spec import PlanInForce, RunSpec

@@ -6,6 +6,7 @@ what it opened; `try_out` does the same up to there, and starts nothing.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -17,11 +18,11 @@ from parallel_impl.git import home as homes
 from parallel_impl.git.remove import remove
 from parallel_impl.git.suitability import check_repository
 from parallel_impl.git.trees import Trees
+from parallel_impl.processes.launch import Launch, Limits
 from parallel_impl.record import events as e
 from parallel_impl.record.journal import Journal, now
 from parallel_impl.run import run_id
 from parallel_impl.run.claims import change_lock, claims
-from parallel_impl.run.launch import Launch
 from parallel_impl.run.resume import abort, go_on, leftovers
 from parallel_impl.run.run import Run
 from parallel_impl.run.spec import PlanEdit, PlanInForce, RunSpec
@@ -119,7 +120,9 @@ def _checked(request: Request, known: Inputs) -> Iterator[_Ready]:
     spec = run_spec.specify(request, known, os.environ)
     base, home = known.base, request.home.path
     workspace = Workspace.open(request.repo, request.places, base, home, checkout=request.checkout)
-    launch = Launch(spec.environment, request.stop, environment.secret_values(os.environ))
+    mask = environment.secret_values(os.environ)
+    # whatever starts something sets its own limits
+    launch = Launch(home, spec.environment, Limits(math.inf), stop=request.stop, mask=mask)
     in_force = PlanInForce(known.plan, known.order)
     try:
         writable.check_home(home)
