@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from parallel_impl.record import events as e
+from parallel_impl.record.codes import costs_retry
 
 
 class PackageState(StrEnum):
@@ -39,7 +40,6 @@ class RunState(StrEnum):
     ABORTED = "aborted"
 
 
-INTERRUPTED = "INTERRUPTED"  # the code of an attempt that was stopped with the run: it costs no retry
 ENDED = (PackageState.ACCEPTED, PackageState.FAILED, PackageState.CANCELLED)
 LIVE = (PackageState.RUNNING, PackageState.VERIFYING)
 WAITING = (PackageState.PLANNED, PackageState.STALE)
@@ -68,17 +68,16 @@ class Progress:
 
     @property
     def last_failure(self) -> e.AttemptEnded | None:
-        """The last attempt of this revision that ended by itself and failed: the next one goes on from it."""
+        """The last attempt of this revision whose failure says something about its work; the next goes on from it."""
         ours = (one for one in reversed(self.ended) if one.number > self.outdated)
-        return next((one for one in ours if one.code and one.code != INTERRUPTED), None)
+        return next((one for one in ours if costs_retry(one.code)), None)
 
 
 @dataclass(slots=True)
 class State:
     """The run so far; made empty and filled by `apply`, in the order of the journal.
 
-    `agent` and `jobs` are those of the last start. `active_seconds` is how long processes worked on the run: the time
-    between a stop and the next start is not in it. `notes` are for the summary, each once.
+    `agent` is that of the last start; `notes` are for the summary, each once.
     """
 
     run: RunState = RunState.PREFLIGHT
@@ -95,10 +94,7 @@ class State:
     halted: e.RunHalted | None = None
     tampering: e.RepositoryChanged | None = None
     agent: str = ""
-    jobs: int = 0
     notes: list[str] = field(default_factory=list)
-    active_seconds: float = 0.0
-    last_at: float = 0.0
 
     @property
     def plan_commit(self) -> str:
@@ -117,15 +113,8 @@ class State:
         pinned = self.revised or self.started
         return pinned.plan_revision if pinned else 1
 
-    @property
-    def contracts_revision(self) -> int:
-        """The revision of the contracts in force."""
-        pinned = self.revised or self.started
-        return pinned.contracts_revision if pinned else 1
-
     def apply(self, event: e.Event) -> None:
         """Take one event in. ImpossibleError when it cannot follow what happened."""
-        self._count(event)
         match event:  # the most frequent ones first
             case e.AttemptStarted() | e.AttemptVerifying() | e.AttemptEnded():
                 self._attempt(event)
@@ -134,7 +123,7 @@ class State:
             case e.RunStarted():
                 self.started, self.home, self.run = event, event.home, RunState.EXECUTING
                 self.run_id, self.place = event.run_id, event.place
-                self.agent, self.jobs = event.agent, event.jobs
+                self.agent = event.agent
                 self.packages = {
                     name: Progress(tuple(above), attempts=event.attempts.get(name, 0))
                     for name, above in event.packages.items()
@@ -144,7 +133,7 @@ class State:
             case e.RunContinued():
                 self.home = event.home or self.home
                 self.run_id, self.place = event.run_id or self.run_id, event.place or self.place
-                self.agent, self.jobs = event.agent, event.jobs
+                self.agent = event.agent
                 self._continue()
             case e.FailedRetried() | e.PackagesRestarted() | e.PlanRevised():
                 self._again(event)
@@ -152,16 +141,6 @@ class State:
                 self.tampering = event
             case _:
                 self._integrate(event)
-
-    def _count(self, event: e.Event) -> None:
-        """Add the time since the event before this one, unless no process worked on the run in between.
-
-        A start first journals the ends of attempts that were killed: nobody measured their seconds.
-        """
-        starts = isinstance(event, e.RunStarted | e.RunContinued | e.RunAborted)
-        if self.last_at and not starts and not (isinstance(event, e.AttemptEnded) and not event.seconds):
-            self.active_seconds += max(0.0, event.at - self.last_at)
-        self.last_at = event.at
 
     def _integrate(self, event: e.Event) -> None:
         match event:
@@ -249,7 +228,7 @@ class State:
         progress.ended.append(event)
         progress.code, progress.why = event.code, event.why
         if event.code:
-            progress.failures += event.code != INTERRUPTED
+            progress.failures += costs_retry(event.code)
             progress.state = PackageState.QUEUED  # until the runner says that no try is left
 
     def _end(self, event: e.PackageAccepted | e.PackageFailed | e.PackageCancelled) -> None:

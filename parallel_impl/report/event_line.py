@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from parallel_impl.errors import count
 from parallel_impl.record import events as e
+from parallel_impl.record.codes import Failure
 from parallel_impl.record.events import Event
-from parallel_impl.record.state import INTERRUPTED
 
 
 def describe(event: Event) -> str:
@@ -16,7 +16,7 @@ def describe(event: Event) -> str:
             return f"{event.package}  started{again}"
         case e.AttemptVerifying():
             return f"{event.package}  in scope, being verified"
-        case e.AttemptEnded() if event.code == INTERRUPTED:
+        case e.AttemptEnded() if event.code == Failure.INTERRUPTED:
             return f"{event.package}  attempt {event.number} interrupted, which costs no retry: {event.why}"
         case e.AttemptEnded() if event.code:
             return f"{event.package}  attempt {event.number} failed: {event.code}: {event.why}"

@@ -11,8 +11,8 @@ from parallel_impl.git.repo import Repo
 from parallel_impl.plan import ids
 from parallel_impl.processes.orphans import adopt_orphans
 from parallel_impl.record.events import Landed
-from parallel_impl.record.journal import read
-from parallel_impl.record.state import State, fold
+from parallel_impl.record.journal import load_state
+from parallel_impl.record.state import State
 from parallel_impl.run import runner
 from parallel_impl.run.claims import change_lock, claims
 from parallel_impl.run.interruption import Interruption
@@ -38,7 +38,7 @@ def implement(repo: Repo, folder: Path, options: Options, listeners: Sequence[Li
     with Interruption() as interruption:
         writable.check_repository(places)
         with change_lock.held(places) as hold:
-            state = fold(read(places.journal))
+            state = load_state(places.journal)
             if abort.finish(repo, places, state, listener):
                 if options.abort:
                     return 0

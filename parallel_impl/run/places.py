@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from parallel_impl.plan import ids
+from parallel_impl.record import result
 
 STATE = "parallel-impl"
 LOCKS = ".locks"
@@ -40,7 +41,7 @@ class AttemptFiles:
 
     @property
     def result(self) -> Path:
-        return self.folder / "result.json"
+        return self.folder / result.FILE
 
     @property
     def agent_log(self) -> Path:

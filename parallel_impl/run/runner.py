@@ -14,6 +14,7 @@ from parallel_impl.git.union import Layer
 from parallel_impl.plan.order import longest_paths, start_order
 from parallel_impl.record import events as e
 from parallel_impl.record import result
+from parallel_impl.record.codes import Failure, Halt
 from parallel_impl.record.journal import now
 from parallel_impl.run.attempt import attempt
 from parallel_impl.run.attempt.attempt import RunAttempt
@@ -45,9 +46,9 @@ def execute(run: Run, *, only: frozenset[str] | None = None, run_attempt: RunAtt
             run_packages(run, only=only, run_attempt=run_attempt)
             run.look_at_repository(files=True)
             if run.state.tampering and not run.stop:
-                return ending.halt(run, "REPOSITORY_CHANGED", "\n".join(run.state.tampering.what))
+                return ending.halt(run, Halt.REPOSITORY_CHANGED, "\n".join(run.state.tampering.what))
             ended = None if run.stop else land.land(run, base_proof, only=only)
-            if ended is None or ended.exit_code == ending.INTERRUPTED:  # a signal after that changes no verdict
+            if ended is None or ended.code is Halt.INTERRUPTED:  # a signal after that changes no verdict
                 run.record(e.Interrupted(at=now(), by="a signal"))
                 return ending.interrupted(run)
         except BaseException:
@@ -127,14 +128,14 @@ def _job(run: Run, name: str) -> Job:
 def _settle(run: Run, job: Job, outcome: Outcome) -> None:
     """Accept the work of an attempt, or keep its failure; nothing is accepted on a result that does not hold."""
     package, code, why = job.package, outcome.code, outcome.why
-    if not code and (wrong := _problems(run, job, outcome)):
-        code, why = "RESULT_INVALID", wrong
+    if code is None and (wrong := _problems(run, job, outcome)):
+        code, why = Failure.RESULT_INVALID, wrong
     ended = e.AttemptEnded(
         at=now(),
         package=package.id,
         number=job.number,
         commit=outcome.commit,
-        code=code,
+        code=str(code or ""),
         why=why,
         seconds=round(outcome.seconds, 3),
         setup_seconds=round(outcome.setup_seconds, 3),
@@ -155,9 +156,8 @@ def _problems(run: Run, job: Job, outcome: Outcome) -> str:
     expected = result.Expected(plan.feature_id, plan.revision, plan.contracts.revision, job.package)
     wrong = "; ".join(result.problems(outcome.result, expected))
     if wrong:
-        corrected = {**outcome.result, "status": "failed", "error_code": "RESULT_INVALID", "error": wrong}
         files = run.workspace.places.attempt_files(job.package.id, job.number)
-        write_atomically(files.result, result.dump(corrected))
+        write_atomically(files.result, result.dump(outcome.result.failed(Failure.RESULT_INVALID, wrong)))
     return wrong
 
 

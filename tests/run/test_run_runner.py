@@ -14,7 +14,9 @@ from parallel_impl.git.repo import Repo
 from parallel_impl.plan.model import Package
 from parallel_impl.processes.launch import Launch
 from parallel_impl.record import events as e
+from parallel_impl.record.codes import Failure
 from parallel_impl.record.journal import now, read
+from parallel_impl.record.result import CommitPlace, Commits, Result, ScopeCheck, VerificationRecord
 from parallel_impl.record.state import PackageState, fold
 from parallel_impl.run import runner
 from parallel_impl.run.attempt.job import Job, Outcome, Post
@@ -62,32 +64,32 @@ def opened(repository: tuple[Repo, str], tmp_path: Path) -> Iterator[Callable[..
         run.workspace.places.journal.unlink(missing_ok=True)
 
 
-def result(job: Job, **values: object) -> dict[str, object]:
-    """A result that the package may be accepted on."""
-    return {
-        "schema_version": 1,
-        "feature_id": job.in_force.plan.feature_id,
-        "package_id": job.package.id,
-        "attempt": job.number,
-        "plan_revision": job.in_force.plan.revision,
-        "contracts_revision": 1,
-        "status": "completed",
-        "agent": "fake",
-        "locks": {"files": [], "keys": []},
-        "scope": {"write_allow": list(job.package.scope.write_allow), "read_allow": [], "deny": []},
-        "scope_check": {"passed": True, "violations": []},
-        "files_modified": [],
-        "files_ignored": [],
-        "no_changes": False,
-        "git": {"base": {}, "head": {"ref": "refs/x", "commit": "c" * 40}},
-        "verification": {"passed": True, "steps": []},
-        "for_a_person": [],
-        "result_keys": {},
-        "not_reported": [],
-        "seconds": 0.0,
-        "setup_seconds": 0.0,
-        "escalations": [],
-    } | values
+def result(job: Job, *modified: str) -> Result:
+    """A result that the package may be accepted on, if that is what it may modify."""
+    plan, package = job.in_force.plan, job.package
+    return Result(
+        feature_id=plan.feature_id,
+        package_id=package.id,
+        attempt=job.number,
+        plan_revision=plan.revision,
+        contracts_revision=plan.contracts.revision,
+        status="completed",
+        agent="fake",
+        locks=package.locks,
+        scope=package.scope,
+        scope_check=ScopeCheck(passed=True, violations=()),
+        files_modified=modified,
+        files_ignored=(),
+        no_changes=False,
+        git=Commits(base=CommitPlace(), head=CommitPlace(ref="refs/x", commit="c" * 40)),
+        verification=VerificationRecord(passed=True, steps=()),
+        for_a_person=(),
+        result_keys={},
+        not_reported=(),
+        seconds=0.0,
+        setup_seconds=0.0,
+        escalations=(),
+    )
 
 
 def passing(commit: str) -> Act:
@@ -147,7 +149,9 @@ def test_a_failed_attempt_is_tried_again_as_often_as_the_plan_says_and_goes_on_f
     opened: Callable[..., Run],
 ) -> None:
     run = opened(package("a", retries=2))
-    agents = Agents(lambda job, _: Outcome(result(job), "c" * 40, code="VERIFICATION_FAILED", why=f"no {job.number}"))
+    agents = Agents(
+        lambda job, _: Outcome(result(job), "c" * 40, code=Failure.VERIFICATION_FAILED, why=f"no {job.number}")
+    )
     runner.run_packages(run, run_attempt=agents)
     assert [job.number for job in agents.jobs] == [1, 2, 3]
     assert agents.jobs[0].previous is None
@@ -159,7 +163,7 @@ def test_a_failed_attempt_is_tried_again_as_often_as_the_plan_says_and_goes_on_f
 
 def test_a_retry_after_a_scope_violation_starts_from_the_base(opened: Callable[..., Run]) -> None:
     run = opened(package("a"))
-    agents = Agents(lambda job, _: Outcome(result(job), "c" * 40, code="SCOPE_VIOLATION", why="outside"))
+    agents = Agents(lambda job, _: Outcome(result(job), "c" * 40, code=Failure.SCOPE_VIOLATION, why="outside"))
     runner.run_packages(run, run_attempt=agents)
     last = agents.jobs[1].previous
     assert last is not None
@@ -170,7 +174,7 @@ def test_nothing_below_a_failure_starts_and_what_is_beside_it_goes_on(opened: Ca
     run = opened(package("a", retries=0), package("b", "a"), package("c", "b"), package("d"))
 
     def act(job: Job, _: Post) -> Outcome:
-        code = "AGENT_FAILED" if job.package.id == "a" else ""
+        code = Failure.AGENT_FAILED if job.package.id == "a" else None
         return Outcome(result(job), commit=run.spec.base, code=code)
 
     agents = Agents(act)
@@ -193,7 +197,7 @@ def test_a_signal_starts_nothing_more_and_waits_for_what_runs(opened: Callable[.
 
     def act(job: Job, _: Post) -> Outcome:
         run.stop.set()
-        return Outcome(result(job), code="INTERRUPTED", why="stopped")
+        return Outcome(result(job), code=Failure.INTERRUPTED, why="stopped")
 
     agents = Agents(act)
     runner.run_packages(run, run_attempt=agents)
@@ -214,7 +218,7 @@ def test_what_a_worker_raises_ends_the_others_and_is_not_journalled_as_its_end(o
         while not run.stop:
             threading.Event().wait(0.001)
         post(e.Noted(at=now(), text="its worktree is kept", package="b"))
-        return Outcome(result(job), code="INTERRUPTED")
+        return Outcome(result(job), code=Failure.INTERRUPTED)
 
     with pytest.raises(OSError, match="No space left"):
         runner.run_packages(run, run_attempt=Agents(act))
@@ -251,7 +255,7 @@ def test_what_a_worker_posts_is_journalled_before_its_end(opened: Callable[..., 
 
 def test_nothing_is_accepted_on_a_result_that_does_not_hold(opened: Callable[..., Run]) -> None:
     run = opened(package("a", retries=0))
-    agents = Agents(lambda job, _: Outcome(result(job, files_modified=["b/x"]), commit=run.spec.base))
+    agents = Agents(lambda job, _: Outcome(result(job, "b/x"), commit=run.spec.base))
     runner.run_packages(run, run_attempt=agents)
     progress = run.state.packages["a"]
     assert (progress.state, progress.code) == (PackageState.FAILED, "RESULT_INVALID")

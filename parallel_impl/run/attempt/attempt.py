@@ -28,9 +28,9 @@ from parallel_impl.plan.model import Package, Plan, StepKind
 from parallel_impl.processes.launch import Launch, Limits
 from parallel_impl.processes.process import Ended, Reason
 from parallel_impl.record import events as e
+from parallel_impl.record.codes import Failure
 from parallel_impl.record.journal import now
 from parallel_impl.record.result import dump
-from parallel_impl.record.state import INTERRUPTED
 from parallel_impl.run.attempt import attempt_record, package_base, prompt_context, result, take_work
 from parallel_impl.run.attempt.job import Job, Outcome, Post
 from parallel_impl.run.launch import equip, make_ready
@@ -39,7 +39,11 @@ from parallel_impl.run.spec import RunSpec
 from parallel_impl.run.workspace import Workspace, put_away
 from parallel_impl.storage import write_atomically
 
-AGENT_ENDED = {Reason.TIMEOUT: "TIMEOUT", Reason.SILENT: "SILENT", Reason.STOPPED: INTERRUPTED}
+ENDINGS = {
+    Reason.TIMEOUT: Failure.TIMEOUT,
+    Reason.SILENT: Failure.SILENT,
+    Reason.STOPPED: Failure.INTERRUPTED,
+}
 
 RunAttempt = Callable[[RunSpec, Workspace, Launch, Job, Post], Outcome]
 
@@ -55,7 +59,7 @@ class Attempt:
     post: Post
     base: str = ""
     commit: str = ""
-    code: str = ""
+    code: Failure | None = None
     why: str = ""
     work: Work = field(default_factory=lambda: Work(""))
     outside: tuple[Violation, ...] = ()
@@ -85,7 +89,7 @@ class Attempt:
 class _FailureError(Exception):
     """Ends the attempt; caught by `run` alone, which makes data of it."""
 
-    def __init__(self, code: str, why: str) -> None:
+    def __init__(self, code: Failure, why: str) -> None:
         super().__init__(why)
         self.code, self.why = code, why
 
@@ -102,16 +106,16 @@ def run(spec: RunSpec, workspace: Workspace, launch: Launch, job: Job, post: Pos
     except _FailureError as failure:
         attempt.code, attempt.why = failure.code, printable(failure.why)
     except GitError as failure:
-        attempt.code, attempt.why = "GIT_FAILED", str(failure)
+        attempt.code, attempt.why = Failure.GIT_FAILED, str(failure)
     except OSError as failure:
         if storage.problem(failure):
             raise  # the machine's, not the package's: it costs no attempt
-        attempt.code, attempt.why = "IO_FAILED", printable(str(failure))
+        attempt.code, attempt.why = Failure.IO_FAILED, printable(str(failure))
     if attempt.code and any(
         launch.stops
     ):  # whatever it looks like: a signal to all of us ends git and setup in odd ways
-        attempt.code = INTERRUPTED
-    if attempt.code and attempt.code != INTERRUPTED:
+        attempt.code = Failure.INTERRUPTED
+    if attempt.code and attempt.code.costs_retry:
         storage.check_full(workspace.home, workspace.places.state, Path(tempfile.gettempdir()))
     return _publish(attempt)
 
@@ -150,7 +154,7 @@ def _set_up(attempt: Attempt, checkout: Checkout, log: Path) -> None:
         outcome = make_ready(attempt.spec, launch, checkout, log)
     attempt.setup_seconds += outcome.seconds
     if outcome.failure:
-        code = INTERRUPTED if outcome.stopped else "SETUP_FAILED"
+        code = Failure.INTERRUPTED if outcome.stopped else Failure.SETUP_FAILED
         raise _FailureError(code, f"{outcome.failure}\nlog: {outcome.log}")
 
 
@@ -166,10 +170,10 @@ def _work(attempt: Attempt, checkout: Checkout) -> None:
     attempt.work, attempt.commit = taken.work, taken.commit
     if attempt.work.unstageable:
         listed = "\n".join(f"  {violation}" for violation in attempt.work.unstageable)
-        raise _FailureError("UNSTAGEABLE", f"the worktree cannot be taken:\n{listed}")
+        raise _FailureError(Failure.UNSTAGEABLE, f"the worktree cannot be taken:\n{listed}")
     attempt.left_out = tuple(scope.spell_out(checkout.path, attempt.work.ignored, attempt.package.scope))
     if not ended.clean:
-        code, log = AGENT_ENDED.get(ended.reason, "AGENT_FAILED"), attempt.files.agent_log
+        code, log = ENDINGS.get(ended.reason, Failure.AGENT_FAILED), attempt.files.agent_log
         raise _FailureError(code, f"the agent: {ended}; log: {log}\n{text.tail(log)}".rstrip())
 
 
@@ -179,7 +183,7 @@ def _run_agent(attempt: Attempt, checkout: Checkout, before: Snapshot) -> Ended:
         raise ValueError("a run that executes has an agent")
     collected = prompt_context.collect(attempt.workspace, job, checkout.commit)
     write_atomically(files.prompt, prompt.render(collected).encode())
-    attempt_record.note(files.folder, checkout, before)
+    attempt_record.note(files.record, checkout, before)
     attempt.agent_started = True
     with _equip(attempt, replace(attempt.launch, env=spec.agent_environment)) as launch:
         inside = setup.environment_of(checkout.path, launch.env)
@@ -198,7 +202,7 @@ def _run_agent(attempt: Attempt, checkout: Checkout, before: Snapshot) -> Ended:
                     limits=Limits(job.package.timeout_minutes * 60, silence_seconds=spec.config.silence_minutes * 60),
                     namespace=spec.namespace,
                 ),
-                started=lambda pid: attempt_record.note(files.folder, checkout, before, pid=pid),
+                started=lambda pid: attempt_record.note(files.record, checkout, before, pid=pid),
             )
         )
 
@@ -222,7 +226,9 @@ def _check_scope(attempt: Attempt) -> None:
     if attempt.outside:
         listed = "\n".join(f"  {violation}" for violation in attempt.outside)
         count = len(attempt.outside)
-        raise _FailureError("SCOPE_VIOLATION", f"{count} path{'s' * (count != 1)} may not be changed so:\n{listed}")
+        raise _FailureError(
+            Failure.SCOPE_VIOLATION, f"{count} path{'s' * (count != 1)} may not be changed so:\n{listed}"
+        )
 
 
 def _check_contracts(attempt: Attempt) -> None:
@@ -238,7 +244,7 @@ def _check_contracts(attempt: Attempt) -> None:
     )
     errors = [str(problem) for problem in problems if problem.severity is Severity.ERROR]
     if errors:
-        raise _FailureError("CONTRACT_INVALID", "\n".join(errors))
+        raise _FailureError(Failure.CONTRACT_INVALID, "\n".join(errors))
 
 
 def _verify(attempt: Attempt) -> None:
@@ -265,9 +271,9 @@ def _verify(attempt: Attempt) -> None:
     finally:
         put_away(checkout, attempt.job.number, attempt.note)
     if attempt.verification.stopped:
-        raise _FailureError(INTERRUPTED, "the run was stopped during verification")
+        raise _FailureError(Failure.INTERRUPTED, "the run was stopped during verification")
     if not attempt.verification.passed:
-        raise _FailureError("VERIFICATION_FAILED", attempt.verification.why)
+        raise _FailureError(Failure.VERIFICATION_FAILED, attempt.verification.why)
 
 
 def _leave(attempt: Attempt, checkout: Checkout, failure: BaseException) -> None:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from parallel_impl.git.repo import Change
 from parallel_impl.git.union import Layer
 from parallel_impl.plan.model import Package
+from parallel_impl.record.codes import Failure
 from parallel_impl.record.events import Event
+from parallel_impl.record.result import Result
 from parallel_impl.run.spec import PlanInForce
 
 Post = Callable[[Event], None]  # from a worker to the main thread, which journals what it gets
-
-MENDABLE = ("VERIFICATION_FAILED", "CONTRACT_INVALID")  # a retry after these goes on from the failed attempt's work
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +42,12 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an attempt ended; `code` is "" when its work may be accepted. `changes` are those of `commit`."""
+    """How an attempt ended; `code` is None when its work may be accepted. `changes` are those of `commit`."""
 
-    result: Mapping[str, Any]
+    result: Result
     commit: str = ""
     changes: tuple[Change, ...] = ()
-    code: str = ""
+    code: Failure | None = None
     why: str = ""
     seconds: float = 0.0
     setup_seconds: float = 0.0
@@ -56,4 +55,4 @@ class Outcome:
     @property
     def from_base(self) -> bool:
         """Whether a retry starts from the package's base rather than from this attempt's work."""
-        return self.code not in MENDABLE
+        return self.code is None or self.code.from_base

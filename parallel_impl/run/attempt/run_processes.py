@@ -28,7 +28,7 @@ def _living(places: Places, state: State, run_id: str) -> list[int]:
     for name, progress in state.packages.items():
         if progress.state in LIVE:
             with contextlib.suppress(DamagedError):  # after a power cut: then no process of it lives
-                noted = attempt_record.read(places.attempt(name, progress.attempts))
+                noted = attempt_record.read(places.attempt_files(name, progress.attempts).record)
                 if noted and attempt_record.lives(noted) and noted.pid not in found:
                     found.append(noted.pid)
     return found

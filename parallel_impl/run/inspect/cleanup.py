@@ -18,8 +18,8 @@ from parallel_impl.git.checkout import KEPT, kept
 from parallel_impl.git.remove import remove
 from parallel_impl.git.repo import Repo
 from parallel_impl.plan import ids
-from parallel_impl.record.journal import read
-from parallel_impl.record.state import State, fold
+from parallel_impl.record.journal import load_state
+from parallel_impl.record.state import State
 from parallel_impl.run.claims import change_lock, claims, ledger
 from parallel_impl.run.places import Places
 from parallel_impl.run.resume import leftovers
@@ -62,7 +62,7 @@ def clean(repo: Repo, folder: Path, change_id: str, *, force: bool, dry_run: boo
             report.removed.append(f"the claims of {change_id}")
             if not dry_run:
                 claims.release(places)
-        state = fold(read(places.last_journal))
+        state = load_state(places.last_journal)
         if state.started:
             checkout = repo.top(folder)
             if dry_run:

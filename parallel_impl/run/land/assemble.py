@@ -7,22 +7,23 @@ from collections.abc import Mapping
 from parallel_impl.errors import count
 from parallel_impl.git import union
 from parallel_impl.git.repo import Change
+from parallel_impl.record.codes import Halt
 from parallel_impl.record.state import PackageState, blocking
 from parallel_impl.run.run import Run
 
 
-def find_obstacle(run: Run, only: frozenset[str] | None) -> tuple[str, str] | None:
+def find_obstacle(run: Run, only: frozenset[str] | None) -> tuple[Halt, str] | None:
     """The code and the words of what keeps the accepted work from being put together; None when nothing does."""
     packages = run.in_force.order.topological
     wanted = [name for name in packages if only is None or name in only]
     if blocked := blocking(run.state, wanted):
-        return "NOT_ALL_ACCEPTED", _describe_blocked(run, blocked)
+        return Halt.NOT_ALL_ACCEPTED, _describe_blocked(run, blocked)
     if only is not None:
         left = count(len(packages) - len(wanted), "package")
         why = f"{', '.join(wanted)} accepted; --only left out {left}: nothing lands until the command runs without it"
-        return "ONLY", why
+        return Halt.ONLY, why
     if found := union.clashes(run.layers[name] for name in packages):
-        return "CLASH", "\n".join(str(clash) for clash in found)
+        return Halt.CLASH, "\n".join(str(clash) for clash in found)
     return None
 
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from parallel_impl.errors import count
 from parallel_impl.plan import contracts
 from parallel_impl.record import events as e
+from parallel_impl.record import json_form
+from parallel_impl.record.codes import Halt
 from parallel_impl.record.journal import now, read
 from parallel_impl.record.state import PackageState
 from parallel_impl.report import markdown, summary
 from parallel_impl.run.land.proof import Proof
 from parallel_impl.run.run import Run
 from parallel_impl.storage import write_atomically
-
-INTERRUPTED = 130  # the exit code
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +26,7 @@ class Ending:
     status: str
     headline: str
     lines: tuple[str, ...]
-    code: str = ""
+    code: Halt | None = None
     commit: str = ""
     proof: Proof | None = None
 
@@ -51,7 +50,7 @@ def landed(run: Run, commit: str, old: str, proven: Proof) -> Ending:
     return ending
 
 
-def halt(run: Run, code: str, why: str, *, proven: Proof | None = None, commit: str = "") -> Ending:
+def halt(run: Run, code: Halt, why: str, *, proven: Proof | None = None, commit: str = "") -> Ending:
     """End without landing: nothing moves, everything is kept, and the user learns what to look at."""
     places = run.workspace.places
     run.record(e.RunHalted(at=now(), code=code, why=why))
@@ -84,7 +83,7 @@ def _describe_failed(run: Run) -> Iterator[str]:
 def interrupted(run: Run) -> Ending:
     """A signal stopped the run."""
     line = f"Interrupted. Accepted work is kept; go on with: parallel-implement {run.workspace.places.change_id}"
-    return Ending(INTERRUPTED, "interrupted", "interrupted", ("", line), code="INTERRUPTED")
+    return Ending(130, "interrupted", "interrupted", ("", line), code=Halt.INTERRUPTED)
 
 
 def summarise(run: Run, ending: Ending) -> None:
@@ -97,16 +96,16 @@ def summarise(run: Run, ending: Ending) -> None:
         state=run.state,
         attempts=places.attempts,
         status=ending.status,
-        code=ending.code,
+        code=str(ending.code or ""),
         headline=ending.headline,
         commit=ending.commit,
         gates=ending.proof.rows if ending.proof else (),
-        contracts=tuple(_contracts(run, ending.commit)),
+        contracts=tuple(summary.ContractRow(*one) for one in _contracts(run, ending.commit)),
         switched_off=tuple(_switched_off(run)),
         notes=tuple(run.state.notes),
     )
     document = summary.build(facts, read(places.journal))
-    write_atomically(places.summary_json, (json.dumps(document, indent=1) + "\n").encode())
+    write_atomically(places.summary_json, json_form.encode(document, indent=1))
     write_atomically(places.summary, markdown.render(document).encode())
 
 

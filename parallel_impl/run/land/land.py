@@ -10,6 +10,7 @@ import shlex
 
 from parallel_impl.git.repo import GitError
 from parallel_impl.record import events as e
+from parallel_impl.record.codes import Halt
 from parallel_impl.record.journal import now
 from parallel_impl.run.land import assemble, ending, proof
 from parallel_impl.run.land.ending import Ending
@@ -22,7 +23,7 @@ ROUNDS = 3  # the first try and, when the branch moved meanwhile, two more
 class _HaltError(Exception):
     """Ends the landing; caught by `land` alone, which makes an ending of it."""
 
-    def __init__(self, code: str, why: str, *, proven: Proof | None = None, commit: str = "") -> None:
+    def __init__(self, code: Halt, why: str, *, proven: Proof | None = None, commit: str = "") -> None:
         super().__init__(why)
         self.code, self.why, self.proven, self.commit = code, why, proven, commit
 
@@ -45,7 +46,7 @@ def land(run: Run, base_proof: BaseProof, *, only: frozenset[str] | None) -> End
             if _move(run, candidate, tip, proven):
                 return ending.landed(run, candidate, tip or "", proven)
         branch = run.workspace.places.branch
-        raise _HaltError("BRANCH_MOVED", f"{branch} moved {ROUNDS} times while the candidate was proven")
+        raise _HaltError(Halt.BRANCH_MOVED, f"{branch} moved {ROUNDS} times while the candidate was proven")
     except _HaltError as halt:
         return ending.halt(run, halt.code, halt.why, proven=halt.proven, commit=halt.commit)
 
@@ -61,7 +62,7 @@ def _put_on(run: Run, commit: str, tip: str | None) -> str:
     if conflicts:
         branch = run.workspace.places.branch
         why = f"{branch} is at {(tip or '')[:12]}, which the run did not start from, and both changed: "
-        raise _HaltError("BRANCH_MOVED", why + ", ".join(conflicts))
+        raise _HaltError(Halt.BRANCH_MOVED, why + ", ".join(conflicts))
     tree = run.workspace.repo.tree(candidate)
     run.record(e.CandidateMade(at=now(), commit=candidate, tree=tree, tip=tip or ""))
     return candidate
@@ -71,9 +72,9 @@ def _accept(run: Run, candidate: str, proven: Proof) -> None:
     """The gates passed, and what they ran (agents wrote it) left the repository alone."""
     run.look_at_repository(files=True)
     if run.state.tampering:
-        raise _HaltError("REPOSITORY_CHANGED", "\n".join(run.state.tampering.what), commit=candidate)
+        raise _HaltError(Halt.REPOSITORY_CHANGED, "\n".join(run.state.tampering.what), commit=candidate)
     if not proven.passed:
-        raise _HaltError("GATES_FAILED", proven.why, proven=proven, commit=candidate)
+        raise _HaltError(Halt.GATES_FAILED, proven.why, proven=proven, commit=candidate)
     run.workspace.set_ref(run.workspace.places.proven_ref, candidate)
     run.record(e.CandidateProven(at=now(), commit=candidate))
 
@@ -91,7 +92,7 @@ def _move(run: Run, candidate: str, tip: str | None, proven: Proof) -> bool:
         # it did not move, so this is no race but a refusal: a branch `openspec` was made meanwhile, say
         take = f"git update-ref {places.branch_ref} {places.proven_ref}"
         why = f"git refuses to move {places.branch}: {refused.stderr}\neverything is proven; take it with:\n  {take}"
-        raise _HaltError("BRANCH_REFUSED", why, proven=proven, commit=candidate) from None
+        raise _HaltError(Halt.BRANCH_REFUSED, why, proven=proven, commit=candidate) from None
     return True
 
 
@@ -102,4 +103,4 @@ def _check_not_checked_out(run: Run, candidate: str, proven: Proof) -> None:
         if worktree.branch == places.branch_ref:
             take = f"git -C {shlex.quote(str(worktree.path))} merge --ff-only {places.proven_ref}"
             why = f"{places.branch} is checked out in {worktree.path}; everything is proven, take it with:\n  {take}"
-            raise _HaltError("CHECKED_OUT", why, proven=proven, commit=candidate)
+            raise _HaltError(Halt.CHECKED_OUT, why, proven=proven, commit=candidate)

@@ -23,6 +23,7 @@ from parallel_impl.gates.verdict import Verdict
 from parallel_impl.git.checkout import Checkout
 from parallel_impl.processes.launch import Launch, Stop
 from parallel_impl.record import events as e
+from parallel_impl.record import json_form
 from parallel_impl.record.journal import now
 from parallel_impl.report.summary import GateRow
 from parallel_impl.run.launch import equip, make_ready
@@ -90,7 +91,7 @@ def prove(run: Run, candidate: str, base_proof: BaseProof) -> Proof:
             seconds=round(time.monotonic() - began, 3),
         )
     )
-    write_atomically(run.workspace.places.verdicts, json.dumps([dataclasses.asdict(row) for row in rows]).encode())
+    write_atomically(run.workspace.places.verdicts, json_form.encode(rows))
     blocking = [one for one in verdicts if one.blocks]
     return Proof(rows, not blocking, "\n".join(_explain(one, after[one.gate]) for one in blocking))
 
@@ -116,9 +117,8 @@ def _rows(spec: RunSpec, verdicts: Sequence[Verdict], reports: Reports) -> tuple
 def remembered(run: Run) -> Proof:
     """The proof of the last candidate, as it was kept: for a run that had landed before it could say so."""
     file = run.workspace.places.verdicts
-    rows = json.loads(file.read_bytes()) if file.is_file() else []
-    lists = ("new_failures", "gone")
-    return Proof(tuple(GateRow(**{**row, **{key: tuple(row[key]) for key in lists}}) for row in rows), passed=True)
+    rows = json_form.decode(file.read_bytes(), tuple[GateRow, ...]) if file.is_file() else ()
+    return Proof(rows, passed=True)
 
 
 def _explain(one: Verdict, report: GateReport) -> str:

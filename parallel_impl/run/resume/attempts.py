@@ -12,8 +12,8 @@ from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.repo import GitError
 from parallel_impl.git.union import Layer
 from parallel_impl.record import events as e
+from parallel_impl.record.codes import Failure
 from parallel_impl.record.journal import now
-from parallel_impl.record.state import INTERRUPTED
 from parallel_impl.run.attempt import attempt_record, package_base, take_work
 from parallel_impl.run.attempt.attempt_record import DamagedError
 from parallel_impl.run.attempt.job import Job
@@ -33,7 +33,7 @@ def settle(run: Run, name: str) -> None:
     saved = _save(run, name, number)
     _put_away(run, name, number)
     why = "the process that ran it was killed"
-    run.record(e.AttemptEnded(at=now(), package=name, number=number, commit=saved, code=INTERRUPTED, why=why))
+    run.record(e.AttemptEnded(at=now(), package=name, number=number, commit=saved, code=Failure.INTERRUPTED, why=why))
 
 
 def restore(run: Run, name: str, commit: str) -> Layer:
@@ -79,7 +79,7 @@ def _save(run: Run, name: str, number: int) -> str:
     if known := workspace.repo.ref(workspace.places.attempt_ref(name, number)):
         return known
     try:
-        noted = attempt_record.read(workspace.places.attempt(name, number))
+        noted = attempt_record.read(workspace.places.attempt_files(name, number).record)
     except DamagedError:  # so the agent had been started, but nothing tells its work from what was there before
         return _keep(run, name, number, workspace.source.place(name))
     checkout = workspace.source.found(name, noted.start if noted else "")

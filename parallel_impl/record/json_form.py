@@ -1,0 +1,32 @@
+"""Structs as JSON files. Fields that are not known, written by another version, are passed over.
+
+Names of files need not be Unicode: their odd bytes are surrogates in our text, which JSON writes as escapes.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+
+def encode(value: object, *, indent: int | None = None) -> bytes:
+    """The value as ASCII JSON, with a last newline where it is indented for people."""
+    text = json.dumps(msgspec.to_builtins(value), indent=indent)
+    return (f"{text}\n" if indent else text).encode()
+
+
+def decode(content: bytes, kind: type[T]) -> T:
+    """What `encode` made of a `kind`; ValueError says what is wrong with anything else."""
+    try:
+        return msgspec.convert(json.loads(content), kind)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def plain(value: object) -> Any:
+    """The value as its JSON reads: dicts, lists and texts, for a validator."""
+    return json.loads(encode(value))
