@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from parallel_impl.processes import namespace
-from tests.repository import FIXTURES, command, commit_all, living, make_repository, start, tool, wait_for
+from tests.repository import FIXTURES, appears, command, commit_all, living, make_repository, start, tool, wait_for
 
 WORK = f"cp -R '{FIXTURES}/no-contracts/replay/'\"$1\"/1/. .\n"
 NUMBER = 810_000_000 + os.getpid()  # a `sleep` of so many seconds is of this process
@@ -51,7 +51,7 @@ def test_after_kill_9_nothing_of_an_agent_lives_on_whatever_it_did_to_hide(repo:
     agent = command(tmp_path / "agent.sh", WORK + waiting)
     running = start(repo, "implement", "fix-typos", "--agent", agent)
     wait_for(tmp_path / "up", running)
-    assert living(word)
+    assert appears(word)
     running.kill()
     running.wait()
     (tmp_path / "go").touch()
@@ -71,7 +71,7 @@ def test_without_namespaces_the_run_says_so_and_ends_what_carries_its_mark(repo:
     wait_for(tmp_path / "up", running)
     running.kill()
     running.wait()
-    assert living(word)
+    assert appears(word)
     (tmp_path / "go").touch()
     done = tool(repo, "implement", "fix-typos", "--agent", agent, env=env)
     assert done.returncode == 0, done.stderr

@@ -18,7 +18,7 @@ from parallel_impl.processes import namespace, orphans, process
 from parallel_impl.processes.launch import Launch, Limits, Stop
 from parallel_impl.processes.namespace import Namespace
 from parallel_impl.processes.process import Ended, Reason
-from tests.repository import living
+from tests.repository import appears, living
 
 QUICK = Limits(seconds=20, grace_seconds=0.5)
 NUMBERS = itertools.count(700_000_000 + os.getpid() * 100)  # a `sleep` with such an argument is of this process
@@ -162,7 +162,7 @@ def test_killing_the_process_that_is_told_to_started_ends_everything(
     thread.start()
     while not (tmp_path / "up").exists():
         threading.Event().wait(0.02)
-    assert living(word)
+    assert appears(word)
     os.kill(pids[0], signal.SIGKILL)
     thread.join()
     assert living(word) == []
@@ -186,7 +186,7 @@ def test_a_namespace_ends_when_whoever_started_it_is_killed(tmp_path: Path, foun
         while not (tmp_path / "up").exists():
             assert starter.poll() is None
             threading.Event().wait(0.02)
-        assert living(word)
+        assert appears(word)
         starter.kill()
     assert gone(word)
 
