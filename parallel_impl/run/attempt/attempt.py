@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from parallel_impl import storage, text
@@ -21,10 +21,10 @@ from parallel_impl.gates import setup, steps
 from parallel_impl.git import scope
 from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.repo import GitError
-from parallel_impl.git.staging import Ignored, Snapshot, Violation, Work
+from parallel_impl.git.staging import Snapshot
 from parallel_impl.git.traces import Traces
 from parallel_impl.plan import contracts
-from parallel_impl.plan.model import Package, Plan, StepKind
+from parallel_impl.plan.model import StepKind
 from parallel_impl.processes.launch import Launch, Limits
 from parallel_impl.processes.process import Ended, Reason
 from parallel_impl.record import events as e
@@ -32,9 +32,8 @@ from parallel_impl.record.codes import Failure
 from parallel_impl.record.journal import now
 from parallel_impl.record.result import dump
 from parallel_impl.run.attempt import attempt_record, package_base, prompt_context, result, take_work
-from parallel_impl.run.attempt.job import Job, Outcome, Post
+from parallel_impl.run.attempt.job import Attempt, Job, Outcome, Post
 from parallel_impl.run.launch import equip, make_ready
-from parallel_impl.run.places import AttemptFiles
 from parallel_impl.run.spec import RunSpec
 from parallel_impl.run.workspace import Workspace, put_away
 from parallel_impl.storage import write_atomically
@@ -46,44 +45,6 @@ ENDINGS = {
 }
 
 RunAttempt = Callable[[RunSpec, Workspace, Launch, Job, Post], Outcome]
-
-
-@dataclass(slots=True)
-class Attempt:
-    """What an attempt has got so far: each stage fills in its part."""
-
-    spec: RunSpec
-    workspace: Workspace
-    launch: Launch
-    job: Job
-    post: Post
-    base: str = ""
-    commit: str = ""
-    code: Failure | None = None
-    why: str = ""
-    work: Work = field(default_factory=lambda: Work(""))
-    outside: tuple[Violation, ...] = ()
-    left_out: tuple[Ignored, ...] = ()
-    verification: steps.Verification | None = None
-    agent_started: bool = False
-    began: float = 0.0
-    setup_seconds: float = 0.0
-
-    @property
-    def files(self) -> AttemptFiles:
-        return self.workspace.places.attempt_files(self.package.id, self.job.number)
-
-    @property
-    def package(self) -> Package:
-        return self.job.package
-
-    @property
-    def plan(self) -> Plan:
-        return self.job.in_force.plan
-
-    def note(self, text: str) -> None:
-        """Something that the summary must say."""
-        self.post(e.Noted(at=now(), text=text, package=self.package.id))
 
 
 class _FailureError(Exception):

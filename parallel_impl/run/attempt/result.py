@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from msgspec import UNSET
 
 from parallel_impl import text
@@ -19,9 +17,7 @@ from parallel_impl.record.result import (
     StepRecord,
     VerificationRecord,
 )
-
-if TYPE_CHECKING:
-    from parallel_impl.run.attempt.attempt import Attempt
+from parallel_impl.run.attempt.job import Attempt
 
 
 def result(attempt: Attempt, seconds: float) -> Result:
