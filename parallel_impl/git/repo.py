@@ -1,8 +1,9 @@
 """The one door to git: `Repo` runs every git command of this program, through GitPython.
 
 The rules behind each option were measured: hooks, fsmonitor, split indexes and automatic gc of the user are switched
-off in every call (a `reference-transaction` hook ran 18 times in one run and can veto a landing), replace refs are ignored, and data is
-read as bytes with `-z`. What is inherited of `GIT_*` has been dropped before (`environment.drop_git`).
+off in every call (a `reference-transaction` hook ran 18 times in one run and can veto a landing), replace refs are
+ignored, and data is read as bytes with `-z`. What is inherited of `GIT_*` has been dropped before
+(`environment.drop_git`).
 """
 
 from __future__ import annotations

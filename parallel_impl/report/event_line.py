@@ -44,7 +44,7 @@ def _describe_start(event: Event) -> str:
         case e.FailedRetried():
             return f"tried again: {', '.join(event.packages)}"
         case e.PackagesRestarted():
-            return f"done anew: {', '.join(event.packages)}"
+            return f"done again: {', '.join(event.packages)}"
         case e.PlanRevised():
             return f"plan revision {event.plan_revision}, of {event.commit[:12]}"
         case _:

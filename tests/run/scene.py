@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,6 +26,7 @@ from tests.repository import git
 
 CHANGE = "c1"
 DATE = 1_700_000_000
+RUN_ID = secrets.token_hex(16)  # processes are found by it: tests that run beside these have another
 
 
 @dataclass
@@ -68,7 +70,7 @@ def workspace(repo: Repo, home: Path) -> Workspace:
 def first_event(base: str, packages: Sequence[Package], home: Path, *, at: float = 1.0) -> e.RunStarted:
     return e.RunStarted(
         at=at,
-        run_id="f" * 32,
+        run_id=RUN_ID,
         change_id=CHANGE,
         base=base,
         base_from="HEAD",
@@ -89,7 +91,7 @@ def open_run(repo: Repo, base: str, home: Path, *packages: Package, jobs: int = 
     known = read(place.places.journal)
     stop, listener = Stop(), Recorder()
     run = Run(
-        spec=RunSpec(base, "HEAD", DATE, "f" * 32, Config()),
+        spec=RunSpec(base, "HEAD", DATE, RUN_ID, Config()),
         workspace=place,
         launch=Launch(home, {}, Limits(1), stop=stop),
         stop=stop,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import closing
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from parallel_impl.record.journal import Journal, now
 from parallel_impl.record.state import RunState, State
 from parallel_impl.run.claims import claims
 from parallel_impl.run.places import Places
-from parallel_impl.run.resume import leftovers, pinned
+from parallel_impl.run.resume import attempts, leftovers, pinned
 from parallel_impl.run.run import Listener, Run
 from parallel_impl.run.spec import RunSpec
 from parallel_impl.run.workspace import Workspace
@@ -63,30 +62,6 @@ def finish(repo: Repo, places: Places, state: State, listener: Listener) -> bool
     return True
 
 
-def keep_attempt(repo: Repo, places: Places, ref: str) -> None:
-    """Delete a ref of accepted work whose commit is on the ref of its attempt; made there if it is not."""
-    commit = repo.ref(ref)
-    if commit is None:
-        return
-    package = ref.removeprefix(f"{places.package_refs}/")
-    made = repo.refs(f"{places.attempt_refs}/{package}")
-    if commit not in made.values():
-        number = 1 + max((int(name.rpartition("/")[2]) for name in made), default=0)
-        repo.set_ref(places.attempt_ref(package, number), commit)
-    repo.delete_ref(ref, commit)
-
-
-def count_attempts(repo: Repo, places: Places) -> dict[str, int]:
-    """The highest number of an attempt that earlier runs of the change made at each package: theirs are taken."""
-    made: dict[str, int] = {}
-    names = [name.removeprefix(f"{places.attempt_refs}/") for name in repo.refs(places.attempt_refs)]
-    names += [str(path.relative_to(places.attempts)) for path in places.attempts.glob("*/*")]
-    for name in names:
-        if found := re.fullmatch(r"(.+)/([0-9]+)", name):
-            made[found[1]] = max(made.get(found[1], 0), int(found[2]))
-    return made
-
-
 def _spec(repo: Repo, state: State, run_id: str) -> RunSpec:
     """What is needed to save work: nothing of this run starts any more."""
     started = state.started
@@ -103,7 +78,7 @@ def _move_aside(repo: Repo, places: Places) -> str:
     """
     refs = repo.refs(places.package_refs)
     for ref in refs:
-        keep_attempt(repo, places, ref)
+        attempts.keep(repo, places, ref)
     for file, aside in places.aside().items():
         if file.exists():
             file.rename(aside)

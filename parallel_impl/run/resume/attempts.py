@@ -7,9 +7,11 @@ retry.
 
 from __future__ import annotations
 
+import re
+
 from parallel_impl.errors import UserError
 from parallel_impl.git.checkout import Checkout
-from parallel_impl.git.repo import GitError
+from parallel_impl.git.repo import GitError, Repo
 from parallel_impl.git.union import Layer
 from parallel_impl.record import events as e
 from parallel_impl.record.codes import Failure
@@ -17,6 +19,7 @@ from parallel_impl.record.journal import now
 from parallel_impl.run.attempt import attempt_record, package_base, take_work
 from parallel_impl.run.attempt.attempt_record import DamagedError
 from parallel_impl.run.attempt.job import Job
+from parallel_impl.run.places import Places
 from parallel_impl.run.run import Run
 from parallel_impl.run.workspace import put_away
 
@@ -49,6 +52,30 @@ def restore(run: Run, name: str, commit: str) -> Layer:
     if repo.ref(ref) != commit:
         run.workspace.set_ref(ref, commit)
     return Layer(name, commit, tuple(repo.changes(parents[0], commit)))
+
+
+def keep(repo: Repo, places: Places, ref: str) -> None:
+    """Delete a ref of accepted work whose commit is on the ref of its attempt; made there if it is not."""
+    commit = repo.ref(ref)
+    if commit is None:
+        return
+    package = ref.removeprefix(f"{places.package_refs}/")
+    made = repo.refs(f"{places.attempt_refs}/{package}")
+    if commit not in made.values():
+        number = 1 + max((int(name.rpartition("/")[2]) for name in made), default=0)
+        repo.set_ref(places.attempt_ref(package, number), commit)
+    repo.delete_ref(ref, commit)
+
+
+def count_made(repo: Repo, places: Places) -> dict[str, int]:
+    """The highest number of an attempt that earlier runs of the change made at each package: theirs are taken."""
+    made: dict[str, int] = {}
+    names = [name.removeprefix(f"{places.attempt_refs}/") for name in repo.refs(places.attempt_refs)]
+    names += [str(path.relative_to(places.attempts)) for path in places.attempts.glob("*/*")]
+    for name in names:
+        if found := re.fullmatch(r"(.+)/([0-9]+)", name):
+            made[found[1]] = max(made.get(found[1], 0), int(found[2]))
+    return made
 
 
 def _put_away(run: Run, name: str, number: int) -> None:

@@ -6,7 +6,7 @@ from parallel_impl.record import events as e
 from parallel_impl.record.journal import now
 from parallel_impl.record.state import PackageState
 from parallel_impl.run import run_id
-from parallel_impl.run.resume import abort, leftovers
+from parallel_impl.run.resume import attempts, leftovers
 from parallel_impl.run.run import Run
 from parallel_impl.run.spec import PlanEdit
 
@@ -81,4 +81,4 @@ def _forget_outdated(run: Run) -> None:
     keep = {workspace.places.package_ref(name) for name in accepted}
     for ref in set(workspace.repo.refs(workspace.places.package_refs)) - keep:
         workspace.watch.expect(ref, None)
-        abort.keep_attempt(workspace.repo, workspace.places, ref)
+        attempts.keep(workspace.repo, workspace.places, ref)

@@ -23,7 +23,7 @@ from parallel_impl.record import events as e
 from parallel_impl.record.journal import Journal, now
 from parallel_impl.run import run_id
 from parallel_impl.run.claims import change_lock, claims
-from parallel_impl.run.resume import abort, go_on, leftovers
+from parallel_impl.run.resume import attempts, go_on, leftovers
 from parallel_impl.run.run import Run
 from parallel_impl.run.spec import PlanEdit, PlanInForce, RunSpec
 from parallel_impl.run.start import base_check, inputs, plan_edit, run_spec, writable
@@ -199,6 +199,6 @@ def _first_event(run: Run, only: str, known: Inputs) -> e.RunStarted:
         agent=spec.agent_spec,
         jobs=run.jobs,
         only=only,
-        attempts=abort.count_attempts(run.workspace.repo, places),
+        attempts=attempts.count_made(run.workspace.repo, places),
         place=run_id.place(places),
     )
