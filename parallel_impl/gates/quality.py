@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from parallel_impl import storage
 from parallel_impl.config import GATES, GateCommand
 from parallel_impl.errors import Problem, Severity, printable
 from parallel_impl.gates import programs, reports, setup, shell
@@ -228,7 +229,7 @@ def _run(
     argv = shell.argv(gate.command, inside.get("PATH", os.defpath))
     limits = Limits(seconds, log_bytes=LOG_LIMIT)
     named = _named_junit(gate, checkout)
-    stale = _signature(named)
+    stale = storage.signature(named) if named else ()  # one that is committed must not pass for a report
     ended = run(argv, Launch(checkout, inside, limits, stop=stop, mask=mask), log)
     report = GateReport(gate.name, State.BROKEN, ended.exit_code, round(ended.seconds, 3), str(log))
     if ended.reason is not Reason.EXITED or ended.exit_code is None or ended.exit_code < 0:
@@ -243,7 +244,7 @@ def _run(
         return replace(report, why=f"it could not be started (exit {ended.exit_code})\n{tail(log, 5)}")
     _mask(lines, mask)
     _mask(junit, mask)
-    written = named if named and not junit.is_file() and _signature(named) != stale else junit
+    written = named if named and not junit.is_file() and storage.signature(named) != stale else junit
     output = Output(printed, ended.exit_code, checkout, lines, written)
     found = reports.read(gate.parser, output, report)
     more = f"\n{tail(log)}" if found.state is State.BROKEN else ""
@@ -271,15 +272,6 @@ def _named_junit(gate: Gate, checkout: Path) -> Path | None:
     """Where a command that does not write JUnit XML to `$PARALLEL_IMPL_REPORT` says that it does."""
     named = JUNIT_OPTION.search(gate.command) if gate.parser in ("pytest", "junit") else None
     return checkout / named[1] if named and "$" not in named[1] else None
-
-
-def _signature(file: Path | None) -> tuple[int, ...]:
-    """Changes when the file is written: one that the repository has committed must not pass for a report."""
-    try:
-        status = file.stat() if file else None
-    except OSError:
-        return ()
-    return (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns) if status else ()
 
 
 def _mask(file: Path, mask: tuple[bytes, ...]) -> None:

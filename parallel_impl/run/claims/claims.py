@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from parallel_impl import storage
 from parallel_impl.errors import Problem, Severity, UserError
 from parallel_impl.plan import feasibility
 from parallel_impl.plan.conflicts import Conflict
@@ -233,20 +234,12 @@ def _wait(
 
 def _glance(places: Places, found: Sequence[Rival]) -> list[object]:
     """What changes when it is worth to try again; costs a few calls of the system, whatever the size of the plans."""
-    seen: list[object] = [_stamp(places.locks / ledger.FILE)]
+    seen: list[object] = [storage.signature(places.locks / ledger.FILE)]
     for rival in found:
         other = Places(places.common, rival.run.change_id)
         live = _is_live(rival.run.claims, other) if rival.run.claims else lock_file.is_held(other.journal)
-        seen += [live, None if live else _stamp(other.journal)]
+        seen += [live, None if live else storage.signature(other.journal)]
     return seen
-
-
-def _stamp(path: Path) -> tuple[int, ...]:
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        return ()
-    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _in_the_way(found: Sequence[Rival]) -> list[Rival]:
