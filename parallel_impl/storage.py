@@ -69,7 +69,7 @@ def nearest(folder: Path) -> Path:
 
 
 def signature(file: StrOrBytesPath) -> tuple[int, ...]:
-    """What changes when a file is written or replaced (mode, size, inode, times; not through a symlink); () for none."""
+    """What changes when a file is written or replaced: mode, size, inode, times, of a symlink its own; () for none."""
     try:
         found = os.lstat(file)
     except OSError:

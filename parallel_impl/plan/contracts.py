@@ -17,7 +17,6 @@ from typing import Any
 from parallel_impl.errors import Problem, Severity
 from parallel_impl.plan import contract_process, markup, openapi, pointers
 from parallel_impl.plan.contract_process import Job, Verdict
-from parallel_impl.plan.globs import globs
 from parallel_impl.plan.model import Package, Plan
 from parallel_impl.plan.openapi import Scanned
 from parallel_impl.plan.references import DIALECTS
@@ -77,7 +76,7 @@ def candidates(plan: Plan, path: str, folder: str) -> tuple[str, ...]:
 
 def covers(package: Package, path: str) -> bool:
     """Whether `package` may write `path`."""
-    return globs.in_scope(path, package.scope)
+    return not package.scope.refusal(path)
 
 
 def made_by(plan: Plan, package: Package, folder: str) -> list[str]:

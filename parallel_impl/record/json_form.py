@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 
 T = TypeVar("T")
+DEEPEST = 100  # levels of what others wrote: Python gives up at about 1,000, counted from wherever it is asked
 
 
 def encode(value: object, *, indent: int | None = None) -> bytes:
@@ -25,6 +26,12 @@ def decode(content: bytes, kind: type[T]) -> T:
         return msgspec.convert(json.loads(content), kind)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
+
+
+def is_shallow(value: object, levels: int = DEEPEST) -> bool:
+    """Whether parsed JSON is nested no deeper than this, so that it can be written again."""
+    below = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return levels > 0 and all(is_shallow(one, levels - 1) for one in below)
 
 
 def plain(value: object) -> Any:

@@ -14,7 +14,6 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from parallel_impl import schema
-from parallel_impl.plan.globs import globs
 from parallel_impl.plan.model import Locks, Package, Scope, StepKind
 from parallel_impl.record import json_form
 
@@ -144,13 +143,8 @@ def _identity(result: Result, expected: Expected) -> list[str]:
 
 
 def _scope(result: Result, package: Package) -> list[str]:
-    found = []
-    for path in result.files_modified:
-        if any(globs.match(pattern, path) for pattern in package.scope.deny):
-            found.append(f"files_modified: {path!r} is denied")
-        elif not any(globs.match(pattern, path) for pattern in package.scope.write_allow):
-            found.append(f"files_modified: {path!r} is outside the write scope")
-    return found
+    refusals = ((path, package.scope.refusal(path)) for path in result.files_modified)
+    return [f"files_modified: {path!r}: {why}" for path, why in refusals if why]
 
 
 def _verification(reported: VerificationRecord, package: Package) -> list[str]:

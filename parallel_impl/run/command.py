@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from parallel_impl.errors import Problem, UserError
+from parallel_impl.errors import UserError
 from parallel_impl.git.repo import Repo
 from parallel_impl.plan import ids
 from parallel_impl.processes.orphans import adopt_orphans
@@ -31,8 +31,7 @@ def implement(repo: Repo, folder: Path, options: Options, listeners: Sequence[Li
     UserError when the input or the repository is not usable; nothing has been started then. KeyboardInterrupt when a
     signal came before there was a run to stop.
     """
-    if wrong := ids.problem(options.change_id):
-        raise UserError([Problem(wrong[0], where="<change-id>", hint=wrong[1])])
+    ids.check(options.change_id)
     adopt_orphans()
     places, listener = Places(repo.git_dir, options.change_id), Listeners(listeners)
     with Interruption() as interruption:

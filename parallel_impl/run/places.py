@@ -13,8 +13,6 @@ from parallel_impl.record import result
 
 STATE = "parallel-impl"
 LOCKS = ".locks"
-CHANGES = "openspec/changes"
-PLAN_FILE = "work-packages.yaml"
 BASE_CHECKOUT = "base.gate"
 CANDIDATE_CHECKOUT = "candidate.gate"
 
@@ -230,11 +228,11 @@ class Places:
 
     @property
     def folder(self) -> str:
-        return f"{CHANGES}/{self.change_id}"
+        return ids.folder(self.change_id)
 
     @property
     def plan_file(self) -> str:
-        return f"{self.folder}/{PLAN_FILE}"
+        return ids.plan_file(self.change_id)
 
     @property
     def tasks_file(self) -> str:

@@ -14,7 +14,7 @@ from parallel_impl.git.union import Layer
 from parallel_impl.processes.launch import Launch, Stop
 from parallel_impl.record.events import Event, Noted, PackageFailed, RepositoryChanged
 from parallel_impl.record.journal import Journal, now
-from parallel_impl.record.state import State, may_retry
+from parallel_impl.record.state import State
 from parallel_impl.run.spec import PlanInForce, RunSpec
 from parallel_impl.run.workspace import Workspace
 
@@ -77,7 +77,7 @@ class Run:
     def fail_if_spent(self, package: str) -> None:
         """A package whose last attempt failed and that has no retry left has failed."""
         progress, budget = self.state.packages[package], self.in_force.plan.package(package).retry_budget
-        if progress.failures and not may_retry(retry_budget=budget, retries_used=progress.failures - 1):
+        if not progress.may_retry(budget):
             self.record(PackageFailed(at=now(), package=package, code=progress.code, why=progress.why))
 
     def look_at_repository(self, ended: str = "", *, files: bool = False) -> None:

@@ -74,8 +74,8 @@ def test_a_good_result_has_no_problem() -> None:
         ("package_id", "wp-b", "'wp-a' is current"),
         ("plan_revision", 1, "2 is current"),
         ("contracts_revision", 4, "3 is current"),
-        ("files_modified", ["lib/x.py", "README.md"], "'README.md' is outside the write scope"),
-        ("files_modified", ["lib/secret/key"], "'lib/secret/key' is denied"),
+        ("files_modified", ["lib/x.py", "README.md"], "'README.md': outside write_allow"),
+        ("files_modified", ["lib/secret/key"], "'lib/secret/key': denied by lib/secret/**"),
         ("verification/passed", False, "verification.passed"),
         ("verification/tier", "C", "tier C was reached, A is required"),
         ("verification/steps", [LOOK], "the plan's step 'unit' is missing"),
@@ -124,3 +124,11 @@ def test_names_that_are_no_unicode_survive_the_file() -> None:
 def test_json_that_is_nested_without_end_is_refused() -> None:
     with pytest.raises(ValueError, match="nested too deeply"):
         json_form.decode(b"[" * 200_000, dict[str, object])
+
+
+@pytest.mark.parametrize(("levels", "shallow"), [(99, True), (100, False)])
+def test_what_is_nested_too_deeply_to_be_written_again_is_known(levels: int, *, shallow: bool) -> None:
+    value: object = {"x": 1}
+    for _ in range(levels - 1):
+        value = [value]
+    assert json_form.is_shallow(value) is shallow

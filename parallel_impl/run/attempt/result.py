@@ -82,9 +82,10 @@ def _reported(attempt: Attempt) -> dict[str, object] | None:
     """What the agent wrote to its result file; None when it wrote none, or no JSON object."""
     try:
         written = attempt.files.reported.read_bytes()[:1_000_000]
-        return json_form.decode(text.masked(written, attempt.launch.mask), dict[str, object])
+        found = json_form.decode(text.masked(written, attempt.launch.mask), dict[str, object])
     except (OSError, ValueError):
         return None
+    return found if json_form.is_shallow(found) else None
 
 
 def _keys(attempt: Attempt) -> dict[str, object]:

@@ -53,14 +53,14 @@ class Active:
     @property
     def who(self) -> str:
         """Who holds the claims, and what ends it, in words."""
-        give_up = f"`parallel-implement {self.change_id} --abort` or `parallel-cleanup {self.change_id}`"
+        clean_up = f"`parallel-cleanup {self.change_id}`"
         match self.standing:
             case Standing.LIVE:
                 return f"held by {self.claims.owner}" if self.claims else "held by a living process"
             case Standing.HALTED:
-                return f"halted: {give_up} gives its claims up"
+                return f"halted: `parallel-implement {self.change_id} --abort` or {clean_up} gives its claims up"
             case Standing.UNREADABLE:
-                return f"its journal cannot be read, so its claims are kept: {give_up} gives them up"
+                return f"its journal cannot be read, so its claims are kept: {clean_up} gives them up"
         return "its process is gone: whoever wants its claims takes them over"
 
 

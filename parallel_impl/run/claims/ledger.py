@@ -93,7 +93,7 @@ def read(folder: Path) -> dict[str, RunClaims]:
             raise ValueError(f"format {found.format!r} is unknown")
         for change in found.runs:
             if wrong := ids.problem(change):
-                raise ValueError(wrong[0])
+                raise ValueError(wrong.what)
         return dict(sorted(found.runs.items()))
     except FileNotFoundError:
         return {}

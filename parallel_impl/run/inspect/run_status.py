@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from parallel_impl.errors import Problem, UserError, first_line, printable
+from parallel_impl.errors import UserError, first_line, printable
 from parallel_impl.git.repo import Repo
 from parallel_impl.plan import ids
 from parallel_impl.plan.model import Plan, StepKind
@@ -121,8 +121,7 @@ def runs_and_claims(folder: Path) -> list[RunStatus]:
 
 def run(folder: Path, change_id: str) -> RunStatus:
     """One run; UserError when there is none, or its journal is damaged."""
-    if wrong := ids.problem(change_id):
-        raise UserError([Problem(wrong[0], where="<change-id>", hint=wrong[1])])
+    ids.check(change_id)
     common = _common(folder)
     active = _active(common)
     names = _names(common, active)
