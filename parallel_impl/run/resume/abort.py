@@ -15,6 +15,7 @@ from parallel_impl.record.state import RunState, State
 from parallel_impl.run.claims import claims
 from parallel_impl.run.places import Places
 from parallel_impl.run.resume import attempts, leftovers, pinned
+from parallel_impl.run.resume.leftovers import Cleared
 from parallel_impl.run.run import Listener, Run
 from parallel_impl.run.spec import RunSpec
 from parallel_impl.run.workspace import Workspace
@@ -35,22 +36,15 @@ def abort(repo: Repo, places: Places, state: State, listener: Listener, *, check
         claims.release(places)
         what = f"{state.landed.branch} landed already: {state.landed.commit[:12]}"
         raise UserError(what, hint=f"start again after: parallel-cleanup {places.change_id}")
-    with claims.given_up(places, listener.say), closing(Journal(places.journal)) as journal:
-        pinned.check_base(repo, places, state.started)
-        run = Run(
-            spec=_spec(repo, state, cleared.run_id),
-            workspace=Workspace.open(repo, places, state.started.base, cleared.home.path, checkout=checkout),
-            launch=Launch(cleared.home.path, {}, Limits(0), stop=stop),
-            stop=stop,
-            in_force=pinned.read_plan(repo, places, state.plan_commit, state.plan_revision),
-            journal=journal,
-            state=state,
-            listener=listener,
-        )
-        leftovers.settle(run)
-        run.record(e.RunAborted(at=now()))
-        listener.say(_move_aside(repo, places))
-        leftovers.close(places, cleared.home.path)
+    with claims.given_up(places, listener.say):
+        try:
+            with closing(Journal(places.journal)) as journal:
+                run = _open(repo, places, state, cleared, journal, listener=listener, checkout=checkout, stop=stop)
+                leftovers.settle(run)
+                run.record(e.RunAborted(at=now()))
+            listener.say(_move_aside(repo, places))
+        finally:
+            leftovers.close(places, cleared.home.path)
 
 
 def finish(repo: Repo, places: Places, state: State, listener: Listener) -> bool:
@@ -62,13 +56,33 @@ def finish(repo: Repo, places: Places, state: State, listener: Listener) -> bool
     return True
 
 
-def _spec(repo: Repo, state: State, run_id: str) -> RunSpec:
-    """What is needed to save work: nothing of this run starts any more."""
-    started = state.started
+def _open(
+    repo: Repo,
+    places: Places,
+    state: State,
+    cleared: Cleared,
+    journal: Journal,
+    *,
+    listener: Listener,
+    checkout: Path | None,
+    stop: Stop,
+) -> Run:
+    """The run as far as its work is to be saved: nothing of it starts any more."""
+    started, home = state.started, cleared.home.path
     if started is None:
         raise ValueError("a run that never started leaves no work")
+    pinned.check_base(repo, places, started)
     settings = config.read(repo.read(started.base, config.FILE), repo.read(started.base, "pyproject.toml"))
-    return RunSpec(started.base, started.base_from, started.date, run_id, settings, agent_spec=state.agent)
+    return Run(
+        spec=RunSpec(started.base, started.base_from, started.date, cleared.run_id, settings, agent_spec=state.agent),
+        workspace=Workspace.open(repo, places, started.base, home, checkout=checkout),
+        launch=Launch(home, {}, Limits(0), stop=stop),
+        stop=stop,
+        in_force=pinned.read_plan(repo, places, state.plan_commit, state.plan_revision),
+        journal=journal,
+        state=state,
+        listener=listener,
+    )
 
 
 def _move_aside(repo: Repo, places: Places) -> str:
