@@ -23,7 +23,7 @@ FOLDERS: dict[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 
-SLOW = ("jsonschema", "openapi_spec_validator")  # 150 and 500 ms: inside the function that needs them
+SLOW = ("jsonschema", "openapi_spec_validator", "tree_sitter", "tree_sitter_bash")  # in the function that needs them
 PURE = ("plan", "record.state")  # tested with literals: they know no git, no process, no clock
 # These belong to the room `contracts`, which asks a child process, and leave `plan` for it.
 LEAVING = (

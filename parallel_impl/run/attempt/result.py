@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import UNSET
 
 from parallel_impl import text
-from parallel_impl.gates.steps import Status, StepResult
+from parallel_impl.gates.steps import StepResult, StepStatus
 from parallel_impl.plan.model import StepKind
 from parallel_impl.record import json_form
 from parallel_impl.record.result import (
@@ -68,7 +68,7 @@ def _step(attempt: Attempt, step: StepResult) -> StepRecord:
     return StepRecord(
         name=step.name,
         kind=step.kind,
-        passed=step.status is Status.PASSED,
+        passed=step.status is StepStatus.PASSED,
         exit_code=step.exit_code,
         seconds=round(step.seconds, 3),
         why=step.why,

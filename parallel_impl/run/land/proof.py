@@ -5,7 +5,6 @@ A gate is not run twice on one tree in a run: what a tree showed is kept beside 
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import tempfile
 import time
@@ -15,11 +14,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
+
 from parallel_impl import storage
 from parallel_impl.gates import quality, verdict
-from parallel_impl.gates.outcomes import GateReport, State, as_data, from_data
+from parallel_impl.gates.gate_report import GateReport, GateState
 from parallel_impl.gates.quality import Gate
-from parallel_impl.gates.verdict import Verdict
+from parallel_impl.gates.verdict import GateVerdict, VerdictStatus
 from parallel_impl.git.checkout import Checkout
 from parallel_impl.processes.launch import Launch, Stop
 from parallel_impl.record import events as e
@@ -34,11 +35,18 @@ from parallel_impl.run.workspace import Workspace
 from parallel_impl.storage import write_atomically
 
 BASE, CANDIDATE = "base", "candidate"
-SETTLED = (State.GREEN, State.NOT_RUN, State.OFF)
+SETTLED = (GateState.GREEN, GateState.NOT_RUN, GateState.OFF)
 LOOK_SECONDS = 0.5  # between two looks at whether the run was stopped, while only the gates on the base are missing
 
 Reports = dict[str, GateReport]
 BaseProof = Future[Reports]
+
+
+class KeptReports(msgspec.Struct, frozen=True):
+    """What gates said of a tree, as it lies beside their logs."""
+
+    gates: tuple[Gate, ...]
+    reports: tuple[GateReport, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +104,7 @@ def prove(run: Run, candidate: str, base_proof: BaseProof) -> Proof:
     return Proof(rows, not blocking, "\n".join(_explain(one, after[one.gate]) for one in blocking))
 
 
-def _rows(spec: RunSpec, verdicts: Sequence[Verdict], reports: Reports) -> tuple[GateRow, ...]:
+def _rows(spec: RunSpec, verdicts: Sequence[GateVerdict], reports: Reports) -> tuple[GateRow, ...]:
     """The verdicts as the summary shows them."""
     commands = {gate.name: gate.command for gate in spec.gates}
     return tuple(
@@ -121,12 +129,12 @@ def remembered(run: Run) -> Proof:
     return Proof(rows, passed=True)
 
 
-def _explain(one: Verdict, report: GateReport) -> str:
+def _explain(one: GateVerdict, report: GateReport) -> str:
     """A gate that blocks: what is new, where the log is, and for unreadable output how to go on."""
     lines = [f"gate {one.gate}: {one.status}: {one.why}", *(f"  {failure}" for failure in one.new_failures[:20])]
     if len(one.new_failures) > 20:
         lines.append(f"  and {len(one.new_failures) - 20} more")
-    if one.status is verdict.Status.NOT_PROVEN:
+    if one.status is VerdictStatus.NOT_PROVEN:
         lines.append(f"  give it a parser, or switch it off by name: gates.{one.gate} = false")
     return "\n".join([*lines, f"  log: {report.log}"])
 
@@ -149,31 +157,35 @@ def _look(
         found = _run(spec, workspace, launch, checkout, BASE if on_base else CANDIDATE)
     finally:
         checkout.remove()
-    if any(report.state in (State.RED, State.BROKEN) for report in found.values()):
+    if any(report.state in (GateState.RED, GateState.BROKEN) for report in found.values()):
         storage.check_full(workspace.home, places.state, Path(tempfile.gettempdir()))  # that is no verdict
     if not any(launch.stops):
-        _keep(spec, kept, found, believed=(*SETTLED, State.RED) if on_base else SETTLED)
+        _keep(spec, kept, found, believed=(*SETTLED, GateState.RED) if on_base else SETTLED)
     return found
 
 
 def _read_back(spec: RunSpec, kept: Path) -> Reports:
-    if not kept.is_file():
-        return {}
-    known = json.loads(kept.read_bytes())
-    if not isinstance(known, dict) or known["gates"] != [dataclasses.asdict(gate) for gate in spec.gates]:
-        return {}
-    return {report.gate: report for report in map(from_data, known["reports"])}
+    known = read_kept(kept)
+    return {report.gate: report for report in known.reports} if known and known.gates == spec.gates else {}
 
 
-def _keep(spec: RunSpec, kept: Path, found: Reports, *, believed: Collection[State]) -> None:
+def read_kept(file: Path) -> KeptReports | None:
+    """What was kept of a tree; None when nothing was that can be read, and then the gates run again."""
+    try:
+        return msgspec.convert(json.loads(file.read_bytes()), KeptReports)
+    except (FileNotFoundError, ValueError, RecursionError):
+        return None
+
+
+def _keep(spec: RunSpec, kept: Path, found: Reports, *, believed: Collection[GateState]) -> None:
     """Keep what may be believed the next time.
 
     A gate that broke runs again, and so does one that is red on a candidate when the command is given again (its
     reason may be gone).
     """
     if all(report.state in believed for report in found.values()):
-        gates, reports = [dataclasses.asdict(gate) for gate in spec.gates], [as_data(one) for one in found.values()]
-        write_atomically(kept, json.dumps({"gates": gates, "reports": reports}).encode())
+        made = msgspec.to_builtins(KeptReports(spec.gates, tuple(found.values())))
+        write_atomically(kept, json.dumps(made).encode())
 
 
 def _run(spec: RunSpec, workspace: Workspace, launch: Launch, checkout: Checkout, on: str) -> Reports:
@@ -194,5 +206,5 @@ def _run(spec: RunSpec, workspace: Workspace, launch: Launch, checkout: Checkout
 
 
 def _without_set_up(gate: Gate, why: str) -> GateReport:
-    state = State.OFF if gate.off else State.NOT_RUN if gate.absent else State.BROKEN
-    return GateReport(gate.name, state, why=why if state is State.BROKEN else "")
+    state = GateState.OFF if gate.off else GateState.NOT_RUN if gate.absent else GateState.BROKEN
+    return GateReport(gate.name, state, why=why if state is GateState.BROKEN else "")

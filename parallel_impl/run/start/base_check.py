@@ -39,7 +39,7 @@ def check(spec: RunSpec, workspace: Workspace, launch: Launch, in_force: PlanInF
         raise UserError(outcome.failure, where="set-up on the base", hint="correct `setup` in the configuration")
     problems = [] if spec.setup else _round_trip(workspace, checkout)
     environment = setup.environment_of(checkout.path, spec.environment)
-    problems += programs.check(in_force.plan, environment, checkout.path, set_up=bool(spec.setup))
+    problems += programs.check(in_force.plan, in_force.order, environment, checkout.path, set_up=bool(spec.setup))
     gates, gate_problems = quality.check_programs(spec.gates, checkout=checkout.path, env=spec.environment)
     problems += gate_problems
     report(problems, listener)
