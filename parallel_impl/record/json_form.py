@@ -23,9 +23,13 @@ def encode(value: object, *, indent: int | None = None) -> bytes:
 def decode(content: bytes, kind: type[T]) -> T:
     """What `encode` made of a `kind`; ValueError says what is wrong with anything else."""
     try:
-        return msgspec.convert(json.loads(content), kind)
+        return msgspec.convert(json.loads(content.decode(), parse_constant=_refuse), kind)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
 
 
 def is_shallow(value: object, levels: int = DEEPEST) -> bool:

@@ -121,9 +121,12 @@ def test_names_that_are_no_unicode_survive_the_file() -> None:
     assert load(dump(odd)).files_modified == ("lib/\udcff",)
 
 
-def test_json_that_is_nested_without_end_is_refused() -> None:
-    with pytest.raises(ValueError, match="nested too deeply"):
-        json_form.decode(b"[" * 200_000, dict[str, object])
+@pytest.mark.parametrize(
+    ("content", "why"), [(b"[" * 200_000, "nested too deeply"), (b'{"a": NaN}', "NaN is not JSON"), (b"\xff", "utf-8")]
+)
+def test_what_is_no_json_is_refused(content: bytes, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        json_form.decode(content, dict[str, object])
 
 
 @pytest.mark.parametrize(("levels", "shallow"), [(99, True), (100, False)])

@@ -5,7 +5,6 @@ A gate is not run twice on one tree in a run: what a tree showed is kept beside 
 
 from __future__ import annotations
 
-import json
 import tempfile
 import time
 from collections.abc import Collection, Iterator, Sequence
@@ -172,8 +171,8 @@ def _read_back(spec: RunSpec, kept: Path) -> Reports:
 def read_kept(file: Path) -> KeptReports | None:
     """What was kept of a tree; None when nothing was that can be read, and then the gates run again."""
     try:
-        return msgspec.convert(json.loads(file.read_bytes()), KeptReports)
-    except (FileNotFoundError, ValueError, RecursionError):
+        return json_form.decode(file.read_bytes(), KeptReports)
+    except (FileNotFoundError, ValueError):
         return None
 
 
@@ -184,8 +183,7 @@ def _keep(spec: RunSpec, kept: Path, found: Reports, *, believed: Collection[Gat
     reason may be gone).
     """
     if all(report.state in believed for report in found.values()):
-        made = msgspec.to_builtins(KeptReports(spec.gates, tuple(found.values())))
-        write_atomically(kept, json.dumps(made).encode())
+        write_atomically(kept, json_form.encode(KeptReports(spec.gates, tuple(found.values()))))
 
 
 def _run(spec: RunSpec, workspace: Workspace, launch: Launch, checkout: Checkout, on: str) -> Reports:
