@@ -55,7 +55,7 @@ def clean(repo: Repo, folder: Path, change_id: str, *, force: bool, dry_run: boo
         if not dry_run:
             change_lock.remove_empty(places)
         return report
-    with change_lock.held(places):
+    with change_lock.hold(places):
         if claimed:
             report.removed.append(f"the claims of {change_id}")
             if not dry_run:
