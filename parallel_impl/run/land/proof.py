@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
+
 from parallel_impl import storage
 from parallel_impl.gates import quality, verdict
 from parallel_impl.gates.gate_report import GateReport, GateState
