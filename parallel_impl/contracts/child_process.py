@@ -1,119 +1,100 @@
-"""Runs the validators of contracts in a child process with limits, so that no document can hurt this one.
+"""Asks a child process with limits about contracts.
 
-Used by `plan.contracts`. The child has an empty environment, a closed stdin, a process group of its own, limits
-on CPU, memory, file size and wall time, and is killed as a group. (Not a session of its own: `process.run` takes
-children of another session for orphans that an agent left behind, and ends them.) One child serves all contracts
-of a plan (importing the validator takes half a second); after one that it did not survive, another serves the rest.
+It has an empty environment, a process group of its own, and limits on CPU, memory, file size and time. (Not a session
+of its own: `process.run` takes children of another session for orphans that an agent left behind, and ends them.)
+Importing the validator takes half a second, so one child serves all; after a document that ended it, another.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import os
 import signal
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
+
+from parallel_impl.errors import Problem, Severity
 
 MEMORY_MB = 1024  # of address space: an idle validator has 150 MB, 10 MB of JSON take 90 more
-START_SECONDS = 30
-SCAN_SECONDS = 0.25  # for each MB of a document: what reading and scanning it here has taken of its time
-SCRIPT = Path(__file__).with_name("contract_validator.py")
+SERVED_BYTES = 16 * 2**20  # of other files that one document refers to
+MARGIN = 30.0  # seconds in which a child must have ended after its own alarm
+SCRIPT = Path(__file__).with_name("child.py")
+# which of its validators the library uses would else depend on what else is installed
+ENVIRONMENT = {"OPENAPI_SPEC_VALIDATOR_SCHEMA_VALIDATOR_BACKEND": "jsonschema"}
 
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One document for a validator; `kind` is "openapi" or "schema", `document` is JSON text."""
-
-    kind: str
-    document: str
+Read = Callable[[str], bytes | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a validator said of one document; `broken` is "" or why it said nothing: time, memory, import, crash."""
+    """The problems of one document; or why it was not checked: time, crash, the name of an exception."""
 
-    errors: tuple[Mapping[str, Any], ...] = ()
+    problems: tuple[Problem, ...] = ()
     broken: str = ""
 
 
-@dataclass(slots=True)
-class _Round:
-    """What one child got done, and how it ended."""
-
-    verdicts: list[Verdict] = field(default_factory=list)
-    end: str = ""
-
-
-def validate(jobs: Sequence[Job], *, seconds: float) -> list[Verdict]:
-    """One verdict for each job, in order; `seconds` is the time of each (scan and start-up included)."""
-    found: list[Verdict] = []
-    while len(found) < len(jobs):
-        done = _round(jobs[len(found) :], seconds)
-        found += done.verdicts
-        if len(found) < len(jobs):
-            found.append(Verdict(broken=done.end))
-    return found
-
-
-def _round(jobs: Sequence[Job], seconds: float) -> _Round:
-    with tempfile.TemporaryFile() as file:
-        for job in jobs:
-            content = job.document.encode("utf-8", "surrogatepass")
-            file.write(f"{job.kind} {len(content)} {_left(job, seconds)}\n".encode() + content)
-        file.seek(0)
-        kinds = sorted({job.kind for job in jobs})
-        output, code = _run(file, _left(jobs[0], seconds), kinds, START_SECONDS + 2 * seconds * len(jobs))
-    verdicts = list(_verdicts(output))[: len(jobs)]
-    timed_out = code is None or -code in (signal.SIGALRM, signal.SIGXCPU, signal.SIGKILL)
-    return _Round(verdicts, "time" if timed_out else "crash")
-
-
-def _left(job: Job, seconds: float) -> float:
-    return max(seconds / 2, seconds - SCAN_SECONDS * len(job.document) / 1e6)
-
-
-def _run(file: IO[bytes], seconds: float, kinds: Sequence[str], patience: float) -> tuple[bytes, int | None]:
-    """The child's output and exit code; None when it had to be ended because its own alarm did not."""
-    arguments = (str(file.fileno()), str(seconds), str(MEMORY_MB), *kinds)
-    child = subprocess.Popen(
-        [sys.executable, "-I", str(SCRIPT), *arguments],
-        cwd="/",
-        env={},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        pass_fds=(file.fileno(),),
-        process_group=0,
-    )
+def check(documents: Iterable[tuple[str, bytes]], read: Read, *, seconds: float) -> Iterator[Verdict]:
+    """One verdict for each document (its path and content), in order; `seconds` is the time of each."""
+    child = None
     try:
-        output, _ = child.communicate(timeout=patience)
-    except subprocess.TimeoutExpired:
-        _kill(child)
-        return child.communicate()[0], None
+        for path, content in documents:
+            child = child if child and child.poll() is None else _start()
+            yield _ask(child, path, content, read, seconds) or Verdict(broken=_ended_by(child))
     finally:
-        _kill(child)
-    return output, child.returncode
+        if child:
+            _close(child)
 
 
-def _kill(child: subprocess.Popen[bytes]) -> None:
-    if child.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
+def _start() -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-I", "-B", str(SCRIPT)], cwd="/", env=ENVIRONMENT, process_group=0,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
 
 
-def _verdicts(output: bytes) -> Iterable[Verdict]:
-    for line in output.split(b"\n"):
-        try:
-            value = json.loads(line)
-        except ValueError:
-            return  # a line that its end cut short
-        if not isinstance(value, dict):
-            return
-        yield Verdict(tuple(value.get("errors", ())), str(value.get("broken", "")))
+def _ask(child: subprocess.Popen[bytes], path: str, content: bytes, read: Read, seconds: float) -> Verdict | None:
+    """The child's verdict, its questions for other files answered; None when it ended without one."""
+    assert child.stdin and child.stdout  # noqa: S101
+    served = 0
+    alarm = threading.Timer(seconds + MARGIN, child.kill)
+    alarm.start()
+    try:
+        _send(child.stdin, json.dumps([path, len(content), seconds, MEMORY_MB]), content)
+        for line in child.stdout:
+            said = json.loads(line)
+            if "read" not in said:
+                found = (Problem(**{**one, "severity": Severity(one["severity"])}) for one in said.get("problems", ()))
+                return Verdict(tuple(found), said.get("broken", ""))
+            other = read(said["read"])
+            served += len(other or b"")
+            other = other if served <= SERVED_BYTES else None
+            _send(child.stdin, "-1" if other is None else str(len(other)), other or b"")
+    except (OSError, ValueError):
+        pass  # it ended while we wrote, or its last line was cut short
+    finally:
+        alarm.cancel()
+    return None
+
+
+def _send(pipe: IO[bytes], header: str, content: bytes) -> None:
+    pipe.write(header.encode() + b"\n" + content)
+    pipe.flush()
+
+
+def _ended_by(child: subprocess.Popen[bytes]) -> str:
+    """By what a child ended that gave no answer."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        child.wait(timeout=5)
+    _close(child)
+    return "time" if -child.wait() in (signal.SIGALRM, signal.SIGXCPU, signal.SIGKILL) else "crash"
+
+
+def _close(child: subprocess.Popen[bytes]) -> None:
+    child.kill()  # it has no children: starting any is refused to it
+    with contextlib.suppress(OSError), child:  # closes its pipes
+        pass

@@ -1,115 +1,117 @@
-"""The look that we take at a contract's structure before any validator sees it: fast, bounded, nothing fetched.
-
-Used by `plan.contracts`. It decides what a document is, and finds what validators answer badly: references to
-other places (openapi-spec-validator reads `file:///etc/passwd` and shows it in its error, fetches http, hangs
-on a FIFO), rings of references (RecursionError), depth, ladders of allOf, patterns of exponential time.
-"""
+"""What the libraries find in one document: openapi-spec-validator for OpenAPI, jsonschema for JSON Schema."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
-from parallel_impl.plan import markup
-from parallel_impl.plan.references import Finding, Scan, UnreadableError
+from parallel_impl.contracts import references
+from parallel_impl.contracts.reading import File
+from parallel_impl.contracts.references import Pointer
+from parallel_impl.errors import Problem, Severity
 
-MAX_FILES = 200
+HINT = "correct it there"
+MAX_ERRORS, MAX_MESSAGE, MAX_POINTER = 20, 240, 200
 _VERSION = re.compile(r"2\.0|3\.[0-2]\.[0-9]+")
 _SCHEMA_KEYS = frozenset(("type", "properties", "$defs", "definitions", "allOf", "oneOf", "anyOf", "$ref", "enum"))
 
 
-@dataclass(frozen=True, slots=True)
-class Scanned:
-    """What the look found; `bundled`: other files were put into the document that was given."""
-
-    findings: tuple[Finding, ...]
-    bundled: bool = False
-
-
-def is_openapi(data: Any) -> bool:
-    """Whether a parsed contract calls itself OpenAPI (or Swagger 2)."""
-    return isinstance(data, dict) and ("openapi" in data or "swagger" in data)
+def problems(file: File, files: references.Files) -> Iterator[Problem]:
+    """What is wrong with a parsed contract, by what it is; nothing for data of no known kind."""
+    if isinstance(file.data, dict) and ("openapi" in file.data or "swagger" in file.data):
+        wrong = [_problem(*one) for one in references.unresolved(file, files)]
+        yield from wrong or _openapi(file, files)
+    elif _is_schema(file):
+        yield from (_problem(*one) for one in references.unresolved(file, None))
+        yield from _schema(file)
 
 
-def is_schema(path: str, data: Any) -> bool:
+def _is_schema(file: File) -> bool:
     """Whether a parsed contract is a JSON Schema: by `$schema`, or by its name and its keywords."""
-    if not isinstance(data, dict):
-        return isinstance(data, bool) and ".schema." in path
-    named = re.search(r"[.-]schema\.(json|ya?ml)$", path)
-    return isinstance(data.get("$schema"), str) or bool(named and not _SCHEMA_KEYS.isdisjoint(data))
+    named = re.search(r"[.-]schema\.(json|ya?ml)$", file.path)
+    if isinstance(file.data, dict):
+        return isinstance(file.data.get("$schema"), str) or bool(named and not _SCHEMA_KEYS.isdisjoint(file.data))
+    return isinstance(file.data, bool) and named is not None
 
 
-def scan_openapi(path: str, data: Any, read: Callable[[str], bytes | None], folders: Collection[str]) -> Scanned:
-    """Look at an OpenAPI document; other files are read by `read`, from `folders` or the document's own only."""
-    findings = list(_structure(path, data))
-    if findings:
-        return Scanned(tuple(findings))
-    scan = Scan(path, data, _Loader(read), folders)
-    return Scanned(tuple(scan.findings), bundled=not scan.findings and scan.bundle())
+def _openapi(file: File, files: references.Files) -> Iterator[Problem]:
+    from jsonschema.validators import validator_for  # noqa: PLC0415  (with the next two half a second)
+    from jsonschema_path import SchemaPath  # noqa: PLC0415
+    from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]  # noqa: PLC0415
+    from openapi_spec_validator.shortcuts import get_validator_cls  # noqa: PLC0415
 
-
-def scan_schema(path: str, data: Any) -> Scanned:
-    """Look at a JSON Schema: pointers within it, rings, depth. References elsewhere are nobody's to resolve here."""
-    scan = Scan(path, data, None, ())
-    return Scanned(tuple(scan.findings))
-
-
-def parse(path: str, content: bytes) -> Any:
-    """The data of a JSON or YAML contract, by its suffix; a list of all where YAML has several documents."""
-    text = markup.decode(content)
-    if path.lower().endswith(".json"):
-        return markup.parse_json(text)
-    if text.lstrip()[:1] == "{":
-        try:
-            return markup.parse_json(text)  # JSON in a .yaml file: ten times as fast, and the same data
-        except markup.MarkupError:
-            pass  # flow style that is no JSON
-    documents = markup.parse_yaml(text)
-    return documents[0] if len(documents) == 1 else documents
-
-
-class _Loader:
-    """Reads the other files of one document, a bounded number and size of them."""
-
-    def __init__(self, read: Callable[[str], bytes | None]) -> None:
-        self._read = read
-        self._files = self._bytes = 0
-
-    def __call__(self, path: str) -> Any:
-        content = self._read(path)
-        if content is None:
-            raise UnreadableError("is not there")
-        self._files += 1
-        self._bytes += len(content)
-        if self._files > MAX_FILES or self._bytes > markup.MAX_BYTES:
-            raise UnreadableError(f"is one too many: {MAX_FILES} files or {markup.MAX_BYTES // 2**20} MB in all")
-        if not path.lower().endswith((".json", ".yaml", ".yml")):
-            raise UnreadableError("is neither .json nor .yaml")
-        try:
-            return parse(path, content)
-        except markup.MarkupError as error:
-            raise UnreadableError("cannot be read as JSON or YAML") from error
-
-
-def _structure(path: str, data: dict[str, Any]) -> list[Finding]:
-    """What a document must have at its top; the validator says the rest, unless it runs out of time."""
-    key = "openapi" if "openapi" in data else "swagger"
-    found = []
-    if not isinstance(data[key], str) or not _VERSION.fullmatch(data[key]):
+    key = "openapi" if "openapi" in file.data else "swagger"
+    if not isinstance(file.data[key], str) or not _VERSION.fullmatch(file.data[key]):
         hint = f'write {key}: "{"3.1.0" if key == "openapi" else "2.0"}" (2.0, 3.0, 3.1 and 3.2 are known)'
-        found.append(Finding("the version is not a known one in quotes", path, (key,), hint))
-    if not isinstance(data.get("info"), dict):
-        found.append(Finding("info is missing or no mapping", path, ("info",), "write info with title and version"))
-    later = ("components", "webhooks") if str(data[key]).startswith(("3.1", "3.2")) else ()
-    paths = data.get("paths", {} if any(name in data for name in later) else None)
-    if not isinstance(paths, dict):
-        found.append(Finding("paths is missing or no mapping", path, ("paths",), "write paths: {} if there are none"))
-        return found
-    for name, item in paths.items():
-        if not name.startswith(("/", "x-")):
-            found.append(Finding("a path must begin with /", path, ("paths", name), "write /… "))
-        elif not isinstance(item, dict) and not name.startswith("x-"):
-            found.append(Finding("a path must be a mapping of methods", path, ("paths", name), "write get: …"))
-    return found[:50]
+        yield _problem(file, (key,), "the version is not a known one in quotes", hint)
+        return
+    known: Any = get_validator_cls(file.data)
+    placed = {name: _placed(name, one) for name, one in known.keyword_validators.items()}
+    changed: dict[str, Any] = {"keyword_validators": placed}
+    schema = dict(known.schema_validator.schema)
+    if "$id" in schema:  # uncrawled, the registry is searched anew for each dynamic reference
+        crawled = REGISTRY.with_contents([(schema["$id"], schema)]).crawl()
+        changed["schema_validator"] = validator_for(schema)(schema, registry=crawled)
+    uri, door = references.uri(file.path), {"http": files.load}
+    path = SchemaPath.from_dict(file.data, base_uri=uri, handlers=door, resolved_cache_maxsize=10_000)
+    yield from _errors(file, type(known.__name__, (known,), changed)(path).iter_errors())
+
+
+def _placed(name: str, known: Any) -> Any:
+    """A keyword validator of the library whose errors say where in the document; its own begin at the schema."""
+
+    class Placed(known):  # type: ignore[misc]
+        def __init__(self, registry: Any) -> None:
+            super().__init__(registry)
+            self.open = set[int]()
+
+        def __call__(self, *arguments: Any, **options: Any) -> Iterator[Any]:
+            here = next((one.parts for one in arguments if hasattr(one, "parts")), ())
+            for error in super().__call__(*arguments, **options):
+                if not hasattr(error, "placed"):
+                    error.relative_path.extendleft(reversed((*here, name) if name == "default" else here))
+                    error.placed = True
+                yield error
+
+        def _collect_properties(self, schema: Any) -> set[str]:
+            """As the library's, but with an end where a base lists its kinds and each of them is allOf the base."""
+            here = id(schema.read_value())
+            if here in self.open:
+                return set()
+            self.open.add(here)
+            found: set[str] = super()._collect_properties(schema)
+            self.open.discard(here)
+            return found
+
+    return Placed
+
+
+def _schema(file: File) -> Iterator[Problem]:
+    from jsonschema import Draft202012Validator  # noqa: PLC0415  (150 ms)
+    from jsonschema.validators import validator_for  # noqa: PLC0415
+
+    dialect: Any = validator_for(file.data, default=None)  # type: ignore[arg-type]
+    if dialect is None and isinstance(file.data, dict) and "$schema" in file.data:
+        what = "its $schema is no published draft and is not fetched: checked as draft 2020-12"
+        yield _problem(file, ("$schema",), what, "", Severity.NOTICE)
+    dialect = dialect or Draft202012Validator
+    yield from _errors(file, dialect(dialect.META_SCHEMA).iter_errors(file.data))
+
+
+def _errors(file: File, errors: Iterator[Any]) -> Iterator[Problem]:
+    for error in errors:
+        best = error
+        while best.context:  # of alternatives, the one that came furthest
+            best = max(best.context, key=lambda inner: (len(inner.absolute_path), inner.validator != "type"))
+        yield _problem(file, tuple(map(str, best.absolute_path)), str(best.message))
+
+
+def _problem(file: File, pointer: Pointer, what: str, hint: str = HINT, severity: Severity = Severity.ERROR) -> Problem:
+    at = "".join(f"/{part.replace('~', '~0').replace('/', '~1')}" for part in pointer)
+    return Problem(_short(what, MAX_MESSAGE), file.where(pointer), _short(at, MAX_POINTER), hint, severity)
+
+
+def _short(text: str, limit: int) -> str:
+    """`text` without its middle, where it is long: the libraries begin with a value and end with the rule."""
+    return text if len(text) <= limit else f"{text[: limit // 2]}…{text[-limit // 2 :]}"

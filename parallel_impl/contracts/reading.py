@@ -1,275 +1,109 @@
-"""YAML and JSON of contracts to plain data: tolerant where the plan's own reader is strict, and as safe.
-
-Used by `plan.contracts` and `plan.openapi`. Contracts are other people's files: anchors, merge keys, `on`,
-floats and numeric keys are ordinary there. Scalars follow the core schema of YAML 1.2 (dates stay text), keys
-are the text as written (`200:` is the key "200"), and nothing but plain data comes out. Limits are checked on
-each event of libyaml's parser, before anything is built.
-"""
+"""YAML and JSON of contracts to plain data, with the place of any pointer in the text."""
 
 from __future__ import annotations
 
-import gc
+import contextlib
 import json
-import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
-import yaml
-from yaml.cyaml import CParser  # type: ignore[attr-defined]
+from parallel_impl.errors import UserError
+from parallel_impl.plan import document, tolerant
+from parallel_impl.plan.positions import Positions
 
-MAX_BYTES = 16 * 1024 * 1024
-MAX_NODES = 300_000  # libyaml's events cost 4 µs each; ten times as much JSON is read in that time
-MAX_DEPTH = 200
-MAX_ALIAS_NODES = 100_000  # reached through aliases and merge keys, after expansion
-MAX_DIGITS = 300  # CPython refuses to convert very long numbers with a ValueError
-
-Place = tuple[int, int]
-
-_NULL = frozenset(("", "~", "null", "Null", "NULL"))
-_BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-_FIRST = frozenset("0123456789+-.")
-_INTEGER = re.compile(r"[-+]?[0-9]+")
-_OTHER_INTEGER = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
-_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
-_SPECIAL = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
-_LATER = object()
+MARKUP = (".json", ".yaml", ".yml")
+MAX_BYTES = 16 * 2**20
+MAX_DEPTH = tolerant.MAX_DEPTH  # openapi-spec-validator was seen to survive 220 levels and to break above
+LOCATED = 1_000_000  # characters: places in JSON cost a second reading; above this the pointer alone has to do
 
 
-class MarkupError(Exception):
-    """The text cannot be read; `place` is line and column (1-based) where known. Never quotes the text."""
+@dataclass(slots=True)
+class File:
+    """One file: its data (of a YAML file with several documents the list of all), and where everything stands."""
 
-    def __init__(self, what: str, hint: str = "", place: Place | None = None) -> None:
-        super().__init__(what)
-        self.what, self.hint, self.place = what, hint, place
+    path: str
+    data: Any
+    positions: Positions | None = None
+    json: str = ""
+
+    def where(self, pointer: Sequence[str]) -> str:
+        """`file:line:column` of the node at `pointer` or the nearest above it; of an entry where its key stands."""
+        if self.positions is None and self.json and len(self.json) <= LOCATED:
+            text, self.json = self.json, ""
+            with contextlib.suppress(UserError):  # a place is a convenience; the problem is reported without it too
+                _, self.positions = tolerant.parse(text, self.path)  # JSON mostly is YAML
+        if self.positions is None:
+            return self.path
+        line, column = self.positions.nearest(tuple(pointer), key=True)
+        return f"{self.path}:{line}:{column}"
 
 
-def decode(content: bytes) -> str:
-    """`content` as text without a byte order mark; MarkupError when it is too large or not UTF-8."""
+def read(path: str, content: bytes) -> File:
+    """The data of a JSON or YAML file, by its suffix; UserError with what is wrong and where."""
+    text = decode(path, content)
+    if path.lower().endswith(".json"):
+        return _read_json(path, text)
+    if text.lstrip()[:1] == "{":
+        with contextlib.suppress(UserError):  # flow style that is no JSON
+            return _read_json(path, text)  # ten times as fast, and the same data
+    found, positions = tolerant.parse(text, path)
+    return File(path, found[0] if len(found) == 1 else found, positions)
+
+
+def decode(path: str, content: bytes) -> str:
+    """`content` as text without a byte order mark; UserError when it is too large or not UTF-8."""
     if len(content) > MAX_BYTES:
-        raise MarkupError(f"larger than {MAX_BYTES // 2**20} MB", "split it into files that refer to each other")
+        hint = "split it into files that refer to each other"
+        raise UserError(f"larger than {MAX_BYTES // 2**20} MB", where=path, hint=hint)
     try:
         return content.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        place = (content.count(b"\n", 0, error.start) + 1, error.start - content.rfind(b"\n", 0, error.start))
-        raise MarkupError("not UTF-8", "save it as UTF-8", place) from None
+        line, column = content.count(b"\n", 0, error.start) + 1, error.start - content.rfind(b"\n", 0, error.start)
+        raise UserError("not UTF-8", where=f"{path}:{line}:{column}", hint="save it as UTF-8") from None
 
 
-def parse_json(text: str) -> Any:
-    """The value of a JSON text (RFC 8259, and no name twice in one object); MarkupError otherwise."""
-    collecting = gc.isenabled()
-    gc.disable()  # 100,000s of small objects and not one cycle: the collector costs two thirds of the time
+def _read_json(path: str, text: str) -> File:
+    """A JSON text (RFC 8259, and no name twice in one object: `json` keeps the last one and says nothing)."""
     try:
-        return json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant, parse_int=_integer)
-    except json.JSONDecodeError as error:
-        what = f"not valid JSON: {error.msg}"  # the module's own words, never the text's
-        raise MarkupError(what, "correct it there", (error.lineno, error.colno)) from None
+        with document.uncollected():
+            data = json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant, parse_int=_integer)
+    except json.JSONDecodeError as error:  # its words differ between versions of Python
+        found = repr(text[error.pos]) if error.pos < len(text) else "end of the file"
+        where, hint = f"{path}:{error.lineno}:{error.colno}", "look for what is missing or too many just before it"
+        raise UserError(f"not valid JSON: unexpected {found}", where=where, hint=hint) from None
     except RecursionError:
-        raise MarkupError(f"nested deeper than {MAX_DEPTH} levels", "flatten it") from None
-    finally:
-        if collecting:
-            gc.enable()
+        raise UserError(f"nested deeper than {MAX_DEPTH} levels", where=path, hint="flatten it") from None
+    except ValueError as error:
+        raise UserError(str(error), where=path, hint="correct it there") from None
+    _check_depth(path, data)
+    return File(path, data, json=text)
+
+
+def _check_depth(path: str, data: Any) -> None:
+    level, depth = [data], 0
+    while level := [item for item in level if isinstance(item, (dict, list))]:
+        depth += 1
+        if depth > MAX_DEPTH:
+            raise UserError(f"nested deeper than {MAX_DEPTH} levels", where=path, hint="flatten it, or use references")
+        level = [child for item in level for child in (item.values() if isinstance(item, dict) else item)]
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        seen: set[str] = set()
-        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        raise MarkupError(f"the key {_short(twice)} is twice in one object", "keep one of them")
+        for name, _ in pairs:
+            if name not in found:
+                raise ValueError(f"the key {name[:60]!r} is twice in one object")
+            del found[name]
     return found
 
 
-def _no_constant(_: str) -> NoReturn:
-    raise MarkupError("not valid JSON: NaN and Infinity are no JSON numbers", "write a number or null")
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"not valid JSON: {name} is no JSON number")
 
 
 def _integer(text: str) -> int:
-    if len(text) > MAX_DIGITS:
-        raise MarkupError(f"a number of more than {MAX_DIGITS} digits", "quote it if it is meant as text")
+    if len(text) > tolerant.MAX_DIGITS:
+        raise ValueError(f"a number of more than {tolerant.MAX_DIGITS} digits")
     return int(text)
-
-
-def _short(name: str) -> str:
-    shown = name if len(name) <= 60 else f"{name[:60]}…"
-    return f'"{shown}"'
-
-
-def parse_yaml(text: str) -> list[Any]:
-    """The documents of a YAML text; MarkupError for what is not YAML, has tags or breaks a limit."""
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        return _Builder(text).build()
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = (mark.line + 1, mark.column + 1) if mark else None
-        raise MarkupError(f"not valid YAML: {error.problem or error.context}", "correct it there", place) from None
-    except (yaml.YAMLError, ValueError):  # characters that are no text; an escape that is no character
-        raise MarkupError("not valid YAML: a character that is not text", "look for control characters") from None
-    finally:
-        if collecting:
-            gc.enable()
-
-
-def resolve(text: str) -> Any:
-    """The value of a plain scalar by the core schema (YAML 1.2.2, section 10.3.2)."""
-    if text in _NULL:
-        return None
-    if text in _BOOL:
-        return _BOOL[text]
-    if text[0] not in _FIRST:
-        return text
-    if len(text) > MAX_DIGITS:
-        return text
-    if _INTEGER.fullmatch(text):
-        return int(text)
-    if _FLOAT.fullmatch(text):
-        return float(text)
-    if _OTHER_INTEGER.fullmatch(text):
-        return int(text[2:], 8 if text[1] == "o" else 16)
-    return float(text.replace(".", "", 1)) if _SPECIAL.fullmatch(text) else text
-
-
-class _Open:
-    """A list or mapping that has begun and not ended; `key` is the key that waits for its value."""
-
-    __slots__ = ("anchor", "before", "data", "key", "merged")
-
-    def __init__(self, data: Any, anchor: str | None, before: int) -> None:
-        self.data, self.anchor, self.before = data, anchor, before
-        self.key: Any = _LATER
-        self.merged: list[Any] = []
-
-
-class _Builder:
-    """Builds data from events; stops at the first thing that is wrong."""
-
-    def __init__(self, text: str) -> None:
-        self.parser = CParser(text.encode("utf-8", "surrogatepass"))
-        self.stack: list[_Open] = []
-        self.anchors: dict[str, tuple[Any, int, int]] = {}  # name -> value, nodes in it, levels
-        self.nodes = self.by_alias = 0
-        self.documents: list[Any] = []
-
-    def build(self) -> list[Any]:
-        event_of = self.parser.get_event
-        while True:
-            event: Any = event_of()
-            kind = type(event)
-            if kind is yaml.ScalarEvent:
-                self.scalar(event)
-            elif kind is yaml.MappingStartEvent:
-                self.open({}, event)
-            elif kind is yaml.SequenceStartEvent:
-                self.open([], event)
-            elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
-                self.close()
-            elif kind is yaml.AliasEvent:
-                self.alias(event)
-            elif kind is yaml.DocumentStartEvent:
-                self.anchors = {}
-            elif kind is yaml.StreamEndEvent:
-                return self.documents
-
-    def stop(self, mark: Any, what: str, hint: str) -> NoReturn:
-        raise MarkupError(what, hint, (mark.line + 1, mark.column + 1))
-
-    def scalar(self, event: yaml.ScalarEvent) -> None:
-        if event.tag is not None:
-            self.stop(event.start_mark, "YAML tags (!) are not admitted", "write the value without its tag")
-        self.count(event)
-        top = self.stack[-1] if self.stack else None
-        if top is not None and type(top.data) is dict and top.key is _LATER:
-            top.key = event.value
-            if event.value == "<<" and not event.style:
-                top.key = None
-            elif event.value in top.data:
-                self.stop(event.start_mark, "this key is here a second time", "keep one of them")
-            return
-        value = event.value if event.style else resolve(event.value)
-        if event.anchor is not None:
-            self.anchors[event.anchor] = (value, 1, 0)
-        self.add(value, event)
-
-    def add(self, value: Any, event: yaml.Event) -> None:
-        if not self.stack:
-            self.documents.append(value)
-            return
-        top = self.stack[-1]
-        if type(top.data) is list:
-            top.data.append(value)
-        elif top.key is None:  # a merge key
-            sources = value if isinstance(value, list) else [value]
-            if not all(isinstance(source, dict) for source in sources):
-                self.stop(event.start_mark, "a merge key (<<) wants a mapping or a list of them", "use *alias")
-            top.merged += sources
-            top.key = _LATER
-        elif top.key is _LATER:
-            self.stop(event.start_mark, "a key must be text", "quote it if it is meant as text")
-        else:
-            top.data[top.key] = value
-            top.key = _LATER
-
-    def open(self, data: Any, event: yaml.CollectionStartEvent) -> None:
-        if len(self.stack) >= MAX_DEPTH:
-            self.stop(event.start_mark, f"nested deeper than {MAX_DEPTH} levels", "flatten it")
-        if event.tag is not None:
-            self.stop(event.start_mark, "YAML tags (!) are not admitted", "write the value without its tag")
-        self.count(event)
-        top = self.stack[-1] if self.stack else None
-        if not (top is not None and type(top.data) is dict and top.key is None):
-            self.add(data, event)  # the value of a merge key is added when it is complete
-        self.stack.append(_Open(data, event.anchor, self.nodes - 1))
-
-    def close(self) -> None:
-        done = self.stack.pop()
-        for source in done.merged:
-            self.spend(len(source))
-            for name, value in source.items():
-                done.data.setdefault(name, value)
-        if done.anchor is not None:
-            self.anchors[done.anchor] = (done.data, self.nodes - done.before, _height(done.data))
-        top = self.stack[-1] if self.stack else None
-        if top is not None and type(top.data) is dict and top.key is None:
-            top.merged += done.data if isinstance(done.data, list) else [done.data]
-            top.key = _LATER
-
-    def alias(self, event: yaml.AliasEvent) -> None:
-        if event.anchor not in self.anchors:
-            open_now = any(frame.anchor == event.anchor for frame in self.stack)
-            what = "an alias that contains itself" if open_now else "an alias that has no anchor before it"
-            self.stop(event.start_mark, what, "write the value out")
-        value, nodes, levels = self.anchors[event.anchor]
-        self.nodes += nodes
-        self.spend(nodes)
-        if len(self.stack) + levels > MAX_DEPTH:
-            self.stop(event.start_mark, f"nested deeper than {MAX_DEPTH} levels through an alias", "flatten it")
-        top = self.stack[-1] if self.stack else None
-        if top is not None and type(top.data) is dict and top.key is _LATER and isinstance(value, str):
-            top.key = value
-            return
-        self.add(value, event)
-
-    def spend(self, nodes: int) -> None:
-        self.by_alias += nodes
-        if self.by_alias > MAX_ALIAS_NODES:
-            raise MarkupError(f"aliases stand for more than {MAX_ALIAS_NODES:,} nodes", "write the values out")
-
-    def count(self, event: yaml.Event) -> None:
-        self.nodes += 1
-        if self.nodes > MAX_NODES:
-            self.stop(
-                event.start_mark,
-                f"more than {MAX_NODES:,} nodes",
-                "save it as JSON, which is read ten times as fast, or split it",
-            )
-
-
-def _height(value: Any) -> int:
-    """How many levels of lists and mappings are in `value`."""
-    level, height = [value], 0
-    while level := [item for item in level if isinstance(item, (dict, list))]:
-        height += 1
-        level = [child for item in level for child in (item.values() if isinstance(item, dict) else item)]
-        if height > MAX_DEPTH:
-            break
-    return height

@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+CHANGES = "openspec/changes"  # where changes lie in a repository
+PLAN_FILE = "work-packages.yaml"  # the plan's name in the folder of its change
+
 YamlPath = tuple[str | int, ...]
 
 
@@ -78,11 +81,12 @@ class Package:
 
 @dataclass(frozen=True, slots=True)
 class Contracts:
-    """The change's contracts: paths as written, the primary one among `files` (empty: none)."""
+    """The change's contracts: paths as written, the primary one among `files` (empty: none); where each is written."""
 
     revision: int = 1
     primary: str = ""
     files: tuple[str, ...] = ()
+    written: tuple[YamlPath, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

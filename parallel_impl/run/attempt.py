@@ -16,6 +16,7 @@ from typing import Any
 from parallel_impl import disk
 from parallel_impl.agents import prompt
 from parallel_impl.agents.agent import Job as AgentJob
+from parallel_impl.contracts import check as contracts
 from parallel_impl.errors import Severity, UserError, printable
 from parallel_impl.gates import setup, steps
 from parallel_impl.git import scope
@@ -24,7 +25,6 @@ from parallel_impl.git.repo import Change, GitError
 from parallel_impl.git.staging import Ignored, Snapshot, Staging, Violation, Work
 from parallel_impl.git.traces import Traces
 from parallel_impl.git.union import Layer
-from parallel_impl.plan import contracts
 from parallel_impl.plan.model import Package, StepKind
 from parallel_impl.process import Ended, Limits, Reason
 from parallel_impl.record import events as e

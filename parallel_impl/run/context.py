@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator
 
 from parallel_impl.agents.prompt import Context
+from parallel_impl.contracts import check as contracts
 from parallel_impl.git.union import Layer
-from parallel_impl.plan import contracts
 from parallel_impl.plan.model import Package
 from parallel_impl.run.execution import Ground
 

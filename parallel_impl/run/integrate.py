@@ -11,10 +11,10 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from parallel_impl.contracts import check as contracts
 from parallel_impl.errors import count
 from parallel_impl.git import union
 from parallel_impl.git.repo import Change, GitError
-from parallel_impl.plan import contracts
 from parallel_impl.record import events as e
 from parallel_impl.record.journal import read, write_atomically
 from parallel_impl.record.state import PackageState, blocking

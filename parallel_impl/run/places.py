@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from parallel_impl.plan import ids
+from parallel_impl.plan.model import CHANGES, PLAN_FILE
 
 STATE = "parallel-impl"
 LOCKS = ".locks"
-CHANGES = "openspec/changes"
-PLAN_FILE = "work-packages.yaml"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,131 +1,65 @@
-"""Contracts are read tolerantly, and as safely as the plan."""
+"""JSON and YAML files of contracts: what is no such file is refused with its place."""
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from parallel_impl.plan import markup, pointers
-from parallel_impl.plan.markup import MarkupError, parse_json, parse_yaml
-
-VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.text(st.characters(codec="ascii", categories=["L"])),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abc", max_size=2), inner, max_size=3),
-    max_leaves=8,
-)
-
-
-@settings(max_examples=60)
-@given(VALUES)
-def test_json_read_as_yaml_is_the_same_data(value: Any) -> None:
-    text = json.dumps(value)
-    assert parse_yaml(text) == [value]
-    assert parse_json(text) == value
+from parallel_impl.contracts import reading
+from parallel_impl.errors import UserError
 
 
 @pytest.mark.parametrize(
-    ("text", "value"),
+    ("text", "what", "where"),
     [
-        ("on", "on"),
-        ("yes", "yes"),
-        ("017", 17),
-        ("0o17", 15),
-        ("0x1F", 31),
-        ("1:30", "1:30"),
-        ("1_000", "1_000"),
-        ("1.0", 1.0),
-        ("-.5e2", -50.0),
-        ("2024-13-45", "2024-13-45"),
-        ("3.1.0", "3.1.0"),
-        ("~", None),
-        ("-", [None]),
-        ("True", True),
-        (".inf", float("inf")),
-        ("'1'", "1"),
-        ("9" * 5000, "9" * 5000),
+        ('{"a": 1, "b": 2, "a": 2}', "the key 'a' is twice in one object", "a.json"),
+        ("[NaN]", "not valid JSON: NaN is no JSON number", "a.json"),
+        ("{", "not valid JSON: unexpected end of the file", "a.json:1:2"),
+        ('{"a": 1\n "b": 2}', "not valid JSON: unexpected '\"'", "a.json:2:2"),
+        ("[1]\nx", "not valid JSON: unexpected 'x'", "a.json:2:1"),
+        ("[" * 100_000, "nested deeper than 160 levels", "a.json"),
+        ("[" * 161 + "]" * 161, "nested deeper than 160 levels", "a.json"),
+        ("1" * 301, "a number of more than 300 digits", "a.json"),
+        ("", "not valid JSON: unexpected end of the file", "a.json:1:1"),
     ],
 )
-def test_scalars_follow_the_core_schema_of_yaml_1_2(text: str, value: Any) -> None:
-    assert parse_yaml(text) == [value]
+def test_what_is_no_safe_json_is_refused_in_words_of_our_own(text: str, what: str, where: str) -> None:
+    with pytest.raises(UserError) as refused:
+        reading.read("a.json", text.encode())
+    (problem,) = refused.value.problems
+    assert (problem.what, problem.where) == (what, where)
 
 
-def test_numeric_keys_anchors_merge_keys_and_several_documents_are_ordinary() -> None:
-    text = "200: &ok {description: fine, x: 1}\n404:\n  <<: *ok\n  x: 2\n500: {<<: [*ok, {y: 3}]}\n---\n[a]\n"
-    assert parse_yaml(text) == [
-        {
-            "200": {"description": "fine", "x": 1},
-            "404": {"description": "fine", "x": 2},
-            "500": {"description": "fine", "x": 1, "y": 3},
-        },
-        ["a"],
-    ]
-
-
-BOMB = "a0: &a0 [x,x]\n" + "".join(f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 10))
-MERGES = "a0: &a0 {x: 1}\n" + "".join(f"a{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}], k{n}: 1}}\n" for n in range(1, 40))
-
-
-@pytest.mark.parametrize(
-    ("text", "what"),
-    [
-        (BOMB, "aliases stand for more than 100,000 nodes"),
-        (MERGES, "aliases stand for more than 100,000 nodes"),
-        ("[" * 100_000, "nested deeper than 200 levels"),
-        ("&a [*a]", "an alias that contains itself"),
-        ("*a", "an alias that has no anchor before it"),
-        ("a: !!python/name:os.system x", "YAML tags (!) are not admitted"),
-        ("a: 1\na: 2", "this key is here a second time"),
-        ("[a]: 1", "a key must be text"),
-        ("<<: 3", "a merge key (<<) wants a mapping or a list of them"),
-        ("a: [1", "not valid YAML: did not find expected ',' or ']'"),
-        ("a: \x00", "not valid YAML: a character that is not text"),
-        ("[" + "1," * 300_001 + "]", "more than 300,000 nodes"),
-    ],
-)
-def test_what_is_no_safe_yaml_is_refused(text: str, what: str) -> None:
-    with pytest.raises(MarkupError) as refused:
-        parse_yaml(text)
-    assert refused.value.what == what
-
-
-@pytest.mark.parametrize(
-    ("text", "what"),
-    [
-        ('{"a": 1, "a": 2}', 'the key "a" is twice in one object'),
-        ("[NaN]", "not valid JSON: NaN and Infinity are no JSON numbers"),
-        ("{", "not valid JSON: Expecting property name enclosed in double quotes"),
-        ("[" * 100_000, "nested deeper than 200 levels"),
-        ("1" * 301, "a number of more than 300 digits"),
-        ("", "not valid JSON: Expecting value"),
-    ],
-)
-def test_what_is_no_safe_json_is_refused(text: str, what: str) -> None:
-    with pytest.raises(MarkupError) as refused:
-        parse_json(text)
-    assert refused.value.what == what
+def test_json_of_the_depth_that_is_admitted_is_read() -> None:
+    assert reading.read("a.json", b"[" * 160 + b"]" * 160).data
 
 
 def test_bytes_are_utf8_with_the_place_of_the_first_that_is_not() -> None:
-    assert markup.decode(b"\xef\xbb\xbfa") == "a"
-    with pytest.raises(MarkupError) as refused:
-        markup.decode(b"a\nb\xff")
-    assert (refused.value.what, refused.value.place) == ("not UTF-8", (2, 2))
-    with pytest.raises(MarkupError, match="larger than 16 MB"):
-        markup.decode(b"a" * (16 * 2**20 + 1))
+    assert reading.decode("a.md", b"\xef\xbb\xbfa") == "a"
+    with pytest.raises(UserError) as refused:
+        reading.decode("a.md", b"a\nb\xff")
+    assert (refused.value.problems[0].what, refused.value.problems[0].where) == ("not UTF-8", "a.md:2:2")
+    with pytest.raises(UserError, match="larger than 16 MB"):
+        reading.decode("a.md", b"a" * (16 * 2**20 + 1))
 
 
-def test_pointers_are_found_again_as_line_and_column() -> None:
-    text = "a:\n  - b: 1\n    c: {d: 2}\n  - &x e\nf: *x\n"
-    wanted = [("a",), ("a", "0", "c", "d"), ("a", "1"), ("f",), ("nowhere",)]
-    assert pointers.locate(text, wanted) == {
-        ("a",): (1, 1),
-        ("a", "0", "c", "d"): (3, 9),
-        ("a", "1"): (4, 5),
-        ("f",): (5, 1),
+def test_a_yaml_file_may_hold_json_flow_style_or_several_documents() -> None:
+    assert reading.read("a.yaml", b'{"a": 1}').data == {"a": 1}
+    assert reading.read("a.yaml", b"{a: 1}").data == {"a": 1}
+    assert reading.read("a.yml", b"a\n---\nb\n").data == ["a", "b"]
+
+
+@pytest.mark.parametrize("name", ["a.yaml", "a.json"])
+def test_pointers_are_found_again_as_line_and_column(name: str) -> None:
+    file = reading.read(name, b'{"a": [\n  {"b": 1}],\n  "c": {"d": 2}}')
+    wanted = {
+        (): "1:1", ("a",): "1:2", ("a", "0"): "2:3", ("a", "0", "b"): "2:4", ("c", "d"): "3:9",
+        ("c", "gone", "deeper"): "3:3", ("gone",): "1:1", ("a", "7"): "1:2", ("a", "x"): "1:2",
+    }  # fmt: skip
+    assert {pointer: file.where(pointer) for pointer in wanted} == {
+        pointer: f"{name}:{place}" for pointer, place in wanted.items()
     }
-    assert pointers.locate("{unclosed: [", [("unclosed",)]) == {("unclosed",): (1, 2)}
-    assert pointers.shown(("a/b", "~c")) == "/a~1b/~0c"
+
+
+def test_a_large_json_file_is_named_without_lines() -> None:
+    large = b'{"a": "' + b"x" * reading.LOCATED + b'", "b": 1}'
+    assert reading.read("a.json", large).where(("b",)) == "a.json"
