@@ -97,9 +97,12 @@ class _Reader:
             if key not in KEYS:
                 self.wrong(key, "unknown key", _nearest(key, KEYS))
         contracts = values.get("contracts", {})
-        for key in contracts if isinstance(contracts, dict) else ():
+        if not isinstance(contracts, dict):
+            self.wrong("contracts", "must be a table", "write contracts.openapi_seconds = 10")
+            contracts = {}
+        for key in contracts:
             if key != "openapi_seconds":
-                self.wrong(f"contracts.{key}", "unknown key", _nearest(key, ("openapi_seconds",)))
+                self.wrong(f"contracts.{key}", "unknown key", _nearest(key, ("openapi_seconds",), "contracts."))
         return Config(
             source=self.source,
             agent=self.text(values, "agent"),
@@ -110,7 +113,7 @@ class _Reader:
             silence_minutes=self.number(values, "silence_minutes", 15),
             max_blob_mb=self.number(values, "max_blob_mb", 50),
             gates=dict(self.gates(values.get("gates", {}))),
-            openapi_seconds=self.number(contracts, "openapi_seconds", 10) if isinstance(contracts, dict) else 10,
+            openapi_seconds=self.number(contracts, "openapi_seconds", 10, table="contracts."),
             contain=self.flag(values, "contain", default=True),
         )
 
@@ -135,11 +138,14 @@ class _Reader:
             return ()
         return tuple(value)
 
-    def number(self, values: dict[str, Any], key: str, default: float, *, whole: bool = False) -> float:
+    def number(
+        self, values: dict[str, Any], key: str, default: float, *, whole: bool = False, table: str = ""
+    ) -> float:
         value = values.get(key, default)
         kinds = (int,) if whole else (int, float)
         if isinstance(value, bool) or not isinstance(value, kinds) or not 0 < value < 1_000_000:
-            self.wrong(key, f"must be a {'whole ' if whole else ''}number above 0", f"write {key} = {default}")
+            what = f"must be a {'whole ' if whole else ''}number above 0"
+            self.wrong(f"{table}{key}", what, f"write {table}{key} = {default}")
             return default
         return value
 
@@ -195,6 +201,7 @@ def _is_gate(item: dict[str, Any]) -> bool:
     )
 
 
-def _nearest(key: str, known: tuple[str, ...]) -> str:
+def _nearest(key: str, known: tuple[str, ...], table: str = "") -> str:
     near = difflib.get_close_matches(key, known, 1)
-    return f"did you mean {near[0]}?" if near else f"known keys: {', '.join(known)}"
+    names = [f"{table}{name}" for name in near or known]
+    return f"did you mean {names[0]}?" if near else f"known keys: {', '.join(names)}"
