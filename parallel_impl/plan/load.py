@@ -1,22 +1,24 @@
 """The bytes of `work-packages.yaml` to a checked `Plan`, or to everything that is wrong with it.
 
 Used by `run.preflight` and `parallel-impl validate`. Here: YAML, schema, defaults, ids, lock keys, steps and the
-graph of `depends_on`. Overlaps are `plan.conflicts`, contract files `plan.contracts`.
+graph of `depends_on`. Overlaps are `plan.conflicts`, contract files the room `contracts`.
 """
 
 from __future__ import annotations
 
 import difflib
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 from parallel_impl import schema
 from parallel_impl.errors import Problem, Severity, UserError
 from parallel_impl.plan import document, fields, ids, order, packages, shape
 from parallel_impl.plan.fields import Reading
-from parallel_impl.plan.model import Contracts, Package, Plan
+from parallel_impl.plan.model import Contracts, Package, Plan, YamlPath
 
 SCHEMA = "work-packages"
+FURTHER = ("schemas", "readme")  # keys of contracts that real plans have beside openapi
 MAX_COMPARISONS = 20_000  # of misspelt ids with others, 20 µs each
 MAX_NAMES = 20
 MAX_SAID = 200  # problems of one severity
@@ -115,12 +117,26 @@ def _check_feature(reading: Reading, data: dict[str, Any], feature: dict[str, An
 
 def _contracts(reading: Reading, raw: dict[str, Any]) -> Contracts:
     openapi, path = fields.mapping(raw, "openapi"), ("contracts", "openapi")
-    files = reading.patterns(openapi, "files", path)
+    found: dict[str, YamlPath] = {}
+    for name in ("files", "primary"):
+        found |= {text: place for text, place in _paths(openapi.get(name), (*path, name)) if text not in found}
+    for name in [name for name in FURTHER if name in raw]:
+        found |= {text: place for text, place in _paths(raw[name], ("contracts", name)) if text not in found}
+        what, hint = f"contracts.{name} is read as further contract files", "list them in contracts.openapi.files"
+        reading.say(("contracts", name), what, hint, Severity.WARNING)
+    for text, place in found.items():
+        reading.check_pattern(place, text)
     primary = fields.text(openapi, "primary")
-    if primary:
-        reading.check_pattern((*path, "primary"), primary)
-        files = files if primary in files else (primary, *files)
-    return Contracts(revision=fields.number(raw, "revision", 1), primary=primary, files=files)
+    files = sorted(found, key=lambda text: text != primary or text in fields.texts(openapi, "files"))
+    return Contracts(fields.number(raw, "revision", 1), primary, tuple(files), tuple(found[text] for text in files))
+
+
+def _paths(value: Any, path: YamlPath) -> Iterator[tuple[str, YamlPath]]:
+    """Every text in `value`, which may be a list or a mapping, with where it stands."""
+    if isinstance(value, str):
+        yield value, path
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value if isinstance(value, list) else ()):
+        yield from _paths(inner, (*path, key))
 
 
 def _check_graph(reading: Reading, rows: list[tuple[int, Package]]) -> None:
