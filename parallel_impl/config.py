@@ -1,17 +1,17 @@
 """The repository's configuration: `[tool.parallel-impl]` of pyproject.toml, or `parallel-impl.toml`.
 
-Read from the base tree by `run.preflight` (bytes in, `Config` out); every mistake is said at once.
+Read from the base tree by `run.start.preflight` (bytes in, `Config` out); every mistake is said at once.
 """
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from parallel_impl.errors import Problem, UserError
+from parallel_impl.text import did_you_mean
 
 FILE = "parallel-impl.toml"
 SECTION = "[tool.parallel-impl] of pyproject.toml"
@@ -202,6 +202,5 @@ def _is_gate(item: dict[str, Any]) -> bool:
 
 
 def _nearest(key: str, known: tuple[str, ...], table: str = "") -> str:
-    near = difflib.get_close_matches(key, known, 1)
-    names = [f"{table}{name}" for name in near or known]
-    return f"did you mean {names[0]}?" if near else f"known keys: {', '.join(names)}"
+    names = [f"{table}{name}" for name in known]
+    return did_you_mean(f"{table}{key}", names) or f"known keys: {', '.join(names)}"

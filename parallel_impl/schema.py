@@ -1,7 +1,6 @@
 """The JSON schemas that we ship, and validators for them that never fetch anything.
 
-Used by `plan.load`, `record.result` and `report.summary`. The schemas lie in `schemas/` at the top of the
-source tree and inside the package in a wheel.
+The schemas lie in `schemas/` at the top of the source tree and inside the package in a wheel.
 """
 
 from __future__ import annotations

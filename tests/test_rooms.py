@@ -9,12 +9,12 @@ from pathlib import Path
 import parallel_impl
 
 ROOT = Path(parallel_impl.__file__).parent
-LEAVES = ("disk", "namespace", "first_process", "procfs", "process", "environment", "config", "schema", "errors")
+LEAVES = ("storage", "processes", "environment", "config", "schema", "text", "errors")
 ROOMS = ("cli", "run", "report", "agents", "gates", "record", "git", "contracts", "plan")
 LEVEL = {"__main__": 0} | {room: n for n, room in enumerate(ROOMS, 1)} | dict.fromkeys(LEAVES, len(ROOMS) + 1)
 SLOW = ("jsonschema", "openapi_spec_validator")  # 150 and 500 ms: inside the function that needs them
 PURE = ("plan", "record.state")  # tested with literals: they know no git, no process, no clock
-IMPURE = ("parallel_impl.process", "parallel_impl.git", "git", "subprocess", "os", "time", "datetime")
+IMPURE = ("parallel_impl.processes", "parallel_impl.git", "git", "subprocess", "os", "time", "datetime")
 
 
 def imports(path: Path, *, top_level_only: bool = False) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """What every kind of agent is to this program: one Protocol, and the job that it is given.
 
-An agent works in its worktree and ends; how it ended is all that it tells. Used by `run.attempt`.
+An agent works in its worktree and ends; how it ended is all that it tells.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Protocol
 
 from parallel_impl.errors import Problem
-from parallel_impl.namespace import Namespace
-from parallel_impl.process import Ended, Limits, Stop
+from parallel_impl.processes.namespace import Namespace
+from parallel_impl.processes.process import Ended, Limits, Stop
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """One piece of work for an agent. `attempt` counts from 1; `env` is the whole environment that it gets.
 
-    An agent that starts a process tells `started` its pid, and starts it in `namespace` where there is one.
+    An agent that starts a process tells `started` its pid, and starts it in `processes.namespace` where there is one.
     """
 
     package_id: str

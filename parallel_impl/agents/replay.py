@@ -16,7 +16,7 @@ from typing import ClassVar
 
 from parallel_impl.agents.agent import Job
 from parallel_impl.errors import Problem
-from parallel_impl.process import Ended, Reason
+from parallel_impl.processes.process import Ended, Reason
 
 DELETE = "DELETE"
 

@@ -19,7 +19,7 @@ def cleanup(change_id: str, *, force: bool, dry_run: bool) -> int:
     """
     from parallel_impl.errors import printable  # noqa: PLC0415
     from parallel_impl.git.repo import Repo, scrub_environment  # noqa: PLC0415
-    from parallel_impl.run import cleanup as cleaning  # noqa: PLC0415
+    from parallel_impl.run.inspect import cleanup as cleaning  # noqa: PLC0415
 
     scrub_environment()
     report = cleaning.clean(Repo.discover(Path.cwd()), Path.cwd(), change_id, force=force, dry_run=dry_run)

@@ -41,7 +41,7 @@ def implement(
     from parallel_impl.cli.terminal import JsonLines, Terminal  # noqa: PLC0415
     from parallel_impl.git.repo import Repo, scrub_environment  # noqa: PLC0415  (160 ms: not for --help)
     from parallel_impl.run import runner  # noqa: PLC0415
-    from parallel_impl.run.request import Options  # noqa: PLC0415
+    from parallel_impl.run.start.request import Options  # noqa: PLC0415
 
     scrub_environment()
     given = (change_id, agent or "", jobs or 0, base or "", only or "")

@@ -1,4 +1,4 @@
-"""Lines for whoever started the command, as long as somebody reads them. Used by `terminal` and `main`."""
+"""Lines for whoever started the command, as long as somebody reads them."""
 
 from __future__ import annotations
 

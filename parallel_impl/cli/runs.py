@@ -16,7 +16,7 @@ def runs(plan: str | None) -> int:
     of them (PARTIAL: at most half of its claims conflict) or only after them (SEQUENTIAL), with each conflict.
     """
     from parallel_impl.contracts import plan_check  # noqa: PLC0415
-    from parallel_impl.run import past  # noqa: PLC0415
+    from parallel_impl.run.inspect import run_status  # noqa: PLC0415
 
     if plan is not None:
         checked = plan_check.validate(plan, Path.cwd())
@@ -25,9 +25,9 @@ def runs(plan: str | None) -> int:
                 click.echo(str(problem), err=True)
             click.echo(f"{checked.source}: not usable", err=True)
             return 2
-        lines = past.feasibility(Path.cwd(), checked.plan)
+        lines = run_status.feasibility(Path.cwd(), checked.plan)
     else:
-        lines = [line for hold in past.holds(Path.cwd()) for line in hold.lines] or ["no runs in this repository"]
+        lines = [line for hold in run_status.holds(Path.cwd()) for line in hold.lines] or ["no runs in this repository"]
     for line in lines:
         click.echo(line)
     return 0

@@ -12,8 +12,8 @@ import click
 @click.argument("package_id", metavar="[package-id]", required=False)
 def show(change_id: str, package_id: str | None) -> int:
     """Show the summary of a run, or the attempts, steps and logs of one package."""
-    from parallel_impl.run import past  # noqa: PLC0415
+    from parallel_impl.run.inspect import run_status  # noqa: PLC0415
 
-    run = past.run(Path.cwd(), change_id)
+    run = run_status.run(Path.cwd(), change_id)
     click.echo(run.describe_package(package_id) if package_id else run.describe(), nl=False)
     return 0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from parallel_impl.run.past import Past
+    from parallel_impl.run.inspect.run_status import Past
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 def status(change_id: str | None) -> int:
     """Show the runs of this repository, or the packages of one: states, attempts, commits."""
     from parallel_impl.errors import UserError, count, first_line, printable  # noqa: PLC0415
-    from parallel_impl.run import past  # noqa: PLC0415
+    from parallel_impl.run.inspect import run_status  # noqa: PLC0415
 
     if change_id is None:
-        names = past.changes(Path.cwd())
+        names = run_status.changes(Path.cwd())
         for name in names:
             try:
-                click.echo(_line(past.run(Path.cwd(), name)))
+                click.echo(_line(run_status.run(Path.cwd(), name)))
             except UserError as error:  # the others are told all the same
                 click.echo(f"{name}  {error}")
         if not names:
             click.echo("no runs in this repository")
         return 0
-    run = past.run(Path.cwd(), change_id)
+    run = run_status.run(Path.cwd(), change_id)
     click.echo(_line(run))
     for package, progress in run.state.packages.items():
         tries = count(progress.attempts, "attempt")

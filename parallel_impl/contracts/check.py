@@ -15,7 +15,7 @@ from parallel_impl import environment
 from parallel_impl.contracts import child_process, reading
 from parallel_impl.contracts.child_process import Read, Verdict
 from parallel_impl.errors import Problem, Severity, UserError
-from parallel_impl.plan import globs
+from parallel_impl.plan.globs import globs
 from parallel_impl.plan.model import CHANGES, Package, Plan
 
 

@@ -1,7 +1,7 @@
 """Asks a child process with limits about contracts.
 
 It has an empty environment, a process group of its own, and limits on CPU, memory, file size and time. (Not a session
-of its own: `process.run` takes children of another session for orphans that an agent left behind, and ends them.)
+of its own: `processes.process.run` takes children of another session for orphans of an agent, and ends them.)
 Importing the validator takes half a second, so one child serves all; after a document that ended it, another.
 """
 

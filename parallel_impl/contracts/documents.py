@@ -10,6 +10,7 @@ from parallel_impl.contracts import references
 from parallel_impl.contracts.reading import File
 from parallel_impl.contracts.references import Pointer
 from parallel_impl.errors import Problem, Severity
+from parallel_impl.text import shorten_middle
 
 HINT = "correct it there"
 MAX_ERRORS, MAX_MESSAGE, MAX_POINTER = 20, 240, 200
@@ -108,10 +109,6 @@ def _errors(file: File, errors: Iterator[Any]) -> Iterator[Problem]:
 
 
 def _problem(file: File, pointer: Pointer, what: str, hint: str = HINT, severity: Severity = Severity.ERROR) -> Problem:
-    at = "".join(f"/{part.replace('~', '~0').replace('/', '~1')}" for part in pointer)
-    return Problem(_short(what, MAX_MESSAGE), file.where(pointer), _short(at, MAX_POINTER), hint, severity)
-
-
-def _short(text: str, limit: int) -> str:
-    """`text` without its middle, where it is long: the libraries begin with a value and end with the rule."""
-    return text if len(text) <= limit else f"{text[: limit // 2]}…{text[-limit // 2 :]}"
+    path = "".join(f"/{part.replace('~', '~0').replace('/', '~1')}" for part in pointer)
+    what, path = shorten_middle(what, MAX_MESSAGE), shorten_middle(path, MAX_POINTER)
+    return Problem(what, file.where(pointer), path, hint, severity)

@@ -6,7 +6,6 @@ a reader, such as one of a tree.
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,10 +13,12 @@ from parallel_impl import config
 from parallel_impl.contracts import check as contracts
 from parallel_impl.contracts.child_process import Read
 from parallel_impl.errors import Problem, Severity, UserError
-from parallel_impl.plan import conflicts, document, ids, load
+from parallel_impl.plan import conflicts, ids
 from parallel_impl.plan import order as ordering
 from parallel_impl.plan.model import CHANGES, PLAN_FILE, Plan
 from parallel_impl.plan.order import Order
+from parallel_impl.plan.reading import document, load
+from parallel_impl.text import did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +78,7 @@ def validate(plan: str, folder: Path) -> Checked:
 
 def unknown_change(change_id: str, known: list[str], where: str) -> UserError:
     """The error for a change that is not there, with the nearest one that is."""
-    near = difflib.get_close_matches(change_id, known, 1)
-    hint = f"did you mean {near[0]}?" if near else f"changes here: {', '.join(known[:10])}" if known else ""
+    hint = did_you_mean(change_id, known) or (f"changes here: {', '.join(known[:10])}" if known else "")
     return UserError(f"there is no change {change_id!r}", where=where, hint=hint)
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from parallel_impl.errors import UserError
-from parallel_impl.plan import document, tolerant
-from parallel_impl.plan.positions import Positions
+from parallel_impl.plan.reading import document, tolerant
+from parallel_impl.plan.reading.positions import Positions
 
 MARKUP = (".json", ".yaml", ".yml")
 MAX_BYTES = 16 * 2**20

@@ -16,7 +16,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from parallel_impl.plan import globs
+from parallel_impl.plan.globs import globs
+from parallel_impl.text import end_of
 
 COMPUTED = ("exit_code", "tests_passed", "tests_failed", "test_count", "files_modified")
 LARGEST_COPY = 50_000_000
@@ -115,7 +116,7 @@ def computed(log: Path, exit_code: int | None, files_modified: int | None) -> di
     known: dict[str, Any] = {"exit_code": exit_code}
     if files_modified is not None:
         known["files_modified"] = files_modified
-    return {**known, **_tests(_end_of(log))}
+    return {**known, **_tests(COLOR.sub("", end_of(log, LOG_TAIL)))}
 
 
 def _tests(text: str) -> dict[str, int]:
@@ -137,16 +138,6 @@ def _tests(text: str) -> dict[str, int]:
         seen, failed, count = True, failed + wrong, count + int(ran[1])
         passed += int(ran[1]) - wrong - (int(skipped[1]) if skipped else 0)
     return {"tests_passed": passed, "tests_failed": failed, "test_count": count} if seen else {}
-
-
-def _end_of(log: Path) -> str:
-    try:
-        with log.open("rb") as file:
-            file.seek(0, os.SEEK_END)
-            file.seek(max(0, file.tell() - LOG_TAIL))
-            return COLOR.sub("", file.read().decode(errors="replace"))
-    except OSError:
-        return ""
 
 
 def known_as(key: str, command: str, known: Mapping[str, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""What one gate said of one tree, as data: made by `reports`, compared by `verdict`, kept by `run.proof`."""
+"""What one gate said of one tree, as data: made by `reports`, compared by `verdict`, kept by `run.land.proof`."""
 
 from __future__ import annotations
 

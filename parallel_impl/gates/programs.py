@@ -1,6 +1,6 @@
 """Whether the programs that steps, set-up and gates call are there, said before any agent is paid.
 
-Called by `run.preflight` with a checkout of the base that set-up has made ready, and by `quality` for gates.
+Called by `run.start.preflight` with a checkout of the base that set-up has made ready, and by `quality` for gates.
 What only shows when a script runs is said as a notice, never failed.
 """
 
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from parallel_impl.errors import Problem, Severity
 from parallel_impl.gates import script, shell
-from parallel_impl.plan import globs
+from parallel_impl.plan.globs import globs
 from parallel_impl.plan.model import Package, Plan, Step, StepKind, yaml_path
 
 # a package that may change one of these may make set-up install what is missing now

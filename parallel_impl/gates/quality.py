@@ -1,7 +1,6 @@
 """The quality gates of a repository: which there are, running them side by side on one checkout.
 
-Called by `run.inputs` (find), `run.preflight` (are their programs there) and `run.proof` (on the base early, on
-every candidate). `reports` reads what they print, `verdict` compares.
+`reports` reads what they print, `verdict` compares.
 """
 
 from __future__ import annotations
@@ -22,7 +21,8 @@ from parallel_impl.errors import Problem, Severity, printable
 from parallel_impl.gates import programs, reports, setup, shell
 from parallel_impl.gates.outcomes import GateReport, State
 from parallel_impl.gates.reports import Output
-from parallel_impl.process import Limits, Reason, Stop, run
+from parallel_impl.processes.process import Limits, Reason, Stop, run
+from parallel_impl.text import masked, tail
 
 PLUGIN = Path(__file__).with_name("plugin")
 COMMANDS = {"pytest": "pytest -q", "mypy": "mypy --output=json", "ruff": "ruff check --output-format=json"}
@@ -231,7 +231,7 @@ def _run(
     ended = run(argv, cwd=checkout, env=inside, log=log, limits=limits, stop=stop, mask=mask)
     report = GateReport(gate.name, State.BROKEN, ended.exit_code, round(ended.seconds, 3), str(log))
     if ended.reason is not Reason.EXITED or ended.exit_code is None or ended.exit_code < 0:
-        return replace(report, why=f"{ended}\n{setup.tail(log)}" if ended.reason is Reason.EXITED else str(ended))
+        return replace(report, why=f"{ended}\n{tail(log)}" if ended.reason is Reason.EXITED else str(ended))
     printed = log.read_bytes()
     if gate.command == COMMANDS["mypy"] and ended.exit_code == 2 and NO_JSON in printed:  # mypy before 1.11
         plain = replace(gate, command="mypy")
@@ -239,13 +239,13 @@ def _run(
     if ended.truncated:
         return replace(report, why=f"it printed more than {LOG_LIMIT // 1_000_000} MB, so its report is not whole")
     if ended.exit_code in NOT_STARTED and not lines.exists():
-        return replace(report, why=f"it could not be started (exit {ended.exit_code})\n{setup.tail(log, 5)}")
+        return replace(report, why=f"it could not be started (exit {ended.exit_code})\n{tail(log, 5)}")
     _mask(lines, mask)
     _mask(junit, mask)
     written = named if named and not junit.is_file() and _signature(named) != stale else junit
     output = Output(printed, ended.exit_code, checkout, lines, written)
     found = reports.read(gate.parser, output, report)
-    more = f"\n{setup.tail(log)}" if found.state is State.BROKEN else ""
+    more = f"\n{tail(log)}" if found.state is State.BROKEN else ""
     return replace(found, why=printable(found.why + more))
 
 
@@ -283,7 +283,4 @@ def _signature(file: Path | None) -> tuple[int, ...]:
 
 def _mask(file: Path, mask: tuple[bytes, ...]) -> None:
     if mask and file.is_file():
-        content = file.read_bytes()
-        for value in mask:
-            content = content.replace(value, b"***")
-        file.write_bytes(content)
+        file.write_bytes(masked(file.read_bytes(), mask))

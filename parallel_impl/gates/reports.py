@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 
 from parallel_impl.errors import printable
 from parallel_impl.gates.outcomes import Finding, GateReport, Outcome, State, Test
+from parallel_impl.text import shorten
 
 NUMBER = re.compile(r"\d+")
 VOLATILE = re.compile(r"0x[0-9a-fA-F]{4,}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -189,7 +190,7 @@ def _junit_outcome(case: ElementTree.Element) -> Outcome:
 def _junit_why(case: ElementTree.Element) -> str:
     for kind in ("failure", "error"):
         if (found := case.find(kind)) is not None:
-            return printable((found.get("message") or found.text or "").strip().split("\n")[0][:300])
+            return shorten(printable((found.get("message") or found.text or "").strip().split("\n")[0]), 300)
     return ""
 
 

@@ -1,6 +1,6 @@
 """How a checkout is made able to work: found from lock files, run the same way in every checkout.
 
-`find` is called once by `run.preflight`; `make_ready` before every agent, verification and gate;
+`find` is called once by `run.start.preflight`; `make_ready` before every agent, verification and gate;
 `environment_of` gives agents, steps and gates the checkout's own `.venv`.
 """
 
@@ -20,7 +20,8 @@ from typing import Any
 from parallel_impl.config import SetupCommand
 from parallel_impl.errors import printable
 from parallel_impl.gates import foreign, shell
-from parallel_impl.process import Limits, Reason, Stop, run
+from parallel_impl.processes.process import Limits, Reason, Stop, run
+from parallel_impl.text import tail
 
 Read = Callable[[str], bytes | None]
 
@@ -42,7 +43,7 @@ COPIES = {
 }
 CACHES = ("UV_CACHE_DIR", "PIP_CACHE_DIR", "npm_config_cache", "XDG_CACHE_HOME", "YARN_CACHE_FOLDER")
 DEFAULT_CACHES = ("~/.cache/uv", "~/.cache/pip", "~/.npm", "~/.local/share/uv/python")
-TAIL = 20
+SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,19 +201,7 @@ def _foreign(checkout: Path, commands: Sequence[SetupCommand], caches: Sequence[
     found = foreign.foreign_code(checkout, caches, everywhere=bool(commands))
     if not found:
         return None
-    shown = "\n".join(f"  {line}" for line in found[:TAIL])
-    more = f"\n  and {len(found) - TAIL} more" if len(found) > TAIL else ""
+    shown = "\n".join(f"  {line}" for line in found[:SHOWN])
+    more = f"\n  and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
     hint = "let set-up install from inside the checkout, or name a shared folder in caches"
     return f"set-up: code is imported from outside the checkout, which would prove another tree:\n{shown}{more}\n{hint}"
-
-
-def tail(log: Path, lines: int = TAIL) -> str:
-    """The last lines of a log, printable, as evidence in messages and prompts; at most 4 KB of it."""
-    try:
-        with log.open("rb") as file:
-            file.seek(0, os.SEEK_END)
-            file.seek(max(0, file.tell() - 4096))
-            text = file.read().decode(errors="replace")
-    except OSError:
-        return ""
-    return printable("\n".join(text.splitlines()[-lines:]).replace("\t", "    "))

@@ -1,13 +1,12 @@
 """Verification: the steps of a package, in order, in a checkout that is ready, until one fails.
 
-Called by `run.attempt`. What is a step's own fault is data in `Verification`; only a bug raises.
+Called by `run.attempt.attempt`. What is a step's own fault is data in `Verification`; only a bug raises.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -18,7 +17,8 @@ from parallel_impl.errors import printable
 from parallel_impl.gates import evidence, setup, shell
 from parallel_impl.git.walk import is_cache
 from parallel_impl.plan.model import Package, Step, StepKind
-from parallel_impl.process import Ended, Limits, Reason, Stop, run
+from parallel_impl.processes.process import Ended, Limits, Reason, Stop, run
+from parallel_impl.text import tail
 
 RESULT_FILE = "PARALLEL_IMPL_RESULT_FILE"
 SIGPIPE = 141
@@ -184,7 +184,7 @@ class _Runner:
         if self.stopped:
             return replace(result, status=Status.NOT_RUN, why="the run was stopped")
         if why := _wrong_end(step, ended, code):
-            return replace(result, why=f"{why}; log: {log}\n{setup.tail(log)}")
+            return replace(result, why=f"{why}; log: {log}\n{tail(log)}")
         return self._judge(result, step, place, written)
 
     def _start(self, step: Step, cwd: Path, log: Path, written: Path) -> Ended:
@@ -254,7 +254,7 @@ def _wrong_end(step: Step, ended: Ended, code: int | None) -> str:
         return str(ended)
     if code == step.expect_exit_code:
         return ""
-    said = f"exit {code}" if ended.exit_code == code else f"killed by {signal.Signals(code - 128).name} (exit {code})"
+    said = str(ended) if ended.exit_code == code else f"{ended} (exit {code})"  # a signal by its name, where it has one
     wanted = f", expected {step.expect_exit_code}" if step.expect_exit_code else ""
     if code == SIGPIPE:
         return (

@@ -1,6 +1,6 @@
 """New failures, not old ones: a gate's report of the candidate against its report of the base. Pure.
 
-Called by `run.proof` for each gate.
+Called by `run.land.proof` for each gate.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A repository and a worktree of its own for each package, for each verification and for the gates.
 
-`Source` is prepared once a run; one checkout then costs a few small files and one git process. Objects are
-borrowed from the user's repository, nothing leads back to it: whatever an agent does with refs, configuration,
-hooks or stash stays in its own repository. Used by `run.attempt` and `run.integrate`.
+`Source` is prepared once a run; one checkout then costs a few small files and one git process. Objects are borrowed
+from the user's repository, nothing leads back to it: whatever an agent does with refs, configuration, hooks or stash
+stays in its own repository.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from parallel_impl import disk
+from parallel_impl import storage
 from parallel_impl.git.remove import remove
 from parallel_impl.git.repo import Repo, encode
 
@@ -144,7 +144,7 @@ class Source:
 
 def copy_index(source: Path, target: Path) -> None:
     """Copy an index with its time: git compares that with the files' times, a newer one hides edits of that second."""
-    with disk.named(target):
+    with storage.named(target):
         shutil.copyfile(source, target)
     times = source.stat()
     os.utime(target, ns=(times.st_atime_ns, times.st_mtime_ns))
@@ -169,7 +169,7 @@ def are(kind: Callable[[int], bool], *paths: Path) -> bool:
 
 def _write(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with disk.named(path):
+    with storage.named(path):
         path.write_bytes(content)
 
 

@@ -1,7 +1,6 @@
 """Where the worktrees of a change lie, so that no tool picks up configuration which the user's checkout does not see.
 
 pytest, ruff, mypy and node look upward from the worktree: a `conftest.py` or `node_modules` above it was used.
-Called by `run.preflight` at the first start (the journal keeps the answer), and by `run.cleanup`.
 """
 
 from __future__ import annotations

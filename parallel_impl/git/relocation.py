@@ -1,7 +1,7 @@
 """A repository that was moved between two starts, and the package repositories that still point to its old place.
 
-Nothing of value lies in those alone (accepted work is on refs of the user's repository), except what a killed
-attempt had done and worktrees that were kept whole. Called by `run.preflight` and `run.cleanup`.
+Nothing of value lies in those alone (accepted work is on refs of the user's repository), except what a killed attempt
+had done and worktrees that were kept whole.
 """
 
 from __future__ import annotations

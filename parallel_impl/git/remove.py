@@ -1,7 +1,7 @@
 """Removing folders that an agent had: whatever it made of them, and never through a symlink.
 
-`rm` walks by descriptors, so that neither a symlink swapped in meanwhile nor a path deeper than may be long (or
-than Python recurses) is a problem, and worker threads run beside it. Used by `checkout` and by cleanup.
+`rm` walks by descriptors, so that neither a symlink swapped in meanwhile nor a path deeper than may be long (or than
+Python recurses) is a problem, and worker threads run beside it.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """The one door to git: `Repo` runs every git command of this program, through GitPython.
 
-The rules behind each option were measured: hooks, fsmonitor, split indexes and automatic gc of the user
-are switched off in every call (a `reference-transaction` hook ran 18 times in one run and can veto a
-landing), inherited `GIT_*` are removed, replace refs are ignored, and data is read as bytes with `-z`.
-Used by the other modules of this room, and by `run` and `cli` through its typed methods.
+The rules behind each option were measured: hooks, fsmonitor, split indexes and automatic gc of the user are switched
+off in every call (a `reference-transaction` hook ran 18 times in one run and can veto a landing), inherited `GIT_*` are
+removed, replace refs are ignored, and data is read as bytes with `-z`.
 """
 
 from __future__ import annotations

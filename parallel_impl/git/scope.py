@@ -1,6 +1,6 @@
 """Which changes of an attempt are not allowed: outside its scope, or of a kind that no package may make.
 
-Used by `run.attempt` after staging. The scope is the plan's, the changes come from comparing trees.
+The scope is the plan's, the changes come from comparing trees.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from parallel_impl.git.repo import Change, decode, encode
 from parallel_impl.git.staging import NO_FILE, Ignored, Violation
 from parallel_impl.git.trees import GITLINK, SYMLINK, Trees
 from parallel_impl.git.walk import CACHE_RULE, LISTED, files_below, looks_like_git
-from parallel_impl.plan.globs import fold, folders_above, in_scope, match
+from parallel_impl.plan.globs.globs import fold, folders_above, in_scope, match
 from parallel_impl.plan.model import Scope
 
 

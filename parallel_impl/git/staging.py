@@ -1,8 +1,7 @@
 """Taking an agent's work: the worktree staged before and after the agent, and the difference put on its start.
 
-The agent may commit or not, its commits are not used. Both stagings use the user's repository as git dir and a
-private index, so index bits, ignore rules, configuration and filters of the agent's are never believed. Used by
-`run.attempt`; `gates` uses `Steps` to see what a verification step changed.
+The agent may commit or not, its commits are not used. Both stagings use the user's repository as git dir and a private
+index, so index bits, ignore rules, configuration and filters of the agent's are never believed.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from parallel_impl.errors import printable
 from parallel_impl.git.checkout import Checkout, copy_index
+from parallel_impl.git.file_clock import pass_tick
 from parallel_impl.git.repo import Change, GitError, decode, encode
 from parallel_impl.git.trees import GITLINK, Listing, Trees
 from parallel_impl.git.walk import CACHE_RULE, Disk, fingerprint, newer, signature, walk
@@ -24,7 +24,6 @@ from parallel_impl.git.walk import CACHE_RULE, Disk, fingerprint, newer, signatu
 NO_FILE = "000000"
 PAUSES = (0.2, 1.0)  # seconds before another try, while somebody prunes the repository
 REFUSED = "git cannot take it"
-TICK = 20_000_000  # file times come from a clock that may be some milliseconds behind
 # with the stat checks weakened, a same-size edit with its time set back is missed; ignoreStat plants index bits;
 # safecrlf only warns, but `true` makes git die; a sparse user checkout would make new files fatal
 CONFIG = (
@@ -59,7 +58,10 @@ class Ignored:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The worktree immediately before the agent: its tree, and what was already odd or ignored in it."""
+    """The worktree immediately before the agent: its tree, and what was already odd or ignored in it.
+
+    What was written before it has a ctime before `taken_ns`; the agent's files have that one or a later.
+    """
 
     tree: str
     odd: frozenset[bytes] = frozenset()
@@ -102,7 +104,7 @@ class Staging:
     ) -> None:
         self.repo = trees.repo
         self._trees, self._root, self._index = trees, checkout.path, checkout.index
-        self._start, self._base = checkout.commit, base
+        self._git_dir, self._start, self._base = checkout.git_dir, checkout.commit, base
         self._left_out = frozenset(encode(path) for path in left_out)
         self._limit = int(max_blob_mb * 1_000_000)
 
@@ -157,13 +159,14 @@ class Staging:
         return self._trees.ignored(self._trees.listing(self._base), paths)
 
     def _snapshot(self, tree: str, disk: Disk) -> Snapshot:
+        """What is noted beside the tree. A tick passes at its end: no edit of the agent's has the times noted here."""
         return Snapshot(
             tree,
             odd=frozenset(disk.odd),
             ignored=frozenset(disk.ignored),
             submodules={path: fingerprint(self._root, path) for path in disk.links},
             left_out={path: signature(self._root, path) for path in self._left_out},
-            taken_ns=time.time_ns() - TICK,
+            taken_ns=pass_tick(self._git_dir),
         )
 
     def _unstageable(self, snapshot: Snapshot, disk: Disk) -> tuple[Violation, ...]:

@@ -1,7 +1,4 @@
-"""Which kind of repository the user has, and what that means for a run: refused, or said.
-
-Called by `run.preflight` before anything is made.
-"""
+"""Which kind of repository the user has, and what that means for a run: refused, or said."""
 
 from __future__ import annotations
 

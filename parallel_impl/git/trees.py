@@ -1,7 +1,6 @@
 """What trees hold, read once a run: their paths, their ignore rules, and whether their files survive filters.
 
-One `Trees` serves all packages of a run; attempts share it across threads. Used by `staging`, `violations`
-and `suitability`.
+One `Trees` serves all packages of a run; attempts share it across threads.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 
 from parallel_impl.git.repo import Repo, decode
-from parallel_impl.plan.globs import fold
+from parallel_impl.plan.globs.globs import fold
 
 GITLINK = "160000"
 SYMLINK = "120000"

@@ -1,6 +1,6 @@
 """What lies on disk in a worktree, beside what git was told: new files, vanished ones, and what git cannot take.
 
-Nothing that an agent can change is believed: no index, no ignore file, no configuration. Used by `staging`.
+Nothing that an agent can change is believed: no index, no ignore file, no configuration.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The user's repository, compared before and after agents ran: nobody but the user and we may have changed it.
 
-Without a fence an agent can write there. A change to what is ours, or to what runs programs, stops the run; any
-other may be the user's own work and is only reported. Used by `run.runner`.
+Without a fence an agent can write there. A change to what is ours, or to what runs programs, stops the run; any other
+may be the user's own work and is only reported.
 """
 
 from __future__ import annotations

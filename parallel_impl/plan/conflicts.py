@@ -1,7 +1,6 @@
 """Parallel packages that would get in each other's way: scopes that overlap, locks held twice, paths that are twins.
 
-Used by preflight and by `parallel-impl validate`, after `plan.load`, and by `plan.feasibility` for the packages of two
-plans. Every conflict names both packages, what they wrote and a path or key that both claim.
+Every conflict names both packages, what they wrote and a path or key that both claim.
 """
 
 from __future__ import annotations
@@ -15,11 +14,11 @@ from operator import or_
 
 from parallel_impl.errors import Problem
 from parallel_impl.plan import lock_keys
-from parallel_impl.plan.globs import fold, is_literal, match, quoted
+from parallel_impl.plan.globs.globs import fold, is_literal, match, quoted
+from parallel_impl.plan.globs.overlap import Ends, Overlaps, UndecidedError, ends
 from parallel_impl.plan.model import Package, Plan, YamlPath, yaml_path
 from parallel_impl.plan.neighbours import neighbours, pairs
 from parallel_impl.plan.order import Order
-from parallel_impl.plan.overlap import Ends, Overlaps, UndecidedError, ends
 
 LISTED = 200  # conflicts; who has more settles these first
 COUNTED = 2_000  # conflicts beyond those, so that a few hundred more are counted exactly

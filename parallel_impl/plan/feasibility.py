@@ -1,7 +1,7 @@
 """Whether a change can run beside those that hold claims already: as a whole, in part, or only after them. Pure.
 
-One rule, that of `plan.conflicts`, for what packages claim (`run.claims`, `parallel-impl runs`) and for bare lists of
-claims: containment and overlap of globs and keys count as conflict, and so do twins.
+One rule, that of `plan.conflicts`, for what packages claim (`run.claims.claims`, `parallel-impl runs`) and for bare
+lists of claims: containment and overlap of globs and keys count as conflict, and so do twins.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from enum import StrEnum
 from parallel_impl.errors import Problem, count
 from parallel_impl.plan import conflicts, lock_keys
 from parallel_impl.plan.conflicts import Conflict
-from parallel_impl.plan.globs import readings
+from parallel_impl.plan.globs.globs import readings
 from parallel_impl.plan.model import Locks, Package, Scope
 
 

@@ -1,12 +1,13 @@
 """Ids of changes and packages, and the names of the branches that are made from them.
 
-Used by `plan.load`, by the command line for the change-id that was typed, and wherever a branch is named.
 The rule is narrower than git's, so that an id is safe as a ref, a folder and a word of a command everywhere.
 """
 
 from __future__ import annotations
 
 import re
+
+from parallel_impl.text import shorten
 
 MAX_LENGTH = 64
 FEATURE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")  # no double hyphen: it parts change and package in branch names
@@ -28,8 +29,7 @@ def problem(text: str, *, package: bool = False) -> tuple[str, str] | None:
     rule = f"lower case letters, digits and single hyphens{' or _' if package else ''}, at most {MAX_LENGTH} characters"
     nearest = re.sub(r"[^a-z0-9]+", "-", text[:200].lower()).strip("-0123456789")[:MAX_LENGTH].rstrip("-")
     hint = f"write {nearest}" if nearest and nearest not in RESERVED else "write e.g. add-login"
-    shown = repr(text if len(text) <= 80 else f"{text[:80]}…")
-    return f"{shown} is not a {kind}", f"{hint} ({rule})"
+    return f"{shorten(text, 80)!r} is not a {kind}", f"{hint} ({rule})"
 
 
 def branch(change_id: str, package_id: str = "") -> str:

@@ -1,6 +1,6 @@
 """The plan as data: what `work-packages.yaml` says after validation, with every default filled in.
 
-Made by `plan.load` only; read by everybody. Words are the input file's own.
+Words are the input file's own.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class StepKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which paths a package may change (`write_allow` minus `deny`); globs of `plan.globs`."""
+    """Which paths a package may change (`write_allow` minus `deny`); globs of `plan.globs.globs`."""
 
     write_allow: tuple[str, ...]
     read_allow: tuple[str, ...] = ("**",)

@@ -1,9 +1,9 @@
-"""Which packages must be compared at all: those whose patterns begin and end alike. Used by `plan.conflicts`.
+"""Which packages must be compared at all: those whose patterns begin and end alike.
 
 A thousand parallel packages with five globs each are twelve million pairs of globs, and nearly all of them lie in
-different folders. Sorted by the plain text that they begin with, the patterns that may meet one are those whose
-text is a prefix of its own, which is a stack; among those that begin alike, the text at the end and the text with
-which the last name begins decide.
+different folders. Sorted by the plain text that they begin with, the patterns that may meet one are those whose text is
+a prefix of its own, which is a stack; among those that begin alike, the text at the end and the text with which the
+last name begins decide.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 from operator import or_
 
-from parallel_impl.plan.overlap import Ends
+from parallel_impl.plan.globs.overlap import Ends
 
 
 class _Texts:
@@ -39,7 +39,7 @@ class _Texts:
 
 
 class _Bucket:
-    """All patterns that begin with the same text: their holders by end and head (`plan.overlap.Ends`)."""
+    """All patterns that begin with the same text: their holders by end and head (`plan.globs.overlap.Ends`)."""
 
     def __init__(self, start: str, patterns: Mapping[tuple[str, str], int]) -> None:
         self.start = start

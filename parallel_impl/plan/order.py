@@ -1,8 +1,7 @@
 """The order that `depends_on` gives: cycles, topological order, what may run side by side, the longest path.
 
-Used by `plan.load`, `plan.conflicts`, `record.state` and `run`. Everything works on `{id: ids it depends on}`.
-Sets of packages are Python integers used as bitsets: a thousand independent packages are half a million parallel
-pairs, and 5,000 packages keep their ancestors in 6 MB.
+Everything works on `{id: ids it depends on}`. Sets of packages are Python integers used as bitsets: a thousand
+independent packages are half a million parallel pairs, and 5,000 packages keep their ancestors in 6 MB.
 """
 
 from __future__ import annotations
@@ -83,7 +82,7 @@ class Order:
 
 
 def of(plan: Plan) -> Order:
-    """The order of a loaded plan (which has no cycle: `plan.load` refused them)."""
+    """The order of a loaded plan (which has no cycle: `plan.reading.load` refused them)."""
     return order({package.id: package.depends_on for package in plan.packages})
 
 

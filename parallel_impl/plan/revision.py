@@ -1,4 +1,4 @@
-"""What an edited plan means for results that exist already. Pure; called by `run.resumption`.
+"""What an edited plan means for results that exist already. Pure; called by `run.resume.go_on`.
 
 The rule: a package is unchanged when everything is the same that its work is made from and judged by; its
 priority, its retries and its time limits may differ. What is changed starts anew, and so does whatever depends on

@@ -1,8 +1,7 @@
 """The run's events on disk: one append-only file, one JSON object a line, one writer.
 
-An event is on disk before its effect is relied on (`append` fsyncs). A torn last line, from a power cut, is
-cut off when the journal is opened again; a broken line before the last is damage that nobody repairs
-silently. Written by the main thread of `run.runner`; read by `cli` (status, show) and `report`.
+An event is on disk before its effect is relied on (`append` fsyncs). A torn last line, from a power cut, is cut off
+when the journal is opened again; a broken line before the last is damage that nobody repairs silently.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from parallel_impl import disk
+from parallel_impl import storage
 from parallel_impl.errors import UserError
 from parallel_impl.record.events import Event, from_line, from_lines, to_line
 
@@ -38,7 +37,7 @@ class Journal:
             os.close(self._file)
             raise
         if made:
-            sync_folder(path.parent)
+            storage.sync_folder(path.parent)
 
     def _lock(self) -> None:
         for _ in range(50):  # who only asks whether somebody writes has the lock for an instant
@@ -58,7 +57,7 @@ class Journal:
         lines = b"".join(to_line(event) + b"\n" for event in events)
         size = os.fstat(self._file).st_size
         try:
-            with disk.named(self.path):
+            with storage.named(self.path):
                 while lines:
                     lines = lines[os.write(self._file, lines) :]
                 if sync:
@@ -112,30 +111,3 @@ def _damage(path: Path, lines: Sequence[bytes], error: ValueError) -> UserError:
             break
     hint = "your refs still hold all accepted work; to start anew move the folder of this run away"
     return UserError(f"the journal is damaged: {why}", where=where, hint=hint)
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Replace a file so that after a crash it is the old or the new one, whole: temp, fsync, rename, fsync folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with disk.named(path):
-            with temporary.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable (a rename without it can be undone by a power cut)."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,6 +1,6 @@
 """The result of an attempt: what a package may be accepted on, checked against schema, revisions and plan.
 
-`run.attempt` writes `result.json` in this shape; `run.runner` accepts a package only when `problems` finds
+`run.attempt.attempt` writes `result.json` in this shape; `run.runner` accepts a package only when `problems` finds
 nothing. The scope and the steps that count are the plan's, never those that a result echoes.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from parallel_impl import schema
-from parallel_impl.plan import globs
+from parallel_impl.plan.globs import globs
 from parallel_impl.plan.model import Package, StepKind
 
 TIERS = ("A", "B", "C")  # A is the strongest

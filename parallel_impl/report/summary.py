@@ -1,7 +1,7 @@
 """The execution summary: built once from the journal, the results and the gates, then written twice.
 
-`build` makes the JSON document (`schemas/execution-summary.schema.json`), `markdown` renders the same
-document for people. Called by `run.integrate` when a run ends, and by `cli.show`.
+`build` makes the JSON document (`schemas/execution-summary.schema.json`), `markdown` renders the same document for
+people.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """What a signal does to a run: Ctrl-C, TERM, or the hang-up of a terminal that was closed.
 
-Before there are workers the first one is a KeyboardInterrupt: whatever preflight opened is closed on its way out,
-and nothing has been paid. From `defer` on it only sets the stop, and the loop ends in order. A second one ends the
-program at once, in either case: then agents in a PID namespace end too, since their line to us hangs up; others are
-ended by the next start. Used by `run.runner`.
+Before there are workers the first one is a KeyboardInterrupt: whatever preflight opened is closed on its way out, and
+nothing has been paid. From `defer` on it only sets the stop, and the loop ends in order. A second one ends the program
+at once, in either case: then agents in a PID namespace end too, since their line to us hangs up; others are ended by
+the next start.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import signal
 from types import FrameType
 from typing import Any
 
-from parallel_impl.process import Stop
+from parallel_impl.processes.process import Stop
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

@@ -1,6 +1,6 @@
 """Where a run keeps things: every path and ref is a function of change, package and attempt number.
 
-So nothing needs to be remembered to be found again after a crash. Used by the whole `run` room and by `cli`.
+So nothing needs to be remembered to be found again after a crash.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The loop: starts packages whose dependencies are accepted, settles attempts that ended, then integrates.
 
-`execute` is the map of a run and can be read once from top to bottom. The main thread owns all state and
-decides; workers run one attempt each and return an outcome. Called by `cli`.
+`execute` is the map of a run and can be read once from top to bottom. The main thread owns all state and decides;
+workers run one attempt each and return an outcome.
 """
 
 from __future__ import annotations
@@ -14,17 +14,19 @@ from queue import SimpleQueue
 from parallel_impl.git.repo import Repo
 from parallel_impl.git.union import Layer
 from parallel_impl.plan.order import longest_paths, start_order
-from parallel_impl.process import adopt_orphans
+from parallel_impl.processes.process import adopt_orphans
 from parallel_impl.record import events as e
 from parallel_impl.record import result
-from parallel_impl.record.journal import write_atomically
 from parallel_impl.record.state import PackageState, may_retry
-from parallel_impl.run import attempt, integrate, preflight, proof
-from parallel_impl.run.attempt import Job, Outcome, Previous
-from parallel_impl.run.execution import Listener, Run, now
-from parallel_impl.run.integrate import Ending
+from parallel_impl.run.attempt import attempt
+from parallel_impl.run.attempt.attempt import Job, Outcome, Previous
 from parallel_impl.run.interruption import Interruption
-from parallel_impl.run.request import Options
+from parallel_impl.run.land import land, proof
+from parallel_impl.run.land.land import Ending
+from parallel_impl.run.run import Listener, Run, now
+from parallel_impl.run.start import preflight
+from parallel_impl.run.start.request import Options
+from parallel_impl.storage import write_atomically
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ def implement(repo: Repo, folder: Path, options: Options, listener: Listener) ->
             interruption.defer()
             ending = execute(run, only=preflight.wanted(run, options))
             if not run.state.landed:
-                integrate.summarise(run, ending)
+                land.summarise(run, ending)
         for line in (*ending.lines, *(f"  note: {note}" for note in run.ground.notes)):
             listener.say(line)
     return ending.exit_code
@@ -72,11 +74,11 @@ def execute(run: Run, *, only: frozenset[str] | None = None) -> Ending:
             _loop(run, workers, inbox, only)
             run.look_at_repository(files=True)
             if run.state.tampering and not run.ground.stop:
-                return integrate.halt(run, "REPOSITORY_CHANGED", "\n".join(run.state.tampering.what))
-            ending = None if run.ground.stop else integrate.integrate(run, base_proof, only=only)
-            if ending is None or ending.exit_code == integrate.INTERRUPTED:  # a signal after that changes no verdict
+                return land.halt(run, "REPOSITORY_CHANGED", "\n".join(run.state.tampering.what))
+            ending = None if run.ground.stop else land.integrate(run, base_proof, only=only)
+            if ending is None or ending.exit_code == land.INTERRUPTED:  # a signal after that changes no verdict
                 run.record(e.Interrupted(at=now(), by="a signal"))
-                return integrate.interrupted(run)
+                return land.interrupted(run)
         except BaseException:
             run.ground.stop.set()  # a bug here must not leave agents running
             raise

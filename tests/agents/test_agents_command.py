@@ -13,7 +13,7 @@ from parallel_impl.agents.agent import Job
 from parallel_impl.agents.command import Command
 from parallel_impl.agents.replay import Replay
 from parallel_impl.errors import UserError
-from parallel_impl.process import Limits, Reason, Stop
+from parallel_impl.processes.process import Limits, Reason, Stop
 
 
 def job(folder: Path, *, started: list[int] | None = None, env: dict[str, str] | None = None) -> Job:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from parallel_impl.agents.agent import Job
 from parallel_impl.agents.replay import Replay
-from parallel_impl.process import Ended, Limits, Stop
+from parallel_impl.processes.process import Ended, Limits, Stop
 
 
 def play(folder: Path, *, attempt: int = 1) -> tuple[Ended, str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from parallel_impl import namespace
+from parallel_impl.processes import namespace
 from tests.repository import FIXTURES, command, commit_all, living, make_repository, start, tool, wait_for
 
 WORK = f"cp -R '{FIXTURES}/no-contracts/replay/'\"$1\"/1/. .\n"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from parallel_impl import namespace
+from parallel_impl.processes import namespace
 from tests.repository import (
     FIXTURES,
     command,

@@ -221,9 +221,9 @@ def instrument_system(points: Points) -> None:
 
 def instrument_tool(points: Points) -> None:
     """The journal, git, processes, removals and attempts: before the modules that import them by name are loaded."""
-    from parallel_impl import process
     from parallel_impl.git import remove as removal
     from parallel_impl.git.repo import Repo
+    from parallel_impl.processes import process
     from parallel_impl.record.journal import Journal
 
     real_append, real_git, real_run, real_remove = Journal.append, Repo.git, process.run, removal.remove
@@ -266,7 +266,7 @@ def instrument_tool(points: Points) -> None:
     Journal.append, Repo.git, process.run, removal.remove = append, git, run, remove  # type: ignore[method-assign]
     subprocess.Popen.wait = wait  # type: ignore[method-assign]
 
-    from parallel_impl.run import attempt
+    from parallel_impl.run.attempt import attempt
 
     real_attempt = attempt.run
 

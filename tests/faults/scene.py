@@ -21,7 +21,7 @@ from typing import Self
 from parallel_impl.record.events import AttemptStarted, Event, PackageAccepted
 from parallel_impl.record.journal import read
 from parallel_impl.record.state import fold
-from parallel_impl.run import ledger
+from parallel_impl.run.claims import ledger
 from parallel_impl.run.places import LOCKS
 from tests.repository import FIXTURES, command, contents, git, make_repository, users_side
 

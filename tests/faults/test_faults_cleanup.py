@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from parallel_impl.run import ledger
+from parallel_impl.run.claims import ledger
 from parallel_impl.run.places import LOCKS
 from tests.faults.scene import CHANGE, PACKAGES, Fault, Scene, left_behind
 from tests.faults.stage import SEED, Stage

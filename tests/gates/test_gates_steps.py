@@ -12,7 +12,7 @@ import pytest
 
 from parallel_impl.gates.steps import Status, Verification, not_run, run_steps
 from parallel_impl.plan.model import Package, Scope, Step, StepKind
-from parallel_impl.process import Stop
+from parallel_impl.processes.process import Stop
 
 Run = Callable[..., Verification]
 
@@ -106,6 +106,14 @@ def test_exit_141_is_explained(run: Run) -> None:
 def test_a_signal_has_the_exit_code_of_a_shell(run: Run) -> None:
     assert run(Step("x", command="kill -9 $$")).why.startswith("step 'x': killed by SIGKILL (exit 137)")
     assert run(Step("x", command="kill -9 $$", expect_exit_code=137)).passed
+
+
+@pytest.mark.parametrize("number", [35, 50])
+def test_a_signal_without_a_name_is_told_by_its_number(run: Run, number: int) -> None:
+    done = run(Step("x", command=f"kill -{number} $$"))
+
+    assert done.steps[0].exit_code == 128 + number
+    assert done.why.startswith(f"step 'x': killed by signal {number} (exit {128 + number})")
 
 
 def test_a_declared_artifact_must_be_there_afterwards_and_is_kept(run: Run, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from parallel_impl.git.scope import spell_out
 from parallel_impl.git.staging import Ignored
 from parallel_impl.git.watch import Kind
-from parallel_impl.plan.globs import in_scope
+from parallel_impl.plan.globs.globs import in_scope
 from parallel_impl.plan.model import Scope
 from tests.git.scene import SCOPE, Scene, Verdict, make_user, open_scene
 from tests.repository import contents, git

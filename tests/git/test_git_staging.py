@@ -50,6 +50,34 @@ def test_what_set_up_left_is_no_work(scene: Scene) -> None:
     assert scene.repo.read(work.tree, "src/pkg/b.py") == b"b\n"
 
 
+@pytest.mark.parametrize("number", range(8))
+def test_what_set_up_wrote_last_is_told_from_an_edit_in_the_next_instant(number: int, tmp_path: Path) -> None:
+    scene = open_scene(make_user(tmp_path / "user"), tmp_path)
+    built, readme = scene.checkout.path / "build/lib", scene.checkout.path / "README.md"
+    built.parent.mkdir()
+    for file in (built, readme):
+        file.write_bytes(b"%d\n" % number)
+    before = scene.staging.before(set_up=True)
+    untouched = scene.staging.after(before)
+    assert (changed(untouched), untouched.ignored) == ({}, ())
+    before = scene.staging.before(set_up=True)
+    for file in (built, readme):
+        file.write_bytes(b"x\n")
+    work = scene.staging.after(before)
+    assert changed(work) == {"README.md": "M"}
+    assert [ignored.path for ignored in work.ignored] == ["build/lib"]
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_a_same_size_edit_of_a_left_out_file_in_the_same_instant_is_listed(number: int, tmp_path: Path) -> None:
+    tasks = "openspec/changes/c/tasks.md"
+    scene = open_scene(make_user(tmp_path / "user", {**FILES, tasks: "0\n"}), tmp_path, left_out=(tasks,))
+    for text in (b"a\n", b"b\n"):  # the second is written as soon as the first was noted
+        before = scene.staging.before(set_up=False)
+        (scene.checkout.path / tasks).write_bytes(text)
+    assert scene.staging.after(before).ignored == (Ignored(tasks, "kept by the orchestrator"),), number
+
+
 def test_an_edit_of_what_set_up_left_is_work(scene: Scene) -> None:
     scene.act("echo made>generated.txt; echo locked>>README.md; rm src/pkg/b.py")
     before = scene.staging.before(set_up=True)

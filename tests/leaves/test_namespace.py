@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 import parallel_impl
-from parallel_impl import namespace, process
-from parallel_impl.namespace import Namespace
-from parallel_impl.process import Ended, Limits, Reason, Stop
+from parallel_impl.processes import namespace, process
+from parallel_impl.processes.namespace import Namespace
+from parallel_impl.processes.process import Ended, Limits, Reason, Stop
 from tests.repository import living
 
 QUICK = Limits(seconds=20, grace_seconds=0.5)
@@ -157,8 +157,9 @@ def test_killing_the_process_that_is_told_to_started_ends_everything(
 def test_a_namespace_ends_when_whoever_started_it_is_killed(tmp_path: Path, found: Namespace, word: str) -> None:
     script = CLEARED.format(word) + "touch up; sleep 600"
     program = (
-        "import os, sys; from pathlib import Path; from parallel_impl import process; from parallel_impl.namespace "
-        f"import Namespace; process.run(['bash', '-c', sys.argv[1]], cwd=Path.cwd(), env=dict(os.environ), "
+        "import os, sys; from pathlib import Path; from parallel_impl.processes import process; "
+        "from parallel_impl.processes.namespace import Namespace; "
+        f"process.run(['bash', '-c', sys.argv[1]], cwd=Path.cwd(), env=dict(os.environ), "
         f"log=Path('log'), limits=process.Limits(60, grace_seconds=0.2), namespace=Namespace({found.words!r}))"
     )
     with subprocess.Popen(
@@ -201,7 +202,7 @@ def test_an_unshare_that_holds_nothing_is_not_believed(
 
 def test_the_first_process_does_nothing_where_it_is_not_the_first(tmp_path: Path, found: Namespace) -> None:
     # in a namespace all the same: without the guard it would end every process that it can see
-    script = f"{sys.executable} -I -S {namespace.FIRST_PROCESS} 0 0.1 touch {tmp_path}/ran; echo ended $?"
+    script = f"{sys.executable} -I -S {namespace.NAMESPACE_INIT} 0 0.1 touch {tmp_path}/ran; echo ended $?"
     done = subprocess.run(
         [*found.words, "--", "sh", "-c", f"true; {script}"], capture_output=True, text=True, check=True
     )
@@ -217,7 +218,7 @@ def test_another_user_than_root_has_namespaces_too() -> None:
     usable = [python for python in tries if not subprocess.run([*as_nobody, python, "-c", ""], check=False).returncode]
     if not usable:
         pytest.skip("another user cannot run this Python")
-    program = "from parallel_impl import namespace; print(namespace.find())"
+    program = "from parallel_impl.processes import namespace; print(namespace.find())"
     done = subprocess.run(
         [*as_nobody, usable[0], "-c", program],
         cwd="/",

@@ -1,4 +1,4 @@
-"""Nothing of a child outlives `process.run`, whatever the child does."""
+"""Nothing of a child outlives `processes.process.run`, whatever the child does."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from parallel_impl import process
-from parallel_impl.process import Ended, Limits, Reason, Stop
+from parallel_impl.processes import process
+from parallel_impl.processes.process import Ended, Limits, Reason, Stop
 
 QUICK = Limits(seconds=20, grace_seconds=0.3)
 
@@ -51,6 +51,7 @@ def test_exit_code_and_output_are_reported(tmp_path: Path) -> None:
 
 def test_death_by_signal_is_told_by_name(tmp_path: Path) -> None:
     assert str(run(tmp_path, "kill -SEGV $$")) == "killed by SIGSEGV"
+    assert str(run(tmp_path, "kill -35 $$")) == "killed by signal 35"
 
 
 def test_a_program_that_is_not_there_is_not_an_exception(tmp_path: Path) -> None:

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from parallel_impl.plan import conflicts
 from parallel_impl.plan.conflicts import Claim, Conflict, Kind, find, problems
+from parallel_impl.plan.globs.overlap import Ends, Overlaps, intersect_scopes
 from parallel_impl.plan.model import Locks, Package, Plan, Scope
 from parallel_impl.plan.neighbours import neighbours, pairs
 from parallel_impl.plan.order import of
-from parallel_impl.plan.overlap import Ends, Overlaps, intersect_scopes
 
 
 def package(

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from parallel_impl.errors import UserError
-from parallel_impl.plan.components import ANY, Component, plain, read
-from parallel_impl.plan.globs import fold, is_literal, is_path, match, problem, quoted, readings
+from parallel_impl.plan.globs.component import ANY, Component, plain, read
+from parallel_impl.plan.globs.globs import fold, is_literal, is_path, match, problem, quoted, readings
 
 CLASS_NAMES = "alnum, alpha, blank, cntrl, digit, graph, lower, print, punct, space, upper, xdigit"
 REFUSED = [

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parallel_impl.errors import Severity
-from parallel_impl.plan.load import load
 from parallel_impl.plan.model import Contracts, Locks, Package, Plan, Scope, Step, StepKind
+from parallel_impl.plan.reading.load import load
 
 HEAD = """\
 schema_version: 1

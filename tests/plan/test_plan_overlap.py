@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parallel_impl.errors import UserError
-from parallel_impl.plan.globs import is_path, match, problem
-from parallel_impl.plan.overlap import (
+from parallel_impl.plan.globs.globs import is_path, match, problem
+from parallel_impl.plan.globs.overlap import (
     Overlaps,
     UndecidedError,
     Witness,

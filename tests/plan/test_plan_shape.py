@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from parallel_impl import schema
-from parallel_impl.plan import shape
+from parallel_impl.plan.reading import shape
 
 check = shape.compiled(schema.document("work-packages"))
 

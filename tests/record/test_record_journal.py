@@ -9,7 +9,8 @@ import pytest
 
 from parallel_impl.errors import UserError
 from parallel_impl.record import events as e
-from parallel_impl.record.journal import Journal, read, write_atomically
+from parallel_impl.record.journal import Journal, read
+from parallel_impl.storage import write_atomically
 
 ONE = e.AttemptStarted(at=1.5, package="wp-a", number=1)
 TWO = e.AttemptEnded(at=2.5, package="wp-a", number=1, commit="0" * 40, code="TIMEOUT", why="60 s")

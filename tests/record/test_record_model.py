@@ -11,8 +11,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from parallel_impl.plan import conflicts
 from parallel_impl.plan import order as ordering
 from parallel_impl.plan import revision as revisions
+from parallel_impl.plan.globs.overlap import intersect
 from parallel_impl.plan.model import Package, Plan, Scope
-from parallel_impl.plan.overlap import intersect
 from parallel_impl.record import events as e
 from parallel_impl.record.state import ENDED, INTERRUPTED, LIVE, PackageState, State, fold, may_retry
 
@@ -40,7 +40,7 @@ def plans(draw: st.DrawFn) -> Plan:
 
 
 class Runs(RuleBasedStateMachine):
-    """One run, driven as `run.runner` and `run.resumption` drive it; what must hold is checked after every step."""
+    """One run, driven as `run.runner` and `run.resume.go_on` drive it; what must hold is checked after every step."""
 
     @initialize(plan=plans())
     def begin(self, plan: Plan) -> None:

@@ -13,8 +13,8 @@ from parallel_impl.errors import UserError
 from parallel_impl.plan.model import Package, Scope
 from parallel_impl.record import events as e
 from parallel_impl.record.journal import Journal
-from parallel_impl.run import claims, file_system, holder, ledger
-from parallel_impl.run.claims import Standing
+from parallel_impl.run.claims import change_lock, claims, file_system, ledger
+from parallel_impl.run.claims.claims import Standing
 from parallel_impl.run.places import Places
 from tests.peer import peer
 
@@ -22,11 +22,11 @@ HOLD = """
 import sys
 from pathlib import Path
 from parallel_impl.plan.model import Package, Scope
-from parallel_impl.run import claims, holder
+from parallel_impl.run.claims import claims, change_lock
 from parallel_impl.run.places import Places
 places = Places(Path(sys.argv[1]), "add-a")
 packages = [Package("wp-a", "", Scope(("src/**",)))]
-with holder.held(places) as hold, claims.held(places, hold, packages, wait=False, say=print):
+with change_lock.held(places) as hold, claims.held(places, hold, packages, wait=False, say=print):
     print("claimed", flush=True)
     sys.stdin.readline()
 """
@@ -57,7 +57,7 @@ def take(common: Path, packages: Sequence[Package] = OURS) -> list[str]:
     """Claim for `add-b` and give it back; what was said. UserError when it is refused."""
     said: list[str] = []
     places = Places(common, "add-b")
-    with holder.held(places) as hold, claims.held(places, hold, packages, wait=False, say=said.append):
+    with change_lock.held(places) as hold, claims.held(places, hold, packages, wait=False, say=said.append):
         pass
     return said
 
@@ -197,7 +197,7 @@ def test_a_living_run_that_somebody_removed_from_the_ledger_excludes_everything(
 def test_claims_are_one_entry_that_is_there_as_a_whole_or_not_at_all(common: Path) -> None:
     packages = [Package(f"wp-{n}", "", Scope((f"lib/{n}",))) for n in range(20)]
     places = Places(common, "add-b")
-    with holder.held(places) as hold:
+    with change_lock.held(places) as hold:
         with claims.held(places, hold, packages, wait=False, say=print) as waited:
             assert not waited
             assert len(ledger.read(places.locks)["add-b"].packages) == 20

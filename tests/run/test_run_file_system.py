@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from parallel_impl.run.file_system import NETWORK, kind_of
+from parallel_impl.run.claims.file_system import NETWORK, kind_of
 
 MOUNTS = """\
 22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw

@@ -10,16 +10,16 @@ import pytest
 
 from parallel_impl.errors import UserError
 from parallel_impl.plan.model import Locks, Package, Scope
-from parallel_impl.run import ledger
-from parallel_impl.run.ledger import Entry
-from parallel_impl.run.lock_file import Identity
-from parallel_impl.run.owner import Owner
+from parallel_impl.run.claims import ledger
+from parallel_impl.run.claims.ledger import Entry
+from parallel_impl.run.claims.lock_file import Identity
+from parallel_impl.run.claims.process_identity import Owner
 from tests.peer import peer
 
 INSIDE = """
 import sys
 from pathlib import Path
-from parallel_impl.run import ledger
+from parallel_impl.run.claims import ledger
 def change(entries):
     print("inside", flush=True)
     sys.stdin.readline()
@@ -30,7 +30,7 @@ print("left", flush=True)
 COUNT = """
 import dataclasses, sys
 from pathlib import Path
-from parallel_impl.run import ledger
+from parallel_impl.run.claims import ledger
 folder = Path(sys.argv[1])
 def change(entries):
     owner = dataclasses.replace(entries["add-a"].owner, command=str(int(entries["add-a"].owner.command) + 1))

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from parallel_impl.run import lock_file
-from parallel_impl.run.lock_file import HeldError, Identity
+from parallel_impl.run.claims import lock_file
+from parallel_impl.run.claims.lock_file import HeldError, Identity
 from tests.peer import peer
 
 HOLD = """
 import sys
 from pathlib import Path
-from parallel_impl.run import lock_file
+from parallel_impl.run.claims import lock_file
 lock = lock_file.acquire(Path(sys.argv[1]), seconds=5)
 print("held", flush=True)
 sys.stdin.readline()

@@ -1,0 +1,1 @@
+"""The glob language of scopes and locks: patterns, and where two of them meet."""

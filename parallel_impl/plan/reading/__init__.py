@@ -1,0 +1,1 @@
+"""From the bytes of `work-packages.yaml` to a checked plan."""

@@ -1,0 +1,81 @@
+"""Reading of fields from plain data that may be of the wrong type, and the list of what is wrong.
+
+The schema reports wrong types; here a wrong value counts as absent, so that the rules behind the schema can be checked
+on the rest and all problems are said at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from parallel_impl.errors import Problem, Severity
+from parallel_impl.plan.globs import globs
+from parallel_impl.plan.model import YamlPath
+from parallel_impl.plan.reading.document import Document
+
+
+def mapping(data: Any, key: str) -> dict[str, Any]:
+    """The mapping under `key`; empty where there is none."""
+    value = data.get(key) if isinstance(data, dict) else None
+    return value if isinstance(value, dict) else {}
+
+
+def entries(data: Any, key: str) -> list[Any]:
+    """The list under `key`; empty where there is none."""
+    value = data.get(key) if isinstance(data, dict) else None
+    return value if isinstance(value, list) else []
+
+
+def texts(data: Any, key: str) -> tuple[str, ...]:
+    """The texts in the list under `key`."""
+    return tuple(value for value in entries(data, key) if isinstance(value, str))
+
+
+def text(data: Any, key: str, default: str = "") -> str:
+    """The text under `key`."""
+    value = data.get(key) if isinstance(data, dict) else None
+    return value if isinstance(value, str) else default
+
+
+def number(data: Any, key: str, default: int) -> int:
+    """The whole number under `key`."""
+    value = data.get(key) if isinstance(data, dict) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else default
+
+
+@dataclass
+class Reading:
+    """One plan while it is read: its document, and what was found to say about it."""
+
+    document: Document
+    problems: list[Problem] = field(default_factory=list)
+    not_acted_on: set[str] = field(default_factory=set)
+    _patterns: dict[str, tuple[str, str] | None] = field(default_factory=dict)
+
+    def error(self, path: YamlPath, what: str, hint: str, *, key: bool = False) -> None:
+        """Something that must be corrected before a run."""
+        self.problems.append(self.document.problem(path, what, hint, key=key))
+
+    def say(self, path: YamlPath, what: str, hint: str, severity: Severity) -> None:
+        """Something that people should know."""
+        self.problems.append(self.document.problem(path, what, hint, severity=severity))
+
+    def check_pattern(self, path: YamlPath, pattern: str) -> None:
+        """Report `pattern` if it is no path or glob that stays inside the repository."""
+        if pattern not in self._patterns:
+            self._patterns[pattern] = globs.problem(pattern) if pattern else None  # empty: the schema says so
+        if wrong := self._patterns[pattern]:
+            self.error(path, *wrong)
+
+    def patterns(self, data: Any, key: str, path: YamlPath) -> tuple[str, ...]:
+        """The texts in the list under `key` of `data` (which stands at `path`), each checked."""
+        for position, value in enumerate(entries(data, key)):
+            if isinstance(value, str):
+                self.check_pattern((*path, key, position), value)
+        return texts(data, key)
+
+    def note(self, data: Any, prefix: str, names: tuple[str, ...]) -> None:
+        """Remember which of the fields `names` of `data` are there and not acted on."""
+        if isinstance(data, dict):
+            self.not_acted_on.update(f"{prefix}{name}" for name in names if name in data)

@@ -1,0 +1,82 @@
+"""What the system tells about processes: which one a pid is, whether it lives, and what came from it. Reads only.
+
+Source: proc(5).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+
+def boot_id() -> str:
+    """What tells this start of the machine from every other one; "" where the system does not say."""
+    with contextlib.suppress(OSError):
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return ""
+
+
+def session(pid: int) -> int | None:
+    """The session that a process is in; None when it is gone."""
+    try:
+        return os.getsid(pid)
+    except OSError:
+        return None
+
+
+def environ(pid: int) -> list[bytes]:
+    """The environment that a process was started with, `NAME=value` each; [] when it is gone or another user's."""
+    try:
+        return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return []
+
+
+def start_time(pid: int) -> int:
+    """When a process started, in clock ticks since boot (proc(5), stat field 22); 0 when it is over.
+
+    One that nobody has reaped yet is over: in a container the first process may never do it.
+    """
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+        return 0 if fields[0] in (b"Z", b"X") else int(fields[19])
+    except (OSError, IndexError):
+        return 0
+
+
+def lives(pid: int, *, started: int, boot: str) -> bool:
+    """Whether the process that had this pid, `start_time` and `boot_id` runs: one that got the pid since is not it."""
+    return boot == boot_id() and start_time(pid) == started > 0
+
+
+def children(pid: int) -> set[int]:
+    """The children of a process, of all its threads."""
+    found: set[int] = set()
+    try:
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            found.update(int(child) for child in (task / "children").read_text().split())
+    except OSError:
+        pass  # the process is gone, or /proc does not tell: then there is nothing to find
+    return found
+
+
+def descendants(pid: int) -> set[int]:
+    """Everything below a process."""
+    found, todo = set[int](), [pid]
+    while todo:
+        for child in children(todo.pop()) - found:
+            found.add(child)
+            todo.append(child)
+    return found
+
+
+def group_lives(group: int) -> bool:
+    """Whether a process group has a member, whoever it belongs to."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

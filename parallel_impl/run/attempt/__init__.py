@@ -1,0 +1,1 @@
+"""One attempt at a package, from its base to its result."""

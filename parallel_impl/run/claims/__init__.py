@@ -1,0 +1,1 @@
+"""What each run holds: the change that it works on, and what its plan claims."""

@@ -1,0 +1,170 @@
+"""`parallel-cleanup`: removes what a run left, and nothing whose content is not proven to be contained elsewhere.
+
+Contained means: reachable from a branch, or every path that the work changed stood exactly so in some commit of that
+branch since the run's base (so a squash merge counts, and later edits do not matter). What is not contained is listed
+and kept, unless `--force`.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from parallel_impl.errors import Problem, UserError
+from parallel_impl.git import home as homes
+from parallel_impl.git import relocation
+from parallel_impl.git.checkout import KEPT
+from parallel_impl.git.remove import remove
+from parallel_impl.git.repo import Repo
+from parallel_impl.plan import ids
+from parallel_impl.record.journal import read
+from parallel_impl.record.state import State, fold
+from parallel_impl.run.claims import change_lock, claims, ledger
+from parallel_impl.run.places import Places
+from parallel_impl.run.resume import attempts, leftovers
+
+HISTORY = 2_000  # commits of a branch that are looked at for a squash merge; the message says when there are more
+OWN_ROOMS = ("", ".git", ".verify", ".verify.git")
+
+
+@dataclass(slots=True)
+class Report:
+    """What was removed (or would be) and what was kept, as lines for people."""
+
+    removed: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    dry_run: bool = False
+    change_id: str = ""
+
+    @property
+    def lines(self) -> list[str]:
+        verb = "would remove" if self.dry_run else "removed"
+        found = [f"{verb} {what}" for what in self.removed] + [f"kept {what}" for what in self.kept]
+        if self.kept:
+            found.append(f"to remove this too: parallel-cleanup {self.change_id} --force")
+        return found or [f"nothing to clean up for {self.change_id}"]
+
+
+def clean(repo: Repo, folder: Path, change_id: str, *, force: bool, dry_run: bool) -> Report:
+    """Clean up after a change. UserError when the id is none, or while a run of it is alive."""
+    if wrong := ids.problem(change_id):
+        raise UserError([Problem(wrong[0], where="<change-id>", hint=wrong[1])])
+    places = Places(repo.git_dir, change_id)
+    report = Report(dry_run=dry_run, change_id=change_id)
+    claimed = places.change_id in ledger.read(places.locks)
+    known = claimed or places.state.exists() or change_lock.has_files(places)
+    if not known and not repo.refs(places.refs):
+        if not dry_run:
+            change_lock.remove_empty(places)
+        return report
+    with change_lock.held(places):
+        if claimed:
+            report.removed.append(f"the claims of {change_id}")
+            if not dry_run:
+                claims.release(places)
+        state = fold(read(places.last_journal))
+        if state.started:
+            home = relocation.home(repo, places.change_id, state.home, checkout=repo.top(folder)).path
+            if not dry_run:
+                marked = leftovers.run_id(places, state)
+                attempts.end_processes(places, state, marked)
+                leftovers.clear(places, state, marked, home)
+            _clean_home(home, state, report, force=force)
+        _clean(repo, folder, places, state, report, force=force)
+        if not report.kept and not dry_run:
+            change_lock.forget(places)
+    return report
+
+
+def _clean(repo: Repo, folder: Path, places: Places, state: State, report: Report, *, force: bool) -> None:
+    contained = _Containment(repo, folder, places, state)
+    for ref, commit in repo.refs(places.refs).items():
+        users = ref == places.base_ref or ref.startswith(places.plan_refs)  # with all below them, not only one change
+        if force or (contained.reaches(commit) if users else contained.holds(commit)):
+            report.removed.append(ref)
+            if not report.dry_run:
+                repo.delete_ref(ref, commit)
+        else:
+            report.kept.append(f"{ref}: {commit[:12]} is contained in none of {', '.join(contained.names)}")
+    if report.kept:
+        report.kept.append(f"{places.state}: journal, logs and results of what is kept")
+    elif places.state.exists():
+        report.removed.append(str(places.state))
+        if not report.dry_run:
+            shutil.rmtree(places.state)
+
+
+def _clean_home(home: Path, state: State, report: Report, *, force: bool) -> None:
+    """Worktrees are left by a crash only; what lies in one is on no ref, so it is work that nothing contains."""
+    if not home.is_dir():
+        return
+    packages = {*state.packages, *state.removed}
+    ours = {f"{name}{ending}" for name in packages for ending in OWN_ROOMS}
+    ours |= {f"{name}.gate{ending}" for name in ("base", "candidate") for ending in ("", ".git")}
+    for path in sorted(home.iterdir()):
+        abandoned = path.name in packages or path.name.removesuffix(".git") in packages or path.name == KEPT
+        if (path.name in ours and not abandoned) or (force and (path.name in ours or path.name == KEPT)):
+            report.removed.append(str(path))
+            if not report.dry_run:
+                remove(path)
+        elif path.name == KEPT:
+            report.kept += [f"{kept}: a worktree that could not be staged" for kept in sorted(path.iterdir())]
+        elif abandoned:
+            report.kept.append(f"{path}: left by a run that was killed; go on with it, or look at it")
+        else:
+            report.kept.append(f"{path}: not made by this tool")
+    if not report.dry_run:
+        homes.remove_empty(home)
+
+
+class _Containment:
+    """Which commits are contained in the feature branch, in what is checked out, or in a remote's default branch."""
+
+    def __init__(self, repo: Repo, folder: Path, places: Places, state: State) -> None:
+        self._repo = repo
+        self._base = state.started.base if state.started else ""
+        self._tips = dict(_targets(repo, folder, places))
+        self.names = list(self._tips) or ["any branch"]
+
+    def reaches(self, commit: str) -> bool:
+        """Whether the commit, with everything below it, is on one of the branches."""
+        return any(self._repo.is_ancestor(commit, tip) for tip in self._tips.values())
+
+    def holds(self, commit: str) -> bool:
+        """Whether nothing is lost when the last ref to this commit goes."""
+        if commit == self._base or self.reaches(commit):
+            return True
+        return any(self._holds_content(commit, tip) for tip in self._tips.values())
+
+    def _holds_content(self, commit: str, tip: str) -> bool:
+        parents = self._repo.parents(commit)
+        if not parents:
+            return False
+        changes = self._repo.changes(parents[0], commit)
+        wanted = {change.path: (change.new_mode, change.new) for change in changes if change.new_mode != "000000"}
+        gone = {change.path for change in changes if change.new_mode == "000000"}
+        for candidate in self._history(tip):
+            entries = self._repo.entries(candidate, *(wanted | dict.fromkeys(gone)))
+            if {entry.path: (entry.mode, entry.oid) for entry in entries} == wanted:
+                return True
+        return not changes
+
+    def _history(self, tip: str) -> Iterator[str]:
+        limits = [f"^{self._base}"] if self._base else []
+        arguments = ("rev-list", "--first-parent", f"--max-count={HISTORY}", "--end-of-options", tip, *limits)
+        yield from self._repo.text(*arguments).split()
+
+
+def _targets(repo: Repo, folder: Path, places: Places) -> Iterator[tuple[str, str]]:
+    refs = repo.refs("refs/heads", "refs/remotes")
+    if places.branch_ref in refs:
+        yield places.branch, refs[places.branch_ref]
+    if branch := repo.branch(folder):  # a commit that is only looked at keeps nothing: HEAD moves on
+        yield branch, repo.ref(f"refs/heads/{branch}") or ""
+    for name, tip in refs.items():
+        if name.startswith("refs/remotes/") and name.endswith("/HEAD"):
+            yield name.removeprefix("refs/remotes/"), tip
+        elif name in ("refs/heads/main", "refs/heads/master"):
+            yield name.removeprefix("refs/heads/"), tip

@@ -1,0 +1,1 @@
+"""The accepted work put together, proven and landed."""

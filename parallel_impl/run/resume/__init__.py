@@ -1,0 +1,1 @@
+"""What a killed run left, and how a run goes on or is given up."""

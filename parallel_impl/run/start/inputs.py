@@ -1,0 +1,221 @@
+"""What a run is made from: the base commit, and the plan and configuration that are committed in it.
+
+Nothing is read from the work tree: what agents could edit, or a person is still editing, is not the input.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from parallel_impl import config
+from parallel_impl.config import Config, SetupCommand
+from parallel_impl.contracts import plan_check
+from parallel_impl.errors import Problem, Severity, UserError
+from parallel_impl.gates import quality, setup
+from parallel_impl.gates.quality import Gate
+from parallel_impl.git.repo import Entry, GitError, Repo
+from parallel_impl.plan.model import CHANGES, PLAN_FILE, Plan
+from parallel_impl.plan.order import Order
+from parallel_impl.record.state import State
+from parallel_impl.run.places import Places
+from parallel_impl.text import did_you_mean
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """The checked input of a run; `problems` hold what is only said, and errors (then nothing may start)."""
+
+    base: str
+    base_from: str
+    plan: Plan
+    order: Order
+    plan_entry: Entry
+    config: Config
+    setup: tuple[SetupCommand, ...]
+    gates: tuple[Gate, ...]
+    tree_bytes: int
+    problems: tuple[Problem, ...]
+
+
+def find_base(repo: Repo, folder: Path, places: Places, given: str, state: State) -> tuple[str, str]:
+    """The base commit and where it came from: the journal, `--base`, the feature branch, or HEAD, in this order."""
+    if state.started:
+        base = state.started.base
+        if given not in ("", state.started.base_from) and repo.resolve(given) != base:
+            raise UserError(
+                f"this run started on {base[:12]}, not on {given}",
+                where="--base",
+                hint=f"leave --base away to go on, or start anew after: parallel-cleanup {places.change_id}",
+            )
+        if repo.resolve(base) is None:
+            raise UserError(f"the base of this run, {base[:12]}, is gone", where=str(places.journal))
+        return base, state.started.base_from
+    if given:
+        found, came_from = repo.resolve(given), given
+        if found is None:
+            raise UserError(f"{given!r} names no commit", where="--base", hint="see: git log --oneline --all")
+    elif found := repo.ref(places.branch_ref):
+        came_from = places.branch
+    else:
+        found, came_from = repo.head(folder), "HEAD"
+    if found is None:
+        raise UserError("the repository has no commit yet", where=str(repo.git_dir), hint="commit the change first")
+    return found, came_from
+
+
+def anchor(repo: Repo, places: Places, base: str) -> None:
+    """Put the base on its ref before it is used: `commit --amend` and a prune during set-up made it a bad object."""
+    try:
+        repo.set_ref(places.base_ref, base)
+    except GitError:
+        if repo.resolve(base):
+            raise
+        hint = "give the same command again"
+        raise UserError(f"the base {base[:12]} was amended and pruned while the run started", hint=hint) from None
+
+
+def find_edited_plan(repo: Repo, folder: Path, places: Places, state: State) -> str:
+    """The commit that holds another plan than the one in force, looked up where a base would be found now; or "".
+
+    A run that started from a named ref looks there again, any other at the feature branch or HEAD.
+    """
+    if state.started is None:
+        return ""
+    named = state.started.base_from
+    found = repo.resolve(named) if named not in (places.branch, "HEAD") else None
+    found = found or repo.ref(places.branch_ref) or repo.head(folder)
+    entries = repo.entries(found, places.plan_file) if found else []
+    return found if found and entries and entries[0].oid != state.plan_blob else ""
+
+
+def load(repo: Repo, places: Places, base: str, came_from: str, folder: Path, *, plan_from: str = "") -> Inputs:
+    """Read and check everything in the base tree; the plan itself in the commit `plan_from` where one is given.
+
+    UserError when there is no plan to read at all.
+    """
+    entries = {entry.path: entry for entry in repo.entries(base, recurse=True, sizes=True)}
+    if plan_from:
+        entries |= {entry.path: entry for entry in repo.entries(plan_from, places.plan_file)}
+    plan_entry = entries.get(places.plan_file)
+    if plan_entry is None:
+        raise _no_plan(repo, places, came_from, folder, entries)
+
+    def read(path: str) -> bytes | None:
+        entry = entries.get(path)
+        return repo.git("cat-file", "blob", entry.oid) if entry and entry.mode in ("100644", "100755") else None
+
+    settings = config.read(read(config.FILE), read("pyproject.toml"))
+    content = read(places.plan_file) or b""
+    checked = plan_check.check(
+        content, places.plan_file, read, folder=places.folder, openapi_seconds=settings.openapi_seconds
+    )
+    if checked.plan is None or checked.order is None:
+        raise UserError(checked.problems)
+    found_setup = setup.find(read) if settings.setup is None else None
+    gates, gate_problems = quality.find(read, settings.gates, change_id=places.change_id)
+    problems = [*checked.problems, *gate_problems, *_own(places, checked.plan, came_from)]
+    problems += _uncommitted(repo, places, entries, folder, came_from, continued=bool(plan_from))
+    if found_setup:
+        problems.append(Problem(f"set-up: {found_setup.why}", severity=Severity.NOTICE))
+    return Inputs(
+        base=base,
+        base_from=came_from,
+        plan=checked.plan,
+        order=checked.order,
+        plan_entry=plan_entry,
+        config=settings,
+        setup=found_setup.commands if found_setup else settings.setup or (),
+        gates=tuple(gates),
+        tree_bytes=sum(entry.size for entry in entries.values()),
+        problems=tuple(problems),
+    )
+
+
+def branch_problems(repo: Repo, places: Places) -> Iterator[Problem]:
+    """What would make the feature branch impossible at the very end, here or on a remote."""
+    for name in repo.refs("refs/heads", "refs/remotes"):
+        short, local = name.removeprefix("refs/heads/"), name.startswith("refs/heads/")
+        branch = short if local else name.removeprefix("refs/remotes/").partition("/")[2]
+        place = "" if local else f" on the remote {name.removeprefix('refs/remotes/').partition('/')[0]}"
+        if branch == "openspec" or branch.startswith(f"{places.branch}/"):
+            hint = f"rename it: git branch -m {branch} {branch.replace('/', '-')}-old" if local else "rename it there"
+            yield Problem(f"a branch {branch!r}{place} leaves no room for {places.branch!r}", where=name, hint=hint)
+        elif branch != places.branch and branch.casefold() == places.branch.casefold():
+            yield Problem(f"branch {branch!r}{place} differs from {places.branch!r} only in case", where=name)
+    for worktree in repo.worktrees():
+        if worktree.branch == places.branch_ref:
+            yield Problem(
+                f"{places.branch} is checked out in {worktree.path}: it will be proven, but not moved there",
+                hint="switch that worktree to another branch, or take the result at the end with the line then shown",
+                severity=Severity.WARNING,
+            )
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A hint that names the nearest known name."""
+    names = list(known)
+    return did_you_mean(name, names) or f"known: {', '.join(names[:10])}"
+
+
+def _no_plan(repo: Repo, places: Places, came_from: str, folder: Path, entries: Iterable[str]) -> UserError:
+    top = repo.top(folder)
+    if top and (top / places.plan_file).is_file():
+        return UserError(
+            f"the change is not committed in {came_from}: a run reads it from there",
+            where=places.plan_file,
+            hint=f"git add {places.folder}\n    git commit -m 'Plan of {places.change_id}'"
+            + ("" if came_from == "HEAD" else f"   # on {came_from}"),
+        )
+    if any(path.startswith(f"{places.folder}/") for path in entries):
+        return UserError(
+            f"the change has no {PLAN_FILE}", where=f"{came_from}:{places.folder}", hint="write the plan first"
+        )
+    known = sorted({path.split("/")[2] for path in entries if path.startswith(f"{CHANGES}/") and path.count("/") > 2})
+    return plan_check.unknown_change(places.change_id, [name for name in known if name != "archive"], came_from)
+
+
+def _own(places: Places, plan: Plan, came_from: str) -> Iterator[Problem]:
+    if plan.feature_id != places.change_id:
+        yield Problem(
+            f"feature.id is {plan.feature_id!r}, but the change is {places.change_id!r}",
+            where=plan.where("feature", "id"),
+            path="feature.id",
+            hint=f"write feature.id: {places.change_id} and commit it in {came_from}",
+        )
+
+
+def _uncommitted(
+    repo: Repo, places: Places, entries: dict[str, Entry], folder: Path, came_from: str, *, continued: bool
+) -> Iterator[Problem]:
+    """Files of the change and of the configuration that differ from the base: said, since the base is what counts."""
+    top = repo.top(folder)
+    if top is None:
+        return
+    watched = {path for path in entries if path.startswith(f"{places.folder}/")} | {config.FILE, "pyproject.toml"}
+    watched |= {str(path.relative_to(top)) for path in (top / places.folder).rglob("*") if path.is_file()}
+    differ = sorted(path for path in watched if _differs(repo, top / path, entries.get(path)))
+    if differ:
+        yield Problem(
+            f"not as in the base, and so not used: {', '.join(differ[:5])}" + (" …" if len(differ) > 5 else ""),
+            hint=f"a run keeps its base, but for the plan; to use them: parallel-implement {places.change_id} --abort"
+            if continued
+            else "commit what the run should use" + ("" if came_from == "HEAD" else f" on {came_from}"),
+            severity=Severity.WARNING,
+        )
+
+
+def _differs(repo: Repo, file: Path, entry: Entry | None) -> bool:
+    """Whether a file on disk is not the base's (line endings apart, which git may convert)."""
+    if not file.is_file():
+        return entry is not None
+    if entry is None:
+        return True
+    content = file.read_bytes()
+    return entry.oid not in (_blob_id(repo, content), _blob_id(repo, content.replace(b"\r\n", b"\n")))
+
+
+def _blob_id(repo: Repo, content: bytes) -> str:
+    return hashlib.new(repo.object_format, b"blob %d\0" % len(content) + content).hexdigest()

@@ -1,0 +1,46 @@
+"""One call of `parallel-implement`: what was typed, and where it stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from parallel_impl.git.home import Home
+from parallel_impl.git.repo import Repo
+from parallel_impl.processes.process import Stop
+from parallel_impl.record.state import State
+from parallel_impl.run.claims import change_lock
+from parallel_impl.run.places import Places
+from parallel_impl.run.run import Listener
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What was typed; empty and 0 mean "not given"."""
+
+    change_id: str
+    agent: str = ""
+    jobs: int = 0
+    base: str = ""
+    only: str = ""
+    dry_run: bool = False
+    retry_failed: bool = False
+    restart: tuple[str, ...] = ()
+    abort: bool = False
+    wait: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call of the command: where, what, and what an earlier call left."""
+
+    repo: Repo
+    folder: Path
+    options: Options
+    listener: Listener
+    places: Places
+    state: State
+    hold: change_lock.Held
+    run_id: str
+    stop: Stop
+    home: Home

@@ -1,0 +1,52 @@
+"""Whether a run may write where it keeps things, found out before anything is made or paid.
+
+Tried by making a file without a name, so that nothing is left even by a crash: permission bits do not tell about a
+read-only mount.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from parallel_impl.errors import Problem, UserError
+from parallel_impl.run.places import Places
+
+
+def check_repository(places: Places) -> None:
+    """UserError that names every folder of the repository which cannot be written."""
+    _raise(
+        *_problems(places.state, "the journal and the logs of a run lie there"),
+        *_problems(places.common / "objects", "the work of agents is committed there"),
+        *_problems(places.common / "refs", "every commit is put on a ref"),
+    )
+
+
+def check_home(home: Path) -> None:
+    """UserError when worktrees cannot be made in `home`, or when there is no folder for temporary files."""
+    _raise(*_problems(home, "worktrees lie there"), *_problems(_temporary(), "agents and steps get their TMPDIR there"))
+
+
+def _raise(*found: Problem) -> None:
+    if found:
+        raise UserError(found)
+
+
+def _problems(folder: Path, why: str) -> Iterator[Problem]:
+    nearest = next(place for place in (folder, *folder.parents) if place.is_dir())
+    try:
+        with tempfile.TemporaryFile(dir=nearest):
+            return
+    except OSError as error:
+        owner = f"it belongs to uid {nearest.stat().st_uid}, you are {os.geteuid()}"
+        hint = f"make {nearest} writable ({owner}): {why}"
+        yield Problem(f"cannot be written: {error.strerror}", where=str(nearest), hint=hint)
+
+
+def _temporary() -> Path:
+    try:
+        return Path(tempfile.gettempdir())
+    except FileNotFoundError:  # it tries TMPDIR, /tmp and others, and found none that it can write to
+        return Path(os.environ.get("TMPDIR") or "/tmp")  # noqa: S108  (only named, nothing is made there)

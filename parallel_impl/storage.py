@@ -1,0 +1,81 @@
+"""Files that are written whole, and disks that take or give nothing more.
+
+A full disk is the machine's fault, reported as such: it costs no attempt and is no bug.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from parallel_impl.errors import Problem
+
+WHAT_TO_DO = {
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some space, or ask for a larger quota",
+    errno.EROFS: "make it writable",
+    errno.EACCES: "make it readable and writable for you",
+    errno.EPERM: "make it readable and writable for you",
+    errno.EIO: "look at the disk (dmesg)",
+}
+LEAST = 1_000_000  # bytes; with less a disk counts as full: a program that failed for it may have freed a little
+
+
+def problem(error: OSError) -> Problem | None:
+    """What to tell when the machine, not this program, is why a file could not be read or written; else None."""
+    where = str(error.filename or "")
+    if error.errno not in WHAT_TO_DO or (error.errno in (errno.EACCES, errno.EPERM) and not where):
+        return None  # without a file it is something else that is not permitted
+    hint = f"{WHAT_TO_DO[error.errno]}, then give the same command again: nothing is lost, it goes on where it was"
+    return Problem(str(error.strerror), where=where, hint=hint)
+
+
+@contextmanager
+def named(path: Path) -> Iterator[None]:
+    """Errors of the system in here are about `path`: the one of a failed `write` does not say which file it was."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None or error.filename2 is not None:
+            error.filename = str(path)
+        raise
+
+
+def check_full(*folders: Path) -> None:
+    """OSError where one of the disks that these folders are on is full: what failed then has shown nothing."""
+    for folder in folders:
+        nearest = next(place for place in (folder, *folder.parents) if place.exists())
+        if shutil.disk_usage(nearest).free < LEAST:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(nearest))
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replace a file so that after a crash it is the old or the new one, whole: temp, fsync, rename, fsync folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with named(path):
+            with temporary.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable (a rename without it can be undone by a power cut)."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
