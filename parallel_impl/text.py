@@ -44,7 +44,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 def masked(data: bytes, secrets: Iterable[bytes]) -> bytes:
     """`data` with `***` for each of the values, the longest first where one is part of another."""
-    for value in secrets:
+    for value in sorted(secrets, key=len, reverse=True):
         data = data.replace(value, MASKED)
     return data
 

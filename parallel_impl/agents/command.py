@@ -71,14 +71,4 @@ class Command:
             "result_file": str(job.result_file),
         }
         argv = [PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), word) for word in self.words]
-        return run(
-            argv,
-            cwd=job.worktree,
-            env=job.env,
-            log=job.log,
-            limits=job.limits,
-            stop=job.stop,
-            mask=job.mask,
-            started=job.started,
-            namespace=job.namespace,
-        )
+        return run(argv, job.launch, job.log, started=job.started)

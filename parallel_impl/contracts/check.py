@@ -15,8 +15,8 @@ from parallel_impl import environment
 from parallel_impl.contracts import child_process, reading
 from parallel_impl.contracts.child_process import Read, Verdict
 from parallel_impl.errors import Problem, Severity, UserError
-from parallel_impl.plan.globs import globs
-from parallel_impl.plan.model import CHANGES, Package, Plan
+from parallel_impl.plan import ids
+from parallel_impl.plan.model import Package, Plan
 
 
 def candidates(plan: Plan, path: str, folder: str) -> tuple[str, ...]:
@@ -28,7 +28,7 @@ def candidates(plan: Plan, path: str, folder: str) -> tuple[str, ...]:
     plain = posixpath.normpath(path)
     if not path.strip() or plain.startswith(("/", "..")) or "\\" in path or not path.isprintable():
         return ()
-    own = f"{CHANGES}/{plan.feature_id}/"
+    own = f"{ids.folder(plan.feature_id)}/"
     inner = plain.removeprefix(own)
     first = posixpath.join(folder, inner) if plain.startswith(own) or folder else inner
     return tuple(dict.fromkeys((first, plain)))
@@ -36,8 +36,8 @@ def candidates(plan: Plan, path: str, folder: str) -> tuple[str, ...]:
 
 def made_by(plan: Plan, package: Package, folder: str) -> list[str]:
     """The contracts, as the plan writes them, that are this package's output: those inside its write scope."""
-    scope = package.scope
-    return [p for p in plan.contracts.files if any(globs.in_scope(c, scope) for c in candidates(plan, p, folder))]
+    refused = package.scope.refusal
+    return [path for path in plan.contracts.files if not all(map(refused, candidates(plan, path, folder)))]
 
 
 def check(

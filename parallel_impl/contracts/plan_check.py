@@ -15,7 +15,8 @@ from parallel_impl.contracts.child_process import Read
 from parallel_impl.errors import Problem, Severity, UserError
 from parallel_impl.plan import conflicts, ids
 from parallel_impl.plan import order as ordering
-from parallel_impl.plan.model import CHANGES, PLAN_FILE, Plan
+from parallel_impl.plan.ids import CHANGES, PLAN_FILE
+from parallel_impl.plan.model import Plan
 from parallel_impl.plan.order import Order
 from parallel_impl.plan.reading import document, load
 from parallel_impl.text import did_you_mean
@@ -98,9 +99,9 @@ def _find(plan: str, folder: Path) -> Path:
             known = sorted(path.name for path in (root / CHANGES).iterdir() if path.is_dir() and path.name != "archive")
             raise unknown_change(plan, known, str(root / CHANGES))
     wrong = ids.problem(plan)
-    hint = "name a change of openspec/changes/ here, or the path of a plan"
+    hint = f"name a change of {CHANGES}/ here, or the path of a plan"
     raise UserError(
-        f"no such plan: {plan!r}" + (f" (as an id: {wrong[0]})" if wrong else ""), where=str(folder), hint=hint
+        f"no such plan: {plan!r}" + (f" (as an id: {wrong.what})" if wrong else ""), where=str(folder), hint=hint
     )
 
 

@@ -21,7 +21,8 @@ from parallel_impl.errors import Problem, Severity, printable
 from parallel_impl.gates import programs, reports, setup, shell
 from parallel_impl.gates.outcomes import GateReport, State
 from parallel_impl.gates.reports import Output
-from parallel_impl.processes.process import Limits, Reason, Stop, run
+from parallel_impl.processes.launch import Launch, Limits, Stop
+from parallel_impl.processes.process import Reason, run
 from parallel_impl.text import masked, tail
 
 PLUGIN = Path(__file__).with_name("plugin")
@@ -228,7 +229,7 @@ def _run(
     limits = Limits(seconds, log_bytes=LOG_LIMIT)
     named = _named_junit(gate, checkout)
     stale = _signature(named)
-    ended = run(argv, cwd=checkout, env=inside, log=log, limits=limits, stop=stop, mask=mask)
+    ended = run(argv, Launch(checkout, inside, limits, stop=stop, mask=mask), log)
     report = GateReport(gate.name, State.BROKEN, ended.exit_code, round(ended.seconds, 3), str(log))
     if ended.reason is not Reason.EXITED or ended.exit_code is None or ended.exit_code < 0:
         return replace(report, why=f"{ended}\n{tail(log)}" if ended.reason is Reason.EXITED else str(ended))

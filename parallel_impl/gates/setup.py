@@ -20,7 +20,8 @@ from typing import Any
 from parallel_impl.config import SetupCommand
 from parallel_impl.errors import printable
 from parallel_impl.gates import foreign, shell
-from parallel_impl.processes.process import Limits, Reason, Stop, run
+from parallel_impl.processes.launch import Launch, Limits, Stop
+from parallel_impl.processes.process import Reason, run
 from parallel_impl.text import tail
 
 Read = Callable[[str], bytes | None]
@@ -189,7 +190,7 @@ def make_ready(
             why = f"set-up: its folder {command.cwd!r} is not there: {command.run}"
             return SetupOutcome(time.monotonic() - began, printable(why), log)
         argv = shell.argv(command.run, inside.get("PATH", os.defpath))
-        ended = run(argv, cwd=folder, env=inside, log=log, limits=Limits(seconds), stop=stop, mask=mask)
+        ended = run(argv, Launch(folder, inside, Limits(seconds), stop=stop, mask=mask), log)
         if not ended.clean:
             why = f"set-up: {command.run}: {ended}\n{tail(log)}"
             stopped = ended.reason is Reason.STOPPED

@@ -17,7 +17,8 @@ from parallel_impl.errors import printable
 from parallel_impl.gates import evidence, setup, shell
 from parallel_impl.git.walk import is_cache
 from parallel_impl.plan.model import Package, Step, StepKind
-from parallel_impl.processes.process import Ended, Limits, Reason, Stop, run
+from parallel_impl.processes.launch import Launch, Limits, Stop
+from parallel_impl.processes.process import Ended, Reason, run
 from parallel_impl.text import tail
 
 RESULT_FILE = "PARALLEL_IMPL_RESULT_FILE"
@@ -192,7 +193,7 @@ class _Runner:
         env |= {"PYTHONDONTWRITEBYTECODE": "1", RESULT_FILE: str(written), "PWD": str(cwd)} | dict(step.env)
         argv = shell.argv(step.command, env.get("PATH", os.defpath))
         limits = Limits(step.timeout_minutes * 60)
-        ended = run(argv, cwd=cwd, env=env, log=log, limits=limits, stop=self.stop, mask=self.mask)
+        ended = run(argv, Launch(cwd, env, limits, stop=self.stop, mask=self.mask), log)
         self.stopped = ended.reason is Reason.STOPPED
         return ended
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from parallel_impl.plan import ids
-from parallel_impl.plan.model import CHANGES, PLAN_FILE
 
 STATE = "parallel-impl"
 LOCKS = ".locks"
@@ -149,11 +148,11 @@ class Places:
 
     @property
     def folder(self) -> str:
-        return f"{CHANGES}/{self.change_id}"
+        return ids.folder(self.change_id)
 
     @property
     def plan_file(self) -> str:
-        return f"{self.folder}/{PLAN_FILE}"
+        return ids.plan_file(self.change_id)
 
     @property
     def tasks_file(self) -> str:

@@ -12,7 +12,7 @@ import pytest
 
 from parallel_impl.gates.steps import Status, Verification, not_run, run_steps
 from parallel_impl.plan.model import Package, Scope, Step, StepKind
-from parallel_impl.processes.process import Stop
+from parallel_impl.processes.launch import Stop
 
 Run = Callable[..., Verification]
 

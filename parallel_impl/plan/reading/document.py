@@ -21,7 +21,7 @@ from yaml.cyaml import CParser  # type: ignore[attr-defined]
 
 from parallel_impl.errors import Problem, Severity, UserError
 from parallel_impl.plan.model import YamlPath, yaml_path
-from parallel_impl.plan.reading import advice, characters, scalars
+from parallel_impl.plan.reading import advice, scalars
 from parallel_impl.plan.reading.depth import is_too_deep
 from parallel_impl.plan.reading.positions import Positions, place_of
 from parallel_impl.text import shorten
@@ -56,7 +56,7 @@ class Document:
 def parse(content: bytes, source: str) -> Document:
     """The one document in `content`, a mapping; UserError with all that is wrong with it."""
     with uncollected():
-        return Builder(characters.decode(content, source), source).build()
+        return Builder(scalars.decode(content, source), source).build()
 
 
 @contextmanager
@@ -290,7 +290,7 @@ class Builder:
 
     def quoted(self, text: str, mark: Any) -> None:
         """A scalar in double quotes, which may have escapes."""
-        if found := characters.CONTROL_IN_SCALAR.search(text):
+        if found := scalars.CONTROL_IN_SCALAR.search(text):
             self.at(mark, f"control or invisible character U+{ord(found[0]):04X} in a string", "delete the escape")
 
     def odd_key(self, top: _Open, value: Any, mark: Any, text: str, style: str) -> Any:

@@ -20,7 +20,7 @@ from parallel_impl.gates import quality, verdict
 from parallel_impl.gates.outcomes import GateReport, State, as_data, from_data
 from parallel_impl.gates.quality import Gate
 from parallel_impl.git.checkout import Checkout
-from parallel_impl.processes.process import Stop
+from parallel_impl.processes.launch import Stop
 from parallel_impl.record import events as e
 from parallel_impl.report.summary import GateRow
 from parallel_impl.run.run import Ground, Run, now, short_folder

@@ -17,7 +17,8 @@ from parallel_impl.errors import Problem, Severity, UserError
 from parallel_impl.gates import quality, setup
 from parallel_impl.gates.quality import Gate
 from parallel_impl.git.repo import Entry, GitError, Repo
-from parallel_impl.plan.model import CHANGES, PLAN_FILE, Plan
+from parallel_impl.plan.ids import CHANGES, PLAN_FILE
+from parallel_impl.plan.model import Plan
 from parallel_impl.plan.order import Order
 from parallel_impl.record.state import State
 from parallel_impl.run.places import Places
