@@ -20,7 +20,7 @@ FOLDERS: dict[str, tuple[str, ...]] = {
     "run": (),  # empty: nothing is held to an order yet
 }
 
-SLOW = ("jsonschema", "openapi_spec_validator")  # 150 and 500 ms: inside the function that needs them
+SLOW = ("jsonschema", "openapi_spec_validator", "tree_sitter", "tree_sitter_bash")  # in the function that needs them
 PURE = ("plan", "record.state")  # tested with literals: they know no git, no process, no clock
 IMPURE = (
     "git", "parallel_impl.git", "parallel_impl.processes", "subprocess", "multiprocessing", "os", "shutil", "socket",
