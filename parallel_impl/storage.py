@@ -1,4 +1,4 @@
-"""Files that are written whole, and disks that take or give nothing more.
+"""Files that are written whole, the user's state directory, and disks that take or give nothing more.
 
 A full disk is the machine's fault, reported as such: it costs no attempt and is no bug.
 """
@@ -24,6 +24,11 @@ WHAT_TO_DO = {
     errno.EIO: "look at the disk (dmesg)",
 }
 LEAST = 1_000_000  # bytes; with less a disk counts as full: a program that failed for it may have freed a little
+
+
+def state_directory() -> Path:
+    """Where this tool keeps things of the user's that belong in no repository: worktrees, logs of bugs."""
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "parallel-impl"
 
 
 def problem(error: OSError) -> Problem | None:

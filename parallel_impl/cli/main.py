@@ -10,7 +10,6 @@ import os
 import sys
 import time
 import traceback
-from pathlib import Path
 from typing import NoReturn
 
 import click
@@ -84,7 +83,7 @@ def _main(command: click.Command) -> NoReturn:
 
 def _log_bug() -> str:
     """Write the traceback where the user can find it; the file's path, or all of it where nothing can be written."""
-    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "parallel-implement"
+    state = storage.state_directory()
     file = state / f"bug-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
     told = f"parallel-implement {__version__}, Python {sys.version}\n\n{traceback.format_exc()}"
     try:

@@ -20,14 +20,15 @@ def runs(plan: str | None) -> int:
 
     if plan is not None:
         checked = plan_check.validate(plan, Path.cwd())
-        if checked.plan is None:
+        if checked.plan is None or checked.misnamed:
             for problem in checked.problems:
                 click.echo(str(problem), err=True)
             click.echo(f"{checked.source}: not usable", err=True)
             return 2
         lines = run_status.feasibility(Path.cwd(), checked.plan)
     else:
-        lines = [line for hold in run_status.holds(Path.cwd()) for line in hold.lines] or ["no runs in this repository"]
+        found = run_status.runs_and_claims(Path.cwd())
+        lines = [line for run in found for line in run.claim_lines] or ["no runs in this repository"]
     for line in lines:
         click.echo(line)
     return 0

@@ -5,8 +5,8 @@ from __future__ import annotations
 from parallel_impl.cli.output import put
 from parallel_impl.errors import count, first_line, printable
 from parallel_impl.record import events as e
+from parallel_impl.record.codes import Failure
 from parallel_impl.record.events import Event, to_line
-from parallel_impl.record.state import INTERRUPTED
 
 
 class JsonLines:
@@ -42,7 +42,7 @@ def describe(event: Event) -> str:
             return f"{event.package}  started{again}"
         case e.AttemptVerifying():
             return f"{event.package}  in scope, being verified"
-        case e.AttemptEnded() if event.code == INTERRUPTED:
+        case e.AttemptEnded() if event.code == Failure.INTERRUPTED:
             return f"{event.package}  attempt {event.number} interrupted, which costs no retry: {event.why}"
         case e.AttemptEnded() if event.code:
             return f"{event.package}  attempt {event.number} failed: {event.code}: {event.why}"

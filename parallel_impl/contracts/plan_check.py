@@ -24,12 +24,16 @@ from parallel_impl.text import did_you_mean
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A checked plan: `plan` and `order` are None when it cannot be used; `problems` hold warnings too."""
+    """A checked plan: `plan` and `order` are None when it cannot be used; `problems` hold warnings too.
+
+    `misnamed`: its id is not that of the folder that it lies in, so a run refuses it.
+    """
 
     source: str
     plan: Plan | None
     order: Order | None
     problems: tuple[Problem, ...]
+    misnamed: bool = False
 
 
 def check(content: bytes, source: str, read: Read, *, folder: str, openapi_seconds: float) -> Checked:
@@ -64,6 +68,7 @@ def validate(plan: str, folder: Path) -> Checked:
     base = root or file.parent
     checked = check(content, source, _reader(base), folder=inside, openapi_seconds=settings.openapi_seconds)
     change = Path(inside).name
+    usable = None if any(problem.severity is Severity.ERROR for problem in checked.problems) else checked.plan
     if checked.plan and inside and checked.plan.feature_id != change:
         wrong = Problem(
             f"feature.id is {checked.plan.feature_id!r}, but the change is {change!r}: a run refuses this",
@@ -72,9 +77,8 @@ def validate(plan: str, folder: Path) -> Checked:
             hint=f"write feature.id: {change}, or rename the folder",
             severity=Severity.WARNING,
         )
-        return Checked(checked.source, checked.plan, checked.order, (*checked.problems, wrong))
-    errors = any(problem.severity is Severity.ERROR for problem in checked.problems)
-    return Checked(checked.source, None if errors else checked.plan, checked.order, checked.problems)
+        return Checked(checked.source, usable, checked.order, (*checked.problems, wrong), misnamed=True)
+    return Checked(checked.source, usable, checked.order, checked.problems)
 
 
 def unknown_change(change_id: str, known: list[str], where: str) -> UserError:

@@ -6,7 +6,6 @@ here and the rest may be written by a step to `$PARALLEL_IMPL_RESULT_FILE`.
 
 from __future__ import annotations
 
-import json
 import os
 import posixpath
 import re
@@ -16,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from parallel_impl.plan.globs import globs
+from parallel_impl.record import json_form
 from parallel_impl.text import end_of
 
 COMPUTED = ("exit_code", "tests_passed", "tests_failed", "test_count", "files_modified")
@@ -98,16 +98,14 @@ def read_result_file(file: Path) -> dict[str, object] | None:
     if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST_RESULT:
         raise ResultFileError("is not a regular file of at most 1 MB")
     try:
-        loaded = json.loads(file.read_bytes().decode("utf-8"), parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
+        loaded = json_form.decode(file.read_bytes(), object)
+    except ValueError as error:
         raise ResultFileError("is not JSON") from error
     if not isinstance(loaded, dict):
         raise ResultFileError("is not a JSON object")
+    if not json_form.is_shallow(loaded):
+        raise ResultFileError(f"is not JSON of at most {json_form.DEEPEST} levels")
     return loaded
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(name)
 
 
 def computed(log: Path, exit_code: int | None, files_modified: int | None) -> dict[str, object]:

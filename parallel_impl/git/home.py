@@ -11,6 +11,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from parallel_impl import storage
 from parallel_impl.errors import UserError, printable
 from parallel_impl.git.repo import Repo
 
@@ -54,7 +55,7 @@ def home(repo: Repo, change_id: str, *, checkout: Path | None = None) -> Home:
 
 def away(repo: Repo, change_id: str) -> Path:
     """A folder for the change's worktrees that no other repository uses, in the user's state directory."""
-    return _state_directory() / _label(repo, repo.worktrees()[0].path) / change_id
+    return storage.state_directory() / _label(repo, repo.worktrees()[0].path) / change_id
 
 
 def check_space(home: Path, tree_bytes: int, *, jobs: int) -> None:
@@ -77,10 +78,6 @@ def remove_empty(home: Path) -> None:
             folder.rmdir()
         except OSError:
             return
-
-
-def _state_directory() -> Path:
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "parallel-impl"
 
 
 def _label(repo: Repo, main: Path) -> str:

@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from parallel_impl.plan.order import Order, order
 from parallel_impl.record import events as e
+from parallel_impl.record.codes import costs_retry
 
 
 class PackageState(StrEnum):
@@ -39,7 +40,6 @@ class RunState(StrEnum):
     ABORTED = "aborted"
 
 
-INTERRUPTED = "INTERRUPTED"  # the code of an attempt that was stopped with the run: it costs no retry
 ENDED = (PackageState.ACCEPTED, PackageState.FAILED, PackageState.CANCELLED)
 LIVE = (PackageState.RUNNING, PackageState.VERIFYING)
 WAITING = (PackageState.PLANNED, PackageState.STALE)
@@ -68,9 +68,9 @@ class Progress:
 
     @property
     def last_failure(self) -> e.AttemptEnded | None:
-        """The last attempt of this revision that ended by itself and failed: the next one goes on from it."""
+        """The last attempt of this revision whose failure says something about its work; the next goes on from it."""
         ours = (one for one in reversed(self.ended) if one.number > self.outdated)
-        return next((one for one in ours if one.code and one.code != INTERRUPTED), None)
+        return next((one for one in ours if costs_retry(one.code)), None)
 
     def may_retry(self, retry_budget: int) -> bool:
         """Whether another attempt may start: `retry_budget` counts attempts beyond the first."""
@@ -203,7 +203,7 @@ class State:
         progress.ended.append(event)
         progress.code, progress.why = event.code, event.why
         if event.code:
-            progress.failures += event.code != INTERRUPTED
+            progress.failures += costs_retry(event.code)
             progress.state = PackageState.QUEUED  # until the runner says that no try is left
 
     def _end(self, event: e.PackageAccepted | e.PackageFailed | e.PackageCancelled) -> None:

@@ -17,6 +17,7 @@ from parallel_impl.plan.order import longest_paths, start_order
 from parallel_impl.processes.orphans import adopt_orphans
 from parallel_impl.record import events as e
 from parallel_impl.record import result
+from parallel_impl.record.codes import Failure, Halt
 from parallel_impl.record.state import PackageState
 from parallel_impl.run.attempt import attempt
 from parallel_impl.run.attempt.attempt import Job, Outcome, Previous
@@ -74,9 +75,9 @@ def execute(run: Run, *, only: frozenset[str] | None = None) -> Ending:
             _loop(run, workers, inbox, only)
             run.look_at_repository(files=True)
             if run.state.tampering and not run.ground.stop:
-                return land.halt(run, "REPOSITORY_CHANGED", "\n".join(run.state.tampering.what))
+                return land.halt(run, Halt.REPOSITORY_CHANGED, "\n".join(run.state.tampering.what))
             ending = None if run.ground.stop else land.integrate(run, base_proof, only=only)
-            if ending is None or ending.exit_code == land.INTERRUPTED:  # a signal after that changes no verdict
+            if ending is None or ending.code is Halt.INTERRUPTED:  # a signal after that changes no verdict
                 run.record(e.Interrupted(at=now(), by="a signal"))
                 return land.interrupted(run)
         except BaseException:
@@ -135,26 +136,25 @@ def _job(run: Run, name: str) -> Job:
 def _settle(run: Run, job: Job, outcome: Outcome) -> None:
     """Accept the work of an attempt, or keep its failure; nothing is accepted on a result that does not hold."""
     package, code, why = job.package, outcome.code, outcome.why
-    if not code:
+    if code is None:
         plan = run.ground.plan
         expected = result.Expected(plan.feature_id, plan.revision, plan.contracts.revision, package)
         if wrong := result.problems(outcome.result, expected):
-            code, why = "RESULT_INVALID", "; ".join(wrong)
-            told = {**outcome.result, "status": "failed", "error_code": code, "error": why}
+            code, why = Failure.RESULT_INVALID, "; ".join(wrong)
             file = run.ground.places.attempt(package.id, job.number) / "result.json"
-            write_atomically(file, result.dump(told))
+            write_atomically(file, result.dump(outcome.result.failed(code, why)))
     ended = e.AttemptEnded(
         at=now(),
         package=package.id,
         number=job.number,
         commit=outcome.commit,
-        code=code,
+        code=str(code or ""),
         why=why,
         seconds=round(outcome.seconds, 3),
         setup_seconds=round(outcome.setup_seconds, 3),
         from_base=outcome.from_base,
     )
-    if not code:
+    if code is None:
         run.ground.set_ref(run.ground.places.package_ref(package.id), outcome.commit)
         run.layers[package.id] = Layer(package.id, outcome.commit, outcome.changes)
         accepted = e.PackageAccepted(at=now(), package=package.id, number=job.number, commit=outcome.commit)

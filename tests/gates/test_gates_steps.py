@@ -211,7 +211,7 @@ def test_a_declared_key_that_a_written_result_file_lacks_fails(run: Run) -> None
     assert package.why == "the package declares result keys that its steps did not write: other"
 
 
-@pytest.mark.parametrize("content", ["{", "[1]", '{"a": NaN}', "[" * 100_000])
+@pytest.mark.parametrize("content", ["{", "[1]", '{"a": NaN}', "[" * 100_000, '{"a": ' + "[" * 900 + "]" * 900 + "}"])
 def test_a_result_file_that_is_no_json_object_fails(run: Run, checkout: Path, content: str) -> None:
     (checkout / "content").write_text(content)
 

@@ -14,7 +14,8 @@ from parallel_impl.plan import revision as revisions
 from parallel_impl.plan.globs.overlap import intersect
 from parallel_impl.plan.model import Package, Plan, Scope
 from parallel_impl.record import events as e
-from parallel_impl.record.state import ENDED, INTERRUPTED, LIVE, PackageState, State, fold
+from parallel_impl.record.codes import Failure
+from parallel_impl.record.state import ENDED, LIVE, PackageState, State, fold
 
 NAMES = st.lists(st.sampled_from("abcdefg"), min_size=1, max_size=6, unique=True)
 GLOBS = st.sampled_from(["x/**", "x/a", "x/*", "y/**", "y/b", "z", "w/**", "v", "u/*.py"])
@@ -91,7 +92,7 @@ class Runs(RuleBasedStateMachine):
             self.happen(e.AttemptStarted(package=name, number=number))
 
     @precondition(lambda self: self.any_in(*LIVE))
-    @rule(data=st.data(), code=st.sampled_from(["", "", "", "VERIFICATION_FAILED", INTERRUPTED]))
+    @rule(data=st.data(), code=st.sampled_from(["", "", "", Failure.VERIFICATION_FAILED, Failure.INTERRUPTED]))
     def end(self, data: st.DataObject, code: str) -> None:
         name = self.choose(data, LIVE)
         progress = self.state.packages[name]
@@ -110,7 +111,9 @@ class Runs(RuleBasedStateMachine):
     def crash(self) -> None:
         """The process is killed: the next one settles what was in flight, then goes on."""
         for name in self.state.live():
-            self.happen(e.AttemptEnded(package=name, number=self.state.packages[name].attempts, code=INTERRUPTED))
+            self.happen(
+                e.AttemptEnded(package=name, number=self.state.packages[name].attempts, code=Failure.INTERRUPTED)
+            )
         self.live.clear()
         self.happen(e.RunContinued(agent="n", jobs=3))
 

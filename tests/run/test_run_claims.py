@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from parallel_impl.errors import UserError
 from parallel_impl.plan.model import Package, Scope
@@ -74,8 +74,8 @@ def killed(common: Path) -> Places:
 def rewrite(places: Places, **changes: object) -> None:
     """Change what the ledger says of the owner of a run's claims."""
     entry = ledger.read(places.locks)[places.change_id]
-    owner = dataclasses.replace(entry.owner, **changes)  # type: ignore[arg-type]
-    ledger.update(places.locks, lambda entries: {**entries, "add-a": dataclasses.replace(entry, owner=owner)})
+    owner = replace(entry.owner, **changes)
+    ledger.update(places.locks, lambda entries: {**entries, "add-a": replace(entry, owner=owner)})
 
 
 def standing(common: Path) -> Standing:

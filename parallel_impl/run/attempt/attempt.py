@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from parallel_impl import storage, text
 from parallel_impl.agents import prompt
@@ -29,14 +28,17 @@ from parallel_impl.plan.model import Package, StepKind
 from parallel_impl.processes.launch import Launch, Limits
 from parallel_impl.processes.process import Ended, Reason
 from parallel_impl.record import events as e
-from parallel_impl.record.result import dump
-from parallel_impl.record.state import INTERRUPTED
+from parallel_impl.record.codes import Failure
+from parallel_impl.record.result import Result, dump
 from parallel_impl.run.attempt import attempt_record, package_base, prompt_context, result
 from parallel_impl.run.run import Ground, now, short_folder
 from parallel_impl.storage import write_atomically
 
-AGENT_ENDED = {Reason.TIMEOUT: "TIMEOUT", Reason.SILENT: "SILENT", Reason.STOPPED: INTERRUPTED}
-MENDABLE = ("VERIFICATION_FAILED", "CONTRACT_INVALID")  # a retry after these goes on from the failed attempt's work
+ENDINGS = {
+    Reason.TIMEOUT: Failure.TIMEOUT,
+    Reason.SILENT: Failure.SILENT,
+    Reason.STOPPED: Failure.INTERRUPTED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +63,12 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an attempt ended; `code` is "" when its work may be accepted. `changes` are those of `commit`."""
+    """How an attempt ended; `code` is None when its work may be accepted. `changes` are those of `commit`."""
 
-    result: Mapping[str, Any]
+    result: Result
     commit: str = ""
     changes: tuple[Change, ...] = ()
-    code: str = ""
+    code: Failure | None = None
     why: str = ""
     seconds: float = 0.0
     setup_seconds: float = 0.0
@@ -74,7 +76,7 @@ class Outcome:
     @property
     def from_base(self) -> bool:
         """Whether a retry starts from the package's base rather than from this attempt's work."""
-        return self.code not in MENDABLE
+        return self.code is None or self.code.from_base
 
 
 @dataclass(slots=True)
@@ -85,7 +87,7 @@ class Attempt:
     job: Job
     base: str = ""
     commit: str = ""
-    code: str = ""
+    code: Failure | None = None
     why: str = ""
     work: Work = field(default_factory=lambda: Work(""))
     outside: tuple[Violation, ...] = ()
@@ -107,7 +109,7 @@ class Attempt:
 class _FailureError(Exception):
     """Ends the attempt; caught by `run` alone, which makes data of it."""
 
-    def __init__(self, code: str, why: str) -> None:
+    def __init__(self, code: Failure, why: str) -> None:
         super().__init__(why)
         self.code, self.why = code, why
 
@@ -124,14 +126,14 @@ def run(ground: Ground, job: Job, tell: Callable[[e.Event], None]) -> Outcome:
     except _FailureError as failure:
         attempt.code, attempt.why = failure.code, printable(failure.why)
     except GitError as failure:
-        attempt.code, attempt.why = "GIT_FAILED", str(failure)
+        attempt.code, attempt.why = Failure.GIT_FAILED, str(failure)
     except OSError as failure:
         if storage.problem(failure):
             raise  # the machine's, not the package's: it costs no attempt
-        attempt.code, attempt.why = "IO_FAILED", printable(str(failure))
+        attempt.code, attempt.why = Failure.IO_FAILED, printable(str(failure))
     if attempt.code and ground.stop:  # whatever it looks like: a signal to all of us ends git and setup in odd ways
-        attempt.code = INTERRUPTED
-    if attempt.code and attempt.code != INTERRUPTED:
+        attempt.code = Failure.INTERRUPTED
+    if attempt.code and attempt.code.costs_retry:
         storage.check_full(ground.home, ground.places.state, Path(tempfile.gettempdir()))
     seconds = time.monotonic() - attempt.began
     told = result.result(attempt, seconds)
@@ -175,7 +177,7 @@ def _make_ready(attempt: Attempt, checkout: Checkout, log: str) -> None:
     attempt.setup_seconds += outcome.seconds
     if outcome.failure:
         raise _FailureError(
-            INTERRUPTED if outcome.stopped else "SETUP_FAILED", f"{outcome.failure}\nlog: {outcome.log}"
+            Failure.INTERRUPTED if outcome.stopped else Failure.SETUP_FAILED, f"{outcome.failure}\nlog: {outcome.log}"
         )
 
 
@@ -196,10 +198,10 @@ def _work(attempt: Attempt, checkout: Checkout) -> None:
     result.take(attempt, taking, before)
     if attempt.work.unstageable:
         listed = "\n".join(f"  {violation}" for violation in attempt.work.unstageable)
-        raise _FailureError("UNSTAGEABLE", f"the worktree cannot be taken:\n{listed}")
+        raise _FailureError(Failure.UNSTAGEABLE, f"the worktree cannot be taken:\n{listed}")
     attempt.left_out = tuple(scope.spell_out(checkout.path, attempt.work.ignored, package.scope))
     if not ended.clean:
-        code = AGENT_ENDED.get(ended.reason, "AGENT_FAILED")
+        code = ENDINGS.get(ended.reason, Failure.AGENT_FAILED)
         tail = text.tail(attempt.folder / "agent.log")
         raise _FailureError(code, f"the agent: {ended}; log: {attempt.folder / 'agent.log'}\n{tail}".rstrip())
 
@@ -255,7 +257,9 @@ def _check_scope(attempt: Attempt) -> None:
     if attempt.outside:
         listed = "\n".join(f"  {violation}" for violation in attempt.outside)
         count = len(attempt.outside)
-        raise _FailureError("SCOPE_VIOLATION", f"{count} path{'s' * (count != 1)} may not be changed so:\n{listed}")
+        raise _FailureError(
+            Failure.SCOPE_VIOLATION, f"{count} path{'s' * (count != 1)} may not be changed so:\n{listed}"
+        )
 
 
 def _check_contracts(attempt: Attempt) -> None:
@@ -271,7 +275,7 @@ def _check_contracts(attempt: Attempt) -> None:
     )
     errors = [str(problem) for problem in problems if problem.severity is Severity.ERROR]
     if errors:
-        raise _FailureError("CONTRACT_INVALID", "\n".join(errors))
+        raise _FailureError(Failure.CONTRACT_INVALID, "\n".join(errors))
 
 
 def _verify(attempt: Attempt) -> None:
@@ -298,9 +302,9 @@ def _verify(attempt: Attempt) -> None:
     finally:
         put_away(ground, checkout, attempt.job.number)
     if attempt.verification.stopped:
-        raise _FailureError(INTERRUPTED, "the run was stopped during verification")
+        raise _FailureError(Failure.INTERRUPTED, "the run was stopped during verification")
     if not attempt.verification.passed:
-        raise _FailureError("VERIFICATION_FAILED", attempt.verification.why)
+        raise _FailureError(Failure.VERIFICATION_FAILED, attempt.verification.why)
 
 
 def _leave(attempt: Attempt, checkout: Checkout, failure: BaseException) -> None:

@@ -18,8 +18,8 @@ from parallel_impl.git.checkout import KEPT
 from parallel_impl.git.remove import remove
 from parallel_impl.git.repo import Repo
 from parallel_impl.plan import ids
-from parallel_impl.record.journal import read
-from parallel_impl.record.state import State, fold
+from parallel_impl.record.journal import load_state
+from parallel_impl.record.state import State
 from parallel_impl.run.claims import change_lock, claims, ledger
 from parallel_impl.run.places import Places
 from parallel_impl.run.resume import attempts, leftovers
@@ -62,7 +62,7 @@ def clean(repo: Repo, folder: Path, change_id: str, *, force: bool, dry_run: boo
             report.removed.append(f"the claims of {change_id}")
             if not dry_run:
                 claims.release(places)
-        state = fold(read(places.last_journal))
+        state = load_state(places.last_journal)
         if state.started:
             home = relocation.home(repo, places.change_id, state.home, checkout=repo.top(folder)).path
             if not dry_run:
@@ -108,13 +108,20 @@ def _clean_home(home: Path, state: State, report: Report, *, force: bool) -> Non
             if not report.dry_run:
                 remove(path)
         elif path.name == KEPT:
-            report.kept += [f"{kept}: a worktree that could not be staged" for kept in sorted(path.iterdir())]
+            report.kept += [f"{kept}: a worktree that could not be staged" for kept in _worktrees(path)]
         elif abandoned:
             report.kept.append(f"{path}: left by a run that was killed; go on with it, or look at it")
         else:
             report.kept.append(f"{path}: not made by this tool")
     if not report.dry_run:
         homes.remove_empty(home)
+
+
+def _worktrees(kept: Path) -> Iterator[Path]:
+    """The worktrees among what was kept, without the repositories beside them."""
+    for path in sorted(kept.iterdir()):
+        if not (path.suffix == ".git" and path.with_suffix("").exists()):
+            yield path
 
 
 class _Containment:

@@ -6,7 +6,6 @@ it was and all work on refs.
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +15,8 @@ from parallel_impl.errors import count
 from parallel_impl.git import union
 from parallel_impl.git.repo import Change, GitError
 from parallel_impl.record import events as e
+from parallel_impl.record import json_form
+from parallel_impl.record.codes import Halt
 from parallel_impl.record.journal import read
 from parallel_impl.record.state import PackageState, blocking
 from parallel_impl.report import markdown, summary
@@ -24,7 +25,6 @@ from parallel_impl.run.land.proof import BaseProof, Proof
 from parallel_impl.run.run import Ground, Run, now
 from parallel_impl.storage import write_atomically
 
-INTERRUPTED = 130  # the exit code
 ROUNDS = 3  # the first try and, when the branch moved meanwhile, two more
 
 
@@ -36,7 +36,7 @@ class Ending:
     status: str
     headline: str
     lines: tuple[str, ...]
-    code: str = ""
+    code: Halt | None = None
     commit: str = ""
     proof: Proof | None = None
 
@@ -46,14 +46,14 @@ def integrate(run: Run, base_proof: BaseProof, *, only: frozenset[str] | None) -
     ground = run.ground
     wanted = [name for name in ground.order.topological if only is None or name in only]
     if blocked := blocking(run.state, wanted):
-        return halt(run, "NOT_ALL_ACCEPTED", _blocked(run, dict(blocked)))
+        return halt(run, Halt.NOT_ALL_ACCEPTED, _blocked(run, dict(blocked)))
     if only is not None:
         left = count(len(ground.order.topological) - len(wanted), "package")
         why = f"{', '.join(wanted)} accepted; --only left out {left}: nothing lands until the command runs without it"
-        return halt(run, "ONLY", why)
+        return halt(run, Halt.ONLY, why)
     layers = [run.layers[name] for name in wanted]
     if found := union.clashes(layers):
-        return halt(run, "CLASH", "\n".join(str(clash) for clash in found))
+        return halt(run, Halt.CLASH, "\n".join(str(clash) for clash in found))
     places = ground.places
     ground.watch.expect_any(places.candidate_ref)
     commit = union.candidate(
@@ -89,16 +89,16 @@ def _land(run: Run, commit: str, base_proof: BaseProof) -> Ending:
                 f"{places.branch} is at {(tip or '')[:12]}, which the run did not start from, "
                 f"and both changed: {', '.join(conflicts)}"
             )
-            return halt(run, "BRANCH_MOVED", why)
+            return halt(run, Halt.BRANCH_MOVED, why)
         run.record(e.CandidateMade(at=now(), commit=candidate, tree=repo.tree(candidate), tip=tip or ""))
         proven = proof.prove(run, candidate, base_proof)
         if run.ground.stop:
             return interrupted(run)
         run.look_at_repository(files=True)  # gates run what agents wrote
         if run.state.tampering:
-            return halt(run, "REPOSITORY_CHANGED", "\n".join(run.state.tampering.what), commit=candidate)
+            return halt(run, Halt.REPOSITORY_CHANGED, "\n".join(run.state.tampering.what), commit=candidate)
         if not proven.passed:
-            return halt(run, "GATES_FAILED", proven.why, proof_=proven, commit=candidate)
+            return halt(run, Halt.GATES_FAILED, proven.why, proof_=proven, commit=candidate)
         run.ground.set_ref(places.proven_ref, candidate)
         run.record(e.CandidateProven(at=now(), commit=candidate))
         if ending := _refused(run, candidate, proven):
@@ -114,9 +114,9 @@ def _land(run: Run, commit: str, base_proof: BaseProof) -> Ending:
             why = (
                 f"git refuses to move {places.branch}: {refused.stderr}\neverything is proven; take it with:\n  {take}"
             )
-            return halt(run, "BRANCH_REFUSED", why, proof_=proven, commit=candidate)
+            return halt(run, Halt.BRANCH_REFUSED, why, proof_=proven, commit=candidate)
         return _landed(run, candidate, tip or "", proven)
-    return halt(run, "BRANCH_MOVED", f"{places.branch} moved {ROUNDS} times while the candidate was proven")
+    return halt(run, Halt.BRANCH_MOVED, f"{places.branch} moved {ROUNDS} times while the candidate was proven")
 
 
 def _with_tip(run: Run, commit: str, tip: str | None) -> tuple[str, list[str]]:
@@ -140,7 +140,7 @@ def _refused(run: Run, candidate: str, proven: Proof) -> Ending | None:
         if worktree.branch == places.branch_ref:
             take = f"git -C {shlex.quote(str(worktree.path))} merge --ff-only {places.proven_ref}"
             why = f"{places.branch} is checked out in {worktree.path}; everything is proven, take it with:\n  {take}"
-            return halt(run, "CHECKED_OUT", why, proof_=proven, commit=candidate)
+            return halt(run, Halt.CHECKED_OUT, why, proof_=proven, commit=candidate)
     return None
 
 
@@ -162,7 +162,7 @@ def _landed(run: Run, commit: str, old: str, gates: Proof) -> Ending:
     return ending
 
 
-def halt(run: Run, code: str, why: str, *, proof_: Proof | None = None, commit: str = "") -> Ending:
+def halt(run: Run, code: Halt, why: str, *, proof_: Proof | None = None, commit: str = "") -> Ending:
     """End without landing: nothing moves, everything is kept, and the user is told what to look at."""
     places = run.ground.places
     run.record(e.RunHalted(at=now(), code=code, why=why))
@@ -190,7 +190,7 @@ def interrupted(run: Run) -> Ending:
     """What is said when a signal stopped the run."""
     places = run.ground.places
     line = f"Interrupted. Accepted work is kept; go on with: parallel-implement {places.change_id}"
-    return Ending(INTERRUPTED, "interrupted", "interrupted", ("", line), code="INTERRUPTED")
+    return Ending(130, "interrupted", "interrupted", ("", line), code=Halt.INTERRUPTED)
 
 
 def _blocked(run: Run, blocked: dict[str, PackageState]) -> str:
@@ -213,16 +213,16 @@ def summarise(run: Run, ending: Ending) -> None:
         state=run.state,
         attempts=places.state / "attempts",
         status=ending.status,
-        code=ending.code,
+        code=str(ending.code or ""),
         headline=ending.headline,
         commit=ending.commit,
         gates=rows,
-        contracts=tuple(_contracts(run, ending.commit)),
+        contracts=tuple(summary.ContractRow(*one) for one in _contracts(run, ending.commit)),
         switched_off=tuple(_switched_off(ground)),
         notes=tuple(ground.notes),
     )
     document = summary.build(facts, read(places.journal))
-    write_atomically(places.summary_json, (json.dumps(document, indent=1) + "\n").encode())
+    write_atomically(places.summary_json, json_form.encode(document, indent=1))
     write_atomically(places.summary, markdown.render(document).encode())
 
 

@@ -5,8 +5,6 @@ A gate is not run twice on one tree in a run: what a tree showed is kept beside 
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import tempfile
 import time
 from collections.abc import Iterator
@@ -24,6 +22,7 @@ from parallel_impl.gates.quality import Gate
 from parallel_impl.git.checkout import Checkout
 from parallel_impl.processes.launch import Stop
 from parallel_impl.record import events as e
+from parallel_impl.record import json_form
 from parallel_impl.report.summary import GateRow
 from parallel_impl.run.run import Ground, Run, now, short_folder
 from parallel_impl.run.start import base_check
@@ -107,9 +106,7 @@ def prove(run: Run, candidate: str, base_proof: BaseProof) -> Proof:
             seconds=round(time.monotonic() - began, 3),
         )
     )
-    write_atomically(
-        ground.places.gates / "verdicts.json", json.dumps([dataclasses.asdict(row) for row in rows]).encode()
-    )
+    write_atomically(ground.places.gates / "verdicts.json", json_form.encode(rows))
     blocking = [one for one in verdicts if one.blocks]
     return Proof(rows, not blocking, "\n".join(_explain(one, after[one.gate]) for one in blocking))
 
@@ -117,9 +114,8 @@ def prove(run: Run, candidate: str, base_proof: BaseProof) -> Proof:
 def remembered(run: Run) -> Proof:
     """The proof of the last candidate, as it was kept: for a run that had landed before it could say so."""
     file = run.ground.places.gates / "verdicts.json"
-    rows = json.loads(file.read_bytes()) if file.is_file() else []
-    lists = ("new_failures", "gone")
-    return Proof(tuple(GateRow(**{**row, **{key: tuple(row[key]) for key in lists}}) for row in rows), passed=True)
+    rows = json_form.decode(file.read_bytes(), tuple[GateRow, ...]) if file.is_file() else ()
+    return Proof(rows, passed=True)
 
 
 def _explain(one: verdict.GateVerdict, report: GateReport) -> str:
@@ -152,16 +148,15 @@ def _reports(ground: Ground, commit: str, checkout: Checkout | None, name: str) 
         storage.check_full(ground.home, ground.places.state, Path(tempfile.gettempdir()))  # that is no verdict
     believed = (*SETTLED, GateState.RED) if name == BASE else SETTLED
     if not ground.stop and all(report.state in believed for report in found.values()):
-        made = msgspec.to_builtins(KeptReports(ground.gates, tuple(found.values())))
-        write_atomically(kept, json.dumps(made).encode())
+        write_atomically(kept, json_form.encode(KeptReports(ground.gates, tuple(found.values()))))
     return found
 
 
 def read_kept(file: Path) -> KeptReports | None:
     """What was kept of a tree; None when nothing was that can be read, and then the gates run again."""
     try:
-        return msgspec.convert(json.loads(file.read_bytes()), KeptReports)
-    except (FileNotFoundError, ValueError, RecursionError):
+        return json_form.decode(file.read_bytes(), KeptReports)
+    except (FileNotFoundError, ValueError):
         return None
 
 

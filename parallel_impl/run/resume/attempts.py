@@ -17,7 +17,8 @@ from parallel_impl.git.staging import Staging
 from parallel_impl.git.union import Layer
 from parallel_impl.processes import orphans, procfs
 from parallel_impl.record import events as e
-from parallel_impl.record.state import INTERRUPTED, LIVE, State
+from parallel_impl.record.codes import Failure
+from parallel_impl.record.state import LIVE, State
 from parallel_impl.run.attempt import attempt_record, package_base, result
 from parallel_impl.run.attempt.attempt import Attempt, Job, put_away
 from parallel_impl.run.attempt.attempt_record import DamagedError
@@ -50,7 +51,7 @@ def _settle(run: Run, name: str) -> None:
     saved = _save(run, name, number)
     _put_away(run, name, number)
     why = "the process that ran it was killed"
-    run.record(e.AttemptEnded(at=now(), package=name, number=number, commit=saved, code=INTERRUPTED, why=why))
+    run.record(e.AttemptEnded(at=now(), package=name, number=number, commit=saved, code=Failure.INTERRUPTED, why=why))
 
 
 def _put_away(run: Run, name: str, number: int) -> None:

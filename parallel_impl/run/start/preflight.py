@@ -21,8 +21,8 @@ from parallel_impl.git.trees import Trees
 from parallel_impl.plan import ids
 from parallel_impl.processes.launch import Stop
 from parallel_impl.record import events as e
-from parallel_impl.record.journal import Journal, read
-from parallel_impl.record.state import RunState, State, fold
+from parallel_impl.record.journal import Journal, load_state
+from parallel_impl.record.state import RunState, State
 from parallel_impl.run.claims import change_lock, claims
 from parallel_impl.run.places import Places
 from parallel_impl.run.resume import abort, attempts, go_on, leftovers
@@ -43,7 +43,7 @@ def prepare(repo: Repo, folder: Path, options: Options, listener: Listener, stop
     places = Places(repo.git_dir, options.change_id)
     writable.check_repository(places)
     with change_lock.held(places) as hold:
-        state = fold(read(places.journal))
+        state = load_state(places.journal)
         if state.run is RunState.ABORTED:  # and the process ended before all of it was moved aside
             listener.say(abort.finish_abort(repo, places))
             claims.release(places)
