@@ -102,9 +102,12 @@ class _Reader:
             if key not in KEYS:
                 self.wrong(key, "unknown key", _nearest(key, KEYS))
         contracts = values.get("contracts", {})
-        for key in contracts if isinstance(contracts, dict) else ():
+        if not isinstance(contracts, dict):
+            self.wrong("contracts", "must be a table", "write contracts.openapi_seconds = 10")
+            contracts = {}
+        for key in contracts:
             if key != "openapi_seconds":
-                self.wrong(f"contracts.{key}", "unknown key", _nearest(key, ("openapi_seconds",)))
+                self.wrong(f"contracts.{key}", "unknown key", _nearest(key, ("openapi_seconds",), "contracts."))
         return Config(
             source=self.source,
             agent=self.text(values, "agent"),
@@ -115,7 +118,7 @@ class _Reader:
             silence_minutes=self.number(values, "silence_minutes", 15),
             max_blob_mb=self.number(values, "max_blob_mb", 50),
             gates=dict(self.gates(values.get("gates", {}))),
-            openapi_seconds=self.number(contracts, "openapi_seconds", 10) if isinstance(contracts, dict) else 10,
+            openapi_seconds=self.number(contracts, "openapi_seconds", 10, table="contracts."),
             contain=self.flag(values, "contain", default=True),
         )
 
@@ -140,10 +143,10 @@ class _Reader:
             return ()
         return tuple(value)
 
-    def number(self, values: dict[str, Any], key: str, default: float) -> float:
+    def number(self, values: dict[str, Any], key: str, default: float, table: str = "") -> float:
         value = values.get(key, default)
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1_000_000:
-            self.wrong(key, "must be a number above 0", f"write {key} = {default}")
+            self.wrong(f"{table}{key}", "must be a number above 0", f"write {table}{key} = {default}")
             return default
         return value
 
@@ -212,5 +215,6 @@ def _is_gate(item: dict[str, Any]) -> bool:
     )
 
 
-def _nearest(key: str, known: tuple[str, ...]) -> str:
-    return did_you_mean(key, known) or f"known keys: {', '.join(known)}"
+def _nearest(key: str, known: tuple[str, ...], table: str = "") -> str:
+    names = [f"{table}{name}" for name in known]
+    return did_you_mean(f"{table}{key}", names) or f"known keys: {', '.join(names)}"

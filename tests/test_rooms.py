@@ -11,7 +11,7 @@ import pytest
 from tests.house import ROOT, arrows, describe, floors, imports, modules
 
 LEAVES = ("storage", "processes", "environment", "config", "schema", "text", "errors")
-ROOMS = ("cli", "run", "report", "agents", "gates", "record", "git", "plan")
+ROOMS = ("cli", "run", "report", "agents", "gates", "record", "git", "contracts", "plan")
 LEVEL = {"__main__": 0} | {room: n for n, room in enumerate(ROOMS, 1)} | dict.fromkeys(LEAVES, len(ROOMS) + 1)
 
 # Folders and modules of a room, from the top down; a module belongs to the longest name that it begins with.
@@ -25,11 +25,6 @@ FOLDERS: dict[str, tuple[str, ...]] = {
 
 SLOW = ("jsonschema", "openapi_spec_validator", "tree_sitter", "tree_sitter_bash")  # in the function that needs them
 PURE = ("plan", "record.state")  # tested with literals: they know no git, no process, no clock
-# These belong to the room `contracts`, which asks a child process, and leave `plan` for it.
-LEAVING = (
-    "plan.contracts", "plan.contract_process", "plan.contract_validator", "plan.openapi", "plan.references",
-    "plan.markup", "plan.patterns", "plan.pointers",
-)  # fmt: skip
 IMPURE = (
     "git", "parallel_impl.git", "parallel_impl.processes", "subprocess", "multiprocessing", "os", "shutil", "socket",
     "tempfile", "threading", "time", "datetime", "random",
@@ -82,7 +77,7 @@ def test_only_one_module_spells_git() -> None:
 
 
 def test_the_pure_rooms_know_no_git_no_process_and_no_clock() -> None:
-    pure = {name: path for name, path in modules().items() if within(name, PURE) and name not in LEAVING}
+    pure = {name: path for name, path in modules().items() if within(name, PURE)}
     assert [
         f"{name} imports {one}" for name, path in pure.items() for one in imports(path) if within(one, IMPURE)
     ] == []

@@ -15,11 +15,11 @@ def runs(plan: str | None) -> int:
     With --for: whether that change, as it lies on disk, can run beside the live and halted runs (FULL), beside a part
     of them (PARTIAL: at most half of its claims conflict) or only after them (SEQUENTIAL), with each conflict.
     """
-    from parallel_impl.run import validation  # noqa: PLC0415
+    from parallel_impl.contracts import plan_check  # noqa: PLC0415
     from parallel_impl.run.inspect import run_status  # noqa: PLC0415
 
     if plan is not None:
-        checked = validation.validate(plan, Path.cwd())
+        checked = plan_check.validate(plan, Path.cwd())
         if checked.plan is None or checked.misnamed:
             for problem in checked.problems:
                 click.echo(str(problem), err=True)

@@ -90,11 +90,12 @@ class Package:
 
 @dataclass(frozen=True, slots=True)
 class Contracts:
-    """The change's contracts: paths as written, the primary one among `files` (empty: none)."""
+    """The change's contracts: paths as written, the primary one among `files` (empty: none); where each is written."""
 
     revision: int = 1
     primary: str = ""
     files: tuple[str, ...] = ()
+    written: tuple[YamlPath, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

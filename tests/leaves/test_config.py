@@ -76,6 +76,21 @@ def test_what_is_not_toml_is_told_with_its_file(content: bytes) -> None:
         read(content, None)
 
 
+def test_contracts_is_a_table_and_its_hints_name_its_key() -> None:
+    for content, what, hint in (
+        (b'contracts = "ten seconds"', "contracts: must be a table", "write contracts.openapi_seconds = 10"),
+        (b"contracts.openapi_seconds = 0", "contracts.openapi_seconds: must be a number above 0",
+         "write contracts.openapi_seconds = 10"),
+        (b"contracts.openapi_second = 5", "contracts.openapi_second: unknown key",
+         "did you mean contracts.openapi_seconds?"),
+        (b"contracts.time = 5", "contracts.time: unknown key", "known keys: contracts.openapi_seconds"),
+    ):  # fmt: skip
+        with pytest.raises(UserError) as raised:
+            read(content, None)
+        (problem,) = raised.value.problems
+        assert (problem.what, problem.hint) == (what, hint)
+
+
 @pytest.mark.parametrize("jobs", ["0", "513", "999_999", "true", "1.5", '"4"'])
 def test_jobs_have_one_bound_here_and_on_the_command_line(jobs: str) -> None:
     with pytest.raises(UserError, match="jobs: must be a whole number from 1 to 512"):

@@ -236,6 +236,37 @@ def test_a_primary_contract_is_among_the_files() -> None:
     assert plan(text + package("wp-a")).contracts.files == ("a.yaml", "b.yaml")
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "files"),
+    [
+        ("readme", "c/README.md", ("c/README.md",)),
+        ("schemas", "[c/a.schema.json, c/b.schema.json]", ("c/a.schema.json", "c/b.schema.json")),
+        ("schemas", "{primary: c/a.json, files: [c/a.json, c/b.json]}", ("c/a.json", "c/b.json")),
+        ("schemas", "{files: [v1.yaml, c/b.json]}", ("c/b.json",)),
+    ],
+)
+def test_schemas_and_readme_are_read_as_further_contract_files_with_a_warning(
+    key: str, value: str, files: tuple[str, ...]
+) -> None:
+    written = f"contracts: {{openapi: {{files: [v1.yaml]}}, {key}: {value}}}\npackages:"
+    loaded, problems = load((HEAD.replace("packages:", written) + package("wp-a")).encode(), "p.yaml")
+    assert loaded is not None
+    assert loaded.contracts.files == ("v1.yaml", *files)
+    assert loaded.contracts.written[-1][:2] == ("contracts", key)
+    (problem,) = [problem for problem in problems if problem.path == f"contracts.{key}"]
+    assert (problem.severity, problem.what) == (
+        "warning",
+        f"contracts.{key} is read as further contract files",
+    )
+
+
+def test_a_further_contract_file_is_checked_as_any_path_is() -> None:
+    text = HEAD.replace("packages:", "contracts: {readme: /etc/passwd}\npackages:")
+    loaded, problems = load((text + package("wp-a")).encode(), "p.yaml")
+    assert loaded is None
+    assert any(problem.path == "contracts.readme" and problem.severity == "error" for problem in problems)
+
+
 def test_positions_are_kept_for_later_checks() -> None:
     loaded = plan(HEAD + package("wp-a") + package("wp-b"))
     assert loaded.where("packages", 1, "scope", "write_allow", 0) == "p.yaml:10:27"

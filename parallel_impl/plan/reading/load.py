@@ -19,6 +19,7 @@ from parallel_impl.plan.reading.fields import Reading
 from parallel_impl.text import nearest, shorten_line
 
 SCHEMA = "work-packages"
+FURTHER = ("schemas", "readme")  # keys of contracts that real plans have beside openapi
 MAX_COMPARISONS = 20_000  # of misspelt ids with others, 20 µs each
 MAX_NAMES = 20
 MAX_LISTED = 200  # problems of one severity
@@ -117,12 +118,26 @@ def _check_feature(reading: Reading, data: dict[str, Any], feature: dict[str, An
 
 def _contracts(reading: Reading, raw: dict[str, Any]) -> Contracts:
     openapi, path = fields.mapping(raw, "openapi"), ("contracts", "openapi")
-    files = reading.patterns(openapi, "files", path)
+    found: dict[str, YamlPath] = {}
+    for name in ("files", "primary"):
+        found |= {text: place for text, place in _paths(openapi.get(name), (*path, name)) if text not in found}
+    for name in [name for name in FURTHER if name in raw]:
+        found |= {text: place for text, place in _paths(raw[name], ("contracts", name)) if text not in found}
+        what, hint = f"contracts.{name} is read as further contract files", "list them in contracts.openapi.files"
+        reading.report(("contracts", name), what, hint, Severity.WARNING)
+    for text, place in found.items():
+        reading.check_pattern(place, text)
     primary = fields.text(openapi, "primary")
-    if primary:
-        reading.check_pattern((*path, "primary"), primary)
-        files = files if primary in files else (primary, *files)
-    return Contracts(revision=fields.number(raw, "revision", 1), primary=primary, files=files)
+    files = sorted(found, key=lambda text: text != primary or text in fields.texts(openapi, "files"))
+    return Contracts(fields.number(raw, "revision", 1), primary, tuple(files), tuple(found[text] for text in files))
+
+
+def _paths(value: Any, path: YamlPath) -> Iterator[tuple[str, YamlPath]]:
+    """Every text in `value`, which may be a list or a mapping, with where it stands."""
+    if isinstance(value, str):
+        yield value, path
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value if isinstance(value, list) else ()):
+        yield from _paths(inner, (*path, key))
 
 
 def _check_graph(reading: Reading, rows: list[tuple[int, Package]]) -> None:

@@ -55,7 +55,8 @@ class Positions(Mapping[YamlPath, Place]):
                     child = node[part]
                     scalar = not isinstance(child, (dict, list))
                 else:
-                    index, child, scalar = part, node[part], False
+                    index, scalar = int(part), False  # of a JSON pointer it is text
+                    child = node[index]
             except (ValueError, IndexError, TypeError):
                 raise KeyError(path) from None
             if marks is None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from parallel_impl import storage, text
 from parallel_impl.agents import prompt
 from parallel_impl.agents.agent import Job as AgentJob
+from parallel_impl.contracts import check as contracts
 from parallel_impl.errors import Severity, UserError, printable
 from parallel_impl.gates import setup, steps
 from parallel_impl.git import scope
@@ -23,7 +24,6 @@ from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.repo import GitError
 from parallel_impl.git.staging import Snapshot
 from parallel_impl.git.traces import Traces
-from parallel_impl.plan import contracts
 from parallel_impl.plan.model import StepKind
 from parallel_impl.processes.launch import Launch, Limits
 from parallel_impl.processes.process import Ended, Reason

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from parallel_impl.agents.prompt import Context
-from parallel_impl.plan import contracts
+from parallel_impl.contracts import check as contracts
 from parallel_impl.plan.model import Plan
 from parallel_impl.run.attempt.job import Job
 from parallel_impl.run.workspace import Workspace

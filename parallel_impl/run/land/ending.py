@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from parallel_impl.contracts import check as contracts
 from parallel_impl.errors import count
-from parallel_impl.plan import contracts
 from parallel_impl.record import events as e
 from parallel_impl.record import json_form
 from parallel_impl.record.codes import Halt

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from parallel_impl import config
 from parallel_impl.config import Config, SetupCommand
+from parallel_impl.contracts import plan_check
 from parallel_impl.errors import Problem, Severity, UserError
 from parallel_impl.gates import quality, setup
 from parallel_impl.gates.quality import Gate
@@ -20,7 +21,6 @@ from parallel_impl.plan.ids import CHANGES, PLAN_FILE
 from parallel_impl.plan.model import Plan
 from parallel_impl.plan.order import Order
 from parallel_impl.record.state import State
-from parallel_impl.run import validation
 from parallel_impl.run.places import Places
 from parallel_impl.run.resume import pinned
 from parallel_impl.text import did_you_mean
@@ -110,7 +110,7 @@ def load(repo: Repo, places: Places, base: str, came_from: str, folder: Path, *,
 
     settings = config.read(read(config.FILE), read("pyproject.toml"))
     content = read(places.plan_file) or b""
-    checked = validation.check(
+    checked = plan_check.check(
         content, places.plan_file, read, folder=places.folder, openapi_seconds=settings.openapi_seconds
     )
     if checked.plan is None or checked.order is None:
@@ -175,7 +175,7 @@ def _no_plan(repo: Repo, places: Places, came_from: str, folder: Path, entries: 
             f"the change has no {PLAN_FILE}", where=f"{came_from}:{places.folder}", hint="write the plan first"
         )
     known = sorted({path.split("/")[2] for path in entries if path.startswith(f"{CHANGES}/") and path.count("/") > 2})
-    return validation.unknown_change(places.change_id, [name for name in known if name != "archive"], came_from)
+    return plan_check.unknown_change(places.change_id, [name for name in known if name != "archive"], came_from)
 
 
 def _own(places: Places, plan: Plan, came_from: str) -> Iterator[Problem]:

@@ -1,28 +1,25 @@
 """A plan and its contracts checked as a whole: the same check for `parallel-impl validate` and for preflight.
 
-Everything that is wrong is returned at once. `validate` reads files from disk and needs no repository;
-`run.start.preflight` hands in a reader of the base tree.
+Everything that is wrong is returned at once. `validate` reads files from disk and needs no repository; `check` takes
+a reader, such as one of a tree.
 """
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from parallel_impl import config
+from parallel_impl.contracts import check as contracts
+from parallel_impl.contracts.child_process import Read
 from parallel_impl.errors import Problem, Severity, UserError
-from parallel_impl.plan import conflicts, contracts, ids
+from parallel_impl.plan import conflicts, ids
 from parallel_impl.plan import order as ordering
 from parallel_impl.plan.ids import CHANGES, PLAN_FILE
 from parallel_impl.plan.model import Plan
 from parallel_impl.plan.order import Order
-from parallel_impl.plan.reading import load
+from parallel_impl.plan.reading import document, load
 from parallel_impl.text import did_you_mean
-
-Read = Callable[[str], bytes | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +41,7 @@ def check(content: bytes, source: str, read: Read, *, folder: str, openapi_secon
 
     `folder` is the change folder from the root ("" for a plan outside one: its contracts cannot be found).
     """
-    with _no_collection():
+    with document.uncollected():
         plan, problems = load.load(content, source)
         if plan is None:
             return Checked(source, None, None, tuple(problems))
@@ -136,15 +133,3 @@ def _content(file: Path) -> bytes | None:
         return file.read_bytes() if file.is_file() else None
     except OSError:
         return None
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Without the garbage collector: a plan of 1,000 packages builds half a million objects, none of them cyclic."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
