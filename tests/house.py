@@ -35,7 +35,10 @@ def arrows(known: Mapping[str, Path]) -> dict[str, set[str]]:
     found = {}
     for name, path in known.items():
         wanted = (one.removeprefix("parallel_impl.") for one in imports(path) if one.startswith("parallel_impl."))
-        found[name] = {next((m for m in (one, one.rpartition(".")[0]) if m in known), "") for one in wanted} - {"", name}
+        found[name] = {next((m for m in (one, one.rpartition(".")[0]) if m in known), "") for one in wanted} - {
+            "",
+            name,
+        }
     return found
 
 
