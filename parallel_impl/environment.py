@@ -8,6 +8,8 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Iterable, Mapping
 
+from parallel_impl import text
+
 ALLOWED = (
     "PATH", "HOME", "USER", "LANG", "LC_*", "TZ", "TERM", "TMPDIR",
     "http_proxy", "https_proxy", "no_proxy", "all_proxy", "ftp_proxy",
@@ -41,12 +43,9 @@ def allowed(inherited: Mapping[str, str], *, pass_env: Iterable[str] = (), secre
     return found
 
 
-def masked(text: str, secrets: Iterable[bytes]) -> str:
-    """`text` with `***` for each of the values."""
-    raw = text.encode(errors="surrogateescape")
-    for value in secrets:
-        raw = raw.replace(value, b"***")
-    return raw.decode(errors="surrogateescape")
+def masked(words: str, secrets: Iterable[bytes]) -> str:
+    """`words` with `***` for each of the values."""
+    return text.masked(words.encode(errors="surrogateescape"), secrets).decode(errors="surrogateescape")
 
 
 def secret_values(inherited: Mapping[str, str]) -> tuple[bytes, ...]:

@@ -144,6 +144,15 @@ def living(word: str) -> list[int]:
     return found
 
 
+def appears(word: str) -> bool:
+    """Whether a process with this word lives, at the latest after ten seconds: a shell starts it after it forked."""
+    for _ in range(500):
+        if living(word):
+            return True
+        threading.Event().wait(0.02)
+    return False
+
+
 def refs(folder: Path, *prefixes: str) -> list[str]:
     """The full names of the refs below `prefixes` (all of them without any), in git's order."""
     return git(folder, "for-each-ref", "--format=%(refname)", *prefixes).splitlines()

@@ -12,7 +12,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.test_rooms import ROOT, imports
+from tests.house import ROOT, imports
 
 PROJECT = ROOT.parent
 PINS = (PROJECT / "constraints.txt").read_text().splitlines()

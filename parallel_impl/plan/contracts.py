@@ -17,10 +17,10 @@ from typing import Any
 from parallel_impl.errors import Problem, Severity
 from parallel_impl.plan import contract_process, markup, openapi, pointers
 from parallel_impl.plan.contract_process import Job, Verdict
-from parallel_impl.plan.globs import globs
 from parallel_impl.plan.model import Package, Plan
 from parallel_impl.plan.openapi import Scanned
 from parallel_impl.plan.references import DIALECTS
+from parallel_impl.text import shorten
 
 Read = Callable[[str], bytes | None]
 
@@ -76,7 +76,7 @@ def candidates(plan: Plan, path: str, folder: str) -> tuple[str, ...]:
 
 def covers(package: Package, path: str) -> bool:
     """Whether `package` may write `path`."""
-    return globs.in_scope(path, package.scope)
+    return not package.scope.refusal(path)
 
 
 def made_by(plan: Plan, package: Package, folder: str) -> list[str]:
@@ -221,7 +221,7 @@ def _error(
     of_default, rule = rule.startswith("default: "), rule.removeprefix("default: ")
     what = RULES.get(rule, f"breaks the rule {rule!r}")
     what = f"the default does not fit its own schema: {what}" if of_default else what
-    listed = ", ".join(name if len(name) <= 60 else f"{name[:60]}…" for name in names)
+    listed = ", ".join(shorten(name, 60) for name in names)
     place = next((places[pointer[:end]] for end in range(len(pointer), -1, -1) if pointer[:end] in places), None)
     where = f"{found.path}:{place[0]}:{place[1]}" if place else found.path
     if rule == "type" and names:

@@ -16,6 +16,8 @@ from typing import Any, NoReturn
 import yaml
 from yaml.cyaml import CParser  # type: ignore[attr-defined]
 
+from parallel_impl.text import shorten
+
 MAX_BYTES = 16 * 1024 * 1024
 MAX_NODES = 300_000  # libyaml's events cost 4 µs each; ten times as much JSON is read in that time
 MAX_DEPTH = 200
@@ -89,8 +91,7 @@ def _integer(text: str) -> int:
 
 
 def _short(name: str) -> str:
-    shown = name if len(name) <= 60 else f"{name[:60]}…"
-    return f'"{shown}"'
+    return f'"{shorten(name, 60)}"'
 
 
 def parse_yaml(text: str) -> list[Any]:

@@ -13,6 +13,7 @@ import yaml
 from yaml.cyaml import CParser  # type: ignore[attr-defined]
 
 from parallel_impl.plan.markup import Place
+from parallel_impl.text import shorten
 
 SHOWN = 200
 
@@ -23,7 +24,7 @@ Link = tuple[Any, str] | None  # a pointer as parent link and last part: no tupl
 def shown(pointer: Pointer) -> str:
     """A pointer as text, cut at 200 characters."""
     text = "".join(f"/{part.replace('~', '~0').replace('/', '~1')}" for part in pointer)
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+    return shorten(text, SHOWN)
 
 
 def pointer_of(link: Link) -> Pointer:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from parallel_impl import schema
-from parallel_impl.plan.globs import globs
 from parallel_impl.plan.model import Package, StepKind
 
 TIERS = ("A", "B", "C")  # A is the strongest
@@ -59,13 +58,8 @@ def _identity(result: Mapping[str, Any], expected: Expected) -> list[str]:
 
 
 def _scope(result: Mapping[str, Any], package: Package) -> list[str]:
-    found = []
-    for path in result["files_modified"]:
-        if any(globs.match(pattern, path) for pattern in package.scope.deny):
-            found.append(f"files_modified: {path!r} is denied")
-        elif not any(globs.match(pattern, path) for pattern in package.scope.write_allow):
-            found.append(f"files_modified: {path!r} is outside the write scope")
-    return found
+    refusals = ((path, package.scope.refusal(path)) for path in result["files_modified"])
+    return [f"files_modified: {path!r}: {why}" for path, why in refusals if why]
 
 
 def _verification(result: Mapping[str, Any], package: Package) -> list[str]:

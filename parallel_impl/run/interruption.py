@@ -12,7 +12,7 @@ import signal
 from types import FrameType
 from typing import Any
 
-from parallel_impl.processes.process import Stop
+from parallel_impl.processes.launch import Stop
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

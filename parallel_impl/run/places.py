@@ -12,8 +12,6 @@ from parallel_impl.plan import ids
 
 STATE = "parallel-impl"
 LOCKS = ".locks"
-CHANGES = "openspec/changes"
-PLAN_FILE = "work-packages.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +148,11 @@ class Places:
 
     @property
     def folder(self) -> str:
-        return f"{CHANGES}/{self.change_id}"
+        return ids.folder(self.change_id)
 
     @property
     def plan_file(self) -> str:
-        return f"{self.folder}/{PLAN_FILE}"
+        return ids.plan_file(self.change_id)
 
     @property
     def tasks_file(self) -> str:

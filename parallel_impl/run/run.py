@@ -24,8 +24,8 @@ from parallel_impl.git.union import Layer
 from parallel_impl.git.watch import Watch
 from parallel_impl.plan.model import Plan
 from parallel_impl.plan.order import Order
+from parallel_impl.processes.launch import Stop
 from parallel_impl.processes.namespace import Namespace
-from parallel_impl.processes.process import Stop
 from parallel_impl.record.events import Event, RepositoryChanged
 from parallel_impl.record.journal import Journal
 from parallel_impl.record.state import State

@@ -14,10 +14,10 @@ from queue import SimpleQueue
 from parallel_impl.git.repo import Repo
 from parallel_impl.git.union import Layer
 from parallel_impl.plan.order import longest_paths, start_order
-from parallel_impl.processes.process import adopt_orphans
+from parallel_impl.processes.orphans import adopt_orphans
 from parallel_impl.record import events as e
 from parallel_impl.record import result
-from parallel_impl.record.state import PackageState, may_retry
+from parallel_impl.record.state import PackageState
 from parallel_impl.run.attempt import attempt
 from parallel_impl.run.attempt.attempt import Job, Outcome, Previous
 from parallel_impl.run.interruption import Interruption
@@ -168,7 +168,7 @@ def _give_up_if_spent(run: Run, name: str) -> None:
     """A package whose last attempt failed and that has no retry left has failed."""
     progress = run.state.packages[name]
     budget = run.ground.plan.package(name).retry_budget
-    if progress.failures and not may_retry(retry_budget=budget, retries_used=progress.failures - 1):
+    if not progress.may_retry(budget):
         run.record(e.PackageFailed(at=now(), package=name, code=progress.code, why=progress.why))
 
 

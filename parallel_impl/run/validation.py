@@ -6,7 +6,6 @@ Everything that is wrong is returned at once. `validate` reads files from disk a
 
 from __future__ import annotations
 
-import difflib
 import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,10 +16,11 @@ from parallel_impl import config
 from parallel_impl.errors import Problem, Severity, UserError
 from parallel_impl.plan import conflicts, contracts, ids
 from parallel_impl.plan import order as ordering
+from parallel_impl.plan.ids import CHANGES, PLAN_FILE
 from parallel_impl.plan.model import Plan
 from parallel_impl.plan.order import Order
 from parallel_impl.plan.reading import load
-from parallel_impl.run.places import CHANGES, PLAN_FILE
+from parallel_impl.text import did_you_mean
 
 Read = Callable[[str], bytes | None]
 
@@ -82,8 +82,7 @@ def validate(plan: str, folder: Path) -> Checked:
 
 def unknown_change(change_id: str, known: list[str], where: str) -> UserError:
     """The error for a change that is not there, with the nearest one that is."""
-    near = difflib.get_close_matches(change_id, known, 1)
-    hint = f"did you mean {near[0]}?" if near else f"changes here: {', '.join(known[:10])}" if known else ""
+    hint = did_you_mean(change_id, known) or (f"changes here: {', '.join(known[:10])}" if known else "")
     return UserError(f"there is no change {change_id!r}", where=where, hint=hint)
 
 
@@ -103,16 +102,16 @@ def _find(plan: str, folder: Path) -> Path:
             known = sorted(path.name for path in (root / CHANGES).iterdir() if path.is_dir() and path.name != "archive")
             raise unknown_change(plan, known, str(root / CHANGES))
     wrong = ids.problem(plan)
-    hint = "name a change of openspec/changes/ here, or the path of a plan"
+    hint = f"name a change of {CHANGES}/ here, or the path of a plan"
     raise UserError(
-        f"no such plan: {plan!r}" + (f" (as an id: {wrong[0]})" if wrong else ""), where=str(folder), hint=hint
+        f"no such plan: {plan!r}" + (f" (as an id: {wrong.what})" if wrong else ""), where=str(folder), hint=hint
     )
 
 
 def _root(file: Path) -> tuple[Path | None, str]:
     """The repository root and the change folder from it, where the file lies in `openspec/changes/<id>/`."""
     parts = file.parts
-    if len(parts) >= 5 and parts[-4:-2] == ("openspec", "changes") and file.name == PLAN_FILE:
+    if len(parts) >= 5 and "/".join(parts[-4:-2]) == CHANGES and file.name == PLAN_FILE:
         return Path(*parts[:-4]), "/".join(parts[-4:-1])
     return None, ""
 

@@ -238,7 +238,7 @@ def instrument_tool(points: Points) -> None:
         with points.around("git-write" if set(args) & set(WRITING_GIT) else "git", " ".join(args)[:160]):
             return real_git(self, *args, **more)
 
-    def run(argv: Any, *, started: Callable[[int], None] | None = None, **more: Any) -> Any:
+    def run(argv: Any, *given: Any, started: Callable[[int], None] | None = None, **more: Any) -> Any:
         def told(pid: int) -> None:
             if started:
                 started(pid)
@@ -248,7 +248,7 @@ def instrument_tool(points: Points) -> None:
         begun.__enter__()
         ours.running = True
         try:
-            return real_run(argv, started=told, **more)
+            return real_run(argv, *given, started=told, **more)
         finally:
             ours.running = False
 

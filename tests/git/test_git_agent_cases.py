@@ -11,7 +11,6 @@ import pytest
 from parallel_impl.git.scope import spell_out
 from parallel_impl.git.staging import Ignored
 from parallel_impl.git.watch import Kind
-from parallel_impl.plan.globs.globs import in_scope
 from parallel_impl.plan.model import Scope
 from tests.git.scene import SCOPE, Scene, Verdict, make_user, needs_submodules, open_scene
 from tests.repository import contents, git
@@ -75,6 +74,12 @@ CASES = (
         "swaps a file for a folder",
         "rm src/pkg/a.py; mkdir src/pkg/a.py; echo x>src/pkg/a.py/in",
         changed={"src/pkg/a.py": "D", "src/pkg/a.py/in": "A"},
+    ),
+    Case(
+        "makes a denied file a folder",
+        "mkdir -p src/pkg/b/a.py; echo x>src/pkg/b/a.py/in",
+        ("src/pkg/b/a.py/in: denied by **/a.py",),
+        scope=Scope(write_allow=("src/pkg/**",), deny=("**/a.py",)),
     ),
     Case(
         "swaps a folder for a file",
@@ -429,9 +434,9 @@ def assert_taken_as_it_lies(scene: Scene, verdict: Verdict, scope: Scope) -> Non
     on_disk = {}
     for path, (_, content) in contents(root).items():
         out = any(path == item or (item.endswith("/") and path.startswith(item)) for item in left_out)
-        if in_scope(path, scope) and not out and not path.startswith(".git/") and path != ".git":
+        if not scope.refusal(path) and not out and not path.startswith(".git/") and path != ".git":
             on_disk[path] = content
-    entries = [entry for entry in scene.repo.entries(verdict.work.tree, recurse=True) if in_scope(entry.path, scope)]
+    entries = [entry for entry in scene.repo.entries(verdict.work.tree, recurse=True) if not scope.refusal(entry.path)]
     taken = scene.repo.blobs([entry.oid for entry in entries])
     tasks = "openspec/changes/c/tasks.md"
     assert {entry.path: taken[entry.oid] for entry in entries if entry.path != tasks} == on_disk

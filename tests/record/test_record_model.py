@@ -14,7 +14,7 @@ from parallel_impl.plan import revision as revisions
 from parallel_impl.plan.globs.overlap import intersect
 from parallel_impl.plan.model import Package, Plan, Scope
 from parallel_impl.record import events as e
-from parallel_impl.record.state import ENDED, INTERRUPTED, LIVE, PackageState, State, fold, may_retry
+from parallel_impl.record.state import ENDED, INTERRUPTED, LIVE, PackageState, State, fold
 
 NAMES = st.lists(st.sampled_from("abcdefg"), min_size=1, max_size=6, unique=True)
 GLOBS = st.sampled_from(["x/**", "x/a", "x/*", "y/**", "y/b", "z", "w/**", "v", "u/*.py"])
@@ -103,7 +103,7 @@ class Runs(RuleBasedStateMachine):
             commit = f"{name}{progress.attempts}"
             self.happen(e.PackageAccepted(package=name, number=progress.attempts, commit=commit))
             self.made_in[name] = self.revision_of(name)
-        elif progress.failures and not may_retry(retry_budget=1, retries_used=progress.failures - 1):
+        elif not progress.may_retry(1):
             self.happen(e.PackageFailed(package=name, code=code))
 
     @rule()

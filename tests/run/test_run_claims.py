@@ -11,9 +11,10 @@ import pytest
 
 from parallel_impl.errors import UserError
 from parallel_impl.plan.model import Package, Scope
+from parallel_impl.processes import procfs
 from parallel_impl.record import events as e
 from parallel_impl.record.journal import Journal
-from parallel_impl.run.claims import change_lock, claims, file_system, ledger
+from parallel_impl.run.claims import change_lock, claims, ledger
 from parallel_impl.run.claims.claims import Standing
 from parallel_impl.run.places import Places
 from tests.peer import peer
@@ -179,7 +180,7 @@ def test_a_run_of_another_machine_counts_as_alive_on_a_network_file_system_only(
     assert list(claims.check_file_system(places)) == []
     mounts = tmp_path / "mountinfo"
     mounts.write_text("22 1 0:40 / / rw shared:1 - nfs4 server:/ rw\n")
-    monkeypatch.setattr(file_system, "MOUNTS", mounts)
+    monkeypatch.setattr(procfs, "MOUNTS", mounts)
     assert standing(common) is Standing.LIVE
     assert [str(problem.severity) for problem in claims.check_file_system(places)] == ["warning"]
     with pytest.raises(UserError, match="on elsewhere since"):

@@ -20,9 +20,10 @@ from yaml.cyaml import CParser  # type: ignore[attr-defined]
 
 from parallel_impl.errors import Problem, Severity, UserError
 from parallel_impl.plan.model import YamlPath, yaml_path
-from parallel_impl.plan.reading import advice, characters, scalars
+from parallel_impl.plan.reading import advice, scalars
 from parallel_impl.plan.reading.depth import is_too_deep
 from parallel_impl.plan.reading.positions import Positions, place_of
+from parallel_impl.text import shorten
 
 MAX_EVENTS = 2_000_000
 MAX_DEPTH = 64
@@ -48,14 +49,14 @@ class Document:
     ) -> Problem:
         """A problem at `path` (of its key, where `key`), ready to be shown."""
         line, column = self.position.nearest(path, key=key)
-        said = (text if len(text) <= MAX_MESSAGE else f"{text[:MAX_MESSAGE]}…" for text in (what, hint))
+        said = (shorten(text, MAX_MESSAGE) for text in (what, hint))
         return Problem(next(said), f"{self.source}:{line}:{column}", _one_line(path), next(said), severity)
 
 
 def parse(content: bytes, source: str) -> Document:
     """The one document in `content`, a mapping; UserError with all that is wrong with it."""
     with uncollected():
-        return _Builder(characters.decode(content, source), source).build()
+        return _Builder(scalars.decode(content, source), source).build()
 
 
 @contextmanager
@@ -152,7 +153,7 @@ class _Builder:
         if not style:  # plain; the C parser says '' where the pure one says None
             if text[:1] in scalars.SUSPECT:
                 value = self.resolved(text, mark)
-        elif style == '"' and (found := characters.CONTROL_IN_SCALAR.search(text)):
+        elif style == '"' and (found := scalars.CONTROL_IN_SCALAR.search(text)):
             self.at(mark, f"control or invisible character U+{ord(found[0]):04X} in a string", "delete the escape")
         if event.tag is not None:
             self.tagged(event)

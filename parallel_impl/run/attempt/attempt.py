@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from parallel_impl import storage
+from parallel_impl import storage, text
 from parallel_impl.agents import prompt
 from parallel_impl.agents.agent import Job as AgentJob
 from parallel_impl.errors import Severity, UserError, printable
@@ -26,7 +26,8 @@ from parallel_impl.git.traces import Traces
 from parallel_impl.git.union import Layer
 from parallel_impl.plan import contracts
 from parallel_impl.plan.model import Package, StepKind
-from parallel_impl.processes.process import Ended, Limits, Reason
+from parallel_impl.processes.launch import Launch, Limits
+from parallel_impl.processes.process import Ended, Reason
 from parallel_impl.record import events as e
 from parallel_impl.record.result import dump
 from parallel_impl.record.state import INTERRUPTED
@@ -190,6 +191,8 @@ def _work(attempt: Attempt, checkout: Checkout) -> None:
     )
     before = taking.before(set_up=bool(ground.setup))
     ended = _run_agent(attempt, checkout, before)
+    if ended.reason is Reason.EXITED and (left := ended.survivors):
+        ground.note(f"{package.id}: its agent left {left} process{'es' * (left != 1)} running: ended")
     result.take(attempt, taking, before)
     if attempt.work.unstageable:
         listed = "\n".join(f"  {violation}" for violation in attempt.work.unstageable)
@@ -197,7 +200,7 @@ def _work(attempt: Attempt, checkout: Checkout) -> None:
     attempt.left_out = tuple(scope.spell_out(checkout.path, attempt.work.ignored, package.scope))
     if not ended.clean:
         code = AGENT_ENDED.get(ended.reason, "AGENT_FAILED")
-        tail = setup.tail(attempt.folder / "agent.log")
+        tail = text.tail(attempt.folder / "agent.log")
         raise _FailureError(code, f"the agent: {ended}; log: {attempt.folder / 'agent.log'}\n{tail}".rstrip())
 
 
@@ -216,21 +219,24 @@ def _run_agent(attempt: Attempt, checkout: Checkout, before: Snapshot) -> Ended:
     attempt_record.note(attempt.folder, checkout, before)
     attempt.agent_started = True
     with short_folder(ground.run_id) as temporary:
+        launch = Launch(
+            checkout.path,
+            {**environment, "PARALLEL_IMPL_RESULT_FILE": str(result_file), "TMPDIR": temporary},
+            Limits(package.timeout_minutes * 60, silence_seconds=silence),
+            stop=ground.stop,
+            mask=ground.mask,
+            namespace=ground.namespace,
+        )
         return ground.agent.work(
             AgentJob(
                 package_id=package.id,
                 change_id=ground.places.change_id,
                 attempt=job.number,
-                worktree=checkout.path,
                 prompt_file=prompt_file,
                 result_file=result_file,
                 log=attempt.folder / "agent.log",
-                env={**environment, "PARALLEL_IMPL_RESULT_FILE": str(result_file), "TMPDIR": temporary},
-                limits=Limits(package.timeout_minutes * 60, silence_seconds=silence),
-                stop=ground.stop,
+                launch=launch,
                 started=lambda pid: attempt_record.note(attempt.folder, checkout, before, pid=pid),
-                mask=ground.mask,
-                namespace=ground.namespace,
             )
         )
 

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from parallel_impl import environment
-from parallel_impl.gates.steps import Status, StepResult
+from parallel_impl.gates.steps import StepResult, StepStatus
 from parallel_impl.git import staging
 from parallel_impl.git.repo import GitError
 from parallel_impl.git.staging import Snapshot, Staging, Work
@@ -110,7 +110,7 @@ def _step(attempt: Attempt, step: StepResult) -> dict[str, Any]:
     found: dict[str, Any] = {
         "name": step.name,
         "kind": str(step.kind),
-        "passed": step.status is Status.PASSED,
+        "passed": step.status is StepStatus.PASSED,
         "exit_code": step.exit_code,
         "seconds": round(step.seconds, 3),
         "why": step.why,

@@ -152,7 +152,7 @@ def _told(entry: Entry) -> dict[str, Any]:
 
 def _entry(change: str, values: Any) -> Entry:
     if wrong := ids.problem(change):
-        raise ValueError(wrong[0])
+        raise ValueError(wrong.what)
     lock = Identity(*map(int, values["lock"]))
     packages = tuple(_package(name, told) for name, told in values["packages"].items())
     return Entry(change, Owner.from_json(values["owner"]), lock, packages)

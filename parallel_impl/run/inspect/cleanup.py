@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from parallel_impl.errors import Problem, UserError
 from parallel_impl.git import home as homes
 from parallel_impl.git import relocation
 from parallel_impl.git.checkout import KEPT
@@ -49,8 +48,7 @@ class Report:
 
 def clean(repo: Repo, folder: Path, change_id: str, *, force: bool, dry_run: bool) -> Report:
     """Clean up after a change. UserError when the id is none, or while a run of it is alive."""
-    if wrong := ids.problem(change_id):
-        raise UserError([Problem(wrong[0], where="<change-id>", hint=wrong[1])])
+    ids.check(change_id)
     places = Places(repo.git_dir, change_id)
     report = Report(dry_run=dry_run, change_id=change_id)
     claimed = places.change_id in ledger.read(places.locks)

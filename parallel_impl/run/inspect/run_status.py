@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from parallel_impl.errors import Problem, UserError, printable
+from parallel_impl.errors import UserError, printable
 from parallel_impl.git.repo import Repo, scrub_environment
 from parallel_impl.plan import ids
 from parallel_impl.plan.model import Plan
@@ -129,8 +129,7 @@ def feasibility(folder: Path, plan: Plan) -> list[str]:
 
 def run(folder: Path, change_id: str) -> Past:
     """One run; UserError when there is none, or its journal is damaged."""
-    if wrong := ids.problem(change_id):
-        raise UserError([Problem(wrong[0], where="<change-id>", hint=wrong[1])])
+    ids.check(change_id)
     found = changes(folder)
     if change_id not in found:
         raise UserError(f"there is no run of {change_id!r} here", hint=f"runs: {', '.join(found) or 'none'}")

@@ -15,12 +15,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
+
 from parallel_impl import storage
 from parallel_impl.gates import quality, verdict
-from parallel_impl.gates.outcomes import GateReport, State, as_data, from_data
+from parallel_impl.gates.gate_report import GateReport, GateState
 from parallel_impl.gates.quality import Gate
 from parallel_impl.git.checkout import Checkout
-from parallel_impl.processes.process import Stop
+from parallel_impl.processes.launch import Stop
 from parallel_impl.record import events as e
 from parallel_impl.report.summary import GateRow
 from parallel_impl.run.run import Ground, Run, now, short_folder
@@ -28,11 +30,18 @@ from parallel_impl.run.start import base_check
 from parallel_impl.storage import write_atomically
 
 BASE = "base"
-SETTLED = (State.GREEN, State.NOT_RUN, State.OFF)
+SETTLED = (GateState.GREEN, GateState.NOT_RUN, GateState.OFF)
 LOOK_SECONDS = 0.5  # between two looks at whether the run was stopped, while only the gates on the base are missing
 
 Reports = dict[str, GateReport]
 BaseProof = Future[Reports]
+
+
+class KeptReports(msgspec.Struct, frozen=True):
+    """What gates said of a tree, as it lies beside their logs."""
+
+    gates: tuple[Gate, ...]
+    reports: tuple[GateReport, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +122,12 @@ def remembered(run: Run) -> Proof:
     return Proof(tuple(GateRow(**{**row, **{key: tuple(row[key]) for key in lists}}) for row in rows), passed=True)
 
 
-def _explain(one: verdict.Verdict, report: GateReport) -> str:
+def _explain(one: verdict.GateVerdict, report: GateReport) -> str:
     """A gate that blocks: what is new, where the log is, and for unreadable output how to go on."""
     lines = [f"gate {one.gate}: {one.status}: {one.why}", *(f"  {failure}" for failure in one.new_failures[:20])]
     if len(one.new_failures) > 20:
         lines.append(f"  and {len(one.new_failures) - 20} more")
-    if one.status is verdict.Status.NOT_PROVEN:
+    if one.status is verdict.VerdictStatus.NOT_PROVEN:
         lines.append(f"  give it a parser, or switch it off by name: gates.{one.gate} = false")
     return "\n".join([*lines, f"  log: {report.log}"])
 
@@ -130,11 +139,8 @@ def _reports(ground: Ground, commit: str, checkout: Checkout | None, name: str) 
     the command is given again (its reason may be gone).
     """
     kept = ground.places.gates / f"{ground.repo.tree(commit)}.json"
-    gates = [dataclasses.asdict(gate) for gate in ground.gates]
-    if kept.is_file():
-        told = json.loads(kept.read_bytes())
-        if isinstance(told, dict) and told["gates"] == gates:
-            return {report.gate: report for report in map(from_data, told["reports"])}
+    if (known := read_kept(kept)) and known.gates == ground.gates:
+        return {report.gate: report for report in known.reports}
     if not ground.gates:
         return {}
     checkout = checkout or ground.source.open(base_check.CANDIDATE, commit)
@@ -142,13 +148,21 @@ def _reports(ground: Ground, commit: str, checkout: Checkout | None, name: str) 
         found = _run(ground, checkout, name)
     finally:
         checkout.remove()
-    if any(report.state in (State.RED, State.BROKEN) for report in found.values()):
+    if any(report.state in (GateState.RED, GateState.BROKEN) for report in found.values()):
         storage.check_full(ground.home, ground.places.state, Path(tempfile.gettempdir()))  # that is no verdict
-    believed = (*SETTLED, State.RED) if name == BASE else SETTLED
+    believed = (*SETTLED, GateState.RED) if name == BASE else SETTLED
     if not ground.stop and all(report.state in believed for report in found.values()):
-        reports = [as_data(report) for report in found.values()]
-        write_atomically(kept, json.dumps({"gates": gates, "reports": reports}).encode())
+        made = msgspec.to_builtins(KeptReports(ground.gates, tuple(found.values())))
+        write_atomically(kept, json.dumps(made).encode())
     return found
+
+
+def read_kept(file: Path) -> KeptReports | None:
+    """What was kept of a tree; None when nothing was that can be read, and then the gates run again."""
+    try:
+        return msgspec.convert(json.loads(file.read_bytes()), KeptReports)
+    except (FileNotFoundError, ValueError, RecursionError):
+        return None
 
 
 def _run(ground: Ground, checkout: Checkout, name: str) -> Reports:
@@ -165,5 +179,5 @@ def _run(ground: Ground, checkout: Checkout, name: str) -> Reports:
 
 
 def _without_set_up(gate: Gate, why: str) -> GateReport:
-    state = State.OFF if gate.off else State.NOT_RUN if gate.absent else State.BROKEN
-    return GateReport(gate.name, state, why=why if state is State.BROKEN else "")
+    state = GateState.OFF if gate.off else GateState.NOT_RUN if gate.absent else GateState.BROKEN
+    return GateReport(gate.name, state, why=why if state is GateState.BROKEN else "")

@@ -8,10 +8,6 @@ retry.
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
-import time
-from pathlib import Path
 
 from parallel_impl.errors import UserError
 from parallel_impl.git import relocation
@@ -19,7 +15,7 @@ from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.repo import GitError
 from parallel_impl.git.staging import Staging
 from parallel_impl.git.union import Layer
-from parallel_impl.processes.procfs import environ
+from parallel_impl.processes import orphans, procfs
 from parallel_impl.record import events as e
 from parallel_impl.record.state import INTERRUPTED, LIVE, State
 from parallel_impl.run.attempt import attempt_record, package_base, result
@@ -121,23 +117,12 @@ def _layer(run: Run, name: str, commit: str) -> Layer:
 
 def end_processes(places: Places, state: State, run_id: str) -> None:
     """End what carries this run's random id, and the noted agents: two agents must never write for one package."""
-    began = time.monotonic()
-    while found := _left_alive(places, state, run_id):
-        number = signal.SIGTERM if time.monotonic() < began + PATIENCE else signal.SIGKILL
-        for pid in found:
-            _send(pid, number)
-        if time.monotonic() > began + 2 * PATIENCE:
-            raise UserError(f"processes of this run cannot be ended: {found}", hint="end them, then start again")
-        time.sleep(0.05)
+    if alive := orphans.end_all(lambda: _left_alive(places, state, run_id), patience=PATIENCE):
+        raise UserError(f"processes of this run cannot be ended: {alive}", hint="end them, then start again")
 
 
 def _left_alive(places: Places, state: State, run_id: str) -> list[int]:
-    wanted = f"PARALLEL_IMPL_RUN={run_id}".encode()
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        pid = int(folder.name)
-        if pid != os.getpid() and wanted in environ(pid):
-            found.append(pid)
+    found = procfs.with_variable("PARALLEL_IMPL_RUN", run_id)
     for name, progress in state.packages.items():
         if (
             progress.state in LIVE and run_id == state.run_id
@@ -147,10 +132,3 @@ def _left_alive(places: Places, state: State, run_id: str) -> list[int]:
                 if noted and attempt_record.lives(noted) and noted.pid not in found:
                     found.append(noted.pid)
     return found
-
-
-def _send(pid: int, number: signal.Signals) -> None:
-    try:
-        os.kill(pid, number)
-    except ProcessLookupError:
-        return

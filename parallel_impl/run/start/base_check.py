@@ -35,7 +35,7 @@ def rehearse(ground: Ground, listener: Listener) -> Rehearsal:
         raise UserError(outcome.failure, where="set-up on the base", hint="correct `setup` in the configuration")
     problems = [] if ground.setup else _round_trip(ground, checkout)
     inside = setup.environment_of(checkout.path, ground.environment)
-    problems += programs.check(ground.plan, inside, checkout.path, set_up=bool(ground.setup))
+    problems += programs.check(ground.plan, ground.order, inside, checkout.path, set_up=bool(ground.setup))
     gates, gate_problems = quality.check_programs(ground.gates, checkout=checkout.path, env=ground.environment)
     problems += gate_problems
     for problem in problems:

@@ -5,7 +5,6 @@ Nothing is read from the work tree: what agents could edit, or a person is still
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -17,11 +16,13 @@ from parallel_impl.errors import Problem, Severity, UserError
 from parallel_impl.gates import quality, setup
 from parallel_impl.gates.quality import Gate
 from parallel_impl.git.repo import Entry, GitError, Repo
+from parallel_impl.plan.ids import CHANGES, PLAN_FILE
 from parallel_impl.plan.model import Plan
 from parallel_impl.plan.order import Order
 from parallel_impl.record.state import State
 from parallel_impl.run import validation
-from parallel_impl.run.places import CHANGES, PLAN_FILE, Places
+from parallel_impl.run.places import Places
+from parallel_impl.text import did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +158,7 @@ def branch_problems(repo: Repo, places: Places) -> Iterator[Problem]:
 def nearest(name: str, known: Iterable[str]) -> str:
     """A hint that names the nearest known name."""
     names = list(known)
-    near = difflib.get_close_matches(name, names, 1)
-    return f"did you mean {near[0]}?" if near else f"known: {', '.join(names[:10])}"
+    return did_you_mean(name, names) or f"known: {', '.join(names[:10])}"
 
 
 def _no_plan(repo: Repo, places: Places, came_from: str, folder: Path, entries: Iterable[str]) -> UserError:

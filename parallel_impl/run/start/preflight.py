@@ -19,7 +19,7 @@ from parallel_impl.git.repo import Repo
 from parallel_impl.git.suitability import check_repository
 from parallel_impl.git.trees import Trees
 from parallel_impl.plan import ids
-from parallel_impl.processes import process
+from parallel_impl.processes.launch import Stop
 from parallel_impl.record import events as e
 from parallel_impl.record.journal import Journal, read
 from parallel_impl.record.state import RunState, State, fold
@@ -34,13 +34,12 @@ from parallel_impl.run.start.request import Options, Request
 
 
 @contextmanager
-def prepare(repo: Repo, folder: Path, options: Options, listener: Listener, stop: process.Stop) -> Iterator[Run | None]:
+def prepare(repo: Repo, folder: Path, options: Options, listener: Listener, stop: Stop) -> Iterator[Run | None]:
     """A run that may be executed; None when there is nothing more to do (landed already, a dry run, an abort).
 
     UserError with every problem when the input or the repository is not usable; nothing is left then.
     """
-    if wrong := ids.problem(options.change_id):
-        raise UserError([Problem(wrong[0], where="<change-id>", hint=wrong[1])])
+    ids.check(options.change_id)
     places = Places(repo.git_dir, options.change_id)
     writable.check_repository(places)
     with change_lock.held(places) as hold:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from parallel_impl.git.home import Home
 from parallel_impl.git.repo import Repo
-from parallel_impl.processes.process import Stop
+from parallel_impl.processes.launch import Stop
 from parallel_impl.record.state import State
 from parallel_impl.run.claims import change_lock
 from parallel_impl.run.places import Places

@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 import parallel_impl
-from parallel_impl.processes import namespace, process
+from parallel_impl.processes import namespace, orphans, process
+from parallel_impl.processes.launch import Launch, Limits, Stop
 from parallel_impl.processes.namespace import Namespace
-from parallel_impl.processes.process import Ended, Limits, Reason, Stop
-from tests.repository import living
+from parallel_impl.processes.process import Ended, Reason
+from tests.repository import appears, living
 
 QUICK = Limits(seconds=20, grace_seconds=0.5)
 NUMBERS = itertools.count(700_000_000 + os.getpid() * 100)  # a `sleep` with such an argument is of this process
@@ -39,10 +40,8 @@ def word() -> str:
 
 def run(tmp_path: Path, script: str, found: Namespace, limits: Limits = QUICK, stop: Stop | None = None) -> Ended:
     environment = {"PATH": os.environ["PATH"], "MARKER": tmp_path.name}
-    argv = ["bash", "-c", script]
-    return process.run(
-        argv, cwd=tmp_path, env=environment, log=tmp_path / "log", limits=limits, stop=stop, namespace=found
-    )
+    launch = Launch(tmp_path, environment, limits, stop=stop, namespace=found)
+    return process.run(["bash", "-c", script], launch, tmp_path / "log")
 
 
 def gone(word: str) -> bool:
@@ -67,7 +66,7 @@ def test_exit_codes_and_signals_are_told_as_without_a_namespace(tmp_path: Path, 
 
 
 def test_a_program_that_cannot_be_started_is_told_as_such(tmp_path: Path, found: Namespace) -> None:
-    nothing = process.run(["/nowhere/agent"], cwd=tmp_path, env={}, log=tmp_path / "log", limits=QUICK, namespace=found)
+    nothing = process.run(["/nowhere/agent"], Launch(tmp_path, {}, QUICK, namespace=found), tmp_path / "log")
     assert (nothing.reason, nothing.exit_code) == (Reason.NOT_STARTED, None)
     assert str(nothing) == "could not be started: /nowhere/agent: No such file or directory"
     assert "No such file" in (tmp_path / "log").read_text()
@@ -83,7 +82,7 @@ def test_a_namespace_that_cannot_be_made_is_no_failure_of_the_program(tmp_path: 
 def test_stdin_is_closed_and_the_environment_is_exactly_what_was_given(tmp_path: Path, found: Namespace) -> None:
     run(tmp_path, "cat; env | cut -d= -f1 | sort | tr '\\n' ' '; ls -l /proc/self/fd | grep -c socket", found)
     words = (tmp_path / "log").read_text().split()
-    assert words == ["MARKER", process.MARK, "PATH", "PWD", "SHLVL", "_", "0"]
+    assert words == ["MARKER", orphans.MARK, "PATH", "PWD", "SHLVL", "_", "0"]
 
 
 def test_the_program_inherits_no_signal_that_is_ignored_or_blocked(tmp_path: Path, found: Namespace) -> None:
@@ -127,28 +126,43 @@ def test_a_program_cannot_signal_what_is_outside(tmp_path: Path, found: Namespac
     assert run(tmp_path, script, found).exit_code == 5
 
 
+@pytest.mark.parametrize("how", [16, 0x4206], ids=["PTRACE_ATTACH", "PTRACE_SEIZE"])
+def test_a_program_cannot_stop_the_first_process_by_tracing_it(tmp_path: Path, found: Namespace, how: int) -> None:
+    (tmp_path / "trace.py").write_text(
+        "import ctypes, os\n"
+        "libc = ctypes.CDLL(None, use_errno=True)\n"
+        f"print(libc.ptrace({how}, 1, 0, 0), os.strerror(ctypes.get_errno()), flush=True)\n"
+        "libc.ptrace(0x4207, 1, 0, 0)  # PTRACE_INTERRUPT: stops what was seized\n"
+    )
+    ended = run(tmp_path, f"exec {sys.executable} trace.py", found)
+    assert (ended.reason, ended.exit_code) == (Reason.EXITED, 0)
+    assert (tmp_path / "log").read_text() == "-1 Operation not permitted\n"
+
+
+def test_a_program_may_still_trace_what_it_starts(tmp_path: Path, found: Namespace) -> None:
+    (tmp_path / "trace.py").write_text(
+        "import ctypes, os, signal\n"
+        "if not (child := os.fork()):\n"
+        "    signal.pause()\n"
+        "print(ctypes.CDLL(None).ptrace(16, child, 0, 0), flush=True)\n"
+        "os.kill(child, signal.SIGKILL)\n"
+    )
+    run(tmp_path, f"exec {sys.executable} trace.py", found)
+    assert (tmp_path / "log").read_text() == "0\n"
+
+
 def test_killing_the_process_that_is_told_to_started_ends_everything(
     tmp_path: Path, found: Namespace, word: str
 ) -> None:
     script = CLEARED.format(word) + "touch up; sleep 600"
-    argv, environment = ["bash", "-c", script], {"PATH": os.environ["PATH"]}
+    launch = Launch(tmp_path, {"PATH": os.environ["PATH"]}, QUICK, namespace=found)
     pids: list[int] = []
-    thread = threading.Thread(
-        target=process.run,
-        args=(argv,),
-        kwargs={
-            "cwd": tmp_path,
-            "env": environment,
-            "log": tmp_path / "log",
-            "limits": QUICK,
-            "started": pids.append,
-            "namespace": found,
-        },
-    )
+    given = (["bash", "-c", script], launch, tmp_path / "log")
+    thread = threading.Thread(target=process.run, args=given, kwargs={"started": pids.append})
     thread.start()
     while not (tmp_path / "up").exists():
         threading.Event().wait(0.02)
-    assert living(word)
+    assert appears(word)
     os.kill(pids[0], signal.SIGKILL)
     thread.join()
     assert living(word) == []
@@ -158,9 +172,11 @@ def test_a_namespace_ends_when_whoever_started_it_is_killed(tmp_path: Path, foun
     script = CLEARED.format(word) + "touch up; sleep 600"
     program = (
         "import os, sys; from pathlib import Path; from parallel_impl.processes import process; "
+        "from parallel_impl.processes.launch import Launch, Limits; "
         "from parallel_impl.processes.namespace import Namespace; "
-        f"process.run(['bash', '-c', sys.argv[1]], cwd=Path.cwd(), env=dict(os.environ), "
-        f"log=Path('log'), limits=process.Limits(60, grace_seconds=0.2), namespace=Namespace({found.words!r}))"
+        f"namespace, limits = Namespace({found.words!r}), Limits(60, grace_seconds=0.2); "
+        "launch = Launch(Path.cwd(), dict(os.environ), limits, namespace=namespace); "
+        "process.run(['bash', '-c', sys.argv[1]], launch, Path('log'))"
     )
     with subprocess.Popen(
         [sys.executable, "-c", program, script],
@@ -170,7 +186,7 @@ def test_a_namespace_ends_when_whoever_started_it_is_killed(tmp_path: Path, foun
         while not (tmp_path / "up").exists():
             assert starter.poll() is None
             threading.Event().wait(0.02)
-        assert living(word)
+        assert appears(word)
         starter.kill()
     assert gone(word)
 
@@ -211,16 +227,33 @@ def test_the_first_process_does_nothing_where_it_is_not_the_first(tmp_path: Path
 
 
 def test_another_user_than_root_has_namespaces_too() -> None:
+    said = as_nobody("print(namespace.find())")
+    assert "'--user', '--map-current-user', '--pid'" in said
+
+
+def test_another_user_than_root_cannot_stop_the_first_process_either() -> None:
+    said = as_nobody(
+        "import os, sys, tempfile; from pathlib import Path; from parallel_impl.processes import process; "
+        "from parallel_impl.processes.launch import Launch, Limits; "
+        "launch = Launch(Path('/'), dict(os.environ), Limits(20), namespace=namespace.find().namespace); "
+        "trace = 'import ctypes; print(ctypes.CDLL(None).ptrace(16, 1, 0, 0))'; "
+        "folder = tempfile.TemporaryDirectory(); log = Path(folder.name, 'log'); "
+        "print(process.run([sys.executable, '-c', trace], launch, log), log.read_text()); folder.cleanup()"
+    )
+    assert said == "exit 0 -1\n\n"
+
+
+def as_nobody(program: str) -> str:
+    """What a program that knows `namespace` prints as another user than root; skips where there is none."""
     if os.geteuid() != 0 or not shutil.which("setpriv"):
         pytest.skip("needs root and setpriv")
-    as_nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    words = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
     tries = ("/usr/bin/python3", sys.executable)
-    usable = [python for python in tries if not subprocess.run([*as_nobody, python, "-c", ""], check=False).returncode]
+    usable = [python for python in tries if not subprocess.run([*words, python, "-c", ""], check=False).returncode]
     if not usable:
         pytest.skip("another user cannot run this Python")
-    program = "from parallel_impl import namespace; print(namespace.find())"
     done = subprocess.run(
-        [*as_nobody, usable[0], "-c", program],
+        [*words, usable[0], "-c", f"from parallel_impl.processes import namespace; {program}"],
         cwd="/",
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(parallel_impl.__file__).parent.parent)},
         capture_output=True,
@@ -229,4 +262,5 @@ def test_another_user_than_root_has_namespaces_too() -> None:
     )
     if "Operation not permitted" in done.stdout:
         pytest.skip("this machine gives user namespaces to root only")
-    assert "'--user', '--map-current-user', '--pid'" in done.stdout, done.stderr
+    assert done.returncode == 0, done.stderr
+    return done.stdout

@@ -17,29 +17,29 @@ from parallel_impl.plan.globs.overlap import Ends
 
 
 class _Texts:
-    """Holders (bit sets of packages) of patterns, by a text which all paths of a pattern have at the same place."""
+    """The packages (bit sets) of patterns, by a text that all paths of a pattern have at the same place."""
 
     def __init__(self, texts: Iterable[tuple[str, int]]) -> None:
-        self._holders: dict[str, int] = {}
-        for text, holders in texts:
-            self._holders[text] = self._holders.get(text, 0) | holders
-        self._all = reduce(or_, self._holders.values())
-        self._sorted = sorted(self._holders)
+        self._packages: dict[str, int] = {}
+        for text, packages in texts:
+            self._packages[text] = self._packages.get(text, 0) | packages
+        self._all = reduce(or_, self._packages.values())
+        self._sorted = sorted(self._packages)
 
     def near(self, text: str) -> int:
-        """The holders of all texts that continue `text` or are continued by it."""
+        """The packages of all texts that continue `text` or are continued by it."""
         if not text or self._sorted == [""]:
             return self._all
-        found = reduce(or_, (self._holders.get(text[:size], 0) for size in range(len(text) + 1)))
+        found = reduce(or_, (self._packages.get(text[:size], 0) for size in range(len(text) + 1)))
         for at in range(bisect.bisect_left(self._sorted, text), len(self._sorted)):
             if not self._sorted[at].startswith(text):
                 break
-            found |= self._holders[self._sorted[at]]
+            found |= self._packages[self._sorted[at]]
         return found
 
 
 class _Bucket:
-    """All patterns that begin with the same text: their holders by end and head (`plan.globs.overlap.Ends`)."""
+    """All patterns that begin with the same text: their packages by end and head (`plan.globs.overlap.Ends`)."""
 
     def __init__(self, start: str, patterns: Mapping[tuple[str, str], int]) -> None:
         self.start = start
@@ -47,7 +47,7 @@ class _Bucket:
         self._texts: tuple[_Texts, _Texts] | None = None
 
     def near(self, end: str, head: str) -> int:
-        """The holders of the patterns whose ends and whose last names may be alike."""
+        """The packages of the patterns whose ends and whose last names may be alike."""
         if len(self._patterns) < 8:
             return reduce(
                 or_, (bits for (e, h), bits in self._patterns.items() if _alike(e, end) and _alike(h, head)), 0
@@ -65,7 +65,7 @@ def _alike(one: str, other: str) -> bool:
 def neighbours(patterns: Iterable[tuple[int, Ends]], count: int) -> list[int]:
     """For each of `count` packages the bit set of those to compare it with, by the patterns that packages have.
 
-    A pair stands in at least one of the sets of its two packages; a package is in no set of its own.
+    Each pair is in the set of at least one of its two packages; no package is in its own set.
     """
     starts: dict[str, dict[tuple[str, str], int]] = {}
     for package, (start, end, head) in patterns:
@@ -77,18 +77,18 @@ def neighbours(patterns: Iterable[tuple[int, Ends]], count: int) -> list[int]:
         while stack and not start.startswith(stack[-1].start):
             stack.pop()
         stack.append(_Bucket(start, starts[start]))
-        for (end, head), holders in starts[start].items():
+        for (end, head), packages in starts[start].items():
             near = 0
             for bucket in stack:
                 near |= bucket.near(end, head)
-            if near != holders or near & (near - 1):
-                for package in members(holders):
+            if near != packages or near & (near - 1):
+                for package in members(packages):
                     found[package] |= near & ~(1 << package)
     return found
 
 
 def pairs(near: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Each pair that stands in `near`, once, the lower number first."""
+    """Each pair in `near`, once, the lower number first."""
     for one, others in enumerate(near):
         for other in members(others):
             if other > one or not near[other] >> one & 1:
@@ -96,7 +96,7 @@ def pairs(near: Sequence[int]) -> Iterator[tuple[int, int]]:
 
 
 def members(bits: int) -> Iterator[int]:
-    """The numbers in a bit set, upwards."""
+    """The numbers in a bit set, in ascending order."""
     while bits:
         low = bits & -bits
         yield low.bit_length() - 1
