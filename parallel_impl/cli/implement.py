@@ -41,12 +41,11 @@ def implement(
     2 the input or the repository is not usable; 3 a bug; 130 interrupted.
     """
     from parallel_impl.cli.terminal import JsonLines, Terminal  # noqa: PLC0415
-    from parallel_impl.git.repo import Repo, scrub_environment  # noqa: PLC0415  (160 ms: not for --help)
-    from parallel_impl.run import runner  # noqa: PLC0415
+    from parallel_impl.git.repo import Repo  # noqa: PLC0415  (160 ms: not for --help)
+    from parallel_impl.run import command  # noqa: PLC0415
     from parallel_impl.run.start.request import Options  # noqa: PLC0415
 
-    scrub_environment()
     given = (change_id, agent or "", jobs or 0, base or "", only or "")
     options = Options(*given, dry_run=dry_run, retry_failed=retry_failed, restart=restart, abort=abort, wait=wait)
     listener = JsonLines() if as_json else Terminal()
-    return runner.implement(Repo.discover(Path.cwd()), Path.cwd(), options, listener)
+    return command.implement(Repo.discover(Path.cwd()), Path.cwd(), options, [listener])

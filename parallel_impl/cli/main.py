@@ -14,7 +14,7 @@ from typing import NoReturn
 
 import click
 
-from parallel_impl import __version__, storage
+from parallel_impl import __version__, environment, storage
 from parallel_impl.cli.cleanup import cleanup as cleanup_command
 from parallel_impl.cli.implement import implement as implement_command
 from parallel_impl.cli.output import put
@@ -55,6 +55,7 @@ def cleanup() -> NoReturn:
 
 
 def _main(command: click.Command) -> NoReturn:
+    environment.drop_git(os.environ)
     try:
         code = command.main(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)

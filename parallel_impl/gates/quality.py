@@ -16,13 +16,14 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
+from parallel_impl import storage
 from parallel_impl.config import GATES, GateCommand
 from parallel_impl.errors import Problem, Severity, printable
 from parallel_impl.gates import programs, reports, setup, shell
 from parallel_impl.gates.gate_report import GateReport, GateState
 from parallel_impl.gates.project_files import Read, Table, sections, table, toml
 from parallel_impl.gates.reports import Output
-from parallel_impl.processes.launch import Launch, Limits, Stop
+from parallel_impl.processes.launch import Launch, Limits, Stops
 from parallel_impl.processes.process import Reason, run
 from parallel_impl.text import masked, tail
 
@@ -176,7 +177,7 @@ def run_gates(
     env: Mapping[str, str],
     folder: Path,
     seconds: float = 3600,
-    stop: Stop | None = None,
+    stop: Stops = None,
     mask: tuple[bytes, ...] = (),
 ) -> dict[str, GateReport]:
     """Run all gates side by side on one checkout that is ready; one report each, by name, in the gates' order.
@@ -200,7 +201,7 @@ def _run(
     env: Mapping[str, str],
     folder: Path,
     seconds: float,
-    stop: Stop | None,
+    stop: Stops,
     mask: tuple[bytes, ...],
 ) -> GateReport:
     if gate.off or gate.absent:
@@ -214,7 +215,7 @@ def _run(
     argv = shell.argv(gate.command, inside.get("PATH", os.defpath))
     limits = Limits(seconds, log_bytes=LOG_LIMIT)
     named = _named_junit(gate, checkout)
-    stale = _signature(named)
+    stale = storage.signature(named) if named else ()  # one that is committed must not pass for a report
     ended = run(argv, Launch(checkout, inside, limits, stop=stop, mask=mask), log)
     report = GateReport(gate.name, GateState.BROKEN, ended.exit_code, round(ended.seconds, 3), str(log))
     if ended.reason is not Reason.EXITED or ended.exit_code is None or ended.exit_code < 0:
@@ -229,7 +230,7 @@ def _run(
         return replace(report, why=f"it could not be started (exit {ended.exit_code})\n{tail(log, 5)}")
     _mask(lines, mask)
     _mask(junit, mask)
-    written = named if named and not junit.is_file() and _signature(named) != stale else junit
+    written = named if named and not junit.is_file() and storage.signature(named) != stale else junit
     output = Output(printed, ended.exit_code, checkout, lines, written)
     found = reports.read(gate.parser, output, report)
     more = f"\n{tail(log)}" if found.state is GateState.BROKEN else ""
@@ -257,15 +258,6 @@ def _named_junit(gate: Gate, checkout: Path) -> Path | None:
     """Where a command that does not write JUnit XML to `$PARALLEL_IMPL_REPORT` says that it does."""
     named = JUNIT_OPTION.search(gate.command) if gate.parser in ("pytest", "junit") else None
     return checkout / named[1] if named and "$" not in named[1] else None
-
-
-def _signature(file: Path | None) -> tuple[int, ...]:
-    """Changes when the file is written: one that the repository has committed must not pass for a report."""
-    try:
-        status = file.stat() if file else None
-    except OSError:
-        return ()
-    return (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns) if status else ()
 
 
 def _mask(file: Path, mask: tuple[bytes, ...]) -> None:

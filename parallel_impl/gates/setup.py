@@ -18,7 +18,7 @@ from parallel_impl.config import SetupCommand
 from parallel_impl.errors import printable
 from parallel_impl.gates import foreign, shell
 from parallel_impl.gates.project_files import Read, Table, sections, table, toml
-from parallel_impl.processes.launch import Launch, Limits, Stop
+from parallel_impl.processes.launch import Launch, Limits, Stops
 from parallel_impl.processes.process import Reason, run
 from parallel_impl.text import tail
 
@@ -148,7 +148,7 @@ def make_ready(
     log: Path,
     caches: Sequence[Path] = (),
     seconds: float = 1800,
-    stop: Stop | None = None,
+    stop: Stops = None,
     mask: tuple[bytes, ...] = (),
 ) -> SetupOutcome:
     """Run the set-up in a checkout and prove that its environment does not lead elsewhere.

@@ -16,7 +16,7 @@ from parallel_impl.errors import printable
 from parallel_impl.gates import evidence, setup, shell
 from parallel_impl.git.walk import is_cache
 from parallel_impl.plan.model import Package, Step, StepKind
-from parallel_impl.processes.launch import Launch, Limits, Stop
+from parallel_impl.processes.launch import Launch, Limits, Stops
 from parallel_impl.processes.process import Ended, Reason, run
 from parallel_impl.text import tail
 
@@ -96,7 +96,7 @@ def run_steps(
     env: Mapping[str, str],
     changed: Changed,
     files_modified: int | None = None,
-    stop: Stop | None = None,
+    stop: Stops = None,
     mask: tuple[bytes, ...] = (),
 ) -> Verification:
     """Run the package's steps in `checkout`, logs in `<folder>/steps/`, evidence in `<folder>/artifacts/`.
@@ -158,7 +158,7 @@ class _Runner:
     env: Mapping[str, str]
     changed: Changed
     files_modified: int | None
-    stop: Stop | None
+    stop: Stops
     mask: tuple[bytes, ...]
     wrote: bool = False
     stopped: bool = False

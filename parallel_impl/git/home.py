@@ -43,7 +43,7 @@ def home(repo: Repo, change_id: str, *, checkout: Path | None = None) -> Home:
     elsewhere = away(repo, change_id)
     if ".git" in main.parts[:-1]:
         return Home(elsewhere, printable(f"worktrees are in {elsewhere}: the repository lies inside a .git folder"))
-    if not os.access(_nearest(beside), os.W_OK | os.X_OK):
+    if not os.access(storage.nearest(beside), os.W_OK | os.X_OK):
         return Home(elsewhere, printable(f"worktrees are in {elsewhere}: {main.parent} is not writable"))
     leak = _leak(beside, seen)
     if leak and not _leak(elsewhere, seen):
@@ -60,7 +60,7 @@ def away(repo: Repo, change_id: str) -> Path:
 
 def check_space(home: Path, tree_bytes: int, *, jobs: int) -> None:
     """UserError when there is no room for checkouts of `tree_bytes` each: two per job and two for the gates at most."""
-    nearest, checkouts = _nearest(home), 2 * jobs + 2
+    nearest, checkouts = storage.nearest(home), 2 * jobs + 2
     need, free = tree_bytes * checkouts, shutil.disk_usage(nearest).free
     if need > free:
         raise UserError(
@@ -82,13 +82,6 @@ def remove_empty(home: Path) -> None:
 
 def _label(repo: Repo, main: Path) -> str:
     return f"{main.name or 'repository'}-{hashlib.sha256(os.fsencode(repo.git_dir)).hexdigest()[:8]}"
-
-
-def _nearest(path: Path) -> Path:
-    """The nearest ancestor that exists."""
-    while not path.exists():
-        path = path.parent
-    return path
 
 
 def _leak(home: Path, checkout: Path) -> Path | None:

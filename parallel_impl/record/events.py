@@ -152,6 +152,13 @@ class RepositoryChanged(Event, frozen=True, kw_only=True):
     halts: bool
 
 
+class Noted(Event, frozen=True, kw_only=True):
+    """Something that the summary says, about a package or ("") the run: a worktree that was kept whole, say."""
+
+    text: str
+    package: str = ""
+
+
 class CandidateMade(Event, frozen=True, kw_only=True):
     """The union of all accepted packages: a commit on the candidate ref, not proven yet."""
 

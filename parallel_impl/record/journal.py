@@ -21,6 +21,11 @@ from parallel_impl.record.state import ImpossibleError, State
 HINT = "your refs still hold all accepted work; to start again from the base, move the folder of this run away"
 
 
+def now() -> float:
+    """Seconds since 1970, UTC, as events carry them."""
+    return round(time.time(), 3)
+
+
 class Journal:
     """An open journal. `path` is the file; `append` adds events durably, `close` ends it."""
 

@@ -79,7 +79,10 @@ class Progress:
 
 @dataclass(slots=True)
 class State:
-    """The run so far; made empty and filled by `apply`, in the order of the journal."""
+    """The run so far; made empty and filled by `apply`, in the order of the journal.
+
+    `agent` is that of the last start; `notes` are for the summary, each once.
+    """
 
     run: RunState = RunState.PREFLIGHT
     started: e.RunStarted | None = None
@@ -94,6 +97,8 @@ class State:
     landed: e.Landed | None = None
     halted: e.RunHalted | None = None
     tampering: e.RepositoryChanged | None = None
+    agent: str = ""
+    notes: list[str] = field(default_factory=list)
 
     @property
     def plan_commit(self) -> str:
@@ -122,6 +127,7 @@ class State:
             case e.RunStarted():
                 self.started, self.home, self.run = event, event.home, RunState.EXECUTING
                 self.run_id, self.place = event.run_id, event.place
+                self.agent = event.agent
                 self.packages = {
                     name: Progress(tuple(above), attempts=event.attempts.get(name, 0))
                     for name, above in event.packages.items()
@@ -131,6 +137,7 @@ class State:
             case e.RunContinued():
                 self.home = event.home or self.home
                 self.run_id, self.place = event.run_id or self.run_id, event.place or self.place
+                self.agent = event.agent
                 self._continue()
             case e.FailedRetried() | e.PackagesRestarted() | e.PlanRevised():
                 self._again(event)
@@ -141,6 +148,9 @@ class State:
 
     def _integrate(self, event: e.Event) -> None:
         match event:
+            case e.Noted():
+                note = f"{event.package}: {event.text}" if event.package else event.text
+                self.notes += [] if note in self.notes else [note]
             case e.CandidateMade():
                 self.run = RunState.PROVING
             case e.CandidateProven():

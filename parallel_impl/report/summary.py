@@ -193,7 +193,7 @@ def active_seconds(happened: Iterable[e.Event]) -> Iterator[tuple[e.Event, float
         )
         if isinstance(event, e.RunContinued) or not number:
             last = event.at
-        elif not found_over:
+        elif not found_over and not isinstance(event, e.Noted):  # that may be about an attempt that is found over
             active += max(0.0, event.at - last)
             last = max(last, event.at)
         yield event, active

@@ -10,7 +10,7 @@ from pathlib import Path
 from parallel_impl.git.checkout import Checkout, Source
 from parallel_impl.git.repo import Repo, encode
 from parallel_impl.git.scope import violations
-from parallel_impl.git.staging import Snapshot, Staging, Violation, Work, take
+from parallel_impl.git.staging import Snapshot, Staging, Violation, Work
 from parallel_impl.git.trees import Trees
 from parallel_impl.git.watch import Tamper, Watch
 from parallel_impl.plan.model import Scope
@@ -98,14 +98,11 @@ class Scene:
 
     def judge(self, scope: Scope = SCOPE) -> Verdict:
         """Take the work, check its scope, compare the user's repository: what an attempt does after the agent."""
-
-        def anchor(work: Work) -> str:
+        work = self.staging.after(self.snapshot)
+        if not work.unstageable:
             commit = self.repo.commit_tree(work.tree, [self.base], "wp1", date=DATE)
             self.watch.expect(PACKAGE_REF, commit)
             self.repo.set_ref(PACKAGE_REF, commit)
-            return commit
-
-        work = take(self.staging, self.snapshot, anchor=anchor, known=self.base)
         plan = "openspec/changes/c/work-packages.yaml"
         found = violations(self.trees, work.changes, scope, base=self.base, denied=(plan,))
         return Verdict(work, tuple(found), tuple(self.watch.compare(files=True)))

@@ -18,8 +18,6 @@ from parallel_impl.processes.procfs import boot_id, start_time
 from parallel_impl.processes.procfs import lives as lives_still
 from parallel_impl.record import json_form
 
-FILE = "attempt.json"
-
 
 class DamagedError(Exception):
     """A record that a power cut tore."""
@@ -53,7 +51,7 @@ class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def note(folder: Path, checkout: Checkout, before: Snapshot, *, pid: int = 0) -> None:
+def note(file: Path, checkout: Checkout, before: Snapshot, *, pid: int = 0) -> None:
     """Write the record, replaced atomically. It need not outlive a power cut: no process of the attempt does."""
     record = AttemptRecord(
         start=checkout.commit,
@@ -66,20 +64,20 @@ def note(folder: Path, checkout: Checkout, before: Snapshot, *, pid: int = 0) ->
         start_time=start_time(pid) if pid else 0,
         boot_id=boot_id(),
     )
-    temporary = folder / f".{FILE}.tmp"
+    temporary = file.with_name(f".{file.name}.tmp")
     with storage.named(temporary):
         temporary.write_bytes(json_form.encode(record))
-    temporary.replace(folder / FILE)
+    temporary.replace(file)
 
 
-def read(folder: Path) -> AttemptRecord | None:
+def read(file: Path) -> AttemptRecord | None:
     """The record of an attempt; None when its agent had not been started yet. DamagedError when it cannot be read."""
     try:
-        return json_form.decode((folder / FILE).read_bytes(), AttemptRecord)
+        return json_form.decode(file.read_bytes(), AttemptRecord)
     except FileNotFoundError:
         return None
     except ValueError as error:
-        raise DamagedError(str(folder / FILE)) from error
+        raise DamagedError(str(file)) from error
 
 
 def lives(record: AttemptRecord) -> bool:

@@ -1,16 +1,11 @@
-"""What an attempt tells the world: its work as a commit on its ref, and its result in the shape of the schema."""
+"""What an attempt came to, in the shape of the result schema."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
 from parallel_impl import text
 from parallel_impl.gates.steps import StepResult, StepStatus
-from parallel_impl.git import staging
-from parallel_impl.git.repo import GitError
-from parallel_impl.git.staging import Snapshot, Staging, Work
 from parallel_impl.plan.model import StepKind
 from parallel_impl.record import json_form
 from parallel_impl.record.result import (
@@ -22,67 +17,21 @@ from parallel_impl.record.result import (
     StepRecord,
     VerificationRecord,
 )
-
-if TYPE_CHECKING:
-    from parallel_impl.run.attempt.attempt import Attempt
-
-TRAILERS = """\
-Work-Package: {package}
-Change-Id: {change}
-Attempt: {number}
-Agent: {agent}
-Plan-Revision: {plan}
-Contracts-Revision: {contracts}
-"""
-
-
-def take(attempt: Attempt, taking: Staging, before: Snapshot) -> None:
-    """Commit the work on the package's base and put it on the attempt's ref."""
-    ground, job = attempt.ground, attempt.job
-
-    def anchor(work: Work) -> str:
-        told = message(attempt, changed=bool(work.changes))
-        commit = ground.repo.commit_tree(work.tree, [attempt.base], told, date=ground.date)
-        ground.set_ref(ground.places.attempt_ref(job.package.id, job.number), commit)
-        attempt.commit = commit
-        return commit
-
-    try:
-        attempt.work = staging.take(taking, before, anchor=anchor, known=attempt.base)
-    except GitError:
-        if attempt.commit:  # a ref to a commit that lacks objects would fail every gc of the user's
-            ground.delete_ref(ground.places.attempt_ref(job.package.id, job.number), attempt.commit)
-            attempt.commit = ""
-        raise
-
-
-def message(attempt: Attempt, *, changed: bool) -> str:
-    """The commit's message: the package's title, and trailers that say where it comes from."""
-    ground, package = attempt.ground, attempt.package
-    subject = " ".join((package.title or package.description).split())[:72] or package.id
-    trailers = TRAILERS.format(
-        package=package.id,
-        change=ground.places.change_id,
-        number=attempt.job.number,
-        agent=" ".join(ground.agent_spec.split()),
-        plan=ground.plan.revision,
-        contracts=ground.plan.contracts.revision,
-    )
-    return f"{package.id}: {subject}\n\n{'' if changed else 'No changes.' + chr(10) * 2}{trailers}"
+from parallel_impl.run.attempt.job import Attempt
 
 
 def result(attempt: Attempt, seconds: float) -> Result:
     """The attempt as it is published."""
-    ground, package, verification = attempt.ground, attempt.package, attempt.verification
-    ref = ground.places.attempt_ref(package.id, attempt.job.number)
+    plan, package, verification = attempt.plan, attempt.package, attempt.verification
+    ref = attempt.workspace.places.attempt_ref(package.id, attempt.job.number)
     found = Result(
-        feature_id=ground.plan.feature_id,
+        feature_id=plan.feature_id,
         package_id=package.id,
         attempt=attempt.job.number,
-        plan_revision=ground.plan.revision,
-        contracts_revision=ground.plan.contracts.revision,
+        plan_revision=plan.revision,
+        contracts_revision=plan.contracts.revision,
         status="completed",
-        agent=ground.agent_spec,
+        agent=attempt.spec.agent_spec,
         locks=package.locks,
         scope=package.scope,
         scope_check=ScopeCheck(passed=not attempt.outside, violations=tuple(map(str, attempt.outside))),
@@ -125,15 +74,15 @@ def _step(attempt: Attempt, step: StepResult) -> StepRecord:
         why=step.why,
         evidence=StepEvidence(artifacts=tuple(step.artifacts), metrics=step.keys),
         command=step.command if step.kind is StepKind.COMMAND else UNSET,
-        log=str(step.log.relative_to(attempt.folder)) if step.log else UNSET,
+        log=str(step.log.relative_to(attempt.files.folder)) if step.log else UNSET,
     )
 
 
 def _reported(attempt: Attempt) -> dict[str, object] | None:
     """What the agent wrote to its result file; None when it wrote none, or no JSON object."""
     try:
-        written = (attempt.folder / "reported.json").read_bytes()[:1_000_000]
-        found = json_form.decode(text.masked(written, attempt.ground.mask), dict[str, object])
+        written = attempt.files.reported.read_bytes()[:1_000_000]
+        found = json_form.decode(text.masked(written, attempt.launch.mask), dict[str, object])
     except (OSError, ValueError):
         return None
     return found if json_form.is_shallow(found) else None

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from parallel_impl import storage
 from parallel_impl.errors import Problem, Severity, UserError
 from parallel_impl.plan import feasibility
 from parallel_impl.plan.conflicts import Conflict
@@ -21,11 +22,12 @@ from parallel_impl.plan.globs.globs import quoted
 from parallel_impl.plan.model import Package
 from parallel_impl.record.journal import load_state
 from parallel_impl.record.state import RunState
+from parallel_impl.run import run_id
+from parallel_impl.run.attempt import run_processes
 from parallel_impl.run.claims import file_system, ledger, lock_file
 from parallel_impl.run.claims.change_lock import Held
 from parallel_impl.run.claims.ledger import Entries, RunClaims
 from parallel_impl.run.places import LOCKS, STATE, Places
-from parallel_impl.run.resume import attempts, leftovers
 
 POLL = 0.5  # seconds between two looks at what is waited for
 LISTED = 10  # conflicts with one run
@@ -211,7 +213,7 @@ def _take(places: Places, hold: Held, packages: Sequence[Package], say: Callable
 def _end_processes(other: Places) -> None:
     state = load_state(other.journal)  # the run counts as dead, so its journal can be read
     if state.started:
-        attempts.end_processes(other, state, leftovers.known_run_id(other, state))
+        run_processes.end(other, state, run_id.find(other, state))
 
 
 def _wait(
@@ -232,20 +234,12 @@ def _wait(
 
 def _glance(places: Places, found: Sequence[Rival]) -> list[object]:
     """What changes when it is worth to try again; costs a few calls of the system, whatever the size of the plans."""
-    seen: list[object] = [_stamp(places.locks / ledger.FILE)]
+    seen: list[object] = [storage.signature(places.locks / ledger.FILE)]
     for rival in found:
         other = Places(places.common, rival.run.change_id)
         live = _is_live(rival.run.claims, other) if rival.run.claims else lock_file.is_held(other.journal)
-        seen += [live, None if live else _stamp(other.journal)]
+        seen += [live, None if live else storage.signature(other.journal)]
     return seen
-
-
-def _stamp(path: Path) -> tuple[int, ...]:
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        return ()
-    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _in_the_way(found: Sequence[Rival]) -> list[Rival]:

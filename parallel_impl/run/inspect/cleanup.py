@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from parallel_impl.git import home as homes
-from parallel_impl.git import relocation
-from parallel_impl.git.checkout import KEPT
+from parallel_impl.git.checkout import KEPT, kept
 from parallel_impl.git.remove import remove
 from parallel_impl.git.repo import Repo
 from parallel_impl.plan import ids
@@ -22,10 +21,9 @@ from parallel_impl.record.journal import load_state
 from parallel_impl.record.state import State
 from parallel_impl.run.claims import change_lock, claims, ledger
 from parallel_impl.run.places import Places
-from parallel_impl.run.resume import attempts, leftovers
+from parallel_impl.run.resume import leftovers
 
 HISTORY = 2_000  # commits of a branch that are looked at for a squash merge; the message says when there are more
-OWN_ROOMS = ("", ".git", ".verify", ".verify.git")
 
 
 @dataclass(slots=True)
@@ -64,12 +62,12 @@ def clean(repo: Repo, folder: Path, change_id: str, *, force: bool, dry_run: boo
                 claims.release(places)
         state = load_state(places.last_journal)
         if state.started:
-            home = relocation.home(repo, places.change_id, state.home, checkout=repo.top(folder)).path
-            if not dry_run:
-                marked = leftovers.run_id(places, state)
-                attempts.end_processes(places, state, marked)
-                leftovers.clear(places, state, marked, home)
-            _clean_home(home, state, report, force=force)
+            checkout = repo.top(folder)
+            if dry_run:
+                home = leftovers.find_home(repo, places, state, checkout=checkout)
+            else:
+                home = leftovers.clear(repo, places, state, checkout=checkout).home
+            _clean_home(home.path, places, state, report, force=force)
         _clean(repo, folder, places, state, report, force=force)
         if not report.kept and not dry_run:
             change_lock.forget(places)
@@ -94,34 +92,26 @@ def _clean(repo: Repo, folder: Path, places: Places, state: State, report: Repor
             shutil.rmtree(places.state)
 
 
-def _clean_home(home: Path, state: State, report: Report, *, force: bool) -> None:
+def _clean_home(home: Path, places: Places, state: State, report: Report, *, force: bool) -> None:
     """Worktrees are left by a crash only; what lies in one is on no ref, so it is work that nothing contains."""
     if not home.is_dir():
         return
     packages = {*state.packages, *state.removed}
-    ours = {f"{name}{ending}" for name in packages for ending in OWN_ROOMS}
-    ours |= {f"{name}.gate{ending}" for name in ("base", "candidate") for ending in ("", ".git")}
+    ours = {*places.gate_checkouts, *(name for package in packages for name in places.checkouts_of(package))}
     for path in sorted(home.iterdir()):
-        abandoned = path.name in packages or path.name.removesuffix(".git") in packages or path.name == KEPT
-        if (path.name in ours and not abandoned) or (force and (path.name in ours or path.name == KEPT)):
+        name = path.name.removesuffix(".git")
+        if (name in ours and name not in packages) or (force and (name in ours or path.name == KEPT)):
             report.removed.append(str(path))
             if not report.dry_run:
                 remove(path)
         elif path.name == KEPT:
-            report.kept += [f"{kept}: a worktree that could not be staged" for kept in _worktrees(path)]
-        elif abandoned:
+            report.kept += [f"{worktree}: a worktree that could not be staged" for worktree in kept(home)]
+        elif name in packages:
             report.kept.append(f"{path}: left by a run that was killed; go on with it, or look at it")
         else:
             report.kept.append(f"{path}: not made by this tool")
     if not report.dry_run:
         homes.remove_empty(home)
-
-
-def _worktrees(kept: Path) -> Iterator[Path]:
-    """The worktrees among what was kept, without the repositories beside them."""
-    for path in sorted(kept.iterdir()):
-        if not (path.suffix == ".git" and path.with_suffix("").exists()):
-            yield path
 
 
 class _Containment:

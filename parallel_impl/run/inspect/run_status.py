@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from parallel_impl.errors import UserError, first_line, printable
-from parallel_impl.git.repo import Repo, scrub_environment
+from parallel_impl.git.repo import Repo
 from parallel_impl.plan import ids
 from parallel_impl.plan.model import Plan, StepKind
 from parallel_impl.record import result
@@ -139,7 +139,6 @@ def feasibility(folder: Path, plan: Plan) -> list[str]:
 
 
 def _common(folder: Path) -> Path:
-    scrub_environment()
     return Repo.discover(folder).git_dir
 
 

@@ -22,6 +22,7 @@ from parallel_impl.plan.model import Plan
 from parallel_impl.plan.order import Order
 from parallel_impl.record.state import State
 from parallel_impl.run.places import Places
+from parallel_impl.run.resume import pinned
 from parallel_impl.text import did_you_mean
 
 
@@ -49,10 +50,9 @@ def find_base(repo: Repo, folder: Path, places: Places, given: str, state: State
             raise UserError(
                 f"this run started on {base[:12]}, not on {given}",
                 where="--base",
-                hint=f"leave --base away to go on, or start anew after: parallel-cleanup {places.change_id}",
+                hint=f"leave --base away to go on, or start again after: parallel-cleanup {places.change_id}",
             )
-        if repo.resolve(base) is None:
-            raise UserError(f"the base of this run, {base[:12]}, is gone", where=str(places.journal))
+        pinned.check_base(repo, places, state.started)
         return base, state.started.base_from
     if given:
         found, came_from = repo.resolve(given), given
