@@ -16,7 +16,7 @@ from parallel_impl.config import MAX_JOBS
 @click.option("--base", metavar="REF", help="Start from this commit (default: the feature branch, else HEAD).")
 @click.option("--only", metavar="PKG", help="Run this package and what it depends on; nothing lands.")
 @click.option("--retry-failed", is_flag=True, help="Try packages again that failed in this run.")
-@click.option("--restart", metavar="PKG", multiple=True, help="Do this package anew, and what builds on it.")
+@click.option("--restart", metavar="PKG", multiple=True, help="Do this package again, and what builds on it.")
 @click.option("--abort", is_flag=True, help="Give the run up: its work stays on refs of attempts.")
 @click.option("--wait/--no-wait", help="Wait while other runs hold what this change claims (default: refuse).")
 @click.option("--dry-run", is_flag=True, help="Everything but agents: problems, waves, critical path, set-up proven.")

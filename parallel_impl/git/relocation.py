@@ -23,7 +23,7 @@ def home(
 ) -> Home:
     """The folder of a run's worktrees: where it was at the first start, as long as something of this run lies there.
 
-    Else it is chosen anew; `why` says so when that is another place (the repository was moved, its worktrees with
+    Else it is chosen again; `why` says so when that is another place (the repository was moved, its worktrees with
     it or not). A copy of a repository does not take the worktrees of the original for its own. `journalled` is ""
     for a run that has not started; `gates` are the names of checkouts that are in nobody's way.
     """
@@ -38,7 +38,7 @@ def home(
     return Home(found.path, f"worktrees were in {journalled} and are in {found.path} from now on")
 
 
-def mend(home: Path, repo: Repo) -> None:
+def repair(home: Path, repo: Repo) -> None:
     """Make what lies in `home` borrow from the repository where it is now, and worktrees point to where they are."""
     for git_dir, alternates in _package_repositories(home):
         wanted = alternate(repo.git_dir / "objects")

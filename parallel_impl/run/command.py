@@ -36,7 +36,7 @@ def implement(repo: Repo, folder: Path, options: Options, listeners: Sequence[Li
     places, listener = Places(repo.git_dir, options.change_id), Listeners(listeners)
     with Interruption() as interruption:
         writable.check_repository(places)
-        with change_lock.held(places) as hold:
+        with change_lock.hold(places) as hold:
             state = load_state(places.journal)
             if abort.finish(repo, places, state, listener):
                 if options.abort:

@@ -46,6 +46,12 @@ def test_show_names_the_commit_files_and_logs_of_a_package(landed: Path) -> None
         assert text in shown.stdout
 
 
+@pytest.mark.parametrize("command", [("status",), ("show", "fix-typos"), ("runs",), ("cleanup", "x", "--dry-run")])
+def test_commands_work_where_git_names_another_repository(command: tuple[str, ...], landed: Path) -> None:
+    done = tool(landed, *command, env={"GIT_DIR": "/nowhere", "GIT_WORK_TREE": "/nowhere"})
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_commands_work_below_the_root_of_the_repository(landed: Path) -> None:
     assert tool(landed / "openspec/changes", "validate", "fix-typos").returncode == 0
     assert tool(landed / "openspec/changes", "status", "fix-typos").returncode == 0

@@ -19,7 +19,7 @@ import sys
 from pathlib import Path
 from parallel_impl.run.claims import change_lock
 from parallel_impl.run.places import Places
-with change_lock.held(Places(Path(sys.argv[1]), "add-a")):
+with change_lock.hold(Places(Path(sys.argv[1]), "add-a")):
     print("held", flush=True)
     sys.stdin.readline()
 """
@@ -28,7 +28,7 @@ import subprocess, sys
 from pathlib import Path
 from parallel_impl.run.claims import change_lock
 from parallel_impl.run.places import Places
-with change_lock.held(Places(Path(sys.argv[1]), "add-a")):
+with change_lock.hold(Places(Path(sys.argv[1]), "add-a")):
     child = subprocess.Popen(["cat", sys.argv[2]], close_fds=False, stdin=subprocess.DEVNULL)
     print(child.pid, flush=True)
     sys.stdin.readline()
@@ -49,7 +49,7 @@ def places(tmp_path: Path) -> Places:
 
 
 def refused(places: Places) -> str:
-    with pytest.raises(UserError) as error, change_lock.held(places):
+    with pytest.raises(UserError) as error, change_lock.hold(places):
         pass
     return str(error.value)
 
@@ -58,10 +58,10 @@ def test_who_holds_a_change_is_named_to_the_next_one(places: Places) -> None:
     with peer(HOLD, places.common) as first:
         assert first.hears() == "held"
         assert f"add-a is being worked on by process {first.pid} on {os.uname().nodename} since" in refused(places)
-        assert change_lock.holder(places).startswith(f"process {first.pid} on ")
+        assert change_lock.find_owner(places).startswith(f"process {first.pid} on ")
         first.go_on()
         assert first.hears() == ""
-    assert change_lock.holder(places) == ""
+    assert change_lock.find_owner(places) == ""
 
 
 def test_a_child_that_inherits_all_descriptors_keeps_no_lock_of_a_killed_holder(places: Places, tmp_path: Path) -> None:
@@ -71,8 +71,8 @@ def test_a_child_that_inherits_all_descriptors_keeps_no_lock_of_a_killed_holder(
         child = int(first.hears())
         first.kill()
         os.kill(child, 0)  # it lives on
-        assert change_lock.holder(places) == ""
-        with change_lock.held(places) as hold:
+        assert change_lock.find_owner(places) == ""
+        with change_lock.hold(places) as hold:
             assert hold.owner.pid == os.getpid()
         os.kill(child, signal.SIGKILL)
 
@@ -94,9 +94,9 @@ def test_an_unlinked_lock_file_lets_nobody_in_beside_its_living_holder(places: P
             lock.touch()
         for _ in range(2):  # the one that was refused has not made room for the next
             assert f"process {first.pid}" in refused(places)
-        assert change_lock.holder(places).startswith(f"process {first.pid} ")
+        assert change_lock.find_owner(places).startswith(f"process {first.pid} ")
         first.kill()
-        with change_lock.held(places):
+        with change_lock.hold(places):
             pass
 
 
@@ -107,7 +107,7 @@ def test_a_recycled_pid_is_not_mistaken_for_the_holder(places: Places) -> None:
     about = places.locks / "add-a.json"
     about.write_text(about.read_text().replace(f'"pid": {first.pid}', f'"pid": {os.getpid()}'))
     (places.locks / "add-a.lock").unlink()
-    with change_lock.held(places):
+    with change_lock.hold(places):
         pass
 
 
@@ -128,7 +128,7 @@ def test_a_note_that_cannot_be_read_is_an_error_and_not_nobody(places: Places) -
 
 
 def test_what_is_forgotten_leaves_no_file_and_takes_none_of_others(places: Places) -> None:
-    with change_lock.held(places):
+    with change_lock.hold(places):
         (places.locks / "add-b.lock").touch()
         change_lock.forget(places)
         assert [path.name for path in places.locks.iterdir()] == ["add-b.lock"]
@@ -140,6 +140,6 @@ def test_what_is_forgotten_leaves_no_file_and_takes_none_of_others(places: Place
 def test_secrets_of_the_environment_are_masked_in_the_command(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MY_TOKEN", "s3cr3t-value")
     monkeypatch.setattr("sys.argv", ["parallel-implement", "--agent", "command: agent --key s3cr3t-value"])
-    with change_lock.held(places) as hold:
+    with change_lock.hold(places) as hold:
         assert hold.owner.command == "parallel-implement --agent command: agent --key ***"
         assert "s3cr3t" not in (places.locks / "add-a.json").read_text()

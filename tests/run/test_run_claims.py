@@ -27,7 +27,7 @@ from parallel_impl.run.claims import claims, change_lock
 from parallel_impl.run.places import Places
 places = Places(Path(sys.argv[1]), "add-a")
 packages = [Package("wp-a", "", Scope(("src/**",)))]
-with change_lock.held(places) as hold, claims.held(places, hold, packages, wait=False, say=print):
+with change_lock.hold(places) as hold, claims.hold(places, hold, packages, wait=False, say=print):
     print("claimed", flush=True)
     sys.stdin.readline()
 """
@@ -58,7 +58,7 @@ def take(common: Path, packages: Sequence[Package] = OURS) -> list[str]:
     """Claim for `add-b` and give it back; what was said. UserError when it is refused."""
     said: list[str] = []
     places = Places(common, "add-b")
-    with change_lock.held(places) as hold, claims.held(places, hold, packages, wait=False, say=said.append):
+    with change_lock.hold(places) as hold, claims.hold(places, hold, packages, wait=False, say=said.append):
         pass
     return said
 
@@ -198,8 +198,8 @@ def test_a_living_run_that_somebody_removed_from_the_ledger_excludes_everything(
 def test_claims_are_one_entry_that_is_there_as_a_whole_or_not_at_all(common: Path) -> None:
     packages = [Package(f"wp-{n}", "", Scope((f"lib/{n}",))) for n in range(20)]
     places = Places(common, "add-b")
-    with change_lock.held(places) as hold:
-        with claims.held(places, hold, packages, wait=False, say=print) as waited:
+    with change_lock.hold(places) as hold:
+        with claims.hold(places, hold, packages, wait=False, say=print) as waited:
             assert not waited
             assert len(ledger.read(places.locks)["add-b"].packages) == 20
         assert ledger.read(places.locks) == {}

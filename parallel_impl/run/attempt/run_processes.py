@@ -1,4 +1,4 @@
-"""The processes of a run, whoever started them: by the run's id in their environment, and as attempts recorded them."""
+"""The processes of a run: those with its id in their environment, and the agents that attempts recorded."""
 
 from __future__ import annotations
 

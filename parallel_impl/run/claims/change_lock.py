@@ -24,7 +24,7 @@ from parallel_impl.storage import write_atomically
 PATIENCE = 0.5  # seconds: who only asks whether a lock is held has it for an instant
 
 
-class Held(msgspec.Struct, frozen=True):
+class Hold(msgspec.Struct, frozen=True):
     """The hold on a change: who has it, and the file that its lock is on."""
 
     owner: Owner
@@ -32,16 +32,16 @@ class Held(msgspec.Struct, frozen=True):
 
 
 @contextmanager
-def held(places: Places) -> Iterator[Held]:
+def hold(places: Places) -> Iterator[Hold]:
     """Hold the change for this process; UserError names who holds it when another one does."""
     try:
         lock = lock_file.acquire(_lock(places), seconds=PATIENCE)
     except HeldError:
-        raise _refusal(places, holder(places) or "another process") from None
+        raise _refusal(places, find_owner(places) or "another process") from None
     try:
         if other := _elsewhere(places, lock.identity):
             raise _refusal(places, other)
-        found = Held(Owner.this(), lock.identity)
+        found = Hold(Owner.this(), lock.identity)
         write_atomically(_about(places), json_form.encode(found))
         try:
             yield found
@@ -51,7 +51,7 @@ def held(places: Places) -> Iterator[Held]:
         lock.release()
 
 
-def holder(places: Places) -> str:
+def find_owner(places: Places) -> str:
     """Who holds the change, in words; "" when nobody does."""
     if lock_file.is_held(_lock(places)):
         noted = _noted(places)
@@ -69,11 +69,11 @@ def _elsewhere(places: Places, lock: Identity | None) -> str:
     return ""
 
 
-def _noted(places: Places) -> Held | None:
+def _noted(places: Places) -> Hold | None:
     """Who said last that the change is theirs; None when nobody did, or when they gave it back."""
     file = _about(places)
     try:
-        return json_form.decode(file.read_bytes(), Held)
+        return json_form.decode(file.read_bytes(), Hold)
     except FileNotFoundError:
         return None
     except ValueError as error:

@@ -25,7 +25,7 @@ from parallel_impl.record.state import RunState
 from parallel_impl.run import run_id
 from parallel_impl.run.attempt import run_processes
 from parallel_impl.run.claims import file_system, ledger, lock_file
-from parallel_impl.run.claims.change_lock import Held
+from parallel_impl.run.claims.change_lock import Hold
 from parallel_impl.run.claims.ledger import Entries, RunClaims
 from parallel_impl.run.places import LOCKS, STATE, Places
 
@@ -88,14 +88,14 @@ def _told(conflict: Conflict, change_id: str, other: str) -> str:
 
 
 @contextmanager
-def held(
-    places: Places, hold: Held, packages: Sequence[Package], *, wait: bool, say: Callable[[str], None]
+def hold(
+    places: Places, hold: Hold, packages: Sequence[Package], *, wait: bool, say: Callable[[str], None]
 ) -> Iterator[bool]:
     """Hold the claims of all packages; whether others had to be waited for. Kept at the end when the run halted.
 
     UserError names what conflicts and who holds it, unless `wait`: then this returns when nobody does any more.
     """
-    with given_up(places, say):
+    with release_at_end(places, say):
         found = _take(places, hold, packages, say)
         if found and not wait:
             raise UserError([_refusal(places, packages, found)])
@@ -106,7 +106,7 @@ def held(
         yield bool(found)
 
 
-def confirm(places: Places, hold: Held, packages: Sequence[Package], say: Callable[[str], None]) -> None:
+def confirm(places: Places, hold: Hold, packages: Sequence[Package], say: Callable[[str], None]) -> None:
     """Once the journal is open, by which others see this run without the ledger: enter what somebody removed there.
 
     UserError when another run came in between.
@@ -120,7 +120,7 @@ def confirm(places: Places, hold: Held, packages: Sequence[Package], say: Callab
 
 
 @contextmanager
-def given_up(places: Places, say: Callable[[str], None]) -> Iterator[None]:
+def release_at_end(places: Places, say: Callable[[str], None]) -> Iterator[None]:
     """Give the claims up at the end, unless the run halted. Where that fails they end with this process anyway."""
     try:
         yield
@@ -186,7 +186,7 @@ def _refusal(places: Places, packages: Sequence[Package], found: Sequence[Rival]
     return Problem("\n    ".join([what, *lines]), hint=hint)
 
 
-def _take(places: Places, hold: Held, packages: Sequence[Package], say: Callable[[str], None]) -> list[Rival]:
+def _take(places: Places, hold: Hold, packages: Sequence[Package], say: Callable[[str], None]) -> list[Rival]:
     """Enter all claims of the run, or nothing where others are in the way: these."""
     found: list[Rival] = []
     taken_over: list[str] = []
@@ -217,7 +217,7 @@ def _end_processes(other: Places) -> None:
 
 
 def _wait(
-    places: Places, hold: Held, packages: Sequence[Package], found: list[Rival], say: Callable[[str], None]
+    places: Places, hold: Hold, packages: Sequence[Package], found: list[Rival], say: Callable[[str], None]
 ) -> None:
     """Until the claims could be taken. What is waited for is said once, and again when that is something else."""
     said = ""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from parallel_impl.git import home as homes
-from parallel_impl.git.checkout import KEPT, kept
+from parallel_impl.git.checkout import KEPT
 from parallel_impl.git.remove import remove
 from parallel_impl.git.repo import Repo
 from parallel_impl.plan import ids
@@ -55,7 +55,7 @@ def clean(repo: Repo, folder: Path, change_id: str, *, force: bool, dry_run: boo
         if not dry_run:
             change_lock.remove_empty(places)
         return report
-    with change_lock.held(places):
+    with change_lock.hold(places):
         if claimed:
             report.removed.append(f"the claims of {change_id}")
             if not dry_run:
@@ -105,13 +105,20 @@ def _clean_home(home: Path, places: Places, state: State, report: Report, *, for
             if not report.dry_run:
                 remove(path)
         elif path.name == KEPT:
-            report.kept += [f"{worktree}: a worktree that could not be staged" for worktree in kept(home)]
+            report.kept += [f"{worktree}: a worktree that could not be staged" for worktree in _worktrees(path)]
         elif name in packages:
             report.kept.append(f"{path}: left by a run that was killed; go on with it, or look at it")
         else:
             report.kept.append(f"{path}: not made by this tool")
     if not report.dry_run:
         homes.remove_empty(home)
+
+
+def _worktrees(kept: Path) -> Iterator[Path]:
+    """The worktrees among what was kept, without the repositories beside them."""
+    for path in sorted(kept.iterdir()):
+        if not (path.suffix == ".git" and path.with_suffix("").exists()):
+            yield path
 
 
 class _Containment:

@@ -128,7 +128,7 @@ def run(folder: Path, change_id: str) -> RunStatus:
     if change_id not in names:
         raise UserError(f"there is no run of {change_id!r} here", hint=f"runs: {', '.join(sorted(names)) or 'none'}")
     places = Places(common, change_id)
-    return RunStatus(places, load_state(places.last_journal), change_lock.holder(places), active.get(change_id))
+    return RunStatus(places, load_state(places.last_journal), change_lock.find_owner(places), active.get(change_id))
 
 
 def feasibility(folder: Path, plan: Plan) -> list[str]:
@@ -165,7 +165,7 @@ def _status(places: Places, active: Active | None) -> RunStatus:
     """A run as far as it can be read: one that cannot must not hide the others."""
     state, owner, unreadable = State(), "", ""
     try:
-        owner = change_lock.holder(places)
+        owner = change_lock.find_owner(places)
         state = load_state(places.last_journal)
     except (UserError, OSError) as error:
         unreadable = first_line(str(error))

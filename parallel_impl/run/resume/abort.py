@@ -36,7 +36,7 @@ def abort(repo: Repo, places: Places, state: State, listener: Listener, *, check
         claims.release(places)
         what = f"{state.landed.branch} landed already: {state.landed.commit[:12]}"
         raise UserError(what, hint=f"start again after: parallel-cleanup {places.change_id}")
-    with claims.given_up(places, listener.say):
+    with claims.release_at_end(places, listener.say):
         try:
             with closing(Journal(places.journal)) as journal:
                 run = _open(repo, places, state, cleared, journal, listener=listener, checkout=checkout, stop=stop)

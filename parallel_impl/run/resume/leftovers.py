@@ -15,7 +15,7 @@ When the journal is open (`settle`; as the plan stood then, so before an edit of
 When the plan in force is known (`fail_spent`):
   a last attempt that failed  its package has failed, which the process did not live to say
 
-Three more are found by whoever does that work: an abort that was killed half way (`abort.finish`), claims of a run that
+Three more are found where that work is done: an abort that was killed half way (`abort.finish`), claims of a run that
 had landed, and a branch that was moved before the journal had it (`land.land`).
 """
 
@@ -71,7 +71,7 @@ def find_home(repo: Repo, places: Places, state: State, *, checkout: Path | None
 
 def settle(run: Run) -> None:
     """Take over what an earlier process of this run had accepted, and save what it had not."""
-    relocation.mend(run.workspace.home, run.workspace.repo)
+    relocation.repair(run.workspace.home, run.workspace.repo)
     for name in run.in_force.order.topological:
         progress = run.state.packages[name]
         if progress.state in LIVE:

@@ -48,10 +48,10 @@ def describe(change: PlanEdit, number: int, state: State) -> str:
 
 
 def problems(state: State, restart: Iterable[str], known: Inputs) -> Iterator[Problem]:
-    """What is wrong with the packages that are to be done anew."""
+    """What is wrong with the packages that are to be done again."""
     for name in restart:
         if name not in known.order.index:
             near = inputs.nearest(name, known.order.topological)
             yield Problem(f"there is no package {name!r}", where="--restart", hint=near)
         elif state.started is None:
-            yield Problem("there is no run yet in which anything could be done anew", where="--restart")
+            yield Problem("there is no run yet in which anything could be done again", where="--restart")

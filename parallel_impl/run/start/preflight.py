@@ -107,7 +107,7 @@ def _claimed(request: Request) -> Iterator[tuple[Inputs, PlanEdit | None]]:
     while True:
         found = _find(request)
         known, edit = _read_inputs(request, found)
-        with claims.held(places, request.hold, known.plan.packages, wait=options.wait, say=say) as waited:
+        with claims.hold(places, request.hold, known.plan.packages, wait=options.wait, say=say) as waited:
             if not waited or _find(request) == found:
                 yield known, edit
                 return

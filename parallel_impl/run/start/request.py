@@ -44,7 +44,7 @@ class Request:
     listener: Listener
     stop: Stop
     places: Places
-    hold: change_lock.Held
+    hold: change_lock.Hold
     state: State
     run_id: str
     home: Home
