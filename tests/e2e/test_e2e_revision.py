@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.repository import command, commit_all, git, refs, tool
+from tests.repository import command, commit_all, git, init, refs, tool
 
 CHANGE = "add-words"
 OWN = f"refs/parallel-impl/{CHANGE}"
@@ -32,7 +32,7 @@ class Scene:
     def __init__(self, folder: Path) -> None:
         self.folder, self.repo = folder, folder / "repo"
         self.repo.mkdir()
-        git(self.repo, "init", "--quiet", "-b", "main")
+        init(self.repo)
         (self.repo / "parallel-impl.toml").write_text("setup = []\ngates.openspec = false\n")
         self.edit("The plan")
         text = f'echo "$1 $2" >>{folder}/log\n[ ! -e {folder}/fail-$1 ] || exit 1\necho "$1 $2" >$1.txt\n'

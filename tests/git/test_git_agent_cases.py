@@ -12,7 +12,7 @@ from parallel_impl.git.scope import spell_out
 from parallel_impl.git.staging import Ignored
 from parallel_impl.git.watch import Kind
 from parallel_impl.plan.model import Scope
-from tests.git.scene import SCOPE, Scene, Verdict, make_user, open_scene
+from tests.git.scene import SCOPE, Scene, Verdict, make_user, needs_submodules, open_scene
 from tests.repository import contents, git
 
 LEAVES = "a symlink that leaves the repository"
@@ -389,6 +389,8 @@ CASES = (
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_an_agents_work_is_taken_exactly_or_refused(case: Case, tmp_path: Path) -> None:
+    if "submodule add" in case.script:
+        needs_submodules()
     user = make_user(tmp_path / "user")
     scene = open_scene(user, tmp_path, left_out=("openspec/changes/c/tasks.md",))
     before = state_of(scene)
