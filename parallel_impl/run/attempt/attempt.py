@@ -15,7 +15,7 @@ from pathlib import Path
 
 from parallel_impl import storage, text
 from parallel_impl.agents import prompt
-from parallel_impl.agents.agent import Job as AgentJob
+from parallel_impl.agents.agent import AgentJob
 from parallel_impl.contracts import check as contracts
 from parallel_impl.errors import Severity, UserError, printable
 from parallel_impl.gates import setup, steps
