@@ -27,6 +27,17 @@ def change(entries):
 ledger.update(Path(sys.argv[1]), change)
 print("left", flush=True)
 """
+LOOK = """
+import sys
+from parallel_impl.run.claims import ledger
+look = ledger._others
+def others(*arguments):
+    print("looks", flush=True)
+    sys.stdin.readline()
+    ledger._others = look
+    return look(*arguments)
+ledger._others = others
+"""
 COUNT = """
 import sys
 from msgspec.structs import replace
@@ -106,6 +117,20 @@ def test_nobody_gets_in_while_another_is_inside_its_guard_unlinked_or_not(
             assert first.hears() == "left"
     ledger.update(tmp_path, lambda _: {"add-a": entry()})
     assert list(ledger.read(tmp_path)) == ["add-a"]
+
+
+def test_of_two_that_came_in_by_different_guards_the_one_whose_guard_is_gone_does_not_wait(tmp_path: Path) -> None:
+    with peer(LOOK + INSIDE, tmp_path) as first:
+        assert first.hears() == "looks"
+        (tmp_path / ledger.GUARD).unlink()
+        with peer(LOOK + INSIDE, tmp_path) as second:
+            assert second.hears() == "looks"  # each has left its mark now, and neither has looked for the other's
+            for each in (first, second):
+                each.go_on()
+            for each in (second, first):
+                assert each.hears() == "inside"
+                each.go_on()
+                assert each.hears() == "left"
 
 
 @pytest.mark.parametrize("unlinked", [False, True])

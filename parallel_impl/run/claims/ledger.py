@@ -110,6 +110,8 @@ def update(folder: Path, change: Callable[[Entries], Entries]) -> None:
     until = time.monotonic() + PATIENCE
     while True:
         with _inside(folder, until) as guard:
+            if not guard.is_in_place():
+                continue
             before = read(folder)
             after = dict(change(before))
             if guard.is_in_place():
@@ -131,7 +133,11 @@ def _write(folder: Path, entries: Entries) -> None:
 
 @contextmanager
 def _inside(folder: Path, until: float) -> Iterator[LockFile]:
-    """Be the one process that is inside."""
+    """Be the one process that is inside, if the guard is still in place then.
+
+    Two that came in by different files, one of them unlinked before its mark was there, see each other: the one whose
+    file is gone does not wait, else both wait to the end of their patience.
+    """
     try:
         guard = lock_file.acquire(folder / GUARD, seconds=until - time.monotonic())
     except HeldError:
@@ -140,7 +146,7 @@ def _inside(folder: Path, until: float) -> Iterator[LockFile]:
         mark = _mark(folder, guard.identity)
         mark.touch()
         try:
-            while others := _others(folder, guard.identity):
+            while guard.is_in_place() and (others := _others(folder, guard.identity)):
                 if time.monotonic() > until:
                     raise _occupied(folder, f"process {others[0]}")
                 time.sleep(lock_file.POLL)
