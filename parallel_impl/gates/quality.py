@@ -182,7 +182,7 @@ def run_gates(
 ) -> dict[str, GateReport]:
     """Run all gates side by side on one checkout that is ready; one report each, by name, in the gates' order.
 
-    `<folder>/<gate>.log` and report files are written anew. `seconds` is the limit of each.
+    `<folder>/<gate>.log` and report files are overwritten. `seconds` is the limit of each.
     """
     folder.mkdir(parents=True, exist_ok=True)
     root = checkout.resolve()

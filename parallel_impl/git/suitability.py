@@ -1,4 +1,4 @@
-"""Which kind of repository the user has, and what that means for a run: refused, or said."""
+"""Which kind of repository the user has, and what that means for a run: refused, or reported."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def _named_filters(trees: Trees, base: str) -> dict[str, str]:
 
 
 def _program(command: str) -> str | None:
-    """The program that a filter command starts, where that can be told without a shell."""
+    """The program that a filter command starts, where that is decidable without a shell."""
     try:
         words = shlex.split(command)
     except ValueError:

@@ -1,7 +1,7 @@
 """Who works on a change right now: one process at a time, and the lock ends with it, however it ends.
 
 The lock is the operating system's. A file beside it says who holds it and which file the lock is on, so that nobody
-else gets in where the lock file is unlinked under a living holder.
+else gets in where the lock file is unlinked under a process that lives.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def _elsewhere(places: Places, lock: Identity | None) -> str:
 
 
 def _noted(places: Places) -> Hold | None:
-    """Who said last that the change is theirs; None when nobody did, or when they gave it back."""
+    """The hold that was recorded last; None when there is none, or when it was given back."""
     file = _about(places)
     try:
         return json_form.decode(file.read_bytes(), Hold)

@@ -2,11 +2,11 @@
 
     <common>/parallel-impl/.locks/_claims.json          the entries, by change (an id never begins with `_`)
     <common>/parallel-impl/.locks/_claims.lock          its guard: one process at a time reads and replaces it
-    <common>/parallel-impl/.locks/_claims.inside.*      who is inside right now, and by which guard file
+    <common>/parallel-impl/.locks/_claims.inside.*      the process that is inside, and by which guard file
 
 Reading alone needs no guard. A guard file that was unlinked while somebody was inside lets the next one acquire a new
-file; therefore who enters says so first, and goes on only when nobody else who lives is inside by another file. Both
-say it before they look, so two can't miss each other.
+file; therefore a process that enters marks that first, and goes on only when no other that lives is inside by another
+file. Both mark it before they look, so two can't miss each other.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def update(folder: Path, change: Callable[[Entries], Entries]) -> None:
 
 
 def _write(folder: Path, entries: Entries) -> None:
-    for left in folder.glob(f".{FILE}.*.tmp"):  # by a process that was killed: who is inside is alone here
+    for left in folder.glob(f".{FILE}.*.tmp"):  # by a process that was killed: the process that is inside is alone here
         left.unlink(missing_ok=True)
     if not entries:
         (folder / FILE).unlink(missing_ok=True)

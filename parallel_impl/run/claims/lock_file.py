@@ -1,7 +1,7 @@
 """A lock of the operating system on a file. It counts only for the file that lies at its path now.
 
-A lock file that was unlinked under its holder lets a second holder in (measured), so everybody who relies on one
-remembers which file it was: its device and inode. The descriptor is close-on-exec, so no child keeps the lock (a child
+A lock file that was unlinked under the process that holds it lets a second one in (measured), so all that rely on one
+remember which file it was: its device and inode. The descriptor is close-on-exec, so no child keeps the lock (a child
 that is forked and starts no other program would; we have none).
 """
 
@@ -76,7 +76,7 @@ def acquire(path: Path, *, seconds: float) -> LockFile:
         except FileNotFoundError:
             continue  # another run that ended removed the empty folder in between
         descriptor = lock._context.lock_file_fd  # filelock has no public way to the file that it holds
-        if type(lock) is not FileLock or descriptor is None:  # it falls back to a lock that outlives its holder
+        if type(lock) is not FileLock or descriptor is None:  # it falls back to a lock that outlives its process
             lock.release()
             raise UserError("the file system knows no locks", where=str(path), hint="move the repository to another")
         found = LockFile(path, Identity.of(os.fstat(descriptor)), lock)
@@ -88,7 +88,7 @@ def acquire(path: Path, *, seconds: float) -> LockFile:
 def is_held(path: Path, identity: Identity | None = None) -> bool:
     """Whether a process holds the lock on the file at `path`, and that file is `identity` where one is given.
 
-    Asked with a shared lock for an instant: who acquires at that very moment must try more than once.
+    Asked with a shared lock for an instant: a process that acquires at that very moment must try more than once.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)

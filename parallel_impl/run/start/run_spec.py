@@ -21,7 +21,7 @@ from parallel_impl.run.start.request import Request
 def specify(request: Request, known: Inputs, inherited: Mapping[str, str]) -> RunSpec:
     """What stays the same while the run executes. UserError without an agent, unless this is a dry run.
 
-    `inherited` is the environment of this process; what the machine cannot do is said, and noted.
+    `inherited` is the environment of this process; what the machine cannot do is printed, and noted.
     """
     started, settings = request.state.started, known.config
     agent, spec = _agent(request, known)
