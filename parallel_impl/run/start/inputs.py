@@ -13,7 +13,7 @@ from pathlib import Path
 from parallel_impl import config
 from parallel_impl.config import Config, SetupCommand
 from parallel_impl.contracts import plan_check
-from parallel_impl.errors import Problem, Severity, UserError
+from parallel_impl.errors import Problem, Severity, UserError, count
 from parallel_impl.gates import quality, setup
 from parallel_impl.gates.quality import Gate
 from parallel_impl.git.repo import Entry, GitError, Repo
@@ -146,6 +146,13 @@ def branch_problems(repo: Repo, places: Places) -> Iterator[Problem]:
             yield Problem(f"a branch {branch!r}{place} leaves no room for {places.branch!r}", where=name, hint=hint)
         elif branch != places.branch and branch.casefold() == places.branch.casefold():
             yield Problem(f"branch {branch!r}{place} differs from {places.branch!r} only in case", where=name)
+    if repo.ref(f"refs/tags/{places.branch}"):
+        yield Problem(
+            f"a tag is named {places.branch}, like the branch that lands: git takes that name for the tag",
+            where=f"refs/tags/{places.branch}",
+            hint=f"write the branch as heads/{places.branch}, or rename the tag",
+            severity=Severity.WARNING,
+        )
     for worktree in repo.worktrees():
         if worktree.branch == places.branch_ref:
             yield Problem(
@@ -153,6 +160,20 @@ def branch_problems(repo: Repo, places: Places) -> Iterator[Problem]:
                 hint="switch that worktree to another branch, or take the result at the end with the line then shown",
                 severity=Severity.WARNING,
             )
+
+
+def behind_upstream(repo: Repo, folder: Path, base: str, came_from: str) -> Iterator[Problem]:
+    """A warning where the branch that the base was found on lacks commits of its upstream, as last fetched."""
+    branch = repo.branch(folder) if came_from == "HEAD" else came_from.removeprefix("refs/heads/")
+    if not branch or not repo.ref(f"refs/heads/{branch}"):
+        return
+    upstream = repo.text("for-each-ref", "--format=%(upstream)", f"refs/heads/{branch}")
+    tip = repo.ref(upstream) if upstream else None
+    if tip and (missing := int(repo.text("rev-list", "--count", "--end-of-options", tip, f"^{base}"))):
+        name = upstream.removeprefix("refs/remotes/").removeprefix("refs/heads/")
+        what = f"{branch} is {count(missing, 'commit')} behind {name}: the run does not have them"
+        hint = "to start with them, type before: git pull"
+        yield Problem(what, where=f"refs/heads/{branch}", hint=hint, severity=Severity.WARNING)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -197,7 +218,8 @@ def _uncommitted(
         return
     watched = {path for path in entries if path.startswith(f"{places.folder}/")} | {config.FILE, "pyproject.toml"}
     watched |= {str(path.relative_to(top)) for path in (top / places.folder).rglob("*") if path.is_file()}
-    differ = sorted(path for path in watched if _differs(repo, top / path, entries.get(path)))
+    absent = _left_out_here(repo, top)
+    differ = sorted(path for path in watched - absent if _differs(repo, top / path, entries.get(path)))
     if differ:
         yield Problem(
             f"not as in the base, and so not used: {', '.join(differ[:5])}" + (" …" if len(differ) > 5 else ""),
@@ -206,6 +228,14 @@ def _uncommitted(
             else "commit what the run should use" + ("" if came_from == "HEAD" else f" on {came_from}"),
             severity=Severity.WARNING,
         )
+
+
+def _left_out_here(repo: Repo, top: Path) -> set[str]:
+    """The paths that a sparse checkout leaves out of the user's worktree."""
+    if dict(repo.config()).get("core.sparsecheckout", "false") == "false" and not (repo.git_dir / "worktrees").is_dir():
+        return set()
+    listed = repo.text("-C", str(top), "ls-files", "-t", "-z", discover=True).split("\0")
+    return {line[2:] for line in listed if line.startswith("S ") and not (top / line[2:]).exists()}
 
 
 def _differs(repo: Repo, file: Path, entry: Entry | None) -> bool:
