@@ -276,15 +276,22 @@ def test_positions_are_kept_for_later_checks() -> None:
 def test_all_problems_come_at_once_in_the_order_of_the_file() -> None:
     text = (
         HEAD
-        + package("wp-a", "prioritty: 1", "depends_on: [wp-bb]", "locks: {keys: [impl:x]}")
+        + package("wp-a", "prioritty: 1", "depends_on: [wp-bb]", "locks: {keys: [events:x]}")
         + package("wp-b", "priority: 11")
     )
     assert said(text) == [
         "p.yaml:8:5: error: unknown key prioritty (packages[0].prioritty) | did you mean priority?",
         "p.yaml:9:18: error: no package is called wp-bb (packages[0].depends_on[0]) | did you mean wp-b?",
-        "p.yaml:10:20: error: unknown namespace impl: in impl:x (packages[0].locks.keys[0]) | the namespaces are api:, "
-        "db:, event:, flag:, env:, contract:, feature:; for anything else write e.g. feature:impl:x",
+        "p.yaml:10:20: error: unknown namespace events: in events:x (packages[0].locks.keys[0]) | did you mean event:x?",
         "p.yaml:15:15: error: must be at most 10, not 11 (packages[1].priority) | write e.g. priority: 5",
+    ]
+
+
+def test_lock_keys_of_other_namespaces_are_reported_once_for_the_whole_plan() -> None:
+    text = HEAD + package("wp-a", "locks: {keys: [impl:x, config:y]}") + package("wp-b", "locks: {keys: [impl:z]}")
+    assert said(text) == [
+        "p.yaml:8:20: notice: lock keys that are compared as they are written: impl:, config: "
+        "(packages[0].locks.keys[0]) | two packages that spell the same thing differently do not exclude each other",
     ]
 
 

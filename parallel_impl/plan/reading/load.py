@@ -200,6 +200,8 @@ def _remarks(reading: Reading, plan: Plan) -> list[Problem]:
         what = f"no verification step proves {names}"
         hint = "add verification: {steps: [{name: unit, command: pytest -q …}]}"
         found.append(Problem(what, source, hint=hint, severity=Severity.WARNING))
+    if reading.foreign_keys:
+        found.append(_about_foreign_keys(reading))
     if reading.not_acted_on:
         what = f"read and not acted on: {', '.join(sorted(reading.not_acted_on))}"
         found.append(
@@ -208,6 +210,15 @@ def _remarks(reading: Reading, plan: Plan) -> list[Problem]:
             )
         )
     return found
+
+
+def _about_foreign_keys(reading: Reading) -> Problem:
+    names = [f"{_short(name)}:" for name in reading.foreign_keys]
+    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+    what = f"lock keys that are compared as they are written: {', '.join(names[:MAX_NAMES])}{more}"
+    hint = "two packages that spell the same thing differently do not exclude each other"
+    first = next(iter(reading.foreign_keys.values()))
+    return reading.document.problem(first, what, hint, severity=Severity.NOTICE)
 
 
 def _short(text: str) -> str:
