@@ -282,7 +282,8 @@ def test_all_problems_come_at_once_in_the_order_of_the_file() -> None:
     assert said(text) == [
         "p.yaml:8:5: error: unknown key prioritty (packages[0].prioritty) | did you mean priority?",
         "p.yaml:9:18: error: no package is called wp-bb (packages[0].depends_on[0]) | did you mean wp-b?",
-        "p.yaml:10:20: error: unknown namespace events: in events:x (packages[0].locks.keys[0]) | did you mean event:x?",
+        "p.yaml:10:20: error: unknown namespace events: in events:x (packages[0].locks.keys[0]) | did you "
+        "mean event:x?",
         "p.yaml:15:15: error: must be at most 10, not 11 (packages[1].priority) | write e.g. priority: 5",
     ]
 

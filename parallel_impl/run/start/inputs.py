@@ -23,6 +23,7 @@ from parallel_impl.plan.order import Order
 from parallel_impl.record.state import State
 from parallel_impl.run.places import Places
 from parallel_impl.run.resume import pinned
+from parallel_impl.run.start import task_names
 from parallel_impl.text import did_you_mean
 
 
@@ -118,6 +119,7 @@ def load(repo: Repo, places: Places, base: str, came_from: str, folder: Path, *,
     found_setup = setup.find(read) if settings.setup is None else None
     gates, gate_problems = quality.find(read, settings.gates, change_id=places.change_id)
     problems = [*checked.problems, *gate_problems, *_own(places, checked.plan, came_from)]
+    problems += task_names.problems(read(places.tasks_file), places.tasks_file, checked.plan)
     problems += _uncommitted(repo, places, entries, folder, came_from, continued=bool(plan_from))
     if found_setup:
         problems.append(Problem(f"set-up: {found_setup.why}", severity=Severity.NOTICE))
