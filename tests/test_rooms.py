@@ -23,7 +23,13 @@ FOLDERS: dict[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 
-SLOW = ("jsonschema", "openapi_spec_validator", "tree_sitter", "tree_sitter_bash")  # in the function that needs them
+SLOW = (
+    "jsonschema",
+    "openapi_spec_validator",
+    "ruamel",
+    "tree_sitter",
+    "tree_sitter_bash",
+)  # in the function that needs them
 PURE = ("plan", "record.state", "openspec.tasks")  # tested with literals: they know no git, no process, no clock
 IMPURE = (
     "git", "parallel_impl.git", "parallel_impl.processes", "subprocess", "multiprocessing", "os", "shutil", "socket",

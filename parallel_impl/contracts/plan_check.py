@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from parallel_impl import config
+from parallel_impl import config, storage
 from parallel_impl.contracts import check as contracts
 from parallel_impl.contracts.child_process import Read
 from parallel_impl.errors import Problem, Severity, UserError
@@ -18,7 +18,7 @@ from parallel_impl.plan import order as ordering
 from parallel_impl.plan.ids import CHANGES, PLAN_FILE
 from parallel_impl.plan.model import Plan
 from parallel_impl.plan.order import Order
-from parallel_impl.plan.reading import document, load
+from parallel_impl.plan.reading import document, load, round_trip
 from parallel_impl.text import did_you_mean
 
 
@@ -61,10 +61,7 @@ def validate(plan: str, folder: Path) -> Checked:
     settings = (
         config.read(*(_content(root / name) for name in (config.FILE, "pyproject.toml"))) if root else config.Config()
     )
-    content = _content(file)
-    if content is None:
-        raise UserError("cannot be read", where=str(file), hint="check that it is a regular file that you may read")
-    source = str(file.relative_to(folder)) if file.is_relative_to(folder) else str(file)
+    content, source = _read(file), _named(file, folder)
     base = root or file.parent
     checked = check(content, source, _reader(base), folder=inside, openapi_seconds=settings.openapi_seconds)
     change = Path(inside).name
@@ -79,6 +76,24 @@ def validate(plan: str, folder: Path) -> Checked:
         )
         return Checked(checked.source, usable, checked.order, (*checked.problems, wrong), misnamed=True)
     return Checked(checked.source, usable, checked.order, checked.problems)
+
+
+def fix(plan: str, folder: Path) -> tuple[str, tuple[str, ...]]:
+    """Rewrite a plan in an older spelling; its name, and what was rewritten: nothing in a plan that is sound.
+
+    The file is replaced whole or not at all. UserError where that cannot be done without loss.
+    """
+    file = _find(plan, folder)
+    source = _named(file, folder)
+    content = _read(file)
+    if load.load(content, source)[0] is not None:
+        return source, ()
+    new, said = round_trip.fixed(content, source, ids.change_of(file.as_posix()))
+    if said:
+        mode = file.stat().st_mode
+        storage.write_atomically(file, new)
+        file.chmod(mode)
+    return source, said
 
 
 def unknown_change(change_id: str, known: list[str], where: str) -> UserError:
@@ -107,6 +122,17 @@ def _find(plan: str, folder: Path) -> Path:
     raise UserError(
         f"no such plan: {plan!r}" + (f" (as an id: {wrong.what})" if wrong else ""), where=str(folder), hint=hint
     )
+
+
+def _named(file: Path, folder: Path) -> str:
+    return str(file.relative_to(folder)) if file.is_relative_to(folder) else str(file)
+
+
+def _read(file: Path) -> bytes:
+    content = _content(file)
+    if content is None:
+        raise UserError("cannot be read", where=str(file), hint="check that it is a regular file that you may read")
+    return content
 
 
 def _root(file: Path) -> tuple[Path | None, str]:

@@ -303,14 +303,14 @@ def test_yaml_that_cannot_be_read_is_said() -> None:
     ]
 
 
-def test_id_for_package_id_is_answered_with_the_right_key() -> None:
+def test_id_for_package_id_is_an_older_spelling() -> None:
     text = (
         HEAD
         + package("wp-a").replace("package_id", "id")
         + package("wp-b", "dependencies: [wp-a]", "depends_on: [wp-a]")
     )
     assert said(text) == [
-        "p.yaml:4:5: error: unknown key id (packages[0].id) | did you mean package_id?",
+        "p.yaml: error: an older spelling of plans (id for package_id) | parallel-impl validate p.yaml --fix",
         "p.yaml:12:5: error: unknown key dependencies (packages[1].dependencies) | did you mean depends_on? "
         "It is there already: delete dependencies",
     ]
@@ -456,7 +456,7 @@ def test_contract_paths_stay_inside_too() -> None:
 
 def test_a_plan_with_nothing_right_is_answered_without_a_traceback() -> None:
     lines = said("version: 1\nfeature: []\npackages: [1, {scope: [], locks: 3, verification: x, depends_on: [[]]}]\n")
-    assert lines[0] == "p.yaml:1:1: error: unknown key version (version) | did you mean schema_version?"
+    assert lines[0].startswith("p.yaml: error: an older spelling of plans (version for schema_version")
     assert len(lines) > 6
 
 

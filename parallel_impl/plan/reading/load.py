@@ -6,15 +6,17 @@ are checked elsewhere.
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from parallel_impl import schema
 from parallel_impl.errors import Problem, Severity, UserError
 from parallel_impl.plan import ids, order
 from parallel_impl.plan.model import Contracts, Package, Plan, YamlPath
-from parallel_impl.plan.reading import document, fields, packages, shape
+from parallel_impl.plan.reading import document, fields, older, packages, shape
 from parallel_impl.plan.reading.fields import Reading
 from parallel_impl.text import nearest, shorten_line
 
@@ -35,7 +37,22 @@ def load(content: bytes, source: str) -> tuple[Plan | None, list[Problem]]:
     except UserError as error:
         return None, list(error.problems)
     with document.uncollected():
-        return _load(Reading(parsed))
+        plan, problems = _load(Reading(parsed))
+        return (plan, problems) if plan else (None, _about_older(parsed) or problems)
+
+
+def _about_older(parsed: document.Document) -> list[Problem]:
+    """The problems of a plan in an older spelling: that it is one, and what else is wrong; [] for any other plan."""
+    data, said = older.rewritten(parsed.data, ids.change_of(parsed.source))
+    if not said:
+        return []
+    name = ids.change_of(parsed.source) if f"/{ids.change_of(parsed.source)}/" in f"/{parsed.source}" else ""
+    problem = Problem(
+        f"an older spelling of plans ({', '.join(said)})",
+        where=parsed.source,
+        hint=f"parallel-impl validate {shlex.quote(name or parsed.source)} --fix",
+    )
+    return [problem, *_load(Reading(replace(parsed, data=data)))[1]]
 
 
 def _load(reading: Reading) -> tuple[Plan | None, list[Problem]]:
