@@ -27,6 +27,8 @@ RESERVED = frozenset({"archive", "head", "orig_head", "fetch_head", "merge_head"
 def problem(text: str, *, package: bool = False) -> Problem | None:
     """What is wrong with `text` as the id of a change (or of a package), and what to write; None when nothing is."""
     kind = "package id" if package else "change-id"
+    if not package and _is_in_namespace(text):
+        return in_namespace(text, text.replace("/", "-"))
     if text in RESERVED:
         what = f"{text!r} is a reserved name and cannot be a {kind}"
         return Problem(what, hint=f"write {'wp' if package else 'add'}-{text}")
@@ -34,9 +36,24 @@ def problem(text: str, *, package: bool = False) -> Problem | None:
     if len(text) <= longest and (PACKAGE if package else FEATURE).fullmatch(text):
         return None
     rule = f"lower case letters, digits and single hyphens{' or _' if package else ''}, at most {longest} characters"
-    nearest = re.sub(r"[^a-z0-9]+", "-", text[:200].lower()).strip("-0123456789")[:longest].rstrip("-")
+    name = text.rpartition(f"{CHANGES}/")[2][:200].lower()
+    nearest = re.sub(r"[^a-z0-9]+", "-", name).strip("-0123456789")[:longest].rstrip("-")
     hint = f"write {nearest}" if nearest and nearest not in RESERVED else "write e.g. add-login"
     return Problem(f"{shorten(text, 80)!r} is not a {kind}", hint=f"{hint} ({rule})")
+
+
+def in_namespace(name: str, free: str) -> Problem:
+    """The problem of a change that lies in a folder of its own below the changes, with the line that moves it."""
+    what = f"{name!r} is a change in a namespace: a change is a folder directly below {CHANGES}/"
+    move = f"git mv {CHANGES}/{name} {CHANGES}/{free}"
+    return Problem(what, hint=f"move it, and write feature.id: {free} in its plan:\n    {move}")
+
+
+def _is_in_namespace(text: str) -> bool:
+    parts = text.split("/")
+    return (
+        len(parts) > 1 and all(problem(part, package=True) is None for part in parts) and not text.startswith(CHANGES)
+    )
 
 
 def check(change_id: str) -> None:

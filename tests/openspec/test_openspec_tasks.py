@@ -192,10 +192,40 @@ def test_a_plain_entry_is_no_parent() -> None:
 
 
 PIECES = st.lists(
-    st.sampled_from(["- ", "* ", "+", "1. ", "[ ]", "[x]", "[~]", "[", "]", " ", "  ", "\t", "#", "## ", "1.1", "1", ".",
-                     "word", "\n", "\r\n", "\n\n", "```", "---", "~", "\x85", "\x0b", "\ufeff", "é"]),
+    st.sampled_from(
+        [
+            "- ",
+            "* ",
+            "+",
+            "1. ",
+            "[ ]",
+            "[x]",
+            "[~]",
+            "[",
+            "]",
+            " ",
+            "  ",
+            "\t",
+            "#",
+            "## ",
+            "1.1",
+            "1",
+            ".",
+            "word",
+            "\n",
+            "\r\n",
+            "\n\n",
+            "```",
+            "---",
+            "~",
+            "\x85",
+            "\x0b",
+            "\ufeff",
+            "é",
+        ]
+    ),
     max_size=30,
-).map("".join)  # fmt: skip
+).map("".join)
 
 
 @given(PIECES | st.text(max_size=60) | st.binary(max_size=60))
@@ -203,7 +233,8 @@ def test_nothing_is_lost_and_every_line_has_one_owner_at_most(text: str | bytes)
     content = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     found = read(content)
     assert encoded("".join(found.lines)) == content
-    owned = [line for part in (*found.tasks, *found.sections) for line in part.lines]
+    parts = [*(task.lines for task in found.tasks), *(section.lines for section in found.sections)]
+    owned = [line for lines in parts for line in lines]
     assert len(owned) == len(set(owned))
     assert not {task.lines[0] for task in found.tasks} & set(found.unreadable)
     for index, task in enumerate(found.tasks):

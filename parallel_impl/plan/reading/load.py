@@ -43,14 +43,15 @@ def load(content: bytes, source: str) -> tuple[Plan | None, list[Problem]]:
 
 def _about_older(parsed: document.Document) -> list[Problem]:
     """The problems of a plan in an older spelling: that it is one, and what else is wrong; [] for any other plan."""
-    data, said = older.rewritten(parsed.data, ids.change_of(parsed.source))
+    change_id = ids.change_of(parsed.source)
+    data, said = older.rewritten(parsed.data, change_id)
     if not said:
         return []
-    name = ids.change_of(parsed.source) if f"/{ids.change_of(parsed.source)}/" in f"/{parsed.source}" else ""
+    name = change_id if parsed.source.endswith(ids.plan_file(change_id)) else parsed.source
     problem = Problem(
         f"an older spelling of plans ({', '.join(said)})",
         where=parsed.source,
-        hint=f"parallel-impl validate {shlex.quote(name or parsed.source)} --fix",
+        hint=f"parallel-impl validate {shlex.quote(name)} --fix",
     )
     return [problem, *_load(Reading(replace(parsed, data=data)))[1]]
 
