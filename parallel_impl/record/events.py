@@ -34,6 +34,8 @@ class RunStarted(Event, frozen=True, kw_only=True):
     """The run exists: what it runs, on which base, and with what. `date` stamps all its commits.
 
     `place` tells the repository from a copy of it.
+    `author` and `committer`, as `Name <mail>`, are in those commits (empty in a run of a version that used its own).
+    `carried`: refs that packages' repositories have beside the base's ancestors, and where they were.
     `attempts`: how many attempts an aborted run of the change had made at packages; numbers go on from there.
     """
 
@@ -52,6 +54,9 @@ class RunStarted(Event, frozen=True, kw_only=True):
     only: str = ""
     attempts: Mapping[str, int] = {}
     place: str = ""
+    author: str = ""
+    committer: str = ""
+    carried: Mapping[str, str] = {}
 
 
 class RunContinued(Event, frozen=True, kw_only=True):

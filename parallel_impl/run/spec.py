@@ -10,6 +10,7 @@ from parallel_impl.agents.agent import Agent
 from parallel_impl.config import Config, SetupCommand
 from parallel_impl.gates.quality import Gate
 from parallel_impl.git.checkout import Source
+from parallel_impl.git.identity import OURS, Identity
 from parallel_impl.git.repo import Repo
 from parallel_impl.git.trees import Trees
 from parallel_impl.git.watch import Watch
@@ -25,7 +26,8 @@ class RunSpec:
     """What was asked and found before the first agent; constant while the run executes.
 
     `environment` is for set-up, steps and gates: it has no secrets. `namespace` contains agents (None: they are not
-    contained). `notes` is what the summary must say about all this.
+    contained). `identity` is in all commits; `carried` are refs that packages' repositories have beside the base's
+    ancestors. `notes` is what the summary must say about all this.
     """
 
     base: str
@@ -38,6 +40,8 @@ class RunSpec:
     gates: tuple[Gate, ...] = ()
     agent: Agent | None = None
     agent_spec: str = ""
+    identity: Identity = OURS
+    carried: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     agent_environment: Mapping[str, str] = field(default_factory=dict)
     namespace: Namespace | None = None
@@ -72,16 +76,37 @@ class Workspace:
     watch: Watch
 
     @classmethod
-    def open(cls, repo: Repo, places: Places, base: str, home: Path, *, checkout: Path | None) -> Workspace:
+    def open(
+        cls,
+        repo: Repo,
+        places: Places,
+        base: str,
+        home: Path,
+        *,
+        checkout: Path | None,
+        identity: Identity = OURS,
+        carried: Mapping[str, str] | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> Workspace:
         """Read what packages' repositories carry over at `base`, and the user's side as it is now.
 
-        `home` is the folder of the worktrees, `checkout` the user's, whose files are watched too.
+        `home` is the folder of the worktrees, `checkout` the user's, whose files are watched too. `environment` is
+        what filters see beside the variables of this process.
         """
+        source = Source.prepare(
+            repo,
+            base,
+            home,
+            indexes=places.indexes,
+            identity=identity,
+            carried=carried,
+            environment=environment,
+        )
         return cls(
             repo=repo,
-            trees=Trees(repo, places.trees),
+            trees=Trees(repo, places.trees, source.environment),
             places=places,
-            source=Source.prepare(repo, base, home, indexes=places.indexes),
+            source=source,
             watch=Watch(repo, places.change_id, checkout=checkout),
         )
 

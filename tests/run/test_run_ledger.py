@@ -12,7 +12,7 @@ from parallel_impl.errors import UserError
 from parallel_impl.plan.model import Locks, Package, Scope
 from parallel_impl.run.claims import ledger
 from parallel_impl.run.claims.ledger import RunClaims
-from parallel_impl.run.claims.lock_file import Identity
+from parallel_impl.run.claims.lock_file import FileIdentity
 from parallel_impl.run.claims.process_identity import Owner
 from tests.peer import peer
 
@@ -56,14 +56,14 @@ PACKAGE = Package("wp-a", "", Scope(("src/b", "src/a"), deny=("src/a/x",)), lock
 
 def entry(command: str = "0") -> RunClaims:
     owner = Owner(7, 8, "boot", "host", "2026-01-01 00:00:00", command)
-    return RunClaims.of(owner, Identity(1, 2), (PACKAGE,))
+    return RunClaims.of(owner, FileIdentity(1, 2), (PACKAGE,))
 
 
 def test_entries_come_back_as_they_were_written_in_canonical_order(tmp_path: Path) -> None:
     ledger.update(tmp_path, lambda _: {"add-b": entry(), "add-a": entry()})
     found = ledger.read(tmp_path)
     assert list(found) == ["add-a", "add-b"]
-    assert (found["add-a"].owner, found["add-a"].lock) == (entry().owner, Identity(1, 2))
+    assert (found["add-a"].owner, found["add-a"].lock) == (entry().owner, FileIdentity(1, 2))
     (package,) = found["add-a"].as_packages()
     assert (package.scope.write_allow, package.scope.deny) == (("src/a", "src/b"), ("src/a/x",))
     assert package.locks == Locks(("l",), ("env:A", "env:B"))

@@ -16,7 +16,7 @@ import msgspec
 from parallel_impl.errors import UserError
 from parallel_impl.record import json_form
 from parallel_impl.run.claims import lock_file
-from parallel_impl.run.claims.lock_file import HeldError, Identity
+from parallel_impl.run.claims.lock_file import FileIdentity, HeldError
 from parallel_impl.run.claims.process_identity import Owner
 from parallel_impl.run.places import Places
 from parallel_impl.storage import write_atomically
@@ -28,7 +28,7 @@ class Hold(msgspec.Struct, frozen=True):
     """The hold on a change: who has it, and the file that its lock is on."""
 
     owner: Owner
-    lock: Identity
+    lock: FileIdentity
 
 
 @contextmanager
@@ -56,10 +56,10 @@ def find_owner(places: Places) -> str:
     if lock_file.is_held(_lock(places)):
         noted = _noted(places)
         return str(noted.owner) if noted else "another process"
-    return _elsewhere(places, Identity.at(_lock(places)))
+    return _elsewhere(places, FileIdentity.at(_lock(places)))
 
 
-def _elsewhere(places: Places, lock: Identity | None) -> str:
+def _elsewhere(places: Places, lock: FileIdentity | None) -> str:
     """Who holds the change by another file than `lock`, which lies at the path now; "" when nobody does."""
     noted = _noted(places)
     if noted and noted.lock != lock and noted.owner.lives():

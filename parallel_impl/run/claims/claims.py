@@ -274,7 +274,7 @@ def _active(common: Path, entries: Entries) -> list[Active]:
 def _is_live(entry: RunClaims, places: Places) -> bool:
     """Whether the run's lock is held; where its lock file is gone or another one, whether its process lives."""
     path = places.locks / f"{places.change_id}.lock"
-    if lock_file.Identity.at(path) == entry.lock:
+    if lock_file.FileIdentity.at(path) == entry.lock:
         return lock_file.is_held(path, entry.lock)
     return entry.owner.lives()
 

@@ -26,7 +26,7 @@ from parallel_impl.plan.model import Locks, Package, Scope
 from parallel_impl.processes.procfs import boot_id, lives, start_time
 from parallel_impl.record import json_form
 from parallel_impl.run.claims import lock_file
-from parallel_impl.run.claims.lock_file import HeldError, Identity, LockFile
+from parallel_impl.run.claims.lock_file import FileIdentity, HeldError, LockFile
 from parallel_impl.run.claims.process_identity import Owner
 from parallel_impl.storage import write_atomically
 
@@ -58,11 +58,11 @@ class RunClaims(msgspec.Struct, frozen=True):
     """The claims of one run: whose, which file its lock is on, and what each package claims."""
 
     owner: Owner
-    lock: Identity
+    lock: FileIdentity
     packages: Mapping[str, PackageClaims]
 
     @classmethod
-    def of(cls, owner: Owner, lock: Identity, packages: Iterable[Package]) -> RunClaims:
+    def of(cls, owner: Owner, lock: FileIdentity, packages: Iterable[Package]) -> RunClaims:
         """All that the packages of a plan claim."""
         return cls(owner, lock, {one.id: PackageClaims.of(one) for one in sorted(packages, key=lambda one: one.id)})
 
@@ -157,20 +157,20 @@ def _inside(folder: Path, until: float) -> Iterator[LockFile]:
         guard.release()
 
 
-def _mark(folder: Path, guard: Identity) -> Path:
+def _mark(folder: Path, guard: FileIdentity) -> Path:
     """An empty file that says all by its name, so that it is there as a whole or not at all."""
     pid = os.getpid()
     return folder / f"{INSIDE}.{guard.device}.{guard.inode}.{boot_id()}.{pid}.{start_time(pid)}"
 
 
-def _others(folder: Path, guard: Identity) -> list[int]:
+def _others(folder: Path, guard: FileIdentity) -> list[int]:
     """The pids of living processes that are inside by another guard file; marks of dead ones are removed."""
     found = []
     for mark in folder.glob(f"{INSIDE}.*"):
         device, inode, boot, pid, started = mark.name.removeprefix(f"{INSIDE}.").split(".")
         if not lives(int(pid), started=int(started), boot=boot):
             mark.unlink(missing_ok=True)
-        elif Identity(int(device), int(inode)) != guard:
+        elif FileIdentity(int(device), int(inode)) != guard:
             found.append(int(pid))
     return found
 

@@ -25,14 +25,14 @@ class HeldError(Exception):
     """Another process holds the lock."""
 
 
-class Identity(msgspec.Struct, frozen=True, array_like=True):
+class FileIdentity(msgspec.Struct, frozen=True, array_like=True):
     """Which file it is, whatever lies at its path by now; in JSON `[device, inode]`."""
 
     device: int
     inode: int
 
     @classmethod
-    def at(cls, path: Path) -> Identity | None:
+    def at(cls, path: Path) -> FileIdentity | None:
         """The file that lies at `path` now; None when there is none."""
         try:
             return cls.of(path.stat())
@@ -40,7 +40,7 @@ class Identity(msgspec.Struct, frozen=True, array_like=True):
             return None
 
     @classmethod
-    def of(cls, status: os.stat_result) -> Identity:
+    def of(cls, status: os.stat_result) -> FileIdentity:
         return cls(status.st_dev, status.st_ino)
 
 
@@ -49,12 +49,12 @@ class LockFile:
     """A lock that this process holds."""
 
     path: Path
-    identity: Identity
+    identity: FileIdentity
     lock: FileLock
 
     def is_in_place(self) -> bool:
         """Whether the file that is held still lies at the path, so that others meet it there."""
-        return Identity.at(self.path) == self.identity
+        return FileIdentity.at(self.path) == self.identity
 
     def release(self) -> None:
         self.lock.release()
@@ -79,13 +79,13 @@ def acquire(path: Path, *, seconds: float) -> LockFile:
         if type(lock) is not FileLock or descriptor is None:  # it falls back to a lock that outlives its process
             lock.release()
             raise UserError("the file system knows no locks", where=str(path), hint="move the repository to another")
-        found = LockFile(path, Identity.of(os.fstat(descriptor)), lock)
+        found = LockFile(path, FileIdentity.of(os.fstat(descriptor)), lock)
         if found.is_in_place():
             return found
         lock.release()
 
 
-def is_held(path: Path, identity: Identity | None = None) -> bool:
+def is_held(path: Path, identity: FileIdentity | None = None) -> bool:
     """Whether a process holds the lock on the file at `path`, and that file is `identity` where one is given.
 
     Asked with a shared lock for an instant: a process that acquires at that very moment must try more than once.
@@ -95,7 +95,7 @@ def is_held(path: Path, identity: Identity | None = None) -> bool:
     except FileNotFoundError:
         return False
     try:
-        if identity and Identity.of(os.fstat(descriptor)) != identity:
+        if identity and FileIdentity.of(os.fstat(descriptor)) != identity:
             return False
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except (BlockingIOError, PermissionError):

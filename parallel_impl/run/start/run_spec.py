@@ -3,31 +3,43 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from dataclasses import replace
 
 from parallel_impl import environment
 from parallel_impl.agents import kinds
 from parallel_impl.agents.agent import Agent
-from parallel_impl.config import FILE
+from parallel_impl.config import FILE, Config
 from parallel_impl.errors import UserError, printable
 from parallel_impl.gates import setup
+from parallel_impl.git import carried, identity
+from parallel_impl.git.identity import OURS, Identity
 from parallel_impl.processes import namespace
 from parallel_impl.processes.namespace import Found
+from parallel_impl.run.resume import pinned
 from parallel_impl.run.spec import RunSpec
 from parallel_impl.run.start.inputs import Inputs
 from parallel_impl.run.start.request import Request
 
+NOBODY = (
+    f"git has no name and address of yours here: what lands is committed by {OURS.author}, which CLA, DCO and push "
+    "rules refuse\n    set user.name and user.email, or commit_identity in the configuration"
+)
+SET_BY_US = ("TMPDIR", "VIRTUAL_ENV", "PARALLEL_IMPL_*", *setup.COPIES)
 
-def specify(request: Request, known: Inputs, inherited: Mapping[str, str]) -> RunSpec:
+
+def specify(request: Request, known: Inputs) -> RunSpec:
     """What stays the same while the run executes. UserError without an agent, unless this is a dry run.
 
-    `inherited` is the environment of this process; what the machine cannot do is printed, and noted.
+    What the machine cannot do is printed, and noted.
     """
-    started, settings = request.state.started, known.config
+    started, settings, inherited = request.state.started, known.config, request.inherited
     agent, spec = _agent(request, known)
     caches = setup.cache_environment(inherited)
     contained = _containment(agent, wanted=settings.contain)
-    for why in (request.home.why, contained.why):
+    who = _identity(request, settings)
+    nobody = NOBODY if who == OURS and not started else ""
+    ignored = environment.remarks(inherited, pass_env=settings.pass_env, ours=SET_BY_US)
+    for why in (request.home.why, contained.why, nobody, *ignored):
         if why:
             request.listener.say(why)
     return RunSpec(
@@ -43,9 +55,20 @@ def specify(request: Request, known: Inputs, inherited: Mapping[str, str]) -> Ru
         agent_spec=environment.masked(spec, environment.secret_values(inherited)),
         environment=environment.allowed(inherited, pass_env=settings.pass_env, secrets=False) | caches,
         agent_environment=environment.allowed(inherited, pass_env=settings.pass_env, secrets=True) | caches,
+        identity=replace(who, signoff=settings.signoff),
+        carried=started.carried if started else carried.find(request.repo),
         namespace=contained.namespace,
-        notes=(contained.why,) if contained.why else (),
+        notes=tuple(why for why in (contained.why, nobody) if why),
     )
+
+
+def _identity(request: Request, settings: Config) -> Identity:
+    """Who commits: as the journal has it, so that a commit made again is the same; else the first of those named."""
+    if started := request.state.started:
+        return pinned.identity(started)
+    if named := identity.parse(settings.commit_identity):
+        return Identity(named, named)
+    return identity.find(request.repo, request.folder, request.inherited)
 
 
 def _agent(request: Request, known: Inputs) -> tuple[Agent | None, str]:
