@@ -35,7 +35,7 @@ def start(argv: Sequence[str], *, env: Mapping[str, str], mark: str, **how: Any)
     """Start a child in a session of its own, with `mark` in its environment."""
     with _guard:  # an orphan hunt must not take a child that was just started for an orphan
         child = subprocess.Popen(argv, env={**env, MARK: mark}, start_new_session=True, **how)
-        _started[child.pid] = start_time(child.pid)
+        _started[child.pid] = start_time(child.pid, ended=True)  # one that is over already too: 0 is older than all
     return child
 
 
