@@ -106,6 +106,16 @@ def test_the_prompt_is_cached_and_the_model_and_effort_are_those_of_the_order(st
     assert str(worktree) in body["system"][0]["text"]
 
 
+def test_what_a_model_can_is_asked_and_used(stub: Stub, worktree: Path) -> None:
+    assert work(stub, worktree, "work", model="capable").code == 0
+    asked = stub.asked[-1]
+    assert (asked.body["max_tokens"], asked.body["thinking"]) == (48_000, {"type": "adaptive"})
+    assert [each["type"] for each in asked.body["context_management"]["edits"]] == ["clear_tool_uses_20250919"]
+    assert "context-management-2025-06-27" in asked.headers["anthropic-beta"]
+    work(stub, worktree, "nothing")
+    assert not {"thinking", "context_management"} & stub.asked[-1].body.keys()
+
+
 def test_a_file_outside_the_scope_is_refused_with_the_scope_and_the_work_goes_on(stub: Stub, worktree: Path) -> None:
     outcome = work(stub, worktree, "outside", deny=("tests/secret/**",))
     assert outcome.code == 0
