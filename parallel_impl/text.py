@@ -19,6 +19,11 @@ def shorten(text: str, limit: int) -> str:
     return text if len(text) <= limit else f"{text[:limit]}…"
 
 
+def shorten_middle(text: str, limit: int) -> str:
+    """`text` without its middle, where it is longer: for messages that begin with a value and end with a rule."""
+    return text if len(text) <= limit else f"{text[: limit // 2]}…{text[-(limit // 2) :]}"
+
+
 def shorten_line(text: str, limit: int) -> str:
     """As `shorten`, with line ends shown as `\\n`."""
     return shorten(text, limit).replace("\n", "\\n")

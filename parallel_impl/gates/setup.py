@@ -1,30 +1,26 @@
 """How a checkout is made able to work: found from lock files, run the same way in every checkout.
 
-`find` is called once by `run.start.preflight`; `make_ready` before every agent, verification and gate;
-`environment_of` gives agents, steps and gates the checkout's own `.venv`.
+`find` tells the commands, `make_ready` runs them in a checkout, and `environment_of` puts the checkout's own `.venv`
+before all else for what runs there.
 """
 
 from __future__ import annotations
 
-import configparser
 import os
 import re
 import shlex
 import time
-import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from parallel_impl.config import SetupCommand
 from parallel_impl.errors import printable
 from parallel_impl.gates import foreign, shell
-from parallel_impl.processes.launch import Launch, Limits, Stop
+from parallel_impl.gates.project_files import Read, Table, sections, table, toml
+from parallel_impl.processes.launch import Launch, Limits, Stops
 from parallel_impl.processes.process import Reason, run
 from parallel_impl.text import tail
-
-Read = Callable[[str], bytes | None]
 
 WANTED = ("dev", "test")
 OTHER_LOCKS = {
@@ -48,7 +44,7 @@ SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundSetup:
     """The set-up found in a repository: the commands, and why these (for people)."""
 
     commands: tuple[SetupCommand, ...]
@@ -68,7 +64,7 @@ class SetupOutcome:
 # -- what to run
 
 
-def find(read: Read) -> Found:
+def find(read: Read) -> FoundSetup:
     """The set-up that lock files and project files ask for; `read` gives a file of the base tree, or None."""
     commands, why = [], []
     if read("uv.lock") is not None:
@@ -78,13 +74,13 @@ def find(read: Read) -> Found:
         commands.append(SetupCommand("npm ci"))
         why.append("package-lock.json")
     if commands:
-        return Found(tuple(commands), f"found {' and '.join(why)}")
+        return FoundSetup(tuple(commands), f"found {' and '.join(why)}")
     if install := _editable(read):
-        return Found((SetupCommand("python3 -m venv .venv"), SetupCommand(install)), "found a Python project")
+        return FoundSetup((SetupCommand("python3 -m venv .venv"), SetupCommand(install)), "found a Python project")
     for name, line in OTHER_LOCKS.items():
         if read(name) is not None:
-            return Found((), f"none: {name} is not acted on by itself; write setup = [{line!r}] if steps need it")
-    return Found((), "none: no uv.lock, package-lock.json, [project] or setup.py")
+            return FoundSetup((), f"none: {name} is not acted on by itself; write setup = [{line!r}] if steps need it")
+    return FoundSetup((), "none: no uv.lock, package-lock.json, [project] or setup.py")
 
 
 def _editable(read: Read) -> str:
@@ -92,19 +88,19 @@ def _editable(read: Read) -> str:
 
     Dependency groups are expanded here (PEP 735), because the pip that a new venv has may not know them.
     """
-    document = _toml(read("pyproject.toml"))
+    document = toml(read("pyproject.toml"))
     project = document.get("project")
     if not isinstance(project, dict) and read("setup.py") is None:
         return ""
-    declared = _table(project, "optional-dependencies") or _setup_cfg_extras(read("setup.cfg"))
+    declared = table(project, "optional-dependencies") or sections(read("setup.cfg")).get("options.extras_require", {})
     extras = [name for name in declared if _normal(name) in WANTED]
-    groups = _table(document, "dependency-groups")
+    groups = table(document, "dependency-groups")
     needed = dict.fromkeys(need for name in groups if _normal(name) in WANTED for need in _group(groups, name, ()))
     what = f".[{','.join(sorted(extras))}]" if extras else "."
     return shlex.join([".venv/bin/python", "-m", "pip", "install", "--quiet", "-e", what, *needed])
 
 
-def _group(groups: Mapping[str, Any], name: str, seen: tuple[str, ...]) -> Iterator[str]:
+def _group(groups: Table, name: str, seen: tuple[str, ...]) -> Iterator[str]:
     for wanted, items in groups.items():
         if _normal(wanted) != _normal(name) or _normal(name) in seen or not isinstance(items, list):
             continue
@@ -113,28 +109,6 @@ def _group(groups: Mapping[str, Any], name: str, seen: tuple[str, ...]) -> Itera
                 yield item
             elif isinstance(item, dict) and isinstance(item.get("include-group"), str):
                 yield from _group(groups, item["include-group"], (*seen, _normal(name)))
-
-
-def _toml(content: bytes | None) -> dict[str, Any]:
-    """A TOML file as a table; one that cannot be read is answered by `config.read`, which reads it too."""
-    try:
-        return tomllib.loads((content or b"").decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
-        return {}
-
-
-def _table(of: Any, key: str) -> dict[str, Any]:
-    value = of.get(key) if isinstance(of, dict) else None
-    return value if isinstance(value, dict) else {}
-
-
-def _setup_cfg_extras(content: bytes | None) -> dict[str, Any]:
-    parser = configparser.RawConfigParser(strict=False)
-    try:
-        parser.read_string((content or b"").decode())
-    except (configparser.Error, UnicodeDecodeError):
-        return {}
-    return dict(parser["options.extras_require"]) if parser.has_section("options.extras_require") else {}
 
 
 def _normal(name: str) -> str:
@@ -174,7 +148,7 @@ def make_ready(
     log: Path,
     caches: Sequence[Path] = (),
     seconds: float = 1800,
-    stop: Stop | None = None,
+    stop: Stops = None,
     mask: tuple[bytes, ...] = (),
 ) -> SetupOutcome:
     """Run the set-up in a checkout and prove that its environment does not lead elsewhere.

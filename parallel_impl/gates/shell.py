@@ -1,7 +1,6 @@
 """Shell scripts, run and parsed the same way everywhere.
 
-Steps, set-up commands and gates are strings for `bash -euo pipefail -c` (`sh -ec` without bash). Used by
-`steps`, `setup` and `quality` to run them, and by `programs` before anything runs.
+Steps, set-up commands and gates are strings for `bash -euo pipefail -c` (`sh -ec` without bash).
 """
 
 from __future__ import annotations

@@ -6,11 +6,9 @@ index, so index bits, ignore rules, configuration and filters of the agent's are
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
-import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,7 +20,6 @@ from parallel_impl.git.trees import GITLINK, Listing, Trees
 from parallel_impl.git.walk import CACHE_RULE, Disk, fingerprint, newer, signature, walk
 
 NO_FILE = "000000"
-PAUSES = (0.2, 1.0)  # seconds before another try, while somebody prunes the repository
 REFUSED = "git cannot take it"
 # with the stat checks weakened, a same-size edit with its time set back is missed; ignoreStat plants index bits;
 # safecrlf only warns, but `true` makes git die; a sparse user checkout would make new files fatal
@@ -239,26 +236,6 @@ class Staging:
 
     def _git(self, index: Path, *args: str, input: bytes = b"") -> bytes:
         return self.repo.git(*args, input=input, index=index, work_tree=self._root, config=CONFIG)
-
-
-def take(staging: Staging, snapshot: Snapshot, *, anchor: Callable[[Work], str], known: str) -> Work:
-    """The work, with a commit of it that is complete. `anchor` commits a Work, puts it on a ref, returns the commit.
-
-    Objects can vanish between staging and the ref, when a `prune --expire=now` runs in the user's repository (1-2
-    of 60 were seen; also the blobs before the tree, and the commit itself): then it is staged again, three times at
-    most. `known` is a commit whose objects are all there. GitError when objects are missing after that.
-    """
-    for pause in PAUSES:
-        with contextlib.suppress(GitError):
-            work = staging.after(snapshot)
-            refused = any(violation.why.startswith(REFUSED) for violation in work.unstageable)
-            if not refused and (work.unstageable or not staging.repo.missing(anchor(work), known=known)):
-                return work
-        time.sleep(pause)
-    work = staging.after(snapshot)
-    if not work.unstageable and (missing := staging.repo.missing(commit := anchor(work), known=known)):
-        raise GitError(("rev-list", "--missing=print", commit), 1, f"objects vanish: {missing[:3]}".encode())
-    return work
 
 
 def round_trip(trees: Trees, checkout: Checkout) -> list[str]:

@@ -20,7 +20,7 @@ _SCHEMA = re.compile(r"[a-z0-9_]+")
 
 
 class LockKeyError(ValueError):
-    """Not a lock key and not a misspelt one: `what` is wrong, `hint` says what to write."""
+    """A key without a canonical form: `what` is wrong, `hint` names what to write."""
 
     def __init__(self, what: str, hint: str) -> None:
         super().__init__(what)
@@ -29,7 +29,7 @@ class LockKeyError(ValueError):
 
 
 def canonical(key: str) -> str:
-    """The one form in which `key` is compared and claimed; LockKeyError where none can be meant."""
+    """The one form in which `key` is compared and claimed; LockKeyError where it has none."""
     text = key.strip()
     if not text.isprintable():
         raise LockKeyError("a lock key is one line of printable text", "delete the control characters")
@@ -69,7 +69,7 @@ def contains(outer: str, inner: str) -> bool:
 
 
 def claim_order(files: Iterable[str], keys: Iterable[str]) -> list[str]:
-    """Everything to be claimed, each once, in the one order in which everybody claims (by code point)."""
+    """All claims, each once, in the one order in which every run takes them (by code point)."""
     return sorted({*files, *keys})
 
 
@@ -83,7 +83,7 @@ def _api(name: str) -> str:
         raise LockKeyError(
             f"api:{_short(name)} is not a method and a path",
             f"write the method, one blank, the path: {example}; "
-            f"what is no endpoint is e.g. feature:api:{_slug(name).lower() or 'part'}",
+            f"for what is no endpoint write e.g. feature:api:{_slug(name).lower() or 'part'}",
         )
     path = found[2].lower()
     return f"{method} {_wildcard('api', path if path.startswith('/') else f'/{path}')}"

@@ -50,6 +50,9 @@ class Stop:
                 os.close(descriptor)
 
 
+Stops = Stop | tuple[Stop, ...] | None  # any one of several ends what was started
+
+
 @dataclass(frozen=True, slots=True)
 class Launch:
     """How a process starts. `env` is its whole environment, TMPDIR included; any one of several stops ends it.
@@ -60,7 +63,7 @@ class Launch:
     cwd: Path
     env: Mapping[str, str]
     limits: Limits
-    stop: Stop | tuple[Stop, ...] | None = None
+    stop: Stops = None
     mask: tuple[bytes, ...] = ()
     namespace: Namespace | None = None
 

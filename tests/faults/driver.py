@@ -270,9 +270,9 @@ def instrument_tool(points: Points) -> None:
 
     real_attempt = attempt.run
 
-    def attempted(ground: Any, job: Any, tell: Any) -> Any:
+    def attempted(spec: Any, workspace: Any, launch: Any, job: Any, post: Any) -> Any:
         with points.working_on(job.package.id):
-            return real_attempt(ground, job, tell)
+            return real_attempt(spec, workspace, launch, job, post)
 
     attempt.run = attempted
 
@@ -282,7 +282,7 @@ def serve() -> None:
     points = Points()
     instrument_tool(points)
     instrument_system(points)
-    import parallel_impl.run.runner  # noqa: F401 - loaded once, before the forks
+    import parallel_impl.run.command  # noqa: F401 - loaded once, before the forks
     from parallel_impl.cli.main import umbrella
 
     for line in sys.stdin:

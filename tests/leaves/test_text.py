@@ -5,7 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from parallel_impl import environment
-from parallel_impl.text import did_you_mean, end_of, masked, nearest, shorten, shorten_line, tail
+from parallel_impl.text import did_you_mean, end_of, masked, nearest, shorten, shorten_line, shorten_middle, tail
+
+
+def test_a_long_message_keeps_its_begin_and_its_end() -> None:
+    assert shorten_middle("abcdef", 6) == "abcdef"
+    assert shorten_middle("abcdefg", 6) == "abc…efg"
 
 
 def test_only_what_is_longer_than_the_limit_is_shortened() -> None:

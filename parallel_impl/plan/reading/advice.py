@@ -71,7 +71,7 @@ def _flow(value: Any) -> str:
 
 
 def meant(name: str, known: Iterable[str], misspelt: Mapping[str, str], value: Mapping[str, Any]) -> str:
-    near = misspelt.get(name) or nearest(name.lower(), known)
+    near = misspelt[name] if name in misspelt else nearest(name.lower(), known)
     if not near:
         return f"delete it; known keys: {', '.join(known)}"
     return f"did you mean {near}?{f' It is there already: delete {one_line(name)}' if near in value else ''}"
@@ -89,16 +89,16 @@ def glimpse(text: str) -> str:
 
 
 def quoted(text: str) -> str:
-    """How to say that a scalar is text."""
+    """How to write a scalar that is meant as text."""
     return f'quote it: "{text}"' if len(text) <= 40 and "\n" not in text else "put it in quotes"
 
 
-def syntax(said: str) -> str:
-    """Where to look after libyaml `said` what it did not expect."""
-    if "mapping values are not allowed" in said:
+def syntax(message: str) -> str:
+    """Where to look after a message of libyaml."""
+    if "mapping values are not allowed" in message:
         return 'a value with ": " in it must be quoted; else look at the indentation'
-    if "cannot start any token" in said:
+    if "cannot start any token" in message:
         return "indent with blanks, not tabs; quote a value that begins with @, ` or %"
-    if "block" in said:
+    if "block" in message:
         return "look at the indentation of this line and the one above"
     return "look at quotes, brackets and indentation here and in the line above"

@@ -1,4 +1,4 @@
-"""One call of `parallel-implement`: what was typed, and where it stands."""
+"""One call of `parallel-implement`: what was typed, and what an earlier call left."""
 
 from __future__ import annotations
 
@@ -32,15 +32,19 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One call of the command: where, what, and what an earlier call left."""
+    """One call that wants a run: where it stands, what it asks, and the run so far.
+
+    `checkout` is the user's worktree (None in a bare repository), `home` the folder of the packages' worktrees.
+    """
 
     repo: Repo
     folder: Path
+    checkout: Path | None
     options: Options
     listener: Listener
-    places: Places
-    state: State
-    hold: change_lock.Held
-    run_id: str
     stop: Stop
+    places: Places
+    hold: change_lock.Hold
+    state: State
+    run_id: str
     home: Home
