@@ -127,7 +127,7 @@ class Dialect(Protocol):
 
     @property
     def live(self) -> frozenset[Tell]:
-        """What of `tells` it reports while it works, not only at its end."""
+        """What of `tells` it reports while it works, not only at its end; tool calls: when they begin."""
 
     @property
     def follows(self) -> frozenset[Setting]:

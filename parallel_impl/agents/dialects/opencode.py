@@ -58,7 +58,7 @@ class OpenCode:
     provider: ClassVar[str] = "opencode"
     key: ClassVar[str] = "ANTHROPIC_API_KEY"
     tells: ClassVar[frozenset[Tell]] = frozenset(Tell)
-    live: ClassVar[frozenset[Tell]] = frozenset(Tell)
+    live: ClassVar[frozenset[Tell]] = frozenset(Tell) - {Tell.CALLS}
     resumes: ClassVar[bool] = True
     cumulative: ClassVar[frozenset[str]] = frozenset()
     own_sandbox: ClassVar[bool] = False
