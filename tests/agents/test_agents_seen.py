@@ -56,9 +56,9 @@ def test_what_earlier_starts_used_is_left_out_of_a_whole_only() -> None:
 
 def test_a_call_is_open_until_its_answer() -> None:
     called = after(Called(tool="bash", call="1"), Called(tool="bash", call="2"))
-    assert called.open_calls == {"1", "2"}
+    assert called.open_calls == frozenset({"1", "2"})
     answered = after(Answered(call="1"), start=called)
-    assert (answered.open_calls, answered.calls) == ({"2"}, 2)
+    assert (answered.open_calls, answered.calls) == (frozenset({"2"}), 2)
 
 
 def test_a_limit_is_lifted_by_work_and_not_by_retries() -> None:
