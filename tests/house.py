@@ -1,7 +1,7 @@
 """The house as it stands: `python tests/house.py` prints files, arrows and floors of `run/` and `plan/`.
 
-An arrow is an import of one module by another of the same room; a floor is the longest way down from it. Modules that
-import each other stand on one floor.
+An arrow is an import of one module by another of the same room. Floors are counted from the modules that import none
+of the others: the length of the longest chain of arrows, in modules.
 """
 
 from __future__ import annotations
@@ -9,9 +9,18 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent / "parallel_impl"
+PACKAGE = "parallel_impl"
+ROOT = Path(__file__).resolve().parent.parent / PACKAGE
+SHOWN = ("run", "plan")
+
+
+def modules() -> dict[str, Path]:
+    """Every module by its dotted name without `parallel_impl.`; the `__init__` of a folder is none."""
+    files = (path for path in sorted(ROOT.rglob("*.py")) if path.stem != "__init__")
+    return {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in files}
 
 
 def imports(path: Path, *, top_level_only: bool = False) -> Iterator[str]:
@@ -24,48 +33,48 @@ def imports(path: Path, *, top_level_only: bool = False) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
 
 
-def modules() -> dict[str, Path]:
-    """Every module of the package by its dotted name without `parallel_impl.`; packages' faces are left out."""
-    files = (path for path in sorted(ROOT.rglob("*.py")) if path.stem != "__init__")
-    return {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in files}
-
-
 def arrows(known: Mapping[str, Path]) -> dict[str, set[str]]:
-    """Which of the known modules each of them imports."""
+    """Which of the known modules each of them imports, whole or a name of it."""
     found = {}
     for name, path in known.items():
-        wanted = (one.removeprefix("parallel_impl.") for one in imports(path) if one.startswith("parallel_impl."))
-        found[name] = {next((m for m in (one, one.rpartition(".")[0]) if m in known), "") for one in wanted} - {"", name}
+        ours = [wanted.removeprefix(f"{PACKAGE}.") for wanted in imports(path) if wanted.startswith(f"{PACKAGE}.")]
+        both = {*ours, *(wanted.rpartition(".")[0] for wanted in ours)}
+        found[name] = (both & known.keys()) - {name}
     return found
 
 
 def floors(below: Mapping[str, set[str]]) -> int:
-    """How many floors there are: the longest chain of arrows, a circle counted once."""
-
-    def height(name: str, seen: frozenset[str]) -> int:
-        if name in seen:
-            return 0
-        if name not in heights or seen & circles.get(name, set()):
-            found = 1 + max((height(other, seen | {name}) for other in below[name]), default=0)
-            heights[name] = max(found, heights.get(name, 0))
-        return heights[name]
-
-    heights: dict[str, int] = {}
-    circles: dict[str, set[str]] = {}
-    return max((height(name, frozenset()) for name in below), default=0)
+    """How many floors the modules stand on; `graphlib.CycleError` where some import each other."""
+    sorter = TopologicalSorter(below)
+    sorter.prepare()
+    count = 0
+    while sorter.is_active():
+        sorter.done(*sorter.get_ready())
+        count += 1
+    return count
 
 
-def describe(room: str) -> str:
-    """One line: files, arrows, floors, and the imports that lead out of one folder of the room into another."""
-    inside = {name: path for name, path in modules().items() if name.startswith(f"{room}.")}
-    below = arrows(inside)
-    lines = [f"{room}/: {len(inside)} files, {sum(map(len, below.values()))} arrows, {floors(below)} floors"]
-    folders: dict[str, set[str]] = {}
-    for name, path in inside.items():
-        folders.setdefault(str(path.parent.relative_to(ROOT)), set()).add(name)
-    lines += [f"  {folder}/: {len(names)} files" for folder, names in sorted(folders.items())]
+def describe() -> str:
+    """A line for each room that is shown, and one for each folder of it, with the files that lie in it directly."""
+    known = modules()
+    lines = []
+    for room in SHOWN:
+        inside = {name: path for name, path in known.items() if name.startswith(f"{room}.")}
+        lines.append(_line(f"{room}/, folders included", inside))
+        for folder in sorted({path.parent for path in inside.values()}):
+            here = {name: path for name, path in inside.items() if path.parent == folder}
+            lines.append(_line(f"  {folder.relative_to(ROOT)}/", here))
     return "\n".join(lines)
 
 
+def _line(title: str, inside: Mapping[str, Path]) -> str:
+    below = arrows(inside)
+    try:
+        height = f"floors {floors(below)}"
+    except CycleError as error:
+        height = f"no floors, a circle: {' -> '.join(error.args[1])}"
+    return f"{title}: files {len(inside)}, arrows {sum(map(len, below.values()))}, {height}"
+
+
 if __name__ == "__main__":
-    sys.stdout.write("\n".join(map(describe, ("run", "plan"))) + "\n")
+    sys.stdout.write(f"{describe()}\n")

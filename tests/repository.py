@@ -17,6 +17,9 @@ from pathlib import Path
 
 FIXTURES = Path(__file__).resolve().parent.parent / "fixtures" / "repos"
 DATE = "1700000000 +0000"
+FORMATS = {"": (), "reftable": ("--ref-format=reftable",), "sha256": ("--object-format=sha256",)}
+# of the repositories that tests make; looked up once, before the environment is replaced (`make test-gits` sets it)
+FORMAT = FORMATS[os.environ.get("PARALLEL_IMPL_TEST_FORMAT", "")]
 GIT_CONFIG = """\
 [user]
     name = Fixture Author
@@ -55,9 +58,14 @@ def make_repository(fixture: str, into: Path) -> Path:
     """The repository `<into>/<fixture>`: branch `main` with one commit of `fixtures/repos/<fixture>/repo/`."""
     folder = into / fixture
     shutil.copytree(FIXTURES / fixture / "repo", folder, symlinks=True)
-    git(folder, "init", "--quiet", "-b", "main")
+    init(folder)
     commit_all(folder, "The state before the change")
     return folder
+
+
+def init(folder: Path) -> None:
+    """Make a folder a repository with the branch `main`, in the format that is being tested."""
+    git(folder, "init", "--quiet", "-b", "main", *FORMAT)
 
 
 def commit_all(folder: Path, message: str) -> str:
@@ -136,19 +144,39 @@ def living(word: str) -> list[int]:
     return found
 
 
+def appears(word: str) -> bool:
+    """Whether a process with this word lives, at the latest after ten seconds: a shell starts it after it forked."""
+    for _ in range(500):
+        if living(word):
+            return True
+        threading.Event().wait(0.02)
+    return False
+
+
 def refs(folder: Path, *prefixes: str) -> list[str]:
     """The full names of the refs below `prefixes` (all of them without any), in git's order."""
     return git(folder, "for-each-ref", "--format=%(refname)", *prefixes).splitlines()
 
 
 def users_side(folder: Path) -> dict[str, tuple[int, bytes]]:
-    """All of a checkout and its `.git` that belongs to the user, byte for byte: not objects, nor what is ours."""
-    ours = ("parallel-impl/", "objects/", "refs/parallel-impl/", "refs/heads/openspec/", "logs/refs/heads/openspec/")
-    return {
-        path: content
-        for path, content in contents(folder).items()
-        if not path.removeprefix(".git/").startswith(ours) or not path.startswith(".git/")
-    }
+    """All of a checkout and its `.git` that belongs to the user, byte for byte: not objects, nor what is ours.
+
+    The tables of a reftable repository hold everybody's refs: what git reads there stands for them.
+    """
+    of_refs = ("refs/parallel-impl/", "refs/heads/openspec/", "logs/refs/heads/openspec/")
+    ours = tuple(f".git/{path}" for path in ("parallel-impl/", "objects/", "reftable/", *of_refs))
+    found = {path: content for path, content in contents(folder).items() if not path.startswith(ours)}
+    if has_reftable(folder):
+        lines = git(folder, "for-each-ref", "--format=.git/%(refname) %(objectname) %(symref)").splitlines()
+        theirs = [line for line in lines if not line.startswith(ours)]
+        head = git(folder, "symbolic-ref", "HEAD"), git(folder, "reflog", "--no-abbrev", "HEAD")
+        found[".git/reftable"] = (0, "\n".join([*theirs, *head]).encode())
+    return found
+
+
+def has_reftable(folder: Path) -> bool:
+    """Whether the refs of a repository are kept in tables, not in files."""
+    return (folder / ".git/reftable").is_dir()
 
 
 def contents(folder: Path) -> dict[str, tuple[int, bytes]]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.repository import commit_all, git
+from tests.repository import commit_all, init
 
 PACKAGE = """\
   - package_id: {name}
@@ -29,7 +29,7 @@ def repository(
 ) -> Path:
     """A repository whose changes are `{change: {package: glob that it writes}}`; `keys` are locks by package."""
     folder.mkdir(parents=True)
-    git(folder, "init", "--quiet", "-b", "main")
+    init(folder)
     (folder / "parallel-impl.toml").write_text("setup = []\n")
     for change, packages in changes.items():
         write_change(folder, change, packages, keys=keys)

@@ -1,55 +1,113 @@
-"""Imports go down the list of rooms only (the map is in CONTRIBUTING.md)."""
+"""Imports go down the list of rooms, and inside a room down the list of its folders (the map is in CONTRIBUTING.md)."""
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Iterator
-from pathlib import Path
+import re
+import sys
+from graphlib import CycleError
 
-import parallel_impl
+import pytest
 
-ROOT = Path(parallel_impl.__file__).parent
-LEAVES = ("storage", "processes", "environment", "config", "schema", "errors")
-ROOMS = ("cli", "run", "report", "agents", "gates", "record", "git", "plan")
+from tests.house import ROOT, arrows, describe, floors, imports, modules
+
+LEAVES = ("storage", "processes", "environment", "config", "schema", "text", "errors")
+ROOMS = ("cli", "run", "report", "agents", "gates", "record", "git", "contracts", "plan")
 LEVEL = {"__main__": 0} | {room: n for n, room in enumerate(ROOMS, 1)} | dict.fromkeys(LEAVES, len(ROOMS) + 1)
-SLOW = ("jsonschema", "openapi_spec_validator")  # 150 and 500 ms: inside the function that needs them
+
+# Folders and modules of a room, from the top down; a module belongs to the longest name that it begins with.
+FOLDERS: dict[str, tuple[str, ...]] = {
+    "plan": ("plan.reading", "plan", "plan.globs"),
+    "run": (
+        "run.command", "run.runner", "run.start", "run.land", "run.inspect", "run.resume", "run.claims", "run.attempt",
+        "run",
+    ),
+}  # fmt: skip
+
+SLOW = ("jsonschema", "openapi_spec_validator", "tree_sitter", "tree_sitter_bash")  # in the function that needs them
 PURE = ("plan", "record.state")  # tested with literals: they know no git, no process, no clock
-IMPURE = ("parallel_impl.processes", "parallel_impl.git", "git", "time", "datetime")
-
-
-def imports(path: Path, *, top_level_only: bool = False) -> Iterator[str]:
-    """The dotted names that a module imports, those for type checking too."""
-    tree = ast.parse(path.read_text())
-    for node in tree.body if top_level_only else ast.walk(tree):
-        if isinstance(node, ast.ImportFrom):
-            yield from (f"{'.' * node.level}{node.module or ''}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+IMPURE = (
+    "git", "parallel_impl.git", "parallel_impl.processes", "subprocess", "multiprocessing", "os", "shutil", "socket",
+    "tempfile", "threading", "time", "datetime", "random",
+)  # fmt: skip
 
 
 def within(name: str, packages: tuple[str, ...]) -> bool:
     return any(f"{name}.".startswith(f"{package}.") for package in packages)
 
 
+def room_of(imported: str) -> str:
+    """The room of an imported name; empty for one from outside."""
+    package, _, rest = imported.partition(".")
+    return rest.split(".")[0] if package == "parallel_impl" else ""
+
+
 def test_imports_go_down_the_list_of_rooms_only() -> None:
     wrong = []
-    for path in sorted(ROOT.rglob("*.py")):
-        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-        here = module.split(".")[0]
+    for module, path in modules().items():
         for name in imports(path):
-            there = name.split(".")[1] if within(name, ("parallel_impl",)) and "." in name else ""
-            upward = there in LEVEL and here in LEVEL and LEVEL[there] < LEVEL[here]
-            foreign_git = within(name, ("git",)) and module != "git.repo"
-            impure = within(module, PURE) and within(name, IMPURE)
-            if upward or foreign_git or impure or name.startswith("."):
+            here, there = module.split(".")[0], room_of(name)
+            upward = there in LEVEL and LEVEL[there] < LEVEL[here]
+            if upward or name.startswith("."):
                 wrong.append(f"{module} imports {name}")
-        wrong += [f"{module} imports {n} at its top" for n in imports(path, top_level_only=True) if within(n, SLOW)]
     assert wrong == []
 
 
 def test_every_module_is_in_a_room() -> None:
-    assert {path.stem for path in ROOT.iterdir() if path.suffix == ".py" or path.is_dir()} - {"__pycache__"} <= {
-        *LEVEL,
-        "__init__",
-        "schemas",
-    }
+    assert {name.split(".")[0] for name in modules()} == LEVEL.keys()
+
+
+@pytest.mark.parametrize("room", FOLDERS)
+def test_imports_inside_a_room_go_down_the_list_of_its_folders(room: str) -> None:
+    order = FOLDERS[room]
+    inside = {name: path for name, path in modules().items() if within(name, (room,))}
+
+    def level(name: str) -> int:
+        return order.index(max((one for one in order if within(name, (one,))), key=len))
+
+    below = arrows(inside)
+    assert floors(below)  # no two import each other
+    pairs = [(here, there) for here, others in below.items() for there in others]
+    assert [f"{here} imports {there}" for here, there in pairs if level(there) < level(here)] == []
+
+
+def test_only_one_module_spells_git() -> None:
+    assert [name for name, path in modules().items() if any(within(one, ("git",)) for one in imports(path))] == [
+        "git.repo"
+    ]
+
+
+def test_the_pure_rooms_know_no_git_no_process_and_no_clock() -> None:
+    pure = {name: path for name, path in modules().items() if within(name, PURE)}
+    assert [
+        f"{name} imports {one}" for name, path in pure.items() for one in imports(path) if within(one, IMPURE)
+    ] == []
+
+
+def test_what_is_slow_to_import_is_imported_where_it_is_needed() -> None:
+    wrong = [(name, one) for name, path in modules().items() for one in imports(path, top_level_only=True)]
+    assert [f"{name} imports {one} at its top" for name, one in wrong if within(one, SLOW)] == []
+
+
+def test_what_only_linux_has_is_spelt_in_processes_alone() -> None:
+    spelt = re.compile(r"""["']/proc\b|\bpidfd|\bprctl|\bctypes\b|["']unshare\b""")
+    found = {path.relative_to(ROOT).parts[0] for path in ROOT.rglob("*.py") if spelt.search(path.read_text())}
+    assert found == {"processes"}
+
+
+def test_the_init_of_a_folder_imports_nothing() -> None:
+    files = [path for path in ROOT.rglob("__init__.py") if path.parent != ROOT]
+    assert [(str(path), list(imports(path))) for path in files if list(imports(path))] == []
+
+
+def test_the_house_is_printed_with_s() -> None:
+    house = describe()
+    sys.stdout.write(f"\n{house}\n")
+    assert [line.split("/")[0] for line in house.splitlines() if not line.startswith(" ")] == ["run", "plan"]
+
+
+def test_floors_are_the_longest_chain_of_imports() -> None:
+    assert floors({}) == 0
+    assert floors({"a": set(), "b": set()}) == 1
+    assert floors({"a": {"b", "c"}, "b": {"c"}, "c": set(), "d": {"c"}}) == 3
+    with pytest.raises(CycleError):
+        floors({"a": {"b"}, "b": {"a"}})

@@ -5,36 +5,35 @@ An agent works in its worktree and ends; how it ended is all that it tells.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from parallel_impl.errors import Problem
-from parallel_impl.processes.namespace import Namespace
-from parallel_impl.processes.process import Ended, Limits, Stop
+from parallel_impl.processes.launch import Launch
+from parallel_impl.processes.process import Ended
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One piece of work for an agent. `attempt` counts from 1; `env` is the whole environment that it gets.
+    """One piece of work for an agent. `attempt` counts from 1; `launch` says how its process starts, in the worktree.
 
-    An agent that starts a process tells `started` its pid, and starts it in `processes.namespace` where there is one.
+    An agent that starts a process tells `started` its pid.
     """
 
     package_id: str
     change_id: str
     attempt: int
-    worktree: Path
     prompt_file: Path
     result_file: Path
     log: Path
-    env: Mapping[str, str]
-    limits: Limits
-    stop: Stop
+    launch: Launch
     started: Callable[[int], None]
-    mask: tuple[bytes, ...] = ()
-    namespace: Namespace | None = None
+
+    @property
+    def worktree(self) -> Path:
+        return self.launch.cwd
 
 
 class Agent(Protocol):

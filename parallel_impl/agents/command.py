@@ -5,7 +5,6 @@ Scripts and tests use it too.
 
 from __future__ import annotations
 
-import difflib
 import re
 import shlex
 import shutil
@@ -16,6 +15,7 @@ from typing import ClassVar
 from parallel_impl.agents.agent import Job
 from parallel_impl.errors import Problem, UserError
 from parallel_impl.processes.process import Ended, run
+from parallel_impl.text import did_you_mean
 
 PLACEHOLDERS = ("prompt_file", "worktree", "package_id", "change_id", "attempt", "result_file")
 PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
@@ -39,9 +39,8 @@ class Command:
             raise UserError("the agent's command is empty", hint="write 'command: my-agent {prompt_file}'")
         for name in PLACEHOLDER.findall(" ".join(words)):
             if name not in PLACEHOLDERS:
-                near = difflib.get_close_matches(name, PLACEHOLDERS, 1)
-                known = ", ".join(f"{{{each}}}" for each in PLACEHOLDERS)
-                hint = f"did you mean {{{near[0]}}}?" if near else f"known: {known}"
+                known = [f"{{{each}}}" for each in PLACEHOLDERS]
+                hint = did_you_mean(f"{{{name}}}", known) or f"known: {', '.join(known)}"
                 raise UserError(f"unknown placeholder {{{name}}}", where=template, hint=hint)
         return cls(words)
 
@@ -72,14 +71,4 @@ class Command:
             "result_file": str(job.result_file),
         }
         argv = [PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), word) for word in self.words]
-        return run(
-            argv,
-            cwd=job.worktree,
-            env=job.env,
-            log=job.log,
-            limits=job.limits,
-            stop=job.stop,
-            mask=job.mask,
-            started=job.started,
-            namespace=job.namespace,
-        )
+        return run(argv, job.launch, job.log, started=job.started)

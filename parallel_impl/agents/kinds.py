@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 
 from parallel_impl.agents.agent import Agent
 from parallel_impl.agents.command import Command
 from parallel_impl.agents.replay import Replay
 from parallel_impl.errors import UserError
+from parallel_impl.text import nearest
 
 KINDS = ("command", "replay")
 
@@ -20,8 +20,7 @@ def parse(spec: str, folder: Path) -> Agent:
     """
     kind, colon, rest = (part.strip() for part in spec.partition(":"))
     if not colon or kind not in KINDS:
-        near = difflib.get_close_matches(kind, KINDS, 1)
-        hint = f"write '{near[0] if near else 'command'}: {rest or spec}'"
+        hint = f"write '{nearest(kind, KINDS) or 'command'}: {rest or spec}'"
         raise UserError(f"unknown kind of agent in {spec!r}; known: {', '.join(KINDS)}", where="--agent", hint=hint)
     agent: Agent = Command.parse(rest).within(folder) if kind == "command" else Replay(folder / Path(rest).expanduser())
     if wrong := agent.check():

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from parallel_impl.errors import printable
+from parallel_impl.plan.ids import PLAN_FILE
 from parallel_impl.plan.model import Package, StepKind
 
 LONGEST = 60_000  # characters of one document; the whole file is in the worktree
@@ -40,6 +41,7 @@ def render(context: Context) -> str:
         package.description,
         _previous(context),
         _scope(package),
+        _reading(package),
         _verification(package),
         _rules(context),
         _dependencies(context),
@@ -56,11 +58,27 @@ def render(context: Context) -> str:
 def _scope(package: Package) -> str:
     lines = ["## What you may change", "", *_bullets(package.scope.write_allow)]
     if package.scope.deny:
-        lines += ["", "Not these, even where a line above covers them:", "", *_bullets(package.scope.deny)]
+        but = "Not these, nor anything below them, even where a line above covers it:"
+        lines += ["", but, "", *_bullets(package.scope.deny)]
     lines += [
         "",
         "Any other file that you change, add, delete or rename makes this attempt fail: other agents work on the rest.",
         "`**` stands for any folders; `*` and `?` stop at `/`; a plain folder covers everything below it.",
+    ]
+    return "\n".join(lines)
+
+
+def _reading(package: Package) -> str:
+    """What the plan lets the package read, where that is less than everything."""
+    if "**" in package.scope.read_allow:
+        return ""
+    lines = [
+        "## What you should read",
+        "",
+        *_bullets(package.scope.read_allow),
+        "",
+        "The plan says that your task needs nothing else. Nothing stops you from reading other files, but do not build",
+        "on them: other packages may change them at the same time.",
     ]
     return "\n".join(lines)
 
@@ -86,7 +104,7 @@ def _rules(context: Context) -> str:
             "",
             "- Work in the current folder only. Commit or not, as you like: what lies here when you end is taken.",
             "- Pushing is switched off, and no branch but your own matters.",
-            f"- Leave `{context.folder}/tasks.md` and `{context.folder}/work-packages.yaml` alone.",
+            f"- Leave `{context.folder}/tasks.md` and `{context.folder}/{PLAN_FILE}` alone.",
             "- Files that the repository ignores are not taken.",
             "- End with exit code 0 when the work is done, with another one when it cannot be done.",
             "- To report result keys, write a JSON object to the file that $PARALLEL_IMPL_RESULT_FILE names.",
@@ -109,7 +127,7 @@ def _dependencies(context: Context) -> str:
 def _previous(context: Context) -> str:
     if not context.previous:
         return ""
-    where = "Its work is in your worktree: mend it." if context.continues else "Its work was put aside: start afresh."
+    where = "Its work is in your worktree: fix it." if context.continues else "Its work was put aside: start again."
     evidence = "\n".join(f"    {line}" for line in context.previous.splitlines())
     return f"## The attempt before this one failed\n\n{where} What was found:\n\n{evidence}"
 

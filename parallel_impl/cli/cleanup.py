@@ -18,10 +18,9 @@ def cleanup(change_id: str, *, force: bool, dry_run: bool) -> int:
     kept; 2 the input or the repository is not usable.
     """
     from parallel_impl.errors import printable  # noqa: PLC0415
-    from parallel_impl.git.repo import Repo, scrub_environment  # noqa: PLC0415
+    from parallel_impl.git.repo import Repo  # noqa: PLC0415
     from parallel_impl.run.inspect import cleanup as cleaning  # noqa: PLC0415
 
-    scrub_environment()
     report = cleaning.clean(Repo.discover(Path.cwd()), Path.cwd(), change_id, force=force, dry_run=dry_run)
     for line in report.lines:
         click.echo(printable(line))

@@ -6,15 +6,17 @@ from pathlib import Path
 
 import click
 
+from parallel_impl.config import MAX_JOBS
+
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("change_id", metavar="<change-id>")
 @click.option("--agent", metavar="SPEC", help="Who does the work, e.g. 'command: my-agent {prompt_file}'.")
-@click.option("--jobs", type=click.IntRange(1, 512), metavar="N", help="How many agents at once (default: 4).")
+@click.option("--jobs", type=click.IntRange(1, MAX_JOBS), metavar="N", help="How many agents at once (default: 4).")
 @click.option("--base", metavar="REF", help="Start from this commit (default: the feature branch, else HEAD).")
 @click.option("--only", metavar="PKG", help="Run this package and what it depends on; nothing lands.")
 @click.option("--retry-failed", is_flag=True, help="Try packages again that failed in this run.")
-@click.option("--restart", metavar="PKG", multiple=True, help="Do this package anew, and what builds on it.")
+@click.option("--restart", metavar="PKG", multiple=True, help="Do this package again, and what builds on it.")
 @click.option("--abort", is_flag=True, help="Give the run up: its work stays on refs of attempts.")
 @click.option("--wait/--no-wait", help="Wait while other runs hold what this change claims (default: refuse).")
 @click.option("--dry-run", is_flag=True, help="Everything but agents: problems, waves, critical path, set-up proven.")
@@ -39,12 +41,11 @@ def implement(
     2 the input or the repository is not usable; 3 a bug; 130 interrupted.
     """
     from parallel_impl.cli.terminal import JsonLines, Terminal  # noqa: PLC0415
-    from parallel_impl.git.repo import Repo, scrub_environment  # noqa: PLC0415  (160 ms: not for --help)
-    from parallel_impl.run import runner  # noqa: PLC0415
+    from parallel_impl.git.repo import Repo  # noqa: PLC0415  (160 ms: not for --help)
+    from parallel_impl.run import command  # noqa: PLC0415
     from parallel_impl.run.start.request import Options  # noqa: PLC0415
 
-    scrub_environment()
     given = (change_id, agent or "", jobs or 0, base or "", only or "")
     options = Options(*given, dry_run=dry_run, retry_failed=retry_failed, restart=restart, abort=abort, wait=wait)
     listener = JsonLines() if as_json else Terminal()
-    return runner.implement(Repo.discover(Path.cwd()), Path.cwd(), options, listener)
+    return command.implement(Repo.discover(Path.cwd()), Path.cwd(), options, [listener])

@@ -10,12 +10,11 @@ import os
 import sys
 import time
 import traceback
-from pathlib import Path
 from typing import NoReturn
 
 import click
 
-from parallel_impl import __version__, storage
+from parallel_impl import __version__, environment, storage
 from parallel_impl.cli.cleanup import cleanup as cleanup_command
 from parallel_impl.cli.implement import implement as implement_command
 from parallel_impl.cli.output import put
@@ -56,6 +55,7 @@ def cleanup() -> NoReturn:
 
 
 def _main(command: click.Command) -> NoReturn:
+    environment.drop_git(os.environ)
     try:
         code = command.main(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
@@ -84,7 +84,7 @@ def _main(command: click.Command) -> NoReturn:
 
 def _log_bug() -> str:
     """Write the traceback where the user can find it; the file's path, or all of it where nothing can be written."""
-    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "parallel-implement"
+    state = storage.state_directory()
     file = state / f"bug-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
     told = f"parallel-implement {__version__}, Python {sys.version}\n\n{traceback.format_exc()}"
     try:

@@ -15,19 +15,20 @@ def runs(plan: str | None) -> int:
     With --for: whether that change, as it lies on disk, can run beside the live and halted runs (FULL), beside a part
     of them (PARTIAL: at most half of its claims conflict) or only after them (SEQUENTIAL), with each conflict.
     """
-    from parallel_impl.run import validation  # noqa: PLC0415
+    from parallel_impl.contracts import plan_check  # noqa: PLC0415
     from parallel_impl.run.inspect import run_status  # noqa: PLC0415
 
     if plan is not None:
-        checked = validation.validate(plan, Path.cwd())
-        if checked.plan is None:
+        checked = plan_check.validate(plan, Path.cwd())
+        if checked.plan is None or checked.misnamed:
             for problem in checked.problems:
                 click.echo(str(problem), err=True)
             click.echo(f"{checked.source}: not usable", err=True)
             return 2
         lines = run_status.feasibility(Path.cwd(), checked.plan)
     else:
-        lines = [line for hold in run_status.holds(Path.cwd()) for line in hold.lines] or ["no runs in this repository"]
+        found = run_status.runs_and_claims(Path.cwd())
+        lines = [line for run in found for line in run.claim_lines] or ["no runs in this repository"]
     for line in lines:
         click.echo(line)
     return 0

@@ -9,25 +9,19 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from parallel_impl.run.inspect.run_status import Past
+    from parallel_impl.run.inspect.run_status import RunStatus
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("change_id", metavar="[change-id]", required=False)
 def status(change_id: str | None) -> int:
     """Show the runs of this repository, or the packages of one: states, attempts, commits."""
-    from parallel_impl.errors import UserError, count, first_line, printable  # noqa: PLC0415
+    from parallel_impl.errors import count, first_line, printable  # noqa: PLC0415
     from parallel_impl.run.inspect import run_status  # noqa: PLC0415
 
     if change_id is None:
-        names = run_status.changes(Path.cwd())
-        for name in names:
-            try:
-                click.echo(_line(run_status.run(Path.cwd(), name)))
-            except UserError as error:  # the others are told all the same
-                click.echo(f"{name}  {error}")
-        if not names:
-            click.echo("no runs in this repository")
+        for line in [_line(run) for run in run_status.runs(Path.cwd())] or ["no runs in this repository"]:
+            click.echo(line)
         return 0
     run = run_status.run(Path.cwd(), change_id)
     click.echo(_line(run))
@@ -38,7 +32,7 @@ def status(change_id: str | None) -> int:
     return 0
 
 
-def _line(run: Past) -> str:
+def _line(run: RunStatus) -> str:
     counts = Counter(str(progress.state) for progress in run.state.packages.values())
-    told = ", ".join(f"{count} {state}" for state, count in counts.items())
-    return f"{run.places.change_id}  {run.standing}{run.liveness}  {told}"
+    states = ", ".join(f"{count} {state}" for state, count in counts.items())
+    return f"{run.headline}  {states}" if states else run.headline

@@ -11,10 +11,10 @@ import click
 @click.argument("plan", metavar="<change-id or path>")
 def validate(plan: str) -> int:
     """Check a plan: everything that is wrong, with file, line and what to write instead. Exit code 0 or 2."""
+    from parallel_impl.contracts import plan_check  # noqa: PLC0415
     from parallel_impl.errors import Severity, count  # noqa: PLC0415
-    from parallel_impl.run import validation  # noqa: PLC0415
 
-    checked = validation.validate(plan, Path.cwd())
+    checked = plan_check.validate(plan, Path.cwd())
     for problem in checked.problems:
         click.echo(str(problem), err=True)
     errors = sum(problem.severity is Severity.ERROR for problem in checked.problems)

@@ -1,12 +1,11 @@
 """What a step leaves as evidence: artifacts that are there and kept, result keys that are known.
 
 Plans name keys which no command prints (283 different ones in 40 real plans), so the common ones are computed
-here and the rest may be written by a step to `$PARALLEL_IMPL_RESULT_FILE`. Used by `steps`.
+here and the rest may be written by a step to `$PARALLEL_IMPL_RESULT_FILE`.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import posixpath
 import re
@@ -14,9 +13,10 @@ import shutil
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from parallel_impl.plan.globs import globs
+from parallel_impl.record import json_form
+from parallel_impl.text import end_of
 
 COMPUTED = ("exit_code", "tests_passed", "tests_failed", "test_count", "files_modified")
 LARGEST_COPY = 50_000_000
@@ -89,7 +89,7 @@ def keep(checkout: Path, files: Iterable[str], folder: Path) -> list[str]:
     return left_out
 
 
-def read_result_file(file: Path) -> dict[str, Any] | None:
+def read_result_file(file: Path) -> dict[str, object] | None:
     """The keys that a step wrote; None when it wrote nothing. ResultFileError when it is not a JSON object."""
     try:
         status = file.lstat()
@@ -98,24 +98,22 @@ def read_result_file(file: Path) -> dict[str, Any] | None:
     if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST_RESULT:
         raise ResultFileError("is not a regular file of at most 1 MB")
     try:
-        loaded = json.loads(file.read_bytes().decode("utf-8"), parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
+        loaded = json_form.decode(file.read_bytes(), object)
+    except ValueError as error:
         raise ResultFileError("is not JSON") from error
     if not isinstance(loaded, dict):
         raise ResultFileError("is not a JSON object")
+    if not json_form.is_shallow(loaded):
+        raise ResultFileError(f"is not JSON of at most {json_form.DEEPEST} levels")
     return loaded
 
 
-def _no_constant(name: str) -> None:
-    raise ValueError(name)
-
-
-def computed(log: Path, exit_code: int | None, files_modified: int | None) -> dict[str, Any]:
+def computed(log: Path, exit_code: int | None, files_modified: int | None) -> dict[str, object]:
     """The keys that we know of a step by ourselves; numbers of tests only where a runner printed them."""
-    known: dict[str, Any] = {"exit_code": exit_code}
+    known: dict[str, object] = {"exit_code": exit_code}
     if files_modified is not None:
         known["files_modified"] = files_modified
-    return {**known, **_tests(_end_of(log))}
+    return {**known, **_tests(COLOR.sub("", end_of(log, LOG_TAIL)))}
 
 
 def _tests(text: str) -> dict[str, int]:
@@ -139,17 +137,7 @@ def _tests(text: str) -> dict[str, int]:
     return {"tests_passed": passed, "tests_failed": failed, "test_count": count} if seen else {}
 
 
-def _end_of(log: Path) -> str:
-    try:
-        with log.open("rb") as file:
-            file.seek(0, os.SEEK_END)
-            file.seek(max(0, file.tell() - LOG_TAIL))
-            return COLOR.sub("", file.read().decode(errors="replace"))
-    except OSError:
-        return ""
-
-
-def known_as(key: str, command: str, known: Mapping[str, Any]) -> Any:
+def known_as(key: str, command: str, known: Mapping[str, object]) -> object:
     """The computed value for a declared key: its own name, or `<tool>.<key>` and `<tool>_<key>`.
 
     A tool is what the command names: `openspec_validate_exit_code` for `openspec validate --strict`. None when

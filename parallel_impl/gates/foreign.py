@@ -1,7 +1,7 @@
 """Code that an environment would import from outside its checkout: it would prove the wrong tree.
 
-A copied or linked `.venv` imported the user's own code while every test was green. Called by `setup` after
-every set-up. Only files are read, nothing is run.
+A copied or linked `.venv` imported the user's own code while every test was green. Only files are
+read, nothing is run.
 """
 
 from __future__ import annotations

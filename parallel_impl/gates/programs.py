@@ -1,7 +1,7 @@
-"""Whether the programs that steps, set-up and gates call are there, said before any agent is paid.
+"""Whether the programs that steps and gates call are there, looked up before any agent is paid.
 
-Called by `run.start.preflight` with a checkout of the base that set-up has made ready, and by `quality` for gates.
-What only shows when a script runs is said as a notice, never failed.
+They are looked up in a checkout of the base that set-up has made ready. What only shows when a script runs is a
+notice, never an error.
 """
 
 from __future__ import annotations
@@ -10,15 +10,16 @@ import os
 import posixpath
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
+from operator import or_
 from pathlib import Path
 
 from parallel_impl.errors import Problem, Severity
 from parallel_impl.gates import script, shell
-from parallel_impl.plan.globs import globs
 from parallel_impl.plan.model import Package, Plan, Step, StepKind, yaml_path
+from parallel_impl.plan.order import Order
 
 # a package that may change one of these may make set-up install what is missing now
 INSTALLERS = (
@@ -37,11 +38,13 @@ class Missing:
     path: str
 
 
-def check(plan: Plan, env: Mapping[str, str], checkout: Path | None, *, set_up: bool = True) -> list[Problem]:
+def check(
+    plan: Plan, order: Order, env: Mapping[str, str], checkout: Path | None, *, set_up: bool = True
+) -> list[Problem]:
     """Everything that is wrong with the plan's steps as shell, each with position and the next move.
 
-    `env` and `checkout` are those that steps will have, after set-up; without a checkout only the syntax is
-    checked. `set_up`: whether set-up runs any command, so that a package may change what it installs.
+    `order` is the plan's; `env` and `checkout` are those that steps will have, after set-up; without a checkout only
+    the syntax is checked. `set_up`: whether set-up runs any command, so that a package may change what it installs.
     """
     steps = [
         (number, package, index, step)
@@ -52,7 +55,7 @@ def check(plan: Plan, env: Mapping[str, str], checkout: Path | None, *, set_up: 
     broken = shell.parse_errors((step.command for *_, step in steps if isinstance(step.command, str)), env)
     found: list[Problem] = []
     gone: dict[Missing, list[tuple[str, partial[Problem]]]] = {}
-    looking = (_Scopes(plan, checkout, set_up=set_up), _Lookup(checkout, env)) if checkout else None
+    looking = (_Scopes(plan, order, checkout, set_up=set_up), _Lookup(checkout, env)) if checkout else None
     for number, package, index, step in steps:
         path = ("packages", number, "verification", "steps", index, "command")
         problem = partial(Problem, where=plan.where(*path), path=yaml_path(path))
@@ -108,10 +111,10 @@ def missing(command: str, *, checkout: Path, env: Mapping[str, str]) -> list[Mis
     return [gone for call in calls if (gone := lookup.missing(call, "."))]
 
 
-def _reading(step: Step) -> script.Reading:
+def _reading(step: Step) -> script.ScriptReading:
     if isinstance(step.command, str):
         return script.read(step.command)
-    return script.Reading((script.Call(step.command[0]),) if step.command else ())
+    return script.ScriptReading((script.Call(step.command[0]),) if step.command else ())
 
 
 def _hint(gone: Missing) -> str:
@@ -159,20 +162,16 @@ class _Lookup:
 class _Scopes:
     """What a package and all it depends on may write. Answers are kept by path: 1,000 steps name few programs."""
 
-    def __init__(self, plan: Plan, checkout: Path, *, set_up: bool) -> None:
-        self.checkout, self.set_up = checkout, set_up
-        self.packages = {package.id: package for package in plan.packages}
-        self.writers: dict[str, frozenset[str]] = {}
-        self.chain: dict[str, frozenset[str]] = {}
+    def __init__(self, plan: Plan, order: Order, checkout: Path, *, set_up: bool) -> None:
+        self.plan, self.order, self.checkout, self.set_up = plan, order, checkout, set_up
+        self.writers: dict[str, int] = {}
 
     def may_write(self, package: Package, path: str) -> bool:
+        index = self.order.index
         if path not in self.writers:
-            self.writers[path] = frozenset(
-                one.id
-                for one in self.packages.values()
-                if _any(one.scope.write_allow, path) and not _any(one.scope.deny, path)
-            )
-        return bool(self.writers[path]) and not self.writers[path].isdisjoint(self._with_above(package))
+            writers = (1 << index[one.id] for one in self.plan.packages if not one.scope.refusal(path))
+            self.writers[path] = reduce(or_, writers, 0)
+        return bool(self.writers[path] & (self.order.ancestors[package.id] | 1 << index[package.id]))
 
     def may_install(self, package: Package, gone: Missing, cwd: str) -> bool:
         """Whether set-up may install it once these packages changed what a project depends on.
@@ -189,18 +188,3 @@ class _Scopes:
         folders = dict.fromkeys((".", cwd, before or "."))
         names = {posixpath.normpath(posixpath.join(folder, name)) for folder in folders for name in INSTALLERS}
         return any(self.may_write(package, name) for name in sorted(names))
-
-    def _with_above(self, package: Package) -> frozenset[str]:
-        if package.id not in self.chain:
-            found, todo = {package.id}, [package]
-            while todo:
-                for name in todo.pop().depends_on:
-                    if name in self.packages and name not in found:
-                        found.add(name)
-                        todo.append(self.packages[name])
-            self.chain[package.id] = frozenset(found)
-        return self.chain[package.id]
-
-
-def _any(patterns: Iterable[str], path: str) -> bool:
-    return any(globs.match(pattern, path) for pattern in patterns)

@@ -5,23 +5,27 @@
 
 from __future__ import annotations
 
-import configparser
 import os
 import re
 import shlex
 import shutil
-import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
+from msgspec.structs import replace
+
+from parallel_impl import storage
 from parallel_impl.config import GATES, GateCommand
 from parallel_impl.errors import Problem, Severity, printable
 from parallel_impl.gates import programs, reports, setup, shell
-from parallel_impl.gates.outcomes import GateReport, State
+from parallel_impl.gates.gate_report import GateReport, GateState
+from parallel_impl.gates.project_files import Read, Table, sections, table, toml
 from parallel_impl.gates.reports import Output
-from parallel_impl.processes.process import Limits, Reason, Stop, run
+from parallel_impl.processes.launch import Launch, Limits, Stops
+from parallel_impl.processes.process import Reason, run
+from parallel_impl.text import masked, tail
 
 PLUGIN = Path(__file__).with_name("plugin")
 COMMANDS = {"pytest": "pytest -q", "mypy": "mypy --output=json", "ruff": "ruff check --output-format=json"}
@@ -37,8 +41,7 @@ NOT_STARTED = (126, 127)
 LOG_LIMIT = 50_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Gate:
+class Gate(msgspec.Struct, frozen=True):
     """One quality gate. `found` says where it comes from, for people; `off`: switched off by name.
 
     `required`: the configuration names it, so that an absent program is an error and not `not run`.
@@ -57,7 +60,7 @@ class Gate:
 
 
 def find(
-    read: Callable[[str], bytes | None], configured: Mapping[str, GateCommand | bool], *, change_id: str
+    read: Read, configured: Mapping[str, GateCommand | bool], *, change_id: str
 ) -> tuple[list[Gate], list[Problem]]:
     """The gates of a repository, and what there is to say about them; `read` gives a file of the base tree.
 
@@ -86,7 +89,7 @@ def find(
     return gates, said
 
 
-def _pytest(read: Callable[[str], bytes | None]) -> str | None:
+def _pytest(read: Read) -> str | None:
     """Where pytest looks for its configuration (its reference, "Configuration file formats"), then conftest.py."""
     for name in ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini"):
         if read(name) is not None:
@@ -94,46 +97,32 @@ def _pytest(read: Callable[[str], bytes | None]) -> str | None:
     if "pytest" in _tools(read):
         return "pyproject.toml"
     for name, section in (("tox.ini", "pytest"), ("setup.cfg", "tool:pytest")):
-        if section in _sections(read(name)):
+        if section in sections(read(name)):
             return name
     return next(("conftest.py" for name in ("conftest.py", "tests/conftest.py") if read(name) is not None), None)
 
 
-def _mypy(read: Callable[[str], bytes | None], *, any_section: bool = False) -> str | None:
+def _mypy(read: Read, *, any_section: bool = False) -> str | None:
     """mypy's own order of files; only a section that names files makes a bare `mypy` work (else exit 2)."""
-    sections = {name: _sections(read(name)).get("mypy") for name in ("mypy.ini", ".mypy.ini")}
+    known: dict[str, Table | None] = {name: sections(read(name)).get("mypy") for name in ("mypy.ini", ".mypy.ini")}
     tool = _tools(read).get("mypy")
-    sections["pyproject.toml"] = tool if isinstance(tool, dict) else None
-    sections["setup.cfg"] = _sections(read("setup.cfg")).get("mypy")
-    for name, section in sections.items():
+    known["pyproject.toml"] = tool if isinstance(tool, dict) else None
+    known["setup.cfg"] = sections(read("setup.cfg")).get("mypy")
+    for name, section in known.items():
         if section is not None and (any_section or any(section.get(key) for key in ("files", "packages", "modules"))):
             return name
     return None
 
 
-def _ruff(read: Callable[[str], bytes | None]) -> str | None:
+def _ruff(read: Read) -> str | None:
     for name in (".ruff.toml", "ruff.toml"):
         if read(name) is not None:
             return name
     return "pyproject.toml" if "ruff" in _tools(read) else None
 
 
-def _tools(read: Callable[[str], bytes | None]) -> dict[str, object]:
-    """`[tool]` of pyproject.toml; a file that cannot be read is answered by `config.read`, which reads it too."""
-    try:
-        tools = tomllib.loads((read("pyproject.toml") or b"").decode()).get("tool", {})
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
-        return {}
-    return tools if isinstance(tools, dict) else {}
-
-
-def _sections(content: bytes | None) -> dict[str, Mapping[str, object]]:
-    parser = configparser.RawConfigParser(strict=False)
-    try:
-        parser.read_string((content or b"").decode())
-    except (configparser.Error, UnicodeDecodeError):
-        return {}
-    return {name: dict(parser[name]) for name in parser.sections()}
+def _tools(read: Read) -> Table:
+    return table(toml(read("pyproject.toml")), "tool")
 
 
 # -- are they there
@@ -188,7 +177,7 @@ def run_gates(
     env: Mapping[str, str],
     folder: Path,
     seconds: float = 3600,
-    stop: Stop | None = None,
+    stop: Stops = None,
     mask: tuple[bytes, ...] = (),
 ) -> dict[str, GateReport]:
     """Run all gates side by side on one checkout that is ready; one report each, by name, in the gates' order.
@@ -212,12 +201,12 @@ def _run(
     env: Mapping[str, str],
     folder: Path,
     seconds: float,
-    stop: Stop | None,
+    stop: Stops,
     mask: tuple[bytes, ...],
 ) -> GateReport:
     if gate.off or gate.absent:
         why = gate.found if gate.off else "its program is not there"
-        return GateReport(gate.name, State.OFF if gate.off else State.NOT_RUN, why=why)
+        return GateReport(gate.name, GateState.OFF if gate.off else GateState.NOT_RUN, why=why)
     place = re.sub(r"[^A-Za-z0-9_-]+", "-", gate.name) or "gate"
     log, lines, junit = (folder / f"{place}{end}" for end in (".log", ".tests.jsonl", ".report"))
     for old in (log, lines, junit):
@@ -226,11 +215,11 @@ def _run(
     argv = shell.argv(gate.command, inside.get("PATH", os.defpath))
     limits = Limits(seconds, log_bytes=LOG_LIMIT)
     named = _named_junit(gate, checkout)
-    stale = _signature(named)
-    ended = run(argv, cwd=checkout, env=inside, log=log, limits=limits, stop=stop, mask=mask)
-    report = GateReport(gate.name, State.BROKEN, ended.exit_code, round(ended.seconds, 3), str(log))
+    stale = storage.signature(named) if named else ()  # one that is committed must not pass for a report
+    ended = run(argv, Launch(checkout, inside, limits, stop=stop, mask=mask), log)
+    report = GateReport(gate.name, GateState.BROKEN, ended.exit_code, round(ended.seconds, 3), str(log))
     if ended.reason is not Reason.EXITED or ended.exit_code is None or ended.exit_code < 0:
-        return replace(report, why=f"{ended}\n{setup.tail(log)}" if ended.reason is Reason.EXITED else str(ended))
+        return replace(report, why=f"{ended}\n{tail(log)}" if ended.reason is Reason.EXITED else str(ended))
     printed = log.read_bytes()
     if gate.command == COMMANDS["mypy"] and ended.exit_code == 2 and NO_JSON in printed:  # mypy before 1.11
         plain = replace(gate, command="mypy")
@@ -238,13 +227,13 @@ def _run(
     if ended.truncated:
         return replace(report, why=f"it printed more than {LOG_LIMIT // 1_000_000} MB, so its report is not whole")
     if ended.exit_code in NOT_STARTED and not lines.exists():
-        return replace(report, why=f"it could not be started (exit {ended.exit_code})\n{setup.tail(log, 5)}")
+        return replace(report, why=f"it could not be started (exit {ended.exit_code})\n{tail(log, 5)}")
     _mask(lines, mask)
     _mask(junit, mask)
-    written = named if named and not junit.is_file() and _signature(named) != stale else junit
+    written = named if named and not junit.is_file() and storage.signature(named) != stale else junit
     output = Output(printed, ended.exit_code, checkout, lines, written)
     found = reports.read(gate.parser, output, report)
-    more = f"\n{setup.tail(log)}" if found.state is State.BROKEN else ""
+    more = f"\n{tail(log)}" if found.state is GateState.BROKEN else ""
     return replace(found, why=printable(found.why + more))
 
 
@@ -271,18 +260,6 @@ def _named_junit(gate: Gate, checkout: Path) -> Path | None:
     return checkout / named[1] if named and "$" not in named[1] else None
 
 
-def _signature(file: Path | None) -> tuple[int, ...]:
-    """Changes when the file is written: one that the repository has committed must not pass for a report."""
-    try:
-        status = file.stat() if file else None
-    except OSError:
-        return ()
-    return (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns) if status else ()
-
-
 def _mask(file: Path, mask: tuple[bytes, ...]) -> None:
     if mask and file.is_file():
-        content = file.read_bytes()
-        for value in mask:
-            content = content.replace(value, b"***")
-        file.write_bytes(content)
+        file.write_bytes(masked(file.read_bytes(), mask))

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 from xml.etree import ElementTree
 
+import msgspec
+from msgspec.structs import replace
+
 from parallel_impl.errors import printable
-from parallel_impl.gates.outcomes import Finding, GateReport, Outcome, State, Test
+from parallel_impl.gates.gate_report import GateFinding, GateReport, GateState, Test, TestOutcome
+from parallel_impl.text import shorten
 
 NUMBER = re.compile(r"\d+")
 VOLATILE = re.compile(r"0x[0-9a-fA-F]{4,}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -26,6 +30,8 @@ OLD_FORMAT = re.compile(r"^Would reformat: (.+)$", re.M)
 ENTITIES = re.compile(rb"<!(DOCTYPE|ENTITY)", re.I)
 NO_TESTS = 5
 LARGEST = 100_000_000
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +48,16 @@ class Output:
 def read(parser: str, output: Output, report: GateReport) -> GateReport:
     """`report` with what the output of a gate that ran to its end says, by its parser (`config.PARSERS`)."""
     found = {"pytest": _pytest, "junit": _junit, "mypy": _mypy, "ruff": _ruff}.get(parser, _exit_code)(output, report)
-    red = any(test.outcome is Outcome.FAILED for test in found.tests) or bool(found.findings)
-    if found.state is State.BROKEN:
+    red = any(test.outcome is TestOutcome.FAILED for test in found.tests) or bool(found.findings)
+    if found.state is GateState.BROKEN:
         return found
-    if output.exit_code == 0 or (found.state is State.GREEN and not red):
-        return replace(found, state=State.RED if red else State.GREEN)
-    return replace(found, state=State.RED, explained=red)
+    if output.exit_code == 0 or (found.state is GateState.GREEN and not red):
+        return replace(found, state=GateState.RED if red else GateState.GREEN)
+    return replace(found, state=GateState.RED, explained=red)
 
 
 def _exit_code(output: Output, report: GateReport) -> GateReport:
-    return replace(report, state=State.GREEN if output.exit_code == 0 else State.RED, explained=False)
+    return replace(report, state=GateState.GREEN if output.exit_code == 0 else GateState.RED, explained=False)
 
 
 # -- pytest
@@ -64,16 +70,66 @@ def _pytest(output: Output, report: GateReport) -> GateReport:
         return _junit(output, report)
     if content is None:
         why = "pytest left no report: it did not start, or its -p option was lost"
-        return replace(report, state=State.BROKEN, why=why)
+        return replace(report, state=GateState.BROKEN, why=why)
     sessions = _Sessions(output.checkout)
     for line in content.splitlines():
-        sessions.take(_object(line))
+        sessions.take(_line(line))
     report = replace(report, tests=tuple(sessions.tests.values()))
     if why := sessions.broken():
-        return replace(report, state=State.BROKEN, why=printable(why))
+        return replace(report, state=GateState.BROKEN, why=printable(why))
     if output.exit_code == NO_TESTS and not sessions.tests:
-        return replace(report, state=State.GREEN, why="there are no tests")
-    return replace(report, state=State.RED)
+        return replace(report, state=GateState.GREEN, why="there are no tests")
+    return replace(report, state=GateState.RED)
+
+
+class _Line(msgspec.Struct, frozen=True, tag_field="event", tag=str.lower):
+    """A line of our plugin's report."""
+
+    session: str
+
+
+class Start(_Line, frozen=True):
+    """A session of pytest began; `root` is its root folder."""
+
+    root: str
+
+
+class Running(_Line, frozen=True, tag="test"):
+    """A test is about to run."""
+
+    id: str
+
+
+class Phase(_Line, frozen=True, tag="report"):
+    """A phase of a test is over: its call, or a set-up or teardown that did not pass."""
+
+    id: str
+    file: str
+    outcome: str
+    xfail: bool = False
+    why: str = ""
+
+
+class Collection(_Line, frozen=True):
+    """Tests could not be collected."""
+
+    id: str
+    why: str = ""
+
+
+class Internal(_Line, frozen=True):
+    """pytest itself failed."""
+
+    why: str = ""
+
+
+class Finish(_Line, frozen=True):
+    """A session is over."""
+
+    status: int
+
+
+Line = Start | Running | Phase | Collection | Internal | Finish
 
 
 class _Sessions:
@@ -86,42 +142,38 @@ class _Sessions:
         self.prefix: dict[str, str] = {}
         self.wrong: list[str] = []
 
-    def take(self, line: dict[str, Any] | None) -> None:
-        if line is None or not isinstance(session := line.get("session"), str):
-            self.wrong.append("the report of the tests is damaged")
-            return
-        match line.get("event"):
-            case "start":
-                self.open[session] = ""
-                self.prefix[session] = _prefix(str(line.get("root")), self.checkout)
-            case "test":
-                self.open[session] = str(line.get("id"))
-            case "report":
-                self.add(self.prefix.get(session, ""), line)
-            case "collection":
-                self.wrong.append(
-                    f"tests could not be collected from {line.get('id') or 'the root'}: {line.get('why')}"
-                )
-            case "internal":
-                self.wrong.append(f"pytest failed: {line.get('why')}")
-            case "finish":
-                self.open.pop(session, None)
-                if line.get("status") not in (0, 1, NO_TESTS):
-                    self.wrong.append(f"pytest ended with status {line.get('status')}")
+    def take(self, line: Line | None) -> None:
+        match line:
+            case None:
+                self.wrong.append("the report of the tests is damaged")
+            case Start():
+                self.open[line.session] = ""
+                self.prefix[line.session] = _prefix(line.root, self.checkout)
+            case Running():
+                self.open[line.session] = line.id
+            case Phase():
+                self.add(self.prefix.get(line.session, ""), line)
+            case Collection():
+                self.wrong.append(f"tests could not be collected from {line.id or 'the root'}: {line.why}")
+            case Internal():
+                self.wrong.append(f"pytest failed: {line.why}")
+            case Finish():
+                self.open.pop(line.session, None)
+                if line.status not in (0, 1, NO_TESTS):
+                    self.wrong.append(f"pytest ended with status {line.status}")
 
-    def add(self, prefix: str, line: Mapping[str, Any]) -> None:
-        test = _plain(prefix + str(line.get("id")), self.checkout)
-        outcome, xfail = str(line.get("outcome")), bool(line.get("xfail"))
-        if outcome not in ("passed", "failed", "skipped"):
+    def add(self, prefix: str, line: Phase) -> None:
+        test = _plain(prefix + line.id, self.checkout)
+        if line.outcome not in ("passed", "failed", "skipped"):
             return  # pytest-rerunfailures says "rerun" before it says what counts
-        now = Outcome(outcome)
-        if xfail:
-            now = {"passed": Outcome.XPASSED, "skipped": Outcome.XFAILED}.get(outcome, Outcome.FAILED)
+        now = TestOutcome(line.outcome)
+        if line.xfail:
+            now = {"passed": TestOutcome.XPASSED, "skipped": TestOutcome.XFAILED}.get(line.outcome, TestOutcome.FAILED)
         before = self.tests.get(test)
-        if before and (before.outcome is Outcome.FAILED or now is Outcome.SKIPPED):
+        if before and (before.outcome is TestOutcome.FAILED or now is TestOutcome.SKIPPED):
             return  # any phase that failed makes the test fail; a second session may leave out what the first ran
-        files = tuple(dict.fromkeys((test.split("::")[0], prefix + str(line.get("file")))))
-        self.tests[test] = Test(test, now, files, _plain(str(line.get("why") or ""), self.checkout))
+        files = tuple(dict.fromkeys((test.split("::")[0], prefix + line.file)))
+        self.tests[test] = Test(test, now, files, _plain(line.why, self.checkout))
 
     def broken(self) -> str:
         for test in self.open.values():
@@ -156,13 +208,13 @@ def _junit(output: Output, report: GateReport) -> GateReport:
     content = _content(output.junit or output.lines)
     if content is None:
         why = "no JUnit report was written: let the command write it to $PARALLEL_IMPL_REPORT"
-        return replace(report, state=State.BROKEN, why=why)
+        return replace(report, state=GateState.BROKEN, why=why)
     if ENTITIES.search(content):
-        return replace(report, state=State.BROKEN, why="the JUnit report declares entities")
+        return replace(report, state=GateState.BROKEN, why="the JUnit report declares entities")
     try:
         root = ElementTree.fromstring(content)  # noqa: S314  (entities were refused above)
     except (ElementTree.ParseError, ValueError, LookupError):
-        return replace(report, state=State.BROKEN, why="the JUnit report is not XML that can be read")
+        return replace(report, state=GateState.BROKEN, why="the JUnit report is not XML that can be read")
     tests: dict[str, Test] = {}
     for case in root.iter("testcase"):
         name = _plain("::".join(filter(None, (case.get("classname"), case.get("name")))), output.checkout)
@@ -176,66 +228,84 @@ def _junit(output: Output, report: GateReport) -> GateReport:
         any(suite.get("errors", "0").isdigit() and int(suite.get("errors", "0")) for suite in root.iter("testsuite"))
         and not tests
     ):
-        return replace(report, state=State.BROKEN, why="the JUnit report has errors and no tests")
-    return replace(report, state=State.RED, tests=tuple(tests.values()))
+        return replace(report, state=GateState.BROKEN, why="the JUnit report has errors and no tests")
+    return replace(report, state=GateState.RED, tests=tuple(tests.values()))
 
 
-def _junit_outcome(case: ElementTree.Element) -> Outcome:
+def _junit_outcome(case: ElementTree.Element) -> TestOutcome:
     if case.find("failure") is not None or case.find("error") is not None:
-        return Outcome.FAILED
-    return Outcome.SKIPPED if case.find("skipped") is not None else Outcome.PASSED
+        return TestOutcome.FAILED
+    return TestOutcome.SKIPPED if case.find("skipped") is not None else TestOutcome.PASSED
 
 
 def _junit_why(case: ElementTree.Element) -> str:
     for kind in ("failure", "error"):
         if (found := case.find(kind)) is not None:
-            return printable((found.get("message") or found.text or "").strip().split("\n")[0][:300])
+            return shorten(printable((found.get("message") or found.text or "").strip().split("\n")[0]), 300)
     return ""
 
 
 # -- mypy and ruff
 
 
+class MypyError(msgspec.Struct, frozen=True):
+    """A line of `mypy --output=json`."""
+
+    file: str
+    severity: str
+    message: str
+    code: str | None = None
+    line: int = 0
+
+
+class RuffLocation(msgspec.Struct, frozen=True):
+    """Where a violation is in its file."""
+
+    row: int = 0
+
+
+class RuffViolation(msgspec.Struct, frozen=True):
+    """A member of the array that `ruff --output-format=json` prints; one that does not parse has no code."""
+
+    filename: str
+    message: str
+    code: str | None = None
+    location: RuffLocation | None = None
+
+
 def _mypy(output: Output, report: GateReport) -> GateReport:
     """`--output=json` (mypy 1.11) or text, line by line; exit 2 is a crash or an error that hides the others."""
     findings = []
     for raw in output.log.splitlines():
-        line = raw.decode(errors="replace")
-        found = _object(raw) if raw.startswith(b"{") else None
-        if found and found.get("severity") == "error" and isinstance(found.get("file"), str):
-            number = found.get("line")
-            findings.append(_finding(output, found["file"], found.get("code"), found.get("message"), number))
-        elif text := MYPY_LINE.match(line):
-            findings.append(_finding(output, text["file"], text["code"], text["message"], int(text["line"])))
-    report = replace(report, state=State.RED, findings=tuple(findings))
+        found = _convert(_json(raw), MypyError) if raw.startswith(b"{") else None
+        if found and found.severity == "error":
+            findings.append(_finding(output, found.file, found.code or "", found.message, found.line))
+        elif text := MYPY_LINE.match(raw.decode(errors="replace")):
+            findings.append(_finding(output, text["file"], text["code"] or "", text["message"], int(text["line"])))
+    report = replace(report, state=GateState.RED, findings=tuple(findings))
     if output.exit_code not in (0, 1):
         first = f": {findings[0]}" if findings else ""
-        return replace(
-            report, state=State.BROKEN, why=f"mypy could not check everything (exit {output.exit_code}){first}"
-        )
+        why = f"mypy could not check everything (exit {output.exit_code}){first}"
+        return replace(report, state=GateState.BROKEN, why=why)
     return report
 
 
 def _ruff(output: Output, report: GateReport) -> GateReport:
     """Every JSON array in the log (`RUFF_OUTPUT_FORMAT=json`), and the files that `ruff format` names."""
     if output.exit_code not in (0, 1):
-        return replace(report, state=State.BROKEN, why=f"ruff failed (exit {output.exit_code})")
+        return replace(report, state=GateState.BROKEN, why=f"ruff failed (exit {output.exit_code})")
     text = output.log.decode(errors="replace")
+    violations = (_convert(item, RuffViolation) for item in _arrays(text))
     findings = [
-        _finding(output, item["filename"], item.get("code"), item.get("message"), _row(item))
-        for item in _arrays(text)
-        if isinstance(item, dict) and isinstance(item.get("filename"), str)
+        _finding(output, one.filename, one.code or "", one.message, one.location.row if one.location else 0)
+        for one in violations
+        if one
     ]
     findings += [_finding(output, path, "format", "would be reformatted", 0) for path in OLD_FORMAT.findall(text)]
-    return replace(report, state=State.RED, findings=tuple(findings))
+    return replace(report, state=GateState.RED, findings=tuple(findings))
 
 
-def _row(item: Mapping[str, Any]) -> Any:
-    location = item.get("location")
-    return location.get("row") if isinstance(location, dict) else 0
-
-
-def _arrays(text: str) -> Iterator[Any]:
+def _arrays(text: str) -> Iterator[object]:
     decoder, at = json.JSONDecoder(), 0
     while (at := text.find("[", at)) >= 0:
         if at == 0 or text[at - 1] in "\n]":
@@ -249,13 +319,12 @@ def _arrays(text: str) -> Iterator[Any]:
             at += 1
 
 
-def _finding(output: Output, path: str, code: Any, message: Any, line: Any) -> Finding:
+def _finding(output: Output, path: str, code: str, message: str, line: int) -> GateFinding:
     file = Path(path)
     for root in (output.checkout, output.checkout.resolve()):
         if file.is_absolute() and file.is_relative_to(root):
             file = file.relative_to(root)
-    masked = NUMBER.sub("#", _plain(str(message or ""), output.checkout))
-    return Finding(printable(file.as_posix()), str(code or ""), masked, line if isinstance(line, int) else 0)
+    return GateFinding(printable(file.as_posix()), code, NUMBER.sub("#", _plain(message, output.checkout)), line)
 
 
 def _content(file: Path) -> bytes | None:
@@ -266,9 +335,25 @@ def _content(file: Path) -> bytes | None:
         return None
 
 
-def _object(line: bytes) -> dict[str, Any] | None:
+def _json(line: bytes) -> object:
+    """A line of JSON (lone surrogates are text to Python's reader); None when it is something else."""
     try:
-        loaded = json.loads(line)
+        return json.loads(line)
     except (ValueError, RecursionError):
         return None
-    return loaded if isinstance(loaded, dict) else None
+
+
+def _convert(value: object, kind: type[T]) -> T | None:
+    """The value as a struct; None when it is something else."""
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError:
+        return None
+
+
+def _line(line: bytes) -> Line | None:
+    try:
+        read: Line = msgspec.convert(_json(line), Line)
+    except msgspec.ValidationError:
+        return None
+    return read

@@ -6,23 +6,21 @@
 
 from __future__ import annotations
 
-import configparser
 import os
 import re
 import shlex
 import time
-import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from parallel_impl.config import SetupCommand
 from parallel_impl.errors import printable
 from parallel_impl.gates import foreign, shell
-from parallel_impl.processes.process import Limits, Reason, Stop, run
-
-Read = Callable[[str], bytes | None]
+from parallel_impl.gates.project_files import Read, Table, sections, table, toml
+from parallel_impl.processes.launch import Launch, Limits, Stops
+from parallel_impl.processes.process import Reason, run
+from parallel_impl.text import tail
 
 WANTED = ("dev", "test")
 OTHER_LOCKS = {
@@ -42,11 +40,11 @@ COPIES = {
 }
 CACHES = ("UV_CACHE_DIR", "PIP_CACHE_DIR", "npm_config_cache", "XDG_CACHE_HOME", "YARN_CACHE_FOLDER")
 DEFAULT_CACHES = ("~/.cache/uv", "~/.cache/pip", "~/.npm", "~/.local/share/uv/python")
-TAIL = 20
+SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundSetup:
     """The set-up found in a repository: the commands, and why these (for people)."""
 
     commands: tuple[SetupCommand, ...]
@@ -66,7 +64,7 @@ class SetupOutcome:
 # -- what to run
 
 
-def find(read: Read) -> Found:
+def find(read: Read) -> FoundSetup:
     """The set-up that lock files and project files ask for; `read` gives a file of the base tree, or None."""
     commands, why = [], []
     if read("uv.lock") is not None:
@@ -76,13 +74,13 @@ def find(read: Read) -> Found:
         commands.append(SetupCommand("npm ci"))
         why.append("package-lock.json")
     if commands:
-        return Found(tuple(commands), f"found {' and '.join(why)}")
+        return FoundSetup(tuple(commands), f"found {' and '.join(why)}")
     if install := _editable(read):
-        return Found((SetupCommand("python3 -m venv .venv"), SetupCommand(install)), "found a Python project")
+        return FoundSetup((SetupCommand("python3 -m venv .venv"), SetupCommand(install)), "found a Python project")
     for name, line in OTHER_LOCKS.items():
         if read(name) is not None:
-            return Found((), f"none: {name} is not acted on by itself; write setup = [{line!r}] if steps need it")
-    return Found((), "none: no uv.lock, package-lock.json, [project] or setup.py")
+            return FoundSetup((), f"none: {name} is not acted on by itself; write setup = [{line!r}] if steps need it")
+    return FoundSetup((), "none: no uv.lock, package-lock.json, [project] or setup.py")
 
 
 def _editable(read: Read) -> str:
@@ -90,19 +88,19 @@ def _editable(read: Read) -> str:
 
     Dependency groups are expanded here (PEP 735), because the pip that a new venv has may not know them.
     """
-    document = _toml(read("pyproject.toml"))
+    document = toml(read("pyproject.toml"))
     project = document.get("project")
     if not isinstance(project, dict) and read("setup.py") is None:
         return ""
-    declared = _table(project, "optional-dependencies") or _setup_cfg_extras(read("setup.cfg"))
+    declared = table(project, "optional-dependencies") or sections(read("setup.cfg")).get("options.extras_require", {})
     extras = [name for name in declared if _normal(name) in WANTED]
-    groups = _table(document, "dependency-groups")
+    groups = table(document, "dependency-groups")
     needed = dict.fromkeys(need for name in groups if _normal(name) in WANTED for need in _group(groups, name, ()))
     what = f".[{','.join(sorted(extras))}]" if extras else "."
     return shlex.join([".venv/bin/python", "-m", "pip", "install", "--quiet", "-e", what, *needed])
 
 
-def _group(groups: Mapping[str, Any], name: str, seen: tuple[str, ...]) -> Iterator[str]:
+def _group(groups: Table, name: str, seen: tuple[str, ...]) -> Iterator[str]:
     for wanted, items in groups.items():
         if _normal(wanted) != _normal(name) or _normal(name) in seen or not isinstance(items, list):
             continue
@@ -111,28 +109,6 @@ def _group(groups: Mapping[str, Any], name: str, seen: tuple[str, ...]) -> Itera
                 yield item
             elif isinstance(item, dict) and isinstance(item.get("include-group"), str):
                 yield from _group(groups, item["include-group"], (*seen, _normal(name)))
-
-
-def _toml(content: bytes | None) -> dict[str, Any]:
-    """A TOML file as a table; one that cannot be read is answered by `config.read`, which reads it too."""
-    try:
-        return tomllib.loads((content or b"").decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
-        return {}
-
-
-def _table(of: Any, key: str) -> dict[str, Any]:
-    value = of.get(key) if isinstance(of, dict) else None
-    return value if isinstance(value, dict) else {}
-
-
-def _setup_cfg_extras(content: bytes | None) -> dict[str, Any]:
-    parser = configparser.RawConfigParser(strict=False)
-    try:
-        parser.read_string((content or b"").decode())
-    except (configparser.Error, UnicodeDecodeError):
-        return {}
-    return dict(parser["options.extras_require"]) if parser.has_section("options.extras_require") else {}
 
 
 def _normal(name: str) -> str:
@@ -172,7 +148,7 @@ def make_ready(
     log: Path,
     caches: Sequence[Path] = (),
     seconds: float = 1800,
-    stop: Stop | None = None,
+    stop: Stops = None,
     mask: tuple[bytes, ...] = (),
 ) -> SetupOutcome:
     """Run the set-up in a checkout and prove that its environment does not lead elsewhere.
@@ -188,7 +164,7 @@ def make_ready(
             why = f"set-up: its folder {command.cwd!r} is not there: {command.run}"
             return SetupOutcome(time.monotonic() - began, printable(why), log)
         argv = shell.argv(command.run, inside.get("PATH", os.defpath))
-        ended = run(argv, cwd=folder, env=inside, log=log, limits=Limits(seconds), stop=stop, mask=mask)
+        ended = run(argv, Launch(folder, inside, Limits(seconds), stop=stop, mask=mask), log)
         if not ended.clean:
             why = f"set-up: {command.run}: {ended}\n{tail(log)}"
             stopped = ended.reason is Reason.STOPPED
@@ -200,19 +176,7 @@ def _foreign(checkout: Path, commands: Sequence[SetupCommand], caches: Sequence[
     found = foreign.foreign_code(checkout, caches, everywhere=bool(commands))
     if not found:
         return None
-    shown = "\n".join(f"  {line}" for line in found[:TAIL])
-    more = f"\n  and {len(found) - TAIL} more" if len(found) > TAIL else ""
+    shown = "\n".join(f"  {line}" for line in found[:SHOWN])
+    more = f"\n  and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
     hint = "let set-up install from inside the checkout, or name a shared folder in caches"
     return f"set-up: code is imported from outside the checkout, which would prove another tree:\n{shown}{more}\n{hint}"
-
-
-def tail(log: Path, lines: int = TAIL) -> str:
-    """The last lines of a log, printable, as evidence in messages and prompts; at most 4 KB of it."""
-    try:
-        with log.open("rb") as file:
-            file.seek(0, os.SEEK_END)
-            file.seek(max(0, file.tell() - 4096))
-            text = file.read().decode(errors="replace")
-    except OSError:
-        return ""
-    return printable("\n".join(text.splitlines()[-lines:]).replace("\t", "    "))

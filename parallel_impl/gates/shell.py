@@ -1,7 +1,6 @@
 """Shell scripts, run and parsed the same way everywhere.
 
-Steps, set-up commands and gates are strings for `bash -euo pipefail -c` (`sh -ec` without bash). Used by
-`steps`, `setup` and `quality` to run them, and by `programs` before anything runs.
+Steps, set-up commands and gates are strings for `bash -euo pipefail -c` (`sh -ec` without bash).
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 
 from parallel_impl.errors import printable
+from parallel_impl.text import shorten
 
 
 def argv(command: str | Sequence[str], path: str) -> list[str]:
@@ -57,4 +57,4 @@ def _complaint(shell: str, env: Mapping[str, str], script: str) -> str:
     said = [line.split(": ", 1)[-1] for line in done.stderr.decode(errors="replace").splitlines()]
     if done.returncode == 0 and not any("here-document" in line for line in said):
         return ""
-    return printable(said[0] if said else f"{shell} -n: exit {done.returncode}")[:200]
+    return shorten(printable(said[0] if said else f"{shell} -n: exit {done.returncode}"), 200)

@@ -1,24 +1,24 @@
 """Verification: the steps of a package, in order, in a checkout that is ready, until one fails.
 
-Called by `run.attempt.attempt`. What is a step's own fault is data in `Verification`; only a bug raises.
+What is a step's own fault is data in `Verification`; only a bug raises.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 from parallel_impl.errors import printable
 from parallel_impl.gates import evidence, setup, shell
 from parallel_impl.git.walk import is_cache
 from parallel_impl.plan.model import Package, Step, StepKind
-from parallel_impl.processes.process import Ended, Limits, Reason, Stop, run
+from parallel_impl.processes.launch import Launch, Limits, Stops
+from parallel_impl.processes.process import Ended, Reason, run
+from parallel_impl.text import tail
 
 RESULT_FILE = "PARALLEL_IMPL_RESULT_FILE"
 SIGPIPE = 141
@@ -26,7 +26,7 @@ SHOWN = 20
 Changed = Callable[[], Mapping[str, str]]  # path to what tells one content of it from the next
 
 
-class Status(StrEnum):
+class StepStatus(StrEnum):
     """How a step ended; a step for a person never counts as passed."""
 
     PASSED = "passed"
@@ -45,13 +45,13 @@ class StepResult:
 
     name: str
     kind: StepKind
-    status: Status
+    status: StepStatus
     command: str | tuple[str, ...] = ""
     exit_code: int | None = None
     seconds: float = 0.0
     log: Path | None = None
     artifacts: tuple[str, ...] = ()
-    keys: Mapping[str, Any] = field(default_factory=dict)
+    keys: Mapping[str, object] = field(default_factory=dict)
     not_reported: tuple[str, ...] = ()
     why: str = ""
 
@@ -67,7 +67,7 @@ class Verification:
     passed: bool
     steps: tuple[StepResult, ...]
     tier: str = ""
-    keys: Mapping[str, Any] = field(default_factory=dict)
+    keys: Mapping[str, object] = field(default_factory=dict)
     not_reported: tuple[str, ...] = ()
     why: str = ""
     stopped: bool = False
@@ -75,7 +75,7 @@ class Verification:
     @property
     def for_a_person(self) -> tuple[str, ...]:
         """The names of the steps that a person has to check."""
-        return tuple(step.name for step in self.steps if step.status is Status.FOR_A_PERSON)
+        return tuple(step.name for step in self.steps if step.status is StepStatus.FOR_A_PERSON)
 
 
 def not_run(package: Package) -> Verification:
@@ -96,7 +96,7 @@ def run_steps(
     env: Mapping[str, str],
     changed: Changed,
     files_modified: int | None = None,
-    stop: Stop | None = None,
+    stop: Stops = None,
     mask: tuple[bytes, ...] = (),
 ) -> Verification:
     """Run the package's steps in `checkout`, logs in `<folder>/steps/`, evidence in `<folder>/artifacts/`.
@@ -120,12 +120,12 @@ def run_steps(
             continue
         result = runner.run(number, step)
         results.append(result)
-        failed = result if result.status is not Status.PASSED else None
+        failed = result if result.status is not StepStatus.PASSED else None
     return _summed_up(package, results, failed, wrote=runner.wrote, known=runner.known, stopped=runner.stopped)
 
 
-def _unstarted(step: Step) -> Status:
-    return Status.NOT_RUN if step.kind is StepKind.COMMAND else Status.FOR_A_PERSON
+def _unstarted(step: Step) -> StepStatus:
+    return StepStatus.NOT_RUN if step.kind is StepKind.COMMAND else StepStatus.FOR_A_PERSON
 
 
 def _summed_up(
@@ -134,7 +134,7 @@ def _summed_up(
     failed: StepResult | None,
     *,
     wrote: bool,
-    known: Mapping[str, Any],
+    known: Mapping[str, object],
     stopped: bool,
 ) -> Verification:
     missing = [key for key in package.output_keys if key not in known]
@@ -158,11 +158,11 @@ class _Runner:
     env: Mapping[str, str]
     changed: Changed
     files_modified: int | None
-    stop: Stop | None
+    stop: Stops
     mask: tuple[bytes, ...]
     wrote: bool = False
     stopped: bool = False
-    known: dict[str, Any] = field(default_factory=dict)
+    known: dict[str, object] = field(default_factory=dict)
     before: Mapping[str, str] | None = None
 
     def run(self, number: int, step: Step) -> StepResult:
@@ -172,7 +172,7 @@ class _Runner:
         log.parent.mkdir(parents=True, exist_ok=True)
         for old in (log, written):
             old.unlink(missing_ok=True)
-        result = StepResult(step.name, step.kind, Status.FAILED, step.command, log=log)
+        result = StepResult(step.name, step.kind, StepStatus.FAILED, step.command, log=log)
         cwd = (self.checkout / step.cwd).resolve()
         if not cwd.is_dir() or not cwd.is_relative_to(self.checkout):
             return replace(result, log=None, why=f"its cwd {step.cwd!r} is not a folder of the checkout")
@@ -182,9 +182,9 @@ class _Runner:
         code = _shell_code(ended)
         result = replace(result, exit_code=code, seconds=ended.seconds)
         if self.stopped:
-            return replace(result, status=Status.NOT_RUN, why="the run was stopped")
+            return replace(result, status=StepStatus.NOT_RUN, why="the run was stopped")
         if why := _wrong_end(step, ended, code):
-            return replace(result, why=f"{why}; log: {log}\n{setup.tail(log)}")
+            return replace(result, why=f"{why}; log: {log}\n{tail(log)}")
         return self._judge(result, step, place, written)
 
     def _start(self, step: Step, cwd: Path, log: Path, written: Path) -> Ended:
@@ -192,7 +192,7 @@ class _Runner:
         env |= {"PYTHONDONTWRITEBYTECODE": "1", RESULT_FILE: str(written), "PWD": str(cwd)} | dict(step.env)
         argv = shell.argv(step.command, env.get("PATH", os.defpath))
         limits = Limits(step.timeout_minutes * 60)
-        ended = run(argv, cwd=cwd, env=env, log=log, limits=limits, stop=self.stop, mask=self.mask)
+        ended = run(argv, Launch(cwd, env, limits, stop=self.stop, mask=self.mask), log)
         self.stopped = ended.reason is Reason.STOPPED
         return ended
 
@@ -238,7 +238,7 @@ class _Runner:
             why = f"it wrote a result file without the declared keys {', '.join(missing)}"
             return replace(result, why=why)
         kept = {**computed, **(own or {}), **{key: keys[key] for key in keys if key not in missing}}
-        return replace(result, status=Status.PASSED, keys=kept, not_reported=tuple(missing))
+        return replace(result, status=StepStatus.PASSED, keys=kept, not_reported=tuple(missing))
 
 
 def _shell_code(ended: Ended) -> int | None:
@@ -254,7 +254,7 @@ def _wrong_end(step: Step, ended: Ended, code: int | None) -> str:
         return str(ended)
     if code == step.expect_exit_code:
         return ""
-    said = f"exit {code}" if ended.exit_code == code else f"killed by {signal.Signals(code - 128).name} (exit {code})"
+    said = str(ended) if ended.exit_code == code else f"{ended} (exit {code})"  # a signal by its name, where it has one
     wanted = f", expected {step.expect_exit_code}" if step.expect_exit_code else ""
     if code == SIGPIPE:
         return (

@@ -1,19 +1,19 @@
-"""New failures, not old ones: a gate's report of the candidate against its report of the base. Pure.
-
-Called by `run.land.proof` for each gate.
-"""
+"""New failures, not old ones: a gate's report of the candidate against its report of the base. Pure."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection
-from dataclasses import dataclass
 from enum import StrEnum
 
-from parallel_impl.gates.outcomes import GateReport, Outcome, State, Test
+import msgspec
+
+from parallel_impl.gates.gate_report import GateReport, GateState, Test, TestOutcome
+
+RAN = (TestOutcome.PASSED, TestOutcome.XPASSED, TestOutcome.FAILED)
 
 
-class Status(StrEnum):
+class VerdictStatus(StrEnum):
     """What a gate means for landing: FAILED and NOT_PROVEN block, the others do not."""
 
     PASSED = "passed"
@@ -23,8 +23,7 @@ class Status(StrEnum):
     SWITCHED_OFF = "switched off"
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class GateVerdict(msgspec.Struct, frozen=True):
     """One gate's verdict. `gone`: tests that passed on the base and no longer run, from files that were changed.
 
     `new_failures` holds one line for each failing test or finding that the base does not have, and for each
@@ -32,7 +31,7 @@ class Verdict:
     """
 
     gate: str
-    status: Status
+    status: VerdictStatus
     new_failures: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()
     old_failures: int = 0
@@ -41,38 +40,38 @@ class Verdict:
     @property
     def blocks(self) -> bool:
         """Whether nothing may land with this verdict."""
-        return self.status in (Status.FAILED, Status.NOT_PROVEN)
+        return self.status in (VerdictStatus.FAILED, VerdictStatus.NOT_PROVEN)
 
 
-def compare(base: GateReport | None, candidate: GateReport, changed: Collection[str]) -> Verdict:
+def compare(base: GateReport | None, candidate: GateReport, changed: Collection[str]) -> GateVerdict:
     """The verdict on `candidate`; `changed` are the paths that accepted packages changed, added or removed."""
-    if candidate.state is State.OFF:
-        return Verdict(candidate.gate, Status.SWITCHED_OFF, why=candidate.why)
-    if candidate.state is State.NOT_RUN:
-        return Verdict(candidate.gate, Status.NOT_RUN, why=candidate.why)
-    before = base if base and base.state not in (State.NOT_RUN, State.OFF) else None
+    if candidate.state is GateState.OFF:
+        return GateVerdict(candidate.gate, VerdictStatus.SWITCHED_OFF, why=candidate.why)
+    if candidate.state is GateState.NOT_RUN:
+        return GateVerdict(candidate.gate, VerdictStatus.NOT_RUN, why=candidate.why)
+    before = base if base and base.state not in (GateState.NOT_RUN, GateState.OFF) else None
     new_tests, old_tests = _failing(before, candidate)
     new_findings, old_findings = _findings(before, candidate)
     red_gone, gone = _gone(before, candidate, frozenset(changed))
     new, old = (*new_tests, *new_findings, *red_gone), old_tests + old_findings
-    status, why = Status.PASSED, candidate.why
-    if candidate.state is State.BROKEN:
-        status, new = Status.FAILED, (*new_tests, *new_findings)
+    status, why = VerdictStatus.PASSED, candidate.why
+    if candidate.state is GateState.BROKEN:
+        status, new = VerdictStatus.FAILED, (*new_tests, *new_findings)
     elif new:
-        status, why = Status.FAILED, f"{len(new)} new"
-    elif candidate.state is State.RED and not candidate.explained:
+        status, why = VerdictStatus.FAILED, f"{len(new)} new"
+    elif candidate.state is GateState.RED and not candidate.explained:
         status, why = _unexplained(before, candidate)
     elif old:
         why = f"{old} failed on the base already"
-    return Verdict(candidate.gate, status, new, gone, old, why)
+    return GateVerdict(candidate.gate, status, new, gone, old, why)
 
 
-def _unexplained(base: GateReport | None, candidate: GateReport) -> tuple[Status, str]:
+def _unexplained(base: GateReport | None, candidate: GateReport) -> tuple[VerdictStatus, str]:
     """A red exit code that no test and no finding explains: new when the base did not have it."""
-    if base is None or base.state is State.GREEN or (base.state is State.RED and base.explained):
-        return Status.FAILED, f"exit {candidate.exit_code}, on the base it was {_said(base)}"
+    if base is None or base.state is GateState.GREEN or (base.state is GateState.RED and base.explained):
+        return VerdictStatus.FAILED, f"exit {candidate.exit_code}, on the base it was {_said(base)}"
     why = f"red on the base too ({_said(base)}), and nobody can tell old failures from new ones in its output"
-    return Status.NOT_PROVEN, why
+    return VerdictStatus.NOT_PROVEN, why
 
 
 def _said(base: GateReport | None) -> str:
@@ -82,8 +81,8 @@ def _said(base: GateReport | None) -> str:
 
 
 def _failing(base: GateReport | None, candidate: GateReport) -> tuple[tuple[str, ...], int]:
-    known = {test.id for test in base.tests if test.outcome is Outcome.FAILED} if base else set()
-    failing = [test for test in candidate.tests if test.outcome is Outcome.FAILED]
+    known = {test.id for test in base.tests if test.outcome is TestOutcome.FAILED} if base else set()
+    failing = [test for test in candidate.tests if test.outcome is TestOutcome.FAILED]
     new = tuple(f"{test.id}: {test.why}" if test.why else test.id for test in failing if test.id not in known)
     return new, len(failing) - len(new)
 
@@ -111,7 +110,7 @@ def _gone(
     now = {test.id: test.outcome for test in candidate.tests}
     red, listed = [], []
     for test in base.tests if base else ():
-        if test.outcome is not Outcome.PASSED or now.get(test.id) in (Outcome.PASSED, Outcome.XPASSED, Outcome.FAILED):
+        if test.outcome is not TestOutcome.PASSED or now.get(test.id) in RAN:
             continue
         what = f"no longer runs ({now[test.id]})" if test.id in now else "is gone"
         if _touched(test, changed):

@@ -11,6 +11,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from parallel_impl import storage
 from parallel_impl.errors import UserError, printable
 from parallel_impl.git.repo import Repo
 
@@ -42,7 +43,7 @@ def home(repo: Repo, change_id: str, *, checkout: Path | None = None) -> Home:
     elsewhere = away(repo, change_id)
     if ".git" in main.parts[:-1]:
         return Home(elsewhere, printable(f"worktrees are in {elsewhere}: the repository lies inside a .git folder"))
-    if not os.access(_nearest(beside), os.W_OK | os.X_OK):
+    if not os.access(storage.nearest(beside), os.W_OK | os.X_OK):
         return Home(elsewhere, printable(f"worktrees are in {elsewhere}: {main.parent} is not writable"))
     leak = _leak(beside, seen)
     if leak and not _leak(elsewhere, seen):
@@ -54,12 +55,12 @@ def home(repo: Repo, change_id: str, *, checkout: Path | None = None) -> Home:
 
 def away(repo: Repo, change_id: str) -> Path:
     """A folder for the change's worktrees that no other repository uses, in the user's state directory."""
-    return _state_directory() / _label(repo, repo.worktrees()[0].path) / change_id
+    return storage.state_directory() / _label(repo, repo.worktrees()[0].path) / change_id
 
 
 def check_space(home: Path, tree_bytes: int, *, jobs: int) -> None:
     """UserError when there is no room for checkouts of `tree_bytes` each: two per job and two for the gates at most."""
-    nearest, checkouts = _nearest(home), 2 * jobs + 2
+    nearest, checkouts = storage.nearest(home), 2 * jobs + 2
     need, free = tree_bytes * checkouts, shutil.disk_usage(nearest).free
     if need > free:
         raise UserError(
@@ -79,19 +80,8 @@ def remove_empty(home: Path) -> None:
             return
 
 
-def _state_directory() -> Path:
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "parallel-impl"
-
-
 def _label(repo: Repo, main: Path) -> str:
     return f"{main.name or 'repository'}-{hashlib.sha256(os.fsencode(repo.git_dir)).hexdigest()[:8]}"
-
-
-def _nearest(path: Path) -> Path:
-    """The nearest ancestor that exists."""
-    while not path.exists():
-        path = path.parent
-    return path
 
 
 def _leak(home: Path, checkout: Path) -> Path | None:

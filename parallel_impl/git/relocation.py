@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from parallel_impl.errors import UserError
@@ -18,25 +18,27 @@ from parallel_impl.git.home import Home
 from parallel_impl.git.repo import Repo
 
 
-def home(repo: Repo, change_id: str, journalled: str, *, checkout: Path | None = None) -> Home:
+def home(
+    repo: Repo, change_id: str, journalled: str, *, checkout: Path | None = None, gates: Collection[str] = ()
+) -> Home:
     """The folder of a run's worktrees: where it was at the first start, as long as something of this run lies there.
 
-    Else it is chosen anew; `why` says so when that is another place (the repository was moved, its worktrees with
+    Else it is chosen again; `why` says so when that is another place (the repository was moved, its worktrees with
     it or not). A copy of a repository does not take the worktrees of the original for its own. `journalled` is ""
-    for a run that has not started.
+    for a run that has not started; `gates` are the names of checkouts that are in nobody's way.
     """
     former = Path(journalled)
     if journalled and any(_is_of(repo, alternates) for _, alternates in _package_repositories(former)):
         return Home(former)
     found = homes.home(repo, change_id, checkout=checkout)
     if not journalled:
-        return _unused(repo, change_id, found)
+        return _unused(repo, change_id, found, gates)
     if found.path == former:
         return found
     return Home(found.path, f"worktrees were in {journalled} and are in {found.path} from now on")
 
 
-def mend(home: Path, repo: Repo) -> None:
+def repair(home: Path, repo: Repo) -> None:
     """Make what lies in `home` borrow from the repository where it is now, and worktrees point to where they are."""
     for git_dir, alternates in _package_repositories(home):
         wanted = alternate(repo.git_dir / "objects")
@@ -51,15 +53,15 @@ def mend(home: Path, repo: Repo) -> None:
                 point(worktree, admin)
 
 
-def _unused(repo: Repo, change_id: str, chosen: Home) -> Home:
+def _unused(repo: Repo, change_id: str, chosen: Home, gates: Collection[str]) -> Home:
     """A folder for a run that starts: never one with worktrees that it did not make, somebody may be at work there.
 
     UserError where they are this repository's: then the journal of their run was lost.
     """
     ours = {str(git_dir) for git_dir, alternates in _package_repositories(chosen.path) if _is_of(repo, alternates)}
     names = [path for path in sorted(chosen.path.iterdir()) if path.name != KEPT] if chosen.path.is_dir() else []
-    gates = {path for path in names if path.name.removesuffix(".git").endswith(".gate")}
-    strange = [path for path in names if path not in gates or f"{path}".removesuffix(".git") + ".git" not in ours]
+    checked = {path for path in names if path.name.removesuffix(".git") in gates}
+    strange = [path for path in names if path not in checked or f"{path}".removesuffix(".git") + ".git" not in ours]
     if not strange:
         return chosen
     if mine := [path for path in strange if str(path) in ours]:

@@ -1,13 +1,13 @@
 """The one door to git: `Repo` runs every git command of this program, through GitPython.
 
 The rules behind each option were measured: hooks, fsmonitor, split indexes and automatic gc of the user are switched
-off in every call (a `reference-transaction` hook ran 18 times in one run and can veto a landing), inherited `GIT_*` are
-removed, replace refs are ignored, and data is read as bytes with `-z`.
+off in every call (a `reference-transaction` hook ran 18 times in one run and can veto a landing), replace refs are
+ignored, and data is read as bytes with `-z`. What is inherited of `GIT_*` has been dropped before
+(`environment.drop_git`).
 """
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 from collections.abc import Collection, Iterable, Mapping
@@ -88,12 +88,6 @@ class Worktree:
 
     path: Path
     branch: str
-
-
-def scrub_environment() -> None:
-    """Remove inherited `GIT_*` from this process: GitPython passes on what it finds there. Called once by `cli`."""
-    for name in [name for name in os.environ if name.startswith("GIT_") and name != "GIT_PYTHON_REFRESH"]:
-        del os.environ[name]
 
 
 def decode(raw: bytes) -> str:

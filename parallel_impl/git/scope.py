@@ -15,7 +15,7 @@ from parallel_impl.git.repo import Change, decode, encode
 from parallel_impl.git.staging import NO_FILE, Ignored, Violation
 from parallel_impl.git.trees import GITLINK, SYMLINK, Trees
 from parallel_impl.git.walk import CACHE_RULE, LISTED, files_below, looks_like_git
-from parallel_impl.plan.globs.globs import fold, folders_above, in_scope, match
+from parallel_impl.plan.globs.globs import fold, folders_above
 from parallel_impl.plan.model import Scope
 
 
@@ -49,20 +49,13 @@ def spell_out(root: Path, ignored: Sequence[Ignored], scope: Scope) -> list[Igno
         files: list[str] = []
         if item.path.endswith("/") and item.rule != CACHE_RULE:
             below = (decode(path) for path in files_below(root, encode(item.path)))
-            files = sorted(islice((path for path in below if in_scope(path, scope)), LISTED))
+            files = sorted(islice((path for path in below if not scope.refusal(path)), LISTED))
         found += [replace(item, path=path) for path in files] or [item]
     return found
 
 
 def _scope(path: str, scope: Scope, denied: Collection[str]) -> str:
-    if path in denied:
-        return "no package may change the plan"
-    for pattern in scope.deny:
-        if match(pattern, path):
-            return f"denied by {pattern}"
-    if not any(match(pattern, path) for pattern in scope.write_allow):
-        return "outside write_allow"
-    return ""
+    return "no package may change the plan" if path in denied else scope.refusal(path)
 
 
 def _kind(change: Change) -> str:

@@ -6,24 +6,21 @@ index, so index bits, ignore rules, configuration and filters of the agent's are
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
-import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from parallel_impl.errors import printable
 from parallel_impl.git.checkout import Checkout, copy_index
+from parallel_impl.git.file_clock import pass_tick
 from parallel_impl.git.repo import Change, GitError, decode, encode
 from parallel_impl.git.trees import GITLINK, Listing, Trees
 from parallel_impl.git.walk import CACHE_RULE, Disk, fingerprint, newer, signature, walk
 
 NO_FILE = "000000"
-PAUSES = (0.2, 1.0)  # seconds before another try, while somebody prunes the repository
 REFUSED = "git cannot take it"
-TICK = 20_000_000  # file times come from a clock that may be some milliseconds behind
 # with the stat checks weakened, a same-size edit with its time set back is missed; ignoreStat plants index bits;
 # safecrlf only warns, but `true` makes git die; a sparse user checkout would make new files fatal
 CONFIG = (
@@ -58,7 +55,10 @@ class Ignored:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The worktree immediately before the agent: its tree, and what was already odd or ignored in it."""
+    """The worktree immediately before the agent: its tree, and what was already odd or ignored in it.
+
+    What was written before it has a ctime before `taken_ns`; the agent's files have that one or a later.
+    """
 
     tree: str
     odd: frozenset[bytes] = frozenset()
@@ -101,7 +101,7 @@ class Staging:
     ) -> None:
         self.repo = trees.repo
         self._trees, self._root, self._index = trees, checkout.path, checkout.index
-        self._start, self._base = checkout.commit, base
+        self._git_dir, self._start, self._base = checkout.git_dir, checkout.commit, base
         self._left_out = frozenset(encode(path) for path in left_out)
         self._limit = int(max_blob_mb * 1_000_000)
 
@@ -156,13 +156,14 @@ class Staging:
         return self._trees.ignored(self._trees.listing(self._base), paths)
 
     def _snapshot(self, tree: str, disk: Disk) -> Snapshot:
+        """What is noted beside the tree. A tick passes at its end: no edit of the agent's has the times noted here."""
         return Snapshot(
             tree,
             odd=frozenset(disk.odd),
             ignored=frozenset(disk.ignored),
             submodules={path: fingerprint(self._root, path) for path in disk.links},
             left_out={path: signature(self._root, path) for path in self._left_out},
-            taken_ns=time.time_ns() - TICK,
+            taken_ns=pass_tick(self._git_dir),
         )
 
     def _unstageable(self, snapshot: Snapshot, disk: Disk) -> tuple[Violation, ...]:
@@ -235,26 +236,6 @@ class Staging:
 
     def _git(self, index: Path, *args: str, input: bytes = b"") -> bytes:
         return self.repo.git(*args, input=input, index=index, work_tree=self._root, config=CONFIG)
-
-
-def take(staging: Staging, snapshot: Snapshot, *, anchor: Callable[[Work], str], known: str) -> Work:
-    """The work, with a commit of it that is complete. `anchor` commits a Work, puts it on a ref, returns the commit.
-
-    Objects can vanish between staging and the ref, when a `prune --expire=now` runs in the user's repository (1-2
-    of 60 were seen; also the blobs before the tree, and the commit itself): then it is staged again, three times at
-    most. `known` is a commit whose objects are all there. GitError when objects are missing after that.
-    """
-    for pause in PAUSES:
-        with contextlib.suppress(GitError):
-            work = staging.after(snapshot)
-            refused = any(violation.why.startswith(REFUSED) for violation in work.unstageable)
-            if not refused and (work.unstageable or not staging.repo.missing(anchor(work), known=known)):
-                return work
-        time.sleep(pause)
-    work = staging.after(snapshot)
-    if not work.unstageable and (missing := staging.repo.missing(commit := anchor(work), known=known)):
-        raise GitError(("rev-list", "--missing=print", commit), 1, f"objects vanish: {missing[:3]}".encode())
-    return work
 
 
 def round_trip(trees: Trees, checkout: Checkout) -> list[str]:

@@ -11,6 +11,7 @@ import stat
 from pathlib import Path
 
 from parallel_impl.git.checkout import Checkout
+from parallel_impl.git.file_clock import pass_tick
 from parallel_impl.git.repo import decode
 from parallel_impl.git.staging import CONFIG
 from parallel_impl.git.trees import Trees
@@ -31,6 +32,7 @@ class Traces:
         self._known: dict[str, Signature] = {}
         if set_up or not trees.exact(checkout.commit):
             self._known = self._find()
+            pass_tick(checkout.git_dir)  # else an edit of the same size in this tick would look like what was there
 
     def changed(self) -> dict[str, str]:
         """The paths that differ from the state at the start, sorted, with a digest of mode and content ("": gone).

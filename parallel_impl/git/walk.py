@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+from parallel_impl import storage
 from parallel_impl.git.trees import Listing
 
 # what tools leave beside their work; never part of it unless the base tracks it
@@ -180,11 +181,7 @@ def _below(path: bytes, folders: Collection[bytes]) -> bool:
 
 def signature(root: Path, path: bytes) -> tuple[int, ...]:
     """What lstat says about a file, to tell whether it was written."""
-    try:
-        found = os.lstat(os.path.join(os.fsencode(root), path))  # noqa: PTH118 - bytes
-    except OSError:
-        return ()
-    return found.st_mode, found.st_size, found.st_ino, found.st_mtime_ns, found.st_ctime_ns
+    return storage.signature(os.path.join(os.fsencode(root), path))  # noqa: PTH118 - bytes
 
 
 def files_below(root: Path, folder: bytes) -> Iterator[bytes]:

@@ -1,1 +1,1 @@
-"""The plan room: from the text of `work-packages.yaml` to a checked `Plan`. Pure but for `contracts`."""
+"""From the text of `work-packages.yaml` to a checked `Plan`, and what follows from it: order, conflicts, revisions."""

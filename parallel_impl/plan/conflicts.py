@@ -1,4 +1,4 @@
-"""Parallel packages that would get in each other's way: scopes that overlap, locks held twice, paths that are twins.
+"""Conflicts between parallel packages: write scopes that overlap, locks that both claim, paths that are twins.
 
 Every conflict names both packages, what they wrote and a path or key that both claim.
 """
@@ -14,19 +14,19 @@ from operator import or_
 
 from parallel_impl.errors import Problem
 from parallel_impl.plan import lock_keys
-from parallel_impl.plan.globs.globs import fold, is_literal, match, quoted
+from parallel_impl.plan.globs.globs import fold, is_literal, quoted
+from parallel_impl.plan.globs.neighbours import neighbours, pairs
 from parallel_impl.plan.globs.overlap import Ends, Overlaps, UndecidedError, ends
 from parallel_impl.plan.model import Package, Plan, YamlPath, yaml_path
-from parallel_impl.plan.neighbours import neighbours, pairs
 from parallel_impl.plan.order import Order
 
-LISTED = 200  # conflicts; who has more settles these first
+LISTED = 200  # conflicts; with more, the others are counted
 COUNTED = 2_000  # conflicts beyond those, so that a few hundred more are counted exactly
 COMPARED = 100_000  # pairs of packages, 10 to 30 microseconds each
 
 
 class Kind(StrEnum):
-    """What two packages both claim: paths to write, locks, or one path in two spellings."""
+    """What two packages both claim: a path to write, a lock, or one path in two spellings."""
 
     SCOPE = "scope"
     LOCK = "lock"
@@ -60,7 +60,7 @@ class Conflict:
         return f"{_BOTH[self.kind]} {quoted(self.witness)}"
 
     def problem(self, plan: Plan) -> Problem:
-        """The conflict as people are told of it, at the claim of the second package."""
+        """Describe the conflict, at the claim of the second package."""
         one, two = self.first, self.second
         place = plan.where(*one.path).removeprefix(f"{plan.source}:").partition(":")[0]
         line = f" (line {place})" if place.isdecimal() else ""
@@ -74,7 +74,7 @@ class Conflict:
 
 
 def _depends_on(plan: Plan, one: Claim, other: Claim) -> str:
-    """The line that lets the package of `one` wait for that of `other`."""
+    """The line that makes the package of `one` wait for that of `other`."""
     there = plan.package(one.package).depends_on
     few = there if len(there) <= 20 else (*there[:20], "…")
     return f"depends_on: [{', '.join((*few, other.package))}]"
@@ -103,20 +103,22 @@ class Findings:
 
 
 def problems(plan: Plan, order: Order) -> list[Problem]:
-    """Every conflict between parallel packages of `plan` as a problem, and what was not listed or not compared."""
+    """Report every conflict between parallel packages of `plan`, and what was not listed or not compared."""
     found = find(plan, order)
-    said = [*(conflict.problem(plan) for conflict in found.conflicts), *found.undecided]
-    hint = "settle those above and check again" if said else "begin the globs of each package with a folder of its own"
+    problems = [*(conflict.problem(plan) for conflict in found.conflicts), *found.undecided]
+    hint = (
+        "settle those above and check again" if problems else "begin the globs of each package with a folder of its own"
+    )
     if found.unlisted:
-        said.append(Problem(f"{found.unlisted} more conflicts are not listed", where=plan.source, hint=hint))
+        problems.append(Problem(f"{found.unlisted} more conflicts are not listed", where=plan.source, hint=hint))
     if found.uncompared:
         what = f"up to {found.uncompared} more pairs of packages may conflict and were not compared"
-        said.append(Problem(what, where=plan.source, hint=hint))
-    return said
+        problems.append(Problem(what, where=plan.source, hint=hint))
+    return problems
 
 
 def find(plan: Plan, order: Order) -> Findings:
-    """The conflicts between parallel packages, at most one of each kind for a pair, in the order of the plan."""
+    """Find the conflicts between parallel packages, at most one of each kind for a pair, in the order of the plan."""
     numbers = {package.id: number for number, package in enumerate(plan.packages)}
     claims = [_Claims(numbers[name], plan.packages[numbers[name]]) for name in order.topological]
     near = _near(claims, order.related())
@@ -142,7 +144,7 @@ def find(plan: Plan, order: Order) -> Findings:
 
 
 def between(ours: Sequence[Package], theirs: Sequence[Package]) -> Findings:
-    """What packages of two plans both claim: of each of `ours` the first conflict with one of `theirs`.
+    """Find what packages of two plans both claim: for each of `ours` the first conflict with one of `theirs`.
 
     Nothing orders two plans: every package of the one may run beside every one of the other.
     """
@@ -167,7 +169,7 @@ def between(ours: Sequence[Package], theirs: Sequence[Package]) -> Findings:
 
 
 class _Claims:
-    """What a package claims, made when it is first asked for: in most plans few packages are ever compared."""
+    """What a package claims, computed on demand: in most plans few packages are ever compared."""
 
     def __init__(self, number: int, package: Package) -> None:
         self.number = number
@@ -196,7 +198,7 @@ class _Claims:
 
     def denies(self, path: str) -> bool:
         """Whether the scope leaves `path` out."""
-        return any(match(pattern, path) for pattern in self.package.scope.deny)
+        return bool(self.package.scope.denied_by(path))
 
     def _claims(self, texts: Sequence[str], *keys: str) -> tuple[Claim, ...]:
         return tuple(Claim(self.package.id, text, ("packages", self.number, *keys, n)) for n, text in enumerate(texts))
@@ -222,7 +224,7 @@ def _near(claims: Sequence[_Claims], related: Sequence[int]) -> list[int]:
 
 
 def _left(near: Sequence[int], order: Order, compared: int) -> int:
-    """How many pairs in `near` are left, at most: some stand there twice, and no more than all that are parallel."""
+    """How many pairs in `near` are left, at most: some are in it twice, and no more than all parallel pairs."""
     count = len(near)
     parallel = count * (count - 1) // 2 - sum(bits.bit_count() for bits in order.ancestors.values())
     return max(0, min(sum(others.bit_count() for others in near), parallel) - compared)
@@ -291,7 +293,7 @@ def _twin(one: _Claims, two: _Claims, _: Overlaps) -> Conflict | None:
 
 
 def _undecided(plan: Plan, one: _Claims, two: _Claims, error: UndecidedError) -> Problem:
-    """The question that was given up, said at the scope of the second package."""
+    """Report the comparison that was given up, at the scope of the second package."""
     path: YamlPath = ("packages", two.number, "scope")
     given_up = error.problems[0]
     what = f"{two.package.id} and {one.package.id}: {given_up.what}"

@@ -1,7 +1,7 @@
-"""Whether a change can run beside those that hold claims already: as a whole, in part, or only after them. Pure.
+"""Whether a change can run beside changes that have claims already: as a whole, in part, or only after them.
 
-One rule, that of `plan.conflicts`, for what packages claim (`run.claims.claims`, `parallel-impl runs`) and for bare
-lists of claims: containment and overlap of globs and keys count as conflict, and so do twins.
+The rule is that of `plan.conflicts`, for the claims of packages and for bare lists of claims: globs and keys that
+overlap or contain each other conflict, and so do twins.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class Feasibility(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The claims of a candidate that conflict with what another change holds: of each the first conflict found.
+    """The claims of a candidate that conflict with those of another change: for each the first conflict found.
 
-    `undecided` says what could not be compared; it counts as a conflict of everything.
+    `undecided` names what could not be compared; it counts as a conflict of everything.
     """
 
     conflicts: tuple[Conflict, ...] = ()
@@ -56,7 +56,7 @@ class Verdict:
 
 
 def compare(candidate: Sequence[Package], active: Sequence[Package]) -> Comparison:
-    """What is in the way of `candidate` where `active` is held, all packages of the one against all of the other."""
+    """Compare all packages of `candidate` with all of `active`."""
     found = conflicts.between(list(_single(candidate)), active)
     undecided = found.undecided
     if found.uncompared:
@@ -66,7 +66,7 @@ def compare(candidate: Sequence[Package], active: Sequence[Package]) -> Comparis
 
 
 def judge(candidate: Sequence[Package], comparisons: Iterable[Comparison]) -> Verdict:
-    """The verdict on a candidate after its comparison with every change that holds claims.
+    """Judge a candidate that was compared with every change that has claims.
 
     A claim is a glob, path or key of the change, counted once however many of its packages state it.
     """
@@ -92,7 +92,7 @@ def of_claims(candidate: Sequence[str], active: Iterable[Sequence[str]]) -> Feas
 
 
 def _package(claim: str) -> Package:
-    """A package that claims this alone."""
+    """A package with this one claim."""
     if lock_keys.is_key(claim):
         return Package(claim, "", Scope(()), locks=Locks(keys=(lock_keys.canonical(claim),)))
     readings(claim)
@@ -100,7 +100,7 @@ def _package(claim: str) -> Package:
 
 
 def _single(packages: Iterable[Package]) -> Iterator[Package]:
-    """Each claim as a package of its own, so that each is found to conflict or not."""
+    """Make each claim a package of its own, so that each is judged by itself."""
     for package in packages:
         scope, locks = package.scope, package.locks
         yield from (

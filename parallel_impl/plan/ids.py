@@ -1,4 +1,4 @@
-"""Ids of changes and packages, and the names of the branches that are made from them.
+"""Ids of changes and packages, and what is named by them: a change's folder, its plan, branches.
 
 The rule is narrower than git's, so that an id is safe as a ref, a folder and a word of a command everywhere.
 """
@@ -6,7 +6,13 @@ The rule is narrower than git's, so that an id is safe as a ref, a folder and a 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
+from parallel_impl.errors import Problem, UserError
+from parallel_impl.text import shorten
+
+CHANGES = "openspec/changes"
+PLAN_FILE = "work-packages.yaml"
 MAX_LENGTH = 64
 FEATURE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")  # no double hyphen: it parts change and package in branch names
 PACKAGE = re.compile(r"[a-z][a-z0-9_]*(-[a-z0-9_]+)*")
@@ -17,18 +23,34 @@ RESERVED = frozenset({"archive", "head", "orig_head", "fetch_head", "merge_head"
 }
 
 
-def problem(text: str, *, package: bool = False) -> tuple[str, str] | None:
+def problem(text: str, *, package: bool = False) -> Problem | None:
     """What is wrong with `text` as the id of a change (or of a package), and what to write; None when nothing is."""
     kind = "package id" if package else "change-id"
     if text in RESERVED:
-        return f"{text!r} is a reserved name and cannot be a {kind}", f"write {'wp' if package else 'add'}-{text}"
+        what = f"{text!r} is a reserved name and cannot be a {kind}"
+        return Problem(what, hint=f"write {'wp' if package else 'add'}-{text}")
     if len(text) <= MAX_LENGTH and (PACKAGE if package else FEATURE).fullmatch(text):
         return None
     rule = f"lower case letters, digits and single hyphens{' or _' if package else ''}, at most {MAX_LENGTH} characters"
     nearest = re.sub(r"[^a-z0-9]+", "-", text[:200].lower()).strip("-0123456789")[:MAX_LENGTH].rstrip("-")
     hint = f"write {nearest}" if nearest and nearest not in RESERVED else "write e.g. add-login"
-    shown = repr(text if len(text) <= 80 else f"{text[:80]}…")
-    return f"{shown} is not a {kind}", f"{hint} ({rule})"
+    return Problem(f"{shorten(text, 80)!r} is not a {kind}", hint=f"{hint} ({rule})")
+
+
+def check(change_id: str) -> None:
+    """Raise UserError where `change_id`, as typed on the command line, cannot be the id of a change."""
+    if wrong := problem(change_id):
+        raise UserError([replace(wrong, where="<change-id>")])
+
+
+def folder(change_id: str) -> str:
+    """The folder of a change, from the root of the repository."""
+    return f"{CHANGES}/{change_id}"
+
+
+def plan_file(change_id: str) -> str:
+    """The plan of a change, from the root of the repository."""
+    return f"{folder(change_id)}/{PLAN_FILE}"
 
 
 def branch(change_id: str, package_id: str = "") -> str:

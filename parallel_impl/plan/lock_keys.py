@@ -5,9 +5,10 @@ A key is `namespace:name`; `/*` at its end means everything below the name, and 
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterable
+
+from parallel_impl.text import nearest, shorten
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
 _API = re.compile(r"([A-Za-z]+)(?:\s+|(?=/))(\S+)")
@@ -19,7 +20,7 @@ _SCHEMA = re.compile(r"[a-z0-9_]+")
 
 
 class LockKeyError(ValueError):
-    """Not a lock key and not a misspelt one: `what` is wrong, `hint` says what to write."""
+    """A key without a canonical form: `what` is wrong, `hint` names what to write."""
 
     def __init__(self, what: str, hint: str) -> None:
         super().__init__(what)
@@ -28,7 +29,7 @@ class LockKeyError(ValueError):
 
 
 def canonical(key: str) -> str:
-    """The one form in which `key` is compared and claimed; LockKeyError where none can be meant."""
+    """The one form in which `key` is compared and claimed; LockKeyError where it has none."""
     text = key.strip()
     if not text.isprintable():
         raise LockKeyError("a lock key is one line of printable text", "delete the control characters")
@@ -37,9 +38,9 @@ def canonical(key: str) -> str:
         raise LockKeyError(f"{_short(text)} has no namespace", _without_namespace(text))
     read = _NAMESPACES.get(namespace.strip().lower())
     if read is None:
-        near = difflib.get_close_matches(namespace.lower(), _NAMESPACES, 1, 0.5)
+        near = nearest(namespace.lower(), _NAMESPACES, cutoff=0.5)  # `ap` is short
         known = ", ".join(f"{name}:" for name in _NAMESPACES)
-        meant = f"did you mean {near[0]}:? " if near else ""
+        meant = f"did you mean {near}:? " if near else ""
         raise LockKeyError(
             f"unknown namespace {_short(namespace)}: in {_short(text)}",
             f"{meant}the namespaces are {known}; for anything else write e.g. "
@@ -68,7 +69,7 @@ def contains(outer: str, inner: str) -> bool:
 
 
 def claim_order(files: Iterable[str], keys: Iterable[str]) -> list[str]:
-    """Everything to be claimed, each once, in the one order in which everybody claims (by code point)."""
+    """All claims, each once, in the one order in which every run takes them (by code point)."""
     return sorted({*files, *keys})
 
 
@@ -77,13 +78,12 @@ def _api(name: str) -> str:
     method = found[1].upper() if found else ""
     if not found or method not in _METHODS:
         word, *rest = name.split() or [""]
-        near = difflib.get_close_matches(word.upper(), _METHODS, 1)
         path = next((part for part in rest if part.startswith("/")), f"/v1/{_slug(word) or 'users'}")
-        example = f"api:{near[0] if near else 'GET'} {path}"
+        example = f"api:{nearest(word.upper(), _METHODS) or 'GET'} {path}"
         raise LockKeyError(
             f"api:{_short(name)} is not a method and a path",
             f"write the method, one blank, the path: {example}; "
-            f"what is no endpoint is e.g. feature:api:{_slug(name).lower() or 'part'}",
+            f"for what is no endpoint write e.g. feature:api:{_slug(name).lower() or 'part'}",
         )
     path = found[2].lower()
     return f"{method} {_wildcard('api', path if path.startswith('/') else f'/{path}')}"
@@ -96,8 +96,7 @@ def _db(name: str) -> str:
     if schema.strip() == "schema" and colon and _SCHEMA.fullmatch(table.strip()):
         return f"schema:{table.strip()}"
     table = re.sub(r"[^a-z0-9_]+", "_", name.lower().rpartition(":")[2]).strip("_")
-    near = bool(difflib.get_close_matches(name.lower(), ["migration-slot"], 1, 0.6))
-    hint = "db:migration-slot" if near else f"db:schema:{table or '<table>'}"
+    hint = "db:migration-slot" if nearest(name.lower(), ["migration-slot"]) else f"db:schema:{table or '<table>'}"
     raise LockKeyError(
         f"db:{_short(name)} is not a db key", f"write {hint} (letters, digits and _; or db:migration-slot)"
     )
@@ -165,7 +164,7 @@ def _slug(text: str) -> str:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= 80 else f"{text[:80]}…"
+    return shorten(text, 80)
 
 
 _NAMESPACES: dict[str, Callable[[str], str]] = {

@@ -1,4 +1,4 @@
-"""The plan as data: what `work-packages.yaml` says after validation, with every default filled in.
+"""The plan as data: what a valid `work-packages.yaml` means, with every default filled in.
 
 Words are the input file's own.
 """
@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+from parallel_impl.plan.globs.globs import covers, match
 
 YamlPath = tuple[str | int, ...]
 
@@ -28,10 +30,20 @@ class Scope:
     read_allow: tuple[str, ...] = ("**",)
     deny: tuple[str, ...] = ()
 
+    def refusal(self, path: str) -> str:
+        """Why a package with this scope may not write the file `path`; empty when it may."""
+        if pattern := self.denied_by(path):
+            return f"denied by {pattern}"
+        return "" if any(match(allowed, path) for allowed in self.write_allow) else "outside write_allow"
+
+    def denied_by(self, path: str) -> str:
+        """The first pattern of `deny` that means `path` or a folder above it; empty when there is none."""
+        return next((pattern for pattern in self.deny if covers(pattern, path)), "")
+
 
 @dataclass(frozen=True, slots=True)
 class Locks:
-    """What no parallel package may hold too: file globs, and keys in canonical form (`plan.lock_keys`)."""
+    """What no parallel package may claim too: file globs, and keys in canonical form (`plan.lock_keys`)."""
 
     files: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
@@ -78,11 +90,12 @@ class Package:
 
 @dataclass(frozen=True, slots=True)
 class Contracts:
-    """The change's contracts: paths as written, the primary one among `files` (empty: none)."""
+    """The change's contracts: paths as written, the primary one among `files` (empty: none); where each is written."""
 
     revision: int = 1
     primary: str = ""
     files: tuple[str, ...] = ()
+    written: tuple[YamlPath, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,9 +26,13 @@ class Cycle:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """The order of an acyclic plan. Bit `n` of a set stands for `topological[n]`."""
+    """The order of an acyclic plan. Bit `n` of a set stands for `topological[n]`.
+
+    `dependents` are the packages that name one in their `depends_on`, `ancestors` all that one waits for.
+    """
 
     depends_on: Dependencies
+    dependents: Mapping[str, Sequence[str]]
     topological: tuple[str, ...]
     index: Mapping[str, int]
     ancestors: Mapping[str, int]
@@ -43,17 +47,18 @@ class Order:
             return self.members(self.ancestors[package_id])
         return tuple(sorted(set(self.depends_on[package_id]), key=self.index.__getitem__))
 
-    def descendants(self, package_id: str) -> tuple[str, ...]:
-        """What depends on the package, directly or not, in topological order."""
-        bit = self.index[package_id]
-        return tuple(other for other in self.topological if self.ancestors[other] >> bit & 1)
+    def with_descendants(self, package_ids: Iterable[str]) -> set[str]:
+        """These packages and all that depend on one of them, directly or not."""
+        found = set(package_ids)
+        bits = sum(1 << self.index[package_id] for package_id in found)
+        return found | {other for other in self.topological if self.ancestors[other] & bits}
 
     def related(self) -> list[int]:
         """For each package, in topological order, the set of those that it waits for and those that wait for it."""
         below = [self.ancestors[name] for name in self.topological]
         above = [0] * len(below)
         for number in range(len(below) - 1, -1, -1):  # whatever waits for a package comes after it
-            for name in self.dependencies(self.topological[number], transitive=False):
+            for name in self.depends_on[self.topological[number]]:
                 above[self.index[name]] |= above[number] | 1 << number
         return [down | up for down, up in zip(below, above, strict=True)]
 
@@ -82,12 +87,12 @@ class Order:
 
 
 def of(plan: Plan) -> Order:
-    """The order of a loaded plan (which has no cycle: `plan.reading.load` refused them)."""
+    """The order of a valid plan, which has no cycle."""
     return order({package.id: package.depends_on for package in plan.packages})
 
 
 def order(depends_on: Dependencies) -> Order:
-    """The order of `depends_on`, whose ids are all keys; ValueError for a cycle."""
+    """The order of `depends_on`; ValueError for a cycle, KeyError for an id that is no key."""
     topological = topological_order(depends_on)
     index = {package_id: number for number, package_id in enumerate(topological)}
     ancestors: dict[str, int] = {}
@@ -96,7 +101,7 @@ def order(depends_on: Dependencies) -> Order:
         for other in depends_on[package_id]:
             bits |= ancestors[other] | 1 << index[other]
         ancestors[package_id] = bits
-    return Order(depends_on, topological, index, ancestors)
+    return Order(depends_on, _dependents(depends_on), topological, index, ancestors)
 
 
 def topological_order(depends_on: Dependencies) -> tuple[str, ...]:
@@ -132,7 +137,7 @@ def cycles(depends_on: Dependencies) -> list[Cycle]:
 def longest_paths(depends_on: Dependencies, durations: Mapping[str, float] | None = None) -> dict[str, float]:
     """For each package the length of the longest chain from it to one that nothing waits for, itself included.
 
-    In `durations` (seconds, or what the caller likes); each package counts 1 without them.
+    In `durations`, of any unit; without them each package counts 1.
     """
     dependents = _dependents(depends_on)
     found: dict[str, float] = {}
@@ -155,7 +160,7 @@ def critical_path(depends_on: Dependencies, durations: Mapping[str, float]) -> t
 
 
 def start_order(ready: Iterable[str], priority: Mapping[str, int], longest: Mapping[str, float]) -> list[str]:
-    """Which of the ready packages starts first: by priority (1 is first), longest path, id."""
+    """Sort the ready packages by priority (1 is first), longest path, id."""
     return sorted(ready, key=lambda package_id: (priority[package_id], -longest[package_id], package_id))
 
 

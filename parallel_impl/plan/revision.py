@@ -1,7 +1,7 @@
-"""What an edited plan means for results that exist already. Pure; called by `run.resume.go_on`.
+"""What an edited plan means for results that exist already. Pure.
 
 The rule: a package is unchanged when everything is the same that its work is made from and judged by; its
-priority, its retries and its time limits may differ. What is changed starts anew, and so does whatever depends on
+priority, its retries and its time limits may differ. What is changed is done again, and so is whatever depends on
 it. A change of the contracts (their revision, or which files they are) changes every package.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from parallel_impl.plan import order
 from parallel_impl.plan.model import Package, Plan
 
 
@@ -27,7 +28,7 @@ class Revision:
 
 
 def compare(old: Plan, new: Plan) -> Revision:
-    """How the packages of `new` stand to those of `old`; both are valid plans."""
+    """What became of the packages of `old` in `new`; both are valid plans."""
     before, after = ({package.id: _judged_by(package) for package in plan.packages} for plan in (old, new))
     all_differ = (old.contracts.revision, set(old.contracts.files)) != (
         new.contracts.revision,
@@ -35,7 +36,7 @@ def compare(old: Plan, new: Plan) -> Revision:
     )
     changed = {name for name in after if name in before and (all_differ or before[name] != after[name])}
     added = {name for name in after if name not in before}
-    below = _below(new, changed | added) - changed - added
+    below = order.of(new).with_descendants(changed | added) - changed - added
     return Revision(
         changed=tuple(name for name in after if name in changed),
         below=tuple(name for name in after if name in below),
@@ -46,20 +47,6 @@ def compare(old: Plan, new: Plan) -> Revision:
 
 
 def _judged_by(package: Package) -> Package:
-    """The package without what only says when and how long it may run."""
+    """The package without what decides only when and how long it runs."""
     steps = tuple(replace(step, timeout_minutes=0) for step in package.steps)
     return replace(package, priority=0, retry_budget=0, timeout_minutes=0, steps=steps)
-
-
-def _below(plan: Plan, names: set[str]) -> set[str]:
-    """`names` and all that depends on them."""
-    users: dict[str, list[str]] = {}
-    for package in plan.packages:
-        for above in package.depends_on:
-            users.setdefault(above, []).append(package.id)
-    found, todo = set[str](), list(names)
-    while todo:
-        if (name := todo.pop()) not in found:
-            found.add(name)
-            todo += users.get(name, [])
-    return found

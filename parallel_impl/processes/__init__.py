@@ -1,1 +1,1 @@
-"""The room of processes: one child seen to its end, and what only Linux tells about processes."""
+"""The room of processes: how a child is launched and seen to its end, and what only Linux tells about processes."""

@@ -21,6 +21,7 @@ import time
 
 DEFAULT_AGAIN = (2, 13, 25)  # INT, PIPE and XFSZ: Python changes these for itself, the program must not inherit that
 LEFT_BEHIND_SECONDS = 0.5
+PR_SET_DUMPABLE, PR_CAPBSET_DROP, CAP_SYS_PTRACE = 4, 24, 19
 
 
 def main(channel: int, grace: float, argv: list[str]) -> None:
@@ -29,8 +30,10 @@ def main(channel: int, grace: float, argv: list[str]) -> None:
         sys.exit("this is not the first process of a namespace")
     os.set_inheritable(channel, False)
     _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # which the kernel keeps from a first process
+    environment = _environment()
+    _forbid_tracing()
     try:
-        program = os.posix_spawnp(argv[0], argv, _environment(), setsid=True, setsigdef=DEFAULT_AGAIN)
+        program = os.posix_spawnp(argv[0], argv, environment, setsid=True, setsigdef=DEFAULT_AGAIN)
     except OSError as error:
         _tell(channel, f"errno {error.errno}")
         return
@@ -45,6 +48,19 @@ def _environment() -> dict[bytes, bytes]:
     with open("/proc/self/environ", "rb") as file:  # noqa: PTH123  (pathlib takes as long to import as all of this)
         pairs = (item.partition(b"=") for item in file.read().split(b"\0") if item)
         return {name: value for name, _, value in pairs}
+
+
+def _forbid_tracing() -> None:
+    """Nothing in here may trace or read this process: one that was attached to and left so reports no end, ever.
+
+    It is made non-dumpable (then its own /proc/self/environ is not readable either), which root could still trace: so
+    the program is started without that capability. It may trace what it starts itself all the same.
+    """
+    import ctypes  # noqa: PLC0415  (3 ms, and outside a namespace nothing is done)
+
+    prctl = ctypes.CDLL(None).prctl
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+    prctl(PR_CAPBSET_DROP, CAP_SYS_PTRACE, 0, 0, 0)  # refused to another user than root, whose programs have none
 
 
 def _wait(program: int) -> int:

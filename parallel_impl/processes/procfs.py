@@ -1,19 +1,25 @@
-"""What the system tells about processes: which one a pid is, whether it lives, and what came from it. Reads only.
+"""What only Linux tells: which process a pid is, whether it lives, what came from it, what is mounted where.
 
-Source: proc(5).
+Another system answers the same questions in its own way. Sources: proc(5), pidfd_open(2), prctl(2).
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
+import sys
 from pathlib import Path
+
+PROC = Path("/proc")
+MOUNTS = PROC / "self/mountinfo"
+PR_SET_CHILD_SUBREAPER = 36
 
 
 def boot_id() -> str:
     """What tells this start of the machine from every other one; "" where the system does not say."""
     with contextlib.suppress(OSError):
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return (PROC / "sys/kernel/random/boot_id").read_text().strip()
     return ""
 
 
@@ -28,9 +34,16 @@ def session(pid: int) -> int | None:
 def environ(pid: int) -> list[bytes]:
     """The environment that a process was started with, `NAME=value` each; [] when it is gone or another user's."""
     try:
-        return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        return (PROC / f"{pid}/environ").read_bytes().split(b"\0")
     except OSError:
         return []
+
+
+def with_variable(name: str, value: str) -> list[int]:
+    """The processes, this one aside, that were started with this variable in their environment."""
+    wanted = f"{name}={value}".encode()
+    pids = (int(folder.name) for folder in PROC.glob("[0-9]*"))
+    return [pid for pid in pids if pid != os.getpid() and wanted in environ(pid)]
 
 
 def start_time(pid: int) -> int:
@@ -39,7 +52,7 @@ def start_time(pid: int) -> int:
     One that nobody has reaped yet is over: in a container the first process may never do it.
     """
     try:
-        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+        fields = (PROC / f"{pid}/stat").read_bytes().rpartition(b")")[2].split()
         return 0 if fields[0] in (b"Z", b"X") else int(fields[19])
     except (OSError, IndexError):
         return 0
@@ -54,7 +67,7 @@ def children(pid: int) -> set[int]:
     """The children of a process, of all its threads."""
     found: set[int] = set()
     try:
-        for task in Path(f"/proc/{pid}/task").iterdir():
+        for task in (PROC / f"{pid}/task").iterdir():
             found.update(int(child) for child in (task / "children").read_text().split())
     except OSError:
         pass  # the process is gone, or /proc does not tell: then there is nothing to find
@@ -80,3 +93,24 @@ def group_lives(group: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def pidfd(pid: int) -> int | None:
+    """A descriptor that can be read from when the process has ended; None where the system has none."""
+    try:
+        return os.pidfd_open(pid)
+    except (AttributeError, OSError):
+        return None
+
+
+def become_subreaper() -> bool:
+    """Make this process the parent of its descendants whose parents die; False where the system can't."""
+    if sys.platform != "linux":
+        return False
+    libc = ctypes.CDLL(None, use_errno=True)
+    return bool(libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
+
+
+def mounts() -> str:
+    """What is mounted where, as text in the format of `/proc/self/mountinfo`. OSError where nothing tells."""
+    return MOUNTS.read_text("utf-8", "surrogateescape")

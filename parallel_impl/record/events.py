@@ -119,13 +119,13 @@ class PackageCancelled(Event, frozen=True, kw_only=True):
 
 
 class FailedRetried(Event, frozen=True, kw_only=True):
-    """The user asked for another try of everything that failed; budgets are counted anew."""
+    """The user asked for another try of everything that failed; retries are counted again from none."""
 
     packages: list[str]
 
 
 class PackagesRestarted(Event, frozen=True, kw_only=True):
-    """The user asked for these packages to be done anew; whatever depends on them is stale with them."""
+    """The user asked for these packages to be done again; whatever depends on them is stale with them."""
 
     packages: list[str]
 
@@ -150,6 +150,13 @@ class RepositoryChanged(Event, frozen=True, kw_only=True):
     what: list[str]
     running: list[str]
     halts: bool
+
+
+class Noted(Event, frozen=True, kw_only=True):
+    """Something that the summary says, about a package or ("") the run: a worktree that was kept whole, say."""
+
+    text: str
+    package: str = ""
 
 
 class CandidateMade(Event, frozen=True, kw_only=True):

@@ -16,6 +16,14 @@ from pathlib import Path
 from parallel_impl import storage
 from parallel_impl.errors import UserError
 from parallel_impl.record.events import Event, from_line, from_lines, to_line
+from parallel_impl.record.state import ImpossibleError, State
+
+HINT = "your refs still hold all accepted work; to start again from the base, move the folder of this run away"
+
+
+def now() -> float:
+    """Seconds since 1970, UTC, as events carry them."""
+    return round(time.time(), 3)
 
 
 class Journal:
@@ -101,6 +109,21 @@ def read(path: Path) -> list[Event]:
         raise _damage(path, lines, error) from error
 
 
+def load_state(path: Path) -> State:
+    """The state after all events of a journal; that of a run which did not start when there is none.
+
+    UserError names the line that is damaged, or that cannot follow what happened before it.
+    """
+    state = State()
+    for number, event in enumerate(read(path), 1):
+        try:
+            state.apply(event)
+        except (ImpossibleError, KeyError) as error:
+            what = f"{event.__struct_config__.tag!r} cannot follow what happened before it"
+            raise UserError(f"the journal is damaged: {what}", where=f"{path}:{number}", hint=HINT) from error
+    return state
+
+
 def _damage(path: Path, lines: Sequence[bytes], error: ValueError) -> UserError:
     where, why = str(path), error
     for number, line in enumerate(lines, 1):
@@ -109,5 +132,4 @@ def _damage(path: Path, lines: Sequence[bytes], error: ValueError) -> UserError:
         except ValueError as found:
             where, why = f"{path}:{number}", found
             break
-    hint = "your refs still hold all accepted work; to start anew move the folder of this run away"
-    return UserError(f"the journal is damaged: {why}", where=where, hint=hint)
+    return UserError(f"the journal is damaged: {why}", where=where, hint=HINT)

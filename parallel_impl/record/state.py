@@ -1,9 +1,8 @@
 """The state of a run: the fold of its events, and what may start next. Pure: no git, no process, no clock.
 
-`State.apply` is the only place where a state changes; `run.runner` owns the one state and asks `startable`
-what to do. The rules that are kept here: one live attempt per package, nothing starts before all its
-dependencies are accepted in the plan's current revision, an accepted result never changes in a revision,
-nothing starts below a failure.
+`State.apply` is the only place where a state changes. The rules that are kept here: one live attempt per package,
+nothing starts before all its dependencies are accepted in the plan's current revision, an accepted result never
+changes in a revision, nothing starts below a failure.
 """
 
 from __future__ import annotations
@@ -12,7 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from parallel_impl.plan.order import Order, order
 from parallel_impl.record import events as e
+from parallel_impl.record.codes import costs_retry
 
 
 class PackageState(StrEnum):
@@ -39,7 +40,6 @@ class RunState(StrEnum):
     ABORTED = "aborted"
 
 
-INTERRUPTED = "INTERRUPTED"  # the code of an attempt that was stopped with the run: it costs no retry
 ENDED = (PackageState.ACCEPTED, PackageState.FAILED, PackageState.CANCELLED)
 LIVE = (PackageState.RUNNING, PackageState.VERIFYING)
 WAITING = (PackageState.PLANNED, PackageState.STALE)
@@ -68,14 +68,21 @@ class Progress:
 
     @property
     def last_failure(self) -> e.AttemptEnded | None:
-        """The last attempt of this revision that ended by itself and failed: the next one goes on from it."""
+        """The last attempt of this revision whose failure says something about its work; the next goes on from it."""
         ours = (one for one in reversed(self.ended) if one.number > self.outdated)
-        return next((one for one in ours if one.code and one.code != INTERRUPTED), None)
+        return next((one for one in ours if costs_retry(one.code)), None)
+
+    def may_retry(self, retry_budget: int) -> bool:
+        """Whether another attempt may start: `retry_budget` counts attempts beyond the first."""
+        return self.failures <= retry_budget
 
 
 @dataclass(slots=True)
 class State:
-    """The run so far; made empty and filled by `apply`, in the order of the journal."""
+    """The run so far; made empty and filled by `apply`, in the order of the journal.
+
+    `agent` is that of the last start; `notes` are for the summary, each once.
+    """
 
     run: RunState = RunState.PREFLIGHT
     started: e.RunStarted | None = None
@@ -84,12 +91,14 @@ class State:
     place: str = ""
     revised: e.PlanRevised | None = None
     packages: dict[str, Progress] = field(default_factory=dict)
-    below: dict[str, list[str]] = field(default_factory=dict)
+    order: Order = field(default_factory=lambda: order({}))
     removed: dict[str, Progress] = field(default_factory=dict)
     proven: str = ""
     landed: e.Landed | None = None
     halted: e.RunHalted | None = None
     tampering: e.RepositoryChanged | None = None
+    agent: str = ""
+    notes: list[str] = field(default_factory=list)
 
     @property
     def plan_commit(self) -> str:
@@ -118,15 +127,17 @@ class State:
             case e.RunStarted():
                 self.started, self.home, self.run = event, event.home, RunState.EXECUTING
                 self.run_id, self.place = event.run_id, event.place
+                self.agent = event.agent
                 self.packages = {
                     name: Progress(tuple(above), attempts=event.attempts.get(name, 0))
                     for name, above in event.packages.items()
                 }
-                self._link()
+                self._sort(event)
                 self._queue(self.packages)
             case e.RunContinued():
                 self.home = event.home or self.home
                 self.run_id, self.place = event.run_id or self.run_id, event.place or self.place
+                self.agent = event.agent
                 self._continue()
             case e.FailedRetried() | e.PackagesRestarted() | e.PlanRevised():
                 self._again(event)
@@ -137,6 +148,9 @@ class State:
 
     def _integrate(self, event: e.Event) -> None:
         match event:
+            case e.Noted():
+                note = f"{event.package}: {event.text}" if event.package else event.text
+                self.notes += [] if note in self.notes else [note]
             case e.CandidateMade():
                 self.run = RunState.PROVING
             case e.CandidateProven():
@@ -159,12 +173,11 @@ class State:
     def doomed(self) -> list[tuple[str, str]]:
         """Packages that can never start, each with the dependency that ended so; in the order of the plan."""
         lost: dict[str, str] = {}
-        for name, progress in self._above_first():
-            for above in progress.depends_on:
-                if progress.state in (*WAITING, PackageState.QUEUED) and (
-                    above in lost or self.packages[above].state in (PackageState.FAILED, PackageState.CANCELLED)
-                ):
-                    lost.setdefault(name, above)
+        for name in self.order.topological:
+            if self.packages[name].state in (*WAITING, PackageState.QUEUED):
+                for above in self.order.depends_on[name]:
+                    if above in lost or self.packages[above].state in (PackageState.FAILED, PackageState.CANCELLED):
+                        lost.setdefault(name, above)
         return [(name, lost[name]) for name in self.packages if name in lost]
 
     def accepted(self) -> dict[str, str]:
@@ -173,30 +186,12 @@ class State:
 
     def with_descendants(self, names: Iterable[str]) -> list[str]:
         """The named packages and all that depend on them, in the order of the plan."""
-        found, todo = set[str](), list(names)
-        while todo:
-            if (name := todo.pop()) not in found:
-                found.add(name)
-                todo += self.below[name]
+        found = self.order.with_descendants(names)
         return [name for name in self.packages if name in found]
 
     def live(self) -> list[str]:
         """Packages with an attempt that is not over."""
         return [name for name, progress in self.packages.items() if progress.state in LIVE]
-
-    def _above_first(self) -> list[tuple[str, Progress]]:
-        done: dict[str, Progress] = {}
-        todo = list(self.packages)
-        while todo:
-            name = todo.pop()
-            missing = [above for above in self.packages[name].depends_on if above not in done]
-            if name in done:
-                continue
-            if missing:
-                todo += [name, *missing]
-            else:
-                done[name] = self.packages[name]
-        return list(done.items())
 
     def _continue(self) -> None:
         """A new start of the command: what was live is queued again, what was left by `--only` or a halt too."""
@@ -218,7 +213,7 @@ class State:
         progress.ended.append(event)
         progress.code, progress.why = event.code, event.why
         if event.code:
-            progress.failures += event.code != INTERRUPTED
+            progress.failures += costs_retry(event.code)
             progress.state = PackageState.QUEUED  # until the runner says that no try is left
 
     def _end(self, event: e.PackageAccepted | e.PackageFailed | e.PackageCancelled) -> None:
@@ -228,7 +223,7 @@ class State:
             above = all(self.packages[name].state is PackageState.ACCEPTED for name in progress.depends_on)
             self._expect(event, above and progress.state in LIVE and event.number == progress.attempts)
             progress.state, progress.commit, progress.code = PackageState.ACCEPTED, event.commit, ""
-            self._queue(self.below[event.package])
+            self._queue(self.order.dependents[event.package])
         elif isinstance(event, e.PackageFailed):
             self._expect(event, progress.state is PackageState.QUEUED and progress.attempts > 0)
             progress.state, progress.code, progress.why = PackageState.FAILED, event.code, event.why
@@ -236,7 +231,7 @@ class State:
             progress.state, progress.why = PackageState.CANCELLED, f"{event.because} ended without being accepted"
 
     def _again(self, event: e.FailedRetried | e.PackagesRestarted | e.PlanRevised) -> None:
-        """Packages start anew on the user's word, while none is live; what was cancelled waits again."""
+        """Packages start again on the user's word, while none is live; what was cancelled waits again."""
         self._expect(event, not self.live())
         self.proven = ""
         if isinstance(event, e.FailedRetried):
@@ -259,7 +254,7 @@ class State:
         self.removed = known  # one that comes back goes on counting: the refs of its attempts are taken
         for name, above in event.packages.items():
             self.packages[name].depends_on = tuple(above)
-        self._link()
+        self._sort(event)
         self._outdate([*event.changed, *again])
 
     def _outdate(self, names: Iterable[str]) -> None:
@@ -269,12 +264,12 @@ class State:
             progress.failures, progress.outdated = 0, progress.attempts
             progress.commit, progress.code, progress.why = "", "", ""
 
-    def _link(self) -> None:
-        """Note for each package what depends on it."""
-        self.below = {name: [] for name in self.packages}
-        for name, progress in self.packages.items():
-            for above in progress.depends_on:
-                self.below[above].append(name)
+    def _sort(self, event: e.RunStarted | e.PlanRevised) -> None:
+        """The order of the plan that the event names; ImpossibleError when it has none."""
+        try:
+            self.order = order({name: progress.depends_on for name, progress in self.packages.items()})
+        except (KeyError, ValueError) as error:
+            raise ImpossibleError(f"{event} names a plan that has no order: {error}") from error
 
     def _queue(self, names: Iterable[str]) -> None:
         """Queue those of the named packages whose dependencies are all accepted."""
@@ -296,11 +291,6 @@ def fold(happened: Iterable[e.Event]) -> State:
     for event in happened:
         state.apply(event)
     return state
-
-
-def may_retry(*, retry_budget: int, retries_used: int) -> bool:
-    """Whether a failed package gets another attempt: `retry_budget` counts attempts beyond the first."""
-    return retries_used < retry_budget
 
 
 def blocking(state: State, wanted: Sequence[str]) -> Mapping[str, PackageState]:

@@ -1,98 +1,96 @@
-"""The summary document as Markdown: headline first, then what was proven, then the timeline and every package.
-
-Pure text from `report.summary.build`'s document; written beside the JSON, printed by `cli.show`.
-"""
+"""The summary as Markdown: headline first, then what was proven, then the timeline and every package."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
 from parallel_impl.errors import printable
-from parallel_impl.report.summary import Document
+from parallel_impl.plan.model import StepKind
+from parallel_impl.report.summary import ContractRow, GateRow, PackageRow, StepRow, Summary
 
 
-def render(document: Document) -> str:
+def render(summary: Summary) -> str:
     """The whole summary as GitHub-flavoured Markdown."""
     parts = [
-        f"# {document['change_id']}: {document['status']}",
-        document["headline"],
-        _facts(document),
-        _gates(document["gates"], landed=document["status"] == "landed"),
-        _list("Switched off", document["switched_off"]),
-        _list("For a person to check", document["for_a_person"]),
-        _contracts(document["contracts"]),
-        _timeline(document),
-        "\n\n".join(["## Packages", *(_package(package) for package in document["packages"])]),
-        _list("Notes", document["notes"]),
+        f"# {summary.change_id}: {summary.status}",
+        summary.headline,
+        _facts(summary),
+        _gates(summary.gates, landed=summary.status == "landed"),
+        _list("Switched off", summary.switched_off),
+        _list("For a person to check", summary.for_a_person),
+        _contracts(summary.contracts),
+        _timeline(summary),
+        "\n\n".join(["## Packages", *(_package(package) for package in summary.packages)]),
+        _list("Notes", summary.notes),
     ]
     return printable("\n\n".join(part for part in parts if part) + "\n")
 
 
-def _facts(document: Document) -> str:
-    path = " → ".join(document["critical_path"]["packages"]) or "none"
+def _facts(summary: Summary) -> str:
+    path = " → ".join(summary.critical_path.packages) or "none"
     rows = [
-        ("Branch", f"`{document['branch']}`"),
-        ("Base", f"`{document['base']}`"),
-        ("Commit", f"`{document['commit']}`" if document["commit"] else "none"),
-        ("Agent", f"`{document['agent']}`, {document['jobs']} at once, {document['fence']}"),
-        ("Revisions", f"plan {document['plan_revision']}, contracts {document['contracts_revision']}"),
-        ("Makespan", f"{document['makespan_seconds']:.1f} s; bound {document['bound_seconds']:.1f} s"),
-        ("Critical path", f"{document['critical_path']['seconds']:.1f} s: {path}"),
+        ("Branch", f"`{summary.branch}`"),
+        ("Base", f"`{summary.base}`"),
+        ("Commit", f"`{summary.commit}`" if summary.commit else "none"),
+        ("Agent", f"`{summary.agent}`, {summary.jobs} at once, {summary.fence}"),
+        ("Revisions", f"plan {summary.plan_revision}, contracts {summary.contracts_revision}"),
+        ("Makespan", f"{summary.makespan_seconds:.1f} s; bound {summary.bound_seconds:.1f} s"),
+        ("Critical path", f"{summary.critical_path.seconds:.1f} s: {path}"),
     ]
     return _table(("", ""), rows)
 
 
-def _gates(gates: Sequence[Document], *, landed: bool) -> str:
+def _gates(gates: Sequence[GateRow], *, landed: bool) -> str:
     if not gates and not landed:
         return "## Gates\n\nNo gate has run on the whole tree."
     if not gates:
         return "## Gates\n\nNo gate was found or configured: the whole tree was not proven by any."
     rows = [
         (
-            gate["name"],
-            gate["verdict"],
-            f"{gate.get('old_failures', 0)} old",
-            gate.get("why", ""),
-            _code(gate.get("command", "")),
+            gate.name,
+            gate.verdict,
+            f"{gate.old_failures} old",
+            gate.why,
+            _code(gate.command),
         )
         for gate in gates
     ]
     failures = [
-        _list(f"New failures of {gate['name']}", gate.get("new_failures", []), level=3)
-        + _list(f"Gone from {gate['name']}", gate.get("gone", []), level=3)
+        _list(f"New failures of {gate.name}", gate.new_failures, level=3)
+        + _list(f"Gone from {gate.name}", gate.gone, level=3)
         for gate in gates
     ]
     table = _table(("Gate", "Verdict", "Failures of the base", "Why", "Command"), rows)
     return "\n\n".join(["## Gates", table, *(text for text in failures if text)])
 
 
-def _contracts(contracts: Sequence[Document]) -> str:
+def _contracts(contracts: Sequence[ContractRow]) -> str:
     if not contracts:
         return ""
-    rows = [(_code(contract["path"]), contract["status"]) for contract in contracts]
+    rows = [(_code(contract.path), contract.status) for contract in contracts]
     return "## Contracts\n\n" + _table(("Contract", "Compliance"), rows)
 
 
-def _timeline(document: Document) -> str:
-    attempts = [(package["id"], attempt) for package in document["packages"] for attempt in package["attempts"]]
+def _timeline(summary: Summary) -> str:
+    attempts = [(package.id, attempt) for package in summary.packages for attempt in package.attempts]
     if not attempts:
         return ""
     chart = ["```mermaid", "gantt", "  dateFormat x", "  axisFormat %M:%S"]
     for name, attempt in attempts:
-        start = round(attempt["started"] * 1000)
-        end = start + max(1, round(attempt["seconds"] * 1000))
+        start = round(attempt.started * 1000)
+        end = start + max(1, round(attempt.seconds * 1000))
         chart += [
             f"  section {name}",
-            f"  attempt {attempt['number']} :{'crit, ' if attempt['code'] else ''}{start}, {end}",
+            f"  attempt {attempt.number} :{'crit, ' if attempt.code else ''}{start}, {end}",
         ]
     rows = [
         (
             name,
-            attempt["number"],
-            f"{attempt['started']:.1f}",
-            f"{attempt['seconds']:.1f}",
-            f"{attempt['setup_seconds']:.1f}",
-            attempt["code"] or "passed",
+            attempt.number,
+            f"{attempt.started:.1f}",
+            f"{attempt.seconds:.1f}",
+            f"{attempt.setup_seconds:.1f}",
+            attempt.code or "passed",
         )
         for name, attempt in attempts
     ]
@@ -100,42 +98,42 @@ def _timeline(document: Document) -> str:
     return "\n\n".join(["## Timeline", "\n".join([*chart, "```"]), _table(head, rows)])
 
 
-def _package(package: Document) -> str:
+def _package(package: PackageRow) -> str:
     marks = ", ".join(
         [
-            package["state"],
-            *(["no changes"] if package["no_changes"] else []),
-            *([f"tier {package['tier']}"] if package["tier"] else []),
+            package.state,
+            *(["no changes"] if package.no_changes else []),
+            *([f"tier {package.tier}"] if package.tier else []),
         ]
     )
-    lines = [f"### {package['id']}: {marks}"]
-    if package["why"] and package["state"] != "accepted":
-        lines.append(package["why"])
-    if package["depends_on"]:
-        lines.append(f"Depends on {', '.join(package['depends_on'])}.")
-    if package["steps"]:
+    lines = [f"### {package.id}: {marks}"]
+    if package.why and package.state != "accepted":
+        lines.append(package.why)
+    if package.depends_on:
+        lines.append(f"Depends on {', '.join(package.depends_on)}.")
+    if package.steps:
         rows = [
             (
-                step["name"],
+                step.name,
                 _verdict(step),
-                step.get("exit_code", ""),
-                step.get("why", ""),
-                ", ".join(map(_code, step["evidence"])),
+                step.exit_code,
+                step.why,
+                ", ".join(map(_code, step.evidence)),
             )
-            for step in package["steps"]
+            for step in package.steps
         ]
         lines.append(_table(("Step", "Verdict", "Exit", "Why", "Evidence"), rows))
-    lines.append(_list("Files", [_code(path) for path in package["files"]], level=4))
-    lines.append(_list("Left out as ignored", [_code(path) for path in package["ignored"]], level=4))
-    if package["escalations"]:
-        lines.append(_list("Escalations", [str(escalation) for escalation in package["escalations"]], level=4))
+    lines.append(_list("Files", [_code(path) for path in package.files], level=4))
+    lines.append(_list("Left out as ignored", [_code(path) for path in package.ignored], level=4))
+    if package.escalations:
+        lines.append(_list("Escalations", [str(escalation) for escalation in package.escalations], level=4))
     return "\n\n".join(line for line in lines if line)
 
 
-def _verdict(step: Document) -> str:
-    if step["kind"] != "command":
+def _verdict(step: StepRow) -> str:
+    if step.kind is not StepKind.COMMAND:
         return "for a person"
-    return "passed" if step["passed"] else "failed"
+    return "passed" if step.passed else "failed"
 
 
 def _list(title: str, items: Iterable[str], *, level: int = 2) -> str:

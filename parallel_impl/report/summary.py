@@ -1,27 +1,27 @@
 """The execution summary: built once from the journal, the results and the gates, then written twice.
 
-`build` makes the JSON document (`schemas/execution-summary.schema.json`), `markdown` renders the same document for
-people.
+`summary.json` has the shape of these structs, which `schemas/execution-summary.schema.json` describes for others;
+`markdown` renders the same for people.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from parallel_impl.plan import order as ordering
+from parallel_impl.plan.model import StepKind
 from parallel_impl.record import events as e
+from parallel_impl.record import result as results
+from parallel_impl.record.result import Result, StepRecord
 from parallel_impl.record.state import Progress, State
 
-Document = dict[str, Any]
 
-
-@dataclass(frozen=True, slots=True)
-class GateRow:
-    """One quality gate as the summary shows it."""
+class GateRow(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One quality gate; what there is nothing of is left out of the JSON."""
 
     name: str
     verdict: str
@@ -31,6 +31,95 @@ class GateRow:
     gone: tuple[str, ...] = ()
     old_failures: int = 0
     log: str = ""
+
+
+class ContractRow(msgspec.Struct, frozen=True):
+    """One contract of the plan, and what was checked about it."""
+
+    path: str
+    status: str
+
+
+class StepRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One verification step of a package's last attempt; `evidence` are paths of artifacts."""
+
+    name: str
+    kind: StepKind
+    passed: bool
+    exit_code: int | None = None
+    seconds: float = 0.0
+    why: str = ""
+    evidence: tuple[str, ...] = ()
+
+
+class AttemptRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One attempt: `started` is seconds of the run until then, `code` "" when it passed, `logs` below the state."""
+
+    number: int
+    started: float
+    seconds: float
+    setup_seconds: float
+    code: str
+    why: str = ""
+    commit: str = ""
+    logs: str = ""
+
+
+class PackageRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One package: its attempts, and what the last of them showed."""
+
+    id: str
+    state: str
+    why: str = ""
+    depends_on: tuple[str, ...]
+    commit: str = ""
+    no_changes: bool = False
+    attempts: tuple[AttemptRow, ...]
+    files: tuple[str, ...]
+    ignored: tuple[str, ...]
+    tier: str = ""
+    steps: tuple[StepRow, ...]
+    escalations: tuple[Mapping[str, object], ...]
+
+    @property
+    def seconds(self) -> float:
+        """What all attempts took."""
+        return sum(attempt.seconds for attempt in self.attempts)
+
+
+class CriticalPath(msgspec.Struct, frozen=True):
+    """The longest chain of dependencies, by the seconds of all attempts."""
+
+    packages: tuple[str, ...]
+    seconds: float
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """How a run went. `agent` and `jobs` are of the last start, `contracts_revision` of the plan in force."""
+
+    schema_version: int = 1
+    change_id: str
+    run_id: str
+    status: str
+    code: str = ""
+    headline: str
+    base: str
+    branch: str
+    commit: str = ""
+    agent: str = ""
+    plan_revision: int
+    contracts_revision: int
+    jobs: int
+    makespan_seconds: float
+    critical_path: CriticalPath
+    bound_seconds: float
+    packages: tuple[PackageRow, ...]
+    gates: tuple[GateRow, ...]
+    contracts: tuple[ContractRow, ...]
+    fence: str = "not fenced"
+    switched_off: tuple[str, ...]
+    for_a_person: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,116 +136,128 @@ class Facts:
     headline: str
     commit: str
     gates: tuple[GateRow, ...] = ()
-    contracts: tuple[tuple[str, str], ...] = ()
+    contracts: tuple[ContractRow, ...] = ()
     switched_off: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
-def build(facts: Facts, happened: Iterable[e.Event]) -> Document:
-    """The summary document. `facts.attempts` is the folder with `<package>/<n>/result.json`."""
-    started = facts.state.started
-    if started is None:
+def build(facts: Facts, happened: Sequence[e.Event]) -> Summary:
+    """The summary. `facts.attempts` is the folder with `<package>/<n>/result.json`."""
+    state, starts = facts.state, [one for one in happened if isinstance(one, e.RunStarted | e.RunContinued)]
+    if state.started is None or not starts:
         raise ValueError("a run that never started has no summary")
     spans = _spans(happened)
-    packages = [_package(name, facts.state.packages[name], spans, facts.attempts) for name in facts.order]
-    seconds = {p["id"]: sum(a["seconds"] for a in p["attempts"]) for p in packages}
-    above = {name: facts.state.packages[name].depends_on for name in facts.order}
-    path, longest = ordering.critical_path(above, seconds)
-    return {
-        "schema_version": 1,
-        "change_id": facts.change_id,
-        "run_id": started.run_id,
-        "status": facts.status,
-        "code": facts.code,
-        "headline": facts.headline,
-        "base": started.base,
-        "branch": facts.branch,
-        "commit": facts.commit,
-        "agent": started.agent,
-        "plan_revision": facts.state.plan_revision,
-        "contracts_revision": started.contracts_revision,
-        "jobs": started.jobs,
-        "makespan_seconds": round(max((end for _, end in spans.values()), default=0.0), 3),
-        "critical_path": {"packages": list(path), "seconds": round(longest, 3)},
-        "bound_seconds": round(max(longest, sum(seconds.values()) / started.jobs), 3),
-        "packages": packages,
-        "gates": [_without_empty(gate) for gate in facts.gates],
-        "contracts": [{"path": path, "status": status} for path, status in facts.contracts],
-        "fence": "not fenced",
-        "switched_off": list(facts.switched_off),
-        "for_a_person": [f"{p['id']}: {s['name']}" for p in packages for s in p["steps"] if s["kind"] != "command"],
-        "notes": list(facts.notes),
-    }
+    packages = tuple(_package(name, state.packages[name], spans, facts.attempts) for name in facts.order)
+    seconds = {package.id: package.seconds for package in packages}
+    path, longest = ordering.critical_path({name: state.packages[name].depends_on for name in facts.order}, seconds)
+    return Summary(
+        change_id=facts.change_id,
+        run_id=state.run_id,
+        status=facts.status,
+        code=facts.code,
+        headline=facts.headline,
+        base=state.started.base,
+        branch=facts.branch,
+        commit=facts.commit,
+        agent=starts[-1].agent,
+        plan_revision=state.plan_revision,
+        contracts_revision=(state.revised or state.started).contracts_revision,
+        jobs=starts[-1].jobs,
+        makespan_seconds=round(max((end for _, end in spans.values()), default=0.0), 3),
+        critical_path=CriticalPath(tuple(path), round(longest, 3)),
+        bound_seconds=round(max(longest, sum(seconds.values()) / max(start.jobs for start in starts)), 3),
+        packages=packages,
+        gates=facts.gates,
+        contracts=facts.contracts,
+        switched_off=facts.switched_off,
+        for_a_person=tuple(
+            f"{package.id}: {step.name}"
+            for package in packages
+            for step in package.steps
+            if step.kind is not StepKind.COMMAND
+        ),
+        notes=facts.notes,
+    )
+
+
+def active_seconds(happened: Iterable[e.Event]) -> Iterator[tuple[e.Event, float]]:
+    """Each event, and for how long the run had been worked on: not between the last event of a start and the next one.
+
+    What the next start finds to be over (an attempt of a killed process, without a measured time) ended at an unknown
+    time: it counts as over with the last event before.
+    """
+    active, last, found_over = 0.0, 0.0, False
+    for number, event in enumerate(happened):
+        found_over = (isinstance(event, e.AttemptEnded) and not event.seconds) or (
+            found_over and isinstance(event, e.PackageAccepted)
+        )
+        if isinstance(event, e.RunContinued) or not number:
+            last = event.at
+        elif not found_over and not isinstance(event, e.Noted):  # that may be about an attempt that is found over
+            active += max(0.0, event.at - last)
+            last = max(last, event.at)
+        yield event, active
 
 
 def _spans(happened: Iterable[e.Event]) -> dict[tuple[str, int], tuple[float, float]]:
-    """Start and end of every attempt that ended, in seconds after the run's first event."""
-    began, starts, spans = None, dict[tuple[str, int], float](), dict[tuple[str, int], tuple[float, float]]()
-    for event in happened:
-        began = event.at if began is None else began
+    """Start and end of every attempt that ended, in active seconds of the run."""
+    starts, spans = dict[tuple[str, int], float](), dict[tuple[str, int], tuple[float, float]]()
+    for event, seconds in active_seconds(happened):
         if isinstance(event, e.AttemptStarted):
-            starts[event.package, event.number] = event.at - began
+            starts[event.package, event.number] = seconds
         elif isinstance(event, e.AttemptEnded):
             key = (event.package, event.number)
-            spans[key] = (starts.get(key, event.at - began), event.at - began)
+            spans[key] = (starts.get(key, seconds), seconds)
     return spans
 
 
 def _package(
     name: str, progress: Progress, spans: Mapping[tuple[str, int], tuple[float, float]], root: Path
-) -> Document:
-    attempts = [
-        {
-            "number": ended.number,
-            "started": round(spans[name, ended.number][0], 3),
-            "seconds": round(ended.seconds, 3),
-            "setup_seconds": round(ended.setup_seconds, 3),
-            "code": ended.code,
-            "why": ended.why,
-            "commit": ended.commit,
-            "logs": f"attempts/{name}/{ended.number}",
-        }
+) -> PackageRow:
+    attempts = tuple(
+        AttemptRow(
+            number=ended.number,
+            started=round(spans[name, ended.number][0], 3),
+            seconds=round(ended.seconds, 3),
+            setup_seconds=round(ended.setup_seconds, 3),
+            code=ended.code,
+            why=ended.why,
+            commit=ended.commit,
+            logs=f"attempts/{name}/{ended.number}",
+        )
         for ended in progress.ended
-    ]
-    result = _result(root / name / str(progress.ended[-1].number)) if progress.ended else {}
-    return {
-        "id": name,
-        "state": str(progress.state),
-        "why": progress.why,
-        "depends_on": list(progress.depends_on),
-        "commit": progress.commit,
-        "no_changes": bool(result.get("no_changes")),
-        "attempts": attempts,
-        "files": result.get("files_modified", []),
-        "ignored": result.get("files_ignored", []),
-        "tier": result.get("verification", {}).get("tier", ""),
-        "steps": [_step(step) for step in result.get("verification", {}).get("steps", [])],
-        "escalations": result.get("escalations", []),
-    }
+    )
+    result = _result(root / name / str(progress.ended[-1].number)) if progress.ended else None
+    return PackageRow(
+        id=name,
+        state=str(progress.state),
+        why=progress.why,
+        depends_on=progress.depends_on,
+        commit=progress.commit,
+        no_changes=bool(result and result.no_changes),
+        attempts=attempts,
+        files=result.files_modified if result else (),
+        ignored=result.files_ignored if result else (),
+        tier=str(result.verification.tier or "") if result else "",
+        steps=tuple(map(_step, result.verification.steps)) if result else (),
+        escalations=result.escalations if result else (),
+    )
 
 
-def _result(folder: Path) -> Document:
+def _result(folder: Path) -> Result | None:
     try:
-        loaded: Document = json.loads((folder / "result.json").read_bytes())
-    except (FileNotFoundError, json.JSONDecodeError):
-        return {}  # an attempt that ended before it had a result: its row says so by its code
-    return loaded
+        return results.load((folder / results.FILE).read_bytes())
+    except (FileNotFoundError, ValueError):
+        return None  # an attempt that ended before it had a result: its row says so by its code
 
 
-def _step(step: Document) -> Document:
-    kept: Document = {
-        key: step[key] for key in ("name", "kind", "passed", "exit_code", "seconds", "why") if key in step
-    }
-    return {**kept, "evidence": step.get("evidence", {}).get("artifacts", [])}
-
-
-def _without_empty(gate: GateRow) -> Document:
-    row = {
-        "command": gate.command,
-        "why": gate.why,
-        "new_failures": list(gate.new_failures),
-        "gone": list(gate.gone),
-        "old_failures": gate.old_failures,
-        "log": gate.log,
-    }
-    return {"name": gate.name, "verdict": gate.verdict, **{key: value for key, value in row.items() if value}}
+def _step(step: StepRecord) -> StepRow:
+    return StepRow(
+        name=step.name,
+        kind=step.kind,
+        passed=step.passed,
+        exit_code=step.exit_code,
+        seconds=step.seconds,
+        why=step.why,
+        evidence=step.evidence.artifacts,
+    )

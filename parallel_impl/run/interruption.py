@@ -12,7 +12,7 @@ import signal
 from types import FrameType
 from typing import Any
 
-from parallel_impl.processes.process import Stop
+from parallel_impl.processes.launch import Stop
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -37,7 +37,7 @@ class Interruption:
             signal.signal(number, handler)
 
     def defer(self) -> None:
-        """From now on a signal ends nothing by itself: whoever runs looks at `stop`."""
+        """From now on a signal ends nothing by itself: the loop looks at `stop`."""
         self._deferred = True
 
     def _first(self, _number: int, _frame: FrameType | None) -> None:

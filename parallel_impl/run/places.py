@@ -9,11 +9,49 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from parallel_impl.plan import ids
+from parallel_impl.record import result
 
 STATE = "parallel-impl"
 LOCKS = ".locks"
-CHANGES = "openspec/changes"
-PLAN_FILE = "work-packages.yaml"
+BASE_CHECKOUT = "base.gate"
+CANDIDATE_CHECKOUT = "candidate.gate"
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptFiles:
+    """The files of one attempt: `folder` is the attempt's own."""
+
+    folder: Path
+
+    @property
+    def record(self) -> Path:
+        """What its worker notes for the case that it is killed."""
+        return self.folder / "attempt.json"
+
+    @property
+    def prompt(self) -> Path:
+        return self.folder / "prompt.md"
+
+    @property
+    def reported(self) -> Path:
+        """What the agent may write about its work."""
+        return self.folder / "reported.json"
+
+    @property
+    def result(self) -> Path:
+        return self.folder / result.FILE
+
+    @property
+    def agent_log(self) -> Path:
+        return self.folder / "agent.log"
+
+    @property
+    def setup_log(self) -> Path:
+        return self.folder / "setup.log"
+
+    @property
+    def verify_setup_log(self) -> Path:
+        return self.folder / "verify-setup.log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +85,12 @@ class Places:
         found = {path: path.suffixes[0][1:] for path in self.state.glob("journal.*.jsonl")}
         return sorted((path for path, number in found.items() if number.isdecimal()), key=lambda at: int(found[at]))
 
-    def next_earlier_number(self) -> int:
-        """The number under which the journal is moved aside."""
+    def aside(self) -> dict[Path, Path]:
+        """Where the files of an aborted run are moved to, under the next free number; the journal is the last."""
         earlier = self.earlier_journals()
-        return int(earlier[-1].suffixes[0][1:]) + 1 if earlier else 1
+        number = int(earlier[-1].suffixes[0][1:]) + 1 if earlier else 1
+        files = (self.summary, self.summary_json, self.gates, self.journal)
+        return {file: file.with_name(f"{file.stem}.{number}{file.suffix}") for file in files}
 
     @property
     def run_id(self) -> Path:
@@ -66,10 +106,30 @@ class Places:
     def gates(self) -> Path:
         return self.state / "gates"
 
+    def gate_logs(self, on: str) -> Path:
+        """The folder of what the gates printed on the `base` or on a `candidate`."""
+        return self.gates / on
+
+    def gate_setup_log(self, on: str) -> Path:
+        return self.gate_logs(on) / "setup.log"
+
+    def gate_reports(self, tree: str) -> Path:
+        """What the gates showed on a tree, so that they need not run on it again."""
+        return self.gates / f"{tree}.json"
+
+    @property
+    def verdicts(self) -> Path:
+        """What the gates said about the last candidate."""
+        return self.gates / "verdicts.json"
+
     @property
     def indexes(self) -> Path:
         """Private index files, which no agent can reach."""
         return self.state / "indexes"
+
+    def index(self, checkout: str) -> Path:
+        """The folder of the index of a checkout."""
+        return self.indexes / checkout
 
     @property
     def summary(self) -> Path:
@@ -86,6 +146,24 @@ class Places:
 
     def attempt(self, package: str, number: int) -> Path:
         return self.attempts / package / str(number)
+
+    def attempt_files(self, package: str, number: int) -> AttemptFiles:
+        return AttemptFiles(self.attempt(package, number))
+
+    # checkouts, by their names in the home of the change; a package's own worktree has the package's name
+
+    def verify_checkout(self, package: str) -> str:
+        """Where the steps of a package run."""
+        return f"{package}.verify"
+
+    @property
+    def gate_checkouts(self) -> tuple[str, str]:
+        """Where the gates run on the base, and on a candidate."""
+        return BASE_CHECKOUT, CANDIDATE_CHECKOUT
+
+    def checkouts_of(self, package: str) -> tuple[str, str]:
+        """All checkouts that attempts at a package have."""
+        return package, self.verify_checkout(package)
 
     # refs
 
@@ -150,11 +228,11 @@ class Places:
 
     @property
     def folder(self) -> str:
-        return f"{CHANGES}/{self.change_id}"
+        return ids.folder(self.change_id)
 
     @property
     def plan_file(self) -> str:
-        return f"{self.folder}/{PLAN_FILE}"
+        return ids.plan_file(self.change_id)
 
     @property
     def tasks_file(self) -> str:

@@ -1,4 +1,4 @@
-"""The loop: starts packages whose dependencies are accepted, settles attempts that ended, then integrates.
+"""The loop: starts packages whose dependencies are accepted, settles attempts that ended, then lands.
 
 `execute` is the map of a run and can be read once from top to bottom. The main thread owns all state and decides;
 workers run one attempt each and return an outcome.
@@ -8,24 +8,20 @@ from __future__ import annotations
 
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from queue import SimpleQueue
 
-from parallel_impl.git.repo import Repo
 from parallel_impl.git.union import Layer
 from parallel_impl.plan.order import longest_paths, start_order
-from parallel_impl.processes.process import adopt_orphans
 from parallel_impl.record import events as e
 from parallel_impl.record import result
-from parallel_impl.record.state import PackageState, may_retry
+from parallel_impl.record.codes import Failure, Halt
+from parallel_impl.record.journal import now
 from parallel_impl.run.attempt import attempt
-from parallel_impl.run.attempt.attempt import Job, Outcome, Previous
-from parallel_impl.run.interruption import Interruption
-from parallel_impl.run.land import land, proof
-from parallel_impl.run.land.land import Ending
-from parallel_impl.run.run import Listener, Run, now
-from parallel_impl.run.start import preflight
-from parallel_impl.run.start.request import Options
+from parallel_impl.run.attempt.attempt import RunAttempt
+from parallel_impl.run.attempt.job import Job, Outcome, Previous
+from parallel_impl.run.land import ending, land, proof
+from parallel_impl.run.land.ending import Ending
+from parallel_impl.run.run import Run
 from parallel_impl.storage import write_atomically
 
 
@@ -40,61 +36,51 @@ class Returned:
 Inbox = SimpleQueue[Returned | e.Event]
 
 
-def implement(repo: Repo, folder: Path, options: Options, listener: Listener) -> int:
-    """The command: preflight, then the run (or what a dry run says). Returns the exit code.
-
-    UserError when the input or the repository is not usable; nothing has been started then. KeyboardInterrupt when a
-    signal came before there was a run to stop.
-    """
-    adopt_orphans()
-    with Interruption() as interruption:
-        with preflight.prepare(repo, folder, options, listener, interruption.stop) as run:
-            if run is None:
-                return 0
-            interruption.defer()
-            ending = execute(run, only=preflight.wanted(run, options))
-            if not run.state.landed:
-                land.summarise(run, ending)
-        for line in (*ending.lines, *(f"  note: {note}" for note in run.ground.notes)):
-            listener.say(line)
-    return ending.exit_code
-
-
-def execute(run: Run, *, only: frozenset[str] | None = None) -> Ending:
+def execute(run: Run, *, only: frozenset[str] | None = None, run_attempt: RunAttempt = attempt.run) -> Ending:
     """Run all packages (or `only` these), put the accepted work together, prove it and land it.
 
     The run is on disk at every instant; the same call on the same journal goes on where it stopped.
     """
-    inbox: Inbox = SimpleQueue()
-    with (
-        ThreadPoolExecutor(run.jobs, "attempt") as workers,
-        proof.on_base(run) as base_proof,
-    ):
+    with proof.on_base(run) as base_proof:
         try:
-            _loop(run, workers, inbox, only)
+            run_packages(run, only=only, run_attempt=run_attempt)
             run.look_at_repository(files=True)
-            if run.state.tampering and not run.ground.stop:
-                return land.halt(run, "REPOSITORY_CHANGED", "\n".join(run.state.tampering.what))
-            ending = None if run.ground.stop else land.integrate(run, base_proof, only=only)
-            if ending is None or ending.exit_code == land.INTERRUPTED:  # a signal after that changes no verdict
+            if run.state.tampering and not run.stop:
+                return ending.halt(run, Halt.REPOSITORY_CHANGED, "\n".join(run.state.tampering.what))
+            ended = None if run.stop else land.land(run, base_proof, only=only)
+            if ended is None or ended.code is Halt.INTERRUPTED:  # a signal after that changes no verdict
                 run.record(e.Interrupted(at=now(), by="a signal"))
-                return land.interrupted(run)
+                return ending.interrupted(run)
         except BaseException:
-            run.ground.stop.set()  # a bug here must not leave agents running
+            run.stop.set()  # a bug here must not leave agents or gates running
             raise
-    return ending
+    return ended
 
 
-def _loop(run: Run, workers: Executor, inbox: Inbox, only: frozenset[str] | None) -> None:
-    """Until nothing is live and nothing may start, or a signal stopped the run and all workers came back."""
+def run_packages(run: Run, *, only: frozenset[str] | None = None, run_attempt: RunAttempt = attempt.run) -> None:
+    """Until nothing is live and nothing may start, or a signal stopped the run and all workers came back.
+
+    What a worker raises ends the others, and is raised here: its package is not journalled as over.
+    """
+    inbox: Inbox = SimpleQueue()
+    try:
+        with ThreadPoolExecutor(run.jobs, "attempt") as workers:
+            try:
+                _loop(run, workers, inbox, only, run_attempt)
+            except BaseException:
+                run.stop.set()
+                raise
+    finally:
+        _record_notes(run, inbox)
+
+
+def _loop(run: Run, workers: Executor, inbox: Inbox, only: frozenset[str] | None, run_attempt: RunAttempt) -> None:
     order = _start_order(run)
-    for name, progress in run.state.packages.items():
-        if progress.state is PackageState.QUEUED:
-            _give_up_if_spent(run, name)  # a crash between the end of its last attempt and this verdict
     while True:
         _cancel_doomed(run)
-        if not run.ground.stop:
-            _start(run, workers, inbox, run.state.startable(order, jobs=run.jobs, only=only))
+        if not run.stop:
+            jobs = [_job(run, name) for name in run.state.startable(order, jobs=run.jobs, only=only)]
+            _start(run, workers, inbox, jobs, run_attempt)
         if not run.state.live():
             return
         message = inbox.get()
@@ -102,74 +88,77 @@ def _loop(run: Run, workers: Executor, inbox: Inbox, only: frozenset[str] | None
             _settle(run, message.job, message.future.result())
             run.look_at_repository(message.job.package.id)
         else:
-            run.record(message, sync=False)  # how far an attempt is: nothing relies on it
+            # how far an attempt is: nothing relies on it
+            run.record(message, sync=not isinstance(message, e.AttemptVerifying))
+
+
+def _record_notes(run: Run, inbox: Inbox) -> None:
+    """What workers noted after the loop had broken off: a worktree that was kept whole, say."""
+    while not inbox.empty():
+        if isinstance(message := inbox.get(), e.Noted):
+            run.record(message)
 
 
 def _start_order(run: Run) -> list[str]:
     """All packages in the order in which they start when they are ready: priority, longest path, id."""
-    above = run.ground.order.depends_on
-    priority = {package.id: package.priority for package in run.ground.plan.packages}
+    above = run.in_force.order.depends_on
+    priority = {package.id: package.priority for package in run.in_force.plan.packages}
     return start_order(above, priority, longest_paths(above))
 
 
-def _start(run: Run, workers: Executor, inbox: Inbox, names: list[str]) -> None:
+def _start(run: Run, workers: Executor, inbox: Inbox, jobs: list[Job], run_attempt: RunAttempt) -> None:
     """Journal the attempts, then hand them to workers."""
-    if not names:
+    if not jobs:
         return
-    jobs = [_job(run, name) for name in names]
     run.record(*(e.AttemptStarted(at=now(), package=job.package.id, number=job.number) for job in jobs))
     for job in jobs:
-        future = workers.submit(attempt.run, run.ground, job, inbox.put)
+        future = workers.submit(run_attempt, run.spec, run.workspace, run.launch, job, inbox.put)
         future.add_done_callback(lambda done, job=job: inbox.put(Returned(job, done)))  # type: ignore[misc]
 
 
 def _job(run: Run, name: str) -> Job:
-    progress = run.state.packages[name]
+    progress, in_force = run.state.packages[name], run.in_force
     previous = None
     if last := progress.last_failure:
         previous = Previous(last.number, last.code, last.why, "" if last.from_base else last.commit)
-    above = tuple(run.layers[other] for other in run.ground.order.dependencies(name))
-    return Job(run.ground.plan.package(name), progress.attempts + 1, above, previous)
+    above = tuple(run.layers[other] for other in in_force.order.dependencies(name))
+    return Job(in_force.plan.package(name), progress.attempts + 1, in_force, above, previous)
 
 
 def _settle(run: Run, job: Job, outcome: Outcome) -> None:
     """Accept the work of an attempt, or keep its failure; nothing is accepted on a result that does not hold."""
     package, code, why = job.package, outcome.code, outcome.why
-    if not code:
-        plan = run.ground.plan
-        expected = result.Expected(plan.feature_id, plan.revision, plan.contracts.revision, package)
-        if wrong := result.problems(outcome.result, expected):
-            code, why = "RESULT_INVALID", "; ".join(wrong)
-            told = {**outcome.result, "status": "failed", "error_code": code, "error": why}
-            file = run.ground.places.attempt(package.id, job.number) / "result.json"
-            write_atomically(file, result.dump(told))
+    if code is None and (wrong := _problems(run, job, outcome)):
+        code, why = Failure.RESULT_INVALID, wrong
     ended = e.AttemptEnded(
         at=now(),
         package=package.id,
         number=job.number,
         commit=outcome.commit,
-        code=code,
+        code=str(code or ""),
         why=why,
         seconds=round(outcome.seconds, 3),
         setup_seconds=round(outcome.setup_seconds, 3),
         from_base=outcome.from_base,
     )
-    if not code:
-        run.ground.set_ref(run.ground.places.package_ref(package.id), outcome.commit)
-        run.layers[package.id] = Layer(package.id, outcome.commit, outcome.changes)
-        accepted = e.PackageAccepted(at=now(), package=package.id, number=job.number, commit=outcome.commit)
-        run.record(ended, accepted)
-    else:
+    if code:
         run.record(ended)
-        _give_up_if_spent(run, package.id)
+        run.fail_if_spent(package.id)
+        return
+    run.workspace.set_ref(run.workspace.places.package_ref(package.id), outcome.commit)
+    run.layers[package.id] = Layer(package.id, outcome.commit, outcome.changes)
+    run.record(ended, e.PackageAccepted(at=now(), package=package.id, number=job.number, commit=outcome.commit))
 
 
-def _give_up_if_spent(run: Run, name: str) -> None:
-    """A package whose last attempt failed and that has no retry left has failed."""
-    progress = run.state.packages[name]
-    budget = run.ground.plan.package(name).retry_budget
-    if progress.failures and not may_retry(retry_budget=budget, retries_used=progress.failures - 1):
-        run.record(e.PackageFailed(at=now(), package=name, code=progress.code, why=progress.why))
+def _problems(run: Run, job: Job, outcome: Outcome) -> str:
+    """Why the package cannot be accepted on this result, which says so itself then; "" when it can."""
+    plan = job.in_force.plan
+    expected = result.Expected(plan.feature_id, plan.revision, plan.contracts.revision, job.package)
+    wrong = "; ".join(result.problems(outcome.result, expected))
+    if wrong:
+        files = run.workspace.places.attempt_files(job.package.id, job.number)
+        write_atomically(files.result, result.dump(outcome.result.failed(Failure.RESULT_INVALID, wrong)))
+    return wrong
 
 
 def _cancel_doomed(run: Run) -> None:

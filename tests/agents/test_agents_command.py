@@ -13,7 +13,8 @@ from parallel_impl.agents.agent import Job
 from parallel_impl.agents.command import Command
 from parallel_impl.agents.replay import Replay
 from parallel_impl.errors import UserError
-from parallel_impl.processes.process import Limits, Reason, Stop
+from parallel_impl.processes.launch import Launch, Limits
+from parallel_impl.processes.process import Reason
 
 
 def job(folder: Path, *, started: list[int] | None = None, env: dict[str, str] | None = None) -> Job:
@@ -23,13 +24,10 @@ def job(folder: Path, *, started: list[int] | None = None, env: dict[str, str] |
         package_id="wp-a",
         change_id="add-x",
         attempt=2,
-        worktree=worktree,
         prompt_file=folder / "attempt/prompt.md",
         result_file=folder / "attempt/keys.json",
         log=folder / "attempt/agent.log",
-        env=env or {},
-        limits=Limits(30),
-        stop=Stop(),
+        launch=Launch(worktree, env or {}, Limits(30)),
         started=(started if started is not None else []).append,
     )
 

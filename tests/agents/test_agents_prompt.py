@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from parallel_impl.agents.prompt import LONGEST, Context, render
 from parallel_impl.plan.model import Package, Scope, Step, StepKind
 
@@ -33,8 +35,16 @@ def test_the_task_comes_first() -> None:
 def test_scope_and_deny_are_in_plain_words() -> None:
     told = section(render(Context(PACKAGE, "add-orders")), "What you may change")
     assert told.startswith("- `src/store/**`\n- `tests/test_store.py`\n")
-    assert "Not these, even where a line above covers them:\n\n- `src/store/old/**`" in told
+    assert "Not these, nor anything below them, even where a line above covers it:\n\n- `src/store/old/**`" in told
     assert "makes this attempt fail" in told
+
+
+def test_what_the_plan_lets_it_read_is_told_unless_that_is_everything() -> None:
+    assert "What you should read" not in render(Context(PACKAGE, "add-orders"))
+    narrow = replace(PACKAGE, scope=replace(PACKAGE.scope, read_allow=("src/**", "docs/orders.md")))
+    told = section(render(Context(narrow, "add-orders")), "What you should read")
+    assert told.startswith("- `src/**`\n- `docs/orders.md`\n")
+    assert "Nothing stops you from reading other files" in told
 
 
 def test_the_steps_that_judge_it_are_shown_as_they_run() -> None:
@@ -84,8 +94,8 @@ def test_dependencies_are_told_with_the_files_that_they_changed() -> None:
 def test_a_retry_is_told_what_was_found_and_where_it_starts() -> None:
     mend = render(Context(PACKAGE, "c", previous="unit: exit 1\nassert 1 == 2", continues=True))
     told = section(mend, "The attempt before this one failed")
-    assert told == "Its work is in your worktree: mend it. What was found:\n\n    unit: exit 1\n    assert 1 == 2"
-    assert "put aside: start afresh" in render(Context(PACKAGE, "c", previous="SCOPE_VIOLATION"))
+    assert told == "Its work is in your worktree: fix it. What was found:\n\n    unit: exit 1\n    assert 1 == 2"
+    assert "put aside: start again" in render(Context(PACKAGE, "c", previous="SCOPE_VIOLATION"))
 
 
 def test_a_long_document_is_cut_and_says_so() -> None:

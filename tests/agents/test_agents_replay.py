@@ -6,7 +6,8 @@ from pathlib import Path
 
 from parallel_impl.agents.agent import Job
 from parallel_impl.agents.replay import Replay
-from parallel_impl.processes.process import Ended, Limits, Stop
+from parallel_impl.processes.launch import Launch, Limits
+from parallel_impl.processes.process import Ended
 
 
 def play(folder: Path, *, attempt: int = 1) -> tuple[Ended, str]:
@@ -17,13 +18,10 @@ def play(folder: Path, *, attempt: int = 1) -> tuple[Ended, str]:
         package_id="wp-a",
         change_id="add-x",
         attempt=attempt,
-        worktree=folder / "tree",
         prompt_file=folder / "prompt.md",
         result_file=folder / "keys.json",
         log=log,
-        env={},
-        limits=Limits(30),
-        stop=Stop(),
+        launch=Launch(folder / "tree", {}, Limits(30)),
         started=list[int]().append,
     )
     return Replay(folder / "replay").work(job), log.read_text()

@@ -1,12 +1,21 @@
-"""The commands that look at a run: `status`, `show`, `validate`, and how mistakes of usage end."""
+"""The commands that look at a run: `status`, `show`, `runs`, `validate`, and how mistakes and bugs end."""
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
+import click
 import pytest
 
+from parallel_impl.cli import main
 from tests.repository import git, make_repository, replay, tool
+
+COUNTING_GIT = """#!/bin/sh
+echo "$*" >>{log}
+exec {git} "$@"
+"""
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +44,12 @@ def test_show_names_the_commit_files_and_logs_of_a_package(landed: Path) -> None
     commit = git(landed, "rev-parse", "refs/parallel-impl/fix-typos/packages/wp-guide")
     for text in (commit, "guide.md", "step title: passed", str(landed / ".git/parallel-impl/fix-typos/attempts")):
         assert text in shown.stdout
+
+
+@pytest.mark.parametrize("command", [("status",), ("show", "fix-typos"), ("runs",), ("cleanup", "x", "--dry-run")])
+def test_commands_work_where_git_names_another_repository(command: tuple[str, ...], landed: Path) -> None:
+    done = tool(landed, *command, env={"GIT_DIR": "/nowhere", "GIT_WORK_TREE": "/nowhere"})
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_commands_work_below_the_root_of_the_repository(landed: Path) -> None:
@@ -73,3 +88,105 @@ def test_a_base_that_does_not_exist_is_named(tmp_path: Path) -> None:
     done = tool(repo, "implement", "fix-typos", "--base", "no-such-ref", "--agent", "command: true")
     assert done.returncode == 2, done.stdout + done.stderr
     assert "no-such-ref" in done.stderr
+
+
+@pytest.fixture
+def many(landed: Path, tmp_path: Path) -> Path:
+    """A copy of the repository with ten runs."""
+    repo = tmp_path / "many"
+    shutil.copytree(landed, repo, symlinks=True)
+    state = repo / ".git/parallel-impl"
+    for number in range(9):
+        shutil.copytree(state / "fix-typos", state / f"add-{number}")
+    return repo
+
+
+def test_status_opens_the_repository_once_for_any_number_of_runs(many: Path, tmp_path: Path) -> None:
+    counting = tmp_path / "bin/git"
+    counting.parent.mkdir()
+    counting.write_text(COUNTING_GIT.format(log=tmp_path / "calls", git=shutil.which("git")))
+    counting.chmod(0o755)
+    status = tool(many, "status", env={"PATH": f"{counting.parent}{os.pathsep}{os.environ['PATH']}"})
+    assert len(status.stdout.splitlines()) == 10
+    calls = (tmp_path / "calls").read_text().splitlines()
+    assert [call for call in calls if call != "version"] == calls[-1:]
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        (
+            '{"event":"package-accepted","package":"wp-guide","number":1,"commit":"0"}',
+            "'package-accepted' cannot follow",
+        ),
+        ('{"event":"attempt-started","package":"wp-unheard-of","number":1}', "'attempt-started' cannot follow"),
+        ('{"event":"unheard-of"}', "unheard-of"),
+    ],
+)
+def test_a_journal_that_cannot_be_read_is_listed_with_its_line_beside_the_others(
+    many: Path, line: str, why: str
+) -> None:
+    journal = many / ".git/parallel-impl/add-3/journal.jsonl"
+    with journal.open("a") as damaged:
+        damaged.write(f"{line}\n")
+    where = f"{journal}:{len(journal.read_text().splitlines())}: error: the journal is damaged: "
+    status = tool(many, "status")
+    assert (status.returncode, status.stderr) == (0, "")
+    (told,) = [found for found in status.stdout.splitlines() if found.startswith("add-3 ")]
+    assert told.startswith(f"add-3  unreadable: {where}")
+    assert why in told
+    assert sum("landed" in found for found in status.stdout.splitlines()) == 9
+    assert "add-3  unreadable, claims nothing" in tool(many, "runs").stdout.splitlines()
+    for arguments in (("status", "add-3"), ("show", "add-3"), ("implement", "add-3"), ("cleanup", "add-3")):
+        done = tool(many, *arguments)
+        assert (done.returncode, done.stderr.startswith(where)) == (2, True), done.stderr
+
+
+def test_status_and_runs_call_a_run_by_the_same_word(many: Path) -> None:
+    journal = many / ".git/parallel-impl/add-3/journal.jsonl"
+    events = journal.read_text().splitlines()
+    for kept, word in ((len(events), "landed"), (1, "interrupted"), (4, "interrupted")):
+        journal.write_text("".join(f"{event}\n" for event in events[:kept]))
+        (status,) = [line for line in tool(many, "status").stdout.splitlines() if line.startswith("add-3 ")]
+        (runs,) = [line for line in tool(many, "runs").stdout.splitlines() if line.startswith("add-3 ")]
+        assert status.split()[1] == word
+        assert runs == f"add-3  {word}, claims nothing"
+
+
+def test_a_ledger_that_is_damaged_keeps_nobody_from_looking_at_runs(many: Path) -> None:
+    ledger = many / ".git/parallel-impl/.locks/_claims.json"
+    ledger.parent.mkdir(exist_ok=True)
+    ledger.write_text("{")
+    assert tool(many, "status").returncode == tool(many, "show", "fix-typos").returncode == 0
+    runs = tool(many, "runs")
+    assert runs.returncode == 2
+    assert "the ledger of claims is damaged" in runs.stderr
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_change_whose_id_is_not_that_of_its_folder_is_not_feasible(tmp_path: Path, *, broken: bool) -> None:
+    repo = make_repository("no-contracts", tmp_path)
+    folder = repo / "openspec/changes/fix-typos"
+    plan = folder.rename(folder.with_name("fix-typo")) / "work-packages.yaml"
+    if broken:
+        missing = "contracts: {revision: 1, openapi: {primary: contracts/a.yaml, files: [contracts/a.yaml]}}\n"
+        plan.write_text(plan.read_text() + missing)
+    done = tool(repo, "runs", "--for", "fix-typo")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "feature.id is 'fix-typos', but the change is 'fix-typo'" in done.stderr
+    assert tool(repo, "validate", "fix-typo").returncode == (2 if broken else 0)
+
+
+def test_a_bug_is_logged_in_the_state_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setattr("sys.argv", ["parallel-impl"])
+
+    @click.command()
+    def command() -> None:
+        raise ZeroDivisionError("a bug")
+
+    with pytest.raises(SystemExit) as ended:
+        main._main(command)
+    assert ended.value.code == 3
+    (log,) = (tmp_path / "parallel-impl").glob("bug-*.log")
+    assert "ZeroDivisionError: a bug" in log.read_text()

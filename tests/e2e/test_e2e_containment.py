@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
 from parallel_impl.processes import namespace
-from tests.repository import FIXTURES, command, commit_all, living, make_repository, start, tool, wait_for
+from tests.repository import FIXTURES, appears, command, commit_all, living, make_repository, start, tool, wait_for
 
 WORK = f"cp -R '{FIXTURES}/no-contracts/replay/'\"$1\"/1/. .\n"
 NUMBER = 810_000_000 + os.getpid()  # a `sleep` of so many seconds is of this process
@@ -50,7 +51,7 @@ def test_after_kill_9_nothing_of_an_agent_lives_on_whatever_it_did_to_hide(repo:
     agent = command(tmp_path / "agent.sh", WORK + waiting)
     running = start(repo, "implement", "fix-typos", "--agent", agent)
     wait_for(tmp_path / "up", running)
-    assert living(word)
+    assert appears(word)
     running.kill()
     running.wait()
     (tmp_path / "go").touch()
@@ -70,7 +71,7 @@ def test_without_namespaces_the_run_says_so_and_ends_what_carries_its_mark(repo:
     wait_for(tmp_path / "up", running)
     running.kill()
     running.wait()
-    assert living(word)
+    assert appears(word)
     (tmp_path / "go").touch()
     done = tool(repo, "implement", "fix-typos", "--agent", agent, env=env)
     assert done.returncode == 0, done.stderr
@@ -87,6 +88,24 @@ def test_without_namespaces_what_an_agent_leaves_behind_ends_with_it(repo: Path,
     done = tool(repo, "implement", "fix-typos", "--agent", agent, env=without_unshare(tmp_path))
     assert done.returncode == 0, done.stderr
     assert living(word) == []
+    assert "wp-guide: its agent left 1 process running: ended" in summary(repo)["notes"]
+
+
+@pytest.mark.usefixtures("contained")
+def test_what_an_agent_left_running_in_its_namespace_is_named(repo: Path, tmp_path: Path) -> None:
+    daemons = '[ "$1" = wp-guide ] || { sleep 600 & setsid sleep 600 & }\n'
+    done = tool(repo, "implement", "fix-typos", "--agent", command(tmp_path / "agent.sh", WORK + daemons))
+    assert done.returncode == 0, done.stderr
+    assert summary(repo)["notes"] == ["wp-index: its agent left 2 processes running: ended"]
+
+
+@pytest.mark.usefixtures("contained")
+def test_an_agent_that_traces_the_first_process_of_its_namespace_and_ends_has_ended(repo: Path, tmp_path: Path) -> None:
+    tracer = tmp_path / "trace.py"
+    tracer.write_text("import ctypes; ctypes.CDLL(None).ptrace(16, 1, 0, 0)  # PTRACE_ATTACH\n")
+    agent = command(tmp_path / "agent.sh", WORK + f"{sys.executable} {tracer}\n")
+    running = start(repo, "implement", "fix-typos", "--agent", agent)
+    assert running.wait(timeout=60) == 0
 
 
 @pytest.mark.usefixtures("contained")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.repository import command, commit_all, git, refs, tool
+from tests.repository import command, commit_all, git, init, refs, tool
 
 CHANGE = "add-words"
 OWN = f"refs/parallel-impl/{CHANGE}"
@@ -32,7 +32,7 @@ class Scene:
     def __init__(self, folder: Path) -> None:
         self.folder, self.repo = folder, folder / "repo"
         self.repo.mkdir()
-        git(self.repo, "init", "--quiet", "-b", "main")
+        init(self.repo)
         (self.repo / "parallel-impl.toml").write_text("setup = []\ngates.openspec = false\n")
         self.edit("The plan")
         text = f'echo "$1 $2" >>{folder}/log\n[ ! -e {folder}/fail-$1 ] || exit 1\necho "$1 $2" >$1.txt\n'
@@ -102,7 +102,7 @@ def test_a_restarted_package_is_done_anew_with_what_builds_on_it_and_its_work_is
     before = git(scene.repo, "rev-parse", f"{OWN}/packages/b")
     done = scene.run("--restart", "b")
     assert done.returncode == 0, done.stderr
-    assert "done anew: b; and what builds on it: c" in done.stderr
+    assert "done again: b; and what builds on it: c" in done.stderr
     assert scene.attempts() == {"b 2", "c 3"}
     assert [scene.landed(f"{name}.txt") for name in "abcd"] == ["a 1", "b 2", "c 3", "d 1"]
     assert git(scene.repo, "rev-parse", f"{OWN}/attempts/b/1") == before
@@ -128,8 +128,8 @@ def test_after_an_edit_unchanged_packages_keep_their_results_and_changed_ones_st
     assert "the plan was edited since this run started; this is revision 2:" in said
     assert said[said.index("  kept: a, d") : said.index("  kept: a, d") + 3] == [
         "  kept: a, d",
-        "  changed, done anew: b",
-        "  done anew, as they build on those: c",
+        "  changed, done again: b",
+        "  done again, as they build on those: c",
     ]
     assert scene.attempts() == {"b 2", "c 3"}
     assert [scene.landed(f"{name}.txt") for name in "abcd"] == ["a 1", "b 2", "c 3", "d 1"]
@@ -144,7 +144,7 @@ def test_after_an_edit_unchanged_packages_keep_their_results_and_changed_ones_st
 def test_an_edit_is_told_before_anything_runs_and_a_wrong_one_changes_nothing(scene: Scene) -> None:
     scene.edit("Another description", d="'yet other words'")
     dry = scene.run("--dry-run")
-    assert (dry.returncode, "  changed, done anew: d" in dry.stderr) == (0, True)
+    assert (dry.returncode, "  changed, done again: d" in dry.stderr) == (0, True)
     scene.edit("Overlap", "  - {package_id: e, description: words, scope: {write_allow: [d.txt]}}\n")
     wrong = scene.run()
     assert wrong.returncode == 2

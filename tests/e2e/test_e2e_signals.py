@@ -16,6 +16,7 @@ import pytest
 from parallel_impl.processes import namespace
 from tests.repository import (
     FIXTURES,
+    appears,
     command,
     commit_all,
     git,
@@ -151,7 +152,7 @@ def test_a_set_up_that_outlived_its_run_is_ended_before_the_next_one(repo: Path,
     wait_for(tmp_path / "up", running)
     running.kill()
     running.wait()
-    assert living(str(word + 1))
+    assert appears(str(word + 1))
     settings = repo / "parallel-impl.toml"
     (tmp_path / "words").write_text(f"{word}\n{word + 1}\n")
     looking = f"for process in /proc/[0-9]*; do ! grep -qsxzFf {tmp_path}/words $process/cmdline || exit 9; done\n"

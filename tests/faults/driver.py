@@ -238,7 +238,7 @@ def instrument_tool(points: Points) -> None:
         with points.around("git-write" if set(args) & set(WRITING_GIT) else "git", " ".join(args)[:160]):
             return real_git(self, *args, **more)
 
-    def run(argv: Any, *, started: Callable[[int], None] | None = None, **more: Any) -> Any:
+    def run(argv: Any, *given: Any, started: Callable[[int], None] | None = None, **more: Any) -> Any:
         def told(pid: int) -> None:
             if started:
                 started(pid)
@@ -248,7 +248,7 @@ def instrument_tool(points: Points) -> None:
         begun.__enter__()
         ours.running = True
         try:
-            return real_run(argv, started=told, **more)
+            return real_run(argv, *given, started=told, **more)
         finally:
             ours.running = False
 
@@ -270,9 +270,9 @@ def instrument_tool(points: Points) -> None:
 
     real_attempt = attempt.run
 
-    def attempted(ground: Any, job: Any, tell: Any) -> Any:
+    def attempted(spec: Any, workspace: Any, launch: Any, job: Any, post: Any) -> Any:
         with points.working_on(job.package.id):
-            return real_attempt(ground, job, tell)
+            return real_attempt(spec, workspace, launch, job, post)
 
     attempt.run = attempted
 
@@ -282,7 +282,7 @@ def serve() -> None:
     points = Points()
     instrument_tool(points)
     instrument_system(points)
-    import parallel_impl.run.runner  # noqa: F401 - loaded once, before the forks
+    import parallel_impl.run.command  # noqa: F401 - loaded once, before the forks
     from parallel_impl.cli.main import umbrella
 
     for line in sys.stdin:

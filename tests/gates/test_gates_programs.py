@@ -10,6 +10,7 @@ import pytest
 
 from parallel_impl.errors import Severity
 from parallel_impl.gates import programs
+from parallel_impl.plan import order
 from parallel_impl.plan.model import Package, Plan, Scope, Step, StepKind
 
 
@@ -21,7 +22,8 @@ def package(
 
 
 def said(checkout: Path, *packages: Package) -> list[tuple[Severity, str, str]]:
-    found = programs.check(Plan("x", packages), {"PATH": os.environ["PATH"]}, checkout)
+    plan = Plan("x", packages)
+    found = programs.check(plan, order.of(plan), {"PATH": os.environ["PATH"]}, checkout)
     return [(problem.severity, problem.what, problem.hint) for problem in found]
 
 
@@ -103,14 +105,37 @@ def test_a_thousand_steps_in_a_chain_are_looked_up_in_a_second(tmp_path: Path) -
 
 def test_without_set_up_nothing_can_be_installed(tmp_path: Path) -> None:
     plan = Plan("x", (package(".venv/bin/newtool", "**"),))
+    found = programs.check(plan, order.of(plan), os.environ, tmp_path, set_up=False)
 
-    assert [problem.severity for problem in programs.check(plan, os.environ, tmp_path, set_up=False)] == [
-        Severity.ERROR
+    assert [problem.severity for problem in found] == [Severity.ERROR]
+
+
+def test_programs_of_functions_and_after_here_documents_are_looked_up(tmp_path: Path) -> None:
+    called = package('lint() { nosuchlint "$1"; }\nlint a')
+    after = package("cat > /dev/null <<E\nwhatever\nE\nnosuchtool", name="wp-b")
+    never = package("unused() { nosuchunused; }\ntrue", name="wp-c")
+
+    assert [what for _, what, _ in said(tmp_path, called, after, never)] == [
+        "step 'check' of wp-a calls 'nosuchlint', which is not there",
+        "step 'check' of wp-b calls 'nosuchtool', which is not there",
+    ]
+
+
+def test_a_part_that_the_grammar_does_not_understand_is_a_notice(tmp_path: Path) -> None:
+    assert said(tmp_path, package("true\ntime { nosuchtool; }")) == [
+        (Severity.NOTICE, "step 'check' of wp-a: not checked: parts of the script", "")
     ]
 
 
 @pytest.mark.parametrize(
-    "command", ["nosuchtool || true", "command -v nosuchtool && nosuchtool", "if nosuchtool; then :; fi", "$TOOL x"]
+    "command",
+    [
+        "case $X in a) nosuchtool;; esac",
+        "nosuchtool || true",
+        "command -v nosuchtool && nosuchtool",
+        "if nosuchtool; then :; fi",
+        "$TOOL x",
+    ],
 )
 def test_what_is_not_decidable_is_said_and_never_failed(tmp_path: Path, command: str) -> None:
     assert [severity for severity, *_ in said(tmp_path, package(command))] == [Severity.NOTICE]
@@ -121,7 +146,8 @@ def test_a_negated_program_that_is_missing_would_pass_and_is_an_error(tmp_path: 
 
 
 def test_a_step_that_is_no_shell_script_is_an_error_without_a_checkout_too() -> None:
-    found = programs.check(Plan("x", (package("echo 'x"), package("if true; then echo; fi"))), dict(os.environ), None)
+    plan = Plan("x", (package("echo 'x"), package("if true; then echo; fi")))
+    found = programs.check(plan, order.of(plan), dict(os.environ), None)
 
     assert [problem.path for problem in found] == ["packages[0].verification.steps[0].command"]
     assert "is not a shell script" in found[0].what

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from parallel_impl.config import GateCommand
 from parallel_impl.errors import Severity
 from parallel_impl.gates import quality
-from parallel_impl.gates.outcomes import GateReport, Outcome, State, as_data, from_data
+from parallel_impl.gates.gate_report import GateReport, GateState, TestOutcome
 from parallel_impl.gates.quality import Gate
-from parallel_impl.gates.verdict import Status, compare
+from parallel_impl.gates.verdict import VerdictStatus, compare
 
 PYTHON = shlex.quote(sys.executable)
 MYPY = f"{PYTHON} -m mypy --cache-dir={os.devnull} --no-site-packages"
@@ -55,11 +57,15 @@ def test_old_failures_are_told_from_new_ones_by_node_id(run: Run) -> None:
     base = run({"test_a.py": old + "def test_x(): pass\ndef test_y(): pass\n"})
     worse = run({"test_a.py": "\n\n" + old + "def test_x(): assert 0, 'broke it'\n"})
 
-    assert (base.state, base.exit_code, base.explained) == (State.RED, 1, True)
+    assert (base.state, base.exit_code, base.explained) == (GateState.RED, 1, True)
     verdict = compare(base, base, set())
-    assert (verdict.status, verdict.old_failures, verdict.why) == (Status.PASSED, 1, "1 failed on the base already")
+    assert (verdict.status, verdict.old_failures, verdict.why) == (
+        VerdictStatus.PASSED,
+        1,
+        "1 failed on the base already",
+    )
     verdict = compare(base, worse, {"test_a.py"})
-    assert verdict.status is Status.FAILED
+    assert verdict.status is VerdictStatus.FAILED
     assert verdict.new_failures == ("test_a.py::test_x: AssertionError: broke it",)
     assert verdict.gone == ("test_a.py::test_y is gone",)
 
@@ -85,44 +91,44 @@ def test_what_a_test_did_is_read_in_all_its_phases_and_where_it_is_defined(run: 
     })  # fmt: skip
 
     assert {test.id.partition("::")[2]: test.outcome for test in report.tests} == {
-        "TestChild::test_shared": Outcome.PASSED,
-        "test_teardown": Outcome.FAILED,
-        "test_skip": Outcome.SKIPPED,
-        "test_xfail": Outcome.XFAILED,
-        "test_xpass": Outcome.XPASSED,
-        "test_strict": Outcome.FAILED,
-        "test_many[1]": Outcome.PASSED,
-        "test_many[a/b]": Outcome.PASSED,
-        "test_a_pytest_that_a_test_starts_is_not_in_the_report": Outcome.PASSED,
+        "TestChild::test_shared": TestOutcome.PASSED,
+        "test_teardown": TestOutcome.FAILED,
+        "test_skip": TestOutcome.SKIPPED,
+        "test_xfail": TestOutcome.XFAILED,
+        "test_xpass": TestOutcome.XPASSED,
+        "test_strict": TestOutcome.FAILED,
+        "test_many[1]": TestOutcome.PASSED,
+        "test_many[a/b]": TestOutcome.PASSED,
+        "test_a_pytest_that_a_test_starts_is_not_in_the_report": TestOutcome.PASSED,
     }
     assert {test.files for test in report.tests} == {("sub/test_a.py",), ("sub/test_a.py", "sub/shared.py")}
-    assert from_data(as_data(report)) == report
+    assert msgspec.convert(json.loads(json.dumps(msgspec.to_builtins(report))), GateReport) == report
 
 
 def test_a_process_that_ends_itself_is_broken_and_names_the_test(run: Run) -> None:
     dead = run({"test_a.py": "import os\ndef test_x(): pass\ndef test_y(): os._exit(0)\n"})
 
-    assert (dead.state, dead.exit_code) == (State.BROKEN, 0)
+    assert (dead.state, dead.exit_code) == (GateState.BROKEN, 0)
     assert dead.why.startswith("pytest died without closing its report in test_a.py::test_y")
 
 
 def test_a_collection_error_is_broken(run: Run) -> None:
     broken = run({"test_a.py": "import no_such_module\n", "test_b.py": "def test_x(): pass\n"})
 
-    assert broken.state is State.BROKEN
+    assert broken.state is GateState.BROKEN
     assert "tests could not be collected from test_a.py" in broken.why
     assert "No module named 'no_such_module'" in broken.why
 
 
 def test_pytest_that_never_starts_leaves_no_report_and_is_broken(run: Run) -> None:
     for gate in (Gate("pytest", "true", "pytest"), Gate("pytest", "no-such-pytest", "pytest")):
-        assert run({}, gate).state is State.BROKEN
+        assert run({}, gate).state is GateState.BROKEN
 
 
 def test_no_tests_are_green_with_a_note(run: Run) -> None:
     none = run({})
 
-    assert (none.state, none.exit_code, none.why) == (State.GREEN, 5, "there are no tests")
+    assert (none.state, none.exit_code, none.why) == (GateState.GREEN, 5, "there are no tests")
 
 
 def test_two_sessions_of_one_command_are_told_apart_and_an_exit_code_of_more_is_unexplained(run: Run) -> None:
@@ -133,7 +139,7 @@ def test_two_sessions_of_one_command_are_told_apart_and_an_exit_code_of_more_is_
     report = run(files, gate)
 
     assert [test.id for test in report.tests] == ["a/test_x.py::test_x", "b/test_x.py::test_x"]
-    assert (report.state, report.exit_code, report.explained) == (State.RED, 7, False)
+    assert (report.state, report.exit_code, report.explained) == (GateState.RED, 7, False)
 
 
 @pytest.mark.slow
@@ -143,8 +149,8 @@ def test_workers_of_xdist_report_once(run: Run) -> None:
     report = run({"test_a.py": "def test_x(): pass\ndef test_y(): assert 0\n"}, gate)
 
     assert sorted((test.id, test.outcome) for test in report.tests) == [
-        ("test_a.py::test_x", Outcome.PASSED),
-        ("test_a.py::test_y", Outcome.FAILED),
+        ("test_a.py::test_x", TestOutcome.PASSED),
+        ("test_a.py::test_y", TestOutcome.FAILED),
     ]
 
 
@@ -153,8 +159,8 @@ def test_junit_serves_where_the_plugin_cannot_be_loaded(run: Run) -> None:
     report = run({"test_a.py": "def test_x(): pass\ndef test_y(): assert 0\n"}, Gate("pytest", command, "pytest"))
 
     assert [(test.id, test.outcome) for test in report.tests] == [
-        ("test_a::test_x", Outcome.PASSED),
-        ("test_a::test_y", Outcome.FAILED),
+        ("test_a::test_x", TestOutcome.PASSED),
+        ("test_a::test_y", TestOutcome.FAILED),
     ]
 
 
@@ -162,7 +168,7 @@ def test_a_committed_junit_file_does_not_pass_for_a_report(run: Run) -> None:
     gate = Gate("pytest", "true --junitxml=out.xml", "pytest")
     report = run({"out.xml": '<testsuites><testcase classname="a" name="b"/></testsuites>'}, gate)
 
-    assert report.state is State.BROKEN
+    assert report.state is GateState.BROKEN
 
 
 # -- ruff, mypy, any command
@@ -175,10 +181,10 @@ def test_ruff_findings_are_multisets_without_lines(run: Run) -> None:
     twice = run({"a.py": "import os\nimport os\n"}, gate)
 
     assert [(f.path, f.code) for f in base.findings] == [("a.py", "F401")]
-    assert (base.state, base.explained) == (State.RED, True)
+    assert (base.state, base.explained) == (GateState.RED, True)
     assert compare(base, moved, {"a.py"}).new_failures == ("a.py:5: F821 Undefined name `y`",)
-    assert compare(base, base, set()).status is Status.PASSED
-    assert compare(base, twice, {"a.py"}).status is Status.FAILED
+    assert compare(base, base, set()).status is VerdictStatus.PASSED
+    assert compare(base, twice, {"a.py"}).status is VerdictStatus.FAILED
 
 
 def test_mypy_findings_are_read_from_json_and_from_text(run: Run) -> None:
@@ -188,13 +194,13 @@ def test_mypy_findings_are_read_from_json_and_from_text(run: Run) -> None:
 
     assert [(f.path, f.code, f.line) for f in json.findings] == [("a.py", "assignment", 1), ("a.py", "return-value", 3)]
     assert [f.key for f in text.findings] == [f.key for f in json.findings]
-    assert compare(json, text, set()).status is Status.PASSED
+    assert compare(json, text, set()).status is VerdictStatus.PASSED
 
 
 def test_mypy_that_could_not_check_everything_is_broken(run: Run) -> None:
     syntax = run({"a.py": "def f(:\n"}, Gate("mypy", f"{MYPY} a.py", "mypy"))
 
-    assert syntax.state is State.BROKEN
+    assert syntax.state is GateState.BROKEN
     assert syntax.why.startswith("mypy could not check everything (exit 2): a.py:1: syntax")
 
 
@@ -207,14 +213,14 @@ def test_a_command_that_nobody_reads_is_judged_by_its_exit_code(run: Run) -> Non
         compare(base, candidate, set()).status
         for base, candidate in ((green, green), (green, red), (red, red), (red, green), (None, red))
     ] == [
-        Status.PASSED,
-        Status.FAILED,
-        Status.NOT_PROVEN,
-        Status.PASSED,
-        Status.FAILED,
+        VerdictStatus.PASSED,
+        VerdictStatus.FAILED,
+        VerdictStatus.NOT_PROVEN,
+        VerdictStatus.PASSED,
+        VerdictStatus.FAILED,
     ]
     assert killed.why.startswith("killed by SIGKILL")
-    assert [compare(one, one, set()).status for one in (killed, slow)] == [Status.FAILED, Status.FAILED]
+    assert [compare(one, one, set()).status for one in (killed, slow)] == [VerdictStatus.FAILED, VerdictStatus.FAILED]
 
 
 def test_gates_run_side_by_side_and_what_is_off_or_absent_is_not_run(tmp_path: Path, env: dict[str, str]) -> None:
@@ -231,14 +237,14 @@ def test_gates_run_side_by_side_and_what_is_off_or_absent_is_not_run(tmp_path: P
     reports = quality.run_gates(tmp_path, gates, env=env, folder=tmp_path / "gates", seconds=60)
 
     assert {name: report.state for name, report in reports.items()} == {
-        "left": State.GREEN,
-        "right": State.GREEN,
-        "off": State.OFF,
-        "openspec": State.NOT_RUN,
+        "left": GateState.GREEN,
+        "right": GateState.GREEN,
+        "off": GateState.OFF,
+        "openspec": GateState.NOT_RUN,
     }
     assert [compare(None, reports[name], set()).status for name in ("off", "openspec")] == [
-        Status.SWITCHED_OFF,
-        Status.NOT_RUN,
+        VerdictStatus.SWITCHED_OFF,
+        VerdictStatus.NOT_RUN,
     ]
 
 

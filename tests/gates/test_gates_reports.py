@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parallel_impl.gates.outcomes import GateReport, Outcome, State
+from parallel_impl.gates.gate_report import GateReport, GateState, TestOutcome
 from parallel_impl.gates.reports import Output, read
 
 
@@ -20,7 +20,7 @@ def said(
     for file, content in (("lines", lines), ("junit", junit)):
         if content is not None:
             (root / file).write_text(content)
-    return read(parser, output, GateReport("gate", State.BROKEN, code))
+    return read(parser, output, GateReport("gate", GateState.BROKEN, code))
 
 
 def event(kind: str, session: str = "1", **line: object) -> str:
@@ -36,14 +36,14 @@ def test_a_report_without_its_last_line_is_broken(tmp_path: Path) -> None:
     cut = whole(tmp_path, "a.py::x").rpartition('{"event": "finish"')[0]
 
     for lines in ("", cut, cut + "{", whole(tmp_path, "a.py::x") + cut, whole(tmp_path, status=3)):
-        assert said("pytest", code=0, root=tmp_path, lines=lines).state is State.BROKEN
-    assert said("pytest", code=0, root=tmp_path, lines=whole(tmp_path, "a.py::x")).state is State.GREEN
+        assert said("pytest", code=0, root=tmp_path, lines=lines).state is GateState.BROKEN
+    assert said("pytest", code=0, root=tmp_path, lines=whole(tmp_path, "a.py::x")).state is GateState.GREEN
 
 
 def test_a_failing_test_is_red_even_where_the_command_hides_it(tmp_path: Path) -> None:
     report = said("pytest", code=0, root=tmp_path, lines=whole(tmp_path, "a.py::x", outcome="failed"))
 
-    assert (report.state, report.explained) == (State.RED, True)
+    assert (report.state, report.explained) == (GateState.RED, True)
 
 
 def test_ids_do_not_depend_on_the_checkout_or_on_addresses(tmp_path: Path) -> None:
@@ -57,16 +57,16 @@ def test_ids_do_not_depend_on_the_checkout_or_on_addresses(tmp_path: Path) -> No
 
 def test_a_rerun_counts_by_its_last_outcome_and_a_second_session_may_skip(tmp_path: Path) -> None:
     lines = event("start", root=str(tmp_path))
-    for one, outcomes in {
+    for one, gate_report in {
         "a::x": ("rerun", "passed"),
         "a::y": ("passed", "failed"),
         "a::z": ("passed", "skipped"),
     }.items():
-        lines += "".join(event("report", id=one, file="a", outcome=outcome) for outcome in outcomes)
+        lines += "".join(event("report", id=one, file="a", outcome=outcome) for outcome in gate_report)
 
     report = said("pytest", root=tmp_path, lines=lines + event("finish", status=1))
 
-    assert [test.outcome for test in report.tests] == [Outcome.PASSED, Outcome.FAILED, Outcome.PASSED]
+    assert [test.outcome for test in report.tests] == [TestOutcome.PASSED, TestOutcome.FAILED, TestOutcome.PASSED]
 
 
 def test_junit_names_that_collide_are_counted(tmp_path: Path) -> None:
@@ -75,9 +75,9 @@ def test_junit_names_that_collide_are_counted(tmp_path: Path) -> None:
     xml = f"<testsuites><testsuite>{case}{bad}<testcase name='z'><skipped/></testcase></testsuite></testsuites>"
 
     assert [(t.id, t.outcome, t.files, t.why) for t in said("junit", root=tmp_path, junit=xml).tests] == [
-        ("a.b.test_x::test_y", Outcome.PASSED, ("a/b/test_x.py",), ""),
-        ("a.b.test_x::test_y #2", Outcome.FAILED, (), "boom"),
-        ("z", Outcome.SKIPPED, (), ""),
+        ("a.b.test_x::test_y", TestOutcome.PASSED, ("a/b/test_x.py",), ""),
+        ("a.b.test_x::test_y #2", TestOutcome.FAILED, (), "boom"),
+        ("z", TestOutcome.SKIPPED, (), ""),
     ]
 
 
@@ -93,7 +93,7 @@ def test_junit_names_that_collide_are_counted(tmp_path: Path) -> None:
     ],
 )
 def test_a_junit_report_that_is_missing_or_cannot_be_trusted_is_broken(tmp_path: Path, xml: str | None) -> None:
-    assert said("junit", code=0, root=tmp_path, junit=xml).state is State.BROKEN
+    assert said("junit", code=0, root=tmp_path, junit=xml).state is GateState.BROKEN
 
 
 def test_ruff_output_is_found_among_warnings_and_after_another(tmp_path: Path) -> None:
@@ -125,12 +125,12 @@ def test_mypy_text_of_old_versions_is_read_without_its_notes(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("parser", ["ruff", "mypy"])
 def test_exit_2_of_a_checker_is_broken_and_a_silent_1_is_unexplained(tmp_path: Path, parser: str) -> None:
-    assert said(parser, "crash", 2, root=tmp_path).state is State.BROKEN
+    assert said(parser, "crash", 2, root=tmp_path).state is GateState.BROKEN
     assert (said(parser, "odd", 1, root=tmp_path).state, said(parser, "odd", 1, root=tmp_path).explained) == (
-        State.RED,
+        GateState.RED,
         False,
     )
-    assert said(parser, "All checks passed!", 0, root=tmp_path).state is State.GREEN
+    assert said(parser, "All checks passed!", 0, root=tmp_path).state is GateState.GREEN
 
 
 @settings(max_examples=100, deadline=None)
@@ -140,4 +140,4 @@ def test_any_output_is_answered_without_an_exception(parser: str, log: bytes, co
         log + b'\n[1, {"filename": 3}]\n{"severity": "error", "file": 1}', code, Path("/x"), Path("/nowhere")
     )
 
-    assert read(parser, output, GateReport("g", State.BROKEN, code)).gate == "g"
+    assert read(parser, output, GateReport("g", GateState.BROKEN, code)).gate == "g"

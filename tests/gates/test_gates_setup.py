@@ -21,7 +21,7 @@ def reader(**files: str) -> Callable[[str], bytes | None]:
     return named.get
 
 
-def runs(found: setup.Found) -> list[str]:
+def runs(found: setup.FoundSetup) -> list[str]:
     return [command.run for command in found.commands]
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from parallel_impl.gates.steps import Status, Verification, not_run, run_steps
+from parallel_impl.gates.steps import StepStatus, Verification, not_run, run_steps
 from parallel_impl.plan.model import Package, Scope, Step, StepKind
-from parallel_impl.processes.process import Stop
+from parallel_impl.processes.launch import Stop
 
 Run = Callable[..., Verification]
 
@@ -55,9 +55,9 @@ def test_steps_run_in_order_and_stop_at_the_first_that_fails(run: Run, checkout:
     )
 
     assert [(step.name, step.status, step.exit_code) for step in done.steps] == [
-        ("one", Status.PASSED, 0),
-        ("two", Status.FAILED, 3),
-        ("three", Status.NOT_RUN, None),
+        ("one", StepStatus.PASSED, 0),
+        ("two", StepStatus.FAILED, 3),
+        ("three", StepStatus.NOT_RUN, None),
     ]
     assert not done.passed
     assert done.why.startswith("step 'two': exit 3; log: ")
@@ -106,6 +106,14 @@ def test_exit_141_is_explained(run: Run) -> None:
 def test_a_signal_has_the_exit_code_of_a_shell(run: Run) -> None:
     assert run(Step("x", command="kill -9 $$")).why.startswith("step 'x': killed by SIGKILL (exit 137)")
     assert run(Step("x", command="kill -9 $$", expect_exit_code=137)).passed
+
+
+@pytest.mark.parametrize("number", [35, 50])
+def test_a_signal_without_a_name_is_told_by_its_number(run: Run, number: int) -> None:
+    done = run(Step("x", command=f"kill -{number} $$"))
+
+    assert done.steps[0].exit_code == 128 + number
+    assert done.why.startswith(f"step 'x': killed by signal {number} (exit {128 + number})")
 
 
 def test_a_declared_artifact_must_be_there_afterwards_and_is_kept(run: Run, tmp_path: Path) -> None:
@@ -203,13 +211,13 @@ def test_a_declared_key_that_a_written_result_file_lacks_fails(run: Run) -> None
     assert package.why == "the package declares result keys that its steps did not write: other"
 
 
-@pytest.mark.parametrize("content", ["{", "[1]", '{"a": NaN}', "[" * 100_000])
+@pytest.mark.parametrize("content", ["{", "[1]", '{"a": NaN}', "[" * 100_000, '{"a": ' + "[" * 900 + "]" * 900 + "}"])
 def test_a_result_file_that_is_no_json_object_fails(run: Run, checkout: Path, content: str) -> None:
     (checkout / "content").write_text(content)
 
     done = run(Step("x", command='cp content "$PARALLEL_IMPL_RESULT_FILE"'))
 
-    assert done.steps[0].status is Status.FAILED
+    assert done.steps[0].status is StepStatus.FAILED
     assert "its result file is not" in done.why
 
 
@@ -223,7 +231,7 @@ def test_steps_for_a_person_are_listed_and_never_passed(run: Run) -> None:
 
     assert done.passed
     assert done.for_a_person == ("look", "ci")
-    assert [step.status for step in done.steps] == [Status.FOR_A_PERSON, Status.PASSED, Status.FOR_A_PERSON]
+    assert [step.status for step in done.steps] == [StepStatus.FOR_A_PERSON, StepStatus.PASSED, StepStatus.FOR_A_PERSON]
     assert done.tier == "A"
 
 
@@ -258,7 +266,7 @@ def test_a_stopped_run_leaves_its_step_not_run(run: Run, tmp_path: Path) -> None
     waiter.join()
     assert done.stopped
     assert not done.passed
-    assert [step.status for step in done.steps] == [Status.NOT_RUN, Status.NOT_RUN]
+    assert [step.status for step in done.steps] == [StepStatus.NOT_RUN, StepStatus.NOT_RUN]
 
 
 def test_the_environment_of_the_checkout_comes_first_on_path(run: Run, checkout: Path) -> None:

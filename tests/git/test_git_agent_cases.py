@@ -11,9 +11,8 @@ import pytest
 from parallel_impl.git.scope import spell_out
 from parallel_impl.git.staging import Ignored
 from parallel_impl.git.watch import Kind
-from parallel_impl.plan.globs.globs import in_scope
 from parallel_impl.plan.model import Scope
-from tests.git.scene import SCOPE, Scene, Verdict, make_user, open_scene
+from tests.git.scene import SCOPE, Scene, Verdict, make_user, needs_submodules, open_scene
 from tests.repository import contents, git
 
 LEAVES = "a symlink that leaves the repository"
@@ -75,6 +74,12 @@ CASES = (
         "swaps a file for a folder",
         "rm src/pkg/a.py; mkdir src/pkg/a.py; echo x>src/pkg/a.py/in",
         changed={"src/pkg/a.py": "D", "src/pkg/a.py/in": "A"},
+    ),
+    Case(
+        "makes a denied file a folder",
+        "mkdir -p src/pkg/b/a.py; echo x>src/pkg/b/a.py/in",
+        ("src/pkg/b/a.py/in: denied by **/a.py",),
+        scope=Scope(write_allow=("src/pkg/**",), deny=("**/a.py",)),
     ),
     Case(
         "swaps a folder for a file",
@@ -384,6 +389,8 @@ CASES = (
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_an_agents_work_is_taken_exactly_or_refused(case: Case, tmp_path: Path) -> None:
+    if "submodule add" in case.script:
+        needs_submodules()
     user = make_user(tmp_path / "user")
     scene = open_scene(user, tmp_path, left_out=("openspec/changes/c/tasks.md",))
     before = state_of(scene)
@@ -427,9 +434,9 @@ def assert_taken_as_it_lies(scene: Scene, verdict: Verdict, scope: Scope) -> Non
     on_disk = {}
     for path, (_, content) in contents(root).items():
         out = any(path == item or (item.endswith("/") and path.startswith(item)) for item in left_out)
-        if in_scope(path, scope) and not out and not path.startswith(".git/") and path != ".git":
+        if not scope.refusal(path) and not out and not path.startswith(".git/") and path != ".git":
             on_disk[path] = content
-    entries = [entry for entry in scene.repo.entries(verdict.work.tree, recurse=True) if in_scope(entry.path, scope)]
+    entries = [entry for entry in scene.repo.entries(verdict.work.tree, recurse=True) if not scope.refusal(entry.path)]
     taken = scene.repo.blobs([entry.oid for entry in entries])
     tasks = "openspec/changes/c/tasks.md"
     assert {entry.path: taken[entry.oid] for entry in entries if entry.path != tasks} == on_disk

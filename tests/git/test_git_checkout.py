@@ -17,7 +17,7 @@ from parallel_impl.git.repo import GitError, Repo
 from parallel_impl.git.staging import round_trip
 from parallel_impl.git.suitability import check_repository, submodules
 from parallel_impl.git.trees import Trees
-from tests.git.scene import FILES, Scene, make_user, open_scene
+from tests.git.scene import FILES, Scene, make_user, needs_submodules, open_scene
 from tests.repository import contents, git
 
 
@@ -336,6 +336,7 @@ def test_settings_that_blind_git_are_overruled(tmp_path: Path) -> None:
 
 
 def test_submodules_stay_empty_and_cannot_be_changed(tmp_path: Path) -> None:
+    needs_submodules()
     inner = make_user(tmp_path / "inner", {"f": "x\n"})
     user = make_user(tmp_path / "user")
     git(user, "-c", "protocol.file.allow=always", "submodule", "add", "-q", str(inner), "src/pkg/sub")
@@ -354,6 +355,7 @@ def test_submodules_stay_empty_and_cannot_be_changed(tmp_path: Path) -> None:
 
 
 def test_a_submodule_that_set_up_filled_may_stay_and_not_be_edited(tmp_path: Path) -> None:
+    needs_submodules()
     inner = make_user(tmp_path / "inner", {"f": "x\n"})
     user = make_user(tmp_path / "user")
     git(user, "-c", "protocol.file.allow=always", "submodule", "add", "-q", str(inner), "sub")

@@ -40,7 +40,7 @@ def moved(place: Path) -> tuple[Path, Repo]:
 
 def test_git_works_again_in_worktrees_that_were_moved_with_their_repository(place: Path) -> None:
     home, repo = moved(place)
-    relocation.mend(home, repo)
+    relocation.repair(home, repo)
     for worktree in (home / "wp-guide", home / ".kept/wp-index.2"):
         assert git(worktree, "status", "--porcelain") == " M guide.md"
         assert git(worktree, "log", "--format=%s") == "The state before the change"
@@ -51,7 +51,7 @@ def test_worktrees_that_stayed_are_still_the_runs(place: Path, tmp_path: Path) -
     (place / "no-contracts").rename(tmp_path / "renamed")
     repo = Repo.discover(tmp_path / "renamed")
     assert relocation.home(repo, "fix-typos", str(place / HOME)).path == place / HOME
-    relocation.mend(place / HOME, repo)
+    relocation.repair(place / HOME, repo)
     assert git(place / HOME / "wp-guide", "status", "--porcelain") == " M guide.md"
 
 
@@ -79,7 +79,7 @@ def test_what_an_agent_put_in_the_place_of_our_files_is_not_written_through(plac
     alternates.unlink()
     os.mkfifo(alternates)
     home, repo = moved(place)
-    relocation.mend(home, repo)
+    relocation.repair(home, repo)
     assert victim.read_text() == "the user's\n"
 
 
@@ -90,5 +90,5 @@ def test_a_hard_link_to_the_users_file_is_replaced_not_written(place: Path, tmp_
     alternates.unlink()
     os.link(victim, alternates)
     home, repo = moved(place)
-    relocation.mend(home, repo)
+    relocation.repair(home, repo)
     assert victim.read_text() == "the user's\n"

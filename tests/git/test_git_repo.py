@@ -18,15 +18,19 @@ def repo(tmp_path: Path) -> Repo:
 
 
 def flushed(trace: Path) -> dict[str, int]:
-    """How many files each git command made durable, as git counts them (trace2, category `fsync`)."""
+    """How many files each git command made durable, as git counts them (trace2, category `fsync`).
+
+    Before git 2.42 in an event of the kind `data` with the value as text, since then in one of the kind `counter`.
+    """
     found: dict[str, int] = {}
     names: dict[str, str] = {}
     for line in trace.read_text().splitlines():
         event = json.loads(line)
         if event["event"] == "cmd_name":
             names[event["sid"]] = event["name"]
-        if event.get("category") == "fsync" and event["key"] == "fsync/hardware-flush":
-            found[names[event["sid"]]] = int(event["value"])
+        key = event.get("key") or f"fsync/{event.get('name')}"
+        if event.get("category") == "fsync" and key == "fsync/hardware-flush":
+            found[names[event["sid"]]] = int(event.get("value") or event["count"])
     return found
 
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from parallel_impl.git.checkout import Checkout
-from parallel_impl.git.repo import GitError, Repo
+from parallel_impl.git.repo import Repo
 from parallel_impl.git.scope import spell_out, violations
-from parallel_impl.git.staging import Ignored, Snapshot, Staging, Work, take
+from parallel_impl.git.staging import Ignored, Snapshot, Staging, Work
 from parallel_impl.git.traces import Traces
 from parallel_impl.git.trees import Trees
 from parallel_impl.plan.model import Scope
@@ -48,6 +47,34 @@ def test_what_set_up_left_is_no_work(scene: Scene) -> None:
     assert work.ignored == ()
     assert scene.repo.read(work.tree, "README.md") == b"r\n"
     assert scene.repo.read(work.tree, "src/pkg/b.py") == b"b\n"
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_what_set_up_wrote_last_is_told_from_an_edit_in_the_next_instant(number: int, tmp_path: Path) -> None:
+    scene = open_scene(make_user(tmp_path / "user"), tmp_path)
+    built, readme = scene.checkout.path / "build/lib", scene.checkout.path / "README.md"
+    built.parent.mkdir()
+    for file in (built, readme):
+        file.write_bytes(b"%d\n" % number)
+    before = scene.staging.before(set_up=True)
+    untouched = scene.staging.after(before)
+    assert (changed(untouched), untouched.ignored) == ({}, ())
+    before = scene.staging.before(set_up=True)
+    for file in (built, readme):
+        file.write_bytes(b"x\n")
+    work = scene.staging.after(before)
+    assert changed(work) == {"README.md": "M"}
+    assert [ignored.path for ignored in work.ignored] == ["build/lib"]
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_a_same_size_edit_of_a_left_out_file_in_the_same_instant_is_listed(number: int, tmp_path: Path) -> None:
+    tasks = "openspec/changes/c/tasks.md"
+    scene = open_scene(make_user(tmp_path / "user", {**FILES, tasks: "0\n"}), tmp_path, left_out=(tasks,))
+    for text in (b"a\n", b"b\n"):  # the second is written as soon as the first was noted
+        before = scene.staging.before(set_up=False)
+        (scene.checkout.path / tasks).write_bytes(text)
+    assert scene.staging.after(before).ignored == (Ignored(tasks, "kept by the orchestrator"),), number
 
 
 def test_an_edit_of_what_set_up_left_is_work(scene: Scene) -> None:
@@ -183,75 +210,6 @@ def test_ignored_files_are_spelled_out_inside_the_scope_only(scene: Scene) -> No
     work = scene.staging.after(scene.snapshot)
     listed = [ignored.path for ignored in spell_out(scene.checkout.path, work.ignored, SCOPE)]
     assert listed == ["build/", "src/pkg/__pycache__/", "src/pkg/build/a", "src/pkg/build/x/b"]
-
-
-# -- completeness
-
-
-def test_work_whose_objects_vanish_is_staged_again(scene: Scene) -> None:
-    scene.act("echo precious>src/pkg/new.py")
-    tries: list[str] = []
-
-    def anchor(work: Work) -> str:
-        tries.append(commit(scene, work))
-        if len(tries) == 1:  # what a prune beside us would do
-            blob = next(change.new for change in work.changes)
-            (scene.repo.git_dir / "objects" / blob[:2] / blob[2:]).unlink()
-        return tries[-1]
-
-    work = take(scene.staging, scene.snapshot, anchor=anchor, known=scene.base)
-    assert len(tries) == 2
-    assert scene.repo.read(work.tree, "src/pkg/new.py") == b"precious\n"
-
-
-def test_work_whose_commit_vanishes_is_staged_again(scene: Scene) -> None:
-    scene.act("echo precious>src/pkg/new.py")
-    tries: list[str] = []
-
-    def anchor(work: Work) -> str:
-        tries.append(commit(scene, work))
-        if len(tries) == 1:
-            (scene.repo.git_dir / "objects" / tries[0][:2] / tries[0][2:]).unlink()
-        return tries[-1]
-
-    work = take(scene.staging, scene.snapshot, anchor=anchor, known=scene.base)
-    assert len(tries) == 2
-    assert scene.repo.read(tries[-1], "src/pkg/new.py") == b"precious\n"
-    assert work.unstageable == ()
-
-
-class Pruning(Repo):
-    """A Repo whose user prunes everything right before the first tree is written."""
-
-    pruned = False
-
-    def git(self, *args: str, **options: Any) -> bytes:
-        if args[0] == "write-tree" and not self.pruned:
-            self.pruned = True
-            super().git("prune", "--expire=now")
-        return super().git(*args, **options)
-
-
-def test_blobs_that_vanish_before_their_tree_is_written_are_no_fault_of_the_work(scene: Scene, tmp_path: Path) -> None:
-    scene.act("echo precious>src/pkg/new.py")
-    repo = Pruning(scene.repo.git_dir)
-    staging = Staging(Trees(repo, tmp_path / "trees"), scene.checkout, base=scene.base)
-    work = take(staging, scene.snapshot, anchor=lambda work: commit(scene, work), known=scene.base)
-    assert repo.pruned
-    assert changed(work) == {"src/pkg/new.py": "A"}
-
-
-def test_objects_that_vanish_every_time_are_an_error(scene: Scene) -> None:
-    scene.act("echo precious>src/pkg/new.py")
-
-    def anchor(work: Work) -> str:
-        made = commit(scene, work)
-        blob = next(change.new for change in work.changes)
-        (scene.repo.git_dir / "objects" / blob[:2] / blob[2:]).unlink()
-        return made
-
-    with pytest.raises(GitError, match="objects vanish"):
-        take(scene.staging, scene.snapshot, anchor=anchor, known=scene.base)
 
 
 class Counting(Repo):

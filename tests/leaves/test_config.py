@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import click
 import pytest
 
-from parallel_impl.config import Config, GateCommand, SetupCommand, read
+from parallel_impl.cli.implement import implement
+from parallel_impl.config import MAX_JOBS, Config, GateCommand, SetupCommand, read
 from parallel_impl.errors import UserError
 
 WHOLE = b"""
@@ -72,3 +74,44 @@ def test_setup_may_not_leave_the_checkout(cwd: str) -> None:
 def test_what_is_not_toml_is_told_with_its_file(content: bytes) -> None:
     with pytest.raises(UserError, match=r"parallel-impl\.toml: error: not valid TOML"):
         read(content, None)
+
+
+def test_contracts_is_a_table_and_its_hints_name_its_key() -> None:
+    for content, what, hint in (
+        (b'contracts = "ten seconds"', "contracts: must be a table", "write contracts.openapi_seconds = 10"),
+        (b"contracts.openapi_seconds = 0", "contracts.openapi_seconds: must be a number above 0",
+         "write contracts.openapi_seconds = 10"),
+        (b"contracts.openapi_second = 5", "contracts.openapi_second: unknown key",
+         "did you mean contracts.openapi_seconds?"),
+        (b"contracts.time = 5", "contracts.time: unknown key", "known keys: contracts.openapi_seconds"),
+    ):  # fmt: skip
+        with pytest.raises(UserError) as raised:
+            read(content, None)
+        (problem,) = raised.value.problems
+        assert (problem.what, problem.hint) == (what, hint)
+
+
+@pytest.mark.parametrize("jobs", ["0", "513", "999_999", "true", "1.5", '"4"'])
+def test_jobs_have_one_bound_here_and_on_the_command_line(jobs: str) -> None:
+    with pytest.raises(UserError, match="jobs: must be a whole number from 1 to 512"):
+        read(f"jobs = {jobs}".encode(), None)
+    (option,) = (param for param in implement.params if param.name == "jobs")
+    assert isinstance(option.type, click.IntRange)
+    assert (option.type.min, option.type.max) == (1, MAX_JOBS)
+    assert read(b"jobs = 512", None).jobs == 512
+
+
+@pytest.mark.parametrize(
+    ("gate", "hint"),
+    [
+        ("mypy", 'write gates.mypy = {command = "mypy src", parser = "mypy"}, or gates.mypy = false'),
+        ("jest", 'write gates.jest = {command = "make check", parser = "exit-code"}, or gates.jest = false'),
+        ('"a b"', 'write gates."a b" = {command = "make check", parser = "exit-code"}, or gates."a b" = false'),
+    ],
+)
+def test_the_hint_for_a_gate_names_that_gate_and_can_be_written(gate: str, hint: str) -> None:
+    with pytest.raises(UserError) as raised:
+        read(f"gates.{gate} = true".encode(), None)
+    assert raised.value.problems[0].hint == hint
+    for line in hint.removeprefix("write ").split(", or "):
+        assert read(line.encode(), None).gates

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from parallel_impl.environment import allowed, secret_values
+from parallel_impl.environment import allowed, drop_git, secret_values
 
 INHERITED = {
     "PATH": "/bin",
@@ -30,3 +30,10 @@ def test_secrets_pass_only_when_named_and_only_to_agents() -> None:
 
 def test_secret_values_are_masked_longest_first_and_short_ones_mask_nothing() -> None:
     assert secret_values(INHERITED) == (b"token-value", b"aws-value")
+
+
+def test_what_git_was_told_about_another_repository_is_dropped_and_nothing_else() -> None:
+    kept = {"GIT_PYTHON_REFRESH": "quiet", "PATH": "/bin", "GITX": "y"}
+    variables = kept | {"GIT_DIR": "/other/.git", "GIT_INDEX_FILE": "i"}
+    drop_git(variables)
+    assert variables == kept

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from parallel_impl.plan import conflicts
 from parallel_impl.plan.conflicts import Claim, Conflict, Kind, find, problems
+from parallel_impl.plan.globs.neighbours import neighbours, pairs
 from parallel_impl.plan.globs.overlap import Ends, Overlaps, intersect_scopes
 from parallel_impl.plan.model import Locks, Package, Plan, Scope
-from parallel_impl.plan.neighbours import neighbours, pairs
 from parallel_impl.plan.order import of
 
 
@@ -44,7 +44,12 @@ def test_scopes_that_overlap_conflict_with_a_path_to_show_it() -> None:
 
 def test_a_denied_overlap_is_none() -> None:
     assert kinds(package("a", "src/**", deny=["src/b/**"]), package("b", "src/b/**")) == []
-    assert kinds(package("a", "src/**", deny=["src/b/*"]), package("b", "src/b/**")) == [("scope", "src/b/x/x", "a b")]
+    assert kinds(package("a", "src/**", deny=["src/b/*.py"]), package("b", "src/b/**")) == [("scope", "src/b/x", "a b")]
+
+
+def test_a_denied_file_is_no_folder_of_anybody_s() -> None:
+    assert kinds(package("a", "src/**", deny=["**/a.py"]), package("b", "src/a.py")) == []
+    assert kinds(package("a", "src/A.py/x", deny=["src/A.py"]), package("b", "src/a.py")) == []
 
 
 def test_packages_of_which_one_waits_for_the_other_may_share() -> None:

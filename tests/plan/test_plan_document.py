@@ -171,10 +171,19 @@ def test_one_document_may_have_its_marks() -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"a: " + b"[" * 1_000_000, b"a: " + b"{a: " * 100_000, b"a:\n" + b"- " * 1_000_000]
+    "content",
+    [
+        b"a: " + b"[" * 1_000_000,
+        b"a: " + b"{a: " * 100_000,
+        b"a:\n" + b"- " * 1_000_000,
+        b"a: " + b"[" * 65 + b"]" * 65,
+        b"a: " + b"[" * 1_001 + b"]" * 1_001,
+    ],
 )
 def test_depth_is_refused_before_it_can_crash_the_process(content: bytes) -> None:
-    assert "nested deeper than 64 levels" in refusal(content)
+    said = refusal(content)
+    assert "error: nested deeper than 64 levels (a" in said
+    assert said.endswith(" | flatten it; a plan needs about eight")
 
 
 def test_depth_through_aliases_counts() -> None:

@@ -34,9 +34,9 @@ REFUSED = [
     ("$HOME/x", 'write "x", relative to the root of the repository'),
     ("$HOME", 'write "HOME", relative to the root of the repository'),
     (":(glob)src/**", 'write "src/**"'),
-    (" a", 'write "a" ([ ] stands for a blank in a name)'),
-    ("a ", 'write "a" ([ ] stands for a blank in a name)'),
-    (" ", "write ** for the whole repository ([ ] stands for a blank in a name)"),
+    (" a", 'write "a" ([ ] means a blank in a name)'),
+    ("a ", 'write "a" ([ ] means a blank in a name)'),
+    (" ", "write ** for the whole repository ([ ] means a blank in a name)"),
     ("C:\\src\\x", 'write "src/x"'),
     ("C:/src/x", 'write "src/x"'),
     ("src\\*.py", 'write "src/*.py"'),
@@ -63,7 +63,7 @@ REFUSED = [
 def test_what_is_no_pattern_is_refused_with_the_form_to_write(pattern: str, hint: str) -> None:
     found = problem(pattern)
     assert found is not None
-    assert found[1] == hint
+    assert found.hint == hint
     with pytest.raises(UserError, match=re.escape(hint)):
         match(pattern, "a")
 
@@ -261,7 +261,7 @@ def test_every_text_is_either_a_pattern_or_refused_with_a_hint(text: str) -> Non
     if found is None:
         assert match(text, "a/b") in (True, False)
     else:
-        assert all(found)
+        assert found.what and found.hint
 
 
 @settings(max_examples=200)

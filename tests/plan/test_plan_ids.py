@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import subprocess
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parallel_impl.plan.ids import branch, problem
+import parallel_impl
+from parallel_impl.errors import UserError
+from parallel_impl.plan.ids import branch, check, folder, plan_file, problem
+
+ROOT = Path(parallel_impl.__file__).parent
+SPELT = re.compile(r"openspec/changes|work-packages\.yaml")
 
 
 @pytest.mark.parametrize("text", ["add-user-auth", "a", "a1-2", "a" * 64])
@@ -30,7 +39,7 @@ def test_a_kebab_id_is_admitted(text: str) -> None:
 def test_any_other_id_is_refused_with_the_nearest_one(text: str, hint: str) -> None:
     found = problem(text)
     assert found is not None
-    assert found[1].startswith(hint)
+    assert found.hint.startswith(hint)
 
 
 def test_only_package_ids_may_have_underscores() -> None:
@@ -54,3 +63,32 @@ def test_what_is_admitted_is_a_word_without_double_hyphen(text: str) -> None:
 def test_git_takes_every_admitted_id_as_a_branch() -> None:
     for text in ("add-login", "a", "x" * 64, "v2"):
         subprocess.run(["git", "check-ref-format", f"refs/heads/{branch(text, 'wp_a-1')}"], check=True)
+
+
+def test_an_id_that_was_typed_wrong_is_an_error_of_the_command_line() -> None:
+    check("add-login")
+    with pytest.raises(UserError) as raised:
+        check("Add Login")
+    [wrong] = raised.value.problems
+    assert (wrong.where, wrong.what) == ("<change-id>", "'Add Login' is not a change-id")
+    assert wrong.hint.startswith("write add-login (")
+
+
+def test_a_change_has_its_folder_and_plan_where_openspec_keeps_changes() -> None:
+    assert folder("c1") == "openspec/changes/c1"
+    assert plan_file("c1") == "openspec/changes/c1/work-packages.yaml"
+
+
+def test_the_place_of_changes_and_the_name_of_a_plan_are_spelt_in_the_plan_room_only() -> None:
+    files = [path for path in ROOT.rglob("*.py") if path.relative_to(ROOT).parts[0] != "plan"]
+    spelt = [(path.name, text) for path in files for text in texts(path) if SPELT.search(text)]
+    assert spelt == []
+
+
+def texts(path: Path) -> Iterator[str]:
+    """The texts that a module uses: all but its docstrings."""
+    tree = ast.parse(path.read_text())
+    told = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in told:
+            yield node.value

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from parallel_impl import schema
 from parallel_impl.errors import Severity
 from parallel_impl.plan.model import Contracts, Locks, Package, Plan, Scope, Step, StepKind
 from parallel_impl.plan.reading.load import load
@@ -78,6 +81,91 @@ def test_defaults_fill_packages_and_a_package_overrides_them() -> None:
     assert [step.timeout_minutes for step in (*first.steps, *second.steps)] == [7, 8, 1]
 
 
+def with_defaults(defaults: str) -> str:
+    return HEAD.replace("packages:", f"defaults: {{{defaults}}}\npackages:")
+
+
+@pytest.mark.parametrize(
+    ("default", "own", "read", "filled"),
+    [
+        ("depends_on: [wp-z]", "depends_on: []", lambda one: one.depends_on, ("wp-z",)),
+        ("scope: {deny: [a/b]}", "scope: {write_allow: [lib/x/**], deny: []}", lambda one: one.scope.deny, ("a/b",)),
+        ("scope: {read_allow: [a/b]}", "scope: {write_allow: [lib/x/**], read_allow: ['**']}",
+         lambda one: one.scope.read_allow, ("a/b",)),
+        ("locks: {files: [a.py]}", "locks: {files: []}", lambda one: one.locks.files, ("a.py",)),
+        ("locks: {keys: ['env:A']}", "locks: {keys: []}", lambda one: one.locks.keys, ("env:A",)),
+        ("priority: 2", "priority: 5", lambda one: one.priority, 2),
+        ("timeout_minutes: 7", "timeout_minutes: 60", lambda one: one.timeout_minutes, 7),
+        ("retry_budget: 0", "retry_budget: 1", lambda one: one.retry_budget, 0),
+        ("verification_tier_required: B", "verification: {tier_required: A}", lambda one: one.tier_required, "B"),
+        ("verification: {tier_required: B}", "verification: {tier_required: A}", lambda one: one.tier_required, "B"),
+        ("verification: {tier_required: B}, verification_tier_required: C", "verification: {tier_required: A}",
+         lambda one: one.tier_required, "B"),
+        ("verification: {steps: [{name: a, command: x}]}", "verification: {steps: []}", lambda one: one.steps,
+         (Step("a", command="x", timeout_minutes=60),)),
+    ],
+)  # fmt: skip
+def test_each_default_fills_the_packages_that_do_not_give_their_own(
+    default: str, own: str, read: Callable[[Package], object], filled: object
+) -> None:
+    text = with_defaults(default) + package("wp-a", "verification: {}") + package("wp-b", own) + package("wp-z")
+    loaded, problems = load(text.encode(), "p.yaml")
+    assert loaded is not None, problems
+    assert read(loaded.packages[0]) == filled
+    assert read(loaded.packages[1]) != filled
+
+
+def test_every_default_that_the_schema_admits_is_filled_in_or_named_as_not_acted_on() -> None:
+    keys = set(schema.document("work-packages")["properties"]["defaults"]["properties"])
+    assert keys == {
+        "depends_on", "scope", "locks", "priority", "timeout_minutes", "retry_budget", "verification",
+        "verification_tier_required",  # each in the test above
+        "lock_ttl_minutes", "min_trust_level",  # named in the warning below
+    }  # fmt: skip
+
+
+def test_a_step_of_the_defaults_has_the_time_limit_of_its_package() -> None:
+    steps = "verification: {steps: [{name: a, command: x}, {name: b, command: x, timeout_minutes: 1}]}"
+    first, second = plan(
+        with_defaults(f"timeout_minutes: 7, {steps}")
+        + package("wp-a", "verification: {tier_required: A}")
+        + package("wp-b", "verification: {}", "timeout_minutes: 8")
+    ).packages
+    assert [step.timeout_minutes for step in (*first.steps, *second.steps)] == [7, 1, 8, 1]
+
+
+def test_packages_that_the_default_depends_on_names_wait_for_nobody_by_default() -> None:
+    text = with_defaults("depends_on: [wp-a, wp-b]") + package("wp-a") + package("wp-b") + package("wp-c")
+    assert [one.depends_on for one in plan(text).packages] == [(), (), ("wp-a", "wp-b")]
+
+
+def test_what_is_wrong_with_defaults_is_said_once_where_it_stands() -> None:
+    steps = "verification: {steps: [{name: a, command: x, env: {PATH: x}}]}"
+    text = with_defaults(f"depends_on: [wp-x], scope: {{deny: [/abs]}}, locks: {{keys: [env]}}, {steps}")
+    lines = said(text + package("wp-a") + package("wp-b"))
+    assert [line.partition("(")[2].partition(")")[0] for line in lines] == [
+        "defaults.depends_on[0]", "defaults.scope.deny[0]", "defaults.locks.keys[0]",
+        "defaults.verification.steps[0].env.PATH",
+    ]  # fmt: skip
+    (line,) = said(with_defaults("scope: {write_allow: [src/**]}") + package("wp-a"))
+    assert line == "p.yaml:3:20: error: unknown key write_allow (defaults.scope.write_allow) | " + (
+        "delete it; known keys: read_allow, deny"
+    )
+
+
+def test_a_cycle_through_the_defaults_is_said_there() -> None:
+    text = with_defaults("depends_on: [wp-a]") + package("wp-a", "depends_on: [wp-b]") + package("wp-b")
+    assert said(text) == [
+        "p.yaml:9:18: error: 2 packages wait for each other (wp-a, wp-b): wp-a -> wp-b -> wp-a "
+        "(packages[0].depends_on[0]) | delete wp-b from the depends_on of wp-a"
+    ]
+    text = with_defaults("depends_on: [wp-z]") + package("wp-a") + package("wp-z", "depends_on: [wp-a]")
+    assert said(text) == [
+        "p.yaml:3:12: error: 2 packages wait for each other (wp-a, wp-z): wp-a -> wp-z -> wp-a "
+        "(defaults.depends_on) | give wp-a a depends_on of its own, without wp-z"
+    ]
+
+
 def test_everything_that_is_acted_on_is_read() -> None:
     text = """\
 schema_version: 1
@@ -105,7 +193,9 @@ packages:
     loaded, problems = load(text.encode(), "p.yaml")
     assert [str(problem) for problem in problems] == [
         "p.yaml:13:47: notice: lock key 'env:PORT ' is read as 'env:PORT' (packages[0].locks.keys[1])\n"
-        '    write "env:PORT"'
+        '    write "env:PORT"',
+        "p.yaml: warning: read and not acted on: outputs.artifacts, task_type\n"
+        "    nothing that is run or checked depends on these fields",
     ]
     assert loaded is not None
     assert (loaded.title, loaded.revision) == ("Orders", 3)
@@ -144,6 +234,37 @@ packages:
 def test_a_primary_contract_is_among_the_files() -> None:
     text = HEAD.replace("packages:", "contracts: {openapi: {primary: a.yaml, files: [b.yaml]}}\npackages:")
     assert plan(text + package("wp-a")).contracts.files == ("a.yaml", "b.yaml")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "files"),
+    [
+        ("readme", "c/README.md", ("c/README.md",)),
+        ("schemas", "[c/a.schema.json, c/b.schema.json]", ("c/a.schema.json", "c/b.schema.json")),
+        ("schemas", "{primary: c/a.json, files: [c/a.json, c/b.json]}", ("c/a.json", "c/b.json")),
+        ("schemas", "{files: [v1.yaml, c/b.json]}", ("c/b.json",)),
+    ],
+)
+def test_schemas_and_readme_are_read_as_further_contract_files_with_a_warning(
+    key: str, value: str, files: tuple[str, ...]
+) -> None:
+    written = f"contracts: {{openapi: {{files: [v1.yaml]}}, {key}: {value}}}\npackages:"
+    loaded, problems = load((HEAD.replace("packages:", written) + package("wp-a")).encode(), "p.yaml")
+    assert loaded is not None
+    assert loaded.contracts.files == ("v1.yaml", *files)
+    assert loaded.contracts.written[-1][:2] == ("contracts", key)
+    (problem,) = [problem for problem in problems if problem.path == f"contracts.{key}"]
+    assert (problem.severity, problem.what) == (
+        "warning",
+        f"contracts.{key} is read as further contract files",
+    )
+
+
+def test_a_further_contract_file_is_checked_as_any_path_is() -> None:
+    text = HEAD.replace("packages:", "contracts: {readme: /etc/passwd}\npackages:")
+    loaded, problems = load((text + package("wp-a")).encode(), "p.yaml")
+    assert loaded is None
+    assert any(problem.path == "contracts.readme" and problem.severity == "error" for problem in problems)
 
 
 def test_positions_are_kept_for_later_checks() -> None:
@@ -249,17 +370,19 @@ def test_packages_without_steps_are_one_warning() -> None:
 
 def test_fields_that_are_not_acted_on_are_named_in_one_warning() -> None:
     text = HEAD.replace("{id: orders}", "{id: orders, created_by: me, created_at: 2026-01-01}")
-    text = text.replace("packages:", "tier: x\ndefaults: {lock_ttl_minutes: 1, min_trust_level: 2}\n"
+    text = text.replace("packages:", "tier: x\nsuperseded_by: other\n"
+                        "defaults: {lock_ttl_minutes: 1, min_trust_level: 2}\n"
                         "contracts: {generated: {a: b}, mocks: {}, cdc: {}}\npackages:")  # fmt: skip
     rows = ("role: r", "archetype: a", "agent_hint: h", "metadata: {x: 1}", "context_impact: {}", "min_trust_level: 1",
             "decomposition: branch", "stack_position: 0", "worktree: {name: w, mode: shared}",
-            "locks: {reason: r, ttl_minutes: 1}")  # fmt: skip
+            "locks: {reason: r, ttl_minutes: 1}", "task_type: t", "outputs: {artifacts: [x]}")  # fmt: skip
     assert said(text + package("wp-a", *rows) + package("wp-b", *rows)) == [
         "p.yaml: warning: read and not acted on: agent_hint, archetype, context_impact, contracts.cdc, "
         "contracts.generated, contracts.mocks, created_at, created_by, decomposition, "
         "defaults.lock_ttl_minutes, defaults.min_trust_level, "
-        "locks.reason, locks.ttl_minutes, metadata, min_trust_level, role, stack_position, tier, worktree.mode, "
-        "worktree.name | these fields change nothing"
+        "locks.reason, locks.ttl_minutes, metadata, min_trust_level, outputs.artifacts, role, stack_position, "
+        "superseded_by, task_type, tier, worktree.mode, "
+        "worktree.name | nothing that is run or checked depends on these fields"
     ]
 
 
@@ -313,7 +436,7 @@ def test_secrets_and_ordinary_variables_may_be_set() -> None:
     ],
 )  # fmt: skip
 def test_a_path_that_leaves_the_repository_is_refused(field: str) -> None:
-    (line,) = said(HEAD + package("wp-a", field))
+    (line, *_) = said(HEAD + package("wp-a", field))
     assert "error" in line
 
 
@@ -372,7 +495,7 @@ def test_more_packages_than_admitted_are_one_error() -> None:
 def test_problems_that_come_too_late_to_help_are_only_counted() -> None:
     lines = said(HEAD + package("wp-a") * 300)
     assert len(lines) == 201
-    assert lines[-1] == "p.yaml: error: 99 more problems of this kind are not shown | correct these and validate again"
+    assert lines[-1] == "p.yaml: error: 99 more problems of this kind are not shown | fix these and validate again"
 
 
 def test_no_message_grows_with_what_it_is_about() -> None:

@@ -35,7 +35,9 @@ def test_a_package_reaches_what_it_depends_on_directly_or_not() -> None:
     assert not diamond.reaches("a", "a")
     assert diamond.dependencies("d") == ("a", "b", "c")
     assert diamond.dependencies("d", transitive=False) == ("b", "c")
-    assert diamond.descendants("a") == ("b", "c", "d")
+    assert [sorted(diamond.dependents[name]) for name in "abcd"] == [["b", "c"], ["d"], ["d"], []]
+    assert diamond.with_descendants(["b"]) == {"b", "d"}
+    assert diamond.with_descendants([]) == set()
 
 
 def test_waves_and_their_widths() -> None:
@@ -130,5 +132,6 @@ def test_the_order_agrees_with_reachability(graph: dict[str, tuple[str, ...]]) -
     found = order(graph)
     for first, second in itertools.permutations(graph, 2):
         assert found.reaches(first, second) == (second in reachable(graph, first))
+        assert (second in found.with_descendants([first])) == (first in reachable(graph, second))
         assert not found.reaches(first, second) or found.index[second] < found.index[first]
     assert sum(found.widths()) == len(graph)

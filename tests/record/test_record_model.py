@@ -14,7 +14,8 @@ from parallel_impl.plan import revision as revisions
 from parallel_impl.plan.globs.overlap import intersect
 from parallel_impl.plan.model import Package, Plan, Scope
 from parallel_impl.record import events as e
-from parallel_impl.record.state import ENDED, INTERRUPTED, LIVE, PackageState, State, fold, may_retry
+from parallel_impl.record.codes import Failure
+from parallel_impl.record.state import ENDED, LIVE, PackageState, State, fold
 
 NAMES = st.lists(st.sampled_from("abcdefg"), min_size=1, max_size=6, unique=True)
 GLOBS = st.sampled_from(["x/**", "x/a", "x/*", "y/**", "y/b", "z", "w/**", "v", "u/*.py"])
@@ -91,7 +92,7 @@ class Runs(RuleBasedStateMachine):
             self.happen(e.AttemptStarted(package=name, number=number))
 
     @precondition(lambda self: self.any_in(*LIVE))
-    @rule(data=st.data(), code=st.sampled_from(["", "", "", "VERIFICATION_FAILED", INTERRUPTED]))
+    @rule(data=st.data(), code=st.sampled_from(["", "", "", Failure.VERIFICATION_FAILED, Failure.INTERRUPTED]))
     def end(self, data: st.DataObject, code: str) -> None:
         name = self.choose(data, LIVE)
         progress = self.state.packages[name]
@@ -103,14 +104,16 @@ class Runs(RuleBasedStateMachine):
             commit = f"{name}{progress.attempts}"
             self.happen(e.PackageAccepted(package=name, number=progress.attempts, commit=commit))
             self.made_in[name] = self.revision_of(name)
-        elif progress.failures and not may_retry(retry_budget=1, retries_used=progress.failures - 1):
+        elif not progress.may_retry(1):
             self.happen(e.PackageFailed(package=name, code=code))
 
     @rule()
     def crash(self) -> None:
         """The process is killed: the next one settles what was in flight, then goes on."""
         for name in self.state.live():
-            self.happen(e.AttemptEnded(package=name, number=self.state.packages[name].attempts, code=INTERRUPTED))
+            self.happen(
+                e.AttemptEnded(package=name, number=self.state.packages[name].attempts, code=Failure.INTERRUPTED)
+            )
         self.live.clear()
         self.happen(e.RunContinued(agent="n", jobs=3))
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+import json
 from typing import Any
 
 import pytest
 
 from parallel_impl.plan.model import Package, Scope, Step, StepKind
-from parallel_impl.record.result import Expected, problems
+from parallel_impl.record import json_form
+from parallel_impl.record.result import Expected, Result, dump, load, problems
 
 PACKAGE = Package(
     id="wp-a",
@@ -54,22 +56,26 @@ def changed(path: str, value: object) -> dict[str, Any]:
     return result
 
 
+def read(values: dict[str, Any]) -> Result:
+    """The result in a file with these values."""
+    return load(json.dumps(values).encode())
+
+
 def test_a_good_result_has_no_problem() -> None:
-    assert problems(GOOD, EXPECTED) == []
+    assert problems(read(GOOD), EXPECTED) == []
 
 
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [
-        ("status", "unknown", "status"),
         ("status", "failed", "error_code"),
         ("git/head/commit", "0123ab", "git.head.commit"),
         ("git/head/commit", "0123abc\n", "git.head.commit"),
         ("package_id", "wp-b", "'wp-a' is current"),
         ("plan_revision", 1, "2 is current"),
         ("contracts_revision", 4, "3 is current"),
-        ("files_modified", ["lib/x.py", "README.md"], "'README.md' is outside the write scope"),
-        ("files_modified", ["lib/secret/key"], "'lib/secret/key' is denied"),
+        ("files_modified", ["lib/x.py", "README.md"], "'README.md': outside write_allow"),
+        ("files_modified", ["lib/secret/key"], "'lib/secret/key': denied by lib/secret/**"),
         ("verification/passed", False, "verification.passed"),
         ("verification/tier", "C", "tier C was reached, A is required"),
         ("verification/steps", [LOOK], "the plan's step 'unit' is missing"),
@@ -79,18 +85,53 @@ def test_a_good_result_has_no_problem() -> None:
         ("verification/steps/1/passed", True, "is for a person"),
         ("verification/steps/0/evidence", {"metrics": {}}, "'test_count' is declared and missing"),
         ("scope_check", {"passed": False, "violations": ["a"]}, "scope_check.passed"),
-        ("surprise", 1, "surprise"),
     ],
 )
 def test_what_does_not_hold_is_said(path: str, value: object, said: str) -> None:
-    assert said in "\n".join(problems(changed(path, value), EXPECTED))
+    assert said in "\n".join(problems(read(changed(path, value)), EXPECTED))
+
+
+@pytest.mark.parametrize(
+    ("path", "value"), [("status", "unknown"), ("files_modified", "lib"), ("verification/steps/0/kind", "other")]
+)
+def test_what_is_no_result_is_refused_at_the_door(path: str, value: object) -> None:
+    with pytest.raises(ValueError, match=f"\\$.{path.split('/', maxsplit=1)[0]}"):
+        read(changed(path, value))
 
 
 def test_a_failed_result_never_passes() -> None:
-    failed = {**changed("status", "failed"), "error_code": "TIMEOUT"}
+    failed = read({**changed("status", "failed"), "error_code": "TIMEOUT"})
     assert problems(failed, EXPECTED) == ["status: the attempt failed (TIMEOUT)"]
+    assert problems(read(GOOD).failed("OF_ANOTHER_VERSION", "so"), EXPECTED) == [
+        "status: the attempt failed (OF_ANOTHER_VERSION)"
+    ]
 
 
 def test_a_key_that_nobody_could_report_is_excused() -> None:
     excused = {**changed("verification/steps/0/evidence", {"metrics": {}}), "not_reported": ["test_count"]}
-    assert problems(excused, EXPECTED) == []
+    assert problems(read(excused), EXPECTED) == []
+
+
+def test_a_field_that_another_version_wrote_is_passed_over() -> None:
+    assert read({**GOOD, "of_another_version": {"x": 1}}) == read(GOOD)
+
+
+def test_names_that_are_no_unicode_survive_the_file() -> None:
+    odd = read(changed("files_modified", ["lib/\udcff"]))
+    assert load(dump(odd)).files_modified == ("lib/\udcff",)
+
+
+@pytest.mark.parametrize(
+    ("content", "why"), [(b"[" * 200_000, "nested too deeply"), (b'{"a": NaN}', "NaN is not JSON"), (b"\xff", "utf-8")]
+)
+def test_what_is_no_json_is_refused(content: bytes, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        json_form.decode(content, dict[str, object])
+
+
+@pytest.mark.parametrize(("levels", "shallow"), [(99, True), (100, False)])
+def test_what_is_nested_too_deeply_to_be_written_again_is_known(levels: int, *, shallow: bool) -> None:
+    value: object = {"x": 1}
+    for _ in range(levels - 1):
+        value = [value]
+    assert json_form.is_shallow(value) is shallow

@@ -15,11 +15,11 @@ from parallel_impl.record.state import (
     LIVE,
     ImpossibleError,
     PackageState,
+    Progress,
     RunState,
     State,
     blocking,
     fold,
-    may_retry,
 )
 
 DIAMOND: Mapping[str, list[str]] = {"a": [], "b": ["a"], "c": ["a"], "d": ["b", "c"]}
@@ -131,9 +131,17 @@ def test_an_accepted_package_is_never_changed() -> None:
     assert state.accepted() == {"a": "commit-a"}
 
 
-@pytest.mark.parametrize(("budget", "used", "expected"), [(0, 0, False), (1, 0, True), (1, 1, False), (2, 1, True)])
-def test_the_budget_counts_attempts_beyond_the_first(budget: int, used: int, expected: bool) -> None:
-    assert may_retry(retry_budget=budget, retries_used=used) is expected
+@pytest.mark.parametrize(
+    ("budget", "failures", "expected"), [(0, 0, True), (0, 1, False), (1, 1, True), (1, 2, False), (2, 2, True)]
+)
+def test_the_budget_counts_attempts_beyond_the_first(budget: int, failures: int, expected: bool) -> None:
+    assert Progress((), failures=failures).may_retry(budget) is expected
+
+
+@pytest.mark.parametrize("packages", [{"a": ["b"], "b": ["a"]}, {"a": ["a"]}, {"a": ["gone"]}])
+def test_a_journal_whose_plan_has_no_order_is_impossible(packages: dict[str, list[str]]) -> None:
+    with pytest.raises(ImpossibleError, match="no order"):
+        fold([started(packages)])
 
 
 def test_landing_ends_the_run() -> None:

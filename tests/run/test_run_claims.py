@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from parallel_impl.errors import UserError
 from parallel_impl.plan.model import Package, Scope
+from parallel_impl.processes import procfs
 from parallel_impl.record import events as e
 from parallel_impl.record.journal import Journal
-from parallel_impl.run.claims import change_lock, claims, file_system, ledger
+from parallel_impl.run.claims import change_lock, claims, ledger
 from parallel_impl.run.claims.claims import Standing
 from parallel_impl.run.places import Places
 from tests.peer import peer
@@ -26,7 +27,7 @@ from parallel_impl.run.claims import claims, change_lock
 from parallel_impl.run.places import Places
 places = Places(Path(sys.argv[1]), "add-a")
 packages = [Package("wp-a", "", Scope(("src/**",)))]
-with change_lock.held(places) as hold, claims.held(places, hold, packages, wait=False, say=print):
+with change_lock.hold(places) as hold, claims.hold(places, hold, packages, wait=False, say=print):
     print("claimed", flush=True)
     sys.stdin.readline()
 """
@@ -57,7 +58,7 @@ def take(common: Path, packages: Sequence[Package] = OURS) -> list[str]:
     """Claim for `add-b` and give it back; what was said. UserError when it is refused."""
     said: list[str] = []
     places = Places(common, "add-b")
-    with change_lock.held(places) as hold, claims.held(places, hold, packages, wait=False, say=said.append):
+    with change_lock.hold(places) as hold, claims.hold(places, hold, packages, wait=False, say=said.append):
         pass
     return said
 
@@ -73,8 +74,8 @@ def killed(common: Path) -> Places:
 def rewrite(places: Places, **changes: object) -> None:
     """Change what the ledger says of the owner of a run's claims."""
     entry = ledger.read(places.locks)[places.change_id]
-    owner = dataclasses.replace(entry.owner, **changes)  # type: ignore[arg-type]
-    ledger.update(places.locks, lambda entries: {**entries, "add-a": dataclasses.replace(entry, owner=owner)})
+    owner = replace(entry.owner, **changes)
+    ledger.update(places.locks, lambda entries: {**entries, "add-a": replace(entry, owner=owner)})
 
 
 def standing(common: Path) -> Standing:
@@ -179,7 +180,7 @@ def test_a_run_of_another_machine_counts_as_alive_on_a_network_file_system_only(
     assert list(claims.check_file_system(places)) == []
     mounts = tmp_path / "mountinfo"
     mounts.write_text("22 1 0:40 / / rw shared:1 - nfs4 server:/ rw\n")
-    monkeypatch.setattr(file_system, "MOUNTS", mounts)
+    monkeypatch.setattr(procfs, "MOUNTS", mounts)
     assert standing(common) is Standing.LIVE
     assert [str(problem.severity) for problem in claims.check_file_system(places)] == ["warning"]
     with pytest.raises(UserError, match="on elsewhere since"):
@@ -197,8 +198,8 @@ def test_a_living_run_that_somebody_removed_from_the_ledger_excludes_everything(
 def test_claims_are_one_entry_that_is_there_as_a_whole_or_not_at_all(common: Path) -> None:
     packages = [Package(f"wp-{n}", "", Scope((f"lib/{n}",))) for n in range(20)]
     places = Places(common, "add-b")
-    with change_lock.held(places) as hold:
-        with claims.held(places, hold, packages, wait=False, say=print) as waited:
+    with change_lock.hold(places) as hold:
+        with claims.hold(places, hold, packages, wait=False, say=print) as waited:
             assert not waited
             assert len(ledger.read(places.locks)["add-b"].packages) == 20
         assert ledger.read(places.locks) == {}

@@ -11,7 +11,7 @@ import pytest
 from parallel_impl.errors import UserError
 from parallel_impl.plan.model import Locks, Package, Scope
 from parallel_impl.run.claims import ledger
-from parallel_impl.run.claims.ledger import Entry
+from parallel_impl.run.claims.ledger import RunClaims
 from parallel_impl.run.claims.lock_file import Identity
 from parallel_impl.run.claims.process_identity import Owner
 from tests.peer import peer
@@ -28,13 +28,14 @@ ledger.update(Path(sys.argv[1]), change)
 print("left", flush=True)
 """
 COUNT = """
-import dataclasses, sys
+import sys
+from msgspec.structs import replace
 from pathlib import Path
 from parallel_impl.run.claims import ledger
 folder = Path(sys.argv[1])
 def change(entries):
-    owner = dataclasses.replace(entries["add-a"].owner, command=str(int(entries["add-a"].owner.command) + 1))
-    return {**entries, "add-a": dataclasses.replace(entries["add-a"], owner=owner)}
+    owner = replace(entries["add-a"].owner, command=str(int(entries["add-a"].owner.command) + 1))
+    return {**entries, "add-a": replace(entries["add-a"], owner=owner)}
 for _ in range(25):
     ledger.update(folder, change)
     (folder / ledger.GUARD).unlink(missing_ok=True)
@@ -42,17 +43,17 @@ for _ in range(25):
 PACKAGE = Package("wp-a", "", Scope(("src/b", "src/a"), deny=("src/a/x",)), locks=Locks(("l",), ("env:B", "env:A")))
 
 
-def entry(change: str = "add-a", command: str = "0") -> Entry:
+def entry(command: str = "0") -> RunClaims:
     owner = Owner(7, 8, "boot", "host", "2026-01-01 00:00:00", command)
-    return Entry(change, owner, Identity(1, 2), (PACKAGE,))
+    return RunClaims.of(owner, Identity(1, 2), (PACKAGE,))
 
 
 def test_entries_come_back_as_they_were_written_in_canonical_order(tmp_path: Path) -> None:
-    ledger.update(tmp_path, lambda _: {"add-b": entry("add-b"), "add-a": entry()})
+    ledger.update(tmp_path, lambda _: {"add-b": entry(), "add-a": entry()})
     found = ledger.read(tmp_path)
     assert list(found) == ["add-a", "add-b"]
     assert (found["add-a"].owner, found["add-a"].lock) == (entry().owner, Identity(1, 2))
-    (package,) = found["add-a"].packages
+    (package,) = found["add-a"].as_packages()
     assert (package.scope.write_allow, package.scope.deny) == (("src/a", "src/b"), ("src/a/x",))
     assert package.locks == Locks(("l",), ("env:A", "env:B"))
 

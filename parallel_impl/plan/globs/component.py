@@ -1,4 +1,4 @@
-"""One component of a glob: what stands between two slashes, read as git's wildmatch.c reads it.
+"""One component of a glob: the text between two slashes, read as git's wildmatch.c reads it.
 
 The difference from wildmatch.c: `?` and classes go by characters here, there by bytes.
 """
@@ -15,10 +15,10 @@ Tokens = tuple[Ranges | None, ...]
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """One component of a pattern. `tokens` say what each character may be; None is `*`.
+    """One component of a pattern. Each of `tokens` is the set of characters that may be there; None is `*`.
 
-    `text` is as written, `literal` the one name that it matches, where it is one; the two of them tell components
-    apart (`[a]` read as a class from `[a]` read as a name).
+    `text` is as written, `literal` the one name that it matches, where it is one; components with the same two are
+    equal (`[a]` read as a class differs from `[a]` read as a name).
     """
 
     text: str
@@ -141,7 +141,7 @@ def _but_no_slash(ranges: list[tuple[int, int]]) -> Ranges:
 
 
 def holds(ranges: Ranges, code_point: int) -> bool:
-    """Whether one of `ranges` has the code point."""
+    """Whether the code point is in one of `ranges`."""
     return any(first <= code_point <= last for first, last in ranges)
 
 

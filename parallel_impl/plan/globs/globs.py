@@ -4,7 +4,8 @@
 below `p`); a class is `[ab]`, `[!a]`, `[^a]`, `[a-z]` or `[[:upper:]]`, read as git's wildmatch.c reads it, but by
 characters where git goes by bytes. A pattern without specials means that path and everything below it, and so does the
 literal reading of one whose only specials are brackets (`app/[id]/page.tsx`), beside its reading as a glob; `p/` means
-`p/**`. Case counts. A component `.git`, in any case, is in no pattern.
+`p/**`. Case counts. A component `.git`, in any case, is in no pattern. Under `deny` a pattern takes out whatever it
+means and all that lies below that (`covers`).
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 
-from parallel_impl.errors import UserError
+from parallel_impl.errors import Problem, UserError
 from parallel_impl.plan.globs import component
 from parallel_impl.plan.globs.component import ANY, CLASSES, NAMED_CLASS, Component
-from parallel_impl.plan.model import Scope
+from parallel_impl.text import shorten
 
 Reading = tuple[Component | None, ...]  # None is `**`: any number of any components
 
@@ -33,13 +34,18 @@ _DRIVE = re.compile(r"[A-Za-z]:(?=/)")
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
 
 
-def problem(pattern: str) -> tuple[str, str] | None:
+def problem(pattern: str) -> Problem | None:
     """What is wrong with `pattern` and the form to write instead; None when it is in the language."""
+    wrong = _wrong(pattern)
+    return Problem(wrong[0], hint=wrong[1]) if wrong else None
+
+
+def _wrong(pattern: str) -> tuple[str, str] | None:
     if not pattern:
         return "an empty pattern means nothing", "write ** for the whole repository, or leave the line out"
     if len(pattern) > MAX_LENGTH:
         return f"the pattern has {len(pattern)} characters", f"no path is longer than {MAX_LENGTH}; name a folder"
-    return _unreadable(pattern) or _rooted(pattern) or _crooked(pattern) or _special(pattern)
+    return _unreadable(pattern) or _rooted(pattern) or _unnormalized(pattern) or _special(pattern)
 
 
 def match(pattern: str, path: str) -> bool:
@@ -51,16 +57,24 @@ def match(pattern: str, path: str) -> bool:
     return _compiled(pattern).fullmatch(f"{path}/") is not None and is_path(path)
 
 
+def covers(pattern: str, path: str) -> bool:
+    """Whether `pattern` means `path` or a folder that `path` lies in: what `deny` takes out of a scope.
+
+    A path that may not be written cannot be made a folder either, so nothing below it can be written.
+    """
+    return _compiled(pattern).match(f"{path}/") is not None and is_path(path)
+
+
 @lru_cache(maxsize=16384)
 def readings(pattern: str) -> tuple[Reading, ...]:
     """The ways to read `pattern`: as a glob, as a path, or as both; UserError when `problem` refuses it."""
     if wrong := problem(pattern):
-        raise UserError(f"{quoted(pattern)}: {wrong[0]}", hint=wrong[1])
+        raise UserError(f"{quoted(pattern)}: {wrong.what}", hint=wrong.hint)
     return tuple(_readings(pattern))
 
 
 def is_path(path: str) -> bool:
-    """Whether `path` can be one of a file in a tree of git's."""
+    """Whether `path` can be that of a file in a git tree."""
     return not _NO_PATH.search(path)
 
 
@@ -71,13 +85,7 @@ def is_literal(pattern: str) -> bool:
 
 def quoted(pattern: str) -> str:
     """A pattern or path as messages show it: in quotes, and only its beginning if it is long."""
-    return f'"{pattern}"' if len(pattern) <= 120 else f'"{pattern[:120]}…"'
-
-
-def in_scope(path: str, scope: Scope) -> bool:
-    """Whether a package with this scope may write `path`."""
-    allowed = any(match(pattern, path) for pattern in scope.write_allow)
-    return allowed and not any(match(pattern, path) for pattern in scope.deny)
+    return f'"{shorten(pattern, 120)}"'
 
 
 def folders_above(path: str) -> Iterator[str]:
@@ -94,21 +102,21 @@ def fold(path: str) -> str:
 
 
 def _unreadable(pattern: str) -> tuple[str, str] | None:
-    """Characters that a reader of the plan does not see, or that no path needs."""
+    """Invisible characters, and those that no path needs."""
     shown = "".join("?" if _is_unseen(c) else c for c in pattern)
     if shown != pattern:
         unseen = next(c for c in pattern if _is_unseen(c))
-        return f"the pattern holds the character U+{ord(unseen):04X}, which nobody sees", f"write {quoted(shown)}"
+        return f"the pattern contains the invisible character U+{ord(unseen):04X}", f"write {quoted(shown)}"
     if "\\" in pattern:
-        return "a backslash neither separates folders nor escapes", f"write {quoted(_upright(pattern))}"
+        return "a backslash neither separates folders nor escapes", f"write {quoted(_normalized(pattern))}"
     if pattern != pattern.strip():
         hint = f"write {quoted(pattern.strip())}" if pattern.strip() else "write ** for the whole repository"
-        return "the pattern begins or ends with a blank", f"{hint} ([ ] stands for a blank in a name)"
+        return "the pattern begins or ends with a blank", f"{hint} ([ ] means a blank in a name)"
     return None
 
 
 def _rooted(pattern: str) -> tuple[str, str] | None:
-    """Beginnings that mean something to a shell, to git or to a program, and nothing here."""
+    """Beginnings that mean something to a shell, to git or to a program, but not here."""
     rest = _relative(pattern)
     write = f"write {quoted(rest or '**')}"
     if pattern[0] == "!":
@@ -116,7 +124,7 @@ def _rooted(pattern: str) -> tuple[str, str] | None:
     if pattern[0] == "/" or _DRIVE.match(pattern):
         return "the path is absolute; paths are relative to the root of the repository", write
     if pattern[0] == "~":
-        return "a leading ~ does not stand for a home folder", f"{write}, relative to the root of the repository"
+        return "a leading ~ does not mean a home folder", f"{write}, relative to the root of the repository"
     if pattern[0] == "$":
         return "variables are not expanded", f"{write}, relative to the root of the repository"
     if pattern[0] == "-":
@@ -126,18 +134,18 @@ def _rooted(pattern: str) -> tuple[str, str] | None:
     return None
 
 
-def _crooked(pattern: str) -> tuple[str, str] | None:
-    """Components that no path in a tree of git's has."""
+def _unnormalized(pattern: str) -> tuple[str, str] | None:
+    """Components that no path in a git tree has."""
     names = pattern.split("/")
-    straight = _upright(pattern)
+    straight = _normalized(pattern)
     leaves = straight == ".." or straight.startswith("../")
     write = "name a path inside the repository" if leaves else f"write {quoted(straight)}"
     if ".." in names:
         return "a pattern does not climb with ..", write
     if "." in names:
-        return "a component . stands for nothing", write
+        return "a component . means nothing", write
     if "" in names[:-1]:
-        return "an empty component (//) stands for nothing", write
+        return "an empty component (//) means nothing", write
     if any(name.lower() == ".git" for name in names):
         return "nothing in a .git folder is part of a tree", "delete the line; .gitignore and .github are fine"
     return None
@@ -167,7 +175,7 @@ def _bracketed(pattern: str, names: list[str]) -> tuple[str, str] | None:
 
 
 def _starred(names: list[str]) -> str:
-    """What `a**` may have meant: `a*`, or everything below it too."""
+    """What `a**` may mean: `a*`, or everything below it too."""
     narrow = [c if c == "**" else re.sub(r"\*{2,}", "*", c) for c in names]
     deep: list[str] = []
     for old, new in zip(names, narrow, strict=True):
@@ -199,8 +207,8 @@ def _relative(pattern: str) -> str:
     return _DRIVE.sub("", pattern).lstrip("/!-~$ ")
 
 
-def _upright(pattern: str) -> str:
-    """`pattern` with plain separators and without what stands for nothing; its last slash stays."""
+def _normalized(pattern: str) -> str:
+    """`pattern` with plain separators and without empty components; its last slash stays."""
     text = posixpath.normpath(_DRIVE.sub("", pattern.replace("\\", "/")).lstrip("/"))
     return "**" if text == "." else f"{text}/" if pattern.endswith(("/", "\\")) else text
 

@@ -1,4 +1,4 @@
-"""Names of files that components of globs have in common: the lower half of `plan.globs.overlap`, which alone calls it.
+"""Names of files that two components of globs have in common.
 
 A name is found by walking the automata of all components side by side. Their characters fall into few classes that
 no component tells apart, so one character of each class is enough.
@@ -14,14 +14,14 @@ from typing import NamedTuple
 
 from parallel_impl.plan.globs.component import Component, Ranges, Tokens, plain
 
-# Without * and ?: a file so named fails its attempt. In the order in which people would choose them.
-_PLEASANT = "xyzabcdefghijklmnopqrstuvwABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
-_BEARABLE = ".-+=,@%^#~()[]{}!&;:'\"<>|`$ "
+# Without * and ?: a file so named fails its attempt. In order of preference.
+_PREFERRED = "xyzabcdefghijklmnopqrstuvwABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
+_ADMITTED = ".-+=,@%^#~()[]{}!&;:'\"<>|`$ "
 _NEVER = "\0/*?"
 _RANK = {
-    ord(c): (cost + rank, c) for cost, group in ((100, _PLEASANT), (1000, _BEARABLE)) for rank, c in enumerate(group)
+    ord(c): (cost + rank, c) for cost, group in ((100, _PREFERRED), (1000, _ADMITTED)) for rank, c in enumerate(group)
 }
-_NO_FIRST = frozenset(_BEARABLE)
+_NO_FIRST = frozenset(_ADMITTED)
 _RESERVED = (
     plain(""),
     plain("."),
@@ -31,7 +31,7 @@ _RESERVED = (
 
 
 class Name(NamedTuple):
-    """A name, what it costs (short and pleasant names cost little), and the bit set of `others` that match it."""
+    """A name, what it costs (short names of letters cost little), and the bit set of `others` that match it."""
 
     cost: int
     text: str
@@ -44,7 +44,7 @@ def common(
     """Names that both components match, by which of `others` match them too; the cheapest of each kind.
 
     A name that matches more of `others` than another one does, and nothing less, is left out: it would not help.
-    `spend` is told of the work done, and raises when it was too much. Never a name that no file may have.
+    `spend` is called with the steps taken, and raises when there were too many. No name is one that no file may have.
     """
     for one, other in ((first, second), (second, first)):
         if one.literal is not None:
@@ -56,7 +56,7 @@ def common(
 
 
 def _differ(first: Tokens, second: Tokens) -> bool:
-    """Whether two components have no name in common because of what stands before their first `*`."""
+    """Whether two components have no name in common because of what is before their first `*`."""
     for one, two in zip(first, second, strict=False):
         if one is None or two is None:
             return False
@@ -94,7 +94,7 @@ class _Row:
         self._size += 1
 
     def open(self, state: int) -> int:
-        """`state` with what a `*` that stands for nothing reaches (there are no two beside each other)."""
+        """`state` with what a `*` that matches nothing reaches (no two are adjacent)."""
         return state | (state & self.stars) << 1
 
 
@@ -185,7 +185,7 @@ class _Letter:
 
 
 def _alphabet(sets: list[Ranges]) -> list[_Letter]:
-    """One letter for each part of Unicode that `sets` divide it into, the most pleasant one there is."""
+    """One letter for each part of Unicode that `sets` divide it into, the cheapest one."""
     borders: dict[int, int] = {0: 0}
     for n, ranges in enumerate(sets):
         for first, last in ranges:
@@ -196,7 +196,7 @@ def _alphabet(sets: list[Ranges]) -> list[_Letter]:
     inside = 0
     for here, following in itertools.pairwise(places):
         inside ^= borders[here]
-        choice = _most_pleasant(here, following - 1)
+        choice = _cheapest(here, following - 1)
         if choice and (inside not in best or choice < best[inside]):
             best[inside] = choice
     return [
@@ -207,7 +207,7 @@ def _alphabet(sets: list[Ranges]) -> list[_Letter]:
     ]
 
 
-def _most_pleasant(first: int, last: int) -> tuple[int, str] | None:
+def _cheapest(first: int, last: int) -> tuple[int, str] | None:
     """The cheapest character between two code points and its cost; None when no name may have one of them."""
     ascii_ones = [_RANK[code] for code in range(first, min(last, 0x7E) + 1) if code in _RANK]
     if ascii_ones:

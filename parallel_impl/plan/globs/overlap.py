@@ -1,4 +1,4 @@
-"""Whether globs meet: a path that two scopes may both write, whether one pattern contains another. Exact.
+"""Whether globs meet: a path that two scopes may both write. Exact.
 
 Each answer comes from walking automata over the components of paths; `plan.globs.names` does the same inside one
 component. An answer "yes" comes with a path as its witness. What would take too long is `UndecidedError`, an error: it
@@ -39,7 +39,7 @@ class Witness:
 
 
 def intersect(first: str, second: str) -> str | None:
-    """A path that both patterns mean, a short and pleasant one; None when there is none.
+    """A path that both patterns mean, a short one of letters where possible; None when there is none.
 
     It has no `*` or `?` in it: a file so named fails its attempt. UserError for a refused pattern.
     """
@@ -50,15 +50,10 @@ def intersect(first: str, second: str) -> str | None:
 def intersect_scopes(
     allow_a: Sequence[str], deny_a: Sequence[str], allow_b: Sequence[str], deny_b: Sequence[str]
 ) -> Witness | None:
-    """A path which some pattern of `allow_a` and some of `allow_b` mean, and none of the denied ones; or None."""
+    """A path which some pattern of `allow_a` and some of `allow_b` mean, and no denied one covers; or None."""
     for pattern in (*allow_a, *deny_a, *allow_b, *deny_b):
         readings(pattern)
     return Overlaps().scopes(allow_a, deny_a, allow_b, deny_b)
-
-
-def contains(outer: str, inner: str) -> bool:
-    """Whether `outer` means every path that `inner` means."""
-    return intersect_scopes((inner,), (outer,), ("**",), ()) is None
 
 
 class Overlaps:
@@ -81,12 +76,12 @@ class Overlaps:
         return None
 
     def pair(self, first: str, second: str, denies: Sequence[str] = ()) -> str | None:
-        """A path in `first` and in `second` and in none of `denies`, or None."""
+        """A path in `first` and in `second` that none of `denies` covers, or None."""
         if not may_meet(first, second):
             return None
         key = (first, second, tuple(denies))
         if key not in self._pairs:
-            near = tuple(dict.fromkeys(deny for deny in denies if may_meet(deny, first) and may_meet(deny, second)))
+            near = tuple(dict.fromkeys(deny for deny in denies if may_cover(deny, first) and may_cover(deny, second)))
             try:
                 self._pairs[key] = self._decide(first, second, near)
             except UndecidedError:
@@ -113,10 +108,10 @@ class Overlaps:
         while heap:
             cost, i, j, state, path = heapq.heappop(heap)
             self._spend(1)
-            if state & closed.forever or not names.is_new(seen.setdefault((i, j), []), state):
+            if state & closed.final or not names.is_new(seen.setdefault((i, j), []), state):
                 continue
             ends = i == len(first), j == len(second)
-            if all(ends) and not state & closed.final:
+            if all(ends):
                 return path
             if not ends[0] and first[i] is None:
                 heapq.heappush(heap, (cost, i + 1, j, state, path))
@@ -144,10 +139,13 @@ class Overlaps:
 
 
 class _Closed:
-    """Readings that a path must not match, as one automaton over components whose states are a bit set."""
+    """Readings that neither a path nor a folder above it may match: one automaton over components.
+
+    Its states are bit sets. A path that has been in one of `final` is closed, and so is whatever continues it.
+    """
 
     def __init__(self, closed: Sequence[Reading]) -> None:
-        self.start = self.final = self.forever = self._deep = 0
+        self.start = self.final = self._deep = 0
         self._at: dict[int, Component] = {}
         self._active: dict[int, tuple[tuple[Component, ...], tuple[int, ...]]] = {}
         place = 1
@@ -160,8 +158,6 @@ class _Closed:
                     self._at[place] = part
                 place <<= 1
             self.final |= place
-            if reading[-1] is None:
-                self.forever |= place >> 1
             place <<= 1
         self.start = self._open(self.start)
 
@@ -204,6 +200,12 @@ def may_meet(first: str, second: str) -> bool:
     """False when the plain text in two patterns rules out a common path; cheap."""
     one, two = ends(first), ends(second)
     return all(a.startswith(b) or b.startswith(a) for a, b in zip(one, two, strict=True))
+
+
+def may_cover(deny: str, pattern: str) -> bool:
+    """False when the plain text at the beginning of two patterns rules out that `deny` covers a path of `pattern`."""
+    one, two = ends(deny).start, ends(pattern).start
+    return one.startswith(two) or two.startswith(one)
 
 
 @lru_cache(maxsize=65536)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from parallel_impl.plan.model import YamlPath
+from parallel_impl.text import nearest, shorten, shorten_line
 
 Schema = Mapping[str, Any]
 
@@ -30,11 +30,11 @@ def described(value: Any) -> str:
 
 
 def short(text: str) -> str:
-    return text if len(text) <= 60 else f"{text[:60]}…"
+    return shorten(text, 60)
 
 
 def one_line(text: str) -> str:
-    return short(text).replace("\n", "\\n")
+    return shorten_line(text, 60)
 
 
 def retype(schema: Schema, path: YamlPath, value: Any) -> str:
@@ -71,34 +71,34 @@ def _flow(value: Any) -> str:
 
 
 def meant(name: str, known: Iterable[str], misspelt: Mapping[str, str], value: Mapping[str, Any]) -> str:
-    near = misspelt.get(name) or next(iter(difflib.get_close_matches(name.lower()[:60], known, 1)), None)
-    if near is None:
+    near = misspelt[name] if name in misspelt else nearest(name.lower(), known)
+    if not near:
         return f"delete it; known keys: {', '.join(known)}"
     return f"did you mean {near}?{f' It is there already: delete {one_line(name)}' if near in value else ''}"
 
 
 def nearest_value(value: Any, admitted: list[Any]) -> str:
     texts = {str(other).lower(): other for other in admitted if isinstance(other, str)}
-    near = difflib.get_close_matches(value.lower()[:60], texts, 1) if isinstance(value, str) else []
-    return f"did you mean {texts[near[0]]}?" if near else ""
+    near = nearest(value.lower(), texts) if isinstance(value, str) else ""
+    return f"did you mean {texts[near]}?" if near else ""
 
 
 def glimpse(text: str) -> str:
     """The beginning of `text`, on one line."""
-    return (text if len(text) <= 40 else f"{text[:40]}…").replace("\n", "\\n")
+    return shorten_line(text, 40)
 
 
 def quoted(text: str) -> str:
-    """How to say that a scalar is text."""
+    """How to write a scalar that is meant as text."""
     return f'quote it: "{text}"' if len(text) <= 40 and "\n" not in text else "put it in quotes"
 
 
-def syntax(said: str) -> str:
-    """Where to look after libyaml `said` what it did not expect."""
-    if "mapping values are not allowed" in said:
+def syntax(message: str) -> str:
+    """Where to look after a message of libyaml."""
+    if "mapping values are not allowed" in message:
         return 'a value with ": " in it must be quoted; else look at the indentation'
-    if "cannot start any token" in said:
+    if "cannot start any token" in message:
         return "indent with blanks, not tabs; quote a value that begins with @, ` or %"
-    if "block" in said:
+    if "block" in message:
         return "look at the indentation of this line and the one above"
     return "look at quotes, brackets and indentation here and in the line above"

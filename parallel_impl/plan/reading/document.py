@@ -1,8 +1,10 @@
 """YAML text to plain data with positions, in one pass over the events of libyaml's parser.
 
-Nothing but dict, list, str, int, bool and None comes out. The C *loader* is not used: it crashes the process at flow
-depth 100,000, runs for minutes on a bomb of merge keys, and takes twice as long; its event parser keeps its own stack
-and was seen to survive a depth of 1,000,000, so every limit is checked here, on each event, before anything is built.
+The one reader of YAML: strict as it stands here, for plans; a subclass says what it takes more tolerantly. Nothing
+but dict, list, str, int, bool and None comes out. The C *loader* is not used: it crashes the process at flow depth
+100,000, runs for minutes on a bomb of merge keys, and takes twice as long; its event parser keeps its own stack and was
+seen to survive a depth of 1,000,000 (or refuses it), so every limit is checked here, on each event, before anything is
+built.
 """
 
 from __future__ import annotations
@@ -19,8 +21,10 @@ from yaml.cyaml import CParser  # type: ignore[attr-defined]
 
 from parallel_impl.errors import Problem, Severity, UserError
 from parallel_impl.plan.model import YamlPath, yaml_path
-from parallel_impl.plan.reading import advice, characters, scalars
+from parallel_impl.plan.reading import advice, scalars
+from parallel_impl.plan.reading.depth import is_too_deep
 from parallel_impl.plan.reading.positions import Positions, place_of
+from parallel_impl.text import shorten
 
 MAX_EVENTS = 2_000_000
 MAX_DEPTH = 64
@@ -45,14 +49,14 @@ class Document:
     ) -> Problem:
         """A problem at `path` (of its key, where `key`), ready to be shown."""
         line, column = self.position.nearest(path, key=key)
-        said = (text if len(text) <= MAX_MESSAGE else f"{text[:MAX_MESSAGE]}…" for text in (what, hint))
+        said = (shorten(text, MAX_MESSAGE) for text in (what, hint))
         return Problem(next(said), f"{self.source}:{line}:{column}", _one_line(path), next(said), severity)
 
 
 def parse(content: bytes, source: str) -> Document:
     """The one document in `content`, a mapping; UserError with all that is wrong with it."""
     with uncollected():
-        return _Builder(characters.decode(content, source), source).build()
+        return Builder(scalars.decode(content, source), source).build()
 
 
 @contextmanager
@@ -70,25 +74,26 @@ def uncollected() -> Iterator[None]:
 class _Open:
     """A list or mapping that has begun and not ended; `key` is the key that waits for its value."""
 
-    __slots__ = ("anchor", "data", "key", "limit", "marks")
+    __slots__ = ("anchor", "data", "key", "marks")
 
     def __init__(self, data: Any, anchor: str | None) -> None:
         self.data = data
         self.marks: list[Any] = []
-        self.limit = MAX_ENTRIES if type(data) is list else 2 * MAX_ENTRIES
-        self.key: str | None = None
+        self.key: Any = None
         self.anchor = anchor
 
 
-class _StopError(Exception):
-    """Nothing after this point can be read; the problem is among those collected."""
+class StopError(Exception):
+    """Nothing after this point is read; where that is a problem, it is among those collected."""
 
 
-class _Builder:
-    """Builds the data from the events, and collects what is wrong.
+class Builder:
+    """Builds the data from the events, and collects what is wrong. What a policy may change comes last.
 
     Events and marks are `Any`: the stubs call every field of theirs optional, and the parser sets them all.
     """
+
+    max_events, max_depth, max_entries, max_alias_nodes = MAX_EVENTS, MAX_DEPTH, MAX_ENTRIES, MAX_ALIAS_NODES
 
     def __init__(self, text: str, source: str) -> None:
         self.text = text
@@ -102,9 +107,14 @@ class _Builder:
         self.root_mark: Any = None
 
     def build(self) -> Document:
+        self.collect()
+        return Document(self.root, Positions(self.root, self.marks, self.root_mark), self.source)
+
+    def collect(self) -> None:
+        """Read everything; UserError with all that is wrong."""
         try:
             self.read()
-        except _StopError:
+        except StopError:
             pass
         except yaml.MarkedYAMLError as error:
             self.syntax(error)
@@ -113,7 +123,6 @@ class _Builder:
             self.problem(line, column, "cannot be read as YAML near here", "look for characters that are not text")
         if self.problems:
             raise UserError(self.problems)
-        return Document(self.root, Positions(self.root, self.marks, self.root_mark), self.source)
 
     def read(self) -> None:
         act = {
@@ -125,50 +134,37 @@ class _Builder:
             yaml.AliasEvent: self.alias,
             yaml.StreamStartEvent: self.ignore,
             yaml.DocumentStartEvent: self.ignore,
-            yaml.StreamEndEvent: self.empty,
+            yaml.DocumentEndEvent: self.end,
+            yaml.StreamEndEvent: self.finish,
         }
         next_event = CParser(self.text.encode("utf-8")).get_event
-        for _ in range(MAX_EVENTS):
+        for _ in range(self.max_events):
             event: Any = next_event()
-            kind = type(event)
-            if kind is yaml.DocumentEndEvent:
-                self.end(event.end_mark)
-                return
-            act[kind](event)
-        self.stop(event.start_mark, f"more than {MAX_EVENTS:,} YAML events", "split the change")
+            act[type(event)](event)
+        self.stop(event.start_mark, f"more than {self.max_events:,} YAML events", "split it")
 
     def ignore(self, event: Any) -> None:
         """The stream and the document begin: nothing to build."""
 
-    def empty(self, event: Any) -> None:
-        self.stop(event.start_mark, "the file is empty", "write at least schema_version, feature and packages")
-
     def scalar(self, event: Any) -> None:
         mark, text, style = event.start_mark, event.value, event.style
-        value: scalars.Scalar = text
+        value: Any = text
         if not style:  # plain; the C parser says '' where the pure one says None
             if text[:1] in scalars.SUSPECT:
                 value = self.resolved(text, mark)
-        elif style == '"' and (found := characters.CONTROL_IN_SCALAR.search(text)):
-            self.at(mark, f"control or invisible character U+{ord(found[0]):04X} in a string", "delete the escape")
+        elif style == '"':
+            self.quoted(text, mark)
         if event.tag is not None:
             self.tagged(event)
         if event.anchor is not None:
             self.anchors[event.anchor] = value
         self.add(value, mark, text, style)
 
-    def resolved(self, text: str, mark: Any) -> scalars.Scalar:
-        try:
-            return scalars.resolve(text)
-        except scalars.AmbiguousError as error:
-            if text != "<<":
-                self.at(mark, f"unquoted {advice.glimpse(text)}: {error}", advice.quoted(text))
-            return text
-
     def add(self, value: Any, mark: Any, text: str = "", style: str = "'") -> None:
         """Put a node into the innermost open list or mapping (`text` and `style`: of a scalar)."""
         if not self.stack:
-            self.stop(mark, "the file must be a mapping", "begin with schema_version: 1")
+            self.begin(value, mark)
+            return
         top = self.stack[-1]
         data, marks = top.data, top.marks
         if type(data) is list:
@@ -177,23 +173,17 @@ class _Builder:
             data[top.key] = value
             top.key = None
         else:
+            top.key = value
             if type(value) is not str or value in data or text == "<<":
-                self.check_key(top, value, mark, text, style)
-            top.key = value if type(value) is str else text
+                top.key = self.odd_key(top, value, mark, text, style)
         marks.append(mark)
-        if len(marks) > top.limit:
-            self.stop(mark, f"more than {MAX_ENTRIES:,} entries in one list or mapping", "split the change")
+        if len(data) > self.max_entries:
+            self.stop(mark, f"more than {self.max_entries:,} entries in one list or mapping", "split the change")
 
-    def check_key(self, top: _Open, value: Any, mark: Any, text: str, style: str) -> None:
-        if text == "<<" and not style:
-            self.at(mark, "merge keys (<<) are not admitted", "write the fields out, or put them under defaults:")
-        elif type(value) is not str:
-            self.at(mark, "a key must be text", advice.quoted(text))
-        elif value in top.data:
-            line, column = place_of(top.marks[2 * list(top.data).index(value)])
-            self.at(
-                mark, f"the key {advice.glimpse(value)} is here a second time", f"the first is at line {line}:{column}"
-            )
+    def second(self, top: _Open, key: str, mark: Any) -> None:
+        """Report a key that is there twice."""
+        line, column = place_of(top.marks[2 * list(top.data).index(key)])
+        self.at(mark, f"the key {advice.glimpse(key)} is here a second time", f"the first is at line {line}:{column}")
 
     def mapping(self, event: Any) -> None:
         self.open({}, event)
@@ -203,18 +193,13 @@ class _Builder:
 
     def open(self, data: Any, event: Any) -> None:
         mark = event.start_mark
-        if len(self.stack) >= MAX_DEPTH:
-            self.stop(mark, f"nested deeper than {MAX_DEPTH} levels", "flatten it; a plan needs about eight")
+        if len(self.stack) >= self.max_depth:
+            self.stop(mark, *self.too_deep())
         if event.tag is not None:
             self.tagged(event)
-        if not self.stack:
-            if type(data) is list:
-                self.stop(mark, "the file must be a mapping, not a list", "begin with schema_version: 1")
-            self.root, self.root_mark = data, mark
-        elif type(self.stack[-1].data) is dict and self.stack[-1].key is None:
+        if self.stack and type(self.stack[-1].data) is dict and self.stack[-1].key is None:
             self.stop(mark, "a key must be text, not a list or mapping", "quote it if it is meant as text")
-        else:
-            self.add(data, mark)
+        self.add(data, mark)
         self.stack.append(_Open(data, event.anchor))
 
     def close(self, event: Any) -> None:  # noqa: ARG002  (called as every action is)
@@ -235,21 +220,16 @@ class _Builder:
                 f"define it: &{advice.glimpse(name)}",
             )
         value = self.anchors[name]
-        nodes, height = _size(value, MAX_ALIAS_NODES - self.by_alias)
+        nodes, height = _size(value, self.max_alias_nodes - self.by_alias)
         self.by_alias += nodes
-        if self.by_alias > MAX_ALIAS_NODES:
-            self.stop(mark, f"aliases stand for more than {MAX_ALIAS_NODES:,} nodes", "write the values out")
-        if len(self.stack) + height > MAX_DEPTH:
-            self.stop(mark, f"nested deeper than {MAX_DEPTH} levels through an alias", "flatten it")
+        if self.by_alias > self.max_alias_nodes:
+            self.stop(mark, f"aliases stand for more than {self.max_alias_nodes:,} nodes", "write the values out")
+        if len(self.stack) + height > self.max_depth:
+            self.stop(mark, f"nested deeper than {self.max_depth} levels through an alias", "flatten it")
         top = self.stack[-1]
         if type(top.data) is dict and top.key is None and not isinstance(value, str):
             self.stop(mark, "a key must be text", "write the key out")
         self.add(value, mark)
-
-    def end(self, mark: Any) -> None:
-        """Look at what follows as text: directives of a second document would cost quadratic time to parse."""
-        if not _NOTHING.match(self.text, mark.index):
-            self.stop(mark, "text after the end of the document", "one file holds one document: delete it")
 
     def tagged(self, event: Any) -> None:
         tag = advice.glimpse(event.tag)
@@ -257,22 +237,71 @@ class _Builder:
 
     def syntax(self, error: yaml.MarkedYAMLError) -> None:
         mark = error.problem_mark or error.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        line, column = place_of(mark) if mark else (1, 1)
+        if is_too_deep(error):
+            self.problem(line, column, *self.too_deep())
+            return
         said = f"{error.problem or 'cannot be read'}{f' {error.context}' if error.context else ''}"
         self.problem(line, column, f"not valid YAML: {said}", advice.syntax(said))
 
     def stop(self, mark: Any, what: str, hint: str) -> NoReturn:
         self.at(mark, what, hint)
-        raise _StopError
+        raise StopError
 
     def at(self, mark: Any, what: str, hint: str) -> None:
         self.problem(mark.line + 1, mark.column + 1, what, hint)
         if len(self.problems) >= MAX_PROBLEMS:
-            raise _StopError
+            raise StopError
 
     def problem(self, line: int, column: int, what: str, hint: str) -> None:
         where = f"{self.source}:{line}:{column}"
-        self.problems.append(Problem(what, where, _one_line(tuple(map(_entry, self.stack))), hint))
+        self.problems.append(Problem(what, where, _one_line(tuple(map(_entry, self.stack)))[:MAX_MESSAGE], hint))
+
+    def too_deep(self) -> tuple[str, str]:
+        return f"nested deeper than {self.max_depth} levels", "flatten it; a plan needs about eight"
+
+    # -- what a policy may change; here the strict one
+
+    def begin(self, value: Any, mark: Any) -> None:
+        """The root of a document."""
+        if type(value) is not dict:
+            listed = ", not a list" if type(value) is list else ""
+            self.stop(mark, f"the file must be a mapping{listed}", "begin with schema_version: 1")
+        self.root, self.root_mark = value, mark
+
+    def end(self, event: Any) -> None:
+        """Look at what follows as text: directives of a second document would cost quadratic time to parse."""
+        if not _NOTHING.match(self.text, event.end_mark.index):
+            self.stop(event.end_mark, "text after the end of the document", "one file holds one document: delete it")
+        raise StopError
+
+    def finish(self, event: Any) -> None:
+        """The stream ends without a document."""
+        self.stop(event.start_mark, "the file is empty", "write at least schema_version, feature and packages")
+
+    def resolved(self, text: str, mark: Any) -> Any:
+        """The value of a plain scalar that may be something else than text."""
+        try:
+            return scalars.resolve(text)
+        except scalars.AmbiguousError as error:
+            if text != "<<":
+                self.at(mark, f"unquoted {advice.glimpse(text)}: {error}", advice.quoted(text))
+            return text
+
+    def quoted(self, text: str, mark: Any) -> None:
+        """A scalar in double quotes, which may have escapes."""
+        if found := scalars.CONTROL_IN_SCALAR.search(text):
+            self.at(mark, f"control or invisible character U+{ord(found[0]):04X} in a string", "delete the escape")
+
+    def odd_key(self, top: _Open, value: Any, mark: Any, text: str, style: str) -> Any:
+        """The key to use for one that is no text, a merge key, or there already."""
+        if text == "<<" and not style:
+            self.at(mark, "merge keys (<<) are not admitted", "write the fields out, or put them under defaults:")
+        elif type(value) is not str:
+            self.at(mark, "a key must be text", advice.quoted(text))
+        else:
+            self.second(top, value, mark)
+        return value if type(value) is str else text
 
 
 def _one_line(path: YamlPath) -> str:

@@ -1,7 +1,7 @@
 """Reading of fields from plain data that may be of the wrong type, and the list of what is wrong.
 
-The schema reports wrong types; here a wrong value counts as absent, so that the rules behind the schema can be checked
-on the rest and all problems are said at once.
+The schema reports wrong types; here a wrong value counts as absent, so that the other rules are checked on the rest
+and all problems are reported at once.
 """
 
 from __future__ import annotations
@@ -46,30 +46,30 @@ def number(data: Any, key: str, default: int) -> int:
 
 @dataclass
 class Reading:
-    """One plan while it is read: its document, and what was found to say about it."""
+    """One plan while it is read: its document, and the problems found so far."""
 
     document: Document
     problems: list[Problem] = field(default_factory=list)
     not_acted_on: set[str] = field(default_factory=set)
-    _patterns: dict[str, tuple[str, str] | None] = field(default_factory=dict)
+    _patterns: dict[str, Problem | None] = field(default_factory=dict)
 
     def error(self, path: YamlPath, what: str, hint: str, *, key: bool = False) -> None:
-        """Something that must be corrected before a run."""
+        """Report an error at `path`."""
         self.problems.append(self.document.problem(path, what, hint, key=key))
 
-    def say(self, path: YamlPath, what: str, hint: str, severity: Severity) -> None:
-        """Something that people should know."""
+    def report(self, path: YamlPath, what: str, hint: str, severity: Severity) -> None:
+        """Report a warning or a notice at `path`."""
         self.problems.append(self.document.problem(path, what, hint, severity=severity))
 
     def check_pattern(self, path: YamlPath, pattern: str) -> None:
         """Report `pattern` if it is no path or glob that stays inside the repository."""
         if pattern not in self._patterns:
-            self._patterns[pattern] = globs.problem(pattern) if pattern else None  # empty: the schema says so
+            self._patterns[pattern] = globs.problem(pattern) if pattern else None  # empty: the schema reports it
         if wrong := self._patterns[pattern]:
-            self.error(path, *wrong)
+            self.error(path, wrong.what, wrong.hint)
 
     def patterns(self, data: Any, key: str, path: YamlPath) -> tuple[str, ...]:
-        """The texts in the list under `key` of `data` (which stands at `path`), each checked."""
+        """The texts in the list under `key` of `data`, which is at `path`, each checked."""
         for position, value in enumerate(entries(data, key)):
             if isinstance(value, str):
                 self.check_pattern((*path, key, position), value)

@@ -1,26 +1,28 @@
 """The bytes of `work-packages.yaml` to a checked `Plan`, or to everything that is wrong with it.
 
-Here: YAML, schema, defaults, ids, lock keys, steps and the graph of `depends_on`. Overlaps are `plan.conflicts`,
-contract files `plan.contracts`.
+YAML, schema, defaults, ids, lock keys, steps and the graph of `depends_on` are checked. Overlaps and contract files
+are checked elsewhere.
 """
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 from parallel_impl import schema
 from parallel_impl.errors import Problem, Severity, UserError
 from parallel_impl.plan import ids, order
-from parallel_impl.plan.model import Contracts, Package, Plan
+from parallel_impl.plan.model import Contracts, Package, Plan, YamlPath
 from parallel_impl.plan.reading import document, fields, packages, shape
 from parallel_impl.plan.reading.fields import Reading
+from parallel_impl.text import nearest, shorten_line
 
 SCHEMA = "work-packages"
+FURTHER = ("schemas", "readme")  # keys of contracts that real plans have beside openapi
 MAX_COMPARISONS = 20_000  # of misspelt ids with others, 20 µs each
 MAX_NAMES = 20
-MAX_SAID = 200  # problems of one severity
+MAX_LISTED = 200  # problems of one severity
 
 
 def load(content: bytes, source: str) -> tuple[Plan | None, list[Problem]]:
@@ -39,25 +41,25 @@ def load(content: bytes, source: str) -> tuple[Plan | None, list[Problem]]:
 def _load(reading: Reading) -> tuple[Plan | None, list[Problem]]:
     parsed = reading.document
     for violation in shape.compiled(schema.document(SCHEMA))(parsed.data):
-        what, hint = _about_id(parsed.data, violation) or (violation.what, violation.hint)
-        reading.error(violation.path, what, hint, key=violation.key)
+        told = _about_id(parsed.data, violation) or violation
+        reading.error(violation.path, told.what, told.hint, key=violation.key)
     plan = _plan(reading)
     problems = [*_first(sorted(reading.problems, key=_place), parsed.source), *_remarks(reading, plan)]
     return None if any(problem.severity is Severity.ERROR for problem in problems) else plan, problems
 
 
 def _first(problems: list[Problem], source: str) -> list[Problem]:
-    """`problems` without those that come too late to help anybody, and how many these are."""
+    """The first of `problems`, and how many more there are."""
     count: Counter[Severity] = Counter()
     found = []
     for problem in problems:
         count[problem.severity] += 1
-        if count[problem.severity] <= MAX_SAID:
+        if count[problem.severity] <= MAX_LISTED:
             found.append(problem)
     for severity, number in count.items():
-        if number > MAX_SAID:
-            what = f"{number - MAX_SAID:,} more problems of this kind are not shown"
-            found.append(Problem(what, source, hint="correct these and validate again", severity=severity))
+        if number > MAX_LISTED:
+            what = f"{number - MAX_LISTED:,} more problems of this kind are not shown"
+            found.append(Problem(what, source, hint="fix these and validate again", severity=severity))
     return found
 
 
@@ -66,8 +68,8 @@ def _place(problem: Problem) -> tuple[int, int]:
     return int(line), int(column)
 
 
-def _about_id(data: dict[str, Any], violation: shape.Violation) -> tuple[str, str] | None:
-    """What `plan.ids` says of an id that the schema refuses: it knows the nearest one that could be used."""
+def _about_id(data: dict[str, Any], violation: shape.Violation) -> Problem | None:
+    """The problem of an id that the schema refuses, with the nearest one that can be used."""
     if violation.path in (("feature", "id"), ("change_id",)):
         return ids.problem(fields.text(data if len(violation.path) == 1 else data["feature"], str(violation.path[-1])))
     match violation.path:
@@ -78,11 +80,11 @@ def _about_id(data: dict[str, Any], violation: shape.Violation) -> tuple[str, st
 
 def _plan(reading: Reading) -> Plan:
     data = reading.document.data
-    feature, defaults = fields.mapping(data, "feature"), fields.mapping(data, "defaults")
+    feature = fields.mapping(data, "feature")
     reading.note(feature, "", ("created_by", "created_at"))
     reading.note(data, "", ("tier", "superseded_by"))
     reading.note(data.get("contracts"), "contracts.", ("generated", "mocks", "cdc"))
-    reading.note(defaults, "defaults.", ("lock_ttl_minutes", "min_trust_level"))
+    defaults = packages.read_defaults(reading, fields.mapping(data, "defaults"))
     rows: list[tuple[int, Package]] = []
     found = fields.entries(data, "packages")
     for number, raw in enumerate(found if len(found) <= _most_packages() else ()):
@@ -108,24 +110,38 @@ def _most_packages() -> int:
 
 def _check_feature(reading: Reading, data: dict[str, Any], feature: dict[str, Any]) -> None:
     feature_id, change_id = fields.text(feature, "id"), fields.text(data, "change_id")
-    if feature_id in ids.RESERVED and (wrong := ids.problem(feature_id)):  # the schema says the rest
-        reading.error(("feature", "id"), *wrong)
+    if feature_id in ids.RESERVED and (wrong := ids.problem(feature_id)):  # the schema reports others
+        reading.error(("feature", "id"), wrong.what, wrong.hint)
     if change_id and feature_id and change_id != feature_id:
         reading.error(("change_id",), f"change_id is {change_id!r}, feature.id {feature_id!r}", "delete change_id")
 
 
 def _contracts(reading: Reading, raw: dict[str, Any]) -> Contracts:
     openapi, path = fields.mapping(raw, "openapi"), ("contracts", "openapi")
-    files = reading.patterns(openapi, "files", path)
+    found: dict[str, YamlPath] = {}
+    for name in ("files", "primary"):
+        found |= {text: place for text, place in _paths(openapi.get(name), (*path, name)) if text not in found}
+    for name in [name for name in FURTHER if name in raw]:
+        found |= {text: place for text, place in _paths(raw[name], ("contracts", name)) if text not in found}
+        what, hint = f"contracts.{name} is read as further contract files", "list them in contracts.openapi.files"
+        reading.report(("contracts", name), what, hint, Severity.WARNING)
+    for text, place in found.items():
+        reading.check_pattern(place, text)
     primary = fields.text(openapi, "primary")
-    if primary:
-        reading.check_pattern((*path, "primary"), primary)
-        files = files if primary in files else (primary, *files)
-    return Contracts(revision=fields.number(raw, "revision", 1), primary=primary, files=files)
+    files = sorted(found, key=lambda text: text != primary or text in fields.texts(openapi, "files"))
+    return Contracts(fields.number(raw, "revision", 1), primary, tuple(files), tuple(found[text] for text in files))
+
+
+def _paths(value: Any, path: YamlPath) -> Iterator[tuple[str, YamlPath]]:
+    """Every text in `value`, which may be a list or a mapping, with where it stands."""
+    if isinstance(value, str):
+        yield value, path
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value if isinstance(value, list) else ()):
+        yield from _paths(inner, (*path, key))
 
 
 def _check_graph(reading: Reading, rows: list[tuple[int, Package]]) -> None:
-    """Ids that are used twice, dependencies that do not exist, cycles."""
+    """Report ids that are used twice, dependencies that do not exist, cycles."""
     first: dict[str, int] = {}
     for number, package in rows:
         if package.id and package.id in first:
@@ -134,26 +150,35 @@ def _check_graph(reading: Reading, rows: list[tuple[int, Package]]) -> None:
             reading.error(("packages", number, "package_id"), what, f"rename this one, or the one in line {line}")
         first.setdefault(package.id, number)
     compared = 0
-    for number, _ in rows:
-        for position, other in enumerate(fields.entries(reading.document.data["packages"][number], "depends_on")):
+    for path, names in _dependencies(reading, rows):
+        for position, other in enumerate(names):
             if isinstance(other, str) and other not in first:
                 compared += len(first)
-                near = difflib.get_close_matches(other[:64], first, 1) if compared <= MAX_COMPARISONS else []
-                known = near and ids.problem(near[0], package=True) is None
-                hint = f"did you mean {near[0]}?" if known else f"delete it, or add a package {_short(other)}"
-                reading.error(
-                    ("packages", number, "depends_on", position), f"no package is called {_short(other)}", hint
-                )
+                near = nearest(other, first) if compared <= MAX_COMPARISONS else ""
+                known = near and ids.problem(near, package=True) is None
+                hint = f"did you mean {near}?" if known else f"delete it, or add a package {_short(other)}"
+                reading.error((*path, position), f"no package is called {_short(other)}", hint)
     depends_on = {package.id: package.depends_on for _, package in reversed(rows) if package.id}
     for cycle in order.cycles(depends_on):
         _report(reading, cycle, first)
 
 
+def _dependencies(reading: Reading, rows: list[tuple[int, Package]]) -> Iterator[tuple[YamlPath, list[Any]]]:
+    """Every `depends_on` of the file, with its path."""
+    data = reading.document.data
+    yield ("defaults", "depends_on"), fields.entries(fields.mapping(data, "defaults"), "depends_on")
+    for number, _ in rows:
+        yield ("packages", number, "depends_on"), fields.entries(data["packages"][number], "depends_on")
+
+
 def _report(reading: Reading, cycle: order.Cycle, number_of: dict[str, int]) -> None:
     here, there = cycle.path[:2]
-    number = number_of[here]
-    entries = fields.entries(reading.document.data["packages"][number], "depends_on")
-    position = entries.index(there) if there in entries else 0
+    own: YamlPath = ("packages", number_of[here], "depends_on")
+    entries = fields.entries(reading.document.data["packages"][number_of[here]], "depends_on")
+    if there in entries:
+        path, hint = (*own, entries.index(there)), f"delete {there} from the depends_on of {here}"
+    else:
+        path, hint = ("defaults", "depends_on"), f"give {here} a depends_on of its own, without {there}"
     if len(cycle.members) == 1:
         what = f"{here} depends on itself"
     else:
@@ -161,12 +186,11 @@ def _report(reading: Reading, cycle: order.Cycle, number_of: dict[str, int]) -> 
         short = cycle.path if len(cycle.path) <= MAX_NAMES else (*cycle.path[: MAX_NAMES - 2], "…", cycle.path[-1])
         chain = " -> ".join(short)
         what = f"{len(cycle.members)} packages wait for each other ({names}): {chain}"
-    hint = f"delete {there} from the depends_on of {here}"
-    reading.error(("packages", number, "depends_on", position), what, hint)
+    reading.error(path, what, hint)
 
 
 def _remarks(reading: Reading, plan: Plan) -> list[Problem]:
-    """What is said once for the whole plan."""
+    """Warnings about the plan as a whole."""
     found = []
     source = reading.document.source
     if silent := [package.id for package in plan.packages if package.id and not package.steps]:
@@ -178,9 +202,13 @@ def _remarks(reading: Reading, plan: Plan) -> list[Problem]:
         found.append(Problem(what, source, hint=hint, severity=Severity.WARNING))
     if reading.not_acted_on:
         what = f"read and not acted on: {', '.join(sorted(reading.not_acted_on))}"
-        found.append(Problem(what, source, hint="these fields change nothing", severity=Severity.WARNING))
+        found.append(
+            Problem(
+                what, source, hint="nothing that is run or checked depends on these fields", severity=Severity.WARNING
+            )
+        )
     return found
 
 
 def _short(text: str) -> str:
-    return (text if len(text) <= 64 else f"{text[:64]}…").replace("\n", "\\n")
+    return shorten_line(text, 64)

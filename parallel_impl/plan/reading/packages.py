@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from parallel_impl.errors import Severity
@@ -12,17 +13,35 @@ from parallel_impl.plan.reading import fields, steps
 from parallel_impl.plan.reading.fields import Reading
 
 _NOT_ACTED_ON = (
-    "role", "archetype", "agent_hint", "decomposition", "stack_position", "metadata", "context_impact",
+    "task_type", "role", "archetype", "agent_hint", "decomposition", "stack_position", "metadata", "context_impact",
     "min_trust_level",
 )  # fmt: skip
+_BUILT_IN = Package("", "", Scope(()))  # the defaults of a plan that gives none
 
 
-def read(reading: Reading, raw: dict[str, Any], path: YamlPath, defaults: dict[str, Any]) -> Package:
-    """The package at `path`; what is wrong with it goes into `reading`."""
+def read(reading: Reading, raw: dict[str, Any], path: YamlPath, defaults: Package) -> Package:
+    """The package at `path`, with `defaults` for what it does not give; problems go into `reading`.
+
+    The packages that the default `depends_on` names do not wait for each other.
+    """
     _note(reading, raw)
-    scope, outputs = fields.mapping(raw, "scope"), fields.mapping(raw, "outputs")
-    verification = fields.mapping(raw, "verification")
-    timeout_minutes = fields.number(raw, "timeout_minutes", fields.number(defaults, "timeout_minutes", 60))
+    package = _filled(reading, raw, path, defaults)
+    if "depends_on" not in raw and package.id in package.depends_on:
+        package = replace(package, depends_on=())
+    return replace(package, steps=steps.timed(package.steps, package.timeout_minutes))
+
+
+def read_defaults(reading: Reading, raw: dict[str, Any]) -> Package:
+    """The plan's `defaults`, as a package without what only packages have; its steps have no time limit yet."""
+    reading.note(raw, "defaults.", ("lock_ttl_minutes", "min_trust_level"))
+    return _filled(
+        reading, raw, ("defaults",), replace(_BUILT_IN, tier_required=fields.text(raw, "verification_tier_required"))
+    )
+
+
+def _filled(reading: Reading, raw: dict[str, Any], path: YamlPath, defaults: Package) -> Package:
+    outputs, verification = fields.mapping(raw, "outputs"), fields.mapping(raw, "verification")
+    verified_at = (*path, "verification")
     return Package(
         id=_id(reading, raw, path),
         description=fields.text(raw, "description"),
@@ -30,31 +49,42 @@ def read(reading: Reading, raw: dict[str, Any], path: YamlPath, defaults: dict[s
         task_type=fields.text(raw, "task_type"),
         tasks=tuple(str(task) for task in fields.entries(raw, "tasks")),
         inputs=_inputs(fields.mapping(raw, "inputs"), outputs),
-        depends_on=fields.texts(raw, "depends_on"),
-        priority=fields.number(raw, "priority", fields.number(defaults, "priority", 5)),
-        timeout_minutes=timeout_minutes,
-        retry_budget=fields.number(raw, "retry_budget", fields.number(defaults, "retry_budget", 1)),
-        scope=Scope(
-            write_allow=reading.patterns(scope, "write_allow", (*path, "scope")),
-            read_allow=reading.patterns(scope, "read_allow", (*path, "scope")) or ("**",),
-            deny=reading.patterns(scope, "deny", (*path, "scope")),
-        ),
-        locks=_locks(reading, fields.mapping(raw, "locks"), (*path, "locks")),
-        tier_required=fields.text(verification, "tier_required", fields.text(defaults, "verification_tier_required")),
-        steps=steps.read(reading, verification, (*path, "verification"), timeout_minutes),
+        depends_on=fields.texts(raw, "depends_on") if "depends_on" in raw else defaults.depends_on,
+        priority=fields.number(raw, "priority", defaults.priority),
+        timeout_minutes=fields.number(raw, "timeout_minutes", defaults.timeout_minutes),
+        retry_budget=fields.number(raw, "retry_budget", defaults.retry_budget),
+        scope=_scope(reading, fields.mapping(raw, "scope"), (*path, "scope"), defaults.scope),
+        locks=_locks(reading, fields.mapping(raw, "locks"), (*path, "locks"), defaults.locks),
+        tier_required=fields.text(verification, "tier_required", defaults.tier_required),
+        steps=steps.read(reading, verification, verified_at) if "steps" in verification else defaults.steps,
         output_keys=fields.texts(outputs, "result_keys"),
         output_artifacts=reading.patterns(outputs, "artifacts", (*path, "outputs")),
     )
 
 
 def _id(reading: Reading, raw: dict[str, Any], path: YamlPath) -> str:
-    package_id = fields.text(raw, "package_id", fields.text(raw, "id"))  # the schema says that id is misspelt
-    if package_id in ids.RESERVED and (wrong := ids.problem(package_id, package=True)):  # the schema says the rest
-        reading.error((*path, "package_id"), *wrong)
+    package_id = fields.text(raw, "package_id", fields.text(raw, "id"))  # the schema reports id as misspelt
+    if package_id in ids.RESERVED and (wrong := ids.problem(package_id, package=True)):  # the schema reports others
+        reading.error((*path, "package_id"), wrong.what, wrong.hint)
     return package_id
 
 
-def _locks(reading: Reading, raw: dict[str, Any], path: YamlPath) -> Locks:
+def _scope(reading: Reading, raw: dict[str, Any], path: YamlPath, defaults: Scope) -> Scope:
+    return Scope(
+        write_allow=reading.patterns(raw, "write_allow", path),
+        read_allow=reading.patterns(raw, "read_allow", path) or defaults.read_allow,
+        deny=reading.patterns(raw, "deny", path) if "deny" in raw else defaults.deny,
+    )
+
+
+def _locks(reading: Reading, raw: dict[str, Any], path: YamlPath, defaults: Locks) -> Locks:
+    return Locks(
+        files=reading.patterns(raw, "files", path) if "files" in raw else defaults.files,
+        keys=_keys(reading, raw, path) if "keys" in raw else defaults.keys,
+    )
+
+
+def _keys(reading: Reading, raw: dict[str, Any], path: YamlPath) -> tuple[str, ...]:
     keys = []
     for number, key in enumerate(fields.entries(raw, "keys")):
         if not isinstance(key, str) or not key:
@@ -67,13 +97,13 @@ def _locks(reading: Reading, raw: dict[str, Any], path: YamlPath) -> Locks:
             continue
         if canonical != key:
             what = f"lock key {key!r} is read as {canonical!r}"
-            reading.say(here, what, f"write {json.dumps(canonical)}", Severity.NOTICE)
+            reading.report(here, what, f"write {json.dumps(canonical)}", Severity.NOTICE)
         keys.append(canonical)
-    return Locks(files=reading.patterns(raw, "files", path), keys=tuple(dict.fromkeys(keys)))
+    return tuple(dict.fromkeys(keys))
 
 
 def _inputs(inputs: dict[str, Any], outputs: dict[str, Any]) -> str:
-    """Both as YAML, one field a line, for the prompt."""
+    """Both as YAML for the prompt, one field a line."""
     lines = []
     for title, part in (("inputs", inputs), ("outputs", outputs)):
         if part:
@@ -84,5 +114,6 @@ def _inputs(inputs: dict[str, Any], outputs: dict[str, Any]) -> str:
 
 def _note(reading: Reading, raw: dict[str, Any]) -> None:
     reading.note(raw, "", _NOT_ACTED_ON)
+    reading.note(raw.get("outputs"), "outputs.", ("artifacts",))
     reading.note(raw.get("locks"), "locks.", ("ttl_minutes", "reason"))
     reading.note(raw.get("worktree"), "worktree.", ("name", "mode"))

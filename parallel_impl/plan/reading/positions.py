@@ -1,4 +1,4 @@
-"""Where every node of a parsed file stands, kept small."""
+"""The position of every node of a parsed file, in little memory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Positions(Mapping[YamlPath, Place]):
     """Line and column (1-based) of every node: of a scalar itself, of a list or mapping its key.
 
     Kept as the parser's own marks, one list for each list or mapping (by `id`), and looked up by walking the
-    data: nothing is built for the hundreds of thousands of nodes that nobody asks about.
+    data: nothing is built for the hundreds of thousands of nodes that are never looked up.
     """
 
     def __init__(self, data: dict[str, Any], marks: dict[int, list[Any]], root: Any) -> None:
@@ -31,11 +31,11 @@ class Positions(Mapping[YamlPath, Place]):
         return self._find(path, key=False)
 
     def key(self, path: YamlPath) -> Place:
-        """Where the key of this entry of a mapping stands (for a list's entry, the entry)."""
+        """The position of the key of this entry of a mapping (for a list's entry, of the entry)."""
         return self._find(path, key=True)
 
     def nearest(self, path: YamlPath, *, key: bool = False) -> Place:
-        """The position of `path`, or of its nearest ancestor that is there."""
+        """The position of `path`, or of its nearest ancestor that exists."""
         for end in range(len(path), 0, -1):
             try:
                 return self._find(path[:end], key=key)
@@ -55,7 +55,8 @@ class Positions(Mapping[YamlPath, Place]):
                     child = node[part]
                     scalar = not isinstance(child, (dict, list))
                 else:
-                    index, child, scalar = part, node[part], False
+                    index, scalar = int(part), False  # of a JSON pointer it is text
+                    child = node[index]
             except (ValueError, IndexError, TypeError):
                 raise KeyError(path) from None
             if marks is None:

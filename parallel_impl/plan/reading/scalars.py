@@ -1,4 +1,4 @@
-"""What one YAML scalar means here: text, a whole number, true, false or null, or a question to the author.
+"""From bytes to scalars: the encoding, the characters that no plan needs, and what one plain scalar means.
 
 A plain scalar that YAML 1.1 reads as anything else (`yes`, `1:30`, `017`) is refused, because its author almost
 certainly meant the text. The forms are those of the YAML 1.1 type repository (https://yaml.org/type/); what 1.1 and the
@@ -8,6 +8,16 @@ certainly meant the text. The forms are those of the YAML 1.1 type repository (h
 from __future__ import annotations
 
 import re
+
+from parallel_impl.errors import UserError
+
+MAX_BYTES = 16 * 1024 * 1024
+
+# C0, DEL and C1 but tab and the line ends; the characters that reorder what a reviewer sees (U+202A-E, U+2066-9);
+# and the two Unicode line ends, which libyaml counts as lines and editors do not.
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+CONTROL_IN_SCALAR = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+_DIRECTIVE = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\r?\n)*%")
 
 Scalar = str | int | bool | None
 
@@ -38,7 +48,7 @@ _DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
 class AmbiguousError(ValueError):
-    """A plain scalar whose meaning differs between readers; the message says what it could be."""
+    """A plain scalar whose meaning differs between readers; the message names the other meaning."""
 
 
 def resolve(text: str) -> Scalar:
@@ -57,7 +67,7 @@ def resolve(text: str) -> Scalar:
 
 
 def _not_a_number(text: str) -> str:
-    """`text` itself where it is a plain decimal (a version, as people write them), a valid date, or no number."""
+    """`text` itself where it is a plain decimal (such as a version), a valid date, or no number."""
     if _DECIMAL.fullmatch(text):
         return text
     if date := _DATE.fullmatch(text):
@@ -75,3 +85,29 @@ def _not_a_number(text: str) -> str:
 def _days(year: int, month: int) -> int:
     leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
     return 28 if month == 2 and not leap else _DAYS[month - 1]
+
+
+def decode(content: bytes, source: str) -> str:
+    """`content` as text; refuses what is too large, not UTF-8, or has characters that no plan needs."""
+    if len(content) > MAX_BYTES:
+        raise UserError(f"larger than {MAX_BYTES // 2**20} MB", where=source, hint="a plan is a few kilobytes of text")
+    try:
+        text = content.decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        line, column = _line_of(content[: error.start].decode("utf-8"), error.start)
+        utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
+        hint = f"save it as UTF-8, e.g. with iconv -f {'UTF-16' if utf16 else 'LATIN1'} -t UTF-8"
+        raise UserError("not UTF-8", where=f"{source}:{line}:{column}", hint=hint) from None
+    if found := _CONTROL.search(text):
+        line, column = _line_of(text, found.start())
+        what = f"control or invisible character U+{ord(found[0]):04X}"
+        raise UserError(what, where=f"{source}:{line}:{column}", hint="delete it")
+    if found := _DIRECTIVE.match(text):
+        line, column = _line_of(text, found.end() - 1)
+        where = f"{source}:{line}:{column}"
+        raise UserError("YAML directives (%) are not admitted", where=where, hint="delete the line")
+    return text
+
+
+def _line_of(text: str, offset: int) -> tuple[int, int]:
+    return text.count("\n", 0, offset) + 1, min(offset, len(text)) - (text.rfind("\n", 0, offset) + 1) + 1

@@ -1,10 +1,13 @@
-"""Checks plain data against one of our JSON Schemas, with messages that say what to write instead.
+"""Check plain data against one of our JSON Schemas, with messages that name what to write instead.
 
-Understands the keywords that `work-packages.schema.json` uses and refuses a schema with any other, so the published
-file is the one source of the rules (a property test holds it against jsonschema). Why not jsonschema itself: 1,000
-packages take it a second and 150 ms to import, `uniqueItems` is quadratic, and its messages print whole values. A
-schema node's `description` and `examples` become the hint; `x-misspellings` maps keys that people write by mistake to
-the right ones.
+Knows the keywords that `work-packages.schema.json` uses and refuses a schema with any other, so the published file is
+the one source of the rules (a property test holds it against jsonschema). A schema node's `description` and `examples`
+become the hint; `x-misspellings` maps keys that people write by mistake to the right ones, or to "" where none of them
+is meant.
+
+Why not a library: jsonschema takes a second for 1,000 packages and 150 ms to import, `uniqueItems` is quadratic, and
+its messages print whole values. jsonschema-rs 0.61 takes 2.4 ms where this takes 25 (a tenth of reading the file), and
+26 to import; its errors know neither the examples nor the misspellings, so this would stay beside it.
 """
 
 from __future__ import annotations
@@ -43,7 +46,7 @@ Check = Callable[[Any, YamlPath, Out], None]
 
 
 class _EnoughError(Exception):
-    """So many violations that more of them help nobody."""
+    """The limit of violations is reached."""
 
 
 def compiled(schema: Schema) -> Callable[[Any], list[Violation]]:
@@ -55,7 +58,7 @@ def compiled(schema: Schema) -> Callable[[Any], list[Violation]]:
         try:
             check(data, (), out)
         except _EnoughError:
-            out.append(Violation((), "more is wrong than is shown", "correct these and validate again"))
+            out.append(Violation((), "more is wrong than is shown", "fix these and validate again"))
         return out
 
     return violations
@@ -177,7 +180,7 @@ def _wrong(out: Out, path: YamlPath, what: str, hint: str, *, key: bool = False)
 
 
 def _items(item: Check, limit: int) -> Check:
-    """Every entry; none of a list that is too long, about which `maxItems` says enough."""
+    """Check every entry; none of a list that is too long, which `maxItems` reports."""
 
     def check(value: list[Any], path: YamlPath, out: Out) -> None:
         for number, member in enumerate(value if len(value) <= limit else ()):
@@ -221,11 +224,11 @@ def _pattern(pattern: str, schema: Schema) -> Check:
 
 
 def _bound(limit: int, measure: Callable[[Any], int], sign: int, what: str, schema: Schema) -> Check:
-    said = what.format(limit=f"{limit:,}")
+    message = what.format(limit=f"{limit:,}")
 
     def check(value: Any, path: YamlPath, out: Out) -> None:
         if sign * (measure(value) - limit) < 0:
-            text = "must not be empty" if not measure(value) and sign > 0 and not isinstance(value, int) else said
+            text = "must not be empty" if not measure(value) and sign > 0 and not isinstance(value, int) else message
             _wrong(
                 out, path, f"{text}{f', not {value}' if isinstance(value, int) else ''}", advice.example(schema, path)
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 from parallel_impl.plan.model import Step, StepKind, YamlPath
@@ -16,15 +17,15 @@ _FORBIDDEN = frozenset({"BASH_ENV", "ENV", "PATH", "HOME"})
 _FORBIDDEN_PREFIXES = ("GIT_", "LD_", "DYLD_", "BASH_FUNC", "PARALLEL_IMPL_")
 
 
-def read(reading: Reading, data: Any, path: YamlPath, timeout_minutes: int) -> tuple[Step, ...]:
-    """The steps under `steps` of `data`, which stands at `path`; steps without a time limit get the package's."""
+def read(reading: Reading, data: Any, path: YamlPath) -> tuple[Step, ...]:
+    """The steps under `steps` of `data`, which is at `path`; a step without a time limit has 0 minutes."""
     found = []
     lines: dict[str, int] = {}
     for number, raw in enumerate(fields.entries(data, "steps")):
         if not isinstance(raw, dict):
             continue
         here = (*path, "steps", number)
-        step = _step(reading, raw, here, timeout_minutes)
+        step = _step(reading, raw, here)
         if step.name and step.name in lines:
             first = lines[step.name]
             reading.error((*here, "name"), f"two steps are called {step.name!r}", f"rename this one or steps[{first}]")
@@ -33,7 +34,12 @@ def read(reading: Reading, data: Any, path: YamlPath, timeout_minutes: int) -> t
     return tuple(found)
 
 
-def _step(reading: Reading, raw: dict[str, Any], path: YamlPath, timeout_minutes: int) -> Step:
+def timed(steps: tuple[Step, ...], minutes: int) -> tuple[Step, ...]:
+    """The steps with a time limit each: their own, or `minutes`, that of their package."""
+    return tuple(replace(step, timeout_minutes=step.timeout_minutes or minutes) for step in steps)
+
+
+def _step(reading: Reading, raw: dict[str, Any], path: YamlPath) -> Step:
     evidence = fields.mapping(raw, "evidence")
     kind = raw.get("kind")
     command = raw.get("command")
@@ -44,7 +50,7 @@ def _step(reading: Reading, raw: dict[str, Any], path: YamlPath, timeout_minutes
         cwd=_folder(reading, fields.text(raw, "cwd", "."), (*path, "cwd")),
         env=_environment(reading, fields.mapping(raw, "env"), (*path, "env")),
         expect_exit_code=fields.number(raw, "expect_exit_code", 0),
-        timeout_minutes=fields.number(raw, "timeout_minutes", timeout_minutes),
+        timeout_minutes=fields.number(raw, "timeout_minutes", 0),
         writes=raw.get("writes") is True,
         artifacts=reading.patterns(evidence, "artifacts", (*path, "evidence")),
         result_keys=fields.texts(evidence, "result_keys"),
@@ -53,7 +59,7 @@ def _step(reading: Reading, raw: dict[str, Any], path: YamlPath, timeout_minutes
 
 
 def _folder(reading: Reading, text: str, path: YamlPath) -> str:
-    """A folder inside the checkout; people also write `./web` and `web/`."""
+    """A folder inside the checkout; `./web` and `web/` are read as `web`."""
     short = text.removeprefix("./").removesuffix("/") or "."
     if short != "." or text.startswith("/"):
         reading.check_pattern(path, short if short != "." else text)

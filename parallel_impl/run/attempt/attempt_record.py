@@ -1,77 +1,85 @@
 """An attempt in flight, as its worker keeps it in `attempt.json`: enough to end it and to save its work after a crash.
 
-`run.attempt.attempt` writes it before the agent starts and again when its process is there; `run.resume.attempts` reads
-it.
+It is written before the agent starts, and again when the agent's process is there.
 """
 
 from __future__ import annotations
 
-import json
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
+
+import msgspec
 
 from parallel_impl import storage
 from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.staging import Snapshot
 from parallel_impl.processes.procfs import boot_id, start_time
 from parallel_impl.processes.procfs import lives as lives_still
-
-FILE = "attempt.json"
+from parallel_impl.record import json_form
 
 
 class DamagedError(Exception):
-    """A note that a power cut tore."""
+    """A record that a power cut tore."""
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
-    """What a crashed attempt had: the commit it started from, its worktree as it was then, its agent's process."""
+class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What a crashed attempt had: the commit it started from, its worktree as it was then, its agent's process.
+
+    `tree`, `odd`, `ignored`, `submodules` and `taken_ns` are the snapshot of the worktree.
+    """
 
     start: str
-    snapshot: Snapshot
+    tree: str
+    odd: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
+    submodules: Mapping[str, str] = {}
+    taken_ns: int = 0
     pid: int = 0
     start_time: int = 0
     boot_id: str = ""
 
-
-def note(folder: Path, checkout: Checkout, before: Snapshot, *, pid: int = 0) -> None:
-    """Write the note, replaced atomically. It need not outlive a power cut: no process of the attempt does."""
-    told = {
-        "start": checkout.commit,
-        "tree": before.tree,
-        "odd": [os.fsdecode(path) for path in sorted(before.odd)],
-        "ignored": [os.fsdecode(path) for path in sorted(before.ignored)],
-        "submodules": {os.fsdecode(path): fingerprint for path, fingerprint in before.submodules.items()},
-        "taken_ns": before.taken_ns,
-        "pid": pid,
-        "start_time": start_time(pid) if pid else 0,
-        "boot_id": boot_id(),
-    }
-    temporary = folder / f".{FILE}.tmp"
-    with storage.named(temporary):
-        temporary.write_text(json.dumps(told))
-    temporary.replace(folder / FILE)
-
-
-def read(folder: Path) -> Note | None:
-    """The note of an attempt; None when its agent had not been started yet. DamagedError when it cannot be read."""
-    try:
-        told = json.loads((folder / FILE).read_bytes())
-        snapshot = Snapshot(
-            told["tree"],
-            odd=frozenset(os.fsencode(path) for path in told["odd"]),
-            ignored=frozenset(os.fsencode(path) for path in told["ignored"]),
-            submodules={os.fsencode(path): fingerprint for path, fingerprint in told["submodules"].items()},
-            taken_ns=told["taken_ns"],
+    @property
+    def snapshot(self) -> Snapshot:
+        """The worktree immediately before the agent."""
+        return Snapshot(
+            self.tree,
+            odd=frozenset(map(os.fsencode, self.odd)),
+            ignored=frozenset(map(os.fsencode, self.ignored)),
+            submodules={os.fsencode(path): fingerprint for path, fingerprint in self.submodules.items()},
+            taken_ns=self.taken_ns,
         )
-        return Note(told["start"], snapshot, told["pid"], told["start_time"], told["boot_id"])
+
+
+def note(file: Path, checkout: Checkout, before: Snapshot, *, pid: int = 0) -> None:
+    """Write the record, replaced atomically. It need not outlive a power cut: no process of the attempt does."""
+    record = AttemptRecord(
+        start=checkout.commit,
+        tree=before.tree,
+        odd=tuple(map(os.fsdecode, sorted(before.odd))),
+        ignored=tuple(map(os.fsdecode, sorted(before.ignored))),
+        submodules={os.fsdecode(path): fingerprint for path, fingerprint in before.submodules.items()},
+        taken_ns=before.taken_ns,
+        pid=pid,
+        start_time=start_time(pid) if pid else 0,
+        boot_id=boot_id(),
+    )
+    temporary = file.with_name(f".{file.name}.tmp")
+    with storage.named(temporary):
+        temporary.write_bytes(json_form.encode(record))
+    temporary.replace(file)
+
+
+def read(file: Path) -> AttemptRecord | None:
+    """The record of an attempt; None when its agent had not been started yet. DamagedError when it cannot be read."""
+    try:
+        return json_form.decode(file.read_bytes(), AttemptRecord)
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError) as error:
-        raise DamagedError(str(folder / FILE)) from error
+    except ValueError as error:
+        raise DamagedError(str(file)) from error
 
 
-def lives(noted: Note) -> bool:
-    """Whether the noted process is alive: the pid, its start time and the machine's start, so never a recycled pid."""
-    return bool(noted.pid) and lives_still(noted.pid, started=noted.start_time, boot=noted.boot_id)
+def lives(record: AttemptRecord) -> bool:
+    """Whether its agent is alive: the pid, its start time and the machine's start, so never a recycled pid."""
+    return bool(record.pid) and lives_still(record.pid, started=record.start_time, boot=record.boot_id)

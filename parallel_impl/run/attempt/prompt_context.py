@@ -6,31 +6,28 @@ import re
 from collections.abc import Iterator
 
 from parallel_impl.agents.prompt import Context
-from parallel_impl.git.union import Layer
-from parallel_impl.plan import contracts
-from parallel_impl.plan.model import Package
-from parallel_impl.run.run import Ground
+from parallel_impl.contracts import check as contracts
+from parallel_impl.plan.model import Plan
+from parallel_impl.run.attempt.job import Job
+from parallel_impl.run.workspace import Workspace
 
 LARGEST = 200_000  # bytes of one document that are read for a prompt
 
 
-def collect(
-    ground: Ground, package: Package, tree: str, above: tuple[Layer, ...], *, previous: str, continues: bool
-) -> Context:
+def collect(workspace: Workspace, job: Job, tree: str) -> Context:
     """The context of one attempt, read from `tree`, the commit that the worktree starts from."""
-    folder = ground.places.folder
-    tasks = _read(ground, tree, f"{folder}/tasks.md")
+    folder, previous = workspace.places.folder, job.previous
     return Context(
-        package=package,
-        change_id=ground.places.change_id,
-        proposal=_read(ground, tree, f"{folder}/proposal.md"),
-        design=_read(ground, tree, f"{folder}/design.md"),
-        tasks=tasks_of(tasks, package.tasks),
-        specs=dict(_specs(ground, tree)),
-        contracts=dict(_contracts(ground, tree)),
-        dependencies={layer.package: tuple(change.path for change in layer.changes) for layer in above},
-        previous=previous,
-        continues=continues,
+        package=job.package,
+        change_id=workspace.places.change_id,
+        proposal=_read(workspace, tree, f"{folder}/proposal.md"),
+        design=_read(workspace, tree, f"{folder}/design.md"),
+        tasks=tasks_of(_read(workspace, tree, workspace.places.tasks_file), job.package.tasks),
+        specs=dict(_specs(workspace, tree)),
+        contracts=dict(_contracts(workspace, job.in_force.plan, tree)),
+        dependencies={layer.package: tuple(change.path for change in layer.changes) for layer in job.above},
+        previous=f"{previous.code}: {previous.why}" if previous else "",
+        continues=bool(previous and previous.start),
         folder=folder,
     )
 
@@ -52,22 +49,22 @@ def tasks_of(text: str, wanted: tuple[str, ...]) -> str:
     return "\n".join(kept) or text
 
 
-def _specs(ground: Ground, tree: str) -> Iterator[tuple[str, str]]:
-    for entry in ground.repo.entries(tree, f"{ground.places.folder}/specs", recurse=True):
+def _specs(workspace: Workspace, tree: str) -> Iterator[tuple[str, str]]:
+    for entry in workspace.repo.entries(tree, f"{workspace.places.folder}/specs", recurse=True):
         if entry.path.endswith(".md"):
-            yield entry.path, _read(ground, tree, entry.path)
+            yield entry.path, _read(workspace, tree, entry.path)
 
 
-def _contracts(ground: Ground, tree: str) -> Iterator[tuple[str, str]]:
-    for path in ground.plan.contracts.files:
-        for place in contracts.candidates(ground.plan, path, ground.places.folder):
-            if text := _read(ground, tree, place):
+def _contracts(workspace: Workspace, plan: Plan, tree: str) -> Iterator[tuple[str, str]]:
+    for path in plan.contracts.files:
+        for place in contracts.candidates(plan, path, workspace.places.folder):
+            if text := _read(workspace, tree, place):
                 yield place, text
                 break
 
 
-def _read(ground: Ground, tree: str, path: str) -> str:
-    content = ground.repo.read(tree, path)
+def _read(workspace: Workspace, tree: str, path: str) -> str:
+    content = workspace.repo.read(tree, path)
     if content is None:
         return ""
     if len(content) > LARGEST:

@@ -7,13 +7,14 @@ else gets in where the lock file is unlinked under a living holder.
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from parallel_impl.errors import UserError
+from parallel_impl.record import json_form
 from parallel_impl.run.claims import lock_file
 from parallel_impl.run.claims.lock_file import HeldError, Identity
 from parallel_impl.run.claims.process_identity import Owner
@@ -23,8 +24,7 @@ from parallel_impl.storage import write_atomically
 PATIENCE = 0.5  # seconds: who only asks whether a lock is held has it for an instant
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Hold(msgspec.Struct, frozen=True):
     """The hold on a change: who has it, and the file that its lock is on."""
 
     owner: Owner
@@ -32,18 +32,17 @@ class Held:
 
 
 @contextmanager
-def held(places: Places) -> Iterator[Held]:
+def hold(places: Places) -> Iterator[Hold]:
     """Hold the change for this process; UserError names who holds it when another one does."""
     try:
         lock = lock_file.acquire(_lock(places), seconds=PATIENCE)
     except HeldError:
-        raise _refusal(places, holder(places) or "another process") from None
+        raise _refusal(places, find_owner(places) or "another process") from None
     try:
         if other := _elsewhere(places, lock.identity):
             raise _refusal(places, other)
-        found = Held(Owner.this(), lock.identity)
-        told = {"owner": found.owner.to_json(), "lock": [lock.identity.device, lock.identity.inode]}
-        write_atomically(_about(places), json.dumps(told).encode())
+        found = Hold(Owner.this(), lock.identity)
+        write_atomically(_about(places), json_form.encode(found))
         try:
             yield found
         finally:
@@ -52,7 +51,7 @@ def held(places: Places) -> Iterator[Held]:
         lock.release()
 
 
-def holder(places: Places) -> str:
+def find_owner(places: Places) -> str:
     """Who holds the change, in words; "" when nobody does."""
     if lock_file.is_held(_lock(places)):
         noted = _noted(places)
@@ -70,15 +69,14 @@ def _elsewhere(places: Places, lock: Identity | None) -> str:
     return ""
 
 
-def _noted(places: Places) -> Held | None:
+def _noted(places: Places) -> Hold | None:
     """Who said last that the change is theirs; None when nobody did, or when they gave it back."""
     file = _about(places)
     try:
-        told = json.loads(file.read_bytes())
-        return Held(Owner.from_json(told["owner"]), Identity(*map(int, told["lock"])))
+        return json_form.decode(file.read_bytes(), Hold)
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, TypeError) as error:
+    except ValueError as error:
         hint = f"if nobody works on {places.change_id}, remove this file"
         raise UserError("who holds the change cannot be read", where=str(file), hint=hint) from error
 

@@ -1,8 +1,7 @@
 """Claims between runs: a run claims its whole plan before it starts, all or nothing, and others keep off.
 
 A claim counts while the run that holds it is alive, for however long, and after that when it halted: then a person
-decides. A claim of a run that is neither is taken over. `run.start.preflight` holds the claims, `run.inspect.cleanup`
-gives them up, `run.inspect.run_status` lists them.
+decides. A claim of a run that is neither is taken over.
 """
 
 from __future__ import annotations
@@ -14,19 +13,21 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from parallel_impl import storage
 from parallel_impl.errors import Problem, Severity, UserError
 from parallel_impl.plan import feasibility
 from parallel_impl.plan.conflicts import Conflict
 from parallel_impl.plan.feasibility import Comparison
 from parallel_impl.plan.globs.globs import quoted
 from parallel_impl.plan.model import Package
-from parallel_impl.record.journal import read
-from parallel_impl.record.state import ImpossibleError, RunState, State, fold
+from parallel_impl.record.journal import load_state
+from parallel_impl.record.state import RunState
+from parallel_impl.run import run_id
+from parallel_impl.run.attempt import run_processes
 from parallel_impl.run.claims import file_system, ledger, lock_file
-from parallel_impl.run.claims.change_lock import Held
-from parallel_impl.run.claims.ledger import Entries, Entry
+from parallel_impl.run.claims.change_lock import Hold
+from parallel_impl.run.claims.ledger import Entries, RunClaims
 from parallel_impl.run.places import LOCKS, STATE, Places
-from parallel_impl.run.resume import attempts, leftovers
 
 POLL = 0.5  # seconds between two looks at what is waited for
 LISTED = 10  # conflicts with one run
@@ -43,23 +44,23 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Active:
-    """A run that the ledger lists, or that lives without being listed (`entry` is None)."""
+    """A run that the ledger lists, or that lives without being listed (`claims` is None)."""
 
     change_id: str
     standing: Standing
-    entry: Entry | None = None
+    claims: RunClaims | None = None
 
     @property
     def who(self) -> str:
         """Who holds the claims, and what ends it, in words."""
-        give_up = f"`parallel-implement {self.change_id} --abort` or `parallel-cleanup {self.change_id}`"
+        clean_up = f"`parallel-cleanup {self.change_id}`"
         match self.standing:
             case Standing.LIVE:
-                return f"held by {self.entry.owner}" if self.entry else "held by a living process"
+                return f"held by {self.claims.owner}" if self.claims else "held by a living process"
             case Standing.HALTED:
-                return f"halted: {give_up} gives its claims up"
+                return f"halted: `parallel-implement {self.change_id} --abort` or {clean_up} gives its claims up"
             case Standing.UNREADABLE:
-                return f"its journal cannot be read, so its claims are kept: {give_up} gives them up"
+                return f"its journal cannot be read, so its claims are kept: {clean_up} gives them up"
         return "its process is gone: whoever wants its claims takes them over"
 
 
@@ -87,14 +88,14 @@ def _told(conflict: Conflict, change_id: str, other: str) -> str:
 
 
 @contextmanager
-def held(
-    places: Places, hold: Held, packages: Sequence[Package], *, wait: bool, say: Callable[[str], None]
+def hold(
+    places: Places, hold: Hold, packages: Sequence[Package], *, wait: bool, say: Callable[[str], None]
 ) -> Iterator[bool]:
     """Hold the claims of all packages; whether others had to be waited for. Kept at the end when the run halted.
 
     UserError names what conflicts and who holds it, unless `wait`: then this returns when nobody does any more.
     """
-    with given_up(places, say):
+    with release_at_end(places, say):
         found = _take(places, hold, packages, say)
         if found and not wait:
             raise UserError([_refusal(places, packages, found)])
@@ -105,7 +106,7 @@ def held(
         yield bool(found)
 
 
-def confirm(places: Places, hold: Held, packages: Sequence[Package], say: Callable[[str], None]) -> None:
+def confirm(places: Places, hold: Hold, packages: Sequence[Package], say: Callable[[str], None]) -> None:
     """Once the journal is open, by which others see this run without the ledger: enter what somebody removed there.
 
     UserError when another run came in between.
@@ -119,7 +120,7 @@ def confirm(places: Places, hold: Held, packages: Sequence[Package], say: Callab
 
 
 @contextmanager
-def given_up(places: Places, say: Callable[[str], None]) -> Iterator[None]:
+def release_at_end(places: Places, say: Callable[[str], None]) -> Iterator[None]:
     """Give the claims up at the end, unless the run halted. Where that fails they end with this process anyway."""
     try:
         yield
@@ -156,7 +157,7 @@ def active(common: Path) -> list[Active]:
         entries = ledger.read(common / STATE / LOCKS)
         found = _active(common, entries)
         # without the guard, one that is not listed may just have entered or given back its claims
-        if all(run.entry for run in found) or ledger.read(common / STATE / LOCKS) == entries:
+        if all(run.claims for run in found) or ledger.read(common / STATE / LOCKS) == entries:
             return found
 
 
@@ -185,7 +186,7 @@ def _refusal(places: Places, packages: Sequence[Package], found: Sequence[Rival]
     return Problem("\n    ".join([what, *lines]), hint=hint)
 
 
-def _take(places: Places, hold: Held, packages: Sequence[Package], say: Callable[[str], None]) -> list[Rival]:
+def _take(places: Places, hold: Hold, packages: Sequence[Package], say: Callable[[str], None]) -> list[Rival]:
     """Enter all claims of the run, or nothing where others are in the way: these."""
     found: list[Rival] = []
     taken_over: list[str] = []
@@ -201,7 +202,7 @@ def _take(places: Places, hold: Held, packages: Sequence[Package], say: Callable
         dead = [run for run in runs if run.standing is Standing.DEAD and run.change_id != places.change_id]
         taken_over[:] = [run.change_id for run in dead if not _compare(packages, run).free]
         kept = _without(entries, *taken_over)
-        return {**kept, places.change_id: Entry(places.change_id, hold.owner, hold.lock, tuple(packages))}
+        return {**kept, places.change_id: RunClaims.of(hold.owner, hold.lock, packages)}
 
     ledger.update(places.locks, change)
     for other in taken_over:
@@ -210,13 +211,13 @@ def _take(places: Places, hold: Held, packages: Sequence[Package], say: Callable
 
 
 def _end_processes(other: Places) -> None:
-    state = read_state(other.journal)
-    if state and state.started:
-        attempts.end_processes(other, state, leftovers.known_run_id(other, state))
+    state = load_state(other.journal)  # the run counts as dead, so its journal can be read
+    if state.started:
+        run_processes.end(other, state, run_id.find(other, state))
 
 
 def _wait(
-    places: Places, hold: Held, packages: Sequence[Package], found: list[Rival], say: Callable[[str], None]
+    places: Places, hold: Hold, packages: Sequence[Package], found: list[Rival], say: Callable[[str], None]
 ) -> None:
     """Until the claims could be taken. What is waited for is said once, and again when that is something else."""
     said = ""
@@ -233,20 +234,12 @@ def _wait(
 
 def _glance(places: Places, found: Sequence[Rival]) -> list[object]:
     """What changes when it is worth to try again; costs a few calls of the system, whatever the size of the plans."""
-    seen: list[object] = [_stamp(places.locks / ledger.FILE)]
+    seen: list[object] = [storage.signature(places.locks / ledger.FILE)]
     for rival in found:
         other = Places(places.common, rival.run.change_id)
-        live = _is_live(rival.run.entry, other) if rival.run.entry else lock_file.is_held(other.journal)
-        seen += [live, None if live else _stamp(other.journal)]
+        live = _is_live(rival.run.claims, other) if rival.run.claims else lock_file.is_held(other.journal)
+        seen += [live, None if live else storage.signature(other.journal)]
     return seen
-
-
-def _stamp(path: Path) -> tuple[int, ...]:
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        return ()
-    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _in_the_way(found: Sequence[Rival]) -> list[Rival]:
@@ -259,10 +252,10 @@ def _rivals(places: Places, packages: Sequence[Package], runs: Sequence[Active])
 
 
 def _compare(packages: Sequence[Package], run: Active) -> Comparison:
-    if run.entry is None:
+    if run.claims is None:
         what = f"{run.change_id} is alive, but somebody removed its claims from the ledger: nothing may start beside it"
         return Comparison(undecided=(Problem(what),))
-    return feasibility.compare(packages, run.entry.packages)
+    return feasibility.compare(packages, run.claims.as_packages())
 
 
 def _active(common: Path, entries: Entries) -> list[Active]:
@@ -278,7 +271,7 @@ def _active(common: Path, entries: Entries) -> list[Active]:
     return [*found, *(Active(name, Standing.LIVE) for name in lost)]
 
 
-def _is_live(entry: Entry, places: Places) -> bool:
+def _is_live(entry: RunClaims, places: Places) -> bool:
     """Whether the run's lock is held; where its lock file is gone or another one, whether its process lives."""
     path = places.locks / f"{places.change_id}.lock"
     if lock_file.Identity.at(path) == entry.lock:
@@ -288,19 +281,12 @@ def _is_live(entry: Entry, places: Places) -> bool:
 
 def _standing_of_journal(places: Places) -> Standing:
     """What a run that is not alive left: halted as its journal says, else dead. An unreadable one counts as halted."""
-    state = read_state(places.journal)
-    if state is None:
+    try:
+        state = load_state(places.journal)
+    except (UserError, OSError):
         return Standing.UNREADABLE
     return Standing.HALTED if state.run is RunState.HALTED else Standing.DEAD
 
 
-def read_state(journal: Path) -> State | None:
-    """What a journal folds to; None when it cannot be read."""
-    try:
-        return fold(read(journal))
-    except (UserError, ImpossibleError, KeyError, OSError):
-        return None
-
-
-def _without(entries: Entries, *changes: str) -> dict[str, Entry]:
+def _without(entries: Entries, *changes: str) -> dict[str, RunClaims]:
     return {change: entry for change, entry in entries.items() if change not in changes}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-MOUNTS = Path("/proc/self/mountinfo")
+from parallel_impl.processes import procfs
+
 NETWORK = re.compile(
     r"nfs\d?|cifs|smb\d?|smbfs|9p|afs|ncpfs|coda|ceph|lustre|glusterfs|beegfs|gpfs|ocfs2|gfs2|orangefs|pvfs2|virtiofs"
     r"|fuse\.(sshfs|glusterfs|ceph|s3fs|gcsfuse|rclone|davfs|nfs.*|juicefs|mfs|moosefs|smbnetfs|curlftpfs|beegfs.*)"
@@ -14,7 +15,7 @@ NETWORK = re.compile(
 
 def network(folder: Path) -> str:
     """The kind of network file system that `folder` lies on, "" for a local one. OSError where nothing tells."""
-    kind = kind_of(folder.resolve(), MOUNTS.read_text("utf-8", "surrogateescape"))
+    kind = kind_of(folder.resolve(), procfs.mounts())
     return kind if NETWORK.fullmatch(kind) else ""
 
 

@@ -11,20 +11,20 @@ say it before they look, so two can't miss each other.
 
 from __future__ import annotations
 
-import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from parallel_impl.errors import UserError
 from parallel_impl.plan import ids
 from parallel_impl.plan.lock_keys import claim_order
 from parallel_impl.plan.model import Locks, Package, Scope
 from parallel_impl.processes.procfs import boot_id, lives, start_time
+from parallel_impl.record import json_form
 from parallel_impl.run.claims import lock_file
 from parallel_impl.run.claims.lock_file import HeldError, Identity, LockFile
 from parallel_impl.run.claims.process_identity import Owner
@@ -35,30 +35,69 @@ FORMAT = 1
 PATIENCE = 60.0  # seconds that others may be inside; comparing plans of 1,000 packages takes about three
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """The claims of one run: whose, which file its lock is on, and what each package writes and locks."""
+class PackageClaims(msgspec.Struct, frozen=True, kw_only=True):
+    """What a package writes and locks; each list in the canonical order of claims."""
 
-    change_id: str
+    write_allow: tuple[str, ...]
+    deny: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, package: Package) -> PackageClaims:
+        """The claims of a package of a plan."""
+        return cls(
+            write_allow=tuple(claim_order(package.scope.write_allow, ())),
+            deny=tuple(claim_order(package.scope.deny, ())),
+            files=tuple(claim_order(package.locks.files, ())),
+            keys=tuple(claim_order((), package.locks.keys)),
+        )
+
+
+class RunClaims(msgspec.Struct, frozen=True):
+    """The claims of one run: whose, which file its lock is on, and what each package claims."""
+
     owner: Owner
     lock: Identity
-    packages: tuple[Package, ...]
+    packages: Mapping[str, PackageClaims]
+
+    @classmethod
+    def of(cls, owner: Owner, lock: Identity, packages: Iterable[Package]) -> RunClaims:
+        """All that the packages of a plan claim."""
+        return cls(owner, lock, {one.id: PackageClaims.of(one) for one in sorted(packages, key=lambda one: one.id)})
+
+    def as_packages(self) -> list[Package]:
+        """The packages as far as claims tell about them, to be compared with those of another plan."""
+        return [
+            Package(name, "", Scope(one.write_allow, deny=one.deny), locks=Locks(one.files, one.keys))
+            for name, one in self.packages.items()
+        ]
 
 
-Entries = Mapping[str, Entry]
+Entries = Mapping[str, RunClaims]
 
 
-def read(folder: Path) -> dict[str, Entry]:
-    """The entries by change, sorted; none when there is no ledger. UserError when it is damaged."""
+class Ledger(msgspec.Struct, frozen=True):
+    """The file: the claims of each run by its change."""
+
+    format: int
+    runs: Mapping[str, RunClaims]
+
+
+def read(folder: Path) -> dict[str, RunClaims]:
+    """The claims by change, sorted; none when there is no ledger. UserError when it is damaged."""
     file = folder / FILE
     try:
-        told = json.loads(file.read_bytes())
-        if told["format"] != FORMAT:
-            raise ValueError(f"format {told['format']!r} is unknown")
-        return {change: _entry(change, values) for change, values in sorted(told["runs"].items())}
+        found = json_form.decode(file.read_bytes(), Ledger)
+        if found.format != FORMAT:
+            raise ValueError(f"format {found.format!r} is unknown")
+        for change in found.runs:
+            if wrong := ids.problem(change):
+                raise ValueError(wrong.what)
+        return dict(sorted(found.runs.items()))
     except FileNotFoundError:
         return {}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except ValueError as error:
         hint = "let the runs of this repository end, then remove the file"
         raise UserError(f"the ledger of claims is damaged: {error}", where=str(file), hint=hint) from error
 
@@ -87,8 +126,7 @@ def _write(folder: Path, entries: Entries) -> None:
     if not entries:
         (folder / FILE).unlink(missing_ok=True)
         return
-    runs = {change: _told(entries[change]) for change in sorted(entries)}
-    write_atomically(folder / FILE, (json.dumps({"format": FORMAT, "runs": runs}, indent=1) + "\n").encode())
+    write_atomically(folder / FILE, json_form.encode(Ledger(FORMAT, dict(sorted(entries.items()))), indent=1))
 
 
 @contextmanager
@@ -134,36 +172,3 @@ def _others(folder: Path, guard: Identity) -> list[int]:
 def _occupied(folder: Path, who: str) -> UserError:
     hint = "let it go on or end it, then start again"
     return UserError(f"{who} is inside the ledger of claims for {PATIENCE:.0f} s", where=str(folder / FILE), hint=hint)
-
-
-def _told(entry: Entry) -> dict[str, Any]:
-    packages = {
-        package.id: {
-            "write_allow": claim_order(package.scope.write_allow, ()),
-            "deny": claim_order(package.scope.deny, ()),
-            "files": claim_order(package.locks.files, ()),
-            "keys": claim_order((), package.locks.keys),
-        }
-        for package in sorted(entry.packages, key=lambda package: package.id)
-    }
-    lock = [entry.lock.device, entry.lock.inode]
-    return {"owner": entry.owner.to_json(), "lock": lock, "packages": packages}
-
-
-def _entry(change: str, values: Any) -> Entry:
-    if wrong := ids.problem(change):
-        raise ValueError(wrong[0])
-    lock = Identity(*map(int, values["lock"]))
-    packages = tuple(_package(name, told) for name, told in values["packages"].items())
-    return Entry(change, Owner.from_json(values["owner"]), lock, packages)
-
-
-def _package(name: str, values: Any) -> Package:
-    scope = Scope(_texts(values["write_allow"]), deny=_texts(values["deny"]))
-    return Package(name, "", scope, locks=Locks(_texts(values["files"]), _texts(values["keys"])))
-
-
-def _texts(values: Any) -> tuple[str, ...]:
-    if not isinstance(values, list) or not all(isinstance(text, str) for text in values):
-        raise ValueError(f"{values!r} is not a list of texts")
-    return tuple(values)

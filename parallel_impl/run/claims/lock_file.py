@@ -13,6 +13,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 from filelock import FileLock, Timeout
 
 from parallel_impl.errors import UserError
@@ -24,9 +25,8 @@ class HeldError(Exception):
     """Another process holds the lock."""
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Which file it is, whatever lies at its path by now."""
+class Identity(msgspec.Struct, frozen=True, array_like=True):
+    """Which file it is, whatever lies at its path by now; in JSON `[device, inode]`."""
 
     device: int
     inode: int

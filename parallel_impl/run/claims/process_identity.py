@@ -9,18 +9,16 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from parallel_impl import environment
 from parallel_impl.errors import printable
 from parallel_impl.processes.procfs import boot_id, lives, start_time
 
 
-@dataclass(frozen=True, slots=True)
-class Owner:
+class Owner(msgspec.Struct, frozen=True):
     """A process: its pid with what makes that unique, and what people want to know of it."""
 
     pid: int
@@ -38,18 +36,6 @@ class Owner:
         since = time.strftime("%Y-%m-%d %H:%M:%S")
         pid = os.getpid()
         return cls(pid, start_time(pid), boot_id(), socket.gethostname(), since, printable(command))
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Owner:
-        """What `to_json` made; KeyError or TypeError when it is something else."""
-        return cls(
-            int(values["pid"]),
-            int(values["start_time"]),
-            *(str(values[name]) for name in ("boot_id", "host", "since", "command")),
-        )
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
 
     def lives(self) -> bool:
         """Whether the process runs on this machine; a recycled pid is not mistaken for it."""

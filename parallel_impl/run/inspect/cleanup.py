@@ -12,21 +12,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from parallel_impl.errors import Problem, UserError
 from parallel_impl.git import home as homes
-from parallel_impl.git import relocation
 from parallel_impl.git.checkout import KEPT
 from parallel_impl.git.remove import remove
 from parallel_impl.git.repo import Repo
 from parallel_impl.plan import ids
-from parallel_impl.record.journal import read
-from parallel_impl.record.state import State, fold
+from parallel_impl.record.journal import load_state
+from parallel_impl.record.state import State
 from parallel_impl.run.claims import change_lock, claims, ledger
 from parallel_impl.run.places import Places
-from parallel_impl.run.resume import attempts, leftovers
+from parallel_impl.run.resume import leftovers
 
 HISTORY = 2_000  # commits of a branch that are looked at for a squash merge; the message says when there are more
-OWN_ROOMS = ("", ".git", ".verify", ".verify.git")
 
 
 @dataclass(slots=True)
@@ -49,8 +46,7 @@ class Report:
 
 def clean(repo: Repo, folder: Path, change_id: str, *, force: bool, dry_run: bool) -> Report:
     """Clean up after a change. UserError when the id is none, or while a run of it is alive."""
-    if wrong := ids.problem(change_id):
-        raise UserError([Problem(wrong[0], where="<change-id>", hint=wrong[1])])
+    ids.check(change_id)
     places = Places(repo.git_dir, change_id)
     report = Report(dry_run=dry_run, change_id=change_id)
     claimed = places.change_id in ledger.read(places.locks)
@@ -59,19 +55,19 @@ def clean(repo: Repo, folder: Path, change_id: str, *, force: bool, dry_run: boo
         if not dry_run:
             change_lock.remove_empty(places)
         return report
-    with change_lock.held(places):
+    with change_lock.hold(places):
         if claimed:
             report.removed.append(f"the claims of {change_id}")
             if not dry_run:
                 claims.release(places)
-        state = fold(read(places.last_journal))
+        state = load_state(places.last_journal)
         if state.started:
-            home = relocation.home(repo, places.change_id, state.home, checkout=repo.top(folder)).path
-            if not dry_run:
-                marked = leftovers.run_id(places, state)
-                attempts.end_processes(places, state, marked)
-                leftovers.clear(places, state, marked, home)
-            _clean_home(home, state, report, force=force)
+            checkout = repo.top(folder)
+            if dry_run:
+                home = leftovers.find_home(repo, places, state, checkout=checkout)
+            else:
+                home = leftovers.clear(repo, places, state, checkout=checkout).home
+            _clean_home(home.path, places, state, report, force=force)
         _clean(repo, folder, places, state, report, force=force)
         if not report.kept and not dry_run:
             change_lock.forget(places)
@@ -96,27 +92,33 @@ def _clean(repo: Repo, folder: Path, places: Places, state: State, report: Repor
             shutil.rmtree(places.state)
 
 
-def _clean_home(home: Path, state: State, report: Report, *, force: bool) -> None:
+def _clean_home(home: Path, places: Places, state: State, report: Report, *, force: bool) -> None:
     """Worktrees are left by a crash only; what lies in one is on no ref, so it is work that nothing contains."""
     if not home.is_dir():
         return
     packages = {*state.packages, *state.removed}
-    ours = {f"{name}{ending}" for name in packages for ending in OWN_ROOMS}
-    ours |= {f"{name}.gate{ending}" for name in ("base", "candidate") for ending in ("", ".git")}
+    ours = {*places.gate_checkouts, *(name for package in packages for name in places.checkouts_of(package))}
     for path in sorted(home.iterdir()):
-        abandoned = path.name in packages or path.name.removesuffix(".git") in packages or path.name == KEPT
-        if (path.name in ours and not abandoned) or (force and (path.name in ours or path.name == KEPT)):
+        name = path.name.removesuffix(".git")
+        if (name in ours and name not in packages) or (force and (name in ours or path.name == KEPT)):
             report.removed.append(str(path))
             if not report.dry_run:
                 remove(path)
         elif path.name == KEPT:
-            report.kept += [f"{kept}: a worktree that could not be staged" for kept in sorted(path.iterdir())]
-        elif abandoned:
+            report.kept += [f"{worktree}: a worktree that could not be staged" for worktree in _worktrees(path)]
+        elif name in packages:
             report.kept.append(f"{path}: left by a run that was killed; go on with it, or look at it")
         else:
             report.kept.append(f"{path}: not made by this tool")
     if not report.dry_run:
         homes.remove_empty(home)
+
+
+def _worktrees(kept: Path) -> Iterator[Path]:
+    """The worktrees among what was kept, without the repositories beside them."""
+    for path in sorted(kept.iterdir()):
+        if not (path.suffix == ".git" and path.with_suffix("").exists()):
+            yield path
 
 
 class _Containment:

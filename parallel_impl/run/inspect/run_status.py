@@ -1,45 +1,75 @@
-"""Runs as they lie on disk, live or ended: what `parallel-impl status`, `show` and `runs` tell. Reads, never writes."""
+"""Runs as they lie on disk, live or ended, as `parallel-impl status`, `show` and `runs` print them. Writes nothing."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from parallel_impl.errors import Problem, UserError, printable
-from parallel_impl.git.repo import Repo, scrub_environment
+from parallel_impl.errors import UserError, first_line, printable
+from parallel_impl.git.repo import Repo
 from parallel_impl.plan import ids
-from parallel_impl.plan.model import Plan
-from parallel_impl.record.journal import read
-from parallel_impl.record.state import RunState, State, fold
+from parallel_impl.plan.model import Plan, StepKind
+from parallel_impl.record import result
+from parallel_impl.record.journal import load_state
+from parallel_impl.record.result import StepRecord
+from parallel_impl.record.state import RunState, State
 from parallel_impl.run.claims import change_lock, claims
+from parallel_impl.run.claims.claims import Active, Standing
 from parallel_impl.run.places import LOCKS, STATE, Places
+
+ENDED = (RunState.LANDED, RunState.HALTED, RunState.ABORTED)
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
-    """One run: where it lies and what its journal folds to."""
+class RunStatus:
+    """One run: where it lies, what its journal folds to, which process works on it, and what it claims.
+
+    `unreadable` says why the journal cannot be read; `owner` is "" when nobody works on the run, `claims` None when it
+    claims nothing.
+    """
 
     places: Places
     state: State
+    owner: str = ""
+    claims: Active | None = None
+    unreadable: str = ""
 
     @property
-    def standing(self) -> str:
-        """The state of the run, in a word or two: one that nobody works on and that has no end was interrupted."""
-        ended = (RunState.LANDED, RunState.HALTED, RunState.ABORTED)
-        return str(self.state.run) if self.state.run in ended or self.liveness else "interrupted"
+    def word(self) -> str:
+        """The state of the run in a word: one that nobody works on and that has no end was interrupted."""
+        if self.unreadable:
+            return "unreadable"
+        live = self.owner or (self.claims and self.claims.standing is Standing.LIVE)
+        return str(self.state.run) if live or self.state.run in ENDED else "interrupted"
 
     @property
-    def liveness(self) -> str:
-        """Who works on it now, in brackets; "" when nobody does."""
-        who = change_lock.holder(self.places)
-        return f" ({who})" if who else ""
+    def headline(self) -> str:
+        """The change, the state of the run, and the process that works on it or why the journal cannot be read."""
+        more = f": {self.unreadable}" if self.unreadable else f" ({self.owner})" if self.owner else ""
+        return printable(f"{self.places.change_id}  {self.word}{more}")
+
+    @property
+    def claim_lines(self) -> list[str]:
+        """For people: the run, who holds its claims, and a line for each package that claims something."""
+        if self.claims is None:
+            owner = f" ({self.owner})" if self.owner else ""
+            return [printable(f"{self.places.change_id}  {self.word}, claims nothing{owner}")]
+        who = self.claims.who
+        head = who if who.startswith(self.word) else f"{self.word}, {who}"
+        lines = [f"{self.places.change_id}  {head}"]
+        for name, one in self.claims.claims.packages.items() if self.claims.claims else ():
+            lines.append(f"  {name}  writes {', '.join(one.write_allow)}")
+            lines[-1] += f"; not {', '.join(one.deny)}" if one.deny else ""
+            lines[-1] += f"; locks {', '.join((*one.files, *one.keys))}" if one.files or one.keys else ""
+        return [printable(line) for line in lines]
 
     def describe(self) -> str:
         """The summary, or while there is none the states."""
-        if self.places.summary.is_file() and not self.liveness:
+        if self.places.summary.is_file() and not self.owner:
             return self.places.summary.read_text("utf-8")
-        lines = [f"{self.places.change_id}: {self.standing}{self.liveness}, no summary yet"]
+        owner = f" ({self.owner})" if self.owner else ""
+        lines = [f"{self.places.change_id}: {self.word}{owner}, no summary yet"]
         lines += [f"  {name}  {progress.state}" for name, progress in self.state.packages.items()]
         return printable("\n".join(lines) + "\n")
 
@@ -53,86 +83,90 @@ class Past:
         if progress.commit:
             lines += [f"  accepted commit: {progress.commit}", f"  look: git show {self.places.package_ref(package)}"]
         for number in range(1, progress.attempts + 1):
-            lines += self._attempt(package, number)
+            folder = self.places.attempt(package, number)
+            lines += [f"  attempt {number}: {folder}", *(f"    {line}" for line in _describe_attempt(folder))]
         return printable("\n".join(lines) + "\n")
 
-    def _attempt(self, package: str, number: int) -> list[str]:
-        folder = self.places.attempt(package, number)
-        lines = [f"  attempt {number}: {folder}"]
-        try:
-            result = json.loads((folder / "result.json").read_bytes())
-        except (OSError, ValueError):
-            return [*lines, "    no result (not ended, or ended by a crash)"]
-        lines.append(f"    {result['status']}" + (f": {result['error_code']}" if "error_code" in result else ""))
-        lines += [f"    | {line}" for line in result.get("error", "").splitlines()]
-        for step in result["verification"]["steps"]:
-            verdict = "for a person" if step["kind"] != "command" else "passed" if step["passed"] else "FAILED"
-            lines.append(f"    step {step['name']}: {verdict}" + (f", log {step['log']}" if step.get("log") else ""))
-        lines += [f"    changed {path}" for path in result["files_modified"]]
-        return lines + [f"    left out {path}" for path in result.get("files_ignored", [])]
+
+def _describe_attempt(folder: Path) -> list[str]:
+    try:
+        found = result.load((folder / result.FILE).read_bytes())
+    except OSError:
+        return ["no result (not ended, or ended by a crash)"]
+    except ValueError as error:
+        return [f"its {result.FILE} cannot be read: {error}"]
+    lines = [f"{found.status}: {found.error_code}" if found.error_code else found.status]
+    lines += [f"| {line}" for line in str(found.error or "").splitlines()]
+    lines += [_describe_step(step) for step in found.verification.steps]
+    lines += [f"changed {path}" for path in found.files_modified]
+    return lines + [f"left out {path}" for path in found.files_ignored]
 
 
-def changes(folder: Path) -> list[str]:
-    """The changes with a run, ended, live or aborted, in the repository that `folder` lies in."""
-    scrub_environment()
-    common = Repo.discover(folder).git_dir
-    return sorted({journal.parent.name for journal in (common / STATE).glob("*/journal*.jsonl")})
+def _describe_step(step: StepRecord) -> str:
+    verdict = "for a person" if step.kind is not StepKind.COMMAND else "passed" if step.passed else "FAILED"
+    return f"step {step.name}: {verdict}" + (f", log {step.log}" if step.log else "")
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """A run and what it holds: `state` is its journal's, `claims` are None when it claims nothing."""
-
-    change_id: str
-    state: str
-    by: str
-    claims: claims.Active | None
-
-    @property
-    def lines(self) -> list[str]:
-        """For people: the run, who holds it, and a line for each package that claims something."""
-        if self.claims is None:
-            return [printable(f"{self.change_id}  {self.state}, claims nothing{f' ({self.by})' if self.by else ''}")]
-        who = self.claims.who
-        lines = [f"{self.change_id}  {who if who.startswith(self.state) else f'{self.state}, {who}'}"]
-        for package in self.claims.entry.packages if self.claims.entry else ():
-            scope, locks = package.scope, [*package.locks.files, *package.locks.keys]
-            lines.append(f"  {package.id}  writes {', '.join(scope.write_allow)}")
-            lines[-1] += f"; not {', '.join(scope.deny)}" if scope.deny else ""
-            lines[-1] += f"; locks {', '.join(locks)}" if locks else ""
-        return [printable(line) for line in lines]
+def runs(folder: Path) -> list[RunStatus]:
+    """Every run of the repository that `folder` lies in, by change-id: ended, aborted, live, and not started yet."""
+    common = _common(folder)
+    return _runs(common, _active(common))
 
 
-def holds(folder: Path) -> list[Hold]:
-    """Every run of the repository that `folder` lies in, those too that did not start yet, by change-id."""
-    scrub_environment()
-    common = Repo.discover(folder).git_dir
-    active = {run.change_id: run for run in claims.active(common)}
-    state = common / STATE
-    started = {journal.parent.name for journal in state.glob("*/journal*.jsonl")}
-    held = {about.stem for about in (state / LOCKS).glob("*.json") if not ids.problem(about.stem)}
-    return [_hold(Places(common, change), active.get(change)) for change in sorted({*active, *started, *held})]
+def runs_and_claims(folder: Path) -> list[RunStatus]:
+    """The same; UserError when the ledger of claims is damaged."""
+    common = _common(folder)
+    return _runs(common, {run.change_id: run for run in claims.active(common)})
 
 
-def _hold(places: Places, active: claims.Active | None) -> Hold:
-    state = claims.read_state(places.last_journal)
-    return Hold(places.change_id, str(state.run) if state else "unreadable", change_lock.holder(places), active)
+def run(folder: Path, change_id: str) -> RunStatus:
+    """One run; UserError when there is none, or its journal is damaged."""
+    ids.check(change_id)
+    common = _common(folder)
+    active = _active(common)
+    names = _names(common, active)
+    if change_id not in names:
+        raise UserError(f"there is no run of {change_id!r} here", hint=f"runs: {', '.join(sorted(names)) or 'none'}")
+    places = Places(common, change_id)
+    return RunStatus(places, load_state(places.last_journal), change_lock.find_owner(places), active.get(change_id))
 
 
 def feasibility(folder: Path, plan: Plan) -> list[str]:
     """How feasible a plan is beside the live and the halted runs of the repository, with what is in its way."""
-    scrub_environment()
-    places = Places(Repo.discover(folder).git_dir, plan.feature_id)
+    places = Places(_common(folder), plan.feature_id)
     found = claims.rivals(places, plan.packages)
     return [printable(line) for line in claims.describe(places.change_id, plan.packages, found)]
 
 
-def run(folder: Path, change_id: str) -> Past:
-    """One run; UserError when there is none, or its journal is damaged."""
-    if wrong := ids.problem(change_id):
-        raise UserError([Problem(wrong[0], where="<change-id>", hint=wrong[1])])
-    found = changes(folder)
-    if change_id not in found:
-        raise UserError(f"there is no run of {change_id!r} here", hint=f"runs: {', '.join(found) or 'none'}")
-    places = Places(Repo.discover(folder).git_dir, change_id)
-    return Past(places, fold(read(places.last_journal)))
+def _common(folder: Path) -> Path:
+    return Repo.discover(folder).git_dir
+
+
+def _active(common: Path) -> dict[str, Active]:
+    """The runs with claims, as far as the ledger can be read: here they only tell whether a run is live."""
+    try:
+        return {run.change_id: run for run in claims.active(common)}
+    except UserError:
+        return {}
+
+
+def _names(common: Path, active: Iterable[str]) -> set[str]:
+    """The changes with claims, with a journal (an aborted run's too), or that a process has taken."""
+    started = {journal.parent.name for journal in (common / STATE).glob("*/journal*.jsonl")}
+    locked = {about.stem for about in (common / STATE / LOCKS).glob("*.json") if not ids.problem(about.stem)}
+    return {*active, *started, *locked}
+
+
+def _runs(common: Path, active: Mapping[str, Active]) -> list[RunStatus]:
+    return [_status(Places(common, name), active.get(name)) for name in sorted(_names(common, active))]
+
+
+def _status(places: Places, active: Active | None) -> RunStatus:
+    """A run as far as it can be read: one that cannot must not hide the others."""
+    state, owner, unreadable = State(), "", ""
+    try:
+        owner = change_lock.find_owner(places)
+        state = load_state(places.last_journal)
+    except (UserError, OSError) as error:
+        unreadable = first_line(str(error))
+    return RunStatus(places, state, owner, active, unreadable)

@@ -6,246 +6,101 @@ it was and all work on refs.
 
 from __future__ import annotations
 
-import json
 import shlex
-from collections.abc import Iterator
-from dataclasses import dataclass
 
-from parallel_impl.errors import count
-from parallel_impl.git import union
-from parallel_impl.git.repo import Change, GitError
-from parallel_impl.plan import contracts
+from parallel_impl.git.repo import GitError
 from parallel_impl.record import events as e
-from parallel_impl.record.journal import read
-from parallel_impl.record.state import PackageState, blocking
-from parallel_impl.report import markdown, summary
-from parallel_impl.run.land import proof
+from parallel_impl.record.codes import Halt
+from parallel_impl.record.journal import now
+from parallel_impl.run.land import assemble, ending, proof
+from parallel_impl.run.land.ending import Ending
 from parallel_impl.run.land.proof import BaseProof, Proof
-from parallel_impl.run.run import Ground, Run, now
-from parallel_impl.storage import write_atomically
+from parallel_impl.run.run import Run
 
-INTERRUPTED = 130  # the exit code
 ROUNDS = 3  # the first try and, when the branch moved meanwhile, two more
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How a run ended: exit code, status for the summary, and the lines that are printed last."""
+class _HaltError(Exception):
+    """Ends the landing; caught by `land` alone, which makes an ending of it."""
 
-    exit_code: int
-    status: str
-    headline: str
-    lines: tuple[str, ...]
-    code: str = ""
-    commit: str = ""
-    proof: Proof | None = None
+    def __init__(self, code: Halt, why: str, *, proven: Proof | None = None, commit: str = "") -> None:
+        super().__init__(why)
+        self.code, self.why, self.proven, self.commit = code, why, proven, commit
 
 
-def integrate(run: Run, base_proof: BaseProof, *, only: frozenset[str] | None) -> Ending:
+def land(run: Run, base_proof: BaseProof, *, only: frozenset[str] | None) -> Ending:
     """Put everything together, prove it, land it. Returns how the run ended; never raises for a red gate."""
-    ground = run.ground
-    wanted = [name for name in ground.order.topological if only is None or name in only]
-    if blocked := blocking(run.state, wanted):
-        return halt(run, "NOT_ALL_ACCEPTED", _blocked(run, dict(blocked)))
-    if only is not None:
-        left = count(len(ground.order.topological) - len(wanted), "package")
-        why = f"{', '.join(wanted)} accepted; --only left out {left}: nothing lands until the command runs without it"
-        return halt(run, "ONLY", why)
-    layers = [run.layers[name] for name in wanted]
-    if found := union.clashes(layers):
-        return halt(run, "CLASH", "\n".join(str(clash) for clash in found))
-    places = ground.places
-    ground.watch.expect_any(places.candidate_ref)
-    commit = union.candidate(
-        ground.repo,
-        ground.base,
-        layers,
-        change_id=places.change_id,
-        ref=places.candidate_ref,
-        date=ground.date,
-        carried=_edited_plan(run),
-    )
-    ground.watch.expect(places.candidate_ref, commit)
-    return _land(run, commit, base_proof)
+    if obstacle := assemble.find_obstacle(run, only):
+        return ending.halt(run, *obstacle)
+    commit, branch_ref = assemble.assemble(run), run.workspace.places.branch_ref
+    try:
+        for _ in range(ROUNDS):
+            tip = run.workspace.repo.ref(branch_ref)
+            if tip and _contains(run, tip, commit):
+                return ending.landed(run, tip, tip, proof.remembered(run))
+            candidate = _put_on(run, commit, tip)
+            proven = proof.prove(run, candidate, base_proof)
+            if run.stop:
+                return ending.interrupted(run)
+            _accept(run, candidate, proven)
+            if _move(run, candidate, tip, proven):
+                return ending.landed(run, candidate, tip or "", proven)
+        branch = run.workspace.places.branch
+        raise _HaltError(Halt.BRANCH_MOVED, f"{branch} moved {ROUNDS} times while the candidate was proven")
+    except _HaltError as halt:
+        return ending.halt(run, halt.code, halt.why, proven=halt.proven, commit=halt.commit)
 
 
-def _edited_plan(run: Run) -> list[Change]:
-    """What an edit of the plan between two starts changed: it lands with the work that was done for it."""
-    ground, plan_file = run.ground, run.ground.places.plan_file
-    if not run.state.revised:
-        return []
-    return [one for one in ground.repo.changes(ground.base, run.state.plan_commit) if one.path == plan_file]
+def _contains(run: Run, tip: str, commit: str) -> bool:
+    """Whether the branch has all of it already: it was moved before a crash, or by the user's own merge."""
+    return bool(run.state.proven) and run.workspace.repo.is_ancestor(commit, tip)
 
 
-def _land(run: Run, commit: str, base_proof: BaseProof) -> Ending:
-    repo, places = run.ground.repo, run.ground.places
-    for _ in range(ROUNDS):
-        tip = repo.ref(places.branch_ref)
-        if tip and repo.is_ancestor(commit, tip) and run.state.proven:
-            return _landed(run, tip, tip, proof.remembered(run))  # moved before a crash, or by the user's own merge
-        candidate, conflicts = _with_tip(run, commit, tip)
-        if conflicts:
-            why = (
-                f"{places.branch} is at {(tip or '')[:12]}, which the run did not start from, "
-                f"and both changed: {', '.join(conflicts)}"
-            )
-            return halt(run, "BRANCH_MOVED", why)
-        run.record(e.CandidateMade(at=now(), commit=candidate, tree=repo.tree(candidate), tip=tip or ""))
-        proven = proof.prove(run, candidate, base_proof)
-        if run.ground.stop:
-            return interrupted(run)
-        run.look_at_repository(files=True)  # gates run what agents wrote
-        if run.state.tampering:
-            return halt(run, "REPOSITORY_CHANGED", "\n".join(run.state.tampering.what), commit=candidate)
-        if not proven.passed:
-            return halt(run, "GATES_FAILED", proven.why, proof_=proven, commit=candidate)
-        run.ground.set_ref(places.proven_ref, candidate)
-        run.record(e.CandidateProven(at=now(), commit=candidate))
-        if ending := _refused(run, candidate, proven):
-            return ending
-        run.ground.watch.expect(places.branch_ref, candidate)
-        try:
-            repo.update_ref(places.branch_ref, candidate, tip)
-        except GitError as refused:
-            if repo.ref(places.branch_ref) != tip:
-                continue
-            # it did not move, so this is no race but a refusal: a branch `openspec` was made meanwhile, say
-            take = f"git update-ref {places.branch_ref} {places.proven_ref}"
-            why = (
-                f"git refuses to move {places.branch}: {refused.stderr}\neverything is proven; take it with:\n  {take}"
-            )
-            return halt(run, "BRANCH_REFUSED", why, proof_=proven, commit=candidate)
-        return _landed(run, candidate, tip or "", proven)
-    return halt(run, "BRANCH_MOVED", f"{places.branch} moved {ROUNDS} times while the candidate was proven")
-
-
-def _with_tip(run: Run, commit: str, tip: str | None) -> tuple[str, list[str]]:
-    """The candidate that the branch can move to: `commit`, or its merge with a tip that it does not contain."""
-    repo, places = run.ground.repo, run.ground.places
-    if not tip or repo.is_ancestor(tip, commit):
-        return commit, []
-    tree, conflicts = repo.merge(tip, commit)
+def _put_on(run: Run, commit: str, tip: str | None) -> str:
+    """The candidate that the branch can move to from `tip`."""
+    candidate, conflicts = assemble.merge_tip(run, commit, tip)
     if conflicts:
-        return "", conflicts
-    message = f"Merge the work packages of {places.change_id}\n\nChange-Id: {places.change_id}\n"
-    merged = repo.commit_tree(tree, (tip, commit), message, date=run.ground.date)
-    run.ground.set_ref(places.candidate_ref, merged)
-    return merged, []
+        branch = run.workspace.places.branch
+        why = f"{branch} is at {(tip or '')[:12]}, which the run did not start from, and both changed: "
+        raise _HaltError(Halt.BRANCH_MOVED, why + ", ".join(conflicts))
+    tree = run.workspace.repo.tree(candidate)
+    run.record(e.CandidateMade(at=now(), commit=candidate, tree=tree, tip=tip or ""))
+    return candidate
 
 
-def _refused(run: Run, candidate: str, proven: Proof) -> Ending | None:
+def _accept(run: Run, candidate: str, proven: Proof) -> None:
+    """The gates passed, and what they ran (agents wrote it) left the repository alone."""
+    run.look_at_repository(files=True)
+    if run.state.tampering:
+        raise _HaltError(Halt.REPOSITORY_CHANGED, "\n".join(run.state.tampering.what), commit=candidate)
+    if not proven.passed:
+        raise _HaltError(Halt.GATES_FAILED, proven.why, proven=proven, commit=candidate)
+    run.workspace.set_ref(run.workspace.places.proven_ref, candidate)
+    run.record(e.CandidateProven(at=now(), commit=candidate))
+
+
+def _move(run: Run, candidate: str, tip: str | None, proven: Proof) -> bool:
+    """Move the feature branch from `tip` to the candidate; whether that is done, for it may have moved meanwhile."""
+    repo, places = run.workspace.repo, run.workspace.places
+    _check_not_checked_out(run, candidate, proven)
+    run.workspace.watch.expect(places.branch_ref, candidate)
+    try:
+        repo.update_ref(places.branch_ref, candidate, tip)
+    except GitError as refused:
+        if repo.ref(places.branch_ref) != tip:
+            return False
+        # it did not move, so this is no race but a refusal: a branch `openspec` was made meanwhile, say
+        take = f"git update-ref {places.branch_ref} {places.proven_ref}"
+        why = f"git refuses to move {places.branch}: {refused.stderr}\neverything is proven; take it with:\n  {take}"
+        raise _HaltError(Halt.BRANCH_REFUSED, why, proven=proven, commit=candidate) from None
+    return True
+
+
+def _check_not_checked_out(run: Run, candidate: str, proven: Proof) -> None:
     """A branch that a worktree has checked out is not moved: the user's next commit would delete the landed work."""
-    places = run.ground.places
-    for worktree in run.ground.repo.worktrees():
+    places = run.workspace.places
+    for worktree in run.workspace.repo.worktrees():
         if worktree.branch == places.branch_ref:
             take = f"git -C {shlex.quote(str(worktree.path))} merge --ff-only {places.proven_ref}"
             why = f"{places.branch} is checked out in {worktree.path}; everything is proven, take it with:\n  {take}"
-            return halt(run, "CHECKED_OUT", why, proof_=proven, commit=candidate)
-    return None
-
-
-def _landed(run: Run, commit: str, old: str, gates: Proof) -> Ending:
-    places, packages = run.ground.places, count(len(run.ground.order.topological), "package")
-    headline = f"{places.branch} is {commit[:12]}: {packages}, each in its scope; {gates.headline}"
-    lines = (
-        "",
-        f"Landed: {headline}",
-        f"  look:     git log --first-parent --oneline {places.branch}",
-        f"  diff:     git diff {run.ground.base[:12]}...{places.branch}",
-        f"  evidence: {places.summary}",
-        f"  publish:  git push -u origin {places.branch}",
-        f"  clean up: parallel-cleanup {places.change_id}",
-    )
-    ending = Ending(0, "landed", headline, lines, commit=commit, proof=gates)
-    summarise(run, ending)  # before the event: what has landed is not looked at again, so its evidence must be there
-    run.record(e.Landed(at=now(), commit=commit, branch=places.branch, old=old))
-    return ending
-
-
-def halt(run: Run, code: str, why: str, *, proof_: Proof | None = None, commit: str = "") -> Ending:
-    """End without landing: nothing moves, everything is kept, and the user is told what to look at."""
-    places = run.ground.places
-    run.record(e.RunHalted(at=now(), code=code, why=why))
-    headline = f"not landed: {code}: {why}"
-    lines = [
-        "",
-        f"Not landed ({code}); {places.branch} is where it was, all work is kept.",
-        *(f"  {line}" for line in why.split("\n")),
-        f"  evidence: {places.summary}",
-    ]
-    if commit:
-        lines.append(f"  look at the candidate: git log --first-parent {places.candidate_ref}")
-    for name, progress in run.state.packages.items():
-        if progress.state is PackageState.FAILED and progress.ended:
-            number = progress.ended[-1].number
-            lines.append(f"  {name}: logs in {places.attempt(name, number)}")
-            if progress.ended[-1].commit:
-                lines.append(f"  {name}: its work: git show {places.attempt_ref(name, number)}")
-    if any(progress.state is PackageState.FAILED for progress in run.state.packages.values()):
-        lines.append(f"  try what failed again: parallel-implement {places.change_id} --retry-failed")
-    return Ending(1, "halted", headline, tuple(lines), code=code, commit=commit, proof=proof_)
-
-
-def interrupted(run: Run) -> Ending:
-    """What is said when a signal stopped the run."""
-    places = run.ground.places
-    line = f"Interrupted. Accepted work is kept; go on with: parallel-implement {places.change_id}"
-    return Ending(INTERRUPTED, "interrupted", "interrupted", ("", line), code="INTERRUPTED")
-
-
-def _blocked(run: Run, blocked: dict[str, PackageState]) -> str:
-    lines = []
-    for name, state in blocked.items():
-        progress = run.state.packages[name]
-        first, *more = (f"{progress.code}: {progress.why}" if progress.code else progress.why).split("\n")
-        lines += [f"{name} {state}" + (f": {first}" if first else ""), *(f"  {line}" for line in more)]
-    return "\n".join(lines)
-
-
-def summarise(run: Run, ending: Ending) -> None:
-    """Write summary.md and summary.json beside the journal."""
-    ground, places = run.ground, run.ground.places
-    rows = ending.proof.rows if ending.proof else ()
-    facts = summary.Facts(
-        change_id=places.change_id,
-        branch=places.branch,
-        order=ground.order.topological,
-        state=run.state,
-        attempts=places.state / "attempts",
-        status=ending.status,
-        code=ending.code,
-        headline=ending.headline,
-        commit=ending.commit,
-        gates=rows,
-        contracts=tuple(_contracts(run, ending.commit)),
-        switched_off=tuple(_switched_off(ground)),
-        notes=tuple(ground.notes),
-    )
-    document = summary.build(facts, read(places.journal))
-    write_atomically(places.summary_json, (json.dumps(document, indent=1) + "\n").encode())
-    write_atomically(places.summary, markdown.render(document).encode())
-
-
-def _switched_off(ground: Ground) -> Iterator[str]:
-    yield from (f"gate {gate.name}" for gate in ground.gates if gate.off)
-    if not ground.config.contain:
-        yield "PID namespaces of agents (contain = false)"
-
-
-def _contracts(run: Run, commit: str) -> Iterator[tuple[str, str]]:
-    """Each contract of the plan, and what was checked about it in the tree that the run ended with."""
-    ground = run.ground
-    folder = ground.places.folder
-    writers = {
-        path: package.id for package in ground.plan.packages for path in contracts.made_by(ground.plan, package, folder)
-    }
-    for path in ground.plan.contracts.files:
-        places = contracts.candidates(ground.plan, path, folder)
-        there = any(ground.repo.read(commit or ground.base, place) is not None for place in places)
-        writer = writers.get(path, "")
-        if writer and writer not in run.state.accepted():
-            yield path, f"to be written by {writer}, which was not accepted"
-        elif there:
-            yield path, f"valid, may be written by {writer}" if writer else "valid on the base, changed by no package"
-        else:
-            yield path, "missing"
+            raise _HaltError(Halt.CHECKED_OUT, why, proven=proven, commit=candidate)

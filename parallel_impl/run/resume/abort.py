@@ -1,65 +1,104 @@
-"""A run is given up: its work is kept on refs of attempts, and the change is free for a new run."""
+"""`--abort`: a run is given up. Its work is kept on refs of attempts, and the change is free for a new run."""
 
 from __future__ import annotations
 
-import re
+from contextlib import closing
+from pathlib import Path
 
-from parallel_impl.errors import count
+from parallel_impl import config
+from parallel_impl.errors import UserError, count
 from parallel_impl.git.repo import Repo
+from parallel_impl.processes.launch import Launch, Limits, Stop
 from parallel_impl.record import events as e
+from parallel_impl.record.journal import Journal, now
+from parallel_impl.record.state import RunState, State
+from parallel_impl.run.claims import claims
 from parallel_impl.run.places import Places
-from parallel_impl.run.resume import attempts
-from parallel_impl.run.run import Run, now
+from parallel_impl.run.resume import attempts, leftovers, pinned
+from parallel_impl.run.resume.leftovers import Cleared
+from parallel_impl.run.run import Listener, Run
+from parallel_impl.run.spec import RunSpec
+from parallel_impl.run.workspace import Workspace
 
 
-def abort(run: Run) -> None:
-    """Give the run up: end what it left, save its work, and free the change for a new run."""
-    attempts.settle_leftovers(run)
-    run.record(e.RunAborted(at=now()))
+def abort(repo: Repo, places: Places, state: State, listener: Listener, *, checkout: Path | None, stop: Stop) -> None:
+    """End what the run left, save its work, and free the change. UserError when there is nothing to abort.
+
+    `checkout` is the user's worktree.
+    """
+    if state.started is None:
+        if not claims.release(places):
+            raise UserError(f"there is no run of {places.change_id} to abort", where=str(places.state))
+        listener.say(f"aborted already; the claims of {places.change_id} are given up")
+        return
+    cleared = leftovers.clear(repo, places, state, checkout=checkout)
+    if state.landed:
+        claims.release(places)
+        what = f"{state.landed.branch} landed already: {state.landed.commit[:12]}"
+        raise UserError(what, hint=f"start again after: parallel-cleanup {places.change_id}")
+    with claims.release_at_end(places, listener.say):
+        try:
+            with closing(Journal(places.journal)) as journal:
+                run = _open(repo, places, state, cleared, journal, listener=listener, checkout=checkout, stop=stop)
+                leftovers.settle(run)
+                run.record(e.RunAborted(at=now()))
+            listener.say(_move_aside(repo, places))
+        finally:
+            leftovers.close(places, cleared.home.path)
 
 
-def finish_abort(repo: Repo, places: Places) -> str:
-    """Move what an aborted run had accepted to refs of attempts, and its journal aside; what to tell about it.
+def finish(repo: Repo, places: Places, state: State, listener: Listener) -> bool:
+    """Finish an abort whose process ended before all of it was moved aside; whether there was one."""
+    if state.run is not RunState.ABORTED:
+        return False
+    listener.say(_move_aside(repo, places))
+    claims.release(places)
+    return True
+
+
+def _open(
+    repo: Repo,
+    places: Places,
+    state: State,
+    cleared: Cleared,
+    journal: Journal,
+    *,
+    listener: Listener,
+    checkout: Path | None,
+    stop: Stop,
+) -> Run:
+    """The run as far as its work is to be saved: nothing of it starts any more."""
+    started, home = state.started, cleared.home.path
+    if started is None:
+        raise ValueError("a run that never started leaves no work")
+    pinned.check_base(repo, places, started)
+    settings = config.read(repo.read(started.base, config.FILE), repo.read(started.base, "pyproject.toml"))
+    return Run(
+        spec=RunSpec(started.base, started.base_from, started.date, cleared.run_id, settings, agent_spec=state.agent),
+        workspace=Workspace.open(repo, places, started.base, home, checkout=checkout),
+        launch=Launch(home, {}, Limits(0), stop=stop),
+        stop=stop,
+        in_force=pinned.read_plan(repo, places, state.plan_commit, state.plan_revision),
+        journal=journal,
+        state=state,
+        listener=listener,
+    )
+
+
+def _move_aside(repo: Repo, places: Places) -> str:
+    """Move accepted work to refs of attempts, and the journal aside; what to say about it.
 
     Done again after a crash it ends the same.
     """
     refs = repo.refs(places.package_refs)
     for ref in refs:
-        to_attempts(repo, places, ref)
-    number = places.next_earlier_number()
-    for file in (places.summary, places.summary_json):
+        attempts.keep(repo, places, ref)
+    for file, aside in places.aside().items():
         if file.exists():
-            file.rename(file.with_stem(f"{file.stem}.{number}"))
-    if places.gates.exists():
-        places.gates.rename(places.state / f"gates.{number}")
-    places.journal.rename(places.state / f"journal.{number}.jsonl")
+            file.rename(aside)
     kept = f"the accepted work of {count(len(refs), 'package')} is" if refs else "all work is"
     return (
         f"aborted; {kept} kept on {places.attempt_refs}/\n"
-        f"  start anew: parallel-implement {places.change_id}\n"
-        f"  clean up:   parallel-cleanup {places.change_id}"
+        f"  start again: parallel-implement {places.change_id}\n"
+        f"  clean up:    parallel-cleanup {places.change_id}"
     )
-
-
-def to_attempts(repo: Repo, places: Places, ref: str) -> None:
-    """Delete a ref of accepted work whose commit is on the ref of its attempt; made there if it is not."""
-    commit = repo.ref(ref)
-    if commit is None:
-        return
-    package = ref.removeprefix(f"{places.package_refs}/")
-    made = repo.refs(f"{places.attempt_refs}/{package}")
-    if commit not in made.values():
-        number = 1 + max((int(name.rpartition("/")[2]) for name in made), default=0)
-        repo.set_ref(places.attempt_ref(package, number), commit)
-    repo.delete_ref(ref, commit)
-
-
-def attempts_made(repo: Repo, places: Places) -> dict[str, int]:
-    """The highest number of an attempt that earlier runs of the change made at each package: theirs are taken."""
-    made: dict[str, int] = {}
-    names = [name.removeprefix(f"{places.attempt_refs}/") for name in repo.refs(places.attempt_refs)]
-    names += [str(path.relative_to(places.state / "attempts")) for path in places.state.glob("attempts/*/*")]
-    for name in names:
-        if found := re.fullmatch(r"(.+)/([0-9]+)", name):
-            made[found[1]] = max(made.get(found[1], 0), int(found[2]))
-    return made

@@ -1,4 +1,4 @@
-"""What an earlier process of the same run left: attempts in flight, and accepted work that was not journalled.
+"""Attempts that were in flight when an earlier process of the run was killed, and accepted work that lies in git.
 
 Git wins over the journal: a package's ref counts as accepted if this journal registered that attempt and the commit's
 parent is this run's base for the package. What a crashed attempt had done is kept on its attempt's ref and costs no
@@ -7,45 +7,27 @@ retry.
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
-import time
-from pathlib import Path
+import re
 
 from parallel_impl.errors import UserError
-from parallel_impl.git import relocation
 from parallel_impl.git.checkout import Checkout
-from parallel_impl.git.repo import GitError
-from parallel_impl.git.staging import Staging
+from parallel_impl.git.repo import GitError, Repo
 from parallel_impl.git.union import Layer
-from parallel_impl.processes.procfs import environ
 from parallel_impl.record import events as e
-from parallel_impl.record.state import INTERRUPTED, LIVE, State
-from parallel_impl.run.attempt import attempt_record, package_base, result
-from parallel_impl.run.attempt.attempt import Attempt, Job, put_away
+from parallel_impl.record.codes import Failure
+from parallel_impl.record.journal import now
+from parallel_impl.run.attempt import attempt_record, package_base, take_work
 from parallel_impl.run.attempt.attempt_record import DamagedError
+from parallel_impl.run.attempt.job import Job
 from parallel_impl.run.places import Places
-from parallel_impl.run.run import Run, now
-
-PATIENCE = 5.0
-
-
-def settle_leftovers(run: Run) -> None:
-    """Take over what an earlier process of this run had accepted, and save what it had not."""
-    relocation.mend(run.ground.home, run.ground.repo)
-    for name in run.ground.order.topological:
-        progress = run.state.packages[name]
-        if progress.state in LIVE:
-            _settle(run, name)
-        if progress.commit:
-            run.layers[name] = _layer(run, name, progress.commit)
+from parallel_impl.run.run import Run
+from parallel_impl.run.workspace import put_away
 
 
-def _settle(run: Run, name: str) -> None:
+def settle(run: Run, name: str) -> None:
     """An attempt that was in flight: accepted if git says so, else over, with what it had done on its ref."""
     number = run.state.packages[name].attempts
-    commit = run.ground.repo.ref(run.ground.places.package_ref(name)) or ""
+    commit = run.workspace.repo.ref(run.workspace.places.package_ref(name)) or ""
     if commit and _is_ours(run, name, commit):
         _put_away(run, name, number)
         ended = e.AttemptEnded(at=now(), package=name, number=number, commit=commit)
@@ -54,20 +36,65 @@ def _settle(run: Run, name: str) -> None:
     saved = _save(run, name, number)
     _put_away(run, name, number)
     why = "the process that ran it was killed"
-    run.record(e.AttemptEnded(at=now(), package=name, number=number, commit=saved, code=INTERRUPTED, why=why))
+    run.record(e.AttemptEnded(at=now(), package=name, number=number, commit=saved, code=Failure.INTERRUPTED, why=why))
+
+
+def restore(run: Run, name: str, commit: str) -> Layer:
+    """The accepted work of a package, on its ref again. UserError when its commit is gone."""
+    repo, ref = run.workspace.repo, run.workspace.places.package_ref(name)
+    parents = repo.parents(commit) if repo.resolve(commit) else ()
+    if len(parents) != 1:
+        raise UserError(
+            f"the accepted commit {commit[:12]} of {name} is gone",
+            where=str(repo.git_dir),
+            hint="bring it back (git fsck --lost-found finds it), or clean up and start again",
+        )
+    if repo.ref(ref) != commit:
+        run.workspace.set_ref(ref, commit)
+    return Layer(name, commit, tuple(repo.changes(parents[0], commit)))
+
+
+def keep(repo: Repo, places: Places, ref: str) -> None:
+    """Delete a ref of accepted work whose commit is on the ref of its attempt; made there if it is not."""
+    commit = repo.ref(ref)
+    if commit is None:
+        return
+    package = ref.removeprefix(f"{places.package_refs}/")
+    made = repo.refs(f"{places.attempt_refs}/{package}")
+    if commit not in made.values():
+        number = 1 + max((int(name.rpartition("/")[2]) for name in made), default=0)
+        repo.set_ref(places.attempt_ref(package, number), commit)
+    repo.delete_ref(ref, commit)
+
+
+def count_made(repo: Repo, places: Places) -> dict[str, int]:
+    """The highest number of an attempt that earlier runs of the change made at each package: theirs are taken."""
+    made: dict[str, int] = {}
+    names = [name.removeprefix(f"{places.attempt_refs}/") for name in repo.refs(places.attempt_refs)]
+    names += [str(path.relative_to(places.attempts)) for path in places.attempts.glob("*/*")]
+    for name in names:
+        if found := re.fullmatch(r"(.+)/([0-9]+)", name):
+            made[found[1]] = max(made.get(found[1], 0), int(found[2]))
+    return made
 
 
 def _put_away(run: Run, name: str, number: int) -> None:
     """Remove the checkouts of the attempt: before it is journalled as over, for then nobody looks for them again."""
-    for place in (name, f"{name}.verify"):
-        put_away(run.ground, run.ground.source.place(place), number)
+    for checkout in run.workspace.places.checkouts_of(name):
+        put_away(run.workspace.source.place(checkout), number, run.note)
 
 
 def _is_ours(run: Run, name: str, commit: str) -> bool:
     """Whether the commit was made by the attempt that the journal registered, on the base that this run gives it."""
-    number = run.state.packages[name].attempts
-    registered = run.ground.repo.ref(run.ground.places.attempt_ref(name, number)) == commit
-    return registered and run.ground.repo.parents(commit) == (package_base.of(run.ground, name, run.layers),)
+    repo, number = run.workspace.repo, run.state.packages[name].attempts
+    registered = repo.ref(run.workspace.places.attempt_ref(name, number)) == commit
+    return registered and repo.parents(commit) == (_base(run, name),)
+
+
+def _base(run: Run, name: str) -> str:
+    order = run.in_force.order
+    above = [run.layers[other] for other in order.dependencies(name)]
+    return package_base.make(run.spec, run.workspace, order, name, above)
 
 
 def _save(run: Run, name: str, number: int) -> str:
@@ -75,82 +102,30 @@ def _save(run: Run, name: str, number: int) -> str:
 
     A worktree that cannot be staged is kept whole.
     """
-    ground = run.ground
-    if known := ground.repo.ref(ground.places.attempt_ref(name, number)):
+    spec, workspace = run.spec, run.workspace
+    if known := workspace.repo.ref(workspace.places.attempt_ref(name, number)):
         return known
     try:
-        noted = attempt_record.read(ground.places.attempt(name, number))
+        noted = attempt_record.read(workspace.places.attempt_files(name, number).record)
     except DamagedError:  # so the agent had been started, but nothing tells its work from what was there before
-        return _keep(run, name, number, ground.source.place(name))
-    checkout = ground.source.found(name, noted.start if noted else "")
+        return _keep(run, name, number, workspace.source.place(name))
+    checkout = workspace.source.found(name, noted.start if noted else "")
     if noted is None:
         return ""
     if checkout is None:
-        ground.note(f"{name}: what attempt {number} had done is gone: its worktree is not in {ground.home} any more")
+        why = f"what attempt {number} had done is gone: its worktree is not in {workspace.home} any more"
+        run.note(why, package=name)
         return ""
-    saved = Attempt(ground, Job(ground.plan.package(name), number), base=package_base.of(ground, name, run.layers))
-    limit = ground.config.max_blob_mb
-    taking = Staging(ground.trees, checkout, base=saved.base, left_out=(ground.places.tasks_file,), max_blob_mb=limit)
+    base, job = _base(run, name), Job(run.in_force.plan.package(name), number, run.in_force)
+    staging = take_work.stage(spec, workspace, checkout, base=base)
     try:
-        result.take(saved, taking, noted.snapshot)
+        commit = take_work.take(spec, workspace, job, staging, noted.snapshot, base=base).commit
     except GitError:
-        return _keep(run, name, number, checkout)
-    return _keep(run, name, number, checkout) if saved.work.unstageable else saved.commit
+        commit = ""
+    return commit or _keep(run, name, number, checkout)
 
 
 def _keep(run: Run, name: str, number: int, checkout: Checkout) -> str:
-    run.ground.note(
-        f"{name}: what attempt {number} left could not be staged and is kept whole: {checkout.keep(number)}"
-    )
+    kept = checkout.keep(number)
+    run.note(f"what attempt {number} left could not be staged and is kept whole: {kept}", package=name)
     return ""
-
-
-def _layer(run: Run, name: str, commit: str) -> Layer:
-    repo = run.ground.repo
-    parents = repo.parents(commit) if repo.resolve(commit) else ()
-    if len(parents) != 1:
-        raise UserError(
-            f"the accepted commit {commit[:12]} of {name} is gone",
-            where=str(repo.git_dir),
-            hint="bring it back (git fsck --lost-found finds it), or clean up and start anew",
-        )
-    if repo.ref(run.ground.places.package_ref(name)) != commit:
-        run.ground.set_ref(run.ground.places.package_ref(name), commit)
-    return Layer(name, commit, tuple(repo.changes(parents[0], commit)))
-
-
-def end_processes(places: Places, state: State, run_id: str) -> None:
-    """End what carries this run's random id, and the noted agents: two agents must never write for one package."""
-    began = time.monotonic()
-    while found := _left_alive(places, state, run_id):
-        number = signal.SIGTERM if time.monotonic() < began + PATIENCE else signal.SIGKILL
-        for pid in found:
-            _send(pid, number)
-        if time.monotonic() > began + 2 * PATIENCE:
-            raise UserError(f"processes of this run cannot be ended: {found}", hint="end them, then start again")
-        time.sleep(0.05)
-
-
-def _left_alive(places: Places, state: State, run_id: str) -> list[int]:
-    wanted = f"PARALLEL_IMPL_RUN={run_id}".encode()
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        pid = int(folder.name)
-        if pid != os.getpid() and wanted in environ(pid):
-            found.append(pid)
-    for name, progress in state.packages.items():
-        if (
-            progress.state in LIVE and run_id == state.run_id
-        ):  # not in a copy of the repository: they are the original's
-            with contextlib.suppress(DamagedError):  # after a power cut: then no process of it lives
-                noted = attempt_record.read(places.attempt(name, progress.attempts))
-                if noted and attempt_record.lives(noted) and noted.pid not in found:
-                    found.append(noted.pid)
-    return found
-
-
-def _send(pid: int, number: signal.Signals) -> None:
-    try:
-        os.kill(pid, number)
-    except ProcessLookupError:
-        return

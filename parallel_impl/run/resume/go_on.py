@@ -1,76 +1,84 @@
-"""A run goes on: what an earlier process left is settled, then what the user asked for now is taken in."""
+"""A run goes on: what an earlier process left is settled, then what the user asks for now is taken in."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from parallel_impl.record import events as e
+from parallel_impl.record.journal import now
 from parallel_impl.record.state import PackageState
-from parallel_impl.run.resume import abort, attempts, leftovers
-from parallel_impl.run.run import Run, now
-from parallel_impl.run.start.plan_edit import Edit
+from parallel_impl.run import run_id
+from parallel_impl.run.resume import attempts, leftovers
+from parallel_impl.run.run import Run
+from parallel_impl.run.spec import PlanEdit
 
 
-def go_on(
-    run: Run, change: Edit | None, *, agent: str, only: str, retry_failed: bool, restart: tuple[str, ...]
-) -> None:
-    """Settle what an earlier process left, as the plan stood then; then take in what the user asked for now."""
-    ready = run.ground
-    if change:
-        run.ground = replace(ready, plan=change.plan, order=change.order)
-    attempts.settle_leftovers(run)
-    run.ground = ready
-    for file in (ready.places.summary, ready.places.summary_json):
+def go_on(run: Run, edit: PlanEdit | None, *, only: str, retry_failed: bool, restart: tuple[str, ...]) -> None:
+    """Settle what an earlier process left, as the plan stood then; then take in what the user asks for now."""
+    places, in_force = run.workspace.places, run.in_force
+    if edit:
+        run.in_force = edit.before
+    leftovers.settle(run)
+    run.in_force = in_force
+    for file in (places.summary, places.summary_json):
         file.unlink(missing_ok=True)  # of what is over now; all that they said is in the journal
     run.record(
         e.RunContinued(
             at=now(),
-            agent=agent,
+            agent=run.spec.agent_spec,
             jobs=run.jobs,
             only=only,
-            home=str(ready.home),
-            run_id=ready.run_id,
-            place=leftovers.place(ready.places),
+            home=str(run.workspace.home),
+            run_id=run.spec.run_id,
+            place=run_id.place(places),
         )
     )
-    if change:
-        _revise(run, change)
-    failed = [name for name, one in run.state.packages.items() if one.state is PackageState.FAILED]
-    if retry_failed and failed:
-        run.record(e.FailedRetried(at=now(), packages=failed))
-    elif retry_failed:
-        run.listener.say("--retry-failed: nothing had failed")
+    if edit:
+        _revise(run, edit)
+    if retry_failed:
+        _retry_failed(run)
     if restart:
-        run.record(e.PackagesRestarted(at=now(), packages=list(restart)))
-        again = [name for name in run.state.with_descendants(restart) if name not in restart]
-        run.listener.say(
-            f"done anew: {', '.join(restart)}" + (f"; and what builds on it: {', '.join(again)}" if again else "")
-        )
+        _restart(run, restart)
     _forget_outdated(run)
+    leftovers.fail_spent(run)
 
 
-def _revise(run: Run, change: Edit) -> None:
-    ground, places = run.ground, run.ground.places
-    ground.set_ref(places.plan_ref(ground.plan.revision), change.commit)
+def _revise(run: Run, edit: PlanEdit) -> None:
+    workspace, plan = run.workspace, run.in_force.plan
+    workspace.set_ref(workspace.places.plan_ref(plan.revision), edit.commit)
     run.record(
         e.PlanRevised(
             at=now(),
-            plan_blob=ground.repo.entries(change.commit, places.plan_file)[0].oid,
-            commit=change.commit,
-            plan_revision=ground.plan.revision,
-            contracts_revision=ground.plan.contracts.revision,
-            packages={package.id: list(package.depends_on) for package in ground.plan.packages},
-            changed=list(change.revision.changed),
+            plan_blob=workspace.repo.entries(edit.commit, workspace.places.plan_file)[0].oid,
+            commit=edit.commit,
+            plan_revision=plan.revision,
+            contracts_revision=plan.contracts.revision,
+            packages={package.id: list(package.depends_on) for package in plan.packages},
+            changed=list(edit.revision.changed),
         )
+    )
+
+
+def _retry_failed(run: Run) -> None:
+    failed = [name for name, progress in run.state.packages.items() if progress.state is PackageState.FAILED]
+    if failed:
+        run.record(e.FailedRetried(at=now(), packages=failed))
+    else:
+        run.listener.say("--retry-failed: nothing had failed")
+
+
+def _restart(run: Run, names: tuple[str, ...]) -> None:
+    run.record(e.PackagesRestarted(at=now(), packages=list(names)))
+    below = [name for name in run.state.with_descendants(names) if name not in names]
+    run.listener.say(
+        f"done again: {', '.join(names)}" + (f"; and what builds on it: {', '.join(below)}" if below else "")
     )
 
 
 def _forget_outdated(run: Run) -> None:
     """What is accepted no more leaves the refs of accepted work; it stays on the ref of its attempt."""
-    ground, accepted = run.ground, run.state.accepted()
+    workspace, accepted = run.workspace, run.state.accepted()
     for name in [name for name in run.layers if name not in accepted]:
         del run.layers[name]
-    keep = {ground.places.package_ref(name) for name in accepted}
-    for ref in set(ground.repo.refs(ground.places.package_refs)) - keep:
-        ground.watch.expect(ref, None)
-        abort.to_attempts(ground.repo, ground.places, ref)
+    keep = {workspace.places.package_ref(name) for name in accepted}
+    for ref in set(workspace.repo.refs(workspace.places.package_refs)) - keep:
+        workspace.watch.expect(ref, None)
+        attempts.keep(workspace.repo, workspace.places, ref)

@@ -1,78 +1,96 @@
-"""What killed processes of a run left and nobody needs: known as ours by where it lies, and removed.
+"""Everything that an earlier process of a run can have left, and what becomes of it, in the order in which it is found.
 
-Worktrees of packages are not debris: `run.resume.attempts` saves what is in them first.
+Before anything is read (`clear`; nothing of it is worth a line in the journal):
+  processes                   ended: no two agents write for one package
+  worktrees elsewhere         a repository that was moved: its worktrees are looked for, or a new folder is chosen
+  TMPDIRs, scratch folders    removed
+  checkouts for gates         removed, what is in them is on a ref
+  lock files of git           removed where nobody but this run writes
+
+When the journal is open (`settle`; as the plan stood then, so before an edit of it is taken in):
+  repositories of packages    made to borrow from the repository where it is now
+  attempts in flight          accepted when git says so; else what was done is saved on a ref, without costing a retry
+  accepted work               its ref is made again from the journal, its changes are read
+
+When the plan in force is known (`fail_spent`):
+  a last attempt that failed  its package has failed, which the process did not live to say
+
+Three more are found where that work is done: an abort that was killed half way (`abort.finish`), claims of a run that
+had landed, and a branch that was moved before the journal had it (`land.land`).
 """
 
 from __future__ import annotations
 
-import os
-import secrets
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from parallel_impl.git import home as homes
+from parallel_impl.git import relocation
+from parallel_impl.git.home import Home
 from parallel_impl.git.remove import remove
-from parallel_impl.record.state import State
+from parallel_impl.git.repo import Repo
+from parallel_impl.record.state import LIVE, PackageState, State
+from parallel_impl.run import run_id
+from parallel_impl.run.attempt import run_processes
+from parallel_impl.run.launch import remove_temporary_folders
 from parallel_impl.run.places import Places
-from parallel_impl.run.run import sweep
-from parallel_impl.run.start import base_check
-from parallel_impl.storage import write_atomically
+from parallel_impl.run.resume import attempts
+from parallel_impl.run.run import Run
 
 LOCK_SECONDS = 1.0  # git holds the lock of a ref for milliseconds
 
 
-def run_id(places: Places, state: State) -> str:
-    """The random id that marks every process of this run: journalled, or kept beside the journal until it is.
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """What is known when nothing of an earlier process is in the way: the run's id, and where its worktrees lie."""
 
-    This process marks what it starts itself (git, rm) from here on.
-    """
-    found = known_run_id(places, state)
-    if not found:
-        found = secrets.token_hex(16)
-        write_atomically(places.run_id, found.encode())
-    os.environ["PARALLEL_IMPL_RUN"] = found
-    return found
+    run_id: str
+    home: Home
 
 
-def known_run_id(places: Places, state: State) -> str:
-    """The id of a run as far as it has one yet; of a run that was copied with its repository not the original's."""
-    if state.started and not _is_copy(places, state):
-        return state.run_id
-    return places.run_id.read_text() if places.run_id.is_file() else ""
-
-
-def place(places: Places) -> str:
-    """What tells the repository from a copy of it: device and inode of its common dir, and the path."""
-    status = places.common.stat()
-    return f"{status.st_dev}:{status.st_ino}:{places.common}"
-
-
-def _is_copy(places: Places, state: State) -> bool:
-    """Whether the repository that the journal was written in is still there, and is another one than this."""
-    if not state.place or state.place == place(places):
-        return False
-    there = Places(Path(state.place.split(":", 2)[2]), places.change_id)
-    return there.common.is_dir() and place(there) == state.place
-
-
-def clear(places: Places, state: State, marked: str, home: Path) -> None:
-    """Remove private TMPDIRs (of the run id `marked`), scratch folders, checkouts for gates, and our lock files.
-
-    `home` is where the worktrees lie now: in a copy of a repository that is not where they were at the first start.
-    """
-    sweep(marked)
+def clear(repo: Repo, places: Places, state: State, *, checkout: Path | None) -> Cleared:
+    """End and remove what needs no journal. `checkout` is the user's worktree. UserError when a process stays."""
+    found = run_id.ensure(places, state)
+    run_processes.end(places, state, found)
+    home = find_home(repo, places, state, checkout=checkout)
+    remove_temporary_folders(found)
     remove(places.trees)
     if state.started:
-        close(places, home)
+        close(places, home.path)
     for lock in _locks(places, state):
         lock.unlink(missing_ok=True)
+    return Cleared(found, home)
+
+
+def find_home(repo: Repo, places: Places, state: State, *, checkout: Path | None) -> Home:
+    """The folder of the run's worktrees, wherever the repository is now."""
+    return relocation.home(repo, places.change_id, state.home, checkout=checkout, gates=places.gate_checkouts)
+
+
+def settle(run: Run) -> None:
+    """Take over what an earlier process of this run had accepted, and save what it had not."""
+    relocation.repair(run.workspace.home, run.workspace.repo)
+    for name in run.in_force.order.topological:
+        progress = run.state.packages[name]
+        if progress.state in LIVE:
+            attempts.settle(run, name)
+        if progress.commit:
+            run.layers[name] = attempts.restore(run, name, progress.commit)
+
+
+def fail_spent(run: Run) -> None:
+    """Say what the process did not live to say: packages whose last attempt failed and that have no retry left."""
+    for name, progress in run.state.packages.items():
+        if progress.state is PackageState.QUEUED:
+            run.fail_if_spent(name)
 
 
 def close(places: Places, home: Path) -> None:
     """Remove the checkouts for gates, and the folders of worktrees as far as they are empty then."""
-    for name in (base_check.BASE, base_check.CANDIDATE):
-        remove(home / name, home / f"{name}.git", places.indexes / name)
+    for name in places.gate_checkouts:
+        remove(home / name, home / f"{name}.git", places.index(name))
     homes.remove_empty(home)
 
 
@@ -99,4 +117,4 @@ def _is_younger(lock: Path, journal: Path) -> bool:
     try:
         return lock.stat().st_mtime_ns >= journal.stat().st_mtime_ns
     except FileNotFoundError:
-        return False  # whoever held it is done
+        return False  # the process that held it is done

@@ -13,13 +13,16 @@ from parallel_impl.gates.quality import Gate
 from parallel_impl.git import staging
 from parallel_impl.git.checkout import Checkout
 from parallel_impl.plan.order import critical_path
-from parallel_impl.run.run import Ground, Listener, short_folder
-
-BASE, CANDIDATE = "base.gate", "candidate.gate"
+from parallel_impl.processes.launch import Launch
+from parallel_impl.run.launch import equip, make_ready
+from parallel_impl.run.places import BASE_CHECKOUT
+from parallel_impl.run.run import Listener
+from parallel_impl.run.spec import PlanInForce, RunSpec
+from parallel_impl.run.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
-class Rehearsal:
+class BaseCheck:
     """What was proven: the checkout of the base, seconds of set-up, and the gates that can run."""
 
     checkout: Checkout
@@ -27,62 +30,54 @@ class Rehearsal:
     gates: tuple[Gate, ...]
 
 
-def rehearse(ground: Ground, listener: Listener) -> Rehearsal:
+def check(spec: RunSpec, workspace: Workspace, launch: Launch, in_force: PlanInForce, listener: Listener) -> BaseCheck:
     """Check out the base, make it ready, look up what steps and gates need. UserError with all that is wrong."""
-    checkout = ground.source.open(BASE, ground.base)
-    outcome = make_ready(ground, checkout, "base")
+    checkout = workspace.source.open(BASE_CHECKOUT, spec.base)
+    with equip(launch, spec, workspace) as inside:
+        outcome = make_ready(spec, inside, checkout, workspace.places.gate_setup_log("base"))
     if outcome.failure:
         raise UserError(outcome.failure, where="set-up on the base", hint="correct `setup` in the configuration")
-    problems = [] if ground.setup else _round_trip(ground, checkout)
-    inside = setup.environment_of(checkout.path, ground.environment)
-    problems += programs.check(ground.plan, inside, checkout.path, set_up=bool(ground.setup))
-    gates, gate_problems = quality.check_programs(ground.gates, checkout=checkout.path, env=ground.environment)
+    problems = [] if spec.setup else _round_trip(workspace, checkout)
+    environment = setup.environment_of(checkout.path, spec.environment)
+    problems += programs.check(in_force.plan, in_force.order, environment, checkout.path, set_up=bool(spec.setup))
+    gates, gate_problems = quality.check_programs(spec.gates, checkout=checkout.path, env=spec.environment)
     problems += gate_problems
+    report(problems, listener)
+    return BaseCheck(checkout, outcome.seconds, tuple(gates))
+
+
+def report(problems: list[Problem], listener: Listener) -> None:
+    """Say what is only to be known, and raise all errors at once."""
     for problem in problems:
         if problem.severity is not Severity.ERROR:
             listener.say(str(problem))
     errors = [problem for problem in problems if problem.severity is Severity.ERROR]
     if errors:
         raise UserError(errors)
-    return Rehearsal(checkout, outcome.seconds, tuple(gates))
 
 
-def make_ready(ground: Ground, checkout: Checkout, name: str) -> setup.SetupOutcome:
-    """Run the set-up in a checkout for gates; its log lies beside those of the gates."""
-    with short_folder(ground.run_id) as temporary:
-        return setup.make_ready(
-            checkout.path,
-            ground.setup,
-            env={**ground.environment, **ground.variables(), "TMPDIR": temporary},
-            log=ground.places.gates / name / "setup.log",
-            caches=ground.caches,
-            stop=ground.stop,
-            mask=ground.mask,
-        )
-
-
-def describe(ground: Ground, done: Rehearsal) -> str:
+def describe(spec: RunSpec, workspace: Workspace, in_force: PlanInForce, done: BaseCheck) -> str:
     """What a dry run says: waves, widths, critical path, set-up, gates."""
-    order, plan = ground.order, ground.plan
+    order, plan = in_force.order, in_force.plan
     waves = order.waves()
     minutes = {package.id: float(package.timeout_minutes) for package in plan.packages}
     path, longest = critical_path(order.depends_on, minutes)
-    lines = [f"{plan.feature_id}: {len(plan.packages)} packages on {ground.base[:12]} ({ground.base_from})"]
+    lines = [f"{plan.feature_id}: {len(plan.packages)} packages on {spec.base[:12]} ({spec.base_from})"]
     for number, wave in enumerate(waves, 1):
         lines.append(f"  wave {number}, {len(wave)} wide: {', '.join(wave)}")
     lines.append(f"  critical path: {' -> '.join(path)} (at most {longest:.0f} minutes of agent time)")
-    if ground.setup:
+    if spec.setup:
         lines.append(f"  set-up: proven on the base in {done.setup_seconds:.1f} s")
     else:
         lines.append("  set-up: none")
     gates = [f"{gate.name} ({gate.found})" for gate in done.gates if not gate.off and not gate.absent]
     lines.append(f"  gates: {', '.join(gates) or 'none'}")
-    lines.append(f"  worktrees: {ground.home}")
+    lines.append(f"  worktrees: {workspace.home}")
     return "\n".join(lines)
 
 
-def _round_trip(ground: Ground, checkout: Checkout) -> list[Problem]:
-    differ = staging.round_trip(ground.trees, checkout)
+def _round_trip(workspace: Workspace, checkout: Checkout) -> list[Problem]:
+    differ = staging.round_trip(workspace.trees, checkout)
     if not differ:
         return []
     shown = ", ".join(differ[:5]) + (f" and {len(differ) - 5} more" if len(differ) > 5 else "")

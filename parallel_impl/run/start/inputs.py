@@ -5,7 +5,6 @@ Nothing is read from the work tree: what agents could edit, or a person is still
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,15 +12,18 @@ from pathlib import Path
 
 from parallel_impl import config
 from parallel_impl.config import Config, SetupCommand
+from parallel_impl.contracts import plan_check
 from parallel_impl.errors import Problem, Severity, UserError
 from parallel_impl.gates import quality, setup
 from parallel_impl.gates.quality import Gate
 from parallel_impl.git.repo import Entry, GitError, Repo
+from parallel_impl.plan.ids import CHANGES, PLAN_FILE
 from parallel_impl.plan.model import Plan
 from parallel_impl.plan.order import Order
 from parallel_impl.record.state import State
-from parallel_impl.run import validation
-from parallel_impl.run.places import CHANGES, PLAN_FILE, Places
+from parallel_impl.run.places import Places
+from parallel_impl.run.resume import pinned
+from parallel_impl.text import did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +50,9 @@ def find_base(repo: Repo, folder: Path, places: Places, given: str, state: State
             raise UserError(
                 f"this run started on {base[:12]}, not on {given}",
                 where="--base",
-                hint=f"leave --base away to go on, or start anew after: parallel-cleanup {places.change_id}",
+                hint=f"leave --base away to go on, or start again after: parallel-cleanup {places.change_id}",
             )
-        if repo.resolve(base) is None:
-            raise UserError(f"the base of this run, {base[:12]}, is gone", where=str(places.journal))
+        pinned.check_base(repo, places, state.started)
         return base, state.started.base_from
     if given:
         found, came_from = repo.resolve(given), given
@@ -109,7 +110,7 @@ def load(repo: Repo, places: Places, base: str, came_from: str, folder: Path, *,
 
     settings = config.read(read(config.FILE), read("pyproject.toml"))
     content = read(places.plan_file) or b""
-    checked = validation.check(
+    checked = plan_check.check(
         content, places.plan_file, read, folder=places.folder, openapi_seconds=settings.openapi_seconds
     )
     if checked.plan is None or checked.order is None:
@@ -157,8 +158,7 @@ def branch_problems(repo: Repo, places: Places) -> Iterator[Problem]:
 def nearest(name: str, known: Iterable[str]) -> str:
     """A hint that names the nearest known name."""
     names = list(known)
-    near = difflib.get_close_matches(name, names, 1)
-    return f"did you mean {near[0]}?" if near else f"known: {', '.join(names[:10])}"
+    return did_you_mean(name, names) or f"known: {', '.join(names[:10])}"
 
 
 def _no_plan(repo: Repo, places: Places, came_from: str, folder: Path, entries: Iterable[str]) -> UserError:
@@ -175,7 +175,7 @@ def _no_plan(repo: Repo, places: Places, came_from: str, folder: Path, entries: 
             f"the change has no {PLAN_FILE}", where=f"{came_from}:{places.folder}", hint="write the plan first"
         )
     known = sorted({path.split("/")[2] for path in entries if path.startswith(f"{CHANGES}/") and path.count("/") > 2})
-    return validation.unknown_change(places.change_id, [name for name in known if name != "archive"], came_from)
+    return plan_check.unknown_change(places.change_id, [name for name in known if name != "archive"], came_from)
 
 
 def _own(places: Places, plan: Plan, came_from: str) -> Iterator[Problem]:

@@ -3,40 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from parallel_impl.errors import Problem, UserError
+from parallel_impl.errors import Problem
 from parallel_impl.git.repo import Repo
-from parallel_impl.plan import order as ordering
 from parallel_impl.plan import revision as revisions
-from parallel_impl.plan.model import Plan
-from parallel_impl.plan.order import Order
-from parallel_impl.plan.reading import load
-from parallel_impl.plan.revision import Revision
 from parallel_impl.record.state import PackageState, State
 from parallel_impl.run.places import Places
+from parallel_impl.run.resume import pinned
+from parallel_impl.run.spec import PlanEdit
 from parallel_impl.run.start import inputs
 from parallel_impl.run.start.inputs import Inputs
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """A plan that was edited between two starts: the old plan, the commit with the new one, and what that means."""
-
-    plan: Plan
-    order: Order
-    commit: str
-    revision: Revision
-
-
-def edit(repo: Repo, places: Places, state: State, known: Inputs, commit: str) -> Edit:
+def edit(repo: Repo, places: Places, state: State, known: Inputs, commit: str) -> PlanEdit:
     """How the plan in `known`, which `commit` holds, stands to the one that the run has so far."""
-    content = repo.read(state.plan_commit, places.plan_file)
-    plan, problems = load.load(content or b"", places.plan_file)
-    if plan is None:
-        hint = f"start anew after: parallel-implement {places.change_id} --abort"
-        raise UserError([*problems, Problem("the plan of this run cannot be read any more", hint=hint)])
-    return Edit(plan, ordering.of(plan), commit, revisions.compare(plan, known.plan))
+    before = pinned.read_plan(repo, places, state.plan_commit, state.plan_revision)
+    return PlanEdit(before, commit, revisions.compare(before.plan, known.plan))
 
 
 def numbered(known: Inputs, state: State, *, edited: bool) -> Inputs:
@@ -47,7 +30,7 @@ def numbered(known: Inputs, state: State, *, edited: bool) -> Inputs:
     return replace(known, plan=replace(known.plan, revision=number))
 
 
-def describe(change: Edit, number: int, state: State) -> str:
+def describe(change: PlanEdit, number: int, state: State) -> str:
     """What an edit means, for people, before anything runs."""
     found = change.revision
     done = {name for name, progress in state.packages.items() if progress.attempts}
@@ -55,8 +38,8 @@ def describe(change: Edit, number: int, state: State) -> str:
     rows = (
         ("kept", [name for name in found.kept if name in done - failed]),
         ("failed, and stay so without --retry-failed", [name for name in found.kept if name in failed]),
-        ("changed, done anew", [name for name in found.changed if name in done]),
-        ("done anew, as they build on those", [name for name in found.below if name in done]),
+        ("changed, done again", [name for name in found.changed if name in done]),
+        ("done again, as they build on those", [name for name in found.below if name in done]),
         ("new", found.new),
         ("gone, their work stays on refs of attempts", found.gone),
     )
@@ -65,10 +48,10 @@ def describe(change: Edit, number: int, state: State) -> str:
 
 
 def problems(state: State, restart: Iterable[str], known: Inputs) -> Iterator[Problem]:
-    """What is wrong with the packages that are to be done anew."""
+    """What is wrong with the packages that are to be done again."""
     for name in restart:
         if name not in known.order.index:
             near = inputs.nearest(name, known.order.topological)
             yield Problem(f"there is no package {name!r}", where="--restart", hint=near)
         elif state.started is None:
-            yield Problem("there is no run yet in which anything could be done anew", where="--restart")
+            yield Problem("there is no run yet in which anything could be done again", where="--restart")

@@ -1,4 +1,4 @@
-"""One call of `parallel-implement`: what was typed, and where it stands."""
+"""One call of `parallel-implement`: what was typed, and what an earlier call left."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from parallel_impl.git.home import Home
 from parallel_impl.git.repo import Repo
-from parallel_impl.processes.process import Stop
+from parallel_impl.processes.launch import Stop
 from parallel_impl.record.state import State
 from parallel_impl.run.claims import change_lock
 from parallel_impl.run.places import Places
@@ -32,15 +32,19 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One call of the command: where, what, and what an earlier call left."""
+    """One call that wants a run: where it stands, what it asks, and the run so far.
+
+    `checkout` is the user's worktree (None in a bare repository), `home` the folder of the packages' worktrees.
+    """
 
     repo: Repo
     folder: Path
+    checkout: Path | None
     options: Options
     listener: Listener
-    places: Places
-    state: State
-    hold: change_lock.Held
-    run_id: str
     stop: Stop
+    places: Places
+    hold: change_lock.Hold
+    state: State
+    run_id: str
     home: Home

@@ -1,9 +1,9 @@
-"""The ground of a run, made from what was typed, the inputs and the machine."""
+"""What a run is made from, found in what was typed, in the inputs and on this machine."""
 
 from __future__ import annotations
 
-import os
 import time
+from collections.abc import Mapping
 
 from parallel_impl import environment
 from parallel_impl.agents import kinds
@@ -11,59 +11,44 @@ from parallel_impl.agents.agent import Agent
 from parallel_impl.config import FILE
 from parallel_impl.errors import UserError, printable
 from parallel_impl.gates import setup
-from parallel_impl.git.checkout import Source
-from parallel_impl.git.trees import Trees
-from parallel_impl.git.watch import Watch
 from parallel_impl.processes import namespace
 from parallel_impl.processes.namespace import Found
-from parallel_impl.run.run import Ground
+from parallel_impl.run.spec import RunSpec
 from parallel_impl.run.start.inputs import Inputs
 from parallel_impl.run.start.request import Request
 
 
-def lay(request: Request, known: Inputs) -> Ground:
-    """What does not change while the run executes; what the machine cannot do is said. UserError without an agent."""
-    repo, places, started, settings = request.repo, request.places, request.state.started, known.config
+def specify(request: Request, known: Inputs, inherited: Mapping[str, str]) -> RunSpec:
+    """What stays the same while the run executes. UserError without an agent, unless this is a dry run.
+
+    `inherited` is the environment of this process; what the machine cannot do is said, and noted.
+    """
+    started, settings = request.state.started, known.config
     agent, spec = _agent(request, known)
-    inherited = dict(os.environ)
-    secrets = environment.secret_values(inherited)
     caches = setup.cache_environment(inherited)
     contained = _containment(agent, wanted=settings.contain)
-    ground = Ground(
-        repo=repo,
-        trees=Trees(repo, places.trees),
-        places=places,
-        plan=known.plan,
-        order=known.order,
-        config=settings,
+    for why in (request.home.why, contained.why):
+        if why:
+            request.listener.say(why)
+    return RunSpec(
         base=known.base,
         base_from=known.base_from,
         date=started.date if started else int(time.time()),
         run_id=request.run_id,
-        source=Source.prepare(repo, known.base, request.home.path, indexes=places.indexes),
-        agent=agent,
-        agent_spec=environment.masked(spec, secrets),
+        config=settings,
         setup=known.setup,
         caches=setup.caches(settings.caches, inherited),
         gates=known.gates,
+        agent=agent,
+        agent_spec=environment.masked(spec, environment.secret_values(inherited)),
         environment=environment.allowed(inherited, pass_env=settings.pass_env, secrets=False) | caches,
         agent_environment=environment.allowed(inherited, pass_env=settings.pass_env, secrets=True) | caches,
-        mask=secrets,
-        stop=request.stop,
-        watch=Watch(repo, places.change_id, checkout=repo.top(request.folder)),
         namespace=contained.namespace,
+        notes=(contained.why,) if contained.why else (),
     )
-    if request.home.why:
-        request.listener.say(request.home.why)
-    if contained.why:
-        request.listener.say(contained.why)
-        ground.note(contained.why)
-    return ground
 
 
 def _agent(request: Request, known: Inputs) -> tuple[Agent | None, str]:
-    if request.options.abort:
-        return None, ""
     spec = request.options.agent or known.config.agent
     if not spec and not request.options.dry_run:
         where = known.config.source or FILE

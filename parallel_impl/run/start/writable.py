@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from parallel_impl import storage
 from parallel_impl.errors import Problem, UserError
 from parallel_impl.run.places import Places
 
@@ -35,7 +36,7 @@ def _raise(*found: Problem) -> None:
 
 
 def _problems(folder: Path, why: str) -> Iterator[Problem]:
-    nearest = next(place for place in (folder, *folder.parents) if place.is_dir())
+    nearest = storage.nearest(folder)
     try:
         with tempfile.TemporaryFile(dir=nearest):
             return

@@ -1,0 +1,72 @@
+"""What one gate said of one tree, as data: read from its output, compared between trees, kept as JSON."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+
+class GateState(StrEnum):
+    """What a gate said of one tree. RED: it ran to its end and objects; BROKEN: it did not, or nobody can tell."""
+
+    GREEN = "green"
+    RED = "red"
+    BROKEN = "broken"
+    NOT_RUN = "not-run"
+    OFF = "switched-off"
+
+
+class TestOutcome(StrEnum):
+    """What one test did; XPASSED and XFAILED are tests that are expected to fail."""
+
+    __test__ = False  # for pytest: this is no test class
+
+    PASSED = "passed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    XFAILED = "xfailed"
+    XPASSED = "xpassed"
+
+
+class Test(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One test by id; `files` (relative to the checkout) are those that define it, empty when not known."""
+
+    __test__ = False
+
+    id: str
+    outcome: TestOutcome
+    files: tuple[str, ...] = ()
+    why: str = ""
+
+
+class GateFinding(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One finding of a checker. `message` has its numbers masked as `#`; `line` is only for people."""
+
+    path: str
+    code: str
+    message: str
+    line: int = 0
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What makes two findings the same: never the line, which moves with every edit above it."""
+        return (self.path, self.code, self.message)
+
+    def __str__(self) -> str:
+        at = f"{self.path}:{self.line}" if self.line else self.path
+        return f"{at}: {self.code} {self.message}".replace(":  ", ": ")
+
+
+class GateReport(msgspec.Struct, frozen=True):
+    """One gate on one tree. `explained`: the tests and findings account for a red exit code."""
+
+    gate: str
+    state: GateState
+    exit_code: int | None = None
+    seconds: float = 0.0
+    log: str = ""
+    why: str = ""
+    explained: bool = True
+    tests: tuple[Test, ...] = ()
+    findings: tuple[GateFinding, ...] = ()

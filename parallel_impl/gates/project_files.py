@@ -1,0 +1,37 @@
+"""A project's own configuration files, as far as set-up and gates are found from them.
+
+What cannot be read is empty here: `config.read` reads pyproject.toml too and says what is wrong with it.
+"""
+
+from __future__ import annotations
+
+import configparser
+import tomllib
+from collections.abc import Callable, Mapping
+
+Read = Callable[[str], bytes | None]  # a file of the base tree by its path, None when it is not there
+Table = Mapping[str, object]
+
+
+def toml(content: bytes | None) -> Table:
+    """A TOML file."""
+    try:
+        return tomllib.loads((content or b"").decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+        return {}
+
+
+def table(of: object, key: str) -> Table:
+    """The table `key` in a table; empty when either is none."""
+    value = of.get(key) if isinstance(of, dict) else None
+    return value if isinstance(value, dict) else {}
+
+
+def sections(content: bytes | None) -> Mapping[str, Table]:
+    """The sections of an ini file."""
+    parser = configparser.RawConfigParser(strict=False)
+    try:
+        parser.read_string((content or b"").decode())
+    except (configparser.Error, UnicodeDecodeError):
+        return {}
+    return {name: dict(parser[name]) for name in parser.sections()}

@@ -1,0 +1,147 @@
+"""Ends a child with everything that came from it, whatever that did to leave it.
+
+Children that left the group of a child (double forks, `setsid`) are found as orphans of this process, which makes
+itself their parent, or by the mark in their environment.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from parallel_impl.processes import procfs
+from parallel_impl.processes.procfs import children, descendants, environ, group_lives, session, start_time
+
+MARK = "PARALLEL_IMPL_JOB"
+REAPED_SECONDS = 1.0  # apart: many watchers ask
+
+_started: dict[int, int] = {}  # pid -> start time, of what `start` started and `forget` has not forgotten
+_guard = threading.RLock()
+_reaped = 0.0
+
+
+def adopt_orphans() -> bool:
+    """Become the parent of descendants whose parents die, so that none is lost; False where the system can't."""
+    return procfs.become_subreaper()
+
+
+def start(argv: Sequence[str], *, env: Mapping[str, str], mark: str, **how: Any) -> subprocess.Popen[bytes]:
+    """Start a child in a session of its own, with `mark` in its environment."""
+    with _guard:  # an orphan hunt must not take a child that was just started for an orphan
+        child = subprocess.Popen(argv, env={**env, MARK: mark}, start_new_session=True, **how)
+        _started[child.pid] = start_time(child.pid)
+    return child
+
+
+def forget(child: subprocess.Popen[bytes]) -> None:
+    """A child has ended, and what came from it."""
+    with _guard:
+        _started.pop(child.pid, None)
+
+
+def end(child: subprocess.Popen[bytes], mark: str, grace: float, ask: Callable[[], None]) -> int:
+    """End the child and every descendant that left its group; the number of living processes left behind.
+
+    `ask` asks all that can be reached together to end: the group, or what is in the namespace.
+    """
+    _reap(_orphans())  # what has ended was not left behind
+    left = _others(child.pid, mark)
+    alive = child.returncode is None
+    if not alive and not left and not group_lives(child.pid):
+        return 0
+    for number, patience in ((signal.SIGTERM, grace), (signal.SIGKILL, 2.0)):
+        ask() if number is signal.SIGTERM else signal_group(child.pid, number)
+        _signal(left, number)
+        until = time.monotonic() + patience
+        while time.monotonic() < until:
+            child.poll()
+            now = _others(child.pid, mark)
+            left |= now
+            _reap(now)
+            if child.returncode is not None and not now and not group_lives(child.pid):
+                return len(left)
+            time.sleep(0.01)
+    child.wait()
+    return len(left)
+
+
+def end_all(find: Callable[[], Iterable[int]], *, patience: float) -> list[int]:
+    """End what `find` finds until it finds nothing: TERM, after `patience` KILL; what still lives after twice that."""
+    began = time.monotonic()
+    while found := list(find()):
+        if time.monotonic() > began + 2 * patience:
+            return found
+        _signal(found, signal.SIGTERM if time.monotonic() < began + patience else signal.SIGKILL)
+        time.sleep(0.05)
+    return []
+
+
+def reap_dead() -> None:
+    """Reap orphans that have ended, which nobody else waits for. Asked often, it looks once a second."""
+    global _reaped  # noqa: PLW0603  (one for all watchers)
+    with _guard:
+        if time.monotonic() >= _reaped + REAPED_SECONDS:
+            _reaped = time.monotonic()
+            _reap(_orphans())
+
+
+def signal_group(group: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # gone, or another user's: not ours to end
+        os.killpg(group, number)
+
+
+def _signal(pids: Iterable[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, number)
+
+
+def _others(group: int, mark: str) -> set[int]:
+    """Processes that came from this child: orphans that we adopted, and all below them."""
+    found = {pid for pid in _orphans() if _is_from(pid, group, mark)}
+    for pid in list(found):
+        found |= descendants(pid)
+    return found - {group}
+
+
+def _orphans() -> set[int]:
+    """Children of this process that `start` did not start: what it inherited as subreaper.
+
+    Programs that this process starts otherwise (git) share its session; no descendant of a child of `start` can.
+    """
+    with _guard:
+        found = children(os.getpid()) - _started.keys()
+    return {pid for pid in found if session(pid) not in (None, os.getsid(0))}
+
+
+def _is_from(pid: int, group: int, mark: str) -> bool:
+    """Whether an orphan came from this child: by its process group, or the mark in its environment.
+
+    One that cleared its environment is nobody else's if it is younger than this child, and no other child that is
+    still alive started before it.
+    """
+    with contextlib.suppress(OSError):
+        if os.getpgid(pid) == group:
+            return True
+    variables = environ(pid)
+    marks = [value for value in variables if value.startswith(f"{MARK}=".encode())]
+    if marks:
+        return f"{MARK}={mark}".encode() in marks
+    born = start_time(pid)
+    with _guard:
+        own = _started.get(group, 0)
+        others = [began for child, began in _started.items() if child != group]
+    return own <= born and all(began > born for began in others)
+
+
+def _reap(pids: Iterable[int]) -> None:
+    with _guard:  # a pid that is free again must not become that of a new child in between
+        for pid in pids:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)

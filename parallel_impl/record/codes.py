@@ -1,0 +1,59 @@
+"""Why an attempt failed and why a run ended without landing. Events and results carry these words as text.
+
+A word that is not known here (written by another version) is shown as it is, and costs a retry.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Failure(StrEnum):
+    """Why an attempt failed."""
+
+    SETUP_FAILED = "SETUP_FAILED"
+    AGENT_FAILED = "AGENT_FAILED"
+    TIMEOUT = "TIMEOUT"
+    SILENT = "SILENT"
+    UNSTAGEABLE = "UNSTAGEABLE"
+    SCOPE_VIOLATION = "SCOPE_VIOLATION"
+    CONTRACT_INVALID = "CONTRACT_INVALID"
+    VERIFICATION_FAILED = "VERIFICATION_FAILED"
+    RESULT_INVALID = "RESULT_INVALID"
+    GIT_FAILED = "GIT_FAILED"
+    IO_FAILED = "IO_FAILED"
+    INTERRUPTED = "INTERRUPTED"  # stopped with the run, or killed with it
+
+    @property
+    def costs_retry(self) -> bool:
+        """Whether the attempt counts against the package's retry budget: not when it shows nothing about its work."""
+        return self not in _FREE
+
+    @property
+    def from_base(self) -> bool:
+        """Whether a retry starts from the package's base; otherwise it goes on from the failed attempt's work."""
+        return self not in _GOES_ON
+
+
+_FREE = (Failure.INTERRUPTED,)
+_GOES_ON = (Failure.VERIFICATION_FAILED, Failure.CONTRACT_INVALID)
+
+
+class Halt(StrEnum):
+    """Why a run ended without landing."""
+
+    NOT_ALL_ACCEPTED = "NOT_ALL_ACCEPTED"
+    ONLY = "ONLY"
+    CLASH = "CLASH"
+    REPOSITORY_CHANGED = "REPOSITORY_CHANGED"
+    GATES_FAILED = "GATES_FAILED"
+    BRANCH_MOVED = "BRANCH_MOVED"
+    BRANCH_REFUSED = "BRANCH_REFUSED"
+    CHECKED_OUT = "CHECKED_OUT"
+    INTERRUPTED = "INTERRUPTED"
+
+
+def costs_retry(code: str) -> bool:
+    """Whether an attempt that ended with this word counts against the budget; "" is one that passed."""
+    known = Failure.__members__.get(code)
+    return known.costs_retry if known else bool(code)

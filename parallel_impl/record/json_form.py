@@ -1,0 +1,43 @@
+"""Structs as JSON files. Fields that are not known, written by another version, are passed over.
+
+Names of files need not be Unicode: their odd bytes are surrogates in our text, which JSON writes as escapes.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+DEEPEST = 100  # levels of what others wrote: Python gives up at about 1,000, counted from wherever it is asked
+
+
+def encode(value: object, *, indent: int | None = None) -> bytes:
+    """The value as ASCII JSON, with a last newline where it is indented for people."""
+    text = json.dumps(msgspec.to_builtins(value), indent=indent)
+    return (f"{text}\n" if indent else text).encode()
+
+
+def decode(content: bytes, kind: type[T]) -> T:
+    """What `encode` made of a `kind`; ValueError says what is wrong with anything else."""
+    try:
+        return msgspec.convert(json.loads(content.decode(), parse_constant=_refuse), kind)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def is_shallow(value: object, levels: int = DEEPEST) -> bool:
+    """Whether parsed JSON is nested no deeper than this, so that it can be written again."""
+    below = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return levels > 0 and all(is_shallow(one, levels - 1) for one in below)
+
+
+def plain(value: object) -> Any:
+    """The value as its JSON reads: dicts, lists and texts, for a validator."""
+    return json.loads(encode(value))

@@ -1,0 +1,72 @@
+"""The line that tells people about an event."""
+
+from __future__ import annotations
+
+from parallel_impl.errors import count
+from parallel_impl.record import events as e
+from parallel_impl.record.codes import Failure
+from parallel_impl.record.events import Event
+
+
+def describe(event: Event) -> str:
+    """One line for people; "" for an event that says nothing new to them."""
+    match event:
+        case e.AttemptStarted():
+            again = f" (attempt {event.number})" if event.number > 1 else ""
+            return f"{event.package}  started{again}"
+        case e.AttemptVerifying():
+            return f"{event.package}  in scope, being verified"
+        case e.AttemptEnded() if event.code == Failure.INTERRUPTED:
+            return f"{event.package}  attempt {event.number} interrupted, which costs no retry: {event.why}"
+        case e.AttemptEnded() if event.code:
+            return f"{event.package}  attempt {event.number} failed: {event.code}: {event.why}"
+        case e.PackageAccepted():
+            return f"{event.package}  accepted, {event.commit[:12]}"
+        case e.PackageFailed():
+            return f"{event.package}  FAILED: {event.code}"
+        case e.PackageCancelled():
+            return f"{event.package}  cancelled: {event.because} was not accepted"
+        case e.Noted():
+            return f"{event.package}  note: {event.text}" if event.package else f"note: {event.text}"
+        case e.RepositoryChanged():
+            return f"the repository changed while {', '.join(event.running) or 'nothing'} ran: {'; '.join(event.what)}"
+        case _:
+            return _describe_start(event) or _describe_end(event)
+
+
+def _describe_start(event: Event) -> str:
+    match event:
+        case e.RunStarted():
+            packages = count(len(event.packages), "package")
+            return f"run of {packages} on {event.base[:12]} ({event.base_from}), {event.jobs} at once"
+        case e.RunContinued():
+            return f"the run goes on, {event.jobs} at once"
+        case e.FailedRetried():
+            return f"tried again: {', '.join(event.packages)}"
+        case e.PackagesRestarted():
+            return f"done again: {', '.join(event.packages)}"
+        case e.PlanRevised():
+            return f"plan revision {event.plan_revision}, of {event.commit[:12]}"
+        case _:
+            return ""
+
+
+def _describe_end(event: Event) -> str:
+    match event:
+        case e.CandidateMade():
+            return f"candidate {event.commit[:12]}: all accepted work in one tree"
+        case e.GatesEnded():
+            verdicts = ", ".join(f"{gate} {verdict}" for gate, verdict in event.verdicts.items()) or "no gates"
+            return f"gates on the {event.on}: {verdicts}"
+        case e.CandidateProven():
+            return f"proven: {event.commit[:12]}"
+        case e.Landed():
+            return f"landed: {event.branch} is {event.commit[:12]}"
+        case e.RunHalted():
+            return f"halted: {event.code}: {event.why}"
+        case e.RunAborted():
+            return "aborted"
+        case e.Interrupted():
+            return f"interrupted by {event.by}"
+        case _:
+            return ""

@@ -1,0 +1,102 @@
+"""One attempt at one package: what its worker is handed, what it has got so far, what it hands back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from parallel_impl.gates.steps import Verification
+from parallel_impl.git.repo import Change
+from parallel_impl.git.staging import Ignored, Violation, Work
+from parallel_impl.git.union import Layer
+from parallel_impl.plan.model import Package, Plan
+from parallel_impl.processes.launch import Launch
+from parallel_impl.record.codes import Failure
+from parallel_impl.record.events import Event, Noted
+from parallel_impl.record.journal import now
+from parallel_impl.record.result import Result
+from parallel_impl.run.places import AttemptFiles
+from parallel_impl.run.spec import PlanInForce, RunSpec
+from parallel_impl.run.workspace import Workspace
+
+Post = Callable[[Event], None]  # from a worker to the main thread, which journals what it gets
+
+
+@dataclass(frozen=True, slots=True)
+class Previous:
+    """The attempt that failed before this one; `start` is the commit that a retry goes on from ("": the base)."""
+
+    number: int
+    code: str
+    why: str
+    start: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What one attempt is about, and the plan that it is judged by.
+
+    `above` is the dependencies' accepted work, transitively, in topological order.
+    """
+
+    package: Package
+    number: int
+    in_force: PlanInForce
+    above: tuple[Layer, ...] = ()
+    previous: Previous | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an attempt ended; `code` is None when its work may be accepted. `changes` are those of `commit`."""
+
+    result: Result
+    commit: str = ""
+    changes: tuple[Change, ...] = ()
+    code: Failure | None = None
+    why: str = ""
+    seconds: float = 0.0
+    setup_seconds: float = 0.0
+
+    @property
+    def from_base(self) -> bool:
+        """Whether a retry starts from the package's base rather than from this attempt's work."""
+        return self.code is None or self.code.from_base
+
+
+@dataclass(slots=True)
+class Attempt:
+    """What an attempt has got so far: each stage fills in its part."""
+
+    spec: RunSpec
+    workspace: Workspace
+    launch: Launch
+    job: Job
+    post: Post
+    base: str = ""
+    commit: str = ""
+    code: Failure | None = None
+    why: str = ""
+    work: Work = field(default_factory=lambda: Work(""))
+    outside: tuple[Violation, ...] = ()
+    left_out: tuple[Ignored, ...] = ()
+    verification: Verification | None = None
+    agent_started: bool = False
+    began: float = 0.0
+    setup_seconds: float = 0.0
+
+    @property
+    def files(self) -> AttemptFiles:
+        return self.workspace.places.attempt_files(self.package.id, self.job.number)
+
+    @property
+    def package(self) -> Package:
+        return self.job.package
+
+    @property
+    def plan(self) -> Plan:
+        return self.job.in_force.plan
+
+    def note(self, text: str) -> None:
+        """Something that the summary must say."""
+        self.post(Noted(at=now(), text=text, package=self.package.id))

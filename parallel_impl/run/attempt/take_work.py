@@ -1,0 +1,87 @@
+"""Taking what an agent did: staged, committed on the package's base, on the attempt's ref, and whole there."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from parallel_impl.git.checkout import Checkout
+from parallel_impl.git.repo import GitError
+from parallel_impl.git.staging import REFUSED, Snapshot, Staging, Work
+from parallel_impl.run.attempt.job import Job
+from parallel_impl.run.spec import RunSpec
+from parallel_impl.run.workspace import Workspace
+
+PAUSES = (0.2, 1.0)  # seconds before another try, while somebody prunes the repository
+TRAILERS = """\
+Work-Package: {package}
+Change-Id: {change}
+Attempt: {number}
+Agent: {agent}
+Plan-Revision: {plan}
+Contracts-Revision: {contracts}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What an agent did, and the commit with it; "" when its worktree cannot be staged."""
+
+    work: Work
+    commit: str = ""
+
+
+def stage(spec: RunSpec, workspace: Workspace, checkout: Checkout, *, base: str) -> Staging:
+    """The staging of an agent's worktree; `base` is its package's."""
+    left_out, limit = (workspace.places.tasks_file,), spec.config.max_blob_mb
+    return Staging(workspace.trees, checkout, base=base, left_out=left_out, max_blob_mb=limit)
+
+
+def take(spec: RunSpec, workspace: Workspace, job: Job, staging: Staging, before: Snapshot, *, base: str) -> Taken:
+    """Commit what changed since `before`, and put the commit on the attempt's ref.
+
+    Objects can vanish between staging and the ref, when a `prune --expire=now` runs in the user's repository (1-2
+    of 60 were seen; also the blobs before the tree, and the commit itself): then it is staged again, three times at
+    most. GitError when objects are missing after that; then the attempt has no ref.
+    """
+    for pause in (*PAUSES, None):
+        commit = ""
+        try:
+            work = staging.after(before)
+            if not work.unstageable:
+                commit = _commit(spec, workspace, job, work, base)
+                if missing := workspace.repo.missing(commit, known=base):
+                    why = f"objects vanish: {missing[:3]}".encode()
+                    raise GitError(("rev-list", "--missing=print", commit), 1, why)
+                return Taken(work, commit)
+            if pause is None or not any(violation.why.startswith(REFUSED) for violation in work.unstageable):
+                return Taken(work)
+        except GitError:
+            if commit:  # a ref to a commit that lacks objects would fail every gc of the user's
+                workspace.delete_ref(workspace.places.attempt_ref(job.package.id, job.number), commit)
+            if pause is None:
+                raise
+        time.sleep(pause)
+    raise AssertionError("the last try returns or raises")
+
+
+def _commit(spec: RunSpec, workspace: Workspace, job: Job, work: Work, base: str) -> str:
+    message = describe(spec, workspace, job, changed=bool(work.changes))
+    commit = workspace.repo.commit_tree(work.tree, [base], message, date=spec.date)
+    workspace.set_ref(workspace.places.attempt_ref(job.package.id, job.number), commit)
+    return commit
+
+
+def describe(spec: RunSpec, workspace: Workspace, job: Job, *, changed: bool) -> str:
+    """The commit's message: the package's title, and trailers that say where it comes from."""
+    package, plan = job.package, job.in_force.plan
+    subject = " ".join((package.title or package.description).split())[:72] or package.id
+    trailers = TRAILERS.format(
+        package=package.id,
+        change=workspace.places.change_id,
+        number=job.number,
+        agent=" ".join(spec.agent_spec.split()),
+        plan=plan.revision,
+        contracts=plan.contracts.revision,
+    )
+    return f"{package.id}: {subject}\n\n{'' if changed else 'No changes.' + chr(10) * 2}{trailers}"

@@ -1,0 +1,95 @@
+"""The command `parallel-implement`, as one page: give a run up, try one out, or execute it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from parallel_impl.errors import UserError
+from parallel_impl.git.repo import Repo
+from parallel_impl.plan import ids
+from parallel_impl.processes.orphans import adopt_orphans
+from parallel_impl.record.events import Landed
+from parallel_impl.record.journal import load_state
+from parallel_impl.record.state import State
+from parallel_impl.run import runner
+from parallel_impl.run.claims import change_lock, claims
+from parallel_impl.run.interruption import Interruption
+from parallel_impl.run.land import ending
+from parallel_impl.run.land.ending import Ending
+from parallel_impl.run.places import Places
+from parallel_impl.run.resume import abort, leftovers
+from parallel_impl.run.run import Listener, Listeners, Run
+from parallel_impl.run.start import preflight, writable
+from parallel_impl.run.start.request import Options, Request
+
+
+def implement(repo: Repo, folder: Path, options: Options, listeners: Sequence[Listener]) -> int:
+    """What was typed in `folder`, done; returns the exit code.
+
+    UserError when the input or the repository is not usable; nothing has been started then. KeyboardInterrupt when a
+    signal came before there was a run to stop.
+    """
+    ids.check(options.change_id)
+    adopt_orphans()
+    places, listener = Places(repo.git_dir, options.change_id), Listeners(listeners)
+    with Interruption() as interruption:
+        writable.check_repository(places)
+        with change_lock.hold(places) as hold:
+            state = load_state(places.journal)
+            if abort.finish(repo, places, state, listener):
+                if options.abort:
+                    return 0
+                state = State()
+            if options.abort:
+                abort.abort(repo, places, state, listener, checkout=repo.top(folder), stop=interruption.stop)
+                return 0
+            checkout = repo.top(folder)
+            cleared = leftovers.clear(repo, places, state, checkout=checkout)
+            if state.landed:
+                _report_landed(state.landed, places, options, listener)
+                return 0
+            request = Request(
+                repo=repo,
+                folder=folder,
+                checkout=checkout,
+                options=options,
+                listener=listener,
+                stop=interruption.stop,
+                places=places,
+                hold=hold,
+                state=state,
+                run_id=cleared.run_id,
+                home=cleared.home,
+            )
+            if options.dry_run:
+                preflight.try_out(request)
+                return 0
+            ended = _execute(request, interruption)
+        for line in ended.lines:
+            listener.say(line)
+    return ended.exit_code
+
+
+def _execute(request: Request, interruption: Interruption) -> Ending:
+    with preflight.prepare(request) as run:
+        interruption.defer()
+        ended = runner.execute(run, only=_wanted(run, request.options.only))
+        if not run.state.landed:
+            ending.summarise(run, ended)
+        notes = [f"  note: {note}" for note in run.state.notes]
+    return replace(ended, lines=(*ended.lines, *notes))
+
+
+def _wanted(run: Run, only: str) -> frozenset[str] | None:
+    """The packages that `--only` asks for, with what they depend on; None for all."""
+    return frozenset((only, *run.in_force.order.dependencies(only))) if only else None
+
+
+def _report_landed(landed: Landed, places: Places, options: Options, listener: Listener) -> None:
+    claims.release(places)  # its process may have been killed before it could
+    what = f"{landed.branch} landed already: {landed.commit[:12]}"
+    if options.restart:
+        raise UserError(what, hint=f"start again after: parallel-cleanup {places.change_id}")
+    listener.say(f"{what}; see {places.summary}")

@@ -1,0 +1,78 @@
+"""The candidate: all accepted work put together in one commit, or why that cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from parallel_impl.errors import count
+from parallel_impl.git import union
+from parallel_impl.git.repo import Change
+from parallel_impl.record.codes import Halt
+from parallel_impl.record.state import PackageState, blocking
+from parallel_impl.run.run import Run
+
+
+def find_obstacle(run: Run, only: frozenset[str] | None) -> tuple[Halt, str] | None:
+    """The code and the words of what keeps the accepted work from being put together; None when nothing does."""
+    packages = run.in_force.order.topological
+    wanted = [name for name in packages if only is None or name in only]
+    if blocked := blocking(run.state, wanted):
+        return Halt.NOT_ALL_ACCEPTED, _describe_blocked(run, blocked)
+    if only is not None:
+        left = count(len(packages) - len(wanted), "package")
+        why = f"{', '.join(wanted)} accepted; --only left out {left}: nothing lands until the command runs without it"
+        return Halt.ONLY, why
+    if found := union.clashes(run.layers[name] for name in packages):
+        return Halt.CLASH, "\n".join(str(clash) for clash in found)
+    return None
+
+
+def assemble(run: Run) -> str:
+    """The commit with all accepted work, on the candidate's ref."""
+    workspace, places = run.workspace, run.workspace.places
+    workspace.watch.expect_any(places.candidate_ref)
+    commit = union.candidate(
+        workspace.repo,
+        run.spec.base,
+        [run.layers[name] for name in run.in_force.order.topological],
+        change_id=places.change_id,
+        ref=places.candidate_ref,
+        date=run.spec.date,
+        carried=_edited_plan(run),
+    )
+    workspace.watch.expect(places.candidate_ref, commit)
+    return commit
+
+
+def merge_tip(run: Run, commit: str, tip: str | None) -> tuple[str, list[str]]:
+    """The candidate that the branch can move to, and the paths that conflict ("" then).
+
+    It is `commit`, or its merge with a tip that it does not contain.
+    """
+    repo, places = run.workspace.repo, run.workspace.places
+    if not tip or repo.is_ancestor(tip, commit):
+        return commit, []
+    tree, conflicts = repo.merge(tip, commit)
+    if conflicts:
+        return "", conflicts
+    message = f"Merge the work packages of {places.change_id}\n\nChange-Id: {places.change_id}\n"
+    merged = repo.commit_tree(tree, (tip, commit), message, date=run.spec.date)
+    run.workspace.set_ref(places.candidate_ref, merged)
+    return merged, []
+
+
+def _edited_plan(run: Run) -> list[Change]:
+    """What an edit of the plan between two starts changed: it lands with the work that was done for it."""
+    if not run.state.revised:
+        return []
+    repo, plan_file = run.workspace.repo, run.workspace.places.plan_file
+    return [one for one in repo.changes(run.spec.base, run.state.plan_commit) if one.path == plan_file]
+
+
+def _describe_blocked(run: Run, blocked: Mapping[str, PackageState]) -> str:
+    lines = []
+    for name, state in blocked.items():
+        progress = run.state.packages[name]
+        first, *more = (f"{progress.code}: {progress.why}" if progress.code else progress.why).split("\n")
+        lines += [f"{name} {state}" + (f": {first}" if first else ""), *(f"  {line}" for line in more)]
+    return "\n".join(lines)

@@ -1,0 +1,131 @@
+"""How a run ends: the lines that are printed last, the exit code, and the summary beside the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from parallel_impl.contracts import check as contracts
+from parallel_impl.errors import count
+from parallel_impl.record import events as e
+from parallel_impl.record import json_form
+from parallel_impl.record.codes import Halt
+from parallel_impl.record.journal import now, read
+from parallel_impl.record.state import PackageState
+from parallel_impl.report import markdown, summary
+from parallel_impl.run.land.proof import Proof
+from parallel_impl.run.run import Run
+from parallel_impl.storage import write_atomically
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run ended: exit code, status for the summary, and the lines that are printed last."""
+
+    exit_code: int
+    status: str
+    headline: str
+    lines: tuple[str, ...]
+    code: Halt | None = None
+    commit: str = ""
+    proof: Proof | None = None
+
+
+def landed(run: Run, commit: str, old: str, proven: Proof) -> Ending:
+    """The feature branch is at `commit`; it was at `old`."""
+    places, packages = run.workspace.places, count(len(run.in_force.order.topological), "package")
+    headline = f"{places.branch} is {commit[:12]}: {packages}, each in its scope; {proven.headline}"
+    lines = (
+        "",
+        f"Landed: {headline}",
+        f"  look:     git log --first-parent --oneline {places.branch}",
+        f"  diff:     git diff {run.spec.base[:12]}...{places.branch}",
+        f"  evidence: {places.summary}",
+        f"  publish:  git push -u origin {places.branch}",
+        f"  clean up: parallel-cleanup {places.change_id}",
+    )
+    ending = Ending(0, "landed", headline, lines, commit=commit, proof=proven)
+    summarise(run, ending)  # before the event: what has landed is not looked at again, so its evidence must be there
+    run.record(e.Landed(at=now(), commit=commit, branch=places.branch, old=old))
+    return ending
+
+
+def halt(run: Run, code: Halt, why: str, *, proven: Proof | None = None, commit: str = "") -> Ending:
+    """End without landing: nothing moves, everything is kept, and the user learns what to look at."""
+    places = run.workspace.places
+    run.record(e.RunHalted(at=now(), code=code, why=why))
+    lines = [
+        "",
+        f"Not landed ({code}); {places.branch} is where it was, all work is kept.",
+        *(f"  {line}" for line in why.split("\n")),
+        f"  evidence: {places.summary}",
+    ]
+    if commit:
+        lines.append(f"  look at the candidate: git log --first-parent {places.candidate_ref}")
+    lines += _describe_failed(run)
+    headline = f"not landed: {code}: {why}"
+    return Ending(1, "halted", headline, tuple(lines), code=code, commit=commit, proof=proven)
+
+
+def _describe_failed(run: Run) -> Iterator[str]:
+    places = run.workspace.places
+    failed = {name: one for name, one in run.state.packages.items() if one.state is PackageState.FAILED}
+    for name, progress in failed.items():
+        if progress.ended:
+            last = progress.ended[-1]
+            yield f"  {name}: logs in {places.attempt(name, last.number)}"
+            if last.commit:
+                yield f"  {name}: its work: git show {places.attempt_ref(name, last.number)}"
+    if failed:
+        yield f"  try what failed again: parallel-implement {places.change_id} --retry-failed"
+
+
+def interrupted(run: Run) -> Ending:
+    """A signal stopped the run."""
+    line = f"Interrupted. Accepted work is kept; go on with: parallel-implement {run.workspace.places.change_id}"
+    return Ending(130, "interrupted", "interrupted", ("", line), code=Halt.INTERRUPTED)
+
+
+def summarise(run: Run, ending: Ending) -> None:
+    """Write summary.md and summary.json beside the journal."""
+    places = run.workspace.places
+    facts = summary.Facts(
+        change_id=places.change_id,
+        branch=places.branch,
+        order=run.in_force.order.topological,
+        state=run.state,
+        attempts=places.attempts,
+        status=ending.status,
+        code=str(ending.code or ""),
+        headline=ending.headline,
+        commit=ending.commit,
+        gates=ending.proof.rows if ending.proof else (),
+        contracts=tuple(summary.ContractRow(*one) for one in _contracts(run, ending.commit)),
+        switched_off=tuple(_switched_off(run)),
+        notes=tuple(run.state.notes),
+    )
+    document = summary.build(facts, read(places.journal))
+    write_atomically(places.summary_json, json_form.encode(document, indent=1))
+    write_atomically(places.summary, markdown.render(document).encode())
+
+
+def _switched_off(run: Run) -> Iterator[str]:
+    yield from (f"gate {gate.name}" for gate in run.spec.gates if gate.off)
+    if not run.spec.config.contain:
+        yield "PID namespaces of agents (contain = false)"
+
+
+def _contracts(run: Run, commit: str) -> Iterator[tuple[str, str]]:
+    """Each contract of the plan, and what was checked about it in the tree that the run ended with."""
+    plan, folder, repo = run.in_force.plan, run.workspace.places.folder, run.workspace.repo
+    writers = {path: package.id for package in plan.packages for path in contracts.made_by(plan, package, folder)}
+    for path in plan.contracts.files:
+        places = contracts.candidates(plan, path, folder)
+        there = any(repo.read(commit or run.spec.base, place) is not None for place in places)
+        writer = writers.get(path, "")
+        if writer and writer not in run.state.accepted():
+            yield path, f"to be written by {writer}, which was not accepted"
+        elif there:
+            yield path, f"valid, may be written by {writer}" if writer else "valid on the base, changed by no package"
+        else:
+            yield path, "missing"

@@ -1,0 +1,28 @@
+"""What the journal pins for a run that goes on: its base, and the plan in force."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from parallel_impl.errors import Problem, UserError
+from parallel_impl.git.repo import Repo
+from parallel_impl.plan import order as ordering
+from parallel_impl.plan.reading import load
+from parallel_impl.record.events import RunStarted
+from parallel_impl.run.places import Places
+from parallel_impl.run.spec import PlanInForce
+
+
+def check_base(repo: Repo, places: Places, started: RunStarted) -> None:
+    """UserError when the commit that the run started on is gone."""
+    if repo.resolve(started.base) is None:
+        raise UserError(f"the base of this run, {started.base[:12]}, is gone", where=str(places.journal))
+
+
+def read_plan(repo: Repo, places: Places, commit: str, revision: int) -> PlanInForce:
+    """The plan that `commit` holds, under its number in this run. UserError when it cannot be read any more."""
+    plan, problems = load.load(repo.read(commit, places.plan_file) or b"", places.plan_file)
+    if plan is None:
+        hint = f"clean up and start again: parallel-cleanup {places.change_id}"
+        raise UserError([*problems, Problem("the plan of this run cannot be read any more", hint=hint)])
+    return PlanInForce(replace(plan, revision=revision), ordering.of(plan))

@@ -1,0 +1,56 @@
+"""What a run is made from: what was asked and found, which stays, and the plan, which may be edited."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from parallel_impl.agents.agent import Agent
+from parallel_impl.config import Config, SetupCommand
+from parallel_impl.gates.quality import Gate
+from parallel_impl.plan.model import Plan
+from parallel_impl.plan.order import Order
+from parallel_impl.plan.revision import Revision
+from parallel_impl.processes.namespace import Namespace
+
+
+@dataclass(frozen=True, slots=True)
+class RunSpec:
+    """What was asked and found before the first agent; constant while the run executes.
+
+    `environment` is for set-up, steps and gates: it has no secrets. `namespace` contains agents (None: they are not
+    contained). `notes` is what the summary must say about all this.
+    """
+
+    base: str
+    base_from: str
+    date: int
+    run_id: str
+    config: Config
+    setup: tuple[SetupCommand, ...] = ()
+    caches: tuple[Path, ...] = ()
+    gates: tuple[Gate, ...] = ()
+    agent: Agent | None = None
+    agent_spec: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    agent_environment: Mapping[str, str] = field(default_factory=dict)
+    namespace: Namespace | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PlanInForce:
+    """The plan that packages are done by now, under its revision's number, and the order that follows from it."""
+
+    plan: Plan
+    order: Order
+
+
+@dataclass(frozen=True, slots=True)
+class PlanEdit:
+    """A plan that was edited between two starts: the plan until then, the commit with the new one, what differs."""
+
+    before: PlanInForce
+    commit: str
+    revision: Revision

@@ -1,0 +1,65 @@
+"""Text as messages and logs show it: shortened, with secrets masked, the last lines of a log, the nearest word."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from parallel_impl.errors import printable
+
+COMPARED = 64  # characters of a word that is looked for: comparing takes time in proportion to the square
+TAIL_BYTES = 4096
+TAIL_LINES = 20
+MASKED = b"***"
+
+
+def shorten(text: str, limit: int) -> str:
+    """`text`, or its first `limit` characters with an ellipsis behind where it is longer."""
+    return text if len(text) <= limit else f"{text[:limit]}…"
+
+
+def shorten_middle(text: str, limit: int) -> str:
+    """`text` without its middle, where it is longer: for messages that begin with a value and end with a rule."""
+    return text if len(text) <= limit else f"{text[: limit // 2]}…{text[-(limit // 2) :]}"
+
+
+def shorten_line(text: str, limit: int) -> str:
+    """As `shorten`, with line ends shown as `\\n`."""
+    return shorten(text, limit).replace("\n", "\\n")
+
+
+def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
+    """The known word that is most like `word`; empty when none is. `cutoff`: 1 is the same word, 0 anything."""
+    import difflib  # noqa: PLC0415  (5 ms, and only mistakes need it)
+
+    return next(iter(difflib.get_close_matches(word[:COMPARED], list(known), 1, cutoff)), "")
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`did you mean wp-contracts?`; empty when no known word is like `word`."""
+    near = nearest(word, known)
+    return f"did you mean {near}?" if near else ""
+
+
+def masked(data: bytes, secrets: Iterable[bytes]) -> bytes:
+    """`data` with `***` for each of the values, the longest first where one is part of another."""
+    for value in sorted(secrets, key=len, reverse=True):
+        data = data.replace(value, MASKED)
+    return data
+
+
+def end_of(log: Path, size: int = TAIL_BYTES) -> str:
+    """The last `size` bytes of a log as text; empty when there is none."""
+    try:
+        with log.open("rb") as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(0, file.tell() - size))
+            return file.read().decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def tail(log: Path, lines: int = TAIL_LINES) -> str:
+    """The last lines of a log, printable, as evidence in messages and prompts; at most 4 KB of it."""
+    return printable("\n".join(end_of(log).splitlines()[-lines:]).replace("\t", "    "))

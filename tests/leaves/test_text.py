@@ -1,0 +1,43 @@
+"""Text as messages show it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from parallel_impl import environment
+from parallel_impl.text import did_you_mean, end_of, masked, nearest, shorten, shorten_line, shorten_middle, tail
+
+
+def test_a_long_message_keeps_its_begin_and_its_end() -> None:
+    assert shorten_middle("abcdef", 6) == "abcdef"
+    assert shorten_middle("abcdefg", 6) == "abc…efg"
+
+
+def test_only_what_is_longer_than_the_limit_is_shortened() -> None:
+    assert shorten("abcd", 4) == "abcd"
+    assert shorten("abcde", 4) == "abcd…"
+    assert shorten_line("a\nb", 4) == "a\\nb"
+
+
+def test_the_nearest_known_word_is_asked_for_and_a_far_one_is_not() -> None:
+    assert did_you_mean("wp-contrcats", ("wp-api", "wp-contracts")) == "did you mean wp-contracts?"
+    assert did_you_mean("database", ("wp-api", "wp-contracts")) == ""
+    assert nearest("ap", {"api": 1, "db": 2}, cutoff=0.5) == "api"
+
+
+def test_a_word_of_a_megabyte_is_compared_by_its_beginning() -> None:
+    assert nearest("wp-api" * 200_000, ["wp-api"]) == ""
+
+
+def test_a_secret_that_contains_another_is_masked_whole() -> None:
+    assert masked(b"a=secret-2 b=secret", (b"secret", b"secret-2")) == b"a=*** b=***"
+    assert environment.masked("a=\udcff-token", (b"\xff-token",)) == "a=***"
+
+
+def test_the_end_of_a_log_is_shown_without_what_a_terminal_would_act_on(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_bytes(b"first\nlast \x1b[31m\t\xff\n")
+
+    assert tail(log, 1) == "last \\x1b[31m    \ufffd"
+    assert end_of(log, 3) == "\t\ufffd\n"
+    assert tail(tmp_path / "none") == ""

@@ -1,0 +1,47 @@
+"""What a failure costs, and where the next attempt starts; words of other versions among them."""
+
+from __future__ import annotations
+
+import pytest
+
+from parallel_impl.record import events as e
+from parallel_impl.record.codes import Failure, Halt, costs_retry
+from parallel_impl.record.state import fold
+
+STARTED = e.RunStarted(
+    run_id="r", change_id="c", base="0", base_from="HEAD", plan_blob="1", plan_revision=1, contracts_revision=1,
+    packages={"a": []}, home="/h", date=1, agent="none", jobs=1,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("code", list(Failure))
+def test_only_an_interruption_costs_no_retry(code: Failure) -> None:
+    assert code.costs_retry is (code is not Failure.INTERRUPTED)
+    assert costs_retry(str(code)) is code.costs_retry
+
+
+@pytest.mark.parametrize("code", list(Failure))
+def test_only_work_that_can_be_repaired_is_gone_on_from(code: Failure) -> None:
+    assert code.from_base is (code not in (Failure.VERIFICATION_FAILED, Failure.CONTRACT_INVALID))
+
+
+@pytest.mark.parametrize(("code", "costs"), [("", False), ("OF_ANOTHER_VERSION", True), ("timeout", True)])
+def test_a_word_that_is_not_known_costs_a_retry(code: str, *, costs: bool) -> None:
+    assert costs_retry(code) is costs
+
+
+def test_a_journal_with_a_word_that_is_not_known_folds_and_goes_on_from_what_the_event_says() -> None:
+    what = b'"package":"a","number":1,"commit":"k","code":"OF_ANOTHER_VERSION","from_base":false'
+    line = b'{"event":"attempt-ended",' + what + b"}"
+    state = fold([STARTED, e.AttemptStarted(package="a", number=1), e.from_line(line)])
+    assert state.packages["a"].failures == 1
+    assert state.packages["a"].code == "OF_ANOTHER_VERSION"
+    last = state.packages["a"].last_failure
+    assert last is not None
+    assert (last.commit, last.from_base) == ("k", False)
+
+
+@pytest.mark.parametrize("code", [*Failure, *Halt])
+def test_a_code_is_its_own_word_in_events(code: Failure | Halt) -> None:
+    assert code == code.name
+    assert f'"code":"{code.name}"'.encode() in e.to_line(e.RunHalted(code=code, why=""))

@@ -1,0 +1,117 @@
+"""The summary says what the last start ran with, and counts the time that the run was worked on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from parallel_impl.record import events as e
+from parallel_impl.record.codes import Failure
+from parallel_impl.record.state import fold
+from parallel_impl.report import markdown, summary
+from parallel_impl.report.summary import Facts, Summary
+
+NIGHT = 50_000.0
+STARTED = e.RunStarted(
+    at=100.0,
+    run_id="r",
+    change_id="add-a",
+    base="0" * 40,
+    base_from="HEAD",
+    plan_blob="1" * 40,
+    plan_revision=1,
+    contracts_revision=1,
+    packages={"wp-a": [], "wp-b": ["wp-a"]},
+    home="/h",
+    date=1,
+    agent="command: first",
+    jobs=4,
+)
+CONTINUED = e.RunContinued(at=NIGHT, agent="command: second", jobs=1)
+
+
+def begun(at: float, package: str, number: int = 1) -> e.AttemptStarted:
+    return e.AttemptStarted(at=at, package=package, number=number)
+
+
+def passed(at: float, package: str, seconds: float, number: int = 1) -> tuple[e.Event, ...]:
+    ended = e.AttemptEnded(at=at, package=package, number=number, commit="2" * 40, seconds=seconds)
+    return ended, e.PackageAccepted(at=at, package=package, number=number, commit="2" * 40)
+
+
+def killed(at: float, package: str) -> e.AttemptEnded:
+    """What the next start says of an attempt that its process did not outlive."""
+    return e.AttemptEnded(at=at, package=package, number=1, code=Failure.INTERRUPTED, why="killed")
+
+
+def build(attempts: Path, *happened: e.Event) -> Summary:
+    facts = Facts("add-a", "openspec/add-a", ("wp-a", "wp-b"), fold(happened), attempts, "halted", "X", "no", "")
+    return summary.build(facts, happened)
+
+
+def test_agent_jobs_and_contracts_are_those_of_the_last_start(tmp_path: Path) -> None:
+    revised = e.PlanRevised(
+        at=NIGHT,
+        plan_blob="3" * 40,
+        commit="4" * 40,
+        plan_revision=2,
+        contracts_revision=7,
+        packages={"wp-a": [], "wp-b": []},
+        changed=[],
+    )
+    found = build(tmp_path, STARTED, CONTINUED, revised)
+    assert (found.agent, found.jobs, found.plan_revision, found.contracts_revision) == ("command: second", 1, 2, 7)
+
+
+@pytest.mark.parametrize(
+    "over_night",
+    [
+        (e.Interrupted(at=130.0, by="a signal"), CONTINUED),
+        (CONTINUED,),
+        (killed(NIGHT - 0.5, "wp-b"), CONTINUED),  # found over by the next start, before it says that it goes on
+    ],
+)
+def test_the_time_between_two_starts_is_nobodys_work(tmp_path: Path, over_night: tuple[e.Event, ...]) -> None:
+    first = (STARTED, begun(101.0, "wp-a"), *passed(121.0, "wp-a", 20.0), begun(130.0, "wp-b"))
+    second = (begun(NIGHT + 2, "wp-b", 2), *passed(NIGHT + 12, "wp-b", 10.0, number=2))
+    found = build(tmp_path, *first, *over_night, *second)
+    assert found.makespan_seconds == pytest.approx(30.0 + 12.0)
+    starts = [attempt.started for package in found.packages for attempt in package.attempts]
+    assert starts[0] == pytest.approx(1.0)
+    assert starts[-1] == pytest.approx(30.0 + 2.0)
+
+
+def test_work_of_a_killed_process_that_git_has_counts_no_time_either(tmp_path: Path) -> None:
+    first = (STARTED, begun(101.0, "wp-a"), e.AttemptVerifying(at=110.0, package="wp-a", number=1))
+    found = build(tmp_path, *first, *passed(NIGHT - 0.5, "wp-a", 0.0), CONTINUED)
+    assert found.makespan_seconds == pytest.approx(10.0)
+
+
+def test_a_clock_that_is_set_back_takes_no_time_away(tmp_path: Path) -> None:
+    found = build(tmp_path, STARTED, begun(110.0, "wp-a"), *passed(105.0, "wp-a", 3.0), begun(112.0, "wp-b"))
+    assert found.makespan_seconds == pytest.approx(10.0)
+
+
+def test_the_bound_is_never_above_what_the_run_could_do(tmp_path: Path) -> None:
+    """The first start had four at once: its work may have taken a quarter of the time."""
+    side_by_side = msgspec.structs.replace(STARTED, packages={"wp-a": [], "wp-b": []})
+    ended = (*passed(120.0, "wp-a", 20.0), *passed(121.0, "wp-b", 20.0))
+    found = build(tmp_path, side_by_side, begun(100.0, "wp-a"), begun(100.0, "wp-b"), *ended, CONTINUED)
+    assert found.bound_seconds == pytest.approx(20.0)
+
+
+def test_a_result_that_is_torn_leaves_the_row_of_its_attempt(tmp_path: Path) -> None:
+    place = tmp_path / "wp-a/1"
+    place.mkdir(parents=True)
+    (place / "result.json").write_text('{"schema_version": 1')
+    found = build(tmp_path, STARTED, begun(100.0, "wp-a"), *passed(120.0, "wp-a", 20.0))
+    assert found.packages[0].attempts[0].seconds == 20.0
+    assert found.packages[0].files == ()
+
+
+def test_a_code_of_another_version_is_shown_as_it_is(tmp_path: Path) -> None:
+    failed = e.AttemptEnded(at=120.0, package="wp-a", number=1, code="OUT_OF_LUCK", why="no luck", seconds=20.0)
+    found = build(tmp_path, STARTED, begun(100.0, "wp-a"), failed)
+    assert "| wp-a | 1 | 0.0 | 20.0 | 0.0 | OUT_OF_LUCK |" in markdown.render(found)

@@ -1,0 +1,36 @@
+"""Cleanup names what it keeps once, each thing as what it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.repository import command, git, make_repository, tool
+
+PIPE = "mkfifo pipe; exit 0"
+
+
+def test_the_repository_beside_a_kept_worktree_is_not_listed_as_a_worktree(tmp_path: Path) -> None:
+    repo = make_repository("no-contracts", tmp_path)
+    agent = command(tmp_path / "agent.sh", PIPE)
+    assert tool(repo, "implement", "fix-typos", "--agent", agent).returncode == 1
+    kept = tmp_path / "no-contracts.worktrees/fix-typos/.kept"
+    worktrees = sorted(path for path in kept.iterdir() if path.suffix != ".git")
+    assert worktrees
+    assert len(list(kept.iterdir())) == 2 * len(worktrees)
+    done = tool(repo, "cleanup", "fix-typos", "--dry-run")
+    listed = [line for line in done.stdout.splitlines() if line.endswith("a worktree that could not be staged")]
+    assert listed == [f"kept {path}: a worktree that could not be staged" for path in worktrees]
+
+
+def test_claims_of_a_run_whose_journal_is_damaged_are_given_up_although_its_work_is_kept(tmp_path: Path) -> None:
+    repo = make_repository("no-contracts", tmp_path)
+    assert tool(repo, "implement", "fix-typos", "--agent", command(tmp_path / "agent.sh", "exit 1")).returncode == 1
+    with (repo / ".git/parallel-impl/fix-typos/journal.jsonl").open("a") as journal:
+        journal.write("{}\n")
+    kept = "its journal cannot be read, so its claims are kept: `parallel-cleanup fix-typos` gives them up"
+    assert tool(repo, "runs").stdout.splitlines()[0] == f"fix-typos  unreadable, {kept}"
+    done = tool(repo, "cleanup", "fix-typos", "--force")
+    assert done.returncode == 2
+    assert "the journal is damaged" in done.stderr
+    assert tool(repo, "runs").stdout == "fix-typos  unreadable, claims nothing\n"
+    assert git(repo, "for-each-ref", "refs/parallel-impl")

@@ -1,0 +1,142 @@
+"""The accepted work put together and landed: what moves the feature branch, and what leaves it where it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future
+from pathlib import Path
+
+import pytest
+
+from parallel_impl.git.union import Layer
+from parallel_impl.record import events as e
+from parallel_impl.record.codes import Halt
+from parallel_impl.record.journal import read
+from parallel_impl.run.land import assemble, land
+from parallel_impl.run.land.ending import Ending
+from parallel_impl.run.land.proof import BaseProof
+from parallel_impl.run.run import Run
+from tests.repository import git
+from tests.run.scene import commit, heard, make_repository, open_run, package
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Run]:
+    """A run of two packages without gates, both accepted: `a` wrote a/x, `b` wrote b/y."""
+    repo, base = make_repository(tmp_path / "user.git")
+    opened = open_run(repo, base, tmp_path / "home", package("a"), package("b", "a"))
+    accept(opened, "a", {"a/x": "1\n"})
+    accept(opened, "b", {"b/y": "2\n"})
+    yield opened
+    opened.journal.close()
+
+
+def accept(run: Run, name: str, files: dict[str, str]) -> None:
+    repo, base = run.workspace.repo, run.spec.base
+    made = commit(repo, base, files)
+    run.layers[name] = Layer(name, made, tuple(repo.changes(base, made)))
+    run.record(
+        e.AttemptStarted(at=2.0, package=name, number=1),
+        e.AttemptEnded(at=3.0, package=name, number=1, commit=made, seconds=1.0),
+        e.PackageAccepted(at=3.0, package=name, number=1, commit=made),
+    )
+
+
+def no_gates() -> BaseProof:
+    done: BaseProof = Future()
+    done.set_result({})
+    return done
+
+
+def finish(run: Run, only: frozenset[str] | None = None) -> Ending:
+    return land.land(run, no_gates(), only=only)
+
+
+def branch(run: Run) -> str | None:
+    return run.workspace.repo.ref(run.workspace.places.branch_ref)
+
+
+def test_the_branch_becomes_exactly_the_proven_candidate(run: Run) -> None:
+    ended = finish(run)
+    repo, places = run.workspace.repo, run.workspace.places
+    assert (ended.exit_code, ended.status, ended.commit) == (0, "landed", branch(run))
+    assert repo.ref(places.candidate_ref) == repo.ref(places.proven_ref) == branch(run)
+    assert [entry.path for entry in repo.entries(ended.commit, recurse=True)] == ["a/x", "b/y"]
+    kinds = [type(event).__name__ for event in heard(run)[-5:]]
+    assert kinds == ["CandidateMade", "GatesEnded", "GatesEnded", "CandidateProven", "Landed"]
+    assert places.summary.is_file()  # before the event: what has landed is not looked at again
+
+
+def test_a_package_that_was_not_accepted_halts_and_is_named_with_its_reason(run: Run) -> None:
+    run.record(e.PackagesRestarted(at=4.0, packages=["b"]))
+    run.layers.pop("b")
+    ended = finish(run)
+    assert (ended.exit_code, ended.code) == (1, Halt.NOT_ALL_ACCEPTED)
+    assert "b queued" in ended.headline
+    assert branch(run) is None
+
+
+def test_only_never_lands(run: Run) -> None:
+    ended = finish(run, only=frozenset({"a"}))
+    assert (ended.code, branch(run)) == (Halt.ONLY, None)
+    assert "--only left out 1 package" in ended.headline
+
+
+def test_work_that_cannot_stand_in_one_tree_halts_with_both_packages(run: Run) -> None:
+    repo, base = run.workspace.repo, run.spec.base
+    made = commit(repo, base, {"a/x/below": "1\n"})
+    run.layers["b"] = Layer("b", made, tuple(repo.changes(base, made)))
+    ended = finish(run)
+    assert ended.code is Halt.CLASH
+    assert "a and b clash" in ended.headline
+
+
+def test_a_branch_that_moved_is_merged_with_and_what_conflicts_halts(run: Run) -> None:
+    repo, places = run.workspace.repo, run.workspace.places
+    other = commit(repo, run.spec.base, {"c/z": "3\n"})
+    repo.set_ref(places.branch_ref, other)
+    ended = finish(run)
+    assert (ended.exit_code, repo.is_ancestor(other, ended.commit)) == (0, True)
+    assert [entry.path for entry in repo.entries(ended.commit, recurse=True)] == ["a/x", "b/y", "c/z"]
+
+
+def test_a_conflict_with_the_moved_branch_halts_and_names_the_paths(run: Run) -> None:
+    repo, places = run.workspace.repo, run.workspace.places
+    other = commit(repo, run.spec.base, {"a/x": "other\n"})
+    repo.set_ref(places.branch_ref, other)
+    ended = finish(run)
+    assert (ended.code, branch(run)) == (Halt.BRANCH_MOVED, other)
+    assert "both changed: a/x" in ended.headline
+
+
+def test_a_branch_that_is_checked_out_is_not_moved(run: Run, tmp_path: Path) -> None:
+    repo, places = run.workspace.repo, run.workspace.places
+    repo.set_ref(places.branch_ref, run.spec.base)
+    git(repo.git_dir, "worktree", "add", "--quiet", str(tmp_path / "wt"), places.branch)
+    ended = finish(run)
+    assert (ended.code, branch(run)) == (Halt.CHECKED_OUT, run.spec.base)
+    assert repo.ref(places.proven_ref) == ended.commit
+    assert any(f"merge --ff-only {places.proven_ref}" in line for line in ended.lines)
+
+
+def test_a_branch_that_git_refuses_to_make_halts_with_the_line_to_type(run: Run) -> None:
+    repo = run.workspace.repo
+    repo.set_ref("refs/heads/openspec", run.spec.base)  # leaves no room for openspec/c1
+    ended = finish(run)
+    assert ended.code is Halt.BRANCH_REFUSED
+    assert any("git update-ref refs/heads/openspec/c1" in line for line in ended.lines)
+
+
+def test_a_branch_that_was_moved_before_the_crash_counts_as_landed(run: Run) -> None:
+    candidate = assemble.assemble(run)
+    run.record(e.CandidateProven(at=5.0, commit=candidate))
+    run.workspace.set_ref(run.workspace.places.branch_ref, candidate)
+    ended = finish(run)
+    assert (ended.exit_code, ended.commit) == (0, candidate)
+    assert isinstance(read(run.workspace.places.journal)[-1], e.Landed)
+
+
+def test_a_signal_while_gates_run_ends_without_a_verdict(run: Run) -> None:
+    run.stop.set()
+    ended = finish(run)
+    assert (ended.exit_code, ended.code, branch(run)) == (130, Halt.INTERRUPTED, None)

@@ -1,0 +1,281 @@
+"""The loop: what it starts, in which order, and what it makes of an attempt's end. The attempts are fakes."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from parallel_impl.git.repo import Repo
+from parallel_impl.plan.model import Package
+from parallel_impl.processes.launch import Launch
+from parallel_impl.record import events as e
+from parallel_impl.record.codes import Failure
+from parallel_impl.record.journal import now, read
+from parallel_impl.record.result import CommitPlace, Commits, Result, ScopeCheck, VerificationRecord
+from parallel_impl.record.state import PackageState, fold
+from parallel_impl.run import runner
+from parallel_impl.run.attempt.job import Job, Outcome, Post
+from parallel_impl.run.run import Run
+from parallel_impl.run.spec import RunSpec
+from parallel_impl.run.workspace import Workspace
+from tests.run.scene import heard, make_repository, open_run, package
+
+Act = Callable[[Job, Post], Outcome]
+
+
+@dataclass
+class Agents:
+    """Runs an attempt by asking a function for its outcome; the packages in the order of their starts are kept."""
+
+    act: Act
+    started: list[str] = field(default_factory=list)
+    jobs: list[Job] = field(default_factory=list)
+    guard: threading.Lock = field(default_factory=threading.Lock)
+
+    def __call__(self, _: RunSpec, __: Workspace, ___: Launch, job: Job, post: Post) -> Outcome:
+        with self.guard:
+            self.started.append(job.package.id)
+            self.jobs.append(job)
+        return self.act(job, post)
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> tuple[Repo, str]:
+    return make_repository(tmp_path_factory.mktemp("repository") / "user.git")
+
+
+@pytest.fixture
+def opened(repository: tuple[Repo, str], tmp_path: Path) -> Iterator[Callable[..., Run]]:
+    """Opens a run of these packages in a repository that all tests share; its journal is this test's."""
+    runs: list[Run] = []
+
+    def open_(*packages: Package, jobs: int = 2) -> Run:
+        runs.append(open_run(*repository, tmp_path, *packages, jobs=jobs))
+        return runs[-1]
+
+    yield open_
+    for run in runs:
+        run.journal.close()
+        run.workspace.places.journal.unlink(missing_ok=True)
+
+
+def result(job: Job, *modified: str) -> Result:
+    """A result that the package may be accepted on, if that is what it may modify."""
+    plan, package = job.in_force.plan, job.package
+    return Result(
+        feature_id=plan.feature_id,
+        package_id=package.id,
+        attempt=job.number,
+        plan_revision=plan.revision,
+        contracts_revision=plan.contracts.revision,
+        status="completed",
+        agent="fake",
+        locks=package.locks,
+        scope=package.scope,
+        scope_check=ScopeCheck(passed=True, violations=()),
+        files_modified=modified,
+        files_ignored=(),
+        no_changes=False,
+        git=Commits(base=CommitPlace(), head=CommitPlace(ref="refs/x", commit="c" * 40)),
+        verification=VerificationRecord(passed=True, steps=()),
+        for_a_person=(),
+        result_keys={},
+        not_reported=(),
+        seconds=0.0,
+        setup_seconds=0.0,
+        escalations=(),
+    )
+
+
+def passing(commit: str) -> Act:
+    return lambda job, _: Outcome(result(job), commit=commit)
+
+
+def test_a_package_starts_when_all_that_it_depends_on_is_accepted(opened: Callable[..., Run]) -> None:
+    run = opened(package("c", "a", "b"), package("b", "a"), package("a"))
+    agents = Agents(passing(run.spec.base))
+    runner.run_packages(run, run_attempt=agents)
+    assert agents.started == ["a", "b", "c"]
+    assert [layer.package for layer in agents.jobs[2].above] == ["a", "b"]
+    assert run.state.accepted() == dict.fromkeys("cba", run.spec.base)
+    refs = run.workspace.repo.refs(run.workspace.places.package_refs)
+    assert set(refs.values()) == {run.spec.base}
+    assert len(refs) == 3
+
+
+def test_what_is_ready_starts_by_priority_then_by_the_longest_way_below_it(opened: Callable[..., Run]) -> None:
+    urgent, short, long = package("z", priority=1), package("a"), package("b")
+    run = opened(short, long, package("below", "b"), urgent, jobs=1)
+    agents = Agents(passing(run.spec.base))
+    runner.run_packages(run, run_attempt=agents)
+    assert agents.started[:2] == ["z", "b"]
+
+
+def test_no_more_attempts_run_at_once_than_there_are_jobs(opened: Callable[..., Run]) -> None:
+    run = opened(*(package(f"p{n}") for n in range(6)), jobs=2)
+    here, most, both = list[str](), list[int](), threading.Barrier(2, timeout=20)
+
+    def act(job: Job, _: Post) -> Outcome:
+        here.append(job.package.id)
+        both.wait()  # two are there, and no third comes
+        most.append(len(here))
+        both.wait()
+        here.remove(job.package.id)
+        return Outcome(result(job), commit=run.spec.base)
+
+    runner.run_packages(run, run_attempt=Agents(act))
+    assert set(most) == {2}
+    assert len(most) == 6
+
+
+def test_an_attempt_is_in_the_journal_before_it_starts(opened: Callable[..., Run]) -> None:
+    run = opened(package("a"))
+    seen: list[e.Event] = []
+
+    def act(job: Job, _: Post) -> Outcome:
+        seen.extend(read(run.workspace.places.journal))
+        return Outcome(result(job), commit=run.spec.base)
+
+    runner.run_packages(run, run_attempt=Agents(act))
+    assert isinstance(seen[-1], e.AttemptStarted)
+
+
+def test_a_failed_attempt_is_tried_again_as_often_as_the_plan_says_and_goes_on_from_its_work(
+    opened: Callable[..., Run],
+) -> None:
+    run = opened(package("a", retries=2))
+    agents = Agents(
+        lambda job, _: Outcome(result(job), "c" * 40, code=Failure.VERIFICATION_FAILED, why=f"no {job.number}")
+    )
+    runner.run_packages(run, run_attempt=agents)
+    assert [job.number for job in agents.jobs] == [1, 2, 3]
+    assert agents.jobs[0].previous is None
+    last = agents.jobs[2].previous
+    assert last is not None
+    assert (last.number, last.code, last.why, last.start) == (2, "VERIFICATION_FAILED", "no 2", "c" * 40)
+    assert run.state.packages["a"].state is PackageState.FAILED
+
+
+def test_a_retry_after_a_scope_violation_starts_from_the_base(opened: Callable[..., Run]) -> None:
+    run = opened(package("a"))
+    agents = Agents(lambda job, _: Outcome(result(job), "c" * 40, code=Failure.SCOPE_VIOLATION, why="outside"))
+    runner.run_packages(run, run_attempt=agents)
+    last = agents.jobs[1].previous
+    assert last is not None
+    assert last.start == ""
+
+
+def test_nothing_below_a_failure_starts_and_what_is_beside_it_goes_on(opened: Callable[..., Run]) -> None:
+    run = opened(package("a", retries=0), package("b", "a"), package("c", "b"), package("d"))
+
+    def act(job: Job, _: Post) -> Outcome:
+        code = Failure.AGENT_FAILED if job.package.id == "a" else None
+        return Outcome(result(job), commit=run.spec.base, code=code)
+
+    agents = Agents(act)
+    runner.run_packages(run, run_attempt=agents)
+    assert sorted(agents.started) == ["a", "d"]
+    states = {name: str(progress.state) for name, progress in run.state.packages.items()}
+    assert states == {"a": "failed", "b": "cancelled", "c": "cancelled", "d": "accepted"}
+
+
+def test_only_the_wanted_packages_start(opened: Callable[..., Run]) -> None:
+    run = opened(package("a"), package("b", "a"), package("c"))
+    agents = Agents(passing(run.spec.base))
+    runner.run_packages(run, only=frozenset({"a"}), run_attempt=agents)
+    assert agents.started == ["a"]
+    assert run.state.packages["b"].state is PackageState.QUEUED
+
+
+def test_a_signal_starts_nothing_more_and_waits_for_what_runs(opened: Callable[..., Run]) -> None:
+    run = opened(package("a"), package("b", "a"), package("c"), jobs=1)
+
+    def act(job: Job, _: Post) -> Outcome:
+        run.stop.set()
+        return Outcome(result(job), code=Failure.INTERRUPTED, why="stopped")
+
+    agents = Agents(act)
+    runner.run_packages(run, run_attempt=agents)
+    assert len(agents.started) == 1
+    assert run.state.live() == []
+    stopped = run.state.packages[agents.started[0]]
+    assert (stopped.state, stopped.failures) == (PackageState.QUEUED, 0)  # it costs no retry
+
+
+def test_what_a_worker_raises_ends_the_others_and_is_not_journalled_as_its_end(opened: Callable[..., Run]) -> None:
+    run = opened(package("a"), package("b"))
+    both = threading.Barrier(2, timeout=20)
+
+    def act(job: Job, post: Post) -> Outcome:
+        both.wait()
+        if job.package.id == "a":
+            raise OSError(28, "No space left on device", "/somewhere")
+        while not run.stop:
+            threading.Event().wait(0.001)
+        post(e.Noted(at=now(), text="its worktree is kept", package="b"))
+        return Outcome(result(job), code=Failure.INTERRUPTED)
+
+    with pytest.raises(OSError, match="No space left"):
+        runner.run_packages(run, run_attempt=Agents(act))
+    assert run.stop
+    again = fold(read(run.workspace.places.journal))
+    assert again.live() == ["a", "b"]  # the next start settles them
+    assert again.notes == ["b: its worktree is kept"]  # a note of a worker that was still at work is not lost
+
+
+def test_a_bug_in_a_worker_is_raised_too(opened: Callable[..., Run]) -> None:
+    run = opened(package("a"))
+
+    def act(_: Job, __: Post) -> Outcome:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        runner.run_packages(run, run_attempt=Agents(act))
+    assert run.stop
+
+
+def test_what_a_worker_posts_is_journalled_before_its_end(opened: Callable[..., Run]) -> None:
+    run = opened(package("a"))
+
+    def act(job: Job, post: Post) -> Outcome:
+        post(e.AttemptVerifying(at=now(), package="a", number=job.number))
+        post(e.Noted(at=now(), text="moved to .kept", package="a"))
+        return Outcome(result(job), commit=run.spec.base)
+
+    runner.run_packages(run, run_attempt=Agents(act))
+    kinds = [type(event).__name__ for event in heard(run)]
+    assert kinds[-5:] == ["AttemptStarted", "AttemptVerifying", "Noted", "AttemptEnded", "PackageAccepted"]
+    assert run.state.notes == ["a: moved to .kept"]
+
+
+def test_nothing_is_accepted_on_a_result_that_does_not_hold(opened: Callable[..., Run]) -> None:
+    run = opened(package("a", retries=0))
+    agents = Agents(lambda job, _: Outcome(result(job, "b/x"), commit=run.spec.base))
+    runner.run_packages(run, run_attempt=agents)
+    progress = run.state.packages["a"]
+    assert (progress.state, progress.code) == (PackageState.FAILED, "RESULT_INVALID")
+    file = run.workspace.places.attempt_files("a", 1).result
+    assert json.loads(file.read_bytes())["error_code"] == "RESULT_INVALID"
+    assert run.layers == {}
+
+
+def test_a_change_of_the_repository_that_halts_starts_nothing_more(opened: Callable[..., Run]) -> None:
+    run = opened(package("a"), package("b", "a"))
+
+    def act(job: Job, _: Post) -> Outcome:
+        run.workspace.repo.set_ref(f"{run.workspace.places.refs}/planted", run.spec.base)
+        return Outcome(result(job), commit=run.spec.base)
+
+    agents = Agents(act)
+    try:
+        runner.run_packages(run, run_attempt=agents)
+    finally:
+        run.workspace.repo.delete_ref(f"{run.workspace.places.refs}/planted", run.spec.base)
+    assert agents.started == ["a"]
+    assert run.state.tampering is not None
+    assert run.state.tampering.running == ["a"]

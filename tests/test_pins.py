@@ -1,0 +1,63 @@
+"""What the README's commands install is pinned, and pyproject.toml names all that is imported, each with its bounds."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tests.house import ROOT, imports
+
+PROJECT = ROOT.parent
+PINS = (PROJECT / "constraints.txt").read_text().splitlines()
+TOLD = tomllib.loads((PROJECT / "pyproject.toml").read_text())
+RUN = [Requirement(line) for line in TOLD["project"]["dependencies"]]
+DEV = [Requirement(line) for line in TOLD["project"]["optional-dependencies"]["dev"]]
+BUILD = [Requirement(line) for line in TOLD["build-system"]["requires"]]
+
+
+def test_constraints_are_plain_names_with_one_version_each() -> None:
+    assert [line for line in PINS if not re.fullmatch(r"[a-z0-9-]+==[0-9][0-9a-z.]*", line)] == []
+    assert sorted(PINS) == PINS
+    assert len({line.partition("==")[0] for line in PINS}) == len(PINS)
+
+
+def test_every_direct_dependency_is_pinned_to_a_version_that_it_admits() -> None:
+    pinned = dict(line.split("==") for line in PINS)
+    wrong = [
+        str(one) for one in (*RUN, *DEV, *BUILD) if pinned.get(canonicalize_name(one.name), "") not in one.specifier
+    ]
+    assert wrong == []
+
+
+def test_what_is_imported_is_declared() -> None:
+    declared = {canonicalize_name(one.name) for one in RUN}
+    sources = packages_distributions()
+    names = {name.split(".")[0] for path in ROOT.rglob("*.py") for name in imports(path)}
+    foreign = {name for name in names if name and name not in sys.stdlib_module_names and name != "parallel_impl"}
+    missing = {name for name in foreign if not declared & {canonicalize_name(one) for one in sources.get(name, ())}}
+    assert missing == set()
+
+
+def test_the_lowest_versions_are_those_of_pyproject() -> None:
+    script = PROJECT / "scripts/lowest.py"
+    printed = subprocess.run([sys.executable, script], check=True, capture_output=True, text=True).stdout.splitlines()
+    lowest = [next(part.version for part in one.specifier if part.operator == ">=") for one in (*RUN, *DEV, *BUILD)]
+    assert [line.split("==")[1] for line in printed] == lowest
+
+
+def test_a_dependency_without_a_lower_bound_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "scripts").mkdir()
+    copy = tmp_path / "scripts/lowest.py"
+    copy.write_text((PROJECT / "scripts/lowest.py").read_text())
+    text = (PROJECT / "pyproject.toml").read_text()
+    (tmp_path / "pyproject.toml").write_text(re.sub(r'"click>=[^"]*"', '"click"', text))
+    done = subprocess.run([sys.executable, copy], check=False, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "'click' has no lower bound: write name>=version" in done.stderr

@@ -1,0 +1,197 @@
+"""The shipped schemas and the structs say the same: the same fields, and what a struct makes is valid."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+import pytest
+
+from parallel_impl import schema
+from parallel_impl.plan.model import Locks, Scope, StepKind
+from parallel_impl.record import json_form, result
+from parallel_impl.report import summary
+
+RESULT, SUMMARY = "work-queue-result", "execution-summary"
+COMMIT = "0123456789" * 4
+PAIRS = [
+    (RESULT, "", result.Result),
+    (RESULT, "properties/locks", Locks),
+    (RESULT, "properties/scope", Scope),
+    (RESULT, "properties/scope_check", result.ScopeCheck),
+    (RESULT, "properties/git", result.Commits),
+    (RESULT, "properties/git/properties/base", result.CommitPlace),
+    (RESULT, "properties/git/properties/head", result.CommitPlace),
+    (RESULT, "properties/verification", result.VerificationRecord),
+    (RESULT, "$defs/step", result.StepRecord),
+    (RESULT, "$defs/step/properties/evidence", result.StepEvidence),
+    (SUMMARY, "", summary.Summary),
+    (SUMMARY, "properties/critical_path", summary.CriticalPath),
+    (SUMMARY, "properties/gates/items", summary.GateRow),
+    (SUMMARY, "properties/contracts/items", summary.ContractRow),
+    (SUMMARY, "$defs/package", summary.PackageRow),
+    (SUMMARY, "$defs/package/properties/attempts/items", summary.AttemptRow),
+    (SUMMARY, "$defs/package/properties/steps/items", summary.StepRow),
+]
+STEP = result.StepRecord(name="unit", kind=StepKind.COMMAND, passed=True, exit_code=0)
+FULL_STEP = result.StepRecord(
+    name="unit",
+    kind=StepKind.COMMAND,
+    passed=True,
+    exit_code=0,
+    seconds=1.5,
+    why="",
+    evidence=result.StepEvidence(artifacts=("report.xml",), metrics={"count": 3, "names": ["a", None]}),
+    command=("pytest", "-q"),
+    log="steps/1-unit.log",
+)
+RESULTS = {
+    "least": result.Result(
+        feature_id="add-a",
+        package_id="wp-a",
+        plan_revision=1,
+        contracts_revision=1,
+        status="completed",
+        scope=Scope(("src/**",)),
+        files_modified=("src/a.py",),
+        git=result.Commits(base=result.CommitPlace(), head=result.CommitPlace(commit=COMMIT)),
+        verification=result.VerificationRecord(passed=True, steps=(STEP,)),
+        escalations=(),
+    ),
+    "full": result.Result(
+        feature_id="add-a",
+        package_id="wp-a",
+        attempt=2,
+        plan_revision=1,
+        contracts_revision=1,
+        status="completed",
+        agent="command: agent",
+        locks=Locks(("go.mod",), ("db:schema:orders",)),
+        scope=Scope(("src/**",), ("**",), ("src/x",)),
+        scope_check=result.ScopeCheck(passed=True, violations=()),
+        files_modified=("src/a.py",),
+        files_ignored=("a.pyc (.gitignore:1: *.pyc)",),
+        no_changes=False,
+        git=result.Commits(
+            base=result.CommitPlace(ref="refs/x", commit=COMMIT), head=result.CommitPlace(ref="refs/y", commit=COMMIT)
+        ),
+        verification=result.VerificationRecord(passed=True, steps=(FULL_STEP,), tier="A"),
+        for_a_person=("look",),
+        result_keys={"count": 3},
+        not_reported=("coverage",),
+        seconds=1.5,
+        setup_seconds=0.5,
+        escalations=({"type": "QUESTION"},),
+    ),
+}
+RESULTS["failed"] = RESULTS["full"].failed("OF_ANOTHER_VERSION", "so")
+PACKAGE = summary.PackageRow(
+    id="wp-a",
+    state="accepted",
+    why="",
+    depends_on=("wp-b",),
+    commit=COMMIT,
+    no_changes=False,
+    attempts=(
+        summary.AttemptRow(
+            number=1, started=0.0, seconds=1.0, setup_seconds=0.0, code="TIMEOUT", why="60 s", commit=COMMIT, logs="x"
+        ),
+    ),
+    files=("src/a.py",),
+    ignored=(),
+    tier="A",
+    steps=(summary.StepRow(name="unit", kind=StepKind.COMMAND, passed=True, exit_code=0, evidence=("report.xml",)),),
+    escalations=({"type": "QUESTION"},),
+)
+SUMMARIES = {
+    "full": summary.Summary(
+        change_id="add-a",
+        run_id="r",
+        status="halted",
+        code="GATES_FAILED",
+        headline="not landed",
+        base=COMMIT,
+        branch="openspec/add-a",
+        commit=COMMIT,
+        agent="command: agent",
+        plan_revision=1,
+        contracts_revision=1,
+        jobs=4,
+        makespan_seconds=1.0,
+        critical_path=summary.CriticalPath(("wp-a",), 1.0),
+        bound_seconds=1.0,
+        packages=(PACKAGE,),
+        gates=(
+            summary.GateRow("pytest", "failed", "pytest -q", "1 new", ("test_x",), ("test_y",), 2, "pytest.log"),
+            summary.GateRow("mypy", "switched off"),
+        ),
+        contracts=(summary.ContractRow("contracts/api.yaml", "valid"),),
+        switched_off=("gate mypy",),
+        for_a_person=("wp-a: look",),
+        notes=("a note",),
+    )
+}
+
+
+def part(name: str, pointer: str) -> Mapping[str, Any]:
+    """The schema of one object, by its place in the document."""
+    found: Any = schema.document(name)
+    for key in filter(None, pointer.split("/")):
+        found = found[key]
+    assert isinstance(found, dict)
+    return found
+
+
+def fields(kind: type) -> Iterator[tuple[str, bool]]:
+    """The fields of a struct, each with whether it must be given."""
+    if dataclasses.is_dataclass(kind):
+        missing = dataclasses.MISSING
+        for one in dataclasses.fields(kind):
+            yield one.name, one.default is missing and one.default_factory is missing
+    else:
+        yield from ((one.encode_name, one.required) for one in msgspec.structs.fields(kind))
+
+
+@pytest.mark.parametrize(("name", "pointer", "kind"), PAIRS)
+def test_every_property_is_a_field_and_every_field_a_property(name: str, pointer: str, kind: type) -> None:
+    described = part(name, pointer)
+    assert {field for field, _ in fields(kind)} == set(described["properties"])
+    assert described["additionalProperties"] is False
+
+
+@pytest.mark.parametrize(("name", "pointer", "kind"), PAIRS)
+def test_what_a_struct_must_be_given_is_required(name: str, pointer: str, kind: type) -> None:
+    """So a document that lacks what may be absent is read, and the struct never leaves out what is required."""
+    required = {field for field, needed in fields(kind) if needed}
+    assert required <= set(part(name, pointer).get("required", ()))
+
+
+def objects(value: Any, pointer: str = "") -> Iterator[str]:
+    """The places of all objects with properties of their own in a schema."""
+    if isinstance(value, dict):
+        if "additionalProperties" in value:
+            yield pointer
+        for key, below in value.items():
+            if key not in ("allOf", "required", "enum"):
+                yield from objects(below, f"{pointer}/{key}".removeprefix("/"))
+
+
+@pytest.mark.parametrize("name", [RESULT, SUMMARY])
+def test_every_object_of_a_schema_has_its_struct(name: str) -> None:
+    assert set(objects(schema.document(name))) == {pointer for of, pointer, _ in PAIRS if of == name}
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_a_result_is_valid_and_comes_back(name: str) -> None:
+    made = RESULTS[name]
+    assert list(schema.validator(RESULT).iter_errors(json_form.plain(made))) == []
+    assert result.load(result.dump(made)) == made
+
+
+@pytest.mark.parametrize("name", SUMMARIES)
+def test_a_summary_is_valid_and_comes_back(name: str) -> None:
+    made = SUMMARIES[name]
+    assert list(schema.validator(SUMMARY).iter_errors(json_form.plain(made))) == []
+    assert json_form.decode(json_form.encode(made, indent=1), summary.Summary) == made
