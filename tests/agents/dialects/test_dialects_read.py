@@ -23,6 +23,7 @@ from parallel_impl.record.activity import (
     Said,
     Usage,
     Used,
+    from_line,
     to_line,
 )
 from tests.agents.dialects.recording import recording
@@ -145,10 +146,17 @@ def test_the_lines_of_a_package_done_are_this_activity(client: str) -> None:
 
 
 @given(st.binary(max_size=60) | (events | nested | json_values).map(lambda value: json.dumps(value).encode()))
-def test_no_line_raises(line: bytes) -> None:
+def test_no_line_raises_and_all_that_is_read_can_be_kept(line: bytes) -> None:
     for dialect in DIALECTS.values():
-        list(dialect.read(line))
-        list(dialect.complain(line))
+        for happened in (*dialect.read(line), *dialect.complain(line)):
+            assert type(from_line(to_line(happened))) is type(happened)
+
+
+@pytest.mark.parametrize("figure", ["Infinity", "NaN", "1e999", str(10**30), "true", '"5"', "null"])
+def test_a_figure_that_is_no_number_is_not_reported(figure: str) -> None:
+    line = f'{{"type": "result", "total_cost_usd": {figure}, "num_turns": {figure}}}'.encode()
+    used, _ = DIALECTS["claude"].read(line)
+    assert used == Used(usage=Usage(), whole=True)
 
 
 @pytest.mark.parametrize("client", sorted(DIALECTS))
