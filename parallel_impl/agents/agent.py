@@ -16,7 +16,7 @@ from parallel_impl.processes.process import Ended
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class AgentJob:
     """One piece of work for an agent. `attempt` counts from 1; `launch` says how its process starts, in the worktree.
 
     An agent that starts a process tells `started` its pid.
@@ -46,5 +46,5 @@ class Agent(Protocol):
     def check(self) -> Problem | None:
         """What keeps this agent from working on this machine; asked once, before any work."""
 
-    def work(self, job: Job) -> Ended:
+    def work(self, job: AgentJob) -> Ended:
         """Do the job in `job.worktree` and return when nothing of it runs any more. Threads call this in parallel."""

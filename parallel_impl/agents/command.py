@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from parallel_impl.agents.agent import Job
+from parallel_impl.agents.agent import AgentJob
 from parallel_impl.errors import Problem, UserError
 from parallel_impl.processes.process import Ended, run
 from parallel_impl.text import did_you_mean
@@ -60,7 +60,7 @@ class Command:
         what = "is no program" if "/" in program else "is not on PATH"
         return Problem(f"the agent's program {program!r} {what}", where="--agent", hint=hint)
 
-    def work(self, job: Job) -> Ended:
+    def work(self, job: AgentJob) -> Ended:
         """Run the program in the worktree."""
         values = {
             "prompt_file": str(job.prompt_file),

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from parallel_impl.agents.agent import Job
+from parallel_impl.agents.agent import AgentJob
 from parallel_impl.errors import Problem
 from parallel_impl.processes.process import Ended, Reason
 
@@ -35,7 +35,7 @@ class Replay:
         hint = "give the folder that holds <package-id>/<attempt>/"
         return Problem("no such folder", where=str(self.folder), hint=hint)
 
-    def work(self, job: Job) -> Ended:
+    def work(self, job: AgentJob) -> Ended:
         """Apply the recorded edits of this attempt; exit code 1 when there are none or one cannot be applied."""
         began = time.monotonic()
         recorded = self.folder / job.package_id / str(job.attempt)

@@ -9,7 +9,7 @@ from parallel_impl.agents.prompt import Context
 from parallel_impl.contracts import check as contracts
 from parallel_impl.plan.model import Plan
 from parallel_impl.run.attempt.job import Job
-from parallel_impl.run.workspace import Workspace
+from parallel_impl.run.spec import Workspace
 
 LARGEST = 200_000  # bytes of one document that are read for a prompt
 
