@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,10 +33,11 @@ from tests.repository import git
 pytestmark = pytest.mark.slow  # importing the SDK takes a second, in each process
 
 EDITOR = "str_replace_based_edit_tool"
-PROBE = """\
+PROBED = uuid.uuid4().hex  # a key that no other process of this machine has
+PROBE = f"""\
 cat /proc/[0-9]*/environ > all.txt 2>/dev/null
 for fd in /proc/$PPID/fd/*; do timeout 1 cat "$fd" >> all.txt 2>/dev/null; done
-! grep -q -a 0123456789-secret all.txt && rm all.txt && echo CLEAN
+! grep -q -a {PROBED} all.txt && rm all.txt && echo CLEAN
 """
 SCENARIOS = {
     "probe": Scenario(steps=((Run(PROBE),),)),
@@ -273,7 +275,7 @@ def test_a_long_prompt_arrives_whole(stub: Stub, worktree: Path) -> None:
 
 
 def test_no_tool_finds_the_key(stub: Stub, worktree: Path) -> None:
-    outcome = work(stub, worktree, "probe")
+    outcome = work(stub, worktree, "probe", key=f"sk-{PROBED}")
     assert outcome.of(Answered)[0].text == "CLEAN\n[exit 0]"
 
 
