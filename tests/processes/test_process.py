@@ -45,8 +45,11 @@ def survivors(tmp_path: Path) -> list[str]:
     """Command lines of living processes that write their pid to our folder."""
     found = []
     for file in tmp_path.glob("pid.*"):
+        pid = file.read_text().strip()
+        if not pid:  # made, and not written yet
+            continue
         try:
-            state = Path(f"/proc/{file.read_text().strip()}/stat").read_text().rpartition(")")[2].split()[0]
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
         except OSError:
             continue
         if state != "Z":
