@@ -13,6 +13,7 @@ from pathlib import Path
 
 PROC = Path("/proc")
 MOUNTS = PROC / "self/mountinfo"
+PR_SET_DUMPABLE = 4
 PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -109,6 +110,14 @@ def become_subreaper() -> bool:
         return False
     libc = ctypes.CDLL(None, use_errno=True)
     return bool(libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
+
+
+def forbid_tracing() -> bool:
+    """Let no other process of this user read this one's memory or environment; False where the system can't."""
+    if sys.platform != "linux":
+        return False
+    libc = ctypes.CDLL(None, use_errno=True)
+    return bool(libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0)
 
 
 def mounts() -> str:
