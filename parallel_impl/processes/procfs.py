@@ -85,6 +85,18 @@ def descendants(pid: int) -> set[int]:
     return found
 
 
+def cpu_seconds(pid: int) -> float:
+    """What a process and everything below it used of the CPU so far, with what ended there and was waited for."""
+    return sum(_cpu_ticks(one) for one in (pid, *descendants(pid))) / os.sysconf("SC_CLK_TCK")
+
+
+def _cpu_ticks(pid: int) -> int:
+    try:  # proc(5): utime, stime, cutime and cstime are fields 14 to 17 of stat
+        return sum(map(int, (PROC / f"{pid}/stat").read_bytes().rpartition(b")")[2].split()[11:15]))
+    except (OSError, ValueError):
+        return 0
+
+
 def group_lives(group: int) -> bool:
     """Whether a process group has a member, whoever it belongs to."""
     try:
