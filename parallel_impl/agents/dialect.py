@@ -76,6 +76,14 @@ class Judgement:
 
 DONE = Judgement()
 
+KEYS = {  # the usual variables of providers, for clients that serve several
+    "anthropic": "ANTHROPIC_API_KEY",
+    "openai": "OPENAI_API_KEY",
+    "google": "GOOGLE_GENERATIVE_AI_API_KEY",
+    "gemini": "GEMINI_API_KEY",
+    "openrouter": "OPENROUTER_API_KEY",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class LogIn:
@@ -97,11 +105,11 @@ class Dialect(Protocol):
 
     @property
     def provider(self) -> str:
-        """Whose limits hold for it, where its settings do not say otherwise."""
+        """Whose limits hold for it; "": that depends on its settings (`provider`)."""
 
     @property
     def key(self) -> str:
-        """The variable that usually holds its key; "": there is no usual one."""
+        """The variable that usually holds its key; "": that depends on its settings (`key_variable`)."""
 
     @property
     def tells(self) -> frozenset[Tell]:
@@ -109,7 +117,7 @@ class Dialect(Protocol):
 
     @property
     def live(self) -> frozenset[Tell]:
-        """What of `tells` it reports while it works, not only at its end."""
+        """What of `tells` it reports while it works, not only at its end; tool calls: when they begin."""
 
     @property
     def follows(self) -> frozenset[Setting]:
@@ -229,6 +237,17 @@ def reworded(limited: Limited, why: str) -> Limited:
 def program(settings: Settings, name: str) -> tuple[str, ...]:
     """The words that start the client itself; with `--version` or those of its log-in they ask it something."""
     return tuple(shlex.split(settings.program)) or (name,)
+
+
+def provider(dialect: Dialect, settings: Settings) -> str:
+    """Whose limits hold for an agent: clients that serve several providers name theirs in front of the model."""
+    named, slash, _ = settings.model.partition("/")
+    return settings.provider or dialect.provider or (named if slash else dialect.name)
+
+
+def key_variable(dialect: Dialect, settings: Settings) -> str:
+    """The variable that holds the agent's key: what is configured, else the usual one; "" when there is none."""
+    return settings.key or dialect.key or KEYS.get(provider(dialect, settings), "")
 
 
 def mode(dialect: Dialect, settings: Settings) -> str:

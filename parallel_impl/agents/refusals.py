@@ -16,9 +16,10 @@ QUOTA = re.compile(
     re.IGNORECASE,
 )
 AUTH = re.compile(
-    r"\b401\b|authentication_(error|failed)|invalid_api_key|invalid (x-)?api[ -]key|incorrect api key|api key not valid"
-    r"|API_KEY_INVALID|unauthori[sz]ed|not logged in|please run /login|please log ?in|oauth token (has expired|revoked)"
-    r"|set an auth method|no auth(entication)? (type|information)|no api key|api_key client option must be set"
+    r"(?:status|error|http|code):? 401\b|authentication_(error|failed)|unauthori[sz]ed"
+    r"|invalid_api_key|invalid (x-)?api[ -]key|incorrect api key|api key not valid|API_KEY_INVALID|no api key"
+    r"|not logged in|please run /login|please log ?in|oauth token (has expired|revoked)"
+    r"|set an auth method|no auth(entication)? (type|information)|api_key client option must be set"
     r"|environment variable: .CODEX_API_KEY",
     re.IGNORECASE,
 )

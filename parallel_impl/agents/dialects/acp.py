@@ -26,7 +26,7 @@ class Acp:
     """The dialect of our driver of the protocol. Usage and cost are reported by those agents that know them."""
 
     name: ClassVar[str] = "acp"
-    provider: ClassVar[str] = "acp"
+    provider: ClassVar[str] = ""
     key: ClassVar[str] = ""
     tells: ClassVar[frozenset[Tell]] = frozenset({Tell.CALLS, Tell.DENIALS})
     live: ClassVar[frozenset[Tell]] = tells

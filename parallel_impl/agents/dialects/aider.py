@@ -39,11 +39,13 @@ FIXED = (
 MODE_FLAGS = ("--yes-always", "--no-yes-always")
 MODEL = re.compile(r"(?:Main model|Model): (\S+) with ")
 EDIT = re.compile(r"Applied edit to (.+)$")
+FIGURE = r"\d[\d,]*(?:\.\d+)?"
 TOKENS = re.compile(
-    r"Tokens: (?P<sent>[\d.,]+k?) sent.*?, (?P<received>[\d.,]+k?) received\.(?: Cost: \$(?P<cost>[\d.]+) )?"
+    rf"Tokens: (?P<sent>{FIGURE}k?) sent.*?, (?P<received>{FIGURE}k?) received\.(?: Cost: \$(?P<cost>\d+\.\d+) )?",
+    re.ASCII,
 )
 ERROR = re.compile(r"litellm\.(?P<kind>\w+): (?:litellm\.)?(?P=kind): (?P<why>.*)")
-RETRY = re.compile(r"Retrying in (?P<wait>[\d.]+) seconds")
+RETRY = re.compile(r"Retrying in (?P<wait>\d+(?:\.\d+)?) seconds", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +53,8 @@ class Aider:
     """The dialect of Aider."""
 
     name: ClassVar[str] = "aider"
-    provider: ClassVar[str] = "openai"
-    key: ClassVar[str] = "OPENAI_API_KEY"
+    provider: ClassVar[str] = ""
+    key: ClassVar[str] = ""
     tells: ClassVar[frozenset[Tell]] = frozenset({Tell.TURNS, Tell.TOKENS, Tell.DOLLARS, Tell.RETRIES, Tell.LIMITS})
     live: ClassVar[frozenset[Tell]] = tells
     resumes: ClassVar[bool] = False
@@ -72,7 +74,7 @@ class Aider:
         argv += ["--reasoning-effort", settings.effort] if settings.effort else []
         env = {"COLUMNS": "10000", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
         env |= {"OPENAI_API_BASE": settings.base_url} if settings.base_url else {}
-        env |= {settings.key or self.key: key} if key else {}
+        env |= {dialect.key_variable(self, settings): key} if key else {}
         return Start((*argv, *settings.args), {**env, **settings.env})
 
     def read(self, line: bytes) -> Iterator[Activity]:
@@ -108,7 +110,7 @@ class Aider:
 
 
 def _count(text: str) -> int:
-    digits = text.replace(",", "").rstrip(".")
+    digits = text.replace(",", "")
     return round(float(digits.rstrip("k")) * 1000) if digits.endswith("k") else round(float(digits))
 
 

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+EXACT = 2**53  # beyond it, and for Infinity and NaN, which Python reads, a number says nothing
+
 
 @dataclass(frozen=True, slots=True)
 class Fields:
@@ -33,11 +35,15 @@ class Fields:
 
     def number(self, *path: str) -> float | None:
         value = self.at(*path).value
-        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < EXACT:
+            return None
+        return float(value)
 
     def count(self, *path: str) -> int | None:
         value = self.at(*path).value
-        return value if isinstance(value, int) and not isinstance(value, bool) else None
+        if isinstance(value, bool) or not isinstance(value, int) or not abs(value) < EXACT:
+            return None
+        return value
 
     def flag(self, *path: str) -> bool:
         return self.at(*path).value is True
@@ -45,10 +51,6 @@ class Fields:
     def each(self, *path: str) -> Iterator[Fields]:
         value = self.at(*path).value
         yield from (Fields(item) for item in value) if isinstance(value, list) else ()
-
-    def keys(self, *path: str) -> list[str]:
-        value = self.at(*path).value
-        return [key for key in value if isinstance(key, str)] if isinstance(value, Mapping) else []
 
     def first(self, *names: str) -> str:
         """The first of these keys that holds a text."""

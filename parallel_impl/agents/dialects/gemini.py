@@ -42,7 +42,7 @@ SETTINGS = {
     "general": {"enableAutoUpdate": False, "enableAutoUpdateNotification": False},
 }
 ATTEMPT = re.compile(r"Attempt \d+ failed(?: with status (?P<status>\d{3}))?")
-FRAME = re.compile(r"\[API Error: (?P<text>.*?)\]?$", re.DOTALL)
+FRAME = "[API Error: "
 REFUSED = re.compile(r"denied|not within|not allowed|policy|not in workspace", re.IGNORECASE)
 NOISE = (
     "[STARTUP]",
@@ -140,7 +140,7 @@ def _result(event: Fields) -> Iterator[Activity]:
 
 
 def _plain(error: str) -> str:
-    """The text of an error without the JSON of the provider around it."""
-    framed = FRAME.match(error)
-    inner = Fields.of((framed["text"] if framed else error).encode())
-    return inner.text("error", "message") or error
+    """The text of an error without the client's frame and the JSON of the provider around it."""
+    body = error.removeprefix(FRAME)
+    inner = Fields.of(body.removesuffix("]").encode()).text("error", "message")
+    return inner or (body.replace("]", "", 1) if body != error else error)

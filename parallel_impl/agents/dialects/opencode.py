@@ -55,10 +55,10 @@ class OpenCode:
     """The dialect of OpenCode. Its models are named `provider/model`."""
 
     name: ClassVar[str] = "opencode"
-    provider: ClassVar[str] = "opencode"
-    key: ClassVar[str] = "ANTHROPIC_API_KEY"
+    provider: ClassVar[str] = ""
+    key: ClassVar[str] = ""
     tells: ClassVar[frozenset[Tell]] = frozenset(Tell)
-    live: ClassVar[frozenset[Tell]] = frozenset(Tell)
+    live: ClassVar[frozenset[Tell]] = frozenset(Tell) - {Tell.CALLS}
     resumes: ClassVar[bool] = True
     cumulative: ClassVar[frozenset[str]] = frozenset()
     own_sandbox: ClassVar[bool] = False
@@ -84,9 +84,10 @@ class OpenCode:
         argv += ["--variant", settings.effort] if settings.effort else []
         argv += ["--session", task.resume] if task.resume else []
         env = {"OPENCODE_DISABLE_AUTOUPDATE": "1", "OPENCODE_DISABLE_LSP_DOWNLOAD": "1"}
-        env |= {settings.key or self.key: key} if key else {}
+        variable = dialect.key_variable(self, settings) if key else ""
+        env |= {variable: key} if key else {}
         if settings.base_url:
-            env["OPENCODE_CONFIG_CONTENT"] = json.dumps(_provider(settings, settings.key or self.key if key else ""))
+            env["OPENCODE_CONFIG_CONTENT"] = json.dumps(_provider(settings, variable))
         return Start((*argv, *settings.args), {**env, **settings.env})
 
     def read(self, line: bytes) -> Iterator[Activity]:

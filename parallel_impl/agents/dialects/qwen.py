@@ -22,7 +22,6 @@ from parallel_impl.record.activity import (
     Activity,
     Answered,
     Called,
-    Changed,
     Concluded,
     Denied,
     Opened,
@@ -33,7 +32,6 @@ from parallel_impl.record.activity import (
 )
 
 MODE_FLAGS = ("--approval-mode", "--yolo", "-y")
-WRITES = ("write_file", "edit", "notebook_edit")
 TURNS_EXCEEDED = 53
 NOISE = ("Ripgrep not available", "Warning: running headless")
 
@@ -100,8 +98,6 @@ def _message(event: Fields) -> Iterator[Activity]:
             given = block.at("input")
             target = cut(given.first("file_path", "command", "pattern", "path", "query", "description", "prompt"))
             yield Called(tool=block.text("name"), call=block.text("id"), target=target)
-            if block.text("name") in WRITES and given.text("file_path"):
-                yield Changed(paths=[given.text("file_path")])
 
 
 def _result(event: Fields) -> Iterator[Activity]:
