@@ -6,7 +6,7 @@ Its activity and its own lines are kept in files of the attempt; what they add u
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -117,7 +117,7 @@ class Client:
         stdin = start.before_prompt + prompt.read_bytes() if start.before_prompt else prompt
         with ExitStack() as stack:
             files = [Log(stack.enter_context(file.open("ab", buffering=0)), LARGEST) for file in (job.activity, job.raw)]
-            listening = _Listening(self.dialect, job, *files, spent=self._spent(resume))
+            listening = _Listening(self.dialect, job, files, self._spent(resume))
             ended = run(
                 start.argv,
                 self._launch(job, start.env, home, listening.stop),
@@ -133,11 +133,11 @@ class Client:
     def _spent(self, resume: Resume | None) -> activity.Usage:
         return dialects.spent(self.dialect, resume.spent) if resume else activity.Usage()
 
-    def _launch(self, job: Job, env: Iterable[tuple[str, str]] | dict[str, str], home: Path | None, own: Stop) -> Launch:
+    def _launch(self, job: Job, env: Mapping[str, str], home: Path | None, own: Stop) -> Launch:
         around = dict(job.launch.env)
         if home:
             around = _private(around, home)
-        return replace(job.launch, env={**around, **dict(env)}, stop=(*job.launch.stops, own))
+        return replace(job.launch, env={**around, **env}, stop=(*job.launch.stops, own))
 
     def _judge(self, job: Job, listening: _Listening, ended: Ended) -> Worked:
         seen, stopped = listening.seen, any(job.launch.stops)
@@ -153,9 +153,9 @@ class Client:
 class _Listening:
     """What a client tells while it works: kept, added up, and the reason to end it before it does so itself."""
 
-    def __init__(self, dialect: Dialect, job: Job, kept: Log, raw: Log, spent: activity.Usage) -> None:
+    def __init__(self, dialect: Dialect, job: Job, files: Sequence[Log], spent: activity.Usage) -> None:
         self.seen, self.over, self.stop = Seen(spent=spent), "", Stop()
-        self._dialect, self._job, self._kept, self._raw = dialect, job, kept, raw
+        self._dialect, self._job, (self._kept, self._raw) = dialect, job, files
         self._tells = dialect.tells
         self._progress, self._pid = time.monotonic(), 0
         silence = job.launch.limits.silence_seconds or progress.WINDOW
@@ -187,12 +187,13 @@ class _Listening:
         if refused or self.over:
             self.stop.set()
 
-    def _tools(self) -> int:
-        """The process below which the client's tools run, 0 while none is open; its own spinning is no progress."""
+    def _tools(self) -> float | None:
+        """The CPU-seconds of the client's tools, while one is open; what it uses itself (a spinner) is no progress."""
         told = Tell.CALLS in self._dialect.live
         if not self._pid or (told and not self.seen.open_calls):
-            return 0
-        return self._pid
+            return None
+        # in a namespace its holder and its first process come before the client
+        return procfs.cpu_seconds(self._pid, above=3 if self._job.launch.namespace else 1)
 
 
 def _never_opened(worked: Worked) -> bool:
@@ -201,11 +202,11 @@ def _never_opened(worked: Worked) -> bool:
     return worked.code is Failure.AGENT_FAILED and not (seen.calls or seen.said or seen.usage.output)
 
 
-def _furnish(home: Path, files: Iterable[tuple[str, str]] | dict[str, str]) -> None:
+def _furnish(home: Path, files: Mapping[str, str]) -> None:
     """Make the private HOME, which may come to hold what the client keeps of the key: nobody else reads it."""
     home.mkdir(parents=True, exist_ok=True)
     home.chmod(0o700)
-    for name, text in dict(files).items():
+    for name, text in files.items():
         (home / name).parent.mkdir(parents=True, exist_ok=True)
         (home / name).write_text(text)
 

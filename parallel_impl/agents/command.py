@@ -9,13 +9,13 @@ import re
 import shlex
 import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
 from parallel_impl.agents.agent import Job, Worked, judged
 from parallel_impl.errors import Problem, UserError
-from parallel_impl.processes import progress
+from parallel_impl.processes import procfs, progress
 from parallel_impl.processes.process import Ended, Reason, run
 from parallel_impl.record.codes import Failure
 from parallel_impl.record.result import AgentRecord
@@ -31,6 +31,7 @@ class Command:
     """The words of the template; in each, `{name}` of a known placeholder is replaced."""
 
     words: tuple[str, ...]
+    name: str = field(default="command", compare=False)
     starts_processes: ClassVar[bool] = True
     provider: ClassVar[str] = ""
     most: ClassVar[int] = 0
@@ -56,11 +57,11 @@ class Command:
         program = self.words[0]
         if "/" not in program or PLACEHOLDER.search(program):
             return self
-        return Command((str(folder / Path(program).expanduser()), *self.words[1:]))
+        return replace(self, words=(str(folder / Path(program).expanduser()), *self.words[1:]))
 
     @property
     def record(self) -> AgentRecord:
-        return AgentRecord(name="command", kind="command", program=self.words[0])
+        return AgentRecord(name=self.name, kind="command", program=self.words[0])
 
     def check(self) -> Problem | None:
         """A program that is not on PATH, found before anything is started."""
@@ -100,11 +101,14 @@ class _Pulse:
     def __init__(self, job: Job) -> None:
         self._job, self._pid = job, 0
         self._silence = job.launch.limits.silence_seconds or progress.WINDOW
-        self._busy = progress.Busy(lambda: self._pid, self._silence)
+        self._busy = progress.Busy(self._used, self._silence)
 
     def started(self, pid: int) -> None:
         self._pid = pid
         self._job.started(pid)
+
+    def _used(self) -> float | None:
+        return procfs.cpu_seconds(self._pid) if self._pid else None
 
     def last_progress(self, output: float) -> float:
         last = max(output, self._busy.look())

@@ -96,6 +96,9 @@ class LogIn:
     found: Callable[[int, bytes], bool]
 
 
+NO_LOG_IN = LogIn((), lambda _code, _output: False)  # of an agent that needs a key
+
+
 class Dialect(Protocol):
     """One kind of client. Everything here is data or pure."""
 
@@ -137,7 +140,7 @@ class Dialect(Protocol):
 
     @property
     def log_in(self) -> LogIn | None:
-        """How it is asked for a log-in; None when it cannot be asked."""
+        """How it is asked for a log-in; None when it cannot be asked. (`NO_LOG_IN`: there is none.)"""
 
     @property
     def version_after(self) -> str:

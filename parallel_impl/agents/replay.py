@@ -10,7 +10,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
@@ -28,13 +28,14 @@ class Replay:
     """Plays back the edits below `folder`."""
 
     folder: Path
+    name: str = field(default="replay", compare=False)
     starts_processes: ClassVar[bool] = False
     provider: ClassVar[str] = ""
     most: ClassVar[int] = 0
 
     @property
     def record(self) -> AgentRecord:
-        return AgentRecord(name="replay", kind="replay", program=str(self.folder))
+        return AgentRecord(name=self.name, kind="replay", program=str(self.folder))
 
     def check(self) -> Problem | None:
         """A folder that is not there."""

@@ -85,9 +85,16 @@ def descendants(pid: int) -> set[int]:
     return found
 
 
-def cpu_seconds(pid: int) -> float:
-    """What a process and everything below it used of the CPU so far, with what ended there and was waited for."""
-    return sum(_cpu_ticks(one) for one in (pid, *descendants(pid))) / os.sysconf("SC_CLK_TCK")
+def cpu_seconds(pid: int, *, above: int = 0) -> float:
+    """What a process and everything below it used of the CPU so far, with what ended there and was waited for.
+
+    `above`: so many generations, the process first, are not counted.
+    """
+    counted = {pid}
+    for _ in range(above):
+        counted = {child for one in counted for child in children(one)}
+    counted |= {one for top in counted for one in descendants(top)}
+    return sum(map(_cpu_ticks, counted)) / os.sysconf("SC_CLK_TCK")
 
 
 def _cpu_ticks(pid: int) -> int:

@@ -10,33 +10,33 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from parallel_impl.processes import procfs
-
 WINDOW = 60.0  # seconds over which CPU is counted
 BUSY = 1 / 60  # CPU-seconds a second: one a minute
 
 
 class Busy:
-    """When everything below a process was last busy with more than a CPU-second a minute (`time.monotonic`).
+    """When something was last busy with more than a CPU-second a minute (`time.monotonic`; 0: never yet).
 
-    `process` names it, 0: there is none now. It is looked at once in each window, a third of the silence at most.
+    `used` gives the CPU-seconds that it has used so far, None while there is nothing to count. It is asked once in each
+    window, a third of the silence at most: so what is busy all the time is never silent.
     """
 
-    def __init__(self, process: Callable[[], int], silence: float) -> None:
-        self._process = process
+    def __init__(self, used: Callable[[], float | None], silence: float) -> None:
+        self._used = used
         self._window = min(WINDOW, silence / 3)
-        self._since, self._used, self._pid = time.monotonic(), 0.0, 0
-        self.last = 0.0
+        self._since = time.monotonic()
+        self._before: float | None = None
+        self._last = 0.0
 
     def look(self) -> float:
-        now, pid = time.monotonic(), self._process()
-        if pid and pid == self._pid and now - self._since < self._window:
-            return self.last
-        used = procfs.cpu_seconds(pid) if pid else 0.0
-        if pid and pid == self._pid and used - self._used > BUSY * (now - self._since):
-            self.last = now
-        self._since, self._used, self._pid = now, used, pid
-        return self.last
+        now = time.monotonic()
+        if now - self._since < self._window:
+            return self._last
+        used = self._used()
+        if used is not None and self._before is not None and used - self._before > BUSY * (now - self._since):
+            self._last = now
+        self._since, self._before = now, used
+        return self._last
 
 
 def written(folder: Path, *, within: float) -> float:

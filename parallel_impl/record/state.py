@@ -64,6 +64,7 @@ class Progress:
     commit: str = ""
     code: str = ""
     why: str = ""
+    started: dict[int, e.AttemptStarted] = field(default_factory=dict)
     ended: list[e.AttemptEnded] = field(default_factory=list)
 
     @property
@@ -206,6 +207,7 @@ class State:
         if isinstance(event, e.AttemptStarted):
             self._expect(event, progress.state is PackageState.QUEUED and event.number == progress.attempts + 1)
             progress.state, progress.attempts = PackageState.RUNNING, event.number
+            progress.started[event.number] = event
             return
         self._expect(event, progress.state in LIVE and event.number == progress.attempts)
         if isinstance(event, e.AttemptVerifying):

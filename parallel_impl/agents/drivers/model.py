@@ -20,7 +20,7 @@ import anthropic
 import httpx2
 from anthropic.types.beta import BetaMessage
 
-from parallel_impl.agents.dialects import refusals
+from parallel_impl.agents import refusals
 from parallel_impl.agents.drivers.standard_io import tell
 from parallel_impl.record.activity import Limited, Retrying, cut
 

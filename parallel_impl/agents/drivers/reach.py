@@ -10,7 +10,6 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from parallel_impl.plan.globs.globs import in_scope
 from parallel_impl.plan.model import Scope
 
 SHOWN = 30  # patterns of a scope in one answer
@@ -43,7 +42,7 @@ class Reach:
         if not real.is_relative_to(self.root):
             raise ScopeError(f"{path} is outside the worktree {self.root}; {self.allowed}")
         inside = real.relative_to(self.root).as_posix()
-        if not in_scope(inside, self.scope):
+        if self.scope.refusal(inside):
             raise ScopeError(f"{inside} is outside this package's write scope; {self.allowed}")
         return real
 

@@ -18,6 +18,7 @@ from parallel_impl.run.launch import equip, make_ready
 from parallel_impl.run.places import BASE_CHECKOUT
 from parallel_impl.run.run import Listener
 from parallel_impl.run.spec import PlanInForce, RunSpec
+from parallel_impl.run.start import agents
 from parallel_impl.run.workspace import Workspace
 
 
@@ -72,6 +73,7 @@ def describe(spec: RunSpec, workspace: Workspace, in_force: PlanInForce, done: B
         lines.append("  set-up: none")
     gates = [f"{gate.name} ({gate.found})" for gate in done.gates if not gate.off and not gate.absent]
     lines.append(f"  gates: {', '.join(gates) or 'none'}")
+    lines += agents.describe(spec.agents)
     lines.append(f"  worktrees: {workspace.home}")
     return "\n".join(lines)
 
