@@ -20,6 +20,8 @@ from parallel_impl.processes.process import Reason
 def job(folder: Path, *, started: list[int] | None = None, env: dict[str, str] | None = None) -> Job:
     worktree = folder / "work tree"
     worktree.mkdir(exist_ok=True)
+    (folder / "attempt").mkdir(exist_ok=True)
+    (folder / "attempt/prompt.md").write_text("Do it.\n")
     return Job(
         package_id="wp-a",
         change_id="add-x",
@@ -29,6 +31,9 @@ def job(folder: Path, *, started: list[int] | None = None, env: dict[str, str] |
         log=folder / "attempt/agent.log",
         launch=Launch(worktree, env or {}, Limits(30)),
         started=(started if started is not None else []).append,
+        home=folder / "home",
+        activity=folder / "attempt/activity.jsonl",
+        raw=folder / "attempt/agent.raw.jsonl",
     )
 
 
@@ -45,7 +50,7 @@ def test_each_kind_is_named_before_the_colon(tmp_path: Path) -> None:
 
 def test_an_unknown_kind_is_refused_with_the_nearest(tmp_path: Path) -> None:
     assert "write 'replay: edits'" in problems("reply: edits", tmp_path)
-    assert "write 'command: my-agent'" in problems("my-agent", tmp_path)
+    assert "any program: --agent 'command: my-agent'" in problems("my-agent", tmp_path)
 
 
 def test_an_unknown_placeholder_is_refused_with_the_nearest(tmp_path: Path) -> None:
@@ -71,7 +76,7 @@ def test_a_relative_program_is_found_from_where_it_was_named(tmp_path: Path) -> 
     assert f"'{script}' is no program" in problems("command: ./tools/agent.sh", tmp_path)
     script.chmod(0o755)
     given = job(tmp_path)
-    assert kinds.parse("command: ./tools/agent.sh", tmp_path).work(given).clean
+    assert kinds.parse("command: ./tools/agent.sh", tmp_path).work(given).ended.clean
     assert given.log.read_text() == f"{given.worktree}\n"
 
 
@@ -81,7 +86,7 @@ def test_placeholders_are_filled_in_as_single_arguments(tmp_path: Path) -> None:
     agent = Command((sys.executable, "-I", "-c", script, *words.split(" ")))
     started: list[int] = []
     given = job(tmp_path, started=started, env={"ONLY": "this"})
-    ended = agent.work(given)
+    ended = agent.work(given).ended
     folder, environment, arguments = json.loads(given.log.read_text())
     assert ended.clean
     assert len(started) == 1
@@ -101,10 +106,10 @@ def test_placeholders_are_filled_in_as_single_arguments(tmp_path: Path) -> None:
 def test_no_shell_reads_the_template(tmp_path: Path) -> None:
     given = job(tmp_path)
     agent = kinds.parse("command: printf '%s|' ; $HOME `id` > file", tmp_path)
-    assert agent.work(given).clean
+    assert agent.work(given).ended.clean
     assert given.log.read_text() == ";|$HOME|`id`|>|file|"
 
 
 def test_an_agents_exit_code_is_what_it_said(tmp_path: Path) -> None:
-    ended = Command(("sh", "-c", "exit 7")).work(job(tmp_path))
+    ended = Command(("sh", "-c", "exit 7")).work(job(tmp_path)).ended
     assert (ended.reason, ended.exit_code) == (Reason.EXITED, 7)
