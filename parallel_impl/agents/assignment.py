@@ -25,8 +25,10 @@ def assign(packages: Sequence[Package], config: Config, spec: str, folder: Path,
         rule = None if for_all else next((one for one in config.assign if matches(one, package)), None)
         wanted = (rule.agent if rule else "") or spec
         if not wanted:
-            hint = f"give --agent claude, or write agent = \"claude\" in {config.source or 'parallel-impl.toml'}"
-            problems.append(Problem("no agent" if not config.assign else f"no agent for {package.id}", "--agent", "", hint))
+            hint = f'give --agent claude, or write agent = "claude" in {config.source or "parallel-impl.toml"}'
+            problems.append(
+                Problem("no agent" if not config.assign else f"no agent for {package.id}", "--agent", "", hint)
+            )
             break
         try:
             found[package.id] = _choose(wanted, folder, config.agents, rule)

@@ -116,7 +116,9 @@ class Client:
         prompt = resume.message if resume else job.prompt_file
         stdin = start.before_prompt + prompt.read_bytes() if start.before_prompt else prompt
         with ExitStack() as stack:
-            files = [Log(stack.enter_context(file.open("ab", buffering=0)), LARGEST) for file in (job.activity, job.raw)]
+            files = [
+                Log(stack.enter_context(file.open("ab", buffering=0)), LARGEST) for file in (job.activity, job.raw)
+            ]
             listening = _Listening(self.dialect, job, files, self._spent(resume))
             ended = run(
                 start.argv,

@@ -80,7 +80,13 @@ def _usage(summary: Summary) -> str:
     if not told:
         return ""
     rows = [
-        (package.id, _agent(package).name, _agent(package).model or "not told", *_figures(package.usage), package.retries)
+        (
+            package.id,
+            _agent(package).name,
+            _agent(package).model or "not told",
+            *_figures(package.usage),
+            package.retries,
+        )
         for package in told
     ]
     rows.append(("in all", "", "", *_figures(summary.usage), sum(package.retries for package in told)))

@@ -15,8 +15,8 @@ from parallel_impl.git.union import Layer
 from parallel_impl.plan.model import Package, Plan
 from parallel_impl.processes.launch import Launch
 from parallel_impl.record.activity import Usage
-from parallel_impl.record.codes import Failure
 from parallel_impl.record.agent_report import AgentReport
+from parallel_impl.record.codes import Failure
 from parallel_impl.record.events import Event, Noted
 from parallel_impl.record.journal import now
 from parallel_impl.record.result import Result

@@ -84,7 +84,9 @@ def _wanted(request: Request, known: Inputs) -> tuple[str, Path, bool]:
     if state.agent_from:
         if MASKED.decode() in state.agent:
             hint = "give --agent again"
-            raise UserError("the agent that was typed had a secret in it, which is not kept", where="--agent", hint=hint)
+            raise UserError(
+                "the agent that was typed had a secret in it, which is not kept", where="--agent", hint=hint
+            )
         return state.agent, Path(state.agent_from), True
     return known.config.agent, request.folder, False
 
@@ -101,6 +103,4 @@ def _ready(
         problems += [one for one in wrong if one not in problems]
     if problems:
         raise UserError(problems)
-    return {
-        name: next((made for before, made in ready if before == agent), agent) for name, agent in agents.items()
-    }
+    return {name: next((made for before, made in ready if before == agent), agent) for name, agent in agents.items()}
