@@ -1,6 +1,6 @@
 """The repository's configuration: `[tool.parallel-impl]` of pyproject.toml, or `parallel-impl.toml`.
 
-Read from the base tree by `run.start.preflight` (bytes in, `Config` out); every mistake is said at once.
+Bytes in, `Config` out; every mistake is reported at once.
 """
 
 from __future__ import annotations

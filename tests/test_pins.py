@@ -15,6 +15,7 @@ from packaging.utils import canonicalize_name
 from tests.house import ROOT, imports
 
 PROJECT = ROOT.parent
+NOT_INSTALLED = {"parallel_impl", "_typeshed", *sys.stdlib_module_names}  # _typeshed is there for type checkers only
 PINS = (PROJECT / "constraints.txt").read_text().splitlines()
 TOLD = tomllib.loads((PROJECT / "pyproject.toml").read_text())
 RUN = [Requirement(line) for line in TOLD["project"]["dependencies"]]
@@ -40,7 +41,7 @@ def test_what_is_imported_is_declared() -> None:
     declared = {canonicalize_name(one.name) for one in RUN}
     sources = packages_distributions()
     names = {name.split(".")[0] for path in ROOT.rglob("*.py") for name in imports(path)}
-    foreign = {name for name in names if name and name not in sys.stdlib_module_names and name != "parallel_impl"}
+    foreign = names - NOT_INSTALLED - {""}
     missing = {name for name in foreign if not declared & {canonicalize_name(one) for one in sources.get(name, ())}}
     assert missing == set()
 

@@ -32,7 +32,7 @@ class Resume:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class AgentJob:
     """One piece of work for an agent. `attempt` counts from 1; `launch` says how its process starts, in the worktree.
 
     An agent that starts a process tells `started` its pid. `home` is the private HOME of the package, `activity` and
@@ -94,7 +94,7 @@ class Agent(Protocol):
     def most(self) -> int:
         """How many of it may work at once; 0: no limit."""
 
-    def work(self, job: Job) -> Worked:
+    def work(self, job: AgentJob) -> Worked:
         """Do the job in `job.worktree` and return when nothing of it runs any more. Threads call this in parallel."""
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from parallel_impl.agents import dialect as dialects
-from parallel_impl.agents.agent import Job, Resume, Worked
+from parallel_impl.agents.agent import AgentJob, Resume, Worked
 from parallel_impl.agents.budget import Tell
 from parallel_impl.agents.dialect import Dialect, Judgement, Settings, Task
 from parallel_impl.agents.seen import PROGRESS, Seen
@@ -90,15 +90,16 @@ class Client:
         changed = dialects.changed_words(self.settings.args, self.dialect.mode_flags)
         return " ".join(changed) or self.dialect.permissions
 
-    def work(self, job: Job) -> Worked:
+    def work(self, job: AgentJob) -> Worked:
         """Run the client in the worktree; a conversation that cannot go on is begun again in the same attempt."""
         worked = self._work(job, job.resume)
         if job.resume and _never_opened(worked):
-            note = f"the conversation {job.resume.session} could not go on ({worked.why.partition(chr(10))[0]}): begun again"
+            why = worked.why.partition("\n")[0]
+            note = f"the conversation {job.resume.session} could not go on ({why}): begun again"
             worked = replace(self._work(job, None), notes=(note,))
         return worked
 
-    def _work(self, job: Job, resume: Resume | None) -> Worked:
+    def _work(self, job: AgentJob, resume: Resume | None) -> Worked:
         home = job.home if self.account.key else None
         task = Task(
             settings=self.settings,
@@ -135,13 +136,13 @@ class Client:
     def _spent(self, resume: Resume | None) -> activity.Usage:
         return dialects.spent(self.dialect, resume.spent) if resume else activity.Usage()
 
-    def _launch(self, job: Job, env: Mapping[str, str], home: Path | None, own: Stop) -> Launch:
+    def _launch(self, job: AgentJob, env: Mapping[str, str], home: Path | None, own: Stop) -> Launch:
         around = dict(job.launch.env)
         if home:
             around = _private(around, home)
         return replace(job.launch, env={**around, **env}, stop=(*job.launch.stops, own))
 
-    def _judge(self, job: Job, listening: _Listening, ended: Ended) -> Worked:
+    def _judge(self, job: AgentJob, listening: _Listening, ended: Ended) -> Worked:
         seen, stopped = listening.seen, any(job.launch.stops)
         judgement = dialects.judge(
             self.dialect, seen, ended, over=listening.over, stopped=stopped, may_be_empty=job.may_be_empty
@@ -155,7 +156,7 @@ class Client:
 class _Listening:
     """What a client tells while it works: kept, added up, and the reason to end it before it does so itself."""
 
-    def __init__(self, dialect: Dialect, job: Job, files: Sequence[Log], spent: activity.Usage) -> None:
+    def __init__(self, dialect: Dialect, job: AgentJob, files: Sequence[Log], spent: activity.Usage) -> None:
         self.seen, self.over, self.stop = Seen(spent=spent), "", Stop()
         self._dialect, self._job, (self._kept, self._raw) = dialect, job, files
         self._tells = dialect.tells

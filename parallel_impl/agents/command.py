@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
-from parallel_impl.agents.agent import Job, Worked, judged
+from parallel_impl.agents.agent import AgentJob, Worked, judged
 from parallel_impl.errors import Problem, UserError
 from parallel_impl.processes import procfs, progress
 from parallel_impl.processes.process import Ended, Reason, run
@@ -72,7 +72,7 @@ class Command:
         what = "is no program" if "/" in program else "is not on PATH"
         return Problem(f"the agent's program {program!r} {what}", where="--agent", hint=hint)
 
-    def work(self, job: Job) -> Worked:
+    def work(self, job: AgentJob) -> Worked:
         """Run the program in the worktree, the prompt on its stdin."""
         values = {
             "prompt_file": str(job.prompt_file),
@@ -98,7 +98,7 @@ class Command:
 class _Pulse:
     """What counts as progress of a program: output, CPU, and files when it is about to be ended for its silence."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: AgentJob) -> None:
         self._job, self._pid = job, 0
         self._silence = job.launch.limits.silence_seconds or progress.WINDOW
         self._busy = progress.Busy(self._used, self._silence)

@@ -1,6 +1,6 @@
 """The prompt file: one package's slice of the change, as Markdown that any agent can follow.
 
-`render` is pure; `run.attempt.prompt_context` collects what goes in. What is too long is cut, and the prompt says so.
+`render` is pure. What is too long is cut, and the prompt says so.
 """
 
 from __future__ import annotations

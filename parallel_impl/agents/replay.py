@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
-from parallel_impl.agents.agent import Job, Worked, judged
+from parallel_impl.agents.agent import AgentJob, Worked, judged
 from parallel_impl.errors import Problem
 from parallel_impl.processes.process import Ended, Reason
 from parallel_impl.record.result import AgentRecord
@@ -44,7 +44,7 @@ class Replay:
         hint = "give the folder that holds <package-id>/<attempt>/"
         return Problem("no such folder", where=str(self.folder), hint=hint)
 
-    def work(self, job: Job) -> Worked:
+    def work(self, job: AgentJob) -> Worked:
         """Apply the recorded edits of this attempt; exit code 1 when there are none or one cannot be applied."""
         began = time.monotonic()
         recorded = self.folder / job.package_id / str(job.attempt)

@@ -1,7 +1,7 @@
 """How a checkout is made able to work: found from lock files, run the same way in every checkout.
 
-`find` is called once by `run.start.preflight`; `make_ready` before every agent, verification and gate;
-`environment_of` gives agents, steps and gates the checkout's own `.venv`.
+`find` tells the commands, `make_ready` runs them in a checkout, and `environment_of` puts the checkout's own `.venv`
+before all else for what runs there.
 """
 
 from __future__ import annotations

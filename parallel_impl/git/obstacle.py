@@ -1,7 +1,7 @@
 """What keeps git from working and is neither the package's fault nor a bug: a full or read-only disk, a lock.
 
-Such a failure must cost no attempt and must not look like work that cannot be taken. Called by `git.repo` when a
-command failed; the texts are those of git in the C locale (strerror, and `unable_to_lock_message` of its lockfile.c).
+Such a failure must cost no attempt and must not look like work that cannot be taken. The texts are those of git in the
+C locale (strerror, and `unable_to_lock_message` of its lockfile.c).
 """
 
 from __future__ import annotations

@@ -82,7 +82,8 @@ class Progress:
 class State:
     """The run so far; made empty and filled by `apply`, in the order of the journal.
 
-    `agent` is that of the last start, `agent_from` the folder where it was typed; `notes` are for the summary, each once.
+    `agent` is that of the last start, `agent_from` the folder where it was typed. `notes` are for the summary, each
+    once.
     """
 
     run: RunState = RunState.PREFLIGHT

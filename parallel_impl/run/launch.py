@@ -14,8 +14,7 @@ from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.remove import remove
 from parallel_impl.processes.launch import Launch
 from parallel_impl.run.run_id import MARK
-from parallel_impl.run.spec import RunSpec
-from parallel_impl.run.workspace import Workspace
+from parallel_impl.run.spec import RunSpec, Workspace
 
 
 @contextmanager

@@ -16,8 +16,7 @@ from parallel_impl.processes.launch import Launch, Stop
 from parallel_impl.record.events import Event, Noted, PackageFailed, RepositoryChanged
 from parallel_impl.record.journal import Journal, now
 from parallel_impl.record.state import State
-from parallel_impl.run.spec import PlanInForce, RunSpec
-from parallel_impl.run.workspace import Workspace
+from parallel_impl.run.spec import PlanInForce, RunSpec, Workspace
 
 
 class Listener(Protocol):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from parallel_impl.agents import kinds
-from parallel_impl.agents.agent import Job
+from parallel_impl.agents.agent import AgentJob
 from parallel_impl.agents.command import Command
 from parallel_impl.agents.replay import Replay
 from parallel_impl.errors import UserError
@@ -17,12 +17,12 @@ from parallel_impl.processes.launch import Launch, Limits
 from parallel_impl.processes.process import Reason
 
 
-def job(folder: Path, *, started: list[int] | None = None, env: dict[str, str] | None = None) -> Job:
+def job(folder: Path, *, started: list[int] | None = None, env: dict[str, str] | None = None) -> AgentJob:
     worktree = folder / "work tree"
     worktree.mkdir(exist_ok=True)
     (folder / "attempt").mkdir(exist_ok=True)
     (folder / "attempt/prompt.md").write_text("Do it.\n")
-    return Job(
+    return AgentJob(
         package_id="wp-a",
         change_id="add-x",
         attempt=2,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from parallel_impl.agents.agent import Job
+from parallel_impl.agents.agent import AgentJob
 from parallel_impl.agents.replay import Replay
 from parallel_impl.processes.launch import Launch, Limits
 from parallel_impl.processes.process import Ended
@@ -14,7 +14,7 @@ def play(folder: Path, *, attempt: int = 1) -> tuple[Ended, str]:
     """Replay `folder/replay` in `folder/tree`: how it ended, and its log."""
     (folder / "tree").mkdir(exist_ok=True)
     log = folder / "attempt/agent.log"
-    job = Job(
+    job = AgentJob(
         package_id="wp-a",
         change_id="add-x",
         attempt=attempt,

@@ -20,8 +20,7 @@ from parallel_impl.record.journal import Journal, read
 from parallel_impl.record.state import State, fold
 from parallel_impl.run.places import Places
 from parallel_impl.run.run import Run
-from parallel_impl.run.spec import PlanInForce, RunSpec
-from parallel_impl.run.workspace import Workspace
+from parallel_impl.run.spec import PlanInForce, RunSpec, Workspace
 from tests.repository import git
 
 CHANGE = "c1"

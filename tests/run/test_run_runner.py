@@ -21,8 +21,7 @@ from parallel_impl.record.state import PackageState, fold
 from parallel_impl.run import runner
 from parallel_impl.run.attempt.job import Job, Outcome, Post
 from parallel_impl.run.run import Run
-from parallel_impl.run.spec import RunSpec
-from parallel_impl.run.workspace import Workspace
+from parallel_impl.run.spec import RunSpec, Workspace
 from tests.run.scene import heard, make_repository, open_run, package
 
 Act = Callable[[Job, Post], Outcome]

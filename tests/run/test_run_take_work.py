@@ -17,8 +17,7 @@ from parallel_impl.run.attempt import take_work
 from parallel_impl.run.attempt.job import Job
 from parallel_impl.run.attempt.take_work import Taken
 from parallel_impl.run.places import Places
-from parallel_impl.run.spec import RunSpec
-from parallel_impl.run.workspace import Workspace
+from parallel_impl.run.spec import RunSpec, Workspace
 from tests.git.scene import CHANGE, DATE, SCOPE, Scene, make_user, open_scene
 from tests.run.scene import in_force
 

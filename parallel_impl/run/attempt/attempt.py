@@ -15,8 +15,7 @@ from pathlib import Path
 
 from parallel_impl import storage
 from parallel_impl.agents import prompt
-from parallel_impl.agents.agent import Job as AgentJob
-from parallel_impl.agents.agent import Worked
+from parallel_impl.agents.agent import AgentJob, Worked
 from parallel_impl.contracts import check as contracts
 from parallel_impl.errors import Severity, UserError, printable
 from parallel_impl.gates import setup, steps
@@ -44,8 +43,7 @@ from parallel_impl.run.attempt import (
 )
 from parallel_impl.run.attempt.job import Attempt, Job, Outcome, Post
 from parallel_impl.run.launch import equip, make_ready
-from parallel_impl.run.spec import RunSpec
-from parallel_impl.run.workspace import Workspace, put_away
+from parallel_impl.run.spec import RunSpec, Workspace
 from parallel_impl.storage import write_atomically
 
 RunAttempt = Callable[[RunSpec, Workspace, Launch, Job, Post], Outcome]
@@ -76,9 +74,8 @@ def run(spec: RunSpec, workspace: Workspace, launch: Launch, job: Job, post: Pos
         if storage.problem(failure):
             raise  # the machine's, not the package's: it costs no attempt
         attempt.code, attempt.why = Failure.IO_FAILED, printable(str(failure))
-    if attempt.code and any(
-        launch.stops
-    ):  # whatever it looks like: a signal to all of us ends git and setup in odd ways
+    # whatever it looks like then: a signal to all of us ends git and set-up in odd ways
+    if attempt.code and any(launch.stops):
         attempt.code = Failure.INTERRUPTED
     if attempt.code and attempt.code.costs_retry:
         storage.check_full(workspace.home, workspace.places.state, Path(tempfile.gettempdir()))
@@ -102,7 +99,7 @@ def _pass_stages(attempt: Attempt) -> None:
     except BaseException as failure:
         _leave(attempt, checkout, failure)
         raise
-    put_away(checkout, job.number, attempt.note)
+    workspace.put_away(package.id, job.number, attempt.note)
 
 
 def _publish(attempt: Attempt) -> Outcome:
@@ -244,7 +241,8 @@ def _verify(attempt: Attempt) -> None:
     if not any(step.kind is StepKind.COMMAND for step in package.steps):
         attempt.verification = steps.not_run(package)
         return
-    checkout = workspace.source.open(workspace.places.verify_checkout(package.id), attempt.commit)
+    name = workspace.places.verify_checkout(package.id)
+    checkout = workspace.source.open(name, attempt.commit)
     try:
         _set_up(attempt, checkout, attempt.files.verify_setup_log)
         traces = Traces(workspace.trees, checkout, set_up=bool(attempt.spec.setup))
@@ -260,7 +258,7 @@ def _verify(attempt: Attempt) -> None:
                 mask=launch.mask,
             )
     finally:
-        put_away(checkout, attempt.job.number, attempt.note)
+        workspace.put_away(name, attempt.job.number, attempt.note)
     if attempt.verification.stopped:
         raise _FailureError(Failure.INTERRUPTED, "the run was stopped during verification")
     if not attempt.verification.passed:
@@ -280,4 +278,4 @@ def _leave(attempt: Attempt, checkout: Checkout, failure: BaseException) -> None
     if attempt.work.unstageable or untaken:
         attempt.note(f"its worktree could not be taken and is kept whole: {checkout.keep(attempt.job.number)}")
     else:
-        put_away(checkout, attempt.job.number, attempt.note)
+        attempt.workspace.put_away(attempt.package.id, attempt.job.number, attempt.note)

@@ -21,8 +21,7 @@ from parallel_impl.record.events import Event, Noted
 from parallel_impl.record.journal import now
 from parallel_impl.record.result import Result
 from parallel_impl.run.places import AttemptFiles
-from parallel_impl.run.spec import PlanInForce, RunSpec
-from parallel_impl.run.workspace import Workspace
+from parallel_impl.run.spec import PlanInForce, RunSpec, Workspace
 
 Post = Callable[[Event], None]  # from a worker to the main thread, which journals what it gets
 

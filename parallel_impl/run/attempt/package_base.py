@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from parallel_impl.git import union
 from parallel_impl.git.union import Layer
 from parallel_impl.plan.order import Order
-from parallel_impl.run.spec import RunSpec
-from parallel_impl.run.workspace import Workspace
+from parallel_impl.run.spec import RunSpec, Workspace
 
 
 def make(spec: RunSpec, workspace: Workspace, order: Order, package: str, above: Sequence[Layer]) -> str:

@@ -11,8 +11,7 @@ from parallel_impl.plan.globs.globs import covers
 from parallel_impl.plan.model import Plan
 from parallel_impl.record.result import load
 from parallel_impl.run.attempt.job import Job
-from parallel_impl.run.spec import RunSpec
-from parallel_impl.run.workspace import Workspace
+from parallel_impl.run.spec import RunSpec, Workspace
 
 LARGEST = 200_000  # bytes of one document that are read for a prompt
 MOST = 20  # standards, and documents to read
@@ -61,7 +60,7 @@ def tasks_of(text: str, wanted: tuple[str, ...]) -> str:
 def _matching(
     workspace: Workspace, tree: str, patterns: Sequence[str], *, endings: tuple[str, ...] = ("",)
 ) -> Iterator[tuple[str, str]]:
-    """The files of the tree that the patterns mean (files, folders, globs), up to MOST of them; then only their names."""
+    """The files of the tree that the patterns mean (files, folders, globs); beyond MOST only their names."""
     if not patterns:
         return
     entries = workspace.repo.entries(tree, recurse=True)

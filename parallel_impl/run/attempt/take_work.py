@@ -9,8 +9,7 @@ from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.repo import GitError
 from parallel_impl.git.staging import REFUSED, Snapshot, Staging, Work
 from parallel_impl.run.attempt.job import Job
-from parallel_impl.run.spec import RunSpec
-from parallel_impl.run.workspace import Workspace
+from parallel_impl.run.spec import RunSpec, Workspace
 
 PAUSES = (0.2, 1.0)  # seconds before another try, while somebody prunes the repository
 TRAILERS = """\

@@ -29,8 +29,7 @@ from parallel_impl.report.summary import GateRow
 from parallel_impl.run.launch import equip, make_ready
 from parallel_impl.run.places import CANDIDATE_CHECKOUT
 from parallel_impl.run.run import Run
-from parallel_impl.run.spec import RunSpec
-from parallel_impl.run.workspace import Workspace
+from parallel_impl.run.spec import RunSpec, Workspace
 from parallel_impl.storage import write_atomically
 
 BASE, CANDIDATE = "base", "candidate"

@@ -18,8 +18,7 @@ from parallel_impl.run.places import Places
 from parallel_impl.run.resume import attempts, leftovers, pinned
 from parallel_impl.run.resume.leftovers import Cleared
 from parallel_impl.run.run import Listener, Run
-from parallel_impl.run.spec import RunSpec
-from parallel_impl.run.workspace import Workspace
+from parallel_impl.run.spec import RunSpec, Workspace
 
 
 def abort(repo: Repo, places: Places, state: State, listener: Listener, *, checkout: Path | None, stop: Stop) -> None:

@@ -21,7 +21,6 @@ from parallel_impl.run.attempt.attempt_record import DamagedError
 from parallel_impl.run.attempt.job import Job
 from parallel_impl.run.places import Places
 from parallel_impl.run.run import Run
-from parallel_impl.run.workspace import put_away
 
 
 def settle(run: Run, name: str) -> None:
@@ -81,7 +80,7 @@ def count_made(repo: Repo, places: Places) -> dict[str, int]:
 def _put_away(run: Run, name: str, number: int) -> None:
     """Remove the checkouts of the attempt: before it is journalled as over, for then nobody looks for them again."""
     for checkout in run.workspace.places.checkouts_of(name):
-        put_away(run.workspace.source.place(checkout), number, run.note)
+        run.workspace.put_away(checkout, number, run.note)
 
 
 def _is_ours(run: Run, name: str, commit: str) -> bool:

@@ -17,9 +17,8 @@ from parallel_impl.processes.launch import Launch
 from parallel_impl.run.launch import equip, make_ready
 from parallel_impl.run.places import BASE_CHECKOUT
 from parallel_impl.run.run import Listener
-from parallel_impl.run.spec import PlanInForce, RunSpec
+from parallel_impl.run.spec import PlanInForce, RunSpec, Workspace
 from parallel_impl.run.start import agents
-from parallel_impl.run.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,12 +25,11 @@ from parallel_impl.run import run_id
 from parallel_impl.run.claims import change_lock, claims
 from parallel_impl.run.resume import attempts, go_on, leftovers
 from parallel_impl.run.run import Run
-from parallel_impl.run.spec import PlanEdit, PlanInForce, RunSpec
+from parallel_impl.run.spec import PlanEdit, PlanInForce, RunSpec, Workspace
 from parallel_impl.run.start import base_check, inputs, plan_edit, run_spec, writable
 from parallel_impl.run.start.base_check import BaseCheck
 from parallel_impl.run.start.inputs import Inputs
 from parallel_impl.run.start.request import Request
-from parallel_impl.run.workspace import Workspace
 
 
 @contextmanager
