@@ -1,4 +1,4 @@
-"""Whole runs with agents by name: our own agent against a model on the loopback, and small programs in a client's place."""
+"""Whole runs with agents by name: our own against a model on the loopback, and a small program in a client's place."""
 
 from __future__ import annotations
 
@@ -125,7 +125,8 @@ echo '{"type": "system", "subtype": "init", "session_id": "s-1", "model": "m-1"}
 echo '{"type": "assistant", "message": {"content": [{"type": "tool_use", "id": "1", "name": "Bash", "input": {}}]}}'
 mkdir -p "$HOME/kept"
 case "$*" in
-*--resume\\ s-1*) [ -e "$HOME/kept/s-1" ] && printf 'GOOD = 1\\n' > src/greet/words.py && printf %s "$asked" > src/asked;;
+*--resume\\ s-1*)
+    [ -e "$HOME/kept/s-1" ] && printf 'GOOD = 1\\n' > src/greet/words.py && printf %s "$asked" > src/asked;;
 *) touch "$HOME/kept/s-1"; printf 'BAD = 1\\n' > src/greet/words.py;;
 esac
 COST
