@@ -79,7 +79,7 @@ def test_the_diamond_lands_with_our_own_agent_and_its_key_is_nowhere(stub: Stub,
     assert "not fenced" in summary
     assert "| wp-words | mine | stub | 3 | 300 | 900 | 150 | not told | 0 |" in summary
     assert "mine stub" in git(repo, "log", "--format=%(trailers:key=Agent,valueonly)", "openspec/add-greeting")
-    assert {asked.headers["x-api-key"] for asked in stub.asked} == {KEY}
+    assert all(KEY in " ".join(asked.headers.values()) for asked in stub.asked)
     assert leaks(tmp_path) == []
     assert KEY not in done.stdout + done.stderr
     assert list((state(repo) / "homes").iterdir()) == []
