@@ -134,7 +134,8 @@ def test_usage_is_added_up_over_attempts_and_what_nobody_told_is_not_0(tmp_path:
     folder.mkdir(parents=True)
     made = result.Result(
         feature_id="add-a", package_id="wp-a", plan_revision=1, contracts_revision=1, status="failed", agent=record,
-        scope=Scope(("a",)), files_modified=(), git=result.Commits(base=result.CommitPlace(), head=result.CommitPlace()),
+        scope=Scope(("a",)), files_modified=(),
+        git=result.Commits(base=result.CommitPlace(), head=result.CommitPlace()),
         verification=result.VerificationRecord(passed=False, steps=()), escalations=(), error_code="X",
         denied=(result.DenialRecord("Write", "/etc/motd"),), report=AgentReport(notes=("slow",)),
     )  # fmt: skip
