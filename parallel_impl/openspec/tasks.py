@@ -57,7 +57,7 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class ListedTask:
     """A box. `lines` (from 1) are its own and what belongs to it, without the boxes below it.
 
     `column` (from 0, in characters) is that of the mark in the first of them; `parent` is the box that this one is
@@ -84,7 +84,7 @@ class TaskList:
 
     lines: tuple[str, ...]
     sections: tuple[Section, ...]
-    tasks: tuple[Task, ...]
+    tasks: tuple[ListedTask, ...]
     unreadable: tuple[int, ...]
 
     def line(self, number: int) -> str:
@@ -102,7 +102,7 @@ class Assignment:
 
 def read(content: bytes) -> TaskList:
     """Read a whole `tasks.md`; bytes that are no UTF-8 become lone surrogates, which `encoded` makes bytes again."""
-    return _Reader(_LINE.findall(content.decode("utf-8", "surrogateescape"))).read()
+    return _TaskReader(_LINE.findall(content.decode("utf-8", "surrogateescape"))).read()
 
 
 def encoded(text: str) -> bytes:
@@ -158,7 +158,7 @@ def _claim(found: TaskList, name: str) -> dict[int, int]:
     return claim
 
 
-def _rank(task: Task, words: list[str], *, is_section: bool) -> int:
+def _rank(task: ListedTask, words: list[str], *, is_section: bool) -> int:
     """How closely the words of a name mean this one task; -1 for not. A section's number means the section."""
     number, text = task.number.casefold(), _words(task.text)
     if text[: len(words)] == words or (len(words) > 1 and [number, *text][: len(words)] == words):
@@ -237,7 +237,7 @@ def _is_almost_a_box(line: str) -> bool:
 
 
 @dataclass
-class _Open:
+class _OpenBox:
     """A heading or box that lines may still belong to; a box that cannot be read has neither."""
 
     indent: int
@@ -245,17 +245,17 @@ class _Open:
     task: int = -1
 
 
-class _Reader:
+class _TaskReader:
     """One pass over the lines."""
 
     def __init__(self, lines: list[str]) -> None:
         self.lines = lines
         self.fenced = _fenced(lines)
         self.sections: list[tuple[Section, list[int]]] = []  # each with its lines so far
-        self.tasks: list[tuple[Task, list[int]]] = []
+        self.tasks: list[tuple[ListedTask, list[int]]] = []
         self.unreadable: list[int] = []
         self.section = -1
-        self.boxes: list[_Open] = []
+        self.boxes: list[_OpenBox] = []
         self.owner: list[int] = []  # the lines of what the line before belongs to
 
     def read(self) -> TaskList:
@@ -301,16 +301,16 @@ class _Reader:
         mark = Mark.DONE if found[2] in "xX" else Mark.PARTIAL if found[2] == "~" else Mark.OPEN
         self.owner = [number]
         parent = self.boxes[-1].task if self.boxes else -1
-        task = Task(own_number, text, mark, found.start(2) + shift, self.section, parent, ())
+        task = ListedTask(own_number, text, mark, found.start(2) + shift, self.section, parent, ())
         self.tasks.append((task, self.owner))
-        self.boxes.append(_Open(indent, self.owner, len(self.tasks) - 1))
+        self.boxes.append(_OpenBox(indent, self.owner, len(self.tasks) - 1))
 
     def almost(self, number: int, line: str) -> None:
         indent = _indent(line)
         self.close(indent)
         self.unreadable.append(number)
         self.owner = [number]
-        self.boxes.append(_Open(indent, self.owner))
+        self.boxes.append(_OpenBox(indent, self.owner))
 
     def other(self, number: int, line: str) -> None:
         """Any other line: what is indented deeper than a box belongs to it; else it goes on with the line before."""

@@ -39,7 +39,7 @@ def start(argv: Sequence[str], *, env: Mapping[str, str], mark: str, **how: Any)
     marks = " ".join([*env.get(MARK, "").split(), mark])
     with _guard:  # an orphan hunt must not take a child that was just started for an orphan
         child = subprocess.Popen(argv, env={**env, MARK: marks}, start_new_session=True, **how)
-        _started[child.pid] = start_time(child.pid)
+        _started[child.pid] = start_time(child.pid, ended=True)  # one that is over already too: 0 is older than all
     return child
 
 
@@ -84,6 +84,11 @@ def end_all(find: Callable[[], Iterable[int]], *, patience: float) -> list[int]:
         _signal(found, signal.SIGTERM if time.monotonic() < began + patience else signal.SIGKILL)
         time.sleep(0.05)
     return []
+
+
+def end_marked(mark: str, *, patience: float) -> None:
+    """End what carries the mark in its environment: a child whose start was interrupted, so that no one has its pid."""
+    end_all(lambda: procfs.with_variable(MARK, mark), patience=patience)
 
 
 def reap_dead() -> None:
