@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from queue import SimpleQueue
 
 from parallel_impl.git.union import Layer
 from parallel_impl.plan.order import longest_paths, start_order
 from parallel_impl.record import events as e
 from parallel_impl.record import result
+from parallel_impl.record.activity import Usage
 from parallel_impl.record.codes import Failure, Halt
 from parallel_impl.record.journal import now
+from parallel_impl.record.state import Progress
 from parallel_impl.run.attempt import attempt
 from parallel_impl.run.attempt.attempt import RunAttempt
 from parallel_impl.run.attempt.job import Job, Outcome, Previous
@@ -110,17 +114,43 @@ def _start(run: Run, workers: Executor, inbox: Inbox, jobs: list[Job], run_attem
     """Journal the attempts, then hand them to workers."""
     if not jobs:
         return
-    run.record(*(e.AttemptStarted(at=now(), package=job.package.id, number=job.number) for job in jobs))
+    run.record(*(_started(run, job) for job in jobs))
     for job in jobs:
         future = workers.submit(run_attempt, run.spec, run.workspace, run.launch, job, inbox.put)
         future.add_done_callback(lambda done, job=job: inbox.put(Returned(job, done)))  # type: ignore[misc]
 
 
+def _started(run: Run, job: Job) -> e.AttemptStarted:
+    agent = run.spec.agent_record(job.package.id)
+    return e.AttemptStarted(
+        at=now(),
+        package=job.package.id,
+        number=job.number,
+        agent=agent.name,
+        version=agent.version,
+        model=agent.model,
+    )
+
+
+def _previous(progress: Progress, last: e.AttemptEnded) -> Previous:
+    began = progress.started.get(last.number)
+    spent = (one.usage for one in progress.ended if last.session and one.session == last.session)
+    return Previous(
+        number=last.number,
+        code=last.code,
+        why=last.why,
+        start="" if last.from_base else last.commit,
+        agent=began.agent if began else "",
+        model=began.model if began else "",
+        session=last.session,
+        private_home=last.private_home,
+        spent=reduce(add, spent, Usage()),
+    )
+
+
 def _job(run: Run, name: str) -> Job:
     progress, in_force = run.state.packages[name], run.in_force
-    previous = None
-    if last := progress.last_failure:
-        previous = Previous(last.number, last.code, last.why, "" if last.from_base else last.commit)
+    previous = _previous(progress, last) if (last := progress.last_failure) else None
     above = tuple(run.layers[other] for other in in_force.order.dependencies(name))
     return Job(in_force.plan.package(name), progress.attempts + 1, in_force, above, previous)
 
@@ -140,6 +170,13 @@ def _settle(run: Run, job: Job, outcome: Outcome) -> None:
         seconds=round(outcome.seconds, 3),
         setup_seconds=round(outcome.setup_seconds, 3),
         from_base=outcome.from_base,
+        agent=run.spec.agent_record(package.id).name,
+        model=outcome.seen.model,
+        session=outcome.seen.session,
+        private_home=outcome.private_home,
+        usage=outcome.seen.usage,
+        denied=len(outcome.seen.denied),
+        retries=outcome.seen.retries,
     )
     if code:
         run.record(ended)
@@ -148,6 +185,7 @@ def _settle(run: Run, job: Job, outcome: Outcome) -> None:
     run.workspace.set_ref(run.workspace.places.package_ref(package.id), outcome.commit)
     run.layers[package.id] = Layer(package.id, outcome.commit, outcome.changes)
     run.record(ended, e.PackageAccepted(at=now(), package=package.id, number=job.number, commit=outcome.commit))
+    run.end_conversations(package.id)
 
 
 def _problems(run: Run, job: Job, outcome: Outcome) -> str:

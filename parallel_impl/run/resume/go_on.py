@@ -29,6 +29,7 @@ def go_on(run: Run, edit: PlanEdit | None, *, only: str, retry_failed: bool, res
             home=str(run.workspace.home),
             run_id=run.spec.run_id,
             place=run_id.place(places),
+            agent_from=run.spec.agent_from,
         )
     )
     if edit:
@@ -39,6 +40,7 @@ def go_on(run: Run, edit: PlanEdit | None, *, only: str, retry_failed: bool, res
         _restart(run, restart)
     _forget_outdated(run)
     leftovers.fail_spent(run)
+    leftovers.end_conversations(run)
 
 
 def _revise(run: Run, edit: PlanEdit) -> None:

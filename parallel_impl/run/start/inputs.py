@@ -20,6 +20,7 @@ from parallel_impl.git import ignored
 from parallel_impl.git import links as found_links
 from parallel_impl.git.repo import Entry, GitError, Repo
 from parallel_impl.plan import links
+from parallel_impl.plan.globs import globs
 from parallel_impl.plan.ids import CHANGES
 from parallel_impl.plan.model import Plan
 from parallel_impl.plan.order import Order
@@ -122,6 +123,7 @@ def load(repo: Repo, places: Places, base: str, came_from: str, folder: Path, *,
     found_setup = setup.find(read) if settings.setup is None else None
     gates, gate_problems = quality.find(read, settings.gates, change_id=places.change_id)
     problems = [*checked.problems, *gate_problems, *_own(places, checked.plan, came_from)]
+    problems += _standards(settings, entries)
     problems += links.problems(checked.plan, found_links.of_entries(repo, entries.values()))
     problems += task_names.problems(read(places.tasks_file), places.tasks_file, checked.plan)
     problems += _uncommitted(repo, places, entries, folder, came_from, continued=bool(plan_from))
@@ -200,6 +202,16 @@ def _no_plan(repo: Repo, places: Places, came_from: str, folder: Path, entries: 
             + ("" if came_from == "HEAD" else f"   # on {came_from}"),
         )
     return plan_check.no_plan(places.change_id, entries, f"{came_from}:{CHANGES}")
+
+
+def _standards(settings: Config, entries: Iterable[str]) -> Iterator[Problem]:
+    """Standards that name nothing: every prompt would lack them without a word."""
+    for pattern in settings.standards:
+        if wrong := globs.problem(pattern):
+            yield Problem(f"standards: {pattern!r}: {wrong.what}", where=settings.source, hint=wrong.hint)
+        elif not any(globs.covers(pattern, path) for path in entries):
+            hint = did_you_mean(pattern, entries) or "name files, folders or globs that are committed"
+            yield Problem(f"standards: {pattern!r} matches no file", where=settings.source, hint=hint)
 
 
 def _own(places: Places, plan: Plan, came_from: str) -> Iterator[Problem]:

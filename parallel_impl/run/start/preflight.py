@@ -128,7 +128,7 @@ def _checked(request: Request, known: Inputs) -> Iterator[_Ready]:
         carried=spec.carried,
         environment=environment.for_filters(request.inherited, pass_env=spec.config.pass_env),
     )
-    mask = environment.secret_values(request.inherited)
+    mask = environment.secret_values(request.inherited, spec.secret_names)
     # whatever starts something sets its own limits
     launch = Launch(home, spec.environment, Limits(math.inf), stop=request.stop, mask=mask)
     in_force = PlanInForce(known.plan, known.order)
@@ -211,6 +211,7 @@ def _first_event(run: Run, only: str, known: Inputs) -> e.RunStarted:
         only=only,
         attempts=attempts.count_made(run.workspace.repo, places),
         place=run_id.place(places),
+        agent_from=spec.agent_from,
         author=str(spec.identity.author),
         committer=str(spec.identity.committer),
         carried=spec.carried,
