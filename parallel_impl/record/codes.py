@@ -30,6 +30,16 @@ class Failure(StrEnum):
         return self not in _FREE
 
     @property
+    def tries_again(self) -> bool:
+        """Whether another attempt may follow."""
+        return self is not Failure.BUDGET_EXCEEDED
+
+    @property
+    def by_provider(self) -> bool:
+        """Whether the agent's provider refused to serve it."""
+        return self in _BY_PROVIDER
+
+    @property
     def from_base(self) -> bool:
         """Whether a retry starts from the package's base; otherwise it goes on from the failed attempt's work."""
         return self not in _GOES_ON
@@ -51,6 +61,14 @@ class Halt(StrEnum):
     BRANCH_REFUSED = "BRANCH_REFUSED"
     CHECKED_OUT = "CHECKED_OUT"
     INTERRUPTED = "INTERRUPTED"
+    PAUSED = "PAUSED"  # a provider refuses: the same command goes on
+    BUDGET_EXCEEDED = "BUDGET_EXCEEDED"
+
+
+def tries_again(code: str) -> bool:
+    """Whether another attempt may follow one that ended with this word."""
+    known = Failure.__members__.get(code)
+    return known.tries_again if known else True
 
 
 def costs_retry(code: str) -> bool:

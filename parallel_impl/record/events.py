@@ -201,6 +201,29 @@ class RunAborted(Event, frozen=True, kw_only=True):
     """The user gave the run up; its work stays on the refs of its attempts."""
 
 
+class ProviderLimited(Event, frozen=True, kw_only=True):
+    """A provider refuses to serve an agent; nothing of it starts before `until` (0: not reported)."""
+
+    provider: str
+    code: str
+    why: str
+    until: float = 0.0
+
+
+class RunPaused(Event, frozen=True, kw_only=True):
+    """Nothing more starts before `until` (0: until somebody acts); live agents finish. `by` is the provider."""
+
+    by: str
+    why: str
+    until: float = 0.0
+
+
+class RunResumed(Event, frozen=True, kw_only=True):
+    """A paused run goes on; `by` is the provider that had paused it."""
+
+    by: str
+
+
 class Interrupted(Event, frozen=True, kw_only=True):
     """A person or a signal stopped the run; the same command goes on."""
 

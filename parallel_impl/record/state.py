@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from parallel_impl.plan.order import Order, order
 from parallel_impl.record import events as e
-from parallel_impl.record.codes import costs_retry
+from parallel_impl.record.codes import costs_retry, tries_again
 
 
 class PackageState(StrEnum):
@@ -34,6 +34,7 @@ class RunState(StrEnum):
 
     PREFLIGHT = "preflight"
     EXECUTING = "executing"
+    PAUSED = "paused"
     PROVING = "proving"
     LANDED = "landed"
     HALTED = "halted"
@@ -74,7 +75,7 @@ class Progress:
 
     def may_retry(self, retry_budget: int) -> bool:
         """Whether another attempt may start: `retry_budget` counts attempts beyond the first."""
-        return self.failures <= retry_budget
+        return self.failures <= retry_budget and (not self.failures or tries_again(self.code))
 
 
 @dataclass(slots=True)
@@ -96,6 +97,7 @@ class State:
     proven: str = ""
     landed: e.Landed | None = None
     halted: e.RunHalted | None = None
+    paused: e.RunPaused | None = None
     tampering: e.RepositoryChanged | None = None
     agent: str = ""
     notes: list[str] = field(default_factory=list)
@@ -157,6 +159,10 @@ class State:
                 self.proven = event.commit
             case e.Landed():
                 self.landed, self.run, self.halted = event, RunState.LANDED, None
+            case e.RunPaused():
+                self.paused, self.run = event, RunState.PAUSED
+            case e.RunResumed():
+                self.paused, self.run = None, RunState.EXECUTING
             case e.RunHalted():
                 self.halted, self.run = event, RunState.HALTED
             case e.RunAborted():
@@ -164,11 +170,18 @@ class State:
 
     def startable(self, order: Iterable[str], *, jobs: int, only: frozenset[str] | None = None) -> list[str]:
         """Which packages may start now, in the given start order; never more than `jobs` live ones."""
+        return self.ready(order, only=only)[: self.room(jobs)]
+
+    def ready(self, order: Iterable[str], *, only: frozenset[str] | None = None) -> list[str]:
+        """Which packages may start as soon as there is room for them, in the given start order."""
         if self.run is not RunState.EXECUTING or self.tampering:
             return []
-        room = jobs - sum(progress.state in LIVE for progress in self.packages.values())
         wanted = (name for name in order if only is None or name in only)
-        return [name for name in wanted if self.packages[name].state is PackageState.QUEUED][: max(room, 0)]
+        return [name for name in wanted if self.packages[name].state is PackageState.QUEUED]
+
+    def room(self, jobs: int) -> int:
+        """How many attempts may start beside those that are live."""
+        return max(jobs - sum(progress.state in LIVE for progress in self.packages.values()), 0)
 
     def doomed(self) -> list[tuple[str, str]]:
         """Packages that can never start, each with the dependency that ended so; in the order of the plan."""
@@ -195,7 +208,7 @@ class State:
 
     def _continue(self) -> None:
         """A new start of the command: what was live is queued again, what was left by `--only` or a halt too."""
-        self.run, self.halted, self.tampering = RunState.EXECUTING, None, None
+        self.run, self.halted, self.tampering, self.paused = RunState.EXECUTING, None, None, None
         for progress in self.packages.values():
             if progress.state in LIVE:
                 progress.state = PackageState.QUEUED
