@@ -13,6 +13,12 @@ class Failure(StrEnum):
 
     SETUP_FAILED = "SETUP_FAILED"
     AGENT_FAILED = "AGENT_FAILED"
+    NO_WORK = "NO_WORK"  # the agent ended well and had used no tool
+    NO_CHANGES = "NO_CHANGES"
+    BUDGET_EXCEEDED = "BUDGET_EXCEEDED"
+    PROVIDER_LIMIT = "PROVIDER_LIMIT"
+    PROVIDER_QUOTA = "PROVIDER_QUOTA"
+    PROVIDER_AUTH = "PROVIDER_AUTH"
     TIMEOUT = "TIMEOUT"
     SILENT = "SILENT"
     UNSTAGEABLE = "UNSTAGEABLE"
@@ -45,7 +51,8 @@ class Failure(StrEnum):
         return self not in _GOES_ON
 
 
-_FREE = (Failure.INTERRUPTED,)
+_BY_PROVIDER = (Failure.PROVIDER_LIMIT, Failure.PROVIDER_QUOTA, Failure.PROVIDER_AUTH)
+_FREE = (Failure.INTERRUPTED, *_BY_PROVIDER)
 _GOES_ON = (Failure.VERIFICATION_FAILED, Failure.CONTRACT_INVALID)
 
 

@@ -14,6 +14,8 @@ from operator import or_
 
 import msgspec
 
+from parallel_impl.record.activity import Usage
+
 
 def _kind(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
@@ -33,7 +35,8 @@ class Event(
 class RunStarted(Event, frozen=True, kw_only=True):
     """The run exists: what it runs, on which base, and with what. `date` stamps all its commits.
 
-    `place` tells the repository from a copy of it.
+    `place` tells the repository from a copy of it. `agent_from`: the folder where `--agent` was typed, which the next
+    start uses again; "" when the configuration names the agent.
     `attempts`: how many attempts an aborted run of the change had made at packages; numbers go on from there.
     """
 
@@ -52,6 +55,7 @@ class RunStarted(Event, frozen=True, kw_only=True):
     only: str = ""
     attempts: Mapping[str, int] = {}
     place: str = ""
+    agent_from: str = ""
 
 
 class RunContinued(Event, frozen=True, kw_only=True):
@@ -66,13 +70,20 @@ class RunContinued(Event, frozen=True, kw_only=True):
     home: str = ""
     run_id: str = ""
     place: str = ""
+    agent_from: str = ""
 
 
 class AttemptStarted(Event, frozen=True, kw_only=True):
-    """Attempt `number` (from 1) of a package is handed to a worker."""
+    """Attempt `number` (from 1) of a package is handed to a worker, for this agent, of this version, with this model.
+
+    `model` is what was configured; "" where the client chooses.
+    """
 
     package: str
     number: int
+    agent: str = ""
+    version: str = ""
+    model: str = ""
 
 
 class AttemptVerifying(Event, frozen=True, kw_only=True):
@@ -83,7 +94,12 @@ class AttemptVerifying(Event, frozen=True, kw_only=True):
 
 
 class AttemptEnded(Event, frozen=True, kw_only=True):
-    """An attempt is over: its commit ("" when nothing could be taken) and `code`, "" when it passed."""
+    """An attempt is over: its commit ("" when nothing could be taken) and `code`, "" when it passed.
+
+    Of its agent: the model that it used, the conversation that a retry may go on with, what it used of both, and how
+    many of its tools were called, denied, and of its requests repeated. `private_home`: the conversation lies in the
+    package's own HOME.
+    """
 
     package: str
     number: int
@@ -93,6 +109,14 @@ class AttemptEnded(Event, frozen=True, kw_only=True):
     seconds: float = 0.0
     setup_seconds: float = 0.0
     from_base: bool = True
+    agent: str = ""
+    model: str = ""
+    session: str = ""
+    private_home: bool = False
+    usage: Usage = Usage()
+    denied: int = 0
+    retries: int = 0
+    calls: int = 0
 
 
 class PackageAccepted(Event, frozen=True, kw_only=True):

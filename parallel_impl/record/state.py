@@ -54,7 +54,8 @@ class ImpossibleError(Exception):
 class Progress:
     """One package so far. `attempts` counts all, `failures` those that used up a try.
 
-    Attempts up to `outdated` were made for an older revision: nothing goes on from them.
+    Attempts up to `outdated` were made for an older revision: nothing goes on from them. What attempts up to
+    `counts_from` used is not held against the package's limits any more.
     """
 
     depends_on: tuple[str, ...]
@@ -62,6 +63,7 @@ class Progress:
     attempts: int = 0
     failures: int = 0
     outdated: int = 0
+    counts_from: int = 0
     commit: str = ""
     code: str = ""
     why: str = ""
@@ -83,6 +85,7 @@ class State:
     """The run so far; made empty and filled by `apply`, in the order of the journal.
 
     `agent` is that of the last start; `notes` are for the summary, each once.
+    `resumed` is the provider that had last paused it.
     """
 
     run: RunState = RunState.PREFLIGHT
@@ -98,6 +101,7 @@ class State:
     landed: e.Landed | None = None
     halted: e.RunHalted | None = None
     paused: e.RunPaused | None = None
+    resumed: str = ""
     tampering: e.RepositoryChanged | None = None
     agent: str = ""
     notes: list[str] = field(default_factory=list)
@@ -162,7 +166,7 @@ class State:
             case e.RunPaused():
                 self.paused, self.run = event, RunState.PAUSED
             case e.RunResumed():
-                self.paused, self.run = None, RunState.EXECUTING
+                self.paused, self.resumed, self.run = None, event.by, RunState.EXECUTING
             case e.RunHalted():
                 self.halted, self.run = event, RunState.HALTED
             case e.RunAborted():
@@ -249,8 +253,8 @@ class State:
         self.proven = ""
         if isinstance(event, e.FailedRetried):
             self._expect(event, all(self.packages[name].state is PackageState.FAILED for name in event.packages))
-            for name in event.packages:
-                self.packages[name].state, self.packages[name].failures = PackageState.PLANNED, 0
+            for progress in (self.packages[name] for name in event.packages):
+                progress.state, progress.failures, progress.counts_from = PackageState.PLANNED, 0, progress.attempts
         elif isinstance(event, e.PackagesRestarted):
             self._outdate(event.packages)
         else:
@@ -274,7 +278,7 @@ class State:
         """The results of these packages, and of all that depends on them, are of an older revision."""
         for progress in (self.packages[name] for name in self.with_descendants(names)):
             progress.state = PackageState.STALE if progress.attempts else PackageState.PLANNED
-            progress.failures, progress.outdated = 0, progress.attempts
+            progress.failures, progress.outdated, progress.counts_from = 0, progress.attempts, progress.attempts
             progress.commit, progress.code, progress.why = "", "", ""
 
     def _sort(self, event: e.RunStarted | e.PlanRevised) -> None:

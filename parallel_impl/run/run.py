@@ -12,6 +12,7 @@ from typing import Protocol
 from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.union import Layer
 from parallel_impl.processes.launch import Launch, Stop
+from parallel_impl.record.codes import Failure
 from parallel_impl.record.events import Event, Noted, PackageFailed, RepositoryChanged
 from parallel_impl.record.journal import Journal, now
 from parallel_impl.record.state import State
@@ -73,11 +74,17 @@ class Run:
         """Something that the summary must say, of this start or a later one."""
         self.record(Noted(at=now(), text=text, package=package))
 
-    def fail_if_spent(self, package: str) -> None:
-        """A package whose last attempt failed and that has no retry left has failed."""
+    def fail_if_spent(self, package: str, *, over: str = "") -> None:
+        """A package whose last attempt failed and that has no retry left has failed.
+
+        `over`: the limit that it has used up, which leaves none.
+        """
         progress, budget = self.state.packages[package], self.in_force.plan.package(package).retry_budget
         if not progress.may_retry(budget):
             self.record(PackageFailed(at=now(), package=package, code=progress.code, why=progress.why))
+        elif over:
+            why = f"{over}; its last attempt: {progress.code}: {progress.why}"
+            self.record(PackageFailed(at=now(), package=package, code=Failure.BUDGET_EXCEEDED, why=why))
 
     def look_at_repository(self, ended: str = "", *, files: bool = False) -> None:
         """Compare the user's repository with what it was; what could run programs or redirect starts nothing more.

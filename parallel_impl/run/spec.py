@@ -37,6 +37,7 @@ class RunSpec:
     caches: tuple[Path, ...] = ()
     gates: tuple[Gate, ...] = ()
     agent: Agent | None = None
+    agents: Mapping[str, Agent] = field(default_factory=dict)
     agent_spec: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
     agent_environment: Mapping[str, str] = field(default_factory=dict)

@@ -15,8 +15,9 @@ STARTED = e.RunStarted(
 
 
 @pytest.mark.parametrize("code", list(Failure))
-def test_only_an_interruption_costs_no_retry(code: Failure) -> None:
-    assert code.costs_retry is (code is not Failure.INTERRUPTED)
+def test_only_an_interruption_and_a_refusal_of_the_provider_cost_no_retry(code: Failure) -> None:
+    assert code.costs_retry is (code is not Failure.INTERRUPTED and not code.startswith("PROVIDER_"))
+    assert code.by_provider is code.startswith("PROVIDER_")
     assert costs_retry(str(code)) is code.costs_retry
 
 
