@@ -66,6 +66,13 @@ def end_of(log: Path, size: int = TAIL_BYTES) -> str:
         return ""
 
 
+def useful(text: str, lines: int = 5, width: int = 300) -> str:
+    """The last lines of what a program printed that tell people something: no raw JSON, no empty ones, each cut."""
+    kept = (line.strip() for line in text.replace("\t", "    ").splitlines())
+    told = [line for line in kept if line and not (line[0] in "{[" and line[-1] in "}]")]
+    return printable("\n".join(shorten(line, width) for line in told[-lines:]))
+
+
 def tail(log: Path, lines: int = TAIL_LINES) -> str:
     """The last lines of a log, printable, as evidence in messages and prompts; at most 4 KB of it."""
     return printable("\n".join(end_of(log).splitlines()[-lines:]).replace("\t", "    "))

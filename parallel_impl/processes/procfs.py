@@ -13,6 +13,7 @@ from pathlib import Path
 
 PROC = Path("/proc")
 MOUNTS = PROC / "self/mountinfo"
+PR_SET_DUMPABLE = 4
 PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -84,6 +85,25 @@ def descendants(pid: int) -> set[int]:
     return found
 
 
+def cpu_seconds(pid: int, *, above: int = 0) -> float:
+    """What a process and everything below it used of the CPU so far, with what ended there and was waited for.
+
+    `above`: so many generations, the process first, are not counted.
+    """
+    counted = {pid}
+    for _ in range(above):
+        counted = {child for one in counted for child in children(one)}
+    counted |= {one for top in counted for one in descendants(top)}
+    return sum(map(_cpu_ticks, counted)) / os.sysconf("SC_CLK_TCK")
+
+
+def _cpu_ticks(pid: int) -> int:
+    try:  # proc(5): utime, stime, cutime and cstime are fields 14 to 17 of stat
+        return sum(map(int, (PROC / f"{pid}/stat").read_bytes().rpartition(b")")[2].split()[11:15]))
+    except (OSError, ValueError):
+        return 0
+
+
 def group_lives(group: int) -> bool:
     """Whether a process group has a member, whoever it belongs to."""
     try:
@@ -109,6 +129,14 @@ def become_subreaper() -> bool:
         return False
     libc = ctypes.CDLL(None, use_errno=True)
     return bool(libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
+
+
+def forbid_tracing() -> bool:
+    """Let no other process of this user read this one's memory or environment; False where the system can't."""
+    if sys.platform != "linux":
+        return False
+    libc = ctypes.CDLL(None, use_errno=True)
+    return bool(libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0)
 
 
 def mounts() -> str:

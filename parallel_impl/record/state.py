@@ -67,6 +67,7 @@ class Progress:
     commit: str = ""
     code: str = ""
     why: str = ""
+    started: dict[int, e.AttemptStarted] = field(default_factory=dict)
     ended: list[e.AttemptEnded] = field(default_factory=list)
 
     @property
@@ -84,8 +85,8 @@ class Progress:
 class State:
     """The run so far; made empty and filled by `apply`, in the order of the journal.
 
-    `agent` is that of the last start; `notes` are for the summary, each once.
-    `resumed` is the provider that had last paused it.
+    `agent` is that of the last start, `agent_from` the folder where it was typed; `notes` are for the summary, each
+    once. `resumed` is the provider that had last paused it.
     """
 
     run: RunState = RunState.PREFLIGHT
@@ -104,6 +105,7 @@ class State:
     resumed: str = ""
     tampering: e.RepositoryChanged | None = None
     agent: str = ""
+    agent_from: str = ""
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -133,7 +135,7 @@ class State:
             case e.RunStarted():
                 self.started, self.home, self.run = event, event.home, RunState.EXECUTING
                 self.run_id, self.place = event.run_id, event.place
-                self.agent = event.agent
+                self.agent, self.agent_from = event.agent, event.agent_from
                 self.packages = {
                     name: Progress(tuple(above), attempts=event.attempts.get(name, 0))
                     for name, above in event.packages.items()
@@ -143,7 +145,7 @@ class State:
             case e.RunContinued():
                 self.home = event.home or self.home
                 self.run_id, self.place = event.run_id or self.run_id, event.place or self.place
-                self.agent = event.agent
+                self.agent, self.agent_from = event.agent, event.agent_from
                 self._continue()
             case e.FailedRetried() | e.PackagesRestarted() | e.PlanRevised():
                 self._again(event)
@@ -222,6 +224,7 @@ class State:
         if isinstance(event, e.AttemptStarted):
             self._expect(event, progress.state is PackageState.QUEUED and event.number == progress.attempts + 1)
             progress.state, progress.attempts = PackageState.RUNNING, event.number
+            progress.started[event.number] = event
             return
         self._expect(event, progress.state in LIVE and event.number == progress.attempts)
         if isinstance(event, e.AttemptVerifying):

@@ -28,6 +28,7 @@ class _Live:
 
     cutoff: Cutoff
     since: float
+    by_run: bool  # a limit of the run is nearer than its package's own
     seen: Seen = field(default_factory=Seen)
 
 
@@ -41,6 +42,7 @@ class Admission:
         self._throttle = Throttle(settings.provider_wait_minutes * 60, suspects)
         self._package, self._whole = budget(settings.limits.package), budget(settings.limits.run)
         self._live: dict[str, _Live] = {}
+        self._over = ""
 
     def choose(self, ready: Sequence[str], now: float) -> tuple[list[str], float]:
         """Which of these start now, in their order, and when to look again: at infinity something must end first."""
@@ -63,9 +65,10 @@ class Admission:
     def admit(self, job: Job, now: float) -> Job:
         """The job as it is handed to a worker: with what is left for its agent."""
         name = job.package.id
-        self._live[name] = _Live(job.cutoff, now)
         mine = spending.left(self._package, spending.of_package(self._run.state.packages[name]))
-        return replace(job, budget=spending.narrower(mine, spending.left(self._whole, self._spent(now))))
+        narrow = spending.narrower(mine, spending.left(self._whole, self._spent(now)))
+        self._live[name] = _Live(job.cutoff, now, by_run=narrow != mine)
+        return replace(job, budget=narrow)
 
     def hear(self, package: str, seen: Seen, now: float) -> None:
         """What a live agent has done until now."""
@@ -75,6 +78,30 @@ class Admission:
         if seen.calls or seen.said:
             self._throttle.work(package)
         self.cut_over(now)
+
+    def judge(self, package: str, outcome: Outcome) -> Failure | None:
+        """The code of an attempt: that its agent reached a limit of the run is no failure of its package."""
+        live, code = self._live[package], outcome.code
+        if code is not Failure.BUDGET_EXCEEDED or live.cutoff.code or not live.by_run:
+            return code
+        spent = spending.of_package(self._run.state.packages[package]) + Spent.seen(outcome.seen, outcome.seconds)
+        if spending.used_up(self._package, spent):
+            return code
+        self._over = outcome.why
+        return Failure.INTERRUPTED
+
+    def grow(self, package: str, why: str) -> None:
+        """The files of a package, or ("") of the run, are over their limit."""
+        if not package:
+            self._over = why
+            self.cut_over(0.0)
+        elif live := self._live.get(package):
+            live.cutoff.cut(Failure.BUDGET_EXCEEDED, f"limits.package: {why}")
+
+    @property
+    def at_work(self) -> list[str]:
+        """The packages that workers have."""
+        return list(self._live)
 
     def end(self, package: str, outcome: Outcome, now: float) -> list[e.Event]:
         """An attempt is over, and journalled as such; what follows from it for the others."""
@@ -99,11 +126,12 @@ class Admission:
 
     def over_run(self, now: float) -> str:
         """The same for the whole run, with what is at work."""
-        return spending.used_up(self._whole, self._spent(now))
+        return self._over or spending.used_up(self._whole, self._spent(now))
 
     def cut_over(self, now: float) -> None:
         """End the agents at work when the run has used up a limit: that costs them no try."""
         if why := self.over_run(now):
+            self._over = why  # an attempt may turn out to have taken a little less than it seemed
             for live in self._live.values():
                 live.cutoff.cut(Failure.INTERRUPTED, f"the run's limit: {why}")
 
@@ -114,6 +142,7 @@ class Admission:
         provider = terms.provider or terms.agent
         limits = code is Failure.PROVIDER_LIMIT
         until = refusal.until if limits else told
+        until = until if until > now else 0.0
         found: list[e.Event] = [e.ProviderLimited(at=now, provider=provider, code=code, why=outcome.why, until=until)]
         if (refusal.pauses or not limits) and not self._run.state.paused:
             found.append(e.RunPaused(at=now, by=provider, why=f"{code}: {outcome.why}", until=until))

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from parallel_impl.git.checkout import Checkout
+from parallel_impl.git.remove import remove
 from parallel_impl.git.union import Layer
 from parallel_impl.processes.launch import Launch, Stop
 from parallel_impl.record.codes import Failure
@@ -82,9 +83,18 @@ class Run:
         progress, budget = self.state.packages[package], self.in_force.plan.package(package).retry_budget
         if not progress.may_retry(budget):
             self.record(PackageFailed(at=now(), package=package, code=progress.code, why=progress.why))
+            self.end_conversations(package)
         elif over:
             why = f"{over}; its last attempt: {progress.code}: {progress.why}"
             self.record(PackageFailed(at=now(), package=package, code=Failure.BUDGET_EXCEEDED, why=why))
+            self.end_conversations(package)
+
+    def end_conversations(self, package: str) -> None:
+        """Remove the private HOME of a package's agent: the package is accepted, or given up."""
+        try:
+            remove(self.workspace.places.client_home(package))
+        except OSError as error:
+            self.note(str(error), package=package)
 
     def look_at_repository(self, ended: str = "", *, files: bool = False) -> None:
         """Compare the user's repository with what it was; what could run programs or redirect starts nothing more.

@@ -17,6 +17,7 @@ from parallel_impl.plan.model import Plan
 from parallel_impl.plan.order import Order
 from parallel_impl.plan.revision import Revision
 from parallel_impl.processes.namespace import Namespace
+from parallel_impl.record.result import AgentRecord
 from parallel_impl.run.places import Places
 
 
@@ -24,6 +25,8 @@ from parallel_impl.run.places import Places
 class RunSpec:
     """What was asked and found before the first agent; constant while the run executes.
 
+    `agents` are those of the packages; `agent_spec` says in one line which, `agent_from` is the folder where that was
+    typed ("": the configuration says it). `secret_names` are the variables with their keys.
     `environment` is for set-up, steps and gates: it has no secrets. `namespace` contains agents (None: they are not
     contained). `notes` is what the summary must say about all this.
     """
@@ -36,13 +39,19 @@ class RunSpec:
     setup: tuple[SetupCommand, ...] = ()
     caches: tuple[Path, ...] = ()
     gates: tuple[Gate, ...] = ()
-    agent: Agent | None = None
     agents: Mapping[str, Agent] = field(default_factory=dict)
     agent_spec: str = ""
+    agent_from: str = ""
+    secret_names: frozenset[str] = frozenset()
     environment: Mapping[str, str] = field(default_factory=dict)
     agent_environment: Mapping[str, str] = field(default_factory=dict)
     namespace: Namespace | None = None
     notes: tuple[str, ...] = ()
+
+    def agent_record(self, package: str) -> AgentRecord:
+        """Who does this package; a run that is only settled knows no more than a line."""
+        agent = self.agents.get(package)
+        return agent.record if agent else AgentRecord(name=self.agent_spec, kind="")
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,6 +110,6 @@ class Throttle:
         wait = min(FIRST_WAIT * 2 ** (limit.refusals - 1), LONGEST_WAIT) * spread
         gives_up = limit.since + self._patience
         pauses = told > gives_up or now >= gives_up
-        until = max(limit.until, told if told > now else 0.0 if pauses else min(limit.last + wait, gives_up))
+        until = max(limit.until, told or (0.0 if pauses else min(limit.last + wait, gives_up)))
         self._limits[started.terms.provider] = replace(limit, until=until)
-        return Refusal(until if until > now else 0.0, pauses)
+        return Refusal(until, pauses)

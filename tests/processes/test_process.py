@@ -300,9 +300,9 @@ def test_a_callback_that_raises_when_the_program_has_ended_leaves_no_daemon(tmp_
 def test_progress_that_the_caller_counts_takes_the_place_of_output(tmp_path: Path) -> None:
     limits = Limits(seconds=20, silence_seconds=0.4, grace_seconds=0.2)
     began = time.monotonic()
-    chatty = run(tmp_path, "while :; do echo again; sleep 0.05; done", limits, progress=lambda: began)
+    chatty = run(tmp_path, "while :; do echo again; sleep 0.05; done", limits, progress=lambda _: began)
     assert chatty.reason is Reason.SILENT
-    assert run(tmp_path, "sleep 1.5", limits, progress=time.monotonic).clean
+    assert run(tmp_path, "sleep 1.5", limits, progress=lambda _: time.monotonic()).clean
 
 
 # -- orphans

@@ -108,7 +108,7 @@ def test_a_longer_wait_than_ours_pauses_at_once_and_one_that_lasts_pauses_in_the
     assert throttle.refuse("a", 26.0) == Refusal(35.0)  # the last probe comes when our patience ends
     throttle.end("a")
     throttle.start("a", CLAUDE, 35.0)
-    assert throttle.refuse("a", 36.0) == Refusal(0.0, pauses=True)
+    assert throttle.refuse("a", 36.0) == Refusal(35.0, pauses=True)
 
 
 def test_a_provider_that_had_paused_the_run_is_tried_by_one_agent_first() -> None:

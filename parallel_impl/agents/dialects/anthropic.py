@@ -31,7 +31,7 @@ class Anthropic:
     cumulative: ClassVar[frozenset[str]] = frozenset()
     own_sandbox: ClassVar[bool] = False
     follows: ClassVar[frozenset[Setting]] = frozenset(Setting)
-    log_in: ClassVar[LogIn | None] = None
+    log_in: ClassVar[LogIn | None] = dialect.NO_LOG_IN
     version_after: ClassVar[str] = ""
     permissions: ClassVar[str] = "file tools within the write scope, bash"
     mode_flags: ClassVar[tuple[str, ...]] = ()

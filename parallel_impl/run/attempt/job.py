@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from parallel_impl.agents.agent import Agent
 from parallel_impl.agents.budget import Budget
+from parallel_impl.agents.client import Client
 from parallel_impl.agents.seen import Seen
 from parallel_impl.gates.steps import Verification
 from parallel_impl.git.repo import Change
@@ -13,6 +15,8 @@ from parallel_impl.git.staging import Ignored, Violation, Work
 from parallel_impl.git.union import Layer
 from parallel_impl.plan.model import Package, Plan
 from parallel_impl.processes.launch import Launch, Stop
+from parallel_impl.record.activity import Usage
+from parallel_impl.record.agent_report import AgentReport
 from parallel_impl.record.codes import Failure
 from parallel_impl.record.events import Event, Noted
 from parallel_impl.record.journal import now
@@ -50,12 +54,21 @@ class Cutoff:
 
 @dataclass(frozen=True, slots=True)
 class Previous:
-    """The attempt that failed before this one; `start` is the commit that a retry goes on from ("": the base)."""
+    """The attempt that failed before this one; `start` is the commit that a retry goes on from ("": the base).
+
+    `agent` and `model` are those that were chosen for it, `session` is its conversation, which used `spent` until now
+    and lies in the package's own HOME (`private_home`) or the user's.
+    """
 
     number: int
     code: str
     why: str
     start: str = ""
+    agent: str = ""
+    model: str = ""
+    session: str = ""
+    private_home: bool = False
+    spent: Usage = field(default_factory=Usage)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +102,7 @@ class Outcome:
     seconds: float = 0.0
     setup_seconds: float = 0.0
     seen: Seen = field(default_factory=Seen)
+    private_home: bool = False
 
     @property
     def from_base(self) -> bool:
@@ -115,6 +129,7 @@ class Attempt:
     verification: Verification | None = None
     agent_started: bool = False
     seen: Seen = field(default_factory=Seen)
+    report: AgentReport | None = None
     began: float = 0.0
     setup_seconds: float = 0.0
 
@@ -129,6 +144,15 @@ class Attempt:
     @property
     def plan(self) -> Plan:
         return self.job.in_force.plan
+
+    @property
+    def agent(self) -> Agent:
+        return self.spec.agents[self.package.id]
+
+    @property
+    def private_home(self) -> bool:
+        """Whether its agent has a HOME of its own: one with a key has."""
+        return isinstance(self.agent, Client) and bool(self.agent.account.key)
 
     def note(self, text: str) -> None:
         """Something that the summary must say."""

@@ -30,6 +30,7 @@ def go_on(run: Run, edit: PlanEdit | None, *, only: str, retry_failed: bool, res
             home=str(run.workspace.home),
             run_id=run.spec.run_id,
             place=run_id.place(places),
+            agent_from=run.spec.agent_from,
         )
     )
     if paused:

@@ -18,6 +18,7 @@ from parallel_impl.run.launch import equip, make_ready
 from parallel_impl.run.places import BASE_CHECKOUT
 from parallel_impl.run.run import Listener
 from parallel_impl.run.spec import PlanInForce, RunSpec, Workspace
+from parallel_impl.run.start import agents
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ def describe(spec: RunSpec, workspace: Workspace, in_force: PlanInForce, done: B
         lines.append("  set-up: none")
     gates = [f"{gate.name} ({gate.found})" for gate in done.gates if not gate.off and not gate.absent]
     lines.append(f"  gates: {', '.join(gates) or 'none'}")
+    lines += agents.describe(spec.agents)
     lines.append(f"  worktrees: {workspace.home}")
     return "\n".join(lines)
 

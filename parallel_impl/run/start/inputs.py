@@ -17,6 +17,7 @@ from parallel_impl.errors import Problem, Severity, UserError
 from parallel_impl.gates import quality, setup
 from parallel_impl.gates.quality import Gate
 from parallel_impl.git.repo import Entry, GitError, Repo
+from parallel_impl.plan.globs import globs
 from parallel_impl.plan.ids import CHANGES, PLAN_FILE
 from parallel_impl.plan.model import Plan
 from parallel_impl.plan.order import Order
@@ -118,6 +119,7 @@ def load(repo: Repo, places: Places, base: str, came_from: str, folder: Path, *,
     found_setup = setup.find(read) if settings.setup is None else None
     gates, gate_problems = quality.find(read, settings.gates, change_id=places.change_id)
     problems = [*checked.problems, *gate_problems, *_own(places, checked.plan, came_from)]
+    problems += _standards(settings, entries)
     problems += _uncommitted(repo, places, entries, folder, came_from, continued=bool(plan_from))
     if found_setup:
         problems.append(Problem(f"set-up: {found_setup.why}", severity=Severity.NOTICE))
@@ -176,6 +178,16 @@ def _no_plan(repo: Repo, places: Places, came_from: str, folder: Path, entries: 
         )
     known = sorted({path.split("/")[2] for path in entries if path.startswith(f"{CHANGES}/") and path.count("/") > 2})
     return plan_check.unknown_change(places.change_id, [name for name in known if name != "archive"], came_from)
+
+
+def _standards(settings: Config, entries: Iterable[str]) -> Iterator[Problem]:
+    """Standards that name nothing: every prompt would lack them without a word."""
+    for pattern in settings.standards:
+        if wrong := globs.problem(pattern):
+            yield Problem(f"standards: {pattern!r}: {wrong.what}", where=settings.source, hint=wrong.hint)
+        elif not any(globs.covers(pattern, path) for path in entries):
+            hint = did_you_mean(pattern, entries) or "name files, folders or globs that are committed"
+            yield Problem(f"standards: {pattern!r} matches no file", where=settings.source, hint=hint)
 
 
 def _own(places: Places, plan: Plan, came_from: str) -> Iterator[Problem]:

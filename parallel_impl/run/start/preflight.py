@@ -119,7 +119,7 @@ def _checked(request: Request, known: Inputs) -> Iterator[_Ready]:
     spec = run_spec.specify(request, known, os.environ)
     base, home = known.base, request.home.path
     workspace = Workspace.open(request.repo, request.places, base, home, checkout=request.checkout)
-    mask = environment.secret_values(os.environ)
+    mask = environment.secret_values(os.environ, spec.secret_names)
     # whatever starts something sets its own limits
     launch = Launch(home, spec.environment, Limits(math.inf), stop=request.stop, mask=mask)
     in_force = PlanInForce(known.plan, known.order)
@@ -200,4 +200,5 @@ def _first_event(run: Run, only: str, known: Inputs) -> e.RunStarted:
         only=only,
         attempts=attempts.count_made(run.workspace.repo, places),
         place=run_id.place(places),
+        agent_from=spec.agent_from,
     )

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from parallel_impl import environment
-from parallel_impl.agents import kinds
 from parallel_impl.agents.agent import Agent
-from parallel_impl.config import FILE
-from parallel_impl.errors import UserError, printable
+from parallel_impl.errors import printable
 from parallel_impl.gates import setup
 from parallel_impl.processes import namespace
 from parallel_impl.processes.namespace import Found
 from parallel_impl.run.spec import RunSpec
+from parallel_impl.run.start.agents import choose
 from parallel_impl.run.start.inputs import Inputs
 from parallel_impl.run.start.request import Request
 
@@ -24,12 +23,14 @@ def specify(request: Request, known: Inputs, inherited: Mapping[str, str]) -> Ru
     `inherited` is the environment of this process; what the machine cannot do is said, and noted.
     """
     started, settings = request.state.started, known.config
-    agent, spec = _agent(request, known)
-    caches = setup.cache_environment(inherited)
-    contained = _containment(agent, wanted=settings.contain)
+    chosen = choose(request, known, inherited)
+    contained = _containment(chosen.agents.values(), wanted=settings.contain)
     for why in (request.home.why, contained.why):
         if why:
             request.listener.say(why)
+    keys, caches = chosen.key_names, setup.cache_environment(inherited)
+    for_steps = environment.allowed(inherited, pass_env=settings.pass_env, secrets=False, without=keys)
+    for_agents = environment.allowed(inherited, pass_env=settings.pass_env, secrets=True, without=keys)
     return RunSpec(
         base=known.base,
         base_from=known.base_from,
@@ -39,31 +40,24 @@ def specify(request: Request, known: Inputs, inherited: Mapping[str, str]) -> Ru
         setup=known.setup,
         caches=setup.caches(settings.caches, inherited),
         gates=known.gates,
-        agent=agent,
-        agent_spec=environment.masked(spec, environment.secret_values(inherited)),
-        environment=environment.allowed(inherited, pass_env=settings.pass_env, secrets=False) | caches,
-        agent_environment=environment.allowed(inherited, pass_env=settings.pass_env, secrets=True) | caches,
+        agents=chosen.agents,
+        agent_spec=environment.masked(chosen.words, environment.secret_values(inherited, keys)),
+        agent_from=chosen.typed_in,
+        secret_names=keys,
+        environment=for_steps | caches,
+        agent_environment=for_agents | caches,
         namespace=contained.namespace,
-        notes=(contained.why,) if contained.why else (),
+        notes=(*chosen.notes, *([contained.why] if contained.why else [])),
     )
 
 
-def _agent(request: Request, known: Inputs) -> tuple[Agent | None, str]:
-    spec = request.options.agent or known.config.agent
-    if not spec and not request.options.dry_run:
-        where = known.config.source or FILE
-        hint = f"give --agent 'command: my-agent {{prompt_file}}', or set agent in {where}"
-        raise UserError("no agent", where="--agent", hint=hint)
-    return (kinds.parse(spec, request.folder) if spec else None), spec
-
-
-def _containment(agent: Agent | None, *, wanted: bool) -> Found:
+def _containment(agents: Iterable[Agent], *, wanted: bool) -> Found:
     """The namespaces to use; `why` says in one line why there are none. Nothing is asked where nothing is started.
 
     Without one an agent's processes are found as orphans of ours and by the mark in their environment; what changed
     its session and cleared its environment is then missed after a kill -9 of the run.
     """
-    if not wanted or not agent or not agent.starts_processes:
+    if not wanted or not any(agent.starts_processes for agent in agents):
         return Found(None)
     found = namespace.find()
     if found.namespace:
