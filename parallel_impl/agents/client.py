@@ -94,7 +94,8 @@ class Client:
         """Run the client in the worktree; a conversation that cannot go on is begun again in the same attempt."""
         worked = self._work(job, job.resume)
         if job.resume and _never_opened(worked):
-            note = f"the conversation {job.resume.session} could not go on ({worked.why.partition(chr(10))[0]}): begun again"
+            why = worked.why.partition("\n")[0]
+            note = f"the conversation {job.resume.session} could not go on ({why}): begun again"
             worked = replace(self._work(job, None), notes=(note,))
         return worked
 

@@ -34,7 +34,7 @@ def adopt_orphans() -> bool:
 def start(argv: Sequence[str], *, env: Mapping[str, str], mark: str, **how: Any) -> subprocess.Popen[bytes]:
     """Start a child in a session of its own, with `mark` in its environment.
 
-    A mark that is in `env` already stays: an agent of ours starts its tools by this too, and they are the run's as well.
+    A mark that is in `env` already stays: an agent of ours starts its tools by this too, and they are the run's too.
     """
     marks = " ".join([*env.get(MARK, "").split(), mark])
     with _guard:  # an orphan hunt must not take a child that was just started for an orphan

@@ -91,8 +91,9 @@ def run(
     A program that cannot be started is `NOT_STARTED` with the reason, not an exception. `stdin` is a file or what is in
     one (else /dev/null). `heard` and `complained` are told whole masked lines of stdout and stderr, without their ends,
     in this thread; lines that are heard are not in the log. `progress` gets the time of the last output and tells when
-    (`time.monotonic`) the last progress was made, for the limit of silence. `started` is told the pid as soon as there is one (in a namespace, that of the process
-    which holds it: with it everything in there ends). Whatever a callback raises ends the process and is raised here.
+    (`time.monotonic`) the last progress was made, for the limit of silence. `started` is told the pid as soon as there
+    is one (in a namespace, that of the process which holds it: with it everything in there ends). Whatever a callback
+    raises ends the process and is raised here.
     """
     began = time.monotonic()
     mark = f"{os.getpid()}-{threading.get_ident()}-{time.monotonic_ns()}"

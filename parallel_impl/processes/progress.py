@@ -17,8 +17,8 @@ BUSY = 1 / 60  # CPU-seconds a second: one a minute
 class Busy:
     """When something was last busy with more than a CPU-second a minute (`time.monotonic`; 0: never yet).
 
-    `used` gives the CPU-seconds that it has used so far, None while there is nothing to count. It is asked once in each
-    window, a third of the silence at most: so what is busy all the time is never silent.
+    `used` gives the CPU-seconds that it has used so far, None while there is nothing to count. As long as there is, it
+    is asked once in each window, a third of the silence at most: so what is busy all the time is never silent.
     """
 
     def __init__(self, used: Callable[[], float | None], silence: float) -> None:
@@ -30,7 +30,7 @@ class Busy:
 
     def look(self) -> float:
         now = time.monotonic()
-        if now - self._since < self._window:
+        if self._before is not None and now - self._since < self._window:
             return self._last
         used = self._used()
         if used is not None and self._before is not None and used - self._before > BUSY * (now - self._since):

@@ -96,9 +96,8 @@ class AttemptVerifying(Event, frozen=True, kw_only=True):
 class AttemptEnded(Event, frozen=True, kw_only=True):
     """An attempt is over: its commit ("" when nothing could be taken) and `code`, "" when it passed.
 
-    Of its agent: the model that it used, the conversation that a retry may go on with, what it used of both, and how
-    many of its tools were called, denied, and of its requests repeated. `private_home`: the conversation lies in the
-    package's own HOME.
+    Of its agent: the model that it used, the conversation that a retry may go on with (`private_home`: it lies in the
+    package's own HOME), what it used, and how many of its tools were called, denied, and of its requests repeated.
     """
 
     package: str

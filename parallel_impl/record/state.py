@@ -85,8 +85,8 @@ class Progress:
 class State:
     """The run so far; made empty and filled by `apply`, in the order of the journal.
 
-    `agent` is that of the last start, `agent_from` the folder where it was typed; `notes` are for the summary, each
-    once. `resumed` is the provider that had last paused it.
+    `agent` is that of the last start, `agent_from` the folder where it was typed. `notes` are for the summary, each
+    once. `resumed` is the provider that had last paused the run.
     """
 
     run: RunState = RunState.PREFLIGHT

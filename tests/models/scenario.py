@@ -69,7 +69,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """`steps` None: the recorded edits. `before` come first in either case; `loops`: the steps never end."""
+    """`steps` None: the recorded edits. `before` come first in the first attempt; `loops`: the steps never end."""
 
     steps: tuple[Step, ...] | None = None
     before: tuple[Step, ...] = ()
@@ -80,7 +80,7 @@ class Scenario:
         """The steps for this request, the last word included."""
         last = (Say(f"All of {request.package or 'it'} is done and verified."),)
         steps = recorded(request) if self.steps is None else self.steps
-        return (*self.before, *steps, last)
+        return (*(self.before if request.attempt == 1 else ()), *steps, last)
 
 
 WORK = Scenario()

@@ -108,8 +108,8 @@ class Anthropic:
             for delta in deltas:
                 yield _named("content_block_delta", index=index, delta=delta)
             yield _named("content_block_stop", index=index)
-        delta = {"stop_reason": whole["stop_reason"], "stop_sequence": None}
-        yield _named("message_delta", delta=delta, usage={"output_tokens": 50})
+        stopped = {"stop_reason": whole["stop_reason"], "stop_sequence": None}
+        yield _named("message_delta", delta=stopped, usage={"output_tokens": 50})
         yield _named("message_stop")
 
     def error(self, status: int, message: str) -> tuple[int, object]:
@@ -144,7 +144,7 @@ class Chat:
         return Request("\n".join(texts(m.get("content")) for m in messages), tuple(history), _tools(body))
 
     def whole(self, turn: Turn, model: str, stop: str) -> object:
-        message = {"role": "assistant", "content": _said(turn) or None}
+        message: dict[str, object] = {"role": "assistant", "content": _said(turn) or None}
         if calls := self._calls(turn):
             message["tool_calls"] = calls
         choice = {"index": 0, "message": message, "finish_reason": self._finish(turn, stop)}

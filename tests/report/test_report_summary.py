@@ -70,6 +70,7 @@ def test_agent_jobs_and_contracts_are_those_of_the_last_start(tmp_path: Path) ->
     [
         (e.Interrupted(at=130.0, by="a signal"), CONTINUED),
         (CONTINUED,),
+        (e.Noted(at=NIGHT - 0.6, text="kept whole", package="wp-b"), killed(NIGHT - 0.5, "wp-b"), CONTINUED),
         (killed(NIGHT - 0.5, "wp-b"), CONTINUED),  # found over by the next start, before it says that it goes on
     ],
 )

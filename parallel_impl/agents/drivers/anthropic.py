@@ -32,7 +32,6 @@ from parallel_impl.record.activity import Answered, Called, Changed, Denied, Lim
 
 CUT_ANSWERS = 3  # answers one after the other that reach the limit of tokens
 NOT_FOR_TOOLS = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")
-ALSO_WRITABLE = ("PARALLEL_IMPL_RESULT_FILE", "PARALLEL_IMPL_REPORT_FILE")
 ENDED = 128 + signal.SIGTERM
 
 SYSTEM = """\
@@ -191,8 +190,7 @@ def main() -> int:
     _end_on_term(shell)
     orphans.adopt_orphans()
     deadline = time.monotonic() + (order.seconds or float("inf"))
-    also = tuple(Path(os.path.realpath(os.environ[name])) for name in ALSO_WRITABLE if os.environ.get(name))
-    reach = Reach(root, Scope(write_allow=order.write_allow, deny=order.deny), also)
+    reach = Reach(root, Scope(write_allow=order.write_allow, deny=order.deny), standard_io.also_writable())
 
     def seconds_left() -> float:
         return deadline - time.monotonic()

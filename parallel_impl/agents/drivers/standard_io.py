@@ -10,12 +10,15 @@ import os
 import stat
 import sys
 import time
+from pathlib import Path
 
 from parallel_impl.agents.dialects import driven
 from parallel_impl.agents.dialects.driven import Order
 from parallel_impl.processes import procfs
 from parallel_impl.record import activity
 from parallel_impl.record.activity import Activity, Concluded, cut
+
+WRITTEN_FOR_US = ("PARALLEL_IMPL_RESULT_FILE", "PARALLEL_IMPL_REPORT_FILE")
 
 
 def read() -> tuple[Order, str]:
@@ -36,6 +39,12 @@ def conclude(why: str, *, ok: bool = False, code: str = "") -> int:
     """Write the last word, and return the exit code that goes with it."""
     tell(Concluded(ok=ok, why=cut(why), code=code))
     return 0 if ok else 1
+
+
+def also_writable() -> tuple[Path, ...]:
+    """The files outside the worktree that an agent is asked to write."""
+    named = (os.environ.get(name) for name in WRITTEN_FOR_US)
+    return tuple(Path(os.path.realpath(name)) for name in named if name)
 
 
 def _forget_stdin() -> None:

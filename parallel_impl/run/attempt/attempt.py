@@ -75,9 +75,8 @@ def run(spec: RunSpec, workspace: Workspace, launch: Launch, job: Job, post: Pos
         if storage.problem(failure):
             raise  # the machine's, not the package's: it costs no attempt
         attempt.code, attempt.why = Failure.IO_FAILED, printable(str(failure))
-    if attempt.code and any(
-        launch.stops
-    ):  # whatever it looks like: a signal to all of us ends git and setup in odd ways
+    # whatever it looks like then: a signal to all of us ends git and set-up in odd ways
+    if attempt.code and any(launch.stops):
         attempt.code = Failure.INTERRUPTED
     if attempt.code and attempt.code.costs_retry:
         storage.check_full(workspace.home, workspace.places.state, Path(tempfile.gettempdir()))

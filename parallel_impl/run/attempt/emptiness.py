@@ -10,6 +10,7 @@ WHY = (
     "it changed nothing: do the work, within what you may change\n"
     "(a package that may end so says may_be_empty: true in the plan)"
 )
+VALUE = "%(trailers:key={},valueonly,separator=%x2C)"
 
 
 def allowed(attempt: Attempt) -> bool:
@@ -38,7 +39,7 @@ def is_done(repo: Repo, base: str, change: str, package: str) -> bool:
         "--all-match",
         f"--grep=^Work-Package: {package}$",
         f"--grep=^Change-Id: {change}$",
-        "--format=%(trailers:key=Work-Package,valueonly,separator=%x2C) %(trailers:key=Change-Id,valueonly,separator=%x2C)",
+        f"--format={VALUE.format('Work-Package')} {VALUE.format('Change-Id')}",
         "--end-of-options",
         base,
     )

@@ -60,7 +60,7 @@ def tasks_of(text: str, wanted: tuple[str, ...]) -> str:
 def _matching(
     workspace: Workspace, tree: str, patterns: Sequence[str], *, endings: tuple[str, ...] = ("",)
 ) -> Iterator[tuple[str, str]]:
-    """The files of the tree that the patterns mean (files, folders, globs), up to MOST of them; then only their names."""
+    """The files of the tree that the patterns mean (files, folders, globs); beyond MOST only their names."""
     if not patterns:
         return
     entries = workspace.repo.entries(tree, recurse=True)
