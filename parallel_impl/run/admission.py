@@ -46,7 +46,8 @@ class Admission:
 
     def choose(self, ready: Sequence[str], now: float) -> tuple[list[str], float]:
         """Which of these start now, in their order, and when to look again: at infinity something must end first."""
-        if self.over_run(now):
+        self.cut_over(now)
+        if self._over:
             return [], math.inf
         chosen, again = list[str](), math.inf
         room = self._run.state.room(self._run.jobs)
@@ -120,12 +121,8 @@ class Admission:
         agent = self._run.spec.agents.get(package)
         return Terms(agent.record.name, agent.provider, agent.most) if agent else Terms()
 
-    def over_package(self, package: str) -> str:
-        """Which limit of a package is used up by what it has used, for people; "" when none is."""
-        return spending.used_up(self._package, spending.of_package(self._run.state.packages[package]))
-
     def over_run(self, now: float) -> str:
-        """The same for the whole run, with what is at work."""
+        """Which limit of the run is used up, by what is at work too, for people; "" when none is."""
         return self._over or spending.used_up(self._whole, self._spent(now))
 
     def cut_over(self, now: float) -> None:

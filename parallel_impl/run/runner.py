@@ -116,7 +116,7 @@ def _loop(loop: Loop) -> str:
             return admission.over_run(now()) if ready else ""
         match message := _wait(run, loop.inbox, again):
             case None:
-                admission.cut_over(now())
+                pass  # it is time to look again
             case Working():
                 admission.hear(message.package, message.seen, now())
             case Grown():
@@ -230,7 +230,7 @@ def _settle(run: Run, admission: Admission, job: Job, outcome: Outcome) -> None:
     )
     if code:
         run.record(ended)
-        run.fail_if_spent(package.id, over=admission.over_package(package.id))
+        run.fail_if_spent(package.id)
     else:
         run.workspace.set_ref(run.workspace.places.package_ref(package.id), outcome.commit)
         run.layers[package.id] = Layer(package.id, outcome.commit, outcome.changes)

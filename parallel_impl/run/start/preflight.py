@@ -155,6 +155,7 @@ def _read_inputs(request: Request, found: tuple[str, str, str]) -> tuple[Inputs,
     inputs.anchor(repo, places, commit)
     known = inputs.load(repo, places, commit, came_from, request.folder, plan_from=edited or state.plan_commit)
     known = plan_edit.numbered(known, state, edited=bool(edited))
+    known = inputs.with_current_limits(repo, known, inputs.find_current(repo, request.folder, places, state))
     problems = [*known.problems, *check_repository(Trees(repo, places.trees), commit)]
     problems += inputs.branch_problems(repo, places)
     if options.only and options.only not in known.order.index:
