@@ -12,11 +12,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from parallel_impl import environment
 from parallel_impl.errors import Problem, UserError
 from parallel_impl.text import did_you_mean
 
 FILE = "parallel-impl.toml"
 SECTION = "[tool.parallel-impl] of pyproject.toml"
+PERSON = re.compile(r"([^<>\s\0](?:[^<>\n\0]*[^<>\s\0])?) <([^<>\s\0]+@[^<>\s\0]+)>")
 MAX_JOBS = 512  # agents at once, by `--jobs` too
 MAX_PORTS = 100  # for each checkout
 GATES = ("pytest", "mypy", "ruff", "openspec")
@@ -102,6 +104,8 @@ class Config:
     agents: Mapping[str, AgentSettings] = field(default_factory=dict)
     assign: tuple[Rule, ...] = ()
     standards: tuple[str, ...] = ()
+    commit_identity: str = ""
+    signoff: bool = False
     provider_wait_minutes: float = 60
     limits: Limits = field(default_factory=Limits)
     ports: int = 0
@@ -112,6 +116,7 @@ WHOLE = ("turns", "tokens")  # of these limits
 KEYS = (
     "agent", "jobs", "setup", "caches", "pass_env", "silence_minutes", "max_blob_mb", "gates", "contracts", "contain",
     "agents", "assign", "standards",
+    "commit_identity", "signoff",
     "provider_wait_minutes", "limits", "ports",
 )  # fmt: skip
 TEXTS = ("kind", "program", "model", "effort", "base_url", "key", "provider")  # of an agent
@@ -171,7 +176,7 @@ class _Reader:
             jobs=self.whole(values, "jobs", 1, MAX_JOBS, default=4),
             setup=self.setup(values["setup"]) if "setup" in values else None,
             caches=self.texts(values, "caches"),
-            pass_env=self.texts(values, "pass_env"),
+            pass_env=self.variables(values, "pass_env"),
             silence_minutes=self.number(values, "silence_minutes", 15),
             max_blob_mb=self.number(values, "max_blob_mb", 50),
             gates=dict(self.gates(values.get("gates", {}))),
@@ -180,6 +185,8 @@ class _Reader:
             agents=dict(self.agents(values.get("agents", {}))),
             assign=tuple(self.rules(values.get("assign", []))),
             standards=self.texts(values, "standards"),
+            commit_identity=self.person(values, "commit_identity"),
+            signoff=self.flag(values, "signoff", default=False),
             provider_wait_minutes=self.number(values, "provider_wait_minutes", 60),
             limits=self.limits(values.get("limits", {})),
             ports=self.whole(values, "ports", 0, MAX_PORTS, default=0),
@@ -248,6 +255,24 @@ class _Reader:
             self.wrong(f"{table}{key}", "must be a list of non-empty strings", f'write {table}{key} = ["…"]')
             return ()
         return tuple(value)
+
+    def variables(self, values: dict[str, Any], key: str) -> tuple[str, ...]:
+        """Names of environment variables, spelt out; none that would lead git elsewhere."""
+        names = self.texts(values, key)
+        for name in names:
+            if not environment.NAME.fullmatch(name):
+                self.wrong(key, f"{name!r} is no name of a variable", "name each variable; there are no patterns here")
+            elif environment.is_redirecting(name):
+                what = f"{name} leads git to another repository or configuration, and never passes"
+                self.wrong(key, what, "take it out; what all of git should know belongs into: git config --global")
+        return names
+
+    def person(self, values: dict[str, Any], key: str) -> str:
+        text = self.text(values, key)
+        if text and not PERSON.fullmatch(text):
+            self.wrong(key, "must be a name and an address", f'write {key} = "A Person <person@example.org>"')
+            return ""
+        return text
 
     def number(self, values: dict[str, Any], key: str, default: float, table: str = "") -> float:
         value = values.get(key, default)

@@ -6,6 +6,7 @@ The list is the product's promise (README, "Environment").
 from __future__ import annotations
 
 import fnmatch
+import re
 from collections.abc import Collection, Iterable, Mapping, MutableMapping
 
 from parallel_impl import text
@@ -20,20 +21,69 @@ ALLOWED = (
     "npm_config_registry", "NPM_CONFIG_REGISTRY",
 )  # fmt: skip
 SECRET = ("*_KEY", "*_TOKEN", "*_SECRET", "*PASSWORD*")
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# they lead git, wherever it runs, to another repository, tree, configuration or program
+REDIRECTING = (
+    "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE*", "GIT_CONFIG*",
+    "GIT_NAMESPACE", "GIT_CEILING*", "GIT_COMMON_DIR", "GIT_SHALLOW_FILE", "GIT_ATTR*", "GIT_REPLACE*",
+    "GIT_EXEC_PATH", "GIT_TEMPLATE_DIR",
+)  # fmt: skip
+# what git itself reads (git(1), "Environment Variables", and Documentation/technical); of the rest it knows nothing
+READ_BY_GIT = (
+    "GIT_ADVICE*", "GIT_ALLOW_*", "GIT_AUTHOR_*", "GIT_AUTO_*", "GIT_COMMITTER_*", "GIT_COMMIT_*", "GIT_CURL_*",
+    "GIT_DEFAULT_*", "GIT_DIFF_*", "GIT_DISCOVERY_*", "GIT_EDITOR", "GIT_EXTERNAL_*", "GIT_FLUSH", "GIT_FORCE_*",
+    "GIT_GLOB_*", "GIT_ICASE_*", "GIT_IMPLICIT_*", "GIT_INTERNAL_*", "GIT_LITERAL_*", "GIT_MERGE_*", "GIT_NOGLOB_*",
+    "GIT_NO_*", "GIT_OPTIONAL_*", "GIT_PAGER*", "GIT_PREFIX", "GIT_PRINT_*", "GIT_PROTOCOL*", "GIT_PROXY_*",
+    "GIT_PUSH_*", "GIT_PYTHON_*", "GIT_QUARANTINE_*", "GIT_REDIRECT_*", "GIT_REFLOG_*", "GIT_REF_*", "GIT_SEQUENCE_*",
+    "GIT_SMART_*", "GIT_TERMINAL_*", "GIT_TEST_*", "GIT_TEXTDOMAINDIR", "GIT_TR2_*", "GIT_TRACE*", "GIT_TRANSPORT_*",
+    "GIT_USER_AGENT",
+)  # fmt: skip
 
 
-def drop_git(variables: MutableMapping[str, str]) -> None:
+def drop_git(variables: MutableMapping[str, str]) -> dict[str, str]:
     """Remove inherited `GIT_*`: a `GIT_DIR` of the caller's (a hook, `git rebase --exec`) names another repository.
 
-    Done once, in the environment of this process: GitPython and every child take what they find there.
+    Done once, in the environment of this process: GitPython and every child take what they find there. What was
+    removed is returned: it passes where `pass_env` names it.
     """
-    for name in [name for name in variables if name.startswith("GIT_") and name != "GIT_PYTHON_REFRESH"]:
-        del variables[name]
+    names = [name for name in variables if name.startswith("GIT_") and name != "GIT_PYTHON_REFRESH"]
+    return {name: variables.pop(name) for name in names}
+
+
+def is_redirecting(name: str) -> bool:
+    """Whether the variable leads git to another repository, tree, configuration or program: it passes nowhere."""
+    return _is_among(name, REDIRECTING)
+
+
+def for_filters(inherited: Mapping[str, str], *, pass_env: Iterable[str]) -> dict[str, str]:
+    """Of the dropped variables those that filters of our own checkouts see: what `pass_env` names.
+
+    Of those that git itself reads only what it needs to fetch: any other would change what our commands do.
+    """
+    named = {name for name in pass_env if name.startswith("GIT_") and not _is_among(name, (*REDIRECTING, *READ_BY_GIT))}
+    return {name: inherited[name] for name in sorted(named) if name in inherited}
+
+
+def remarks(inherited: Mapping[str, str], *, pass_env: Iterable[str], ours: Iterable[str]) -> list[str]:
+    """What `pass_env` names and does not pass, or not everywhere: one line each. `ours` are set by the run itself."""
+    found = []
+    for name in dict.fromkeys(pass_env):
+        if _is_among(name, tuple(ours)):
+            found.append(f"pass_env: {name} is set by the run itself, your value does not pass")
+        elif name not in inherited:
+            found.append(f"pass_env: {name} is not set here")
+        elif is_secret(name):
+            found.append(f"pass_env: {name} is a secret by its name: agents see it, set-up, steps and gates do not")
+    return found
 
 
 def is_secret(name: str) -> bool:
     """Whether the value of a variable with this name is masked and kept from steps."""
-    return any(fnmatch.fnmatchcase(name.upper(), pattern) for pattern in SECRET)
+    return _is_among(name.upper(), SECRET)
+
+
+def _is_among(name: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def allowed(
@@ -46,10 +96,12 @@ def allowed(
     named = set(pass_env) - set(without)
     found = {}
     for name, value in inherited.items():
+        if is_redirecting(name):
+            continue
         if is_secret(name):
             if secrets and name in named:
                 found[name] = value
-        elif name in named or any(fnmatch.fnmatchcase(name, pattern) for pattern in ALLOWED):
+        elif name in named or _is_among(name, ALLOWED):
             found[name] = value
     return found
 

@@ -48,4 +48,5 @@ def implement(
     given = (change_id, agent or "", jobs or 0, base or "", only or "")
     options = Options(*given, dry_run=dry_run, retry_failed=retry_failed, restart=restart, abort=abort, wait=wait)
     listener = JsonLines() if as_json else Terminal()
-    return command.implement(Repo.discover(Path.cwd()), Path.cwd(), options, [listener])
+    dropped = click.get_current_context().obj or {}  # inherited variables that git must not see as they are
+    return command.implement(Repo.discover(Path.cwd()), Path.cwd(), options, [listener], dropped=dropped)

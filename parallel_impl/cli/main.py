@@ -57,9 +57,9 @@ def cleanup() -> NoReturn:
 
 
 def _main(command: click.Command) -> NoReturn:
-    environment.drop_git(os.environ)
+    dropped = environment.drop_git(os.environ)
     try:
-        code = command.main(standalone_mode=False)
+        code = command.main(standalone_mode=False, obj=dropped)
         sys.exit(code if isinstance(code, int) else 0)
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)

@@ -9,26 +9,38 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import stat
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from parallel_impl import storage
+from parallel_impl.git.identity import OURS, Identity
 from parallel_impl.git.remove import remove
 from parallel_impl.git.repo import Repo, encode
 
 KEPT = ".kept"
+ORIGIN_HEAD = "refs/remotes/origin/HEAD"
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 CARRIED = ("user", "filter", "lfs", "url", "submodule")
 CARRIED_CORE = (
     "autocrlf", "eol", "safecrlf", "symlinks", "ignorecase", "precomposeunicode", "longpaths", "attributesfile",
     "excludesfile",
 )  # fmt: skip
+# what an agent commits is thrown away: no rule of the user's for commits decides about it
+NOT_SIGNED = (
+    ("commit.gpgsign", "false"), ("tag.gpgsign", "false"), ("tag.forcesignannotated", "false"),
+    ("push.gpgsign", "false"), ("merge.verifysignatures", "false"), ("log.showsignature", "false"),
+)  # fmt: skip
+FILTER_COMMANDS = ("clean", "smudge", "process")
 PUSH_IS_OFF = "/dev/null/push-is-off-in-a-package-worktree"
-CONFIG = ("core.sparseCheckout=false", "index.sparse=false", "submodule.recurse=false", "core.checkStat=default")
+CONFIG = (
+    "core.sparseCheckout=false", "index.sparse=false", "submodule.recurse=false", "core.checkStat=default",
+    "core.trustctime=true", "core.ignoreStat=false", "core.fileMode=true",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,24 +88,39 @@ class Checkout:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What the repositories of one run have in common, as the contents of their files."""
+    """What the repositories of one run have in common, as the contents of their files.
+
+    `environment` is what filters see beside the variables of this process.
+    """
 
     repo: Repo
     home: Path
     indexes: Path
     files: tuple[tuple[str, bytes], ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def prepare(cls, repo: Repo, base: str, home: Path, *, indexes: Path) -> Source:
+    def prepare(
+        cls,
+        repo: Repo,
+        base: str,
+        home: Path,
+        *,
+        indexes: Path,
+        identity: Identity = OURS,
+        carried: Mapping[str, str] | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> Source:
         """Read from the user's repository what its package repositories carry over.
 
-        `base` is the run's base commit: of the refs only its ancestors are carried, objects of others may vanish.
-        `indexes` is a folder of ours that no agent reaches.
+        `base` is the run's base commit: of the refs its ancestors are carried, and `carried`, whose commits are on
+        refs of ours; objects of others may vanish. `indexes` is a folder of ours that no agent reaches.
         """
-        refs, origin_head = _ancestor_refs(repo, base)
+        refs, origin_head = _refs(repo, base, carried or {})
         files = {
-            "HEAD": _head(repo),
-            "config": _config(repo),
+            # no branch: a worktree could not switch to it, "already checked out"
+            "HEAD": f"{base}\n".encode(),
+            "config": _config(repo, identity),
             "packed-refs": b"# pack-refs with: sorted \n" + b"".join(refs),
             "objects/info/alternates": alternate(repo.git_dir / "objects"),
         }
@@ -102,13 +129,14 @@ class Source:
         for name in ("shallow", "info/attributes", "info/exclude"):
             if (repo.git_dir / name).is_file():
                 files[name] = (repo.git_dir / name).read_bytes()
-        return cls(repo, home, indexes, tuple(files.items()))
+        return cls(repo, home, indexes, tuple(files.items()), environment or {})
 
     def open(self, name: str, commit: str, *, branch: str = "") -> Checkout:
         """Make `<home>/<name>.git` and its worktree `<home>/<name>` with the files of `commit`.
 
         HEAD is `branch` (without `refs/heads/`), made at `commit`; without one it is detached. What a crash left
-        under the name is removed first. Submodules stay empty. GitError when git cannot write the files.
+        under the name is removed first. Submodules stay empty. GitError when git cannot write the files: they are
+        written with the user's git dir, where filters have their keys and their state.
         """
         path = self.home / _checked(name)
         git_dir = self.home / f"{name}.git"
@@ -127,7 +155,7 @@ class Source:
         _write(admin / "commondir", b"../..\n")
         point(path, admin)
         arguments = ("read-tree", "-u", "--reset", commit)
-        Repo(admin).git(*arguments, index=checkout.index, work_tree=path, config=CONFIG)
+        self.repo.git(*arguments, index=checkout.index, work_tree=path, config=CONFIG, env=self.environment)
         copy_index(checkout.index, admin / "index")
         return checkout
 
@@ -179,25 +207,22 @@ def point(worktree: Path, admin: Path) -> None:
     _write(admin / "gitdir", os.fsencode(worktree / ".git") + b"\n")
 
 
-def _head(repo: Repo) -> bytes:
-    """The user's branch, whether it is carried over or not: `git worktree list` shows it."""
-    branch = repo.text("symbolic-ref", "--quiet", "HEAD", ok=(0, 1)) or "refs/heads/main"
-    return f"ref: {branch}\n".encode()
+def _refs(repo: Repo, base: str, carried: Mapping[str, str]) -> tuple[list[bytes], bytes]:
+    """The lines of `packed-refs`: the base's ancestors, and `carried`; and the content of `origin/HEAD`.
 
-
-def _ancestor_refs(repo: Repo, base: str) -> tuple[list[bytes], bytes]:
-    """The lines of `packed-refs` for the base's ancestors, and the content of `origin/HEAD` where it is one of them."""
+    What is carried stands where the run found it, wherever the user's own branch is by now.
+    """
     kinds = ("refs/heads", "refs/tags", "refs/remotes")
     form = "--format=%(refname) %(objectname) %(symref)"
-    lines, origin_head = [], b""
+    origin_head = repo.text("symbolic-ref", "--quiet", ORIGIN_HEAD, ok=(0, 1, 128))
+    lines = {encode(name): encode(oid) for name, oid in carried.items()}
     for line in repo.git("for-each-ref", f"--merged={base}", form, *kinds).split(b"\n")[:-1]:
         name, oid, symref = line.split(b" ", 2)
-        if name == b"refs/remotes/origin/HEAD" and symref:
-            origin_head = b"ref: " + symref + b"\n"
         # a branch `openspec` would leave no room for the package's own branch below that name
-        elif not symref and name != b"refs/heads/openspec":
-            lines.append(oid + b" " + name + b"\n")
-    return sorted(lines, key=lambda line: line.partition(b" ")[2]), origin_head
+        if not symref and name != b"refs/heads/openspec":
+            lines.setdefault(name, oid)
+    head = b"ref: " + encode(origin_head) + b"\n" if encode(origin_head) in lines else b""
+    return [oid + b" " + name + b"\n" for name, oid in sorted(lines.items())], head
 
 
 def alternate(objects: Path) -> bytes:
@@ -209,25 +234,45 @@ def alternate(objects: Path) -> bytes:
     return b'"' + quoted + b'"\n'
 
 
-def _config(repo: Repo) -> bytes:
-    """The configuration of a package repository, in git's own format."""
+def _config(repo: Repo, identity: Identity) -> bytes:
+    """The configuration of a package repository, in git's own format. No `core.bare`: libraries believe it."""
     items = repo.config()
     sha256 = repo.object_format == "sha256"
-    lines = [("core.repositoryformatversion", "1" if sha256 else "0"), ("core.bare", "true")]
-    lines += [("core.filemode", "true")]
+    lines = [("core.repositoryformatversion", "1" if sha256 else "0"), ("core.filemode", "true")]
+    lines += [*NOT_SIGNED, *_identity(OURS)]  # of one key the last value counts
     if sha256:
         lines.append(("extensions.objectformat", "sha256"))
     for key, value in items:
         section, _, rest = key.partition(".")
-        if section in CARRIED:
+        if section == "filter":
+            lines.append((key, _with_git_dir(repo, key, value)))
+        elif section in CARRIED:
             lines.append((key, value))
         elif section == "core" and rest in CARRIED_CORE:
             lines.append((key, str(Path(value).expanduser()) if rest.endswith("file") else value))
     if url := dict(items).get("remote.origin.url"):
         lines += [("remote.origin.url", _fetch_url(repo, url)), ("remote.origin.pushurl", PUSH_IS_OFF)]
         lines.append(("remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*"))
-    lines.append(("credential.helper", ""))
+    lines += [("credential.helper", ""), *(_identity(identity) if identity != OURS else ())]
     return b"".join(_assignment(key, value) for key, value in lines)
+
+
+def _identity(identity: Identity) -> Iterator[tuple[str, str]]:
+    """The person whom git takes in the package's repository."""
+    yield from (("user.name", identity.author.name), ("user.email", identity.author.email))
+    if identity.committer != identity.author:
+        yield from (("committer.name", identity.committer.name), ("committer.email", identity.committer.email))
+
+
+def _with_git_dir(repo: Repo, key: str, value: str) -> str:
+    """A filter's command as the package's repository has it: git-crypt and its like keep their keys in the git dir.
+
+    LFS finds its objects through the alternates, and what it is told to download belongs into the package's own.
+    """
+    name, _, what = key.removeprefix("filter.").rpartition(".")
+    if name == "lfs" or what not in FILTER_COMMANDS or not value:
+        return value
+    return f"GIT_DIR={shlex.quote(str(repo.git_dir))}; export GIT_DIR; {value}"
 
 
 def _fetch_url(repo: Repo, url: str) -> str:

@@ -19,6 +19,7 @@ from git import Git, GitCommandNotFound
 
 from parallel_impl.errors import UserError, printable
 from parallel_impl.git import obstacle
+from parallel_impl.git.identity import OURS, Identity
 
 MINIMUM = (2, 38)
 SWITCHED_OFF = (
@@ -47,7 +48,6 @@ ENVIRONMENT = {
     "GIT_CONFIG_KEY_0": "safe.directory",
     "GIT_CONFIG_VALUE_0": "*",
 }
-IDENTITY = ("parallel-implement", "parallel-implement@localhost")
 
 
 class GitError(Exception):
@@ -344,18 +344,19 @@ class Repo:
         found = self.text("-C", str(folder), "rev-parse", "--show-toplevel", ok=(0, 128), discover=True)
         return Path(found) if found else None
 
-    def commit_tree(self, tree: str, parents: Iterable[str], message: str, *, date: int) -> str:
-        """Make a commit on no ref. Author is ours, `date` is seconds since 1970, UTC: redone, the id is the same."""
-        name, email = IDENTITY
+    def commit_tree(
+        self, tree: str, parents: Iterable[str], message: str, *, date: int, identity: Identity = OURS
+    ) -> str:
+        """Make a commit on no ref. `date` is seconds since 1970, UTC: made again, the id is the same."""
         stamp = f"{date:010d} +0000"
         who = {
             f"GIT_{role}_{part}": value
-            for role in ("AUTHOR", "COMMITTER")
-            for part, value in (("NAME", name), ("EMAIL", email), ("DATE", stamp))
+            for role, person in (("AUTHOR", identity.author), ("COMMITTER", identity.committer))
+            for part, value in (("NAME", person.name), ("EMAIL", person.email), ("DATE", stamp))
         }
         ancestry = [argument for parent in parents for argument in ("-p", parent)]
         arguments = ("commit-tree", "--no-gpg-sign", tree, *ancestry)
-        return decode(self.git(*arguments, input=message.encode(), env=who)).strip()
+        return decode(self.git(*arguments, input=encode(identity.sign(message)), env=who)).strip()
 
     def missing(self, commit: str, *, known: str) -> list[str]:
         """Objects that `commit` reaches and `known` does not, and that are not in the store: none, after staging."""

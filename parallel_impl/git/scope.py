@@ -13,6 +13,7 @@ from pathlib import Path
 
 from parallel_impl.git.repo import Change, decode, encode
 from parallel_impl.git.staging import NO_FILE, Ignored, Violation
+from parallel_impl.git.tool_caches import is_installed, reaches
 from parallel_impl.git.trees import GITLINK, SYMLINK, Trees
 from parallel_impl.git.walk import CACHE_RULE, LISTED, files_below, looks_like_git
 from parallel_impl.plan.globs.globs import fold, folders_above
@@ -47,11 +48,16 @@ def spell_out(root: Path, ignored: Sequence[Ignored], scope: Scope) -> list[Igno
     found = []
     for item in ignored:
         files: list[str] = []
-        if item.path.endswith("/") and item.rule != CACHE_RULE:
+        if item.path.endswith("/") and item.rule != CACHE_RULE and not is_installed(item.rule):
             below = (decode(path) for path in files_below(root, encode(item.path)))
             files = sorted(islice((path for path in below if not scope.refusal(path)), LISTED))
         found += [replace(item, path=path) for path in files] or [item]
     return found
+
+
+def lies_in(path: str, scope: Scope) -> bool:
+    """Whether a path (a folder ends in `/`) is in the scope, or something below it can be."""
+    return reaches(scope, path) if path.endswith("/") else not scope.refusal(path)
 
 
 def _scope(path: str, scope: Scope, denied: Collection[str]) -> str:

@@ -16,8 +16,10 @@ from parallel_impl.errors import printable
 from parallel_impl.git.checkout import Checkout, copy_index
 from parallel_impl.git.file_clock import pass_tick
 from parallel_impl.git.repo import Change, GitError, decode, encode
+from parallel_impl.git.tool_caches import ToolCaches
 from parallel_impl.git.trees import GITLINK, Listing, Trees
-from parallel_impl.git.walk import CACHE_RULE, Disk, fingerprint, newer, signature, walk
+from parallel_impl.git.walk import CACHE_RULE, Disk, by_name, fingerprint, newer, signature, walk
+from parallel_impl.plan.model import Scope
 
 NO_FILE = "000000"
 REFUSED = "git cannot take it"
@@ -87,7 +89,8 @@ class Staging:
     """The staging of one worktree, by its checkout's private index.
 
     `base` is the package's base; the checkout's own commit differs from it in a retry on the last attempt's work.
-    Paths in `left_out` (the change's tasks.md) are never part of the work.
+    Paths in `left_out` (the change's tasks.md) are never part of the work. Of what is named like a tool's cache `scope`
+    decides (without one it never is).
     """
 
     def __init__(
@@ -98,11 +101,13 @@ class Staging:
         base: str,
         left_out: Collection[str] = (),
         max_blob_mb: float = 50,
+        scope: Scope | None = None,
     ) -> None:
         self.repo = trees.repo
         self._trees, self._root, self._index = trees, checkout.path, checkout.index
         self._git_dir, self._start, self._base = checkout.git_dir, checkout.commit, base
         self._left_out = frozenset(encode(path) for path in left_out)
+        self._scope = scope
         self._limit = int(max_blob_mb * 1_000_000)
 
     def before(self, *, set_up: bool) -> Snapshot:
@@ -128,7 +133,10 @@ class Staging:
         if not stat.S_ISDIR(_mode(self._root)):
             return Work("", unstageable=(Violation(".", "the worktree is gone or is no folder any more"),))
         listing = self._trees.listing(snapshot.tree)
-        disk = walk(os.fsencode(self._root), listing, self._ask)
+        tools = ToolCaches(snapshot.ignored, self._scope) if self._scope else None
+        disk = walk(os.fsencode(self._root), listing, self._ask, tools.rule if tools else by_name)
+        if tools:
+            tools.leave_out_installed(disk)
         if wrong := self._unstageable(snapshot, disk):
             return Work("", unstageable=wrong)
         large = [violation for path in sorted(disk.new) if (violation := self._too_big(path))]
@@ -235,7 +243,14 @@ class Staging:
                     yield Ignored(decode(file), rule)
 
     def _git(self, index: Path, *args: str, input: bytes = b"") -> bytes:
-        return self.repo.git(*args, input=input, index=index, work_tree=self._root, config=CONFIG)
+        return self.repo.git(
+            *args,
+            input=input,
+            index=index,
+            work_tree=self._root,
+            config=(*CONFIG, *self._trees.must_clean()),
+            env=self._trees.environment,
+        )
 
 
 def round_trip(trees: Trees, checkout: Checkout) -> list[str]:

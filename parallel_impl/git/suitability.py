@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from parallel_impl.errors import Problem, Severity
+from parallel_impl.git import filters
 from parallel_impl.git.repo import MINIMUM, Repo, decode, version
 from parallel_impl.git.trees import Trees
 
@@ -23,7 +23,7 @@ def check_repository(trees: Trees, base: str) -> list[Problem]:
     found = [*_git_version(where), *_partial(repo, base, config, where)]
     if any(problem.severity is Severity.ERROR for problem in found):
         return found
-    return [*found, *_remarks(repo, config, where), *_submodules(trees, base), *_filters(trees, base, dict(config))]
+    return [*found, *_remarks(repo, config, where), *_submodules(trees, base), *filters.check(trees, base)]
 
 
 def submodules(trees: Trees, treeish: str) -> list[str]:
@@ -65,7 +65,7 @@ def _remarks(repo: Repo, config: list[tuple[str, str]], where: str) -> Iterator[
     settings = dict(config)
     ours = "they do not apply to the commits of this tool"
     if hooks := _hooks(repo, settings):
-        text = f"git hooks ({', '.join(hooks[:SHOWN])}) are not run: {ours}"
+        text = f"git hooks ({', '.join(hooks[:SHOWN])}) are not run, for agents neither: {ours}"
         yield Problem(text, where=where, severity=Severity.NOTICE)
     if settings.get("commit.gpgsign", "false").lower() not in ("false", "no", "off", "0", ""):
         text = "commits are signed here; the commits of this tool are not"
@@ -82,19 +82,20 @@ def _remarks(repo: Repo, config: list[tuple[str, str]], where: str) -> Iterator[
         yield Problem(text, where=where, severity=Severity.NOTICE)
 
 
-def hooks_folder(repo: Repo, settings: Mapping[str, str]) -> Path:
-    """Where the user's hooks lie, there or not; `settings` are the configuration by its keys."""
+def hooks_folders(repo: Repo, settings: Mapping[str, str]) -> list[Path]:
+    """Where the user's hooks lie, there or not; `settings` are the configuration by its keys.
+
+    A relative path means a folder in each worktree.
+    """
     named = settings.get("core.hookspath")
     folder = Path(named).expanduser() if named else repo.git_dir / "hooks"
-    return folder if folder.is_absolute() else repo.worktrees()[0].path / folder
+    return [folder] if folder.is_absolute() else [worktree.path / folder for worktree in repo.worktrees()]
 
 
 def _hooks(repo: Repo, settings: Mapping[str, str]) -> list[str]:
-    folder = hooks_folder(repo, settings)
-    if not folder.is_dir():
-        return []
-    hooks = (path for path in folder.iterdir() if path.suffix == "" and path.is_file() and os.access(path, os.X_OK))
-    return sorted(path.name for path in hooks)
+    folders = [folder for folder in hooks_folders(repo, settings) if folder.is_dir()]
+    files = (path for folder in folders for path in folder.iterdir() if path.suffix == "" and path.is_file())
+    return sorted({path.name for path in files if os.access(path, os.X_OK)})
 
 
 def _submodules(trees: Trees, base: str) -> Iterator[Problem]:
@@ -106,47 +107,3 @@ def _submodules(trees: Trees, base: str) -> Iterator[Problem]:
             hint='fill them where they are needed: setup = ["git submodule update --init"]',
             severity=Severity.NOTICE,
         )
-
-
-def _filters(trees: Trees, base: str, config: dict[str, str]) -> Iterator[Problem]:
-    """Filters that the base's attributes name and that cannot run here: checkouts would lack content, or fail."""
-    for name, where in sorted(_named_filters(trees, base).items()):
-        commands = [command for kind in ("process", "smudge") if (command := config.get(f"filter.{name}.{kind}"))]
-        if not commands and name == "lfs":
-            text = "files are stored with Git LFS, which is not set up here: worktrees have pointers in their place"
-            hint = "install git-lfs and type: git lfs install"
-            yield Problem(text, where=where, hint=hint, severity=Severity.WARNING)
-        for program in {program for command in commands if (program := _program(command))}:
-            if shutil.which(program) is None:
-                yield Problem(
-                    f"the filter {name} needs {program}, which is not on PATH",
-                    where=where,
-                    hint=f"install {program}, or switch the filter off: git config --unset-all filter.{name}.process; "
-                    f"git config --unset-all filter.{name}.smudge",
-                )
-
-
-def _named_filters(trees: Trees, base: str) -> dict[str, str]:
-    """The filters in the base's `.gitattributes`: name to the first file and line that names it."""
-    files = trees.listing(base).named(b".gitattributes")
-    contents = trees.repo.blobs(files.values())
-    found: dict[str, str] = {}
-    for path, oid in sorted(files.items()):
-        for number, line in enumerate(contents[oid].decode(errors="replace").splitlines(), 1):
-            words = [] if line.lstrip().startswith("#") else line.split()[1:]
-            for word in words:
-                if word.startswith("filter="):
-                    found.setdefault(word.removeprefix("filter="), f"{decode(path)}:{number}")
-    return found
-
-
-def _program(command: str) -> str | None:
-    """The program that a filter command starts, where that can be told without a shell."""
-    try:
-        words = shlex.split(command)
-    except ValueError:
-        return None
-    if len(words) > 1 and words[0] == "git" and words[1] == "lfs":
-        return "git-lfs"
-    plain = words and words[0].replace("-", "").replace("_", "").replace(".", "").isalnum()
-    return words[0] if plain else None

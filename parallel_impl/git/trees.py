@@ -64,16 +64,21 @@ class Listing:
 
 @dataclass(slots=True)
 class Trees:
-    """The trees of one repository. `scratch` is a folder of ours that no agent reaches."""
+    """The trees of one repository. `scratch` is a folder of ours that no agent reaches.
+
+    `environment` is what filters see beside the variables of this process.
+    """
 
     repo: Repo
     scratch: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
     _listings: OrderedDict[str, Listing] = field(default_factory=OrderedDict)
     _ids: dict[str, str] = field(default_factory=dict)
     _contents: dict[str, bytes] = field(default_factory=dict)
     _ignore_files: dict[str, dict[bytes, bytes]] = field(default_factory=dict)
     _exact: set[str] = field(default_factory=set)
     _filters_everywhere: bool | None = None
+    _config: dict[str, str] | None = None
     _guard: threading.RLock = field(default_factory=threading.RLock)
 
     def id(self, treeish: str) -> str:
@@ -131,11 +136,25 @@ class Trees:
             if tree in self._exact:
                 return True
             if self._filters_everywhere is None:
-                self._filters_everywhere = _converts(self.repo)
+                self._filters_everywhere = _converts(self.repo, self._settings())
             if self._filters_everywhere or self.listing(tree).named(b".gitattributes"):
                 return False
             self._exact.add(tree)
             return True
+
+    def must_clean(self) -> tuple[str, ...]:
+        """Settings with which no file is staged past a filter that could not run: what lands would be unfiltered."""
+        with self._guard:
+            config = self._settings()
+            names = [key.removeprefix("filter.").removesuffix(".clean") for key in config if _is_clean(key)]
+            alone = [name for name in names if not config.get(f"filter.{name}.process") and "=" not in name]
+            return tuple(f"filter.{name}.required=true" for name in alone)
+
+    def _settings(self) -> dict[str, str]:
+        """The user's configuration as it was when it was first asked for."""
+        if self._config is None:
+            self._config = dict(self.repo.config())
+        return self._config
 
     def saw_exact(self, tree: str) -> None:
         """A full staging of this tree's checkout gave the tree again."""
@@ -182,15 +201,18 @@ def _read(repo: Repo, tree: str) -> Listing:
     return Listing(tree, entries, links)
 
 
-def _converts(repo: Repo) -> bool:
+def _converts(repo: Repo, config: Mapping[str, str]) -> bool:
     """Whether the user's own settings can make a file differ from its blob, for any path."""
-    config = dict(repo.config())
     config_home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
     named = config.get("core.attributesfile")
     files = [repo.git_dir / "info/attributes", Path("/etc/gitattributes")]
     files.append(Path(named).expanduser() if named else config_home / "git/attributes")
     settings = config.get("core.autocrlf", "false").lower(), config.get("core.symlinks", "true").lower()
     return settings != ("false", "true") or any(file.exists() for file in files)
+
+
+def _is_clean(key: str) -> bool:
+    return key.startswith("filter.") and key.endswith(".clean")
 
 
 def _folders_above(path: bytes) -> Iterator[bytes]:

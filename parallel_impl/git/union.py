@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from parallel_impl.git.repo import IDENTITY, Change, Repo, encode
+from parallel_impl.git.identity import OURS, Identity
+from parallel_impl.git.repo import Change, Repo, encode
 from parallel_impl.plan.globs.globs import fold, folders_above
 
 ABSENT = "000000"
@@ -61,12 +62,21 @@ def clashes(layers: Iterable[Layer]) -> list[Clash]:
     return found
 
 
-def base_of(repo: Repo, run_base: str, layers: Sequence[Layer], parents: Sequence[str], *, ref: str, date: int) -> str:
+def base_of(
+    repo: Repo,
+    run_base: str,
+    layers: Sequence[Layer],
+    parents: Sequence[str],
+    *,
+    ref: str,
+    date: int,
+    identity: Identity = OURS,
+) -> str:
     """One commit on `ref`: the run's base with all layers put in; parents are the run's base and `parents`.
 
     `layers` are the package's dependencies, transitively, in topological order.
     """
-    stream = _Stream(ref, run_base, date)
+    stream = _Stream(ref, run_base, date, identity)
     stream.commit("Base of a work package", parents, [change for layer in layers for change in layer.changes])
     return stream.write(repo)
 
@@ -79,6 +89,7 @@ def candidate(
     change_id: str,
     ref: str,
     date: int,
+    identity: Identity = OURS,
     carried: Sequence[Change] = (),
 ) -> str:
     """The union of all layers on `ref`: one merge commit per package (parents: the union so far, its commit).
@@ -88,7 +99,7 @@ def candidate(
     if not layers and not carried:
         repo.set_ref(ref, run_base)
         return run_base
-    stream = _Stream(ref, run_base, date)
+    stream = _Stream(ref, run_base, date, identity)
     if carried:
         stream.commit(f"Edit the plan of {change_id}\n\nChange-Id: {change_id}\n", [], carried)
     for layer in layers:
@@ -100,19 +111,21 @@ def candidate(
 class _Stream:
     """A `git fast-import` stream of commits that follow each other on one ref."""
 
-    def __init__(self, ref: str, start: str, date: int) -> None:
-        self._ref, self._start, self._date = ref, start, date
+    def __init__(self, ref: str, start: str, date: int, identity: Identity) -> None:
+        self._ref, self._start, self._date, self._identity = ref, start, date, identity
         self._mark = 0
         self._lines: list[bytes] = [b"feature done\n"]
 
     def commit(self, message: str, merged: Sequence[str], changes: Iterable[Change]) -> None:
-        name, email = IDENTITY
-        text, who = message.encode(), f"{name} <{email}> {self._date} +0000"
+        identity = self._identity
+        text = encode(identity.sign(message))
+        author, committer = (encode(f"{one} {self._date} +0000") for one in (identity.author, identity.committer))
         start = self._start if not self._mark else f":{self._mark}"
         self._mark += 1
-        head = f"commit {self._ref}\nmark :{self._mark}\nauthor {who}\ncommitter {who}\ndata {len(text)}\n"
+        head = f"commit {self._ref}\nmark :{self._mark}\n".encode()
+        head += b"author %b\ncommitter %b\ndata %d\n" % (author, committer, len(text))
         parents = "".join(f"merge {parent}\n" for parent in merged)
-        self._lines += [head.encode(), text, f"\nfrom {start}\n{parents}".encode()]
+        self._lines += [head, text, f"\nfrom {start}\n{parents}".encode()]
         last = {change.path: change for change in changes}
         # all removals first: a file may stand where a removed directory stood, and the other way round
         for path, change in last.items():

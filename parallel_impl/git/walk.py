@@ -18,11 +18,10 @@ from pathlib import Path
 from parallel_impl import storage
 from parallel_impl.git.trees import Listing
 
-# what tools leave beside their work; never part of it unless the base tracks it
-CACHES = frozenset(
-    (b"__pycache__", b".pytest_cache", b".mypy_cache", b".ruff_cache", b".hypothesis", b".tox", b".nox", b".venv",
-     b"node_modules", b".coverage", b".DS_Store")
-)  # fmt: skip
+# what only programs write, beside their work
+LEFT_BY_PROGRAMS = frozenset((b"__pycache__", b".hypothesis", b".coverage", b".DS_Store"))
+# what tools fill, and people may write on purpose: a fixture for a test that finds environments, say
+FILLED_BY_TOOLS = frozenset((b"node_modules", b".venv", b".tox", b".nox"))
 CACHE_RULE = "known tool cache"
 DEEPEST = 200
 LISTED = 1_000  # files of one ignored folder that are listed one by one
@@ -31,6 +30,7 @@ INVISIBLE = dict.fromkeys((*range(0x200C, 0x2010), *range(0x202A, 0x202F), *rang
 KINDS = {stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket", stat.S_IFBLK: "a device", stat.S_IFCHR: "a device"}
 
 Ask = Callable[[Collection[bytes]], Mapping[bytes, str]]
+Rule = Callable[[bytes], str]  # why a path (a folder ends in `/`) is left out at once; "" to ask git
 
 
 @dataclass(slots=True)
@@ -51,7 +51,17 @@ class Disk:
 
 def is_cache(name: bytes) -> bool:
     """Whether a file or folder of this name is a known tool's cache."""
-    return name in CACHES or name.endswith((b".pyc", b".pyo")) or name.startswith(b".coverage.")
+    return name in FILLED_BY_TOOLS or is_left_by_program(name)
+
+
+def is_left_by_program(name: bytes) -> bool:
+    """Whether only programs write a file or folder of this name."""
+    return (
+        name in LEFT_BY_PROGRAMS
+        or name.endswith((b".pyc", b".pyo"))
+        or name.startswith(b".coverage.")
+        or (name.startswith(b".") and name.endswith(b"_cache"))
+    )
 
 
 def looks_like_git(name: bytes) -> bool:
@@ -66,14 +76,22 @@ def is_linked_gitmodules(name: bytes) -> bool:
     return plain == ".gitmodules" or plain.startswith(("gitmod~", "gi7eba~"))
 
 
-def walk(root: bytes, listing: Listing, ask: Ask) -> Disk:
-    """Compare the folder `root` with a tree. `ask` says which paths the ignore rules leave out, in batches."""
-    return _Walk(root, listing, ask).run()
+def by_name(path: bytes) -> str:
+    """Everything that has the name of a known tool's cache is left out."""
+    return CACHE_RULE if is_cache(path.rstrip(b"/").rpartition(b"/")[2]) else ""
+
+
+def walk(root: bytes, listing: Listing, ask: Ask, rule: Rule = by_name) -> Disk:
+    """Compare the folder `root` with a tree. `ask` says which paths the ignore rules leave out, in batches.
+
+    `rule` says what is left out before they are asked.
+    """
+    return _Walk(root, listing, ask, rule).run()
 
 
 class _Walk:
-    def __init__(self, root: bytes, listing: Listing, ask: Ask) -> None:
-        self.root, self.listing, self.ask = root, listing, ask
+    def __init__(self, root: bytes, listing: Listing, ask: Ask, rule: Rule) -> None:
+        self.root, self.listing, self.ask, self.rule = root, listing, ask, rule
         self.disk = Disk()
         self.files: set[bytes] = set()  # not in the tree, not yet asked about
         self.odd: dict[bytes, str] = {}
@@ -128,8 +146,8 @@ class _Walk:
             )
         elif entry.is_symlink() and is_linked_gitmodules(entry.name):
             self.odd[path] = "a symlink named .gitmodules"
-        elif is_cache(entry.name):
-            self.disk.ignored[path + (b"/" if entry.is_dir(follow_symlinks=False) else b"")] = CACHE_RULE
+        elif rule := self.rule(key := path + (b"/" if entry.is_dir(follow_symlinks=False) else b"")):
+            self.disk.ignored[key] = rule
         elif entry.is_dir(follow_symlinks=False):
             if path.count(b"/") < DEEPEST:
                 self.folders.append(path)

@@ -1,25 +1,29 @@
 """The user's repository, compared before and after agents ran: nobody but the user and we may have changed it.
 
 Without a fence an agent can write there. A change to what is ours, or to what runs programs, stops the run; any other
-may be the user's own work and is only reported.
+may be the user's own work and is only reported. So is what the user does with git while a run goes on: hooks and
+included configuration that become what a commit of before has, submodules that are initialised, and the hooks that
+this repository's set-up installs everywhere.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import stat
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
 from parallel_impl.errors import printable
+from parallel_impl.git import history, submodule_url
+from parallel_impl.git.history import History
+from parallel_impl.git.hooks import Installed, anywhere
 from parallel_impl.git.repo import GitError, Repo, decode
-from parallel_impl.git.suitability import hooks_folder
+from parallel_impl.git.suitability import hooks_folders
 
 RUNS_OR_REDIRECTS = re.compile(
     r"core\.(hookspath|fsmonitor|sshcommand|worktree|gitproxy|askpass|editor|pager|attributesfile|bare"
@@ -29,6 +33,11 @@ RUNS_OR_REDIRECTS = re.compile(
     r"|remote\..*\.(pushurl|receivepack|uploadpack|vcs|proxy|promisor)|submodule\..*\.(update|url)"
     r"|sequence\.editor|interactive\.difffilter|trailer\..*\.(command|cmd)|http\..*|init\.templatedir"
 )
+
+# what git-lfs notes about servers while it fetches
+NOTED_BY_LFS = re.compile(r"lfs\.(repositoryformatversion|(.*\.)?(access|locksverify))")
+OF_BEFORE = "as a commit from before the run has it"
+OF_SET_UP = "as the set-up of this repository installs it"
 
 
 class Kind(StrEnum):
@@ -64,10 +73,19 @@ class Tamper:
 
 
 @dataclass(frozen=True, slots=True)
+class _Hook:
+    """A hook on disk: its mode, where it leads if it is a symlink, and what runs."""
+
+    mode: int
+    target: bytes
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class _State:
     refs: Mapping[str, str] | None  # None: git cannot read the repository
     config: Mapping[Path, bytes]
-    hooks: Mapping[str, str]
+    hooks: Mapping[Path, _Hook]
     settings: Mapping[str, bytes]
 
 
@@ -83,10 +101,13 @@ class Watch:
         self._branch = f"refs/heads/openspec/{change_id}"
         self._guard = threading.Lock()
         self._expected: dict[str, tuple[str, str]] = {}
-        self._config_files = _config_files(repo)
-        self._hook_folders = sorted({repo.git_dir / "hooks", hooks_folder(repo, dict(repo.config()))})
+        self._config_files: set[Path] = set()
+        self._hook_folders: set[Path] = set()
+        self._find_places()
         self._checkout_repo = _own_git_dir(checkout) if checkout else None
-        self._last = self._look()
+        self._first = self._last = self._look()
+        self._history = History(repo, set((self._first.refs or {}).values()), history.checkouts(repo, checkout))
+        self._installed = Installed()
         self._edits = self._edited()
 
     def expect(self, ref: str, oid: str | None) -> None:
@@ -100,6 +121,11 @@ class Watch:
         """We are about to move `ref` to a commit whose id is not known yet; `expect` it as soon as it is."""
         self.expect(ref, ANY)
 
+    def expect_hooks(self, installed: Installed) -> None:
+        """Hooks that the set-up of this repository installs: the user may run it too."""
+        with self._guard:
+            self._installed = installed
+
     def compare(self, *, files: bool = False) -> list[Tamper]:
         """What others changed since the last look, own refs first. Costs one process and a few small files.
 
@@ -107,10 +133,12 @@ class Watch:
         """
         with self._guard:
             old, new = self._last, self._look()
+            if new.config != old.config:  # it may name further files and folders
+                self._find_places()
+                new = self._look()
             self._last = new if new.refs is not None else replace(new, refs=old.refs)
-            found = [*self._refs(old.refs or {}, new.refs), *self._config(old.config, new.config)]
+            found = [*self._refs(old.refs or {}, new.refs), *self._config(old, new), *self._hooks(old, new)]
             self._forget_seen(new.refs or {})
-        found += _differences(Kind.HOOKS, old.hooks, new.hooks)
         for name in sorted({*old.settings, *new.settings}):
             if old.settings.get(name) != new.settings.get(name):
                 kinds = {"info/attributes": Kind.CONFIG, "info/exclude": Kind.SETTINGS}
@@ -127,8 +155,8 @@ class Watch:
             refs = None
         return _State(
             refs,
-            {path: _content(path) for path in self._config_files},
-            {name: digest for folder in self._hook_folders for name, digest in _hooks(folder)},
+            {path: _content(path) for path in sorted(self._config_files)},
+            {path: hook for folder in sorted(self._hook_folders) for path, hook in _hooks(folder)},
             {name: _content(self._repo.git_dir / name) for name in _SETTINGS},
         )
 
@@ -153,19 +181,95 @@ class Watch:
             ref: (old, new) for ref, (old, new) in self._expected.items() if new == ANY or now.get(ref, "") != new
         }
 
-    def _config(self, old: Mapping[Path, bytes], new: Mapping[Path, bytes]) -> Iterator[Tamper]:
-        for path in old:
-            if old[path] == new[path]:
+    def _find_places(self) -> None:
+        """Where configuration and hooks lie, as the configuration is now; what was watched before stays watched."""
+        try:
+            self._config_files |= _config_files(self._repo)
+            self._hook_folders |= {self._repo.git_dir / "hooks", *hooks_folders(self._repo, dict(self._repo.config()))}
+        except GitError:
+            return  # the next look finds that git cannot read it any more
+
+    def _config(self, old: _State, new: _State) -> Iterator[Tamper]:
+        for path in new.config:
+            content = new.config[path]
+            if old.config.get(path, b"") == content:
                 continue
             try:
-                before, now = self._assignments(old[path]), self._assignments(new[path])
+                before, now = self._assignments(old.config.get(path, b"")), self._assignments(content)
             except GitError:
                 yield Tamper(Kind.CONFIG, f"{path} cannot be read by git any more")
                 continue
+            runs = {key for key, _ in (before - now) + (now - before) if _runs_or_redirects(key, before)}
+            origin = self._origin(path, content, new.refs or {}) if runs else ""
             for key in sorted({key for key, _ in (before - now) + (now - before)}):
-                redirects = key.endswith(".url") and key.startswith("remote.") and any(k == key for k, _ in before)
-                runs = RUNS_OR_REDIRECTS.fullmatch(key.lower()) or redirects
-                yield Tamper(Kind.CONFIG if runs else Kind.SETTINGS, f"{key} in {path}")
+                added = [value for other, value in (now - before) if other == key]
+                why = origin if origin == OF_BEFORE else self._excuse(key, added) if key in runs else ""
+                halts = key in runs and not why
+                yield Tamper(
+                    Kind.CONFIG if halts else Kind.SETTINGS,
+                    f"{key} in {path}" + (f", {why or origin}" if why or (halts and origin) else ""),
+                )
+
+    def _excuse(self, key: str, added: Collection[str]) -> str:
+        """Why a new value of a key that runs or redirects is the user's own doing; "" when nothing says so."""
+        name = key.lower()
+        if name == "core.hookspath" and added:
+            marked = {anywhere(os.fsencode(value), self._history.checkouts) for value in added}
+            return OF_SET_UP if marked <= self._installed.paths else ""
+        if name == "safe.directory":
+            ours = {str(path) for path in (self._repo.git_dir, *self._history.checkouts)}
+            return "of another folder" if added and not ({*added} & {"*", *ours}) else ""
+        if name.startswith("submodule."):
+            return "as .gitmodules says" if all(self._is_of_gitmodules(key, value) for value in added) else ""
+        return ""
+
+    def _is_of_gitmodules(self, key: str, value: str) -> bool:
+        """Whether `git submodule init` makes this of a `.gitmodules` that a commit from before the run has."""
+        try:
+            remotes = [url for name, url in self._repo.config() if re.fullmatch(r"remote\..*\.url", name)]
+        except GitError:
+            return False
+        for top in self._history.checkouts:
+            content = _content(top / ".gitmodules")
+            if content and self._history.had(top / ".gitmodules", content):
+                said = [text for (name, text) in self._assignments(content) if name == key]
+                if any(submodule_url.is_of(value, text, [*remotes, str(top)]) for text in said):
+                    return not value.startswith("!")
+        return False
+
+    def _hooks(self, old: _State, new: _State) -> Iterator[Tamper]:
+        for path in sorted({*old.hooks, *new.hooks}):
+            before, now = old.hooks.get(path), new.hooks.get(path)
+            if before == now:
+                continue
+            installed = self._installed.hooks.get(path.name, frozenset())
+            if now and anywhere(now.content, self._history.checkouts) in installed:
+                yield Tamper(Kind.SETTINGS, f"{path}, {OF_SET_UP}")
+            elif now == self._first.hooks.get(path) and self._history.tracked(path):
+                yield Tamper(Kind.FILES, f"{path}, as it was when the run began")
+            elif self._is_of_before(path, before, now):
+                yield Tamper(Kind.FILES, f"{path}, {OF_BEFORE}")
+            else:
+                since = self._history.later(path, now.content, set((new.refs or {}).values())) if now else ""
+                yield Tamper(Kind.HOOKS, f"{path}{_since(since)}")
+
+    def _is_of_before(self, path: Path, before: _Hook | None, now: _Hook | None) -> bool:
+        if now is None:
+            return self._history.tracked(path)
+        executable = bool(now.mode & stat.S_IXUSR)
+        if not now.target:
+            return self._history.had(path, now.content, executable=executable)
+        same = before is not None and before.target == now.target
+        leads = same or self._history.had(path, now.target, link=True)
+        return leads and self._history.had(path.resolve(), now.content, executable=executable)
+
+    def _origin(self, path: Path, content: bytes, refs: Mapping[str, str]) -> str:
+        """Where the content of a configuration file comes from, in words; "" where nothing tells."""
+        if self._history.tracked(path) and (not content or content == self._first.config.get(path)):
+            return OF_BEFORE
+        if self._history.had(path, content):
+            return OF_BEFORE
+        return _since(self._history.later(path, content, set(refs.values()))).removeprefix(", ")
 
     def _assignments(self, content: bytes) -> Counter[tuple[str, str]]:
         if not content:
@@ -179,7 +283,10 @@ class Watch:
         """The files of the user's checkout that differ from its index, with what tells one edit from the next."""
         found: dict[str, tuple[int, ...]] = {}
         if self._checkout and self._checkout_repo:
-            out = self._checkout_repo.git("ls-files", "-z", "--modified", "--deleted", work_tree=self._checkout)
+            try:
+                out = self._checkout_repo.git("ls-files", "-z", "--modified", "--deleted", work_tree=self._checkout)
+            except GitError:  # a filter of the user's cannot run; whether that matters, a checkout of ours tells
+                return found
             for raw in set(out.split(b"\0")) - {b""}:
                 path = decode(raw)
                 try:
@@ -191,6 +298,17 @@ class Watch:
         return found
 
 
+def _runs_or_redirects(key: str, before: Counter[tuple[str, str]]) -> bool:
+    name = key.lower()
+    if re.fullmatch(r"remote\..*\.url", name):
+        return any(other == key for other, _ in before)  # a further remote redirects nothing
+    return bool(RUNS_OR_REDIRECTS.fullmatch(name)) and not NOTED_BY_LFS.fullmatch(name)
+
+
+def _since(commit: str) -> str:
+    return f", which only {commit[:12]} has, a commit made since the run began" if commit else ""
+
+
 _SETTINGS = ("info/attributes", "info/exclude", "info/grafts", "shallow", "objects/info/alternates")
 
 
@@ -198,14 +316,14 @@ def _differences(kind: Kind, old: Mapping[str, object], new: Mapping[str, object
     return [Tamper(kind, name) for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
 
 
-def _config_files(repo: Repo) -> list[Path]:
+def _config_files(repo: Repo) -> set[Path]:
     """Every file that the configuration comes from now, or could come from."""
     fields = decode(repo.git("config", "--list", "-z", "--show-origin")).split("\0")
     named = {origin.removeprefix("file:") for origin in fields[::2] if origin.startswith("file:")}
     home = Path.home()
     config_home = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
     usual = {repo.git_dir / "config", repo.git_dir / "config.worktree", home / ".gitconfig", config_home / "git/config"}
-    return sorted(usual | {repo.git_dir / path for path in named})
+    return usual | {repo.git_dir / path for path in named}
 
 
 def _own_git_dir(checkout: Path) -> Repo:
@@ -219,10 +337,9 @@ def _content(path: Path) -> bytes:
         return b""
 
 
-def _hooks(folder: Path) -> Iterator[tuple[str, str]]:
+def _hooks(folder: Path) -> Iterator[tuple[Path, _Hook]]:
     for path in folder.iterdir() if folder.is_dir() else ():
         if path.suffix != ".sample":
             mode = path.lstat().st_mode
             target = os.fsencode(path.readlink()) if stat.S_ISLNK(mode) else b""
-            digest = hashlib.sha256(target + (_content(path) if path.is_file() else b"")).hexdigest()
-            yield str(path), f"{mode:o} {digest}"
+            yield path, _Hook(mode, target, _content(path) if path.is_file() else b"")

@@ -35,6 +35,9 @@ class Event(
 class RunStarted(Event, frozen=True, kw_only=True):
     """The run exists: what it runs, on which base, and with what. `date` stamps all its commits.
 
+    `place` tells the repository from a copy of it.
+    `author` and `committer`, as `Name <mail>`, are in those commits (empty in a run of a version that used its own).
+    `carried`: refs that packages' repositories have beside the base's ancestors, and where they were.
     `place` tells the repository from a copy of it. `agent_from`: the folder where `--agent` was typed, which the next
     start uses again; "" when the configuration names the agent.
     `attempts`: how many attempts an aborted run of the change had made at packages; numbers go on from there.
@@ -56,6 +59,9 @@ class RunStarted(Event, frozen=True, kw_only=True):
     attempts: Mapping[str, int] = {}
     place: str = ""
     agent_from: str = ""
+    author: str = ""
+    committer: str = ""
+    carried: Mapping[str, str] = {}
 
 
 class RunContinued(Event, frozen=True, kw_only=True):

@@ -258,7 +258,7 @@ def _package(
         )
         for ended in progress.ended
     )
-    result = _result(root / name / str(progress.ended[-1].number)) if progress.ended else None
+    result = read_result(root / name / str(progress.ended[-1].number)) if progress.ended else None
     return PackageRow(
         id=name,
         state=str(progress.state),
@@ -280,7 +280,8 @@ def _package(
     )
 
 
-def _result(folder: Path) -> Result | None:
+def read_result(folder: Path) -> Result | None:
+    """The published result of an attempt, from its folder."""
     try:
         return results.load((folder / results.FILE).read_bytes())
     except (FileNotFoundError, ValueError):

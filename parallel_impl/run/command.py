@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,8 +26,17 @@ from parallel_impl.run.start import preflight, writable
 from parallel_impl.run.start.request import Options, Request
 
 
-def implement(repo: Repo, folder: Path, options: Options, listeners: Sequence[Listener]) -> int:
+def implement(
+    repo: Repo,
+    folder: Path,
+    options: Options,
+    listeners: Sequence[Listener],
+    *,
+    dropped: Mapping[str, str] | None = None,
+) -> int:
     """What was typed in `folder`, done; returns the exit code.
+
+    `dropped` are variables that this process was started with and that git must not see as they are.
 
     UserError when the input or the repository is not usable; nothing has been started then. KeyboardInterrupt when a
     signal came before there was a run to stop.
@@ -62,6 +72,7 @@ def implement(repo: Repo, folder: Path, options: Options, listeners: Sequence[Li
                 state=state,
                 run_id=cleared.run_id,
                 home=cleared.home,
+                inherited={**os.environ, **(dropped or {})},
             )
             if options.dry_run:
                 preflight.try_out(request)

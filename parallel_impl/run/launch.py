@@ -10,6 +10,7 @@ from pathlib import Path
 
 from parallel_impl.gates import setup
 from parallel_impl.gates.setup import SetupOutcome
+from parallel_impl.git import hooks
 from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.remove import remove
 from parallel_impl.processes.launch import Launch
@@ -45,8 +46,8 @@ def remove_temporary_folders(run_id: str) -> None:
 
 
 def make_ready(spec: RunSpec, launch: Launch, checkout: Checkout, log: Path) -> SetupOutcome:
-    """Run the set-up of this repository in a checkout; its output replaces `log`."""
-    return setup.make_ready(
+    """Run the set-up of this repository in a checkout, whose hooks then never run; its output replaces `log`."""
+    outcome = setup.make_ready(
         checkout.path,
         spec.setup,
         env=launch.env,
@@ -55,6 +56,8 @@ def make_ready(spec: RunSpec, launch: Launch, checkout: Checkout, log: Path) -> 
         stop=launch.stop,
         mask=launch.mask,
     )
+    hooks.switch_off(checkout)
+    return outcome
 
 
 def _prefix(run_id: str) -> str:

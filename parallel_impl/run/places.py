@@ -218,6 +218,11 @@ class Places:
         return f"{self.plan_refs}/{revision}"
 
     @property
+    def carried_refs(self) -> str:
+        """The prefix of the refs of the user's commits that packages' repositories have, but the base does not."""
+        return f"{self.refs}/carried"
+
+    @property
     def proven_ref(self) -> str:
         return f"{self.refs}/proven"
 

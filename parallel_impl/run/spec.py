@@ -10,6 +10,7 @@ from parallel_impl.agents.agent import Agent
 from parallel_impl.config import Config, SetupCommand
 from parallel_impl.gates.quality import Gate
 from parallel_impl.git.checkout import Source
+from parallel_impl.git.identity import OURS, Identity
 from parallel_impl.git.repo import Repo
 from parallel_impl.git.trees import Trees
 from parallel_impl.git.watch import Watch
@@ -25,10 +26,11 @@ from parallel_impl.run.places import Places
 class RunSpec:
     """What was asked and found before the first agent; constant while the run executes.
 
-    `agents` are those of the packages; `agent_spec` says in one line which, `agent_from` is the folder where that was
-    typed ("": the configuration says it). `secret_names` are the variables with their keys.
-    `environment` is for set-up, steps and gates: it has no secrets. `namespace` contains agents (None: they are not
-    contained). `notes` is what the summary must say about all this.
+    `agents` are those of the packages, `agent_records` what may be shown of them; `agent_spec` says in one line which,
+    `agent_from` is the folder where that was typed ("": the configuration says it). `secret_names` are the variables
+    with their keys. `environment` is for set-up, steps and gates: it has no secrets. `namespace` contains agents (None:
+    they are not contained). `identity` is in all commits; `carried` are refs that packages' repositories have beside
+    the base's ancestors. `notes` is what the summary must say about all this.
     """
 
     base: str
@@ -40,9 +42,12 @@ class RunSpec:
     caches: tuple[Path, ...] = ()
     gates: tuple[Gate, ...] = ()
     agents: Mapping[str, Agent] = field(default_factory=dict)
+    agent_records: Mapping[str, AgentRecord] = field(default_factory=dict)
     agent_spec: str = ""
     agent_from: str = ""
     secret_names: frozenset[str] = frozenset()
+    identity: Identity = OURS
+    carried: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     agent_environment: Mapping[str, str] = field(default_factory=dict)
     namespace: Namespace | None = None
@@ -50,8 +55,7 @@ class RunSpec:
 
     def agent_record(self, package: str) -> AgentRecord:
         """Who does this package; a run that is only settled knows no more than a line."""
-        agent = self.agents.get(package)
-        return agent.record if agent else AgentRecord(name=self.agent_spec, kind="")
+        return self.agent_records.get(package) or AgentRecord(name=self.agent_spec, kind="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +86,37 @@ class Workspace:
     watch: Watch
 
     @classmethod
-    def open(cls, repo: Repo, places: Places, base: str, home: Path, *, checkout: Path | None) -> Workspace:
+    def open(
+        cls,
+        repo: Repo,
+        places: Places,
+        base: str,
+        home: Path,
+        *,
+        checkout: Path | None,
+        identity: Identity = OURS,
+        carried: Mapping[str, str] | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> Workspace:
         """Read what packages' repositories carry over at `base`, and the user's side as it is now.
 
-        `home` is the folder of the worktrees, `checkout` the user's, whose files are watched too.
+        `home` is the folder of the worktrees, `checkout` the user's, whose files are watched too. `environment` is
+        what filters see beside the variables of this process.
         """
+        source = Source.prepare(
+            repo,
+            base,
+            home,
+            indexes=places.indexes,
+            identity=identity,
+            carried=carried,
+            environment=environment,
+        )
         return cls(
             repo=repo,
-            trees=Trees(repo, places.trees),
+            trees=Trees(repo, places.trees, source.environment),
             places=places,
-            source=Source.prepare(repo, base, home, indexes=places.indexes),
+            source=source,
             watch=Watch(repo, places.change_id, checkout=checkout),
         )
 

@@ -121,11 +121,15 @@ def test_configuration_that_git_needs_is_carried_and_push_is_off(tmp_path: Path)
     carried = dict(line.split("=", 1) for line in local)
     assert carried["user.name"] == 'A "quoted" \\ name'
     assert carried["core.autocrlf"] == "input"
-    assert carried["filter.x.clean"] == "cat" and carried["filter.x.required"] == "yes"
+    assert (
+        carried["filter.x.clean"] == f"GIT_DIR={user}/.git; export GIT_DIR; cat"
+        and carried["filter.x.required"] == "yes"
+    )
     assert carried["url.https://a/.insteadof"] == "b:"
     assert carried["remote.origin.url"] == "https://example.org/r.git"
     assert carried["credential.helper"] == ""
-    assert not {"core.hookspath", "core.fsmonitor", "alias.x", "commit.gpgsign"} & carried.keys()
+    assert not {"core.hookspath", "core.fsmonitor", "alias.x", "core.bare"} & carried.keys()
+    assert carried["commit.gpgsign"] == "false"
     git(user, "config", "remote.origin.url", str(user))
     with pytest.raises(Exception, match="exit status 128"):
         git(open_scene_again(user, tmp_path).path, "push", "origin", "HEAD:refs/heads/pushed")
@@ -383,7 +387,7 @@ def test_the_users_hooks_never_run(tmp_path: Path) -> None:
     assert not (tmp_path / "ran").exists()
     said = problems(user, tmp_path)
     hooks = "post-checkout, post-commit, post-index-change, pre-commit, reference-transaction"
-    what = f"git hooks ({hooks}) are not run: they do not apply to the commits of this tool"
+    what = f"git hooks ({hooks}) are not run, for agents neither: they do not apply to the commits of this tool"
     assert said == [(Severity.NOTICE, what)]
 
 
@@ -419,7 +423,8 @@ def test_a_filter_whose_program_is_missing_is_an_error_before_the_run(tmp_path: 
     user = make_user(tmp_path / "user", {**FILES, ".gitattributes": "# x\n*.bin filter=big\n"})
     git(user, "config", "filter.big.smudge", "no-such-program-here smudge -- %f")
     said = problems(user, tmp_path)
-    assert said == [(Severity.ERROR, "the filter big needs no-such-program-here, which is not on PATH")]
+    missing = "the filter big needs no-such-program-here, which is not on PATH"
+    assert said == [(Severity.WARNING, f"{missing}: git passes it over (no file so far as stored)")]
 
 
 def test_a_partial_clone_is_refused_with_the_line_that_makes_it_whole(tmp_path: Path) -> None:

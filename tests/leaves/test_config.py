@@ -21,6 +21,8 @@ gates.pytest = {command = "pytest -q", parser = "pytest"}
 gates.ruff = false
 gates.smoke = "make smoke"
 contracts.openapi_seconds = 20
+commit_identity = "A Person <person@example.org>"
+signoff = true
 """
 
 
@@ -40,6 +42,7 @@ def test_every_key_is_read() -> None:
     }
     assert (config.agent, config.jobs, config.silence_minutes) == ("command: my-agent {prompt_file}", 8, 0.5)
     assert (config.caches, config.pass_env, config.openapi_seconds) == (("~/.cache/uv",), ("MY_LICENSE",), 20)
+    assert (config.commit_identity, config.signoff) == ("A Person <person@example.org>", True)
 
 
 def test_an_empty_setup_means_none_and_is_not_searched_for() -> None:
@@ -115,3 +118,20 @@ def test_the_hint_for_a_gate_names_that_gate_and_can_be_written(gate: str, hint:
     assert raised.value.problems[0].hint == hint
     for line in hint.removeprefix("write ").split(", or "):
         assert read(line.encode(), None).gates
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ("pass_env = ['GIT_DIR']", "pass_env: GIT_DIR leads git to another repository or configuration"),
+        ("pass_env = ['GIT_CONFIG_COUNT']", "pass_env: GIT_CONFIG_COUNT leads git to another repository"),
+        ("pass_env = ['AWS_*']", "pass_env: 'AWS_*' is no name of a variable"),
+        ("commit_identity = 'a@example.org'", "commit_identity: must be a name and an address"),
+        ("commit_identity = 'A <not an address>'", "commit_identity: must be a name and an address"),
+        ("signoff = 'yes'", "signoff: must be true or false"),
+    ],
+)
+def test_what_names_the_wrong_person_or_variable_is_refused(line: str, what: str) -> None:
+    with pytest.raises(UserError) as caught:
+        read(line.encode(), None)
+    assert what in str(caught.value)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from parallel_impl.environment import allowed, drop_git, secret_values
+import pytest
+
+from parallel_impl.environment import allowed, drop_git, for_filters, is_redirecting, remarks, secret_values
 
 INHERITED = {
     "PATH": "/bin",
@@ -37,3 +39,53 @@ def test_what_git_was_told_about_another_repository_is_dropped_and_nothing_else(
     variables = kept | {"GIT_DIR": "/other/.git", "GIT_INDEX_FILE": "i"}
     drop_git(variables)
     assert variables == kept
+
+
+def test_what_was_dropped_is_kept_for_those_that_name_it() -> None:
+    variables = {"GIT_DIR": "/x", "GIT_SSH_COMMAND": "ssh", "PATH": "/bin"}
+    assert drop_git(variables) == {"GIT_DIR": "/x", "GIT_SSH_COMMAND": "ssh"}
+    assert variables == {"PATH": "/bin"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "GIT_DIR",
+        "GIT_WORK_TREE",
+        "GIT_INDEX_FILE",
+        "GIT_OBJECT_DIRECTORY",
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+        "GIT_CONFIG_COUNT",
+        "GIT_CONFIG_GLOBAL",
+        "GIT_NAMESPACE",
+        "GIT_CEILING_DIRECTORIES",
+        "GIT_COMMON_DIR",
+        "GIT_SHALLOW_FILE",
+        "GIT_ATTR_SOURCE",
+        "GIT_REPLACE_REF_BASE",
+        "GIT_EXEC_PATH",
+        "GIT_TEMPLATE_DIR",
+    ],
+)
+def test_what_redirects_git_passes_nowhere(name: str) -> None:
+    assert is_redirecting(name)
+    assert allowed({name: "x"}, pass_env=[name], secrets=True) == {}
+    assert for_filters({name: "x"}, pass_env=[name]) == {}
+
+
+def test_other_variables_of_git_pass_when_named() -> None:
+    inherited = {"GIT_SSH_COMMAND": "ssh", "GIT_LFS_SKIP_SMUDGE": "1", "GIT_PAGER": "cat", "GIT_ASKPASS": "ask"}
+    assert allowed(inherited, secrets=True) == {}
+    assert allowed(inherited, pass_env=[*inherited], secrets=False) == inherited
+    filters = for_filters(inherited, pass_env=[*inherited])
+    assert filters == {"GIT_SSH_COMMAND": "ssh", "GIT_LFS_SKIP_SMUDGE": "1", "GIT_ASKPASS": "ask"}
+    assert for_filters(inherited, pass_env=[]) == {}
+
+
+def test_nothing_that_pass_env_names_is_ignored_without_a_word() -> None:
+    names = ["MY_LICENSE", "MY_TOKEN", "ABSENT", "TMPDIR"]
+    assert remarks(INHERITED, pass_env=names, ours=["TMPDIR"]) == [
+        "pass_env: MY_TOKEN is a secret by its name: agents see it, set-up, steps and gates do not",
+        "pass_env: ABSENT is not set here",
+        "pass_env: TMPDIR is set by the run itself, your value does not pass",
+    ]

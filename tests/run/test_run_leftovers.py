@@ -88,7 +88,8 @@ def test_an_attempt_whose_agent_was_not_started_is_over_and_costs_no_retry(kille
 def test_what_a_killed_agent_had_done_is_saved_on_its_attempts_ref(killed: Killed) -> None:
     run = killed.next()
     checkout = killed.checkout(run)
-    before = take_work.stage(run.spec, run.workspace, checkout, base=killed.base).before(set_up=False)
+    package = run.in_force.plan.package("a")
+    before = take_work.stage(run.spec, run.workspace, checkout, package, base=killed.base).before(set_up=False)
     record = killed.places.attempt_files("a", 1).record
     record.parent.mkdir(parents=True)
     attempt_record.note(record, checkout, before)

@@ -24,6 +24,7 @@ from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.repo import GitError
 from parallel_impl.git.staging import Snapshot
 from parallel_impl.git.traces import Traces
+from parallel_impl.git.walk import CACHE_RULE
 from parallel_impl.plan.model import StepKind
 from parallel_impl.processes.launch import Launch, Limits
 from parallel_impl.processes.process import Reason
@@ -46,6 +47,8 @@ from parallel_impl.run.attempt.job import Attempt, Job, Outcome, Post
 from parallel_impl.run.launch import equip, make_ready
 from parallel_impl.run.spec import RunSpec, Workspace
 from parallel_impl.storage import write_atomically
+
+SHOWN = 20  # paths in a failure
 
 RunAttempt = Callable[[RunSpec, Workspace, Launch, Job, Post], Outcome]
 
@@ -105,6 +108,10 @@ def _pass_stages(attempt: Attempt) -> None:
 
 def _publish(attempt: Attempt) -> Outcome:
     """Write the result where everybody looks for it, and hand it back."""
+    if not attempt.code and not attempt.work.changes and (lost := _in_scope_but_left_out(attempt)):
+        attempt.note(f"it changed nothing that counts: {lost.strip()}")
+    if attempt.code and attempt.code.costs_retry:
+        attempt.why += _in_scope_but_left_out(attempt)
     seconds = time.monotonic() - attempt.began
     published = result.result(attempt, seconds)
     write_atomically(attempt.files.result, dump(published))
@@ -121,6 +128,16 @@ def _publish(attempt: Attempt) -> Outcome:
     )
 
 
+def _in_scope_but_left_out(attempt: Attempt) -> str:
+    """What an agent wrote where it may and what is not in its work: the next one must know why it is gone."""
+    inside = (one for one in attempt.left_out if scope.lies_in(one.path, attempt.package.scope))
+    found = [f"{one.path} ({one.rule})" for one in inside if one.rule != CACHE_RULE]
+    if not found:
+        return ""
+    more = f"\n  and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    return "\n".join(["\nin its scope, but left out of its work:", *(f"  {one}" for one in found[:SHOWN])]) + more
+
+
 def _set_up(attempt: Attempt, checkout: Checkout, log: Path) -> None:
     with _equip(attempt) as launch:
         outcome = make_ready(attempt.spec, launch, checkout, log)
@@ -133,7 +150,7 @@ def _set_up(attempt: Attempt, checkout: Checkout, log: Path) -> None:
 def _work(attempt: Attempt, checkout: Checkout) -> None:
     """The agent in its worktree, and what it did as one commit on the attempt's ref, however the agent ended."""
     spec, workspace = attempt.spec, attempt.workspace
-    staging = take_work.stage(spec, workspace, checkout, base=attempt.base)
+    staging = take_work.stage(spec, workspace, checkout, attempt.package, base=attempt.base)
     before = staging.before(set_up=bool(spec.setup))
     worked = agent_limits.judge(attempt.job, _run_agent(attempt, checkout, before))
     attempt.seen = worked.seen

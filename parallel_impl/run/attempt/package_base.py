@@ -28,6 +28,6 @@ def make(spec: RunSpec, workspace: Workspace, order: Order, package: str, above:
     parents = [layer.commit for layer in above if layer.package in direct]
     ref = workspace.places.package_base_ref(package)
     workspace.watch.expect_any(ref)
-    made = union.base_of(workspace.repo, spec.base, above, parents, ref=ref, date=spec.date)
+    made = union.base_of(workspace.repo, spec.base, above, parents, ref=ref, date=spec.date, identity=spec.identity)
     workspace.watch.expect(ref, made)
     return made

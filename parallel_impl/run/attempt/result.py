@@ -64,7 +64,7 @@ def result(attempt: Attempt, seconds: float) -> Result:
 
 def _agent(attempt: Attempt) -> AgentRecord:
     """Who did it: what was chosen, with the model and the conversation that the client reported."""
-    chosen, seen = attempt.agent.record, attempt.seen
+    chosen, seen = attempt.spec.agent_record(attempt.package.id), attempt.seen
     return replace(chosen, model=seen.model or chosen.model, session=seen.session)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.repo import GitError
 from parallel_impl.git.staging import REFUSED, Snapshot, Staging, Work
+from parallel_impl.plan.model import Package
 from parallel_impl.run.attempt.job import Job
 from parallel_impl.run.spec import RunSpec, Workspace
 
@@ -30,10 +31,10 @@ class Taken:
     commit: str = ""
 
 
-def stage(spec: RunSpec, workspace: Workspace, checkout: Checkout, *, base: str) -> Staging:
+def stage(spec: RunSpec, workspace: Workspace, checkout: Checkout, package: Package, *, base: str) -> Staging:
     """The staging of an agent's worktree; `base` is its package's."""
     left_out, limit = (workspace.places.tasks_file,), spec.config.max_blob_mb
-    return Staging(workspace.trees, checkout, base=base, left_out=left_out, max_blob_mb=limit)
+    return Staging(workspace.trees, checkout, base=base, left_out=left_out, max_blob_mb=limit, scope=package.scope)
 
 
 def take(spec: RunSpec, workspace: Workspace, job: Job, staging: Staging, before: Snapshot, *, base: str) -> Taken:
@@ -66,7 +67,7 @@ def take(spec: RunSpec, workspace: Workspace, job: Job, staging: Staging, before
 
 def _commit(spec: RunSpec, workspace: Workspace, job: Job, work: Work, base: str) -> str:
     message = describe(spec, workspace, job, changed=bool(work.changes))
-    commit = workspace.repo.commit_tree(work.tree, [base], message, date=spec.date)
+    commit = workspace.repo.commit_tree(work.tree, [base], message, date=spec.date, identity=spec.identity)
     workspace.set_ref(workspace.places.attempt_ref(job.package.id, job.number), commit)
     return commit
 

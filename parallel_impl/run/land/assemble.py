@@ -38,6 +38,7 @@ def assemble(run: Run) -> str:
         change_id=places.change_id,
         ref=places.candidate_ref,
         date=run.spec.date,
+        identity=run.spec.identity,
         carried=_edited_plan(run),
     )
     workspace.watch.expect(places.candidate_ref, commit)
@@ -56,7 +57,7 @@ def merge_tip(run: Run, commit: str, tip: str | None) -> tuple[str, list[str]]:
     if conflicts:
         return "", conflicts
     message = f"Merge the work packages of {places.change_id}\n\nChange-Id: {places.change_id}\n"
-    merged = repo.commit_tree(tree, (tip, commit), message, date=run.spec.date)
+    merged = repo.commit_tree(tree, (tip, commit), message, date=run.spec.date, identity=run.spec.identity)
     run.workspace.set_ref(places.candidate_ref, merged)
     return merged, []
 

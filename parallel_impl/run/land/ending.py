@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from parallel_impl.contracts import check as contracts
 from parallel_impl.errors import count
+from parallel_impl.git import tool_caches
 from parallel_impl.record import events as e
 from parallel_impl.record import json_form
 from parallel_impl.record.codes import Halt
@@ -36,19 +37,32 @@ def landed(run: Run, commit: str, old: str, proven: Proof) -> Ending:
     """The feature branch is at `commit`; it was at `old`."""
     places, packages = run.workspace.places, count(len(run.in_force.order.topological), "package")
     headline = f"{places.branch} is {commit[:12]}: {packages}, each in its scope; {proven.headline}"
+    headline += "".join(f"; left out of {one}" for one in _installed(run))
+    branch = f"heads/{places.branch}" if run.workspace.repo.ref(f"refs/tags/{places.branch}") else places.branch
     lines = (
         "",
         f"Landed: {headline}",
-        f"  look:     git log --first-parent --oneline {places.branch}",
-        f"  diff:     git diff {run.spec.base[:12]}...{places.branch}",
+        f"  look:     git log --first-parent --oneline {branch}",
+        f"  diff:     git diff {run.spec.base[:12]}...{branch}",
         f"  evidence: {places.summary}",
-        f"  publish:  git push -u origin {places.branch}",
+        f"  publish:  git push -u origin {places.branch_ref}",
         f"  clean up: parallel-cleanup {places.change_id}",
     )
     ending = Ending(0, "landed", headline, lines, commit=commit, proof=proven)
     summarise(run, ending)  # before the event: what has landed is not looked at again, so its evidence must be there
     run.record(e.Landed(at=now(), commit=commit, branch=places.branch, old=old))
     return ending
+
+
+def _installed(run: Run) -> Iterator[str]:
+    """What accepted attempts left although the plan lets them write there: an agent's `npm install`, say."""
+    for name, progress in run.state.packages.items():
+        if progress.commit and progress.ended:
+            number = progress.ended[-1].number
+            result = summary.read_result(run.workspace.places.attempt(name, number))
+            for entry in result.files_ignored if result else ():
+                if tool_caches.INSTALLED in entry:
+                    yield f"{name}: {entry}"
 
 
 def halt(run: Run, code: Halt, why: str, *, proven: Proof | None = None, commit: str = "") -> Ending:

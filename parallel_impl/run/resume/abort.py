@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from parallel_impl import config
@@ -75,7 +76,15 @@ def _open(
     pinned.check_base(repo, places, started)
     settings = config.read(repo.read(started.base, config.FILE), repo.read(started.base, "pyproject.toml"))
     return Run(
-        spec=RunSpec(started.base, started.base_from, started.date, cleared.run_id, settings, agent_spec=state.agent),
+        spec=RunSpec(
+            started.base,
+            started.base_from,
+            started.date,
+            cleared.run_id,
+            settings,
+            agent_spec=state.agent,
+            identity=replace(pinned.identity(started), signoff=settings.signoff),
+        ),
         workspace=Workspace.open(repo, places, started.base, home, checkout=checkout),
         launch=Launch(home, {}, Limits(0), stop=stop),
         stop=stop,

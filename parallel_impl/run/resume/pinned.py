@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from parallel_impl.errors import Problem, UserError
+from parallel_impl.git.identity import OURS, Identity, parse
 from parallel_impl.git.repo import Repo
 from parallel_impl.plan import order as ordering
 from parallel_impl.plan.reading import load
@@ -17,6 +18,12 @@ def check_base(repo: Repo, places: Places, started: RunStarted) -> None:
     """UserError when the commit that the run started on is gone."""
     if repo.resolve(started.base) is None:
         raise UserError(f"the base of this run, {started.base[:12]}, is gone", where=str(places.journal))
+
+
+def identity(started: RunStarted) -> Identity:
+    """Who commits in this run, so that a commit made again is the same; ours where the journal has nobody."""
+    author, committer = parse(started.author), parse(started.committer)
+    return Identity(author, committer) if author and committer else OURS
 
 
 def read_plan(repo: Repo, places: Places, commit: str, revision: int) -> PlanInForce:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from parallel_impl.agents.budget import watched
 from parallel_impl.agents.client import Client
 from parallel_impl.config import Limits
 from parallel_impl.errors import Problem, UserError
+from parallel_impl.record.result import AgentRecord
 from parallel_impl.run.spending import budget
 from parallel_impl.run.start.inputs import Inputs
 from parallel_impl.run.start.request import Request
@@ -46,7 +47,8 @@ def choose(request: Request, known: Inputs, inherited: Mapping[str, str]) -> Cho
     agents = _ready(agents, inherited, known, request)
     names = dict.fromkeys(agent.record.name for agent in agents.values())
     words = spec if typed or not known.config.assign else ", ".join(names)
-    return Chosen(agents, words, str(folder) if typed else "", tuple(notes(agents)))
+    told = (*notes(agents), *_kept_from_others(agents, known.config.pass_env))
+    return Chosen(agents, words, str(folder) if typed else "", told)
 
 
 def clients(agents: Mapping[str, Agent]) -> list[Client]:
@@ -81,11 +83,18 @@ def notes(agents: Mapping[str, Agent]) -> Iterator[str]:
     yield from told
 
 
-def describe(agents: Mapping[str, Agent]) -> list[str]:
+def _kept_from_others(agents: Mapping[str, Agent], pass_env: Collection[str]) -> Iterator[str]:
+    """Keys that `pass_env` names: they go to their agent alone all the same."""
+    for each in clients(agents):
+        if each.account.variable in pass_env:
+            yield f"pass_env: {each.account.variable} is a key, which {each.name} alone gets"
+
+
+def describe(agents: Mapping[str, Agent], records: Mapping[str, AgentRecord]) -> list[str]:
     """Lines for a dry run: each agent with its packages, then who pays."""
     packages = dict[str, list[str]]()
     for name, agent in agents.items():
-        record = agent.record
+        record = records[name]
         words = [record.name, record.version, *([f"model {record.model}"] if record.model else [])]
         if isinstance(agent, Client) and agent.settings.effort:
             words.append(f"effort {agent.settings.effort}")

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from parallel_impl.errors import Problem, Severity, UserError
 from parallel_impl.gates import programs, quality, setup
 from parallel_impl.gates.quality import Gate
-from parallel_impl.git import staging
+from parallel_impl.git import filters, hooks, staging
 from parallel_impl.git.checkout import Checkout
+from parallel_impl.git.repo import GitError
 from parallel_impl.plan.order import critical_path
 from parallel_impl.processes.launch import Launch
 from parallel_impl.run.launch import equip, make_ready
@@ -32,18 +33,30 @@ class BaseCheck:
 
 def check(spec: RunSpec, workspace: Workspace, launch: Launch, in_force: PlanInForce, listener: Listener) -> BaseCheck:
     """Check out the base, make it ready, look up what steps and gates need. UserError with all that is wrong."""
-    checkout = workspace.source.open(BASE_CHECKOUT, spec.base)
+    checkout, problems = _open(spec, workspace)
     with equip(launch, spec, workspace) as inside:
         outcome = make_ready(spec, inside, checkout, workspace.places.gate_setup_log("base"))
     if outcome.failure:
         raise UserError(outcome.failure, where="set-up on the base", hint="correct `setup` in the configuration")
-    problems = [] if spec.setup else _round_trip(workspace, checkout)
+    workspace.watch.expect_hooks(hooks.installed(checkout))
     environment = setup.environment_of(checkout.path, spec.environment)
     problems += programs.check(in_force.plan, in_force.order, environment, checkout.path, set_up=bool(spec.setup))
     gates, gate_problems = quality.check_programs(spec.gates, checkout=checkout.path, env=spec.environment)
     problems += gate_problems
     report(problems, listener)
     return BaseCheck(checkout, outcome.seconds, tuple(gates))
+
+
+def _open(spec: RunSpec, workspace: Workspace) -> tuple[Checkout, list[Problem]]:
+    """The first checkout. UserError when its files cannot be written or read again: a filter needs its key, say."""
+    try:
+        checkout = workspace.source.open(BASE_CHECKOUT, spec.base)
+    except GitError as error:
+        raise filters.explain(error, "write the files of a worktree") from None
+    try:
+        return checkout, _round_trip(workspace, checkout)
+    except GitError as error:
+        raise filters.explain(error, "take the files of a worktree") from None
 
 
 def report(problems: list[Problem], listener: Listener) -> None:
@@ -72,7 +85,7 @@ def describe(spec: RunSpec, workspace: Workspace, in_force: PlanInForce, done: B
         lines.append("  set-up: none")
     gates = [f"{gate.name} ({gate.found})" for gate in done.gates if not gate.off and not gate.absent]
     lines.append(f"  gates: {', '.join(gates) or 'none'}")
-    lines += agents.describe(spec.agents)
+    lines += agents.describe(spec.agents, spec.agent_records)
     lines.append(f"  worktrees: {workspace.home}")
     return "\n".join(lines)
 

@@ -13,17 +13,21 @@ from pathlib import Path
 from parallel_impl import config
 from parallel_impl.config import Config, SetupCommand
 from parallel_impl.contracts import plan_check
-from parallel_impl.errors import Problem, Severity, UserError
+from parallel_impl.errors import Problem, Severity, UserError, count
 from parallel_impl.gates import quality, setup
 from parallel_impl.gates.quality import Gate
+from parallel_impl.git import ignored
+from parallel_impl.git import links as found_links
 from parallel_impl.git.repo import Entry, GitError, Repo
+from parallel_impl.plan import links
 from parallel_impl.plan.globs import globs
-from parallel_impl.plan.ids import CHANGES, PLAN_FILE
+from parallel_impl.plan.ids import CHANGES
 from parallel_impl.plan.model import Plan
 from parallel_impl.plan.order import Order
 from parallel_impl.record.state import State
 from parallel_impl.run.places import Places
 from parallel_impl.run.resume import pinned
+from parallel_impl.run.start import task_names
 from parallel_impl.text import did_you_mean
 
 
@@ -134,6 +138,8 @@ def load(repo: Repo, places: Places, base: str, came_from: str, folder: Path, *,
     gates, gate_problems = quality.find(read, settings.gates, change_id=places.change_id)
     problems = [*checked.problems, *gate_problems, *_own(places, checked.plan, came_from)]
     problems += _standards(settings, entries)
+    problems += links.problems(checked.plan, found_links.of_entries(repo, entries.values()))
+    problems += task_names.problems(read(places.tasks_file), places.tasks_file, checked.plan)
     problems += _uncommitted(repo, places, entries, folder, came_from, continued=bool(plan_from))
     if found_setup:
         problems.append(Problem(f"set-up: {found_setup.why}", severity=Severity.NOTICE))
@@ -162,6 +168,13 @@ def branch_problems(repo: Repo, places: Places) -> Iterator[Problem]:
             yield Problem(f"a branch {branch!r}{place} leaves no room for {places.branch!r}", where=name, hint=hint)
         elif branch != places.branch and branch.casefold() == places.branch.casefold():
             yield Problem(f"branch {branch!r}{place} differs from {places.branch!r} only in case", where=name)
+    if repo.ref(f"refs/tags/{places.branch}"):
+        yield Problem(
+            f"a tag is named {places.branch}, like the branch that lands: git takes that name for the tag",
+            where=f"refs/tags/{places.branch}",
+            hint=f"write the branch as heads/{places.branch}, or rename the tag",
+            severity=Severity.WARNING,
+        )
     for worktree in repo.worktrees():
         if worktree.branch == places.branch_ref:
             yield Problem(
@@ -169,6 +182,20 @@ def branch_problems(repo: Repo, places: Places) -> Iterator[Problem]:
                 hint="switch that worktree to another branch, or take the result at the end with the line then shown",
                 severity=Severity.WARNING,
             )
+
+
+def behind_upstream(repo: Repo, folder: Path, base: str, came_from: str) -> Iterator[Problem]:
+    """A warning where the branch that the base was found on lacks commits of its upstream, as last fetched."""
+    branch = repo.branch(folder) if came_from == "HEAD" else came_from.removeprefix("refs/heads/")
+    if not branch or not repo.ref(f"refs/heads/{branch}"):
+        return
+    upstream = repo.text("for-each-ref", "--format=%(upstream)", f"refs/heads/{branch}")
+    tip = repo.ref(upstream) if upstream else None
+    if tip and (missing := int(repo.text("rev-list", "--count", "--end-of-options", tip, f"^{base}"))):
+        name = upstream.removeprefix("refs/remotes/").removeprefix("refs/heads/")
+        what = f"{branch} is {count(missing, 'commit')} behind {name}: the run does not have them"
+        hint = "to start with them, type before: git pull"
+        yield Problem(what, where=f"refs/heads/{branch}", hint=hint, severity=Severity.WARNING)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -180,18 +207,15 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def _no_plan(repo: Repo, places: Places, came_from: str, folder: Path, entries: Iterable[str]) -> UserError:
     top = repo.top(folder)
     if top and (top / places.plan_file).is_file():
+        rule = ignored.rule(repo, top, places.plan_file)
         return UserError(
-            f"the change is not committed in {came_from}: a run reads it from there",
+            f"the change is not committed in {came_from}: a run reads it from there"
+            + (f"; git ignores it ({rule})" if rule else ""),
             where=places.plan_file,
-            hint=f"git add {places.folder}\n    git commit -m 'Plan of {places.change_id}'"
+            hint=f"git add {'-f ' if rule else ''}{places.folder}\n    git commit -m 'Plan of {places.change_id}'"
             + ("" if came_from == "HEAD" else f"   # on {came_from}"),
         )
-    if any(path.startswith(f"{places.folder}/") for path in entries):
-        return UserError(
-            f"the change has no {PLAN_FILE}", where=f"{came_from}:{places.folder}", hint="write the plan first"
-        )
-    known = sorted({path.split("/")[2] for path in entries if path.startswith(f"{CHANGES}/") and path.count("/") > 2})
-    return plan_check.unknown_change(places.change_id, [name for name in known if name != "archive"], came_from)
+    return plan_check.no_plan(places.change_id, entries, f"{came_from}:{CHANGES}")
 
 
 def _standards(settings: Config, entries: Iterable[str]) -> Iterator[Problem]:
@@ -223,16 +247,28 @@ def _uncommitted(
         return
     watched = {path for path in entries if path.startswith(f"{places.folder}/")} | {config.FILE, "pyproject.toml"}
     watched |= {str(path.relative_to(top)) for path in (top / places.folder).rglob("*") if path.is_file()}
-    differ = sorted(path for path in watched if _differs(repo, top / path, entries.get(path)))
+    absent = _left_out_here(repo, top)
+    differ = sorted(path for path in watched - absent if _differs(repo, top / path, entries.get(path)))
     if differ:
+        rule = ignored.rule(repo, top, differ[0])
         yield Problem(
             f"not as in the base, and so not used: {', '.join(differ[:5])}" + (" …" if len(differ) > 5 else ""),
             hint="a run keeps its base, but for the plan and `limits`; "
             f"to use them: parallel-implement {places.change_id} --abort"
             if continued
-            else "commit what the run should use" + ("" if came_from == "HEAD" else f" on {came_from}"),
+            else "commit what the run should use"
+            + ("" if came_from == "HEAD" else f" on {came_from}")
+            + (f" (git add -f: git ignores {differ[0]} by {rule})" if rule else ""),
             severity=Severity.WARNING,
         )
+
+
+def _left_out_here(repo: Repo, top: Path) -> set[str]:
+    """The paths that a sparse checkout leaves out of the user's worktree."""
+    if dict(repo.config()).get("core.sparsecheckout", "false") == "false" and not (repo.git_dir / "worktrees").is_dir():
+        return set()
+    listed = repo.text("-C", str(top), "ls-files", "-t", "-z", discover=True).split("\0")
+    return {line[2:] for line in listed if line.startswith("S ") and not (top / line[2:]).exists()}
 
 
 def _differs(repo: Repo, file: Path, entry: Entry | None) -> bool:

@@ -7,13 +7,13 @@ what it opened; `try_out` does the same up to there, and starts nothing.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 
 from parallel_impl import environment
 from parallel_impl.errors import Problem
+from parallel_impl.git import carried, ignored_scope
 from parallel_impl.git import home as homes
 from parallel_impl.git.remove import remove
 from parallel_impl.git.suitability import check_repository
@@ -92,8 +92,8 @@ def _leaving_nothing(request: Request) -> Iterator[None]:
         yield
     finally:
         if not places.last_journal.exists() and not places.attempts.exists():
-            if anchored := repo.ref(places.base_ref):
-                repo.delete_ref(places.base_ref, anchored)
+            for ref, commit in repo.refs(places.base_ref, places.carried_refs).items():
+                repo.delete_ref(ref, commit)
             remove(places.state)
             change_lock.forget(places)
 
@@ -116,10 +116,19 @@ def _claimed(request: Request) -> Iterator[tuple[Inputs, PlanEdit | None]]:
 @contextmanager
 def _checked(request: Request, known: Inputs) -> Iterator[_Ready]:
     """What the run is made from, proven on the base; its checkouts for gates are removed at the end."""
-    spec = run_spec.specify(request, known, os.environ)
-    base, home = known.base, request.home.path
-    workspace = Workspace.open(request.repo, request.places, base, home, checkout=request.checkout)
-    mask = environment.secret_values(os.environ, spec.secret_names)
+    spec, home = run_spec.specify(request, known), request.home.path
+    carried.anchor(request.repo, spec.carried, request.places.carried_refs)
+    workspace = Workspace.open(
+        request.repo,
+        request.places,
+        known.base,
+        home,
+        checkout=request.checkout,
+        identity=spec.identity,
+        carried=spec.carried,
+        environment=environment.for_filters(request.inherited, pass_env=spec.config.pass_env),
+    )
+    mask = environment.secret_values(request.inherited, spec.secret_names)
     # whatever starts something sets its own limits
     launch = Launch(home, spec.environment, Limits(math.inf), stop=request.stop, mask=mask)
     in_force = PlanInForce(known.plan, known.order)
@@ -156,8 +165,10 @@ def _read_inputs(request: Request, found: tuple[str, str, str]) -> tuple[Inputs,
     known = inputs.load(repo, places, commit, came_from, request.folder, plan_from=edited or state.plan_commit)
     known = plan_edit.numbered(known, state, edited=bool(edited))
     known = inputs.with_current_limits(repo, known, inputs.find_current(repo, request.folder, places, state))
-    problems = [*known.problems, *check_repository(Trees(repo, places.trees), commit)]
+    trees = Trees(repo, places.trees)
+    problems = [*known.problems, *check_repository(trees, commit), *ignored_scope.check(trees, commit, known.plan)]
     problems += inputs.branch_problems(repo, places)
+    problems += [] if state.started else inputs.behind_upstream(repo, request.folder, commit, came_from)
     if options.only and options.only not in known.order.index:
         near = inputs.nearest(options.only, known.order.topological)
         problems.append(Problem(f"there is no package {options.only!r}", where="--only", hint=near))
@@ -202,4 +213,7 @@ def _first_event(run: Run, only: str, known: Inputs) -> e.RunStarted:
         attempts=attempts.count_made(run.workspace.repo, places),
         place=run_id.place(places),
         agent_from=spec.agent_from,
+        author=str(spec.identity.author),
+        committer=str(spec.identity.committer),
+        carried=spec.carried,
     )

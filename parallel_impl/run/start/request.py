@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from parallel_impl.git.home import Home
@@ -35,6 +36,7 @@ class Request:
     """One call that wants a run: where it stands, what it asks, and the run so far.
 
     `checkout` is the user's worktree (None in a bare repository), `home` the folder of the packages' worktrees.
+    `inherited` is the environment that this process was started with.
     """
 
     repo: Repo
@@ -48,3 +50,4 @@ class Request:
     state: State
     run_id: str
     home: Home
+    inherited: Mapping[str, str] = field(default_factory=dict)

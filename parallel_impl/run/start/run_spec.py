@@ -3,32 +3,50 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from dataclasses import replace
+
+import msgspec
 
 from parallel_impl import environment
 from parallel_impl.agents.agent import Agent
+from parallel_impl.config import Config
 from parallel_impl.errors import printable
 from parallel_impl.gates import setup
+from parallel_impl.git import carried, identity
+from parallel_impl.git.identity import OURS, Identity
 from parallel_impl.processes import namespace
 from parallel_impl.processes.namespace import Found
+from parallel_impl.record.result import AgentRecord
+from parallel_impl.run.resume import pinned
 from parallel_impl.run.spec import RunSpec
 from parallel_impl.run.start.agents import choose
 from parallel_impl.run.start.inputs import Inputs
 from parallel_impl.run.start.request import Request
 
+NOBODY = (
+    f"git has no name and address of yours here: what lands is committed by {OURS.author}, which CLA, DCO and push "
+    "rules refuse\n    set user.name and user.email, or commit_identity in the configuration"
+)
+SET_BY_US = ("TMPDIR", "VIRTUAL_ENV", "PARALLEL_IMPL_*", *setup.COPIES)
 
-def specify(request: Request, known: Inputs, inherited: Mapping[str, str]) -> RunSpec:
+
+def specify(request: Request, known: Inputs) -> RunSpec:
     """What stays the same while the run executes. UserError without an agent, unless this is a dry run.
 
-    `inherited` is the environment of this process; what the machine cannot do is said, and noted.
+    What the machine cannot do is said, and noted.
     """
-    started, settings = request.state.started, known.config
+    started, settings, inherited = request.state.started, known.config, request.inherited
     chosen = choose(request, known, inherited)
     contained = _containment(chosen.agents.values(), wanted=settings.contain)
-    for why in (request.home.why, contained.why):
+    who = _identity(request, settings)
+    nobody = NOBODY if who == OURS and not started else ""
+    ignored = environment.remarks(inherited, pass_env=settings.pass_env, ours=SET_BY_US)
+    for why in (request.home.why, contained.why, nobody, *ignored):
         if why:
             request.listener.say(why)
     keys, caches = chosen.key_names, setup.cache_environment(inherited)
+    secrets = environment.secret_values(inherited, keys)
     for_steps = environment.allowed(inherited, pass_env=settings.pass_env, secrets=False, without=keys)
     for_agents = environment.allowed(inherited, pass_env=settings.pass_env, secrets=True, without=keys)
     return RunSpec(
@@ -41,14 +59,32 @@ def specify(request: Request, known: Inputs, inherited: Mapping[str, str]) -> Ru
         caches=setup.caches(settings.caches, inherited),
         gates=known.gates,
         agents=chosen.agents,
-        agent_spec=environment.masked(chosen.words, environment.secret_values(inherited, keys)),
+        agent_records={name: _hidden(agent.record, secrets) for name, agent in chosen.agents.items()},
+        agent_spec=environment.masked(chosen.words, secrets),
         agent_from=chosen.typed_in,
         secret_names=keys,
         environment=for_steps | caches,
         agent_environment=for_agents | caches,
+        identity=replace(who, signoff=settings.signoff),
+        carried=started.carried if started else carried.find(request.repo),
         namespace=contained.namespace,
-        notes=(*chosen.notes, *([contained.why] if contained.why else [])),
+        notes=(*chosen.notes, *(why for why in (contained.why, nobody) if why)),
     )
+
+
+def _hidden(record: AgentRecord, secrets: tuple[bytes, ...]) -> AgentRecord:
+    """The record as it may be shown: the words of a command may hold a secret."""
+    name, program = (environment.masked(words, secrets) for words in (record.name, record.program))
+    return msgspec.structs.replace(record, name=name, program=program)
+
+
+def _identity(request: Request, settings: Config) -> Identity:
+    """Who commits: as the journal has it, so that a commit made again is the same; else the first of those named."""
+    if started := request.state.started:
+        return pinned.identity(started)
+    if named := identity.parse(settings.commit_identity):
+        return Identity(named, named)
+    return identity.find(request.repo, request.folder, request.inherited)
 
 
 def _containment(agents: Iterable[Agent], *, wanted: bool) -> Found:
