@@ -139,7 +139,7 @@ def _in_scope_but_left_out(attempt: Attempt) -> str:
 
 
 def _set_up(attempt: Attempt, checkout: Checkout, log: Path) -> None:
-    with _equip(attempt) as launch:
+    with _equip(attempt, checkout) as launch:
         outcome = make_ready(attempt.spec, launch, checkout, log)
     attempt.setup_seconds += outcome.seconds
     if outcome.failure:
@@ -177,7 +177,7 @@ def _run_agent(attempt: Attempt, checkout: Checkout, before: Snapshot) -> Worked
     going_on = resume.find(attempt, collected)
     attempt_record.note(files.record, checkout, before)
     attempt.agent_started = True
-    with _equip(attempt, replace(attempt.launch, env=spec.agent_environment)) as launch:
+    with _equip(attempt, checkout, replace(attempt.launch, env=spec.agent_environment)) as launch:
         inside = setup.environment_of(checkout.path, launch.env)
         told = {"PARALLEL_IMPL_RESULT_FILE": str(files.reported), "PARALLEL_IMPL_REPORT_FILE": str(files.report)}
         return attempt.agent.work(
@@ -210,9 +210,9 @@ def _run_agent(attempt: Attempt, checkout: Checkout, before: Snapshot) -> Worked
         )
 
 
-def _equip(attempt: Attempt, launch: Launch | None = None) -> AbstractContextManager[Launch]:
+def _equip(attempt: Attempt, checkout: Checkout, launch: Launch | None = None) -> AbstractContextManager[Launch]:
     spec, workspace, job = attempt.spec, attempt.workspace, attempt.job
-    return equip(launch or attempt.launch, spec, workspace, package=job.package.id, attempt=job.number)
+    return equip(launch or attempt.launch, spec, workspace, checkout, package=job.package.id, attempt=job.number)
 
 
 def _check_scope(attempt: Attempt) -> None:
@@ -267,7 +267,7 @@ def _verify(attempt: Attempt) -> None:
     try:
         _set_up(attempt, checkout, attempt.files.verify_setup_log)
         traces = Traces(workspace.trees, checkout, set_up=bool(attempt.spec.setup))
-        with _equip(attempt) as launch:
+        with _equip(attempt, checkout) as launch:
             attempt.verification = steps.run_steps(
                 package,
                 checkout=checkout.path,
