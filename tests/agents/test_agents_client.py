@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import stat
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from parallel_impl.agents.budget import Budget
+from parallel_impl.processes import namespace
 from parallel_impl.processes.process import Reason
 from parallel_impl.record.activity import Called, Concluded, Usage
 from parallel_impl.record.codes import Failure
@@ -146,6 +148,18 @@ def test_a_tool_that_computes_while_its_call_is_open_is_progress(desk: Desk) -> 
     answer = say(did="answered", call="1")
     worked = client(f"echo '{CALL}'; {busy}; {answer}; echo '{DONE}'").work(desk.job(silence=2))
     assert worked.code is None
+
+
+def test_a_tool_that_computes_is_progress_in_a_namespace_too(desk: Desk) -> None:
+    found = namespace.find().namespace
+    if found is None:
+        pytest.skip("there are no PID namespaces here")
+    job = desk.job(silence=2)
+    inside = replace(job, launch=replace(job.launch, namespace=found))
+    busy, answer = f"timeout 4 {PYTHON} -c 'while True: pass'", say(did="answered", call="1")
+    assert client(f"echo '{CALL}'; {busy}; {answer}; echo '{DONE}'").work(inside).code is None
+    spinning = client(f"echo '{CALL}'; while :; do :; done")  # the client itself, not a tool
+    assert spinning.work(inside).code is Failure.SILENT
 
 
 def test_what_computes_while_no_call_is_open_is_no_progress(desk: Desk) -> None:

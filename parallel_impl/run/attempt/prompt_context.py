@@ -55,15 +55,18 @@ def _tasks(workspace: Workspace, job: Job, tree: str) -> str:
 def _matching(
     workspace: Workspace, tree: str, patterns: Sequence[str], *, endings: tuple[str, ...] = ("",)
 ) -> Iterator[tuple[str, str]]:
-    """The files of the tree that the patterns mean (files, folders, globs); beyond MOST only their names."""
+    """The files of the tree that the patterns mean (files, folders, globs); beyond MOST or LARGEST only names."""
     if not patterns:
         return
     entries = workspace.repo.entries(tree, recurse=True)
     paths = [entry.path for entry in entries if entry.mode in FILES and entry.path.endswith(endings)]
     found = [path for path in paths if any(covers(pattern, path) for pattern in patterns)]
-    for path in found[:MOST]:
-        yield path, _read(workspace, tree, path)
-    if more := found[MOST:]:
+    shown, size = 0, 0
+    while shown < min(MOST, len(found)) and size < LARGEST:
+        text = _read(workspace, tree, found[shown])
+        yield found[shown], text
+        shown, size = shown + 1, size + len(text)
+    if more := found[shown:]:
         yield f"{len(more)} more files", "\n".join(f"- {path}" for path in more)
 
 

@@ -43,6 +43,7 @@ def go_on(run: Run, edit: PlanEdit | None, *, only: str, retry_failed: bool, res
         _restart(run, restart)
     _forget_outdated(run)
     leftovers.fail_spent(run)
+    leftovers.end_conversations(run)
 
 
 def _revise(run: Run, edit: PlanEdit) -> None:
