@@ -10,7 +10,7 @@ import click
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("change_id", metavar="<change-id>")
 @click.option("--force", is_flag=True, help="Remove work too that is contained in no branch.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be removed and what would be kept.")
+@click.option("--dry-run", is_flag=True, help="Only report what would be removed and what would be kept.")
 def cleanup(change_id: str, *, force: bool, dry_run: bool) -> int:
     """Remove worktrees, package repositories, refs and state of a change that are no longer needed.
 

@@ -39,7 +39,7 @@ def start(argv: Sequence[str], *, env: Mapping[str, str], mark: str, **how: Any)
     marks = " ".join([*env.get(MARK, "").split(), mark])
     with _guard:  # an orphan hunt must not take a child that was just started for an orphan
         child = subprocess.Popen(argv, env={**env, MARK: marks}, start_new_session=True, **how)
-        _started[child.pid] = start_time(child.pid)
+        _started[child.pid] = start_time(child.pid, ended=True)  # one that is over already too: 0 is older than all
     return child
 
 

@@ -71,6 +71,11 @@ def test_a_terminal_refusal_stands() -> None:
     assert after(QUOTA, Said(text="x"), LIMIT).limited == QUOTA
 
 
+def test_the_last_terminal_refusal_counts_because_its_words_are_the_clients_last() -> None:
+    last = Limited(terminal=True, why="API Error: 401 invalid x-api-key", code="PROVIDER_AUTH")
+    assert after(LIMIT, QUOTA, last).limited == last
+
+
 def test_retries_limits_and_complaints_are_no_progress() -> None:
     seen = after(Said(at=5.0, text="x"), Retrying(at=6.0), Limited(at=7.0, terminal=False, why=""))
     assert after(Complained(at=8.0, text="x"), start=seen).progress == 5.0

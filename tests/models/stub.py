@@ -29,6 +29,20 @@ from tests.models.wires import WIRES, Wire
 
 PING_SECONDS = 0.2
 HANG_SECONDS = 600.0
+YES = {"supported": True}
+CAPABLE = {  # the model of this name can do what current ones can; of others the stub knows nothing
+    "id": "capable",
+    "type": "model",
+    "display_name": "Capable",
+    "created_at": "2026-01-01T00:00:00Z",
+    "lifecycle": "active",
+    "max_input_tokens": 200_000,
+    "max_tokens": 48_000,
+    "capabilities": {
+        "thinking": {"supported": True, "types": {"adaptive": YES}},
+        "context_management": {"supported": True, "clear_tool_uses_20250919": YES},
+    },
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +127,13 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(200, {})
 
     def do_GET(self) -> None:
-        """Lists of models, and one model; of the latter nothing is known but that it is there."""
+        """Lists of models, and one model."""
         path = urlsplit(self.path).path.rstrip("/")
         if path.endswith("/models"):
             models = [{"id": "stub", "object": "model", "created": 1, "owned_by": "stub"}]
             self._answer(200, {"object": "list", "data": models, "models": []})
+        elif path.endswith("/models/capable"):
+            self._answer(200, CAPABLE)
         else:
             self._answer(404, {"type": "error", "error": {"type": "not_found_error", "message": f"no {path} here"}})
 

@@ -10,7 +10,7 @@ import email.utils
 import random
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
@@ -18,7 +18,7 @@ from typing import Any
 
 import anthropic
 import httpx2
-from anthropic.types.beta import BetaMessage
+from anthropic.types.beta import BetaMessage, BetaModelInfo
 
 from parallel_impl.agents import refusals
 from parallel_impl.agents.drivers.standard_io import tell
@@ -76,7 +76,7 @@ class Model:
     base_url: str = ""
     effort: str = ""
     patience: Patience = field(default_factory=Patience)
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
     client: anthropic.Anthropic = field(init=False)
 
     def __post_init__(self) -> None:
@@ -88,17 +88,9 @@ class Model:
         self.options = {"max_tokens": MAX_TOKENS, **effort}
         try:
             with _timer(min(self.patience.silent, 20.0)):
-                found = self.client.beta.models.retrieve(self.name)
-        except (anthropic.AnthropicError, httpx2.HTTPError, SilenceError, ValueError):
-            return
-        more: dict[str, Any] = {"max_tokens": min(found.max_tokens or MAX_TOKENS, MOST_TOKENS)}
-        can = found.capabilities
-        if can and can.thinking.supported and can.thinking.types.adaptive.supported:
-            more["thinking"] = {"type": "adaptive"}
-        clear = can and can.context_management.clear_tool_uses_20250919
-        if clear and clear.supported:
-            more |= {"betas": [CONTEXT_MANAGEMENT], "context_management": {"edits": [_clearing()]}}
-        self.options = {**self.options, **more}
+                self.options |= _able(self.client.beta.models.retrieve(self.name))
+        except (anthropic.AnthropicError, httpx2.HTTPError, SilenceError, ValueError, AttributeError):
+            return  # the SDK checks no answer: a gateway's may lack any attribute
 
     def answer(self, system: str, tools: list[Any], messages: list[Any]) -> BetaMessage:
         """The next message of the conversation; ModelError when there is none."""
@@ -145,6 +137,18 @@ class Model:
 
     def _connect(self) -> anthropic.Anthropic:
         return anthropic.Anthropic(api_key=self.key, base_url=self.base_url or None, max_retries=0, timeout=600.0)
+
+
+def _able(model: BetaModelInfo) -> dict[str, Any]:
+    """What requests to this model hold beside the usual."""
+    more: dict[str, Any] = {"max_tokens": min(model.max_tokens or MAX_TOKENS, MOST_TOKENS)}
+    can = model.capabilities
+    if can and can.thinking.supported and can.thinking.types.adaptive.supported:
+        more["thinking"] = {"type": "adaptive"}
+    clear = can and can.context_management.clear_tool_uses_20250919
+    if clear and clear.supported:
+        more |= {"betas": [CONTEXT_MANAGEMENT], "context_management": {"edits": [_clearing()]}}
+    return more
 
 
 def _clearing() -> dict[str, Any]:

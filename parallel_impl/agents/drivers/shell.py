@@ -50,7 +50,7 @@ class Shell:
                 self.running = False
             if place.is_file():
                 self.folder = Path(os.fsdecode(place.read_bytes().removesuffix(b"\n")))
-            if not self.folder.is_dir():
+            if not (self.folder.is_absolute() and self.folder.is_dir()):  # one that was removed has no name
                 self.folder = self.root
             return f"{_excerpt(log)}{_how(ended, limits)}", ended.clean
 

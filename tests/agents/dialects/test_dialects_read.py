@@ -210,6 +210,29 @@ def test_claude_is_believed_about_a_refused_key_after_three_retries() -> None:
     ]
 
 
+def test_a_tool_of_claude_that_names_a_file_without_a_patch_changed_nothing() -> None:
+    def answer(**result: object) -> bytes:
+        return json.dumps({"type": "user", "message": {"content": []}, "tool_use_result": result}).encode()
+
+    claude = DIALECTS["claude"]
+    assert list(claude.read(answer(filePath="/w/a", structuredPatch=[]))) == [Changed(paths=["/w/a"])]
+    assert list(claude.read(answer(filePath="/w/a"))) == []
+
+
+@pytest.mark.parametrize("client", ["codex", "copilot"])
+def test_a_key_that_is_refused_once_is_asked_with_again(client: str) -> None:
+    happened = list(recording(client, "401").activity())
+    retries = [place for place, one in enumerate(happened) if isinstance(one, Retrying) and one.status == 401]
+    refusals = [place for place, one in enumerate(happened) if isinstance(one, Limited)]
+    assert min(refusals) > max(retries)
+
+
+@pytest.mark.parametrize("client", ["gemini", "opencode"])
+def test_the_log_of_a_client_is_no_complaint(client: str) -> None:
+    assert recording(client, "done").seen().complaints == ()
+    assert DIALECTS["opencode"].complain(b'timestamp=2026-11-26T13:06:51Z level=ERROR run=bb message="x" y="z"') == []
+
+
 def test_codex_waiting_for_the_network_is_a_retry() -> None:
     line = b'{"type": "error", "message": "Reconnecting... waiting for network (Connection failed)"}'
     assert list(DIALECTS["codex"].read(line)) == [Retrying(why="Connection failed")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,10 +33,11 @@ from tests.repository import git
 pytestmark = pytest.mark.slow  # importing the SDK takes a second, in each process
 
 EDITOR = "str_replace_based_edit_tool"
-PROBE = """\
+PROBED = uuid.uuid4().hex  # a key that no other process of this machine has
+PROBE = f"""\
 cat /proc/[0-9]*/environ > all.txt 2>/dev/null
 for fd in /proc/$PPID/fd/*; do timeout 1 cat "$fd" >> all.txt 2>/dev/null; done
-! grep -q -a 0123456789-secret all.txt && rm all.txt && echo CLEAN
+! grep -q -a {PROBED} all.txt && rm all.txt && echo CLEAN
 """
 SCENARIOS = {
     "probe": Scenario(steps=((Run(PROBE),),)),
@@ -104,6 +106,16 @@ def test_the_prompt_is_cached_and_the_model_and_effort_are_those_of_the_order(st
     assert body["system"][0]["cache_control"] == body["cache_control"] == {"type": "ephemeral"}
     assert key_of(stub) == KEY
     assert str(worktree) in body["system"][0]["text"]
+
+
+def test_what_a_model_can_is_asked_and_used(stub: Stub, worktree: Path) -> None:
+    assert work(stub, worktree, "work", model="capable").code == 0
+    asked = stub.asked[-1]
+    assert (asked.body["max_tokens"], asked.body["thinking"]) == (48_000, {"type": "adaptive"})
+    assert [each["type"] for each in asked.body["context_management"]["edits"]] == ["clear_tool_uses_20250919"]
+    assert "context-management-2025-06-27" in asked.headers["anthropic-beta"]
+    work(stub, worktree, "nothing")
+    assert not {"thinking", "context_management"} & stub.asked[-1].body.keys()
 
 
 def test_a_file_outside_the_scope_is_refused_with_the_scope_and_the_work_goes_on(stub: Stub, worktree: Path) -> None:
@@ -263,7 +275,7 @@ def test_a_long_prompt_arrives_whole(stub: Stub, worktree: Path) -> None:
 
 
 def test_no_tool_finds_the_key(stub: Stub, worktree: Path) -> None:
-    outcome = work(stub, worktree, "probe")
+    outcome = work(stub, worktree, "probe", key=f"sk-{PROBED}")
     assert outcome.of(Answered)[0].text == "CLEAN\n[exit 0]"
 
 
