@@ -20,6 +20,7 @@ FILE = "parallel-impl.toml"
 SECTION = "[tool.parallel-impl] of pyproject.toml"
 PERSON = re.compile(r"([^<>\s\0](?:[^<>\n\0]*[^<>\s\0])?) <([^<>\s\0]+@[^<>\s\0]+)>")
 MAX_JOBS = 512  # agents at once, by `--jobs` too
+MAX_PORTS = 100  # for each checkout
 GATES = ("pytest", "mypy", "ruff", "openspec")
 PARSERS = ("pytest", "mypy", "ruff", "junit", "exit-code")
 _COMMANDS = {"pytest": "pytest -q", "mypy": "mypy src", "ruff": "ruff check .", "openspec": "openspec validate --all"}
@@ -40,6 +41,14 @@ class GateCommand:
 
     command: str
     parser: str = "exit-code"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What each package and the whole run may use, by the names of LIMITS; what is not named has no limit."""
+
+    package: Mapping[str, float] = field(default_factory=dict)
+    run: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +106,18 @@ class Config:
     standards: tuple[str, ...] = ()
     commit_identity: str = ""
     signoff: bool = False
+    provider_wait_minutes: float = 60
+    limits: Limits = field(default_factory=Limits)
+    ports: int = 0
 
 
+LIMITS = ("minutes", "turns", "tokens", "dollars", "output_mb", "disk_mb")
+WHOLE = ("turns", "tokens")  # of these limits
 KEYS = (
     "agent", "jobs", "setup", "caches", "pass_env", "silence_minutes", "max_blob_mb", "gates", "contracts", "contain",
     "agents", "assign", "standards",
     "commit_identity", "signoff",
+    "provider_wait_minutes", "limits", "ports",
 )  # fmt: skip
 TEXTS = ("kind", "program", "model", "effort", "base_url", "key", "provider")  # of an agent
 GLOBS = ("package", "role", "archetype", "task_type")  # of a rule
@@ -158,7 +173,7 @@ class _Reader:
         return Config(
             source=self.source,
             agent=self.text(values, "agent"),
-            jobs=self.jobs(values),
+            jobs=self.whole(values, "jobs", 1, MAX_JOBS, default=4),
             setup=self.setup(values["setup"]) if "setup" in values else None,
             caches=self.texts(values, "caches"),
             pass_env=self.variables(values, "pass_env"),
@@ -172,6 +187,9 @@ class _Reader:
             standards=self.texts(values, "standards"),
             commit_identity=self.person(values, "commit_identity"),
             signoff=self.flag(values, "signoff", default=False),
+            provider_wait_minutes=self.number(values, "provider_wait_minutes", 60),
+            limits=self.limits(values.get("limits", {})),
+            ports=self.whole(values, "ports", 0, MAX_PORTS, default=0),
         )
 
     def agents(self, value: Any) -> Iterator[tuple[str, AgentSettings]]:
@@ -263,12 +281,36 @@ class _Reader:
             return default
         return value
 
-    def jobs(self, values: dict[str, Any]) -> int:
-        value = values.get("jobs", 4)
-        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_JOBS:
-            self.wrong("jobs", f"must be a whole number from 1 to {MAX_JOBS}", "write jobs = 4")
-            return 4
+    def whole(self, values: dict[str, Any], key: str, least: int, most: int, *, default: int) -> int:
+        value = values.get(key, default)
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            self.wrong(key, f"must be a whole number from {least} to {most}", f"write {key} = 4")
+            return default
         return value
+
+    def limits(self, value: Any) -> Limits:
+        hint = "write limits = {package = {dollars = 5, turns = 200}, run = {dollars = 50}}"
+        if not isinstance(value, dict):
+            self.wrong("limits", "must be a table", hint)
+            return Limits()
+        for key in value:
+            if key not in ("package", "run"):
+                self.wrong(f"limits.{key}", "unknown key", _nearest(key, ("package", "run"), "limits."))
+        return Limits(*(dict(self.amounts(f"limits.{of}", value.get(of, {}), hint)) for of in ("package", "run")))
+
+    def amounts(self, where: str, value: Any, hint: str) -> Iterator[tuple[str, float]]:
+        if not isinstance(value, dict):
+            self.wrong(where, "must be a table", hint)
+            return
+        for name, amount in value.items():
+            kind = int if name in WHOLE else (int, float)
+            if name not in LIMITS:
+                self.wrong(f"{where}.{name}", "unknown key", _nearest(name, LIMITS, f"{where}."))
+            elif isinstance(amount, bool) or not isinstance(amount, kind) or not 0 < amount < 1e12:
+                what = "must be a whole number above 0" if name in WHOLE else "must be a number above 0"
+                self.wrong(f"{where}.{name}", what, f"write {where}.{name} = 10, or leave it away: no limit")
+            else:
+                yield name, amount
 
     def setup(self, value: Any) -> tuple[SetupCommand, ...]:
         hint = 'write setup = ["uv sync --frozen", {run = "npm ci", cwd = "web"}], or [] for none'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -47,6 +48,11 @@ def masked(data: bytes, secrets: Iterable[bytes]) -> bytes:
     for value in sorted(secrets, key=len, reverse=True):
         data = data.replace(value, MASKED)
     return data
+
+
+def until(at: float) -> str:
+    """` until 2026-11-22 14:05:00` of the local time, from seconds since 1970; empty when that is not known (0)."""
+    return f" until {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(at))}" if at else ""
 
 
 def end_of(log: Path, size: int = TAIL_BYTES) -> str:

@@ -36,7 +36,8 @@ class AgentJob:
     """One piece of work for an agent. `attempt` counts from 1; `launch` says how its process starts, in the worktree.
 
     An agent that starts a process tells `started` its pid. `home` is the private HOME of the package, `activity` and
-    `raw` the files for what a client does and for its own lines; `budget` is what is left of the package's.
+    `raw` the files for what a client does and for its own lines; `budget` is what is left of the package's; `heard` is
+    told what it has done until now, by whichever thread hears it.
     """
 
     package_id: str
@@ -55,6 +56,7 @@ class AgentJob:
     may_be_empty: bool = False
     resume: Resume | None = None
     budget: Budget = field(default_factory=Budget)
+    heard: Callable[[Seen], None] = lambda _: None
 
     @property
     def worktree(self) -> Path:

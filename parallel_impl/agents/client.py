@@ -185,6 +185,7 @@ class _Listening:
             self.seen = self.seen.after(stamped)
             if isinstance(one, PROGRESS):
                 self._progress = time.monotonic()
+        self._job.heard(self.seen)
         refused = self.seen.limited is not None and self.seen.limited.terminal
         self.over = self.over or ("" if self.seen.concluded else self._job.budget.exceeded(self.seen, self._tells))
         if refused or self.over:

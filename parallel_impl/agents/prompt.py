@@ -37,6 +37,7 @@ class Context:
     reading: Mapping[str, str] = field(default_factory=dict)
     previous: str = ""
     denied: tuple[str, ...] = ()
+    ports: int = 0
     continues: bool = False
     folder: str = ""
 
@@ -130,11 +131,22 @@ def _rules(context: Context) -> str:
             "- Pushing is switched off, and no branch but your own matters.",
             f"- Leave `{context.folder}/tasks.md` and `{context.folder}/{PLAN_FILE}` alone.",
             "- Files that the repository ignores are not taken.",
+            *_resources(context),
             "- End with exit code 0 when the work is done, with another one when it cannot be done.",
             "- To report result keys, write a JSON object to the file that $PARALLEL_IMPL_RESULT_FILE names.",
             *REPORT,
         ]
     )
+
+
+def _resources(context: Context) -> list[str]:
+    """What an agent should use where it could meet other agents outside of its folder."""
+    lines = [
+        "- A database, containers or the like of your own get the name in $PARALLEL_IMPL_NAME: others work beside you."
+    ]
+    if context.ports:
+        lines.append("- Servers listen on the ports in $PARALLEL_IMPL_PORTS only (the first is $PARALLEL_IMPL_PORT).")
+    return lines
 
 
 def _dependencies(context: Context) -> str:

@@ -103,7 +103,7 @@ class AttemptEnded(Event, frozen=True, kw_only=True):
     """An attempt is over: its commit ("" when nothing could be taken) and `code`, "" when it passed.
 
     Of its agent: the model that it used, the conversation that a retry may go on with (`private_home`: it lies in the
-    package's own HOME), what it used, and how many of its tools were denied and of its requests repeated.
+    package's own HOME), what it used, and how many of its tools were called, denied, and of its requests repeated.
     """
 
     package: str
@@ -121,6 +121,7 @@ class AttemptEnded(Event, frozen=True, kw_only=True):
     usage: Usage = Usage()
     denied: int = 0
     retries: int = 0
+    calls: int = 0
 
 
 class PackageAccepted(Event, frozen=True, kw_only=True):
@@ -227,6 +228,29 @@ class RunHalted(Event, frozen=True, kw_only=True):
 
 class RunAborted(Event, frozen=True, kw_only=True):
     """The user gave the run up; its work stays on the refs of its attempts."""
+
+
+class ProviderLimited(Event, frozen=True, kw_only=True):
+    """A provider refuses to serve an agent; nothing of it starts before `until` (0: not reported)."""
+
+    provider: str
+    code: str
+    why: str
+    until: float = 0.0
+
+
+class RunPaused(Event, frozen=True, kw_only=True):
+    """Nothing more starts before `until` (0: until somebody acts); live agents finish. `by` is the provider."""
+
+    by: str
+    why: str
+    until: float = 0.0
+
+
+class RunResumed(Event, frozen=True, kw_only=True):
+    """A paused run goes on; `by` is the provider that had paused it."""
+
+    by: str
 
 
 class Interrupted(Event, frozen=True, kw_only=True):

@@ -19,6 +19,7 @@ from parallel_impl.plan.order import Order
 from parallel_impl.plan.revision import Revision
 from parallel_impl.processes.namespace import Namespace
 from parallel_impl.record.result import AgentRecord
+from parallel_impl.run import ports
 from parallel_impl.run.places import Places
 
 
@@ -137,6 +138,7 @@ class Workspace:
     def put_away(self, name: str, number: int, note: Callable[[str], None]) -> None:
         """Remove a checkout by its name; what cannot be removed (files of root, of a container) is kept and noted."""
         checkout = self.source.place(name)
+        ports.give_back(checkout.path)
         try:
             checkout.remove()
         except OSError as error:

@@ -18,6 +18,7 @@ STARTED = e.RunStarted(
 def test_what_shows_nothing_about_the_work_costs_no_retry(code: Failure) -> None:
     free = (Failure.INTERRUPTED, Failure.PROVIDER_LIMIT, Failure.PROVIDER_QUOTA, Failure.PROVIDER_AUTH)
     assert code.costs_retry is (code not in free)
+    assert code.by_provider is code.startswith("PROVIDER_")
     assert costs_retry(str(code)) is code.costs_retry
 
 

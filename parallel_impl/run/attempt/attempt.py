@@ -33,6 +33,7 @@ from parallel_impl.record.codes import Failure
 from parallel_impl.record.journal import now
 from parallel_impl.record.result import dump
 from parallel_impl.run.attempt import (
+    agent_limits,
     agent_report,
     attempt_record,
     emptiness,
@@ -138,7 +139,7 @@ def _in_scope_but_left_out(attempt: Attempt) -> str:
 
 
 def _set_up(attempt: Attempt, checkout: Checkout, log: Path) -> None:
-    with _equip(attempt) as launch:
+    with _equip(attempt, checkout) as launch:
         outcome = make_ready(attempt.spec, launch, checkout, log)
     attempt.setup_seconds += outcome.seconds
     if outcome.failure:
@@ -151,7 +152,7 @@ def _work(attempt: Attempt, checkout: Checkout) -> None:
     spec, workspace = attempt.spec, attempt.workspace
     staging = take_work.stage(spec, workspace, checkout, attempt.package, base=attempt.base)
     before = staging.before(set_up=bool(spec.setup))
-    worked = _run_agent(attempt, checkout, before)
+    worked = agent_limits.judge(attempt.job, _run_agent(attempt, checkout, before))
     attempt.seen = worked.seen
     agent_report.take(attempt)
     for note in worked.notes:
@@ -176,7 +177,7 @@ def _run_agent(attempt: Attempt, checkout: Checkout, before: Snapshot) -> Worked
     going_on = resume.find(attempt, collected)
     attempt_record.note(files.record, checkout, before)
     attempt.agent_started = True
-    with _equip(attempt, replace(attempt.launch, env=spec.agent_environment)) as launch:
+    with _equip(attempt, checkout, replace(attempt.launch, env=spec.agent_environment)) as launch:
         inside = setup.environment_of(checkout.path, launch.env)
         told = {"PARALLEL_IMPL_RESULT_FILE": str(files.reported), "PARALLEL_IMPL_REPORT_FILE": str(files.report)}
         return attempt.agent.work(
@@ -191,7 +192,8 @@ def _run_agent(attempt: Attempt, checkout: Checkout, before: Snapshot) -> Worked
                     launch,
                     cwd=checkout.path,
                     env={**inside, **told},
-                    limits=Limits(job.package.timeout_minutes * 60, silence_seconds=spec.config.silence_minutes * 60),
+                    limits=Limits(agent_limits.seconds(job), silence_seconds=spec.config.silence_minutes * 60),
+                    stop=(*launch.stops, job.cutoff.stop),
                     namespace=spec.namespace,
                 ),
                 started=lambda pid: attempt_record.note(files.record, checkout, before, pid=pid),
@@ -202,13 +204,15 @@ def _run_agent(attempt: Attempt, checkout: Checkout, before: Snapshot) -> Worked
                 deny=job.package.scope.deny,
                 may_be_empty=emptiness.by_plan(job),
                 resume=going_on,
+                budget=job.budget,
+                heard=agent_limits.Teller(job, attempt.post).tell,
             )
         )
 
 
-def _equip(attempt: Attempt, launch: Launch | None = None) -> AbstractContextManager[Launch]:
+def _equip(attempt: Attempt, checkout: Checkout, launch: Launch | None = None) -> AbstractContextManager[Launch]:
     spec, workspace, job = attempt.spec, attempt.workspace, attempt.job
-    return equip(launch or attempt.launch, spec, workspace, package=job.package.id, attempt=job.number)
+    return equip(launch or attempt.launch, spec, workspace, checkout, package=job.package.id, attempt=job.number)
 
 
 def _check_scope(attempt: Attempt) -> None:
@@ -263,7 +267,7 @@ def _verify(attempt: Attempt) -> None:
     try:
         _set_up(attempt, checkout, attempt.files.verify_setup_log)
         traces = Traces(workspace.trees, checkout, set_up=bool(attempt.spec.setup))
-        with _equip(attempt) as launch:
+        with _equip(attempt, checkout) as launch:
             attempt.verification = steps.run_steps(
                 package,
                 checkout=checkout.path,

@@ -37,6 +37,7 @@ def collect(workspace: Workspace, spec: RunSpec, job: Job, tree: str) -> Context
         denied=_denied(workspace, job),
         continues=bool(previous and previous.start),
         folder=folder,
+        ports=spec.config.ports,
     )
 
 

@@ -33,7 +33,7 @@ from parallel_impl.git.home import Home
 from parallel_impl.git.remove import remove
 from parallel_impl.git.repo import Repo
 from parallel_impl.record.state import ENDED, LIVE, PackageState, State
-from parallel_impl.run import run_id
+from parallel_impl.run import ports, run_id
 from parallel_impl.run.attempt import run_processes
 from parallel_impl.run.launch import remove_temporary_folders
 from parallel_impl.run.places import Places
@@ -97,7 +97,8 @@ def fail_spent(run: Run) -> None:
 
 
 def close(places: Places, home: Path) -> None:
-    """Remove the checkouts for gates, and the folders of worktrees as far as they are empty then."""
+    """Remove the checkouts for gates, give back all ports, and remove the folders of worktrees that are empty then."""
+    ports.give_back(home)
     for name in places.gate_checkouts:
         remove(home / name, home / f"{name}.git", places.index(name))
     homes.remove_empty(home)

@@ -9,9 +9,12 @@ from pathlib import Path
 from parallel_impl import environment
 from parallel_impl.agents import assignment, readiness
 from parallel_impl.agents.agent import Agent
+from parallel_impl.agents.budget import watched
 from parallel_impl.agents.client import Client
+from parallel_impl.config import Limits
 from parallel_impl.errors import Problem, UserError
 from parallel_impl.record.result import AgentRecord
+from parallel_impl.run.spending import budget
 from parallel_impl.run.start.inputs import Inputs
 from parallel_impl.run.start.request import Request
 from parallel_impl.text import MASKED
@@ -39,6 +42,8 @@ def choose(request: Request, known: Inputs, inherited: Mapping[str, str]) -> Cho
         return Chosen()
     packages = known.plan.packages
     agents: Mapping[str, Agent] = assignment.assign(packages, known.config, spec, folder, for_all=typed)
+    if wrong := list(unwatched(agents, known.config.limits)):
+        raise UserError(wrong)
     agents = _ready(agents, inherited, known, request)
     names = dict.fromkeys(agent.record.name for agent in agents.values())
     words = spec if typed or not known.config.assign else ", ".join(names)
@@ -53,6 +58,20 @@ def clients(agents: Mapping[str, Agent]) -> list[Client]:
         if isinstance(agent, Client) and agent not in found:
             found.append(agent)
     return found
+
+
+def unwatched(agents: Mapping[str, Agent], limits: Limits) -> Iterator[Problem]:
+    """Limits of which an agent never reports how much is used: they would not hold."""
+    seen = set[tuple[str, str]]()
+    for agent in agents.values():
+        tells = agent.dialect.tells if isinstance(agent, Client) else frozenset()
+        for of, given in (("package", limits.package), ("run", limits.run)):
+            for name in budget(given).unwatched(tells):
+                where, who = f"limits.{of}.{name}", agent.record.name
+                if (where, who) not in seen:
+                    seen.add((where, who))
+                    told = ", ".join(["minutes", "output_mb", "disk_mb", *watched(tells)])
+                    yield Problem(f"{who} never reports its {name}", where, hint=f"limits that hold for it: {told}")
 
 
 def notes(agents: Mapping[str, Agent]) -> Iterator[str]:

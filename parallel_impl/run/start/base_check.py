@@ -34,7 +34,7 @@ class BaseCheck:
 def check(spec: RunSpec, workspace: Workspace, launch: Launch, in_force: PlanInForce, listener: Listener) -> BaseCheck:
     """Check out the base, make it ready, look up what steps and gates need. UserError with all that is wrong."""
     checkout, problems = _open(spec, workspace)
-    with equip(launch, spec, workspace) as inside:
+    with equip(launch, spec, workspace, checkout) as inside:
         outcome = make_ready(spec, inside, checkout, workspace.places.gate_setup_log("base"))
     if outcome.failure:
         raise UserError(outcome.failure, where="set-up on the base", hint="correct `setup` in the configuration")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from parallel_impl import config
@@ -83,8 +83,8 @@ def anchor(repo: Repo, places: Places, base: str) -> None:
         raise UserError(f"the base {base[:12]} was amended and pruned while the run started", hint=hint) from None
 
 
-def find_edited_plan(repo: Repo, folder: Path, places: Places, state: State) -> str:
-    """The commit that holds another plan than the one in force, looked up where a base would be found now; or "".
+def find_current(repo: Repo, folder: Path, places: Places, state: State) -> str:
+    """The commit that a base would be found in now; "" before the run has started.
 
     A run that started from a named ref looks there again, any other at the feature branch or HEAD.
     """
@@ -92,9 +92,23 @@ def find_edited_plan(repo: Repo, folder: Path, places: Places, state: State) -> 
         return ""
     named = state.started.base_from
     found = repo.resolve(named) if named not in (places.branch, "HEAD") else None
-    found = found or repo.ref(places.branch_ref) or repo.head(folder)
+    return found or repo.ref(places.branch_ref) or repo.head(folder) or ""
+
+
+def find_edited_plan(repo: Repo, folder: Path, places: Places, state: State) -> str:
+    """The commit that holds another plan than the one in force, looked up where a base would be found now; or ""."""
+    found = find_current(repo, folder, places, state)
     entries = repo.entries(found, places.plan_file) if found else []
     return found if found and entries and entries[0].oid != state.plan_blob else ""
+
+
+def with_current_limits(repo: Repo, known: Inputs, commit: str) -> Inputs:
+    """The inputs with the limits that `commit` sets ("": as they are): they say when a run stops, not what it makes."""
+    if not commit:
+        return known
+    current = config.read(repo.read(commit, config.FILE), repo.read(commit, "pyproject.toml"))
+    wait, limits = current.provider_wait_minutes, current.limits
+    return replace(known, config=replace(known.config, provider_wait_minutes=wait, limits=limits))
 
 
 def load(repo: Repo, places: Places, base: str, came_from: str, folder: Path, *, plan_from: str = "") -> Inputs:
@@ -239,7 +253,8 @@ def _uncommitted(
         rule = ignored.rule(repo, top, differ[0])
         yield Problem(
             f"not as in the base, and so not used: {', '.join(differ[:5])}" + (" …" if len(differ) > 5 else ""),
-            hint=f"a run keeps its base, but for the plan; to use them: parallel-implement {places.change_id} --abort"
+            hint="a run keeps its base, but for the plan and `limits`; "
+            f"to use them: parallel-implement {places.change_id} --abort"
             if continued
             else "commit what the run should use"
             + ("" if came_from == "HEAD" else f" on {came_from}")

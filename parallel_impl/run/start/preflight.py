@@ -164,6 +164,7 @@ def _read_inputs(request: Request, found: tuple[str, str, str]) -> tuple[Inputs,
     inputs.anchor(repo, places, commit)
     known = inputs.load(repo, places, commit, came_from, request.folder, plan_from=edited or state.plan_commit)
     known = plan_edit.numbered(known, state, edited=bool(edited))
+    known = inputs.with_current_limits(repo, known, inputs.find_current(repo, request.folder, places, state))
     trees = Trees(repo, places.trees)
     problems = [*known.problems, *check_repository(trees, commit), *ignored_scope.check(trees, commit, known.plan)]
     problems += inputs.branch_problems(repo, places)
