@@ -10,7 +10,7 @@ from parallel_impl.processes.launch import Launch, Limits
 from parallel_impl.record import events as e
 from parallel_impl.record.agent_report import AgentReport
 from parallel_impl.run.attempt import agent_report
-from parallel_impl.run.attempt.job import Attempt, Job
+from parallel_impl.run.attempt.job import Attempt, Job, Working
 from tests.run.scene import make_repository, open_run, package
 
 
@@ -26,7 +26,7 @@ def attempt(tmp_path: Path) -> Attempt:
     return made
 
 
-posted: list[e.Event] = []
+posted: list[e.Event | Working] = []
 
 
 def notes() -> list[str]:
