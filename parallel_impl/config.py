@@ -44,7 +44,7 @@ class GateCommand:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class UsageLimits:
     """What each package and the whole run may use, by the names of LIMITS; what is not named has no limit."""
 
     package: Mapping[str, float] = field(default_factory=dict)
@@ -107,7 +107,7 @@ class Config:
     commit_identity: str = ""
     signoff: bool = False
     provider_wait_minutes: float = 60
-    limits: Limits = field(default_factory=Limits)
+    limits: UsageLimits = field(default_factory=UsageLimits)
     ports: int = 0
 
 
@@ -288,15 +288,15 @@ class _Reader:
             return default
         return value
 
-    def limits(self, value: Any) -> Limits:
+    def limits(self, value: Any) -> UsageLimits:
         hint = "write limits = {package = {dollars = 5, turns = 200}, run = {dollars = 50}}"
         if not isinstance(value, dict):
             self.wrong("limits", "must be a table", hint)
-            return Limits()
+            return UsageLimits()
         for key in value:
             if key not in ("package", "run"):
                 self.wrong(f"limits.{key}", "unknown key", _nearest(key, ("package", "run"), "limits."))
-        return Limits(*(dict(self.amounts(f"limits.{of}", value.get(of, {}), hint)) for of in ("package", "run")))
+        return UsageLimits(*(dict(self.amounts(f"limits.{of}", value.get(of, {}), hint)) for of in ("package", "run")))
 
     def amounts(self, where: str, value: Any, hint: str) -> Iterator[tuple[str, float]]:
         if not isinstance(value, dict):

@@ -12,7 +12,7 @@ import pytest
 
 from parallel_impl.agents.agent import AgentJob, Worked
 from parallel_impl.agents.seen import Seen
-from parallel_impl.config import Config, Limits
+from parallel_impl.config import Config, UsageLimits
 from parallel_impl.git.repo import Repo
 from parallel_impl.plan.model import Package
 from parallel_impl.record import events as e
@@ -195,7 +195,7 @@ def test_no_more_of_an_agent_work_at_once_than_its_table_says(opened: Callable[.
 
 
 def test_a_package_that_used_up_its_limit_gets_no_further_try(opened: Callable[..., Run]) -> None:
-    config = Config(limits=Limits(package={"dollars": 1.0}))
+    config = Config(limits=UsageLimits(package={"dollars": 1.0}))
     run = opened(package("a", retries=5), by={"a": CODEX}, config=config)
     seen = Seen(usage=Usage(dollars=0.6))
     agents = Agents(lambda job, _: Outcome(result(job), code=Failure.AGENT_FAILED, why="no", seen=seen))
@@ -207,7 +207,7 @@ def test_a_package_that_used_up_its_limit_gets_no_further_try(opened: Callable[.
 
 
 def test_finished_work_is_accepted_whatever_it_used(opened: Callable[..., Run]) -> None:
-    config = Config(limits=Limits(package={"dollars": 1.0}, run={"dollars": 1.0}))
+    config = Config(limits=UsageLimits(package={"dollars": 1.0}, run={"dollars": 1.0}))
     run = opened(package("a"), by={"a": CODEX}, config=config)
     agents = Agents(lambda job, _: Outcome(result(job), run.spec.base, seen=Seen(usage=Usage(dollars=9.0))))
     assert runner.run_packages(run, run_attempt=agents) == ""
@@ -215,7 +215,7 @@ def test_finished_work_is_accepted_whatever_it_used(opened: Callable[..., Run]) 
 
 
 def test_a_run_that_used_up_its_limit_starts_nothing_and_stops_the_agents_at_work(opened: Callable[..., Run]) -> None:
-    config = Config(limits=Limits(run={"tokens": 100}))
+    config = Config(limits=UsageLimits(run={"tokens": 100}))
     run = opened(*(package(name, retries=0) for name in "abc"), by={}, config=config)
     both = threading.Barrier(2, timeout=20)
 
@@ -236,7 +236,7 @@ def test_a_run_that_used_up_its_limit_starts_nothing_and_stops_the_agents_at_wor
 
 
 def test_the_minutes_of_a_run_are_over_while_agents_are_silent(opened: Callable[..., Run]) -> None:
-    run = opened(package("a"), by={}, config=Config(limits=Limits(run={"minutes": 0.005})))
+    run = opened(package("a"), by={}, config=Config(limits=UsageLimits(run={"minutes": 0.005})))
 
     def act(job: Job, _: Post) -> Outcome:
         while not job.cutoff.stop:
@@ -247,7 +247,7 @@ def test_the_minutes_of_a_run_are_over_while_agents_are_silent(opened: Callable[
 
 
 def test_the_limit_of_a_run_counts_what_earlier_starts_used(opened: Callable[..., Run]) -> None:
-    config = Config(limits=Limits(run={"tokens": 100}))
+    config = Config(limits=UsageLimits(run={"tokens": 100}))
     run = opened(package("a", retries=3), package("b", "a"), by={}, config=config)
     seen = Seen(usage=Usage(output=100))
     runner.run_packages(run, run_attempt=Agents(lambda job, _: Outcome(result(job), run.spec.base, seen=seen)))

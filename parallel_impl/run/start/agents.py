@@ -11,7 +11,7 @@ from parallel_impl.agents import assignment, readiness
 from parallel_impl.agents.agent import Agent
 from parallel_impl.agents.budget import watched
 from parallel_impl.agents.client import Client
-from parallel_impl.config import Limits
+from parallel_impl.config import UsageLimits
 from parallel_impl.errors import Problem, UserError
 from parallel_impl.record.result import AgentRecord
 from parallel_impl.run.spending import budget
@@ -60,7 +60,7 @@ def clients(agents: Mapping[str, Agent]) -> list[Client]:
     return found
 
 
-def unwatched(agents: Mapping[str, Agent], limits: Limits) -> Iterator[Problem]:
+def unwatched(agents: Mapping[str, Agent], limits: UsageLimits) -> Iterator[Problem]:
     """Limits of which an agent never reports how much is used: they would not hold."""
     seen = set[tuple[str, str]]()
     for agent in agents.values():
