@@ -54,7 +54,7 @@ class _Source:
 
 
 @dataclass(slots=True)
-class _Lines:
+class _LogReader:
     places: Places
     package: str
     raw: bool
@@ -95,7 +95,7 @@ def lines(run: RunStatus, package: str, *, follow: bool, raw: bool) -> Iterator[
     if package and package not in run.state.packages:
         known = ", ".join(run.state.packages)
         raise UserError(f"{run.places.change_id} has no package {package!r}", hint=f"packages: {known}")
-    reader = _Lines(run.places, package, raw)
+    reader = _LogReader(run.places, package, raw)
     while follow and change_lock.find_owner(run.places):
         yield from reader.read(whole=False)
         time.sleep(LOOK_SECONDS)

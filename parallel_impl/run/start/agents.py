@@ -61,7 +61,7 @@ def clients(agents: Mapping[str, Agent]) -> list[Client]:
 
 
 def unwatched(agents: Mapping[str, Agent], limits: UsageLimits) -> Iterator[Problem]:
-    """UsageLimits of which an agent never reports how much is used: they would not hold."""
+    """Limits of which an agent never reports how much is used: they would not hold."""
     seen = set[tuple[str, str]]()
     for agent in agents.values():
         tells = agent.dialect.tells if isinstance(agent, Client) else frozenset()
