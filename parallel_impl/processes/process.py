@@ -103,6 +103,8 @@ def run(
         source = subprocess.DEVNULL if stdin is None else _opened(stdin, stack)
         channel = stack.enter_context(Channel()) if launch.namespace else None
         apart = bool(heard or complained)
+        # Ctrl-C may come after the fork and before there is a pid to end
+        stack.push(lambda raised, *_: orphans.end_marked(mark, patience=GRACE_AFTER_EXIT) if raised else None)
         try:
             child = _start(argv, launch, channel, mark, stdin=source, apart=apart)
         except (OSError, ValueError) as error:

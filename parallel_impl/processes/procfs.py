@@ -40,11 +40,16 @@ def environ(pid: int) -> list[bytes]:
         return []
 
 
-def with_variable(name: str, value: str) -> list[int]:
-    """The processes, this one aside, that were started with this variable in their environment."""
-    wanted = f"{name}={value}".encode()
+def with_variable(name: str, word: str) -> list[int]:
+    """The processes, this one aside, that were started with `word` in this variable, alone or among others."""
+    start = f"{name}=".encode()
     pids = (int(folder.name) for folder in PROC.glob("[0-9]*"))
-    return [pid for pid in pids if pid != os.getpid() and wanted in environ(pid)]
+    marked = (pid for pid in pids if pid != os.getpid())
+    return [
+        pid
+        for pid in marked
+        if any(word.encode() in value[len(start) :].split() for value in environ(pid) if value.startswith(start))
+    ]
 
 
 def start_time(pid: int, *, ended: bool = False) -> int:

@@ -332,6 +332,23 @@ def test_a_child_that_is_over_and_not_waited_for_does_not_live_and_has_its_start
     child.wait()
 
 
+def test_a_child_whose_start_is_interrupted_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    children, start = list[subprocess.Popen[bytes]](), orphans.start
+
+    def interrupted(*arguments: Any, **how: Any) -> None:
+        children.append(start(*arguments, **how))
+        while len(survivors(tmp_path)) < 2:
+            threading.Event().wait(0.01)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(orphans, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, "echo $$ >pid.1; trap '' TERM; setsid sh -c 'echo $$ >pid.2; exec sleep 600' & sleep 600")
+    assert survivors(tmp_path) == []
+    with children[0]:
+        orphans.forget(children[0])
+
+
 def test_orphans_that_end_are_reaped_while_something_runs_and_were_not_left_behind(tmp_path: Path) -> None:
     ended = list[Ended]()
     script = (
