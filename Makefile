@@ -12,13 +12,16 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 AGAIN := $(MAKE) --no-print-directory
 OLDEST = $(shell scripts/pythons.sh 2>/dev/null | head -n 1)
 
-.PHONY: help demo test test-fast test-faults test-latest test-lowest test-pythons test-gits suite lock bench lint
+.PHONY: help demo demo-agent clients test test-clients test-fast test-faults test-latest test-lowest test-pythons test-gits suite lock bench lint
 
 help:
 	@echo 'make demo       builds a sample repository in demo/ and runs a change of five packages on it'
+	@echo 'make demo-agent the same by the built-in agent, with a model of the tests in the place of a real one: no key is needed'
 	@echo 'make test       lint, types, all tests, coverage with its floor'
 	@echo 'make test-fast  the tests that take less than a few seconds each'
 	@echo 'make test-faults  kills real runs at every point, cuts power, fills the disk; FAULTS_SEED=n chooses the samples'
+	@echo 'make clients    installs claude, codex and other third-party clients, pinned, into .clients/ (npm, 1.5 GB)'
+	@echo 'make test-clients  drives those that are installed through whole runs, with a model on the loopback'
 	@echo 'make lint       ruff and mypy'
 	@echo 'make lock       renews constraints.txt: the newest versions of everything that is installed'
 	@echo 'make test-latest, test-lowest  all tests on the newest versions, and on the lowest that pyproject.toml admits'
@@ -41,6 +44,10 @@ $(VENV)/dev.stamp: $(VENV)/runtime.stamp
 demo: $(VENV)/runtime.stamp
 	@scripts/demo.sh
 
+# dev: the model that plays is the tests' own
+demo-agent: $(VENV)/dev.stamp
+	@scripts/demo.sh anthropic
+
 lint: $(VENV)/dev.stamp
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
@@ -61,6 +68,13 @@ test-fast: $(VENV)/dev.stamp
 test-faults: $(VENV)/dev.stamp
 	@FAULTS_SEED=$${FAULTS_SEED:-$$(date +%s)}; export FAULTS_SEED; echo "FAULTS_SEED=$$FAULTS_SEED"; \
 	$(PYTEST) -m faults
+
+clients:
+	@scripts/clients.sh
+
+# more workers than cores: clients mostly wait
+test-clients: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest -n 4 --dist worksteal -m clients tests/clients
 
 bench: $(VENV)/dev.stamp
 	$(BIN)/python tests/bench/bench.py

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Iterable
@@ -69,8 +70,19 @@ def end_of(log: Path, size: int = TAIL_BYTES) -> str:
 def useful(text: str, lines: int = 5, width: int = 300) -> str:
     """The last lines of what a program printed that tell people something: no raw JSON, no empty ones, each cut."""
     kept = (line.strip() for line in text.replace("\t", "    ").splitlines())
-    told = [line for line in kept if line and not (line[0] in "{[" and line[-1] in "}]")]
+    told = [line for line in kept if line and not _is_json(line)]
     return printable("\n".join(shorten(line, width) for line in told[-lines:]))
+
+
+def _is_json(line: str) -> bool:
+    """Whether a line is an object or an array; `[API Error: 401]` is neither."""
+    if line[0] not in "{[":
+        return False
+    try:
+        json.loads(line)
+    except ValueError:
+        return False
+    return True
 
 
 def tail(log: Path, lines: int = TAIL_LINES) -> str:

@@ -25,7 +25,7 @@ from parallel_impl.record import activity
 from parallel_impl.record.activity import Activity
 from parallel_impl.record.codes import Failure
 from parallel_impl.record.result import AgentRecord
-from parallel_impl.text import end_of, useful
+from parallel_impl.text import useful
 
 LARGEST = 50_000_000  # bytes of activity, and of the client's own lines
 SHOWN = 5  # lines of a failure
@@ -149,7 +149,7 @@ class Client:
         )
         if not judgement.code:
             return Worked(ended, None, "", seen)
-        why = _short(judgement, seen, useful(end_of(job.log)))
+        why = _short(judgement, seen, useful("\n".join(seen.complaints)))
         return Worked(ended, Failure(judgement.code), f"{self.name}: {why}", seen)
 
 
@@ -225,7 +225,7 @@ def _private(env: dict[str, str], home: Path) -> dict[str, str]:
 
 
 def _short(judgement: Judgement, seen: Seen, printed: str) -> str:
-    """The useful lines of a failure, at most five: its reason first, then the end of what the client printed."""
+    """The useful lines of a failure, at most five: its reason first, then the last complaints of the client."""
     told = useful(judgement.why, SHOWN).splitlines() or [judgement.code]
     more = [line for line in printed.splitlines() if not any(line in one or one in line for one in told)]
     denied = [f"denied: {one.tool} {one.target}".rstrip() for one in seen.denied[:1]]

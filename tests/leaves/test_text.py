@@ -5,7 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from parallel_impl import environment
-from parallel_impl.text import did_you_mean, end_of, masked, nearest, shorten, shorten_line, shorten_middle, tail
+from parallel_impl.text import (
+    did_you_mean,
+    end_of,
+    masked,
+    nearest,
+    shorten,
+    shorten_line,
+    shorten_middle,
+    tail,
+    useful,
+)
 
 
 def test_a_long_message_keeps_its_begin_and_its_end() -> None:
@@ -41,3 +51,8 @@ def test_the_end_of_a_log_is_shown_without_what_a_terminal_would_act_on(tmp_path
     assert tail(log, 1) == "last \\x1b[31m    \ufffd"
     assert end_of(log, 3) == "\t\ufffd\n"
     assert tail(tmp_path / "none") == ""
+
+
+def test_useful_lines_are_no_raw_json_but_may_stand_in_brackets() -> None:
+    printed = '{"type": "result"}\n\n[API Error: 401 invalid key]\n[1, 2]\n{not json}\n'
+    assert useful(printed) == "[API Error: 401 invalid key]\n{not json}"

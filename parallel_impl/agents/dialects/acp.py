@@ -20,6 +20,8 @@ from parallel_impl.agents.seen import Seen
 from parallel_impl.processes.process import Ended
 from parallel_impl.record.activity import Activity
 
+NOISE = (b"[session/create] ", b"[session/query] ")  # what claude-agent-acp tells of how long its start takes
+
 
 @dataclass(frozen=True, slots=True)
 class Acp:
@@ -56,7 +58,7 @@ class Acp:
         return driven.read(line)
 
     def complain(self, line: bytes) -> Iterable[Activity]:
-        return dialect.complaint(line)
+        return [] if line.startswith(NOISE) else dialect.complaint(line)
 
     def judge(self, seen: Seen, ended: Ended) -> Judgement:
         return driven.judge(seen, ended)

@@ -34,6 +34,7 @@ from parallel_impl.record.activity import (
     cut,
 )
 
+NOISE = b"Package extraction took "
 MODE_FLAGS = ("--allow-all-tools", "--allow-all", "--yolo", "--allow-tool", "--deny-tool")
 
 
@@ -95,7 +96,7 @@ class Copilot:
                 yield Concluded(ok=code == 0, why="" if code == 0 else f"its own exit code is {code}")
 
     def complain(self, line: bytes) -> Iterable[Activity]:
-        return dialect.complaint(line)
+        return [] if line.startswith(NOISE) else dialect.complaint(line)
 
     def judge(self, seen: Seen, ended: Ended) -> Judgement:
         judgement = dialect.by_last_word(seen, ended, word="result event")

@@ -117,7 +117,12 @@ def _result(event: Fields) -> Iterator[Activity]:
         target = cut(given.first("file_path", "command", "path"))
         yield Denied(tool=denied.text("tool_name"), target=target, why="not permitted")
     ok = event.text("subtype") == "success" and not event.flag("is_error")
-    why = event.text("error", "message") or event.text("result") or event.text("subtype")
+    why = _unframed(event.text("error", "message")) or event.text("result") or event.text("subtype")
     if not ok and (found := refusal(why)):
         yield found
     yield Concluded(ok=ok, why=cut(why))
+
+
+def _unframed(error: str) -> str:
+    """The text of an error without the client's brackets, which make it look like JSON."""
+    return error[1:-1] if error.startswith("[API Error: ") and error.endswith("]") else error

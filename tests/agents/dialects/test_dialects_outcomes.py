@@ -94,7 +94,7 @@ OUTCOMES = [
     Outcome("qwen", "done", "", calls=2),
     Outcome("qwen", "resumed", "", calls=1),
     Outcome("qwen", "nothing", "NO_WORK", QUESTION),
-    Outcome("qwen", "401", "PROVIDER_AUTH", "[API Error: 401 stub 401]"),
+    Outcome("qwen", "401", "PROVIDER_AUTH", "API Error: 401 stub 401"),
     Outcome("qwen", "no_key", "PROVIDER_AUTH", "No auth type is selected."),
     Outcome("qwen", "429", "AGENT_FAILED", "it ended without its result event"),  # it says nothing of it
     Outcome("qwen", "quota", "AGENT_FAILED", "it ended without its result event"),

@@ -233,6 +233,19 @@ def test_the_log_of_a_client_is_no_complaint(client: str) -> None:
     assert DIALECTS["opencode"].complain(b'timestamp=2026-11-26T13:06:51Z level=ERROR run=bb message="x" y="z"') == []
 
 
+@pytest.mark.parametrize(
+    ("client", "line"),
+    [
+        ("acp", b"[session/create] sessionId=a18acff9 phase=register durationMs=4 totalMs=2833"),
+        ("acp", b"[session/query] sessionId=a18acff9 resume=none apiType=native baseUrl=native"),
+        ("copilot", b"Package extraction took 5841ms"),
+        ("qwen", b"Ripgrep not available: spawn /opt/rg EACCES. Falling back to built-in grep."),
+    ],
+)
+def test_what_a_client_tells_of_its_start_is_no_complaint(client: str, line: bytes) -> None:
+    assert list(DIALECTS[client].complain(line)) == []
+
+
 def test_codex_waiting_for_the_network_is_a_retry() -> None:
     line = b'{"type": "error", "message": "Reconnecting... waiting for network (Connection failed)"}'
     assert list(DIALECTS["codex"].read(line)) == [Retrying(why="Connection failed")]
