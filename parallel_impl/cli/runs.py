@@ -16,10 +16,11 @@ def runs(plan: str | None) -> int:
     of them (PARTIAL: at most half of its claims conflict) or only after them (SEQUENTIAL), with each conflict.
     """
     from parallel_impl.contracts import plan_check  # noqa: PLC0415
+    from parallel_impl.git import links  # noqa: PLC0415
     from parallel_impl.run.inspect import run_status  # noqa: PLC0415
 
     if plan is not None:
-        checked = plan_check.validate(plan, Path.cwd())
+        checked = plan_check.validate(plan, Path.cwd(), links.of_index)
         if checked.plan is None or checked.misnamed:
             for problem in checked.problems:
                 click.echo(str(problem), err=True)

@@ -1,4 +1,4 @@
-"""`parallel-impl validate <change-id or path>`: plan, contracts, scopes and order, without any repository state."""
+"""`parallel-impl validate <change-id or path>`: plan, contracts, scopes and order, without the state of any run."""
 
 from __future__ import annotations
 
@@ -9,12 +9,17 @@ import click
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("plan", metavar="<change-id or path>")
-def validate(plan: str) -> int:
+@click.option("--fix", is_flag=True, help="Rewrite a plan in an older spelling first; its comments stay.")
+def validate(plan: str, fix: bool) -> int:
     """Check a plan: everything that is wrong, with file, line and what to write instead. Exit code 0 or 2."""
     from parallel_impl.contracts import plan_check  # noqa: PLC0415
     from parallel_impl.errors import Severity, count  # noqa: PLC0415
+    from parallel_impl.git import links  # noqa: PLC0415
 
-    checked = plan_check.validate(plan, Path.cwd())
+    if fix:
+        source, said = plan_check.fix(plan, Path.cwd())
+        click.echo(f"{source}: rewritten: {', '.join(said)}" if said else f"{source}: in the spelling of today already")
+    checked = plan_check.validate(plan, Path.cwd(), links.of_index)
     for problem in checked.problems:
         click.echo(str(problem), err=True)
     errors = sum(problem.severity is Severity.ERROR for problem in checked.problems)

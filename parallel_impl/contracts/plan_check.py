@@ -6,20 +6,24 @@ a reader, such as one of a tree.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from parallel_impl import config
+from parallel_impl import config, storage
 from parallel_impl.contracts import check as contracts
 from parallel_impl.contracts.child_process import Read
 from parallel_impl.errors import Problem, Severity, UserError
-from parallel_impl.plan import conflicts, ids
+from parallel_impl.plan import conflicts, ids, links
 from parallel_impl.plan import order as ordering
 from parallel_impl.plan.ids import CHANGES, PLAN_FILE
 from parallel_impl.plan.model import Plan
 from parallel_impl.plan.order import Order
-from parallel_impl.plan.reading import document, load
+from parallel_impl.plan.reading import document, load, round_trip
 from parallel_impl.text import did_you_mean
+
+# Each of them makes a folder a change; one that has none is a namespace.
+_OF_A_CHANGE = frozenset({"proposal.md", "design.md", "tasks.md", ".openspec.yaml", PLAN_FILE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,38 +55,84 @@ def check(content: bytes, source: str, read: Read, *, folder: str, openapi_secon
     return Checked(source, plan, order, tuple(problems))
 
 
-def validate(plan: str, folder: Path) -> Checked:
+def validate(plan: str, folder: Path, tracked: Callable[[Path], links.Tree]) -> Checked:
     """Check a change by its id, or a plan by its path, with the files that lie on disk around `folder`.
 
-    UserError when there is no such plan.
+    `tracked` gives what the repository of a folder tracks. UserError when there is no such plan.
     """
     file = _find(plan, folder)
     root, inside = _root(file)
     settings = (
         config.read(*(_content(root / name) for name in (config.FILE, "pyproject.toml"))) if root else config.Config()
     )
-    content = _content(file)
-    if content is None:
-        raise UserError("cannot be read", where=str(file), hint="check that it is a regular file that you may read")
-    source = str(file.relative_to(folder)) if file.is_relative_to(folder) else str(file)
+    content, source = _read(file), _named(file, folder)
     base = root or file.parent
     checked = check(content, source, _reader(base), folder=inside, openapi_seconds=settings.openapi_seconds)
+    found = list(checked.problems)
+    if checked.plan:
+        found += links.problems(checked.plan, tracked(file.parent))
+    misplaced = _misplaced(file, inside, checked.plan)
+    found += [misplaced] if misplaced else []
+    usable = None if any(problem.severity is Severity.ERROR for problem in found) else checked.plan
+    return Checked(checked.source, usable, checked.order, tuple(found), misnamed=misplaced is not None)
+
+
+def _misplaced(file: Path, inside: str, plan: Plan | None) -> Problem | None:
+    """Why a run would refuse the plan where it lies: its folder has another name, or is in a namespace.
+
+    A warning in a folder whose name is no change-id (an archived one begins with a date): nobody can run it there.
+    """
+    above = file.parts[-5:-1]
+    if plan and file.name == PLAN_FILE and "/".join(above[:2]) == CHANGES and above[2] != "archive":
+        name = "/".join(above[2:])
+        moved = ids.in_namespace(name, name.replace("/", "-"))
+        return Problem(moved.what, plan.source, hint=moved.hint)
     change = Path(inside).name
-    usable = None if any(problem.severity is Severity.ERROR for problem in checked.problems) else checked.plan
-    if checked.plan and inside and checked.plan.feature_id != change:
-        wrong = Problem(
-            f"feature.id is {checked.plan.feature_id!r}, but the change is {change!r}: a run refuses this",
-            where=checked.plan.where("feature", "id"),
-            path="feature.id",
-            hint=f"write feature.id: {change}, or rename the folder",
-            severity=Severity.WARNING,
-        )
-        return Checked(checked.source, usable, checked.order, (*checked.problems, wrong), misnamed=True)
-    return Checked(checked.source, usable, checked.order, checked.problems)
+    if not plan or not inside or plan.feature_id == change:
+        return None
+    return Problem(
+        f"feature.id is {plan.feature_id!r}, but the change is {change!r}: a run refuses this",
+        where=plan.where("feature", "id"),
+        path="feature.id",
+        hint=f"write feature.id: {change}, or rename the folder",
+        severity=Severity.WARNING if ids.problem(change) else Severity.ERROR,
+    )
 
 
-def unknown_change(change_id: str, known: list[str], where: str) -> UserError:
-    """The error for a change that is not there, with the nearest one that is."""
+def fix(plan: str, folder: Path) -> tuple[str, tuple[str, ...]]:
+    """Rewrite a plan in an older spelling; its name, and what was rewritten: nothing in a plan that is sound.
+
+    The file is replaced whole or not at all. UserError where that cannot be done without loss.
+    """
+    file = _find(plan, folder)
+    source = _named(file, folder)
+    content = _read(file)
+    if load.load(content, source)[0] is not None:
+        return source, ()
+    new, said = round_trip.fixed(content, source, ids.change_of(file.as_posix()))
+    if said:
+        mode = file.stat().st_mode
+        storage.write_atomically(file, new)
+        file.chmod(mode)
+    return source, said
+
+
+def no_plan(change_id: str, files: Iterable[str], where: str) -> UserError:
+    """Why there is no plan of this change among the files of the repository (paths below the changes are enough)."""
+    below = [path.removeprefix(f"{CHANGES}/").split("/") for path in files if path.startswith(f"{CHANGES}/")]
+    changes = {tuple(parts[:-1]) for parts in below if parts[-1] in _OF_A_CHANGE and parts[0] != "archive"}
+    inside = sorted("/".join(parts) for parts in changes if len(parts) > 1 and parts[0] == change_id)
+    elsewhere = sorted("/".join(parts) for parts in changes if len(parts) > 1 and parts[-1] == change_id)
+    if (change_id,) not in changes and inside:
+        what = f"{change_id!r} is no change, but a namespace with {', '.join(inside[:10])}"
+        moved = ids.in_namespace(inside[0], inside[0].replace("/", "-"))
+        return UserError(what, where=where, hint=f"{moved.what}\n    {moved.hint}")
+    if any(parts[0] == change_id and len(parts) > 1 for parts in below):
+        return UserError(f"the change has no {PLAN_FILE}", where=f"{where}/{change_id}", hint="write the plan first")
+    if elsewhere:
+        moved = ids.in_namespace(elsewhere[0], change_id)
+        return UserError(f"there is no change {change_id!r}, but {moved.what}", where=where, hint=moved.hint)
+    known = sorted("/".join(parts) for parts in changes)
     hint = did_you_mean(change_id, known) or (f"changes here: {', '.join(known[:10])}" if known else "")
     return UserError(f"there is no change {change_id!r}", where=where, hint=hint)
 
@@ -98,15 +148,28 @@ def _find(plan: str, folder: Path) -> Path:
             file = root / CHANGES / plan / PLAN_FILE
             if file.is_file():
                 return file.resolve()
-            if file.parent.is_dir():
-                raise UserError(f"the change has no {PLAN_FILE}", where=str(file.parent), hint="write the plan first")
-            known = sorted(path.name for path in (root / CHANGES).iterdir() if path.is_dir() and path.name != "archive")
-            raise unknown_change(plan, known, str(root / CHANGES))
+            files = [path for depth in ("*/*", "*/*/*") for path in (root / CHANGES).glob(depth) if path.is_file()]
+            listed = (path.relative_to(root).as_posix() for path in files)
+            own = [f"{CHANGES}/{plan}/"] if file.parent.is_dir() else []  # it may have folders only
+            raise no_plan(plan, (*own, *listed), str(root / CHANGES))
     wrong = ids.problem(plan)
+    if wrong and "/" in plan and any((root / CHANGES / plan).is_dir() for root in (folder, *folder.parents)):
+        raise UserError([wrong])
     hint = f"name a change of {CHANGES}/ here, or the path of a plan"
     raise UserError(
         f"no such plan: {plan!r}" + (f" (as an id: {wrong.what})" if wrong else ""), where=str(folder), hint=hint
     )
+
+
+def _named(file: Path, folder: Path) -> str:
+    return str(file.relative_to(folder)) if file.is_relative_to(folder) else str(file)
+
+
+def _read(file: Path) -> bytes:
+    content = _content(file)
+    if content is None:
+        raise UserError("cannot be read", where=str(file), hint="check that it is a regular file that you may read")
+    return content
 
 
 def _root(file: Path) -> tuple[Path | None, str]:

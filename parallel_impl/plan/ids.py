@@ -13,9 +13,10 @@ from parallel_impl.text import shorten
 
 CHANGES = "openspec/changes"
 PLAN_FILE = "work-packages.yaml"
-MAX_LENGTH = 64
+LONGEST_CHANGE, LONGEST_PACKAGE = 128, 64  # with both, a branch is a file name of 200 characters; systems take 255
 FEATURE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")  # no double hyphen: it parts change and package in branch names
 PACKAGE = re.compile(r"[a-z][a-z0-9_]*(-[a-z0-9_]+)*")
+_PLAN_FILE = re.compile(r"(^|/)openspec/changes/(?:archive/)?(?:\d{4}-\d{2}-\d{2}-)?([^/]+)/work-packages\.yaml\Z")
 # archive is a folder of OpenSpec's; HEAD and its kin mislead git on file systems that fold case; the others are
 # devices on Windows, whatever follows the dot.
 RESERVED = frozenset({"archive", "head", "orig_head", "fetch_head", "merge_head", "con", "prn", "aux", "nul"}) | {
@@ -26,15 +27,33 @@ RESERVED = frozenset({"archive", "head", "orig_head", "fetch_head", "merge_head"
 def problem(text: str, *, package: bool = False) -> Problem | None:
     """What is wrong with `text` as the id of a change (or of a package), and what to write; None when nothing is."""
     kind = "package id" if package else "change-id"
+    if not package and _is_in_namespace(text):
+        return in_namespace(text, text.replace("/", "-"))
     if text in RESERVED:
         what = f"{text!r} is a reserved name and cannot be a {kind}"
         return Problem(what, hint=f"write {'wp' if package else 'add'}-{text}")
-    if len(text) <= MAX_LENGTH and (PACKAGE if package else FEATURE).fullmatch(text):
+    longest = LONGEST_PACKAGE if package else LONGEST_CHANGE
+    if len(text) <= longest and (PACKAGE if package else FEATURE).fullmatch(text):
         return None
-    rule = f"lower case letters, digits and single hyphens{' or _' if package else ''}, at most {MAX_LENGTH} characters"
-    nearest = re.sub(r"[^a-z0-9]+", "-", text[:200].lower()).strip("-0123456789")[:MAX_LENGTH].rstrip("-")
+    rule = f"lower case letters, digits and single hyphens{' or _' if package else ''}, at most {longest} characters"
+    name = text.rpartition(f"{CHANGES}/")[2][:200].lower()
+    nearest = re.sub(r"[^a-z0-9]+", "-", name).strip("-0123456789")[:longest].rstrip("-")
     hint = f"write {nearest}" if nearest and nearest not in RESERVED else "write e.g. add-login"
     return Problem(f"{shorten(text, 80)!r} is not a {kind}", hint=f"{hint} ({rule})")
+
+
+def in_namespace(name: str, free: str) -> Problem:
+    """The problem of a change that lies in a folder of its own below the changes, with the line that moves it."""
+    what = f"{name!r} is a change in a namespace: a change is a folder directly below {CHANGES}/"
+    move = f"git mv {CHANGES}/{name} {CHANGES}/{free}"
+    return Problem(what, hint=f"move it, and write feature.id: {free} in its plan:\n    {move}")
+
+
+def _is_in_namespace(text: str) -> bool:
+    parts = text.split("/")
+    return (
+        len(parts) > 1 and all(problem(part, package=True) is None for part in parts) and not text.startswith(CHANGES)
+    )
 
 
 def check(change_id: str) -> None:
@@ -51,6 +70,12 @@ def folder(change_id: str) -> str:
 def plan_file(change_id: str) -> str:
     """The plan of a change, from the root of the repository."""
     return f"{folder(change_id)}/{PLAN_FILE}"
+
+
+def change_of(plan_file: str) -> str:
+    """The id of the change whose plan this file is, archived ones too (`archive/<date>-<id>`); else empty."""
+    found = _PLAN_FILE.search(plan_file)
+    return found[2] if found and problem(found[2]) is None else ""
 
 
 def branch(change_id: str, package_id: str = "") -> str:

@@ -1,6 +1,7 @@
 """Lock keys: names of things that are not files and that two packages must not change at once.
 
-A key is `namespace:name`; `/*` at its end means everything below the name, and not the name itself.
+A key is `namespace:name`; a last segment `*` means everything below the name, and not the name itself. A namespace that
+is not known here is as good as any other: such a key is compared as it is written.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ _FLAG = re.compile(r"[a-z0-9_.-]+(/[a-z0-9_.-]+)*(/\*)?")
 _ENV = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _FEATURE = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*)(:[a-z0-9_.-]+)?")
 _SCHEMA = re.compile(r"[a-z0-9_]+")
+_BELOW = ("/*", ":*", ".*")  # known namespaces have the first only
+_MISTYPED = ("event", "flag", "contract", "feature")  # one edit from a shorter one is a word of its own: app, ai
 
 
 class LockKeyError(ValueError):
@@ -34,19 +37,24 @@ def canonical(key: str) -> str:
     if not text.isprintable():
         raise LockKeyError("a lock key is one line of printable text", "delete the control characters")
     namespace, colon, name = text.partition(":")
-    if not colon:
-        raise LockKeyError(f"{_short(text)} has no namespace", _without_namespace(text))
-    read = _NAMESPACES.get(namespace.strip().lower())
-    if read is None:
-        near = nearest(namespace.lower(), _NAMESPACES, cutoff=0.5)  # `ap` is short
-        known = ", ".join(f"{name}:" for name in _NAMESPACES)
-        meant = f"did you mean {near}:? " if near else ""
+    if not colon or not namespace.strip():
+        raise LockKeyError(f"{_short(text)} has no namespace", _without_namespace(text.lstrip(": ")))
+    if read := _NAMESPACES.get(namespace.strip()):
+        return f"{namespace.strip()}:{read(name.strip())}"
+    if near := _meant(namespace.strip()):
         raise LockKeyError(
             f"unknown namespace {_short(namespace)}: in {_short(text)}",
-            f"{meant}the namespaces are {known}; for anything else write e.g. "
-            f"feature:{_slug(namespace) or 'area'}:{_slug(name).lower() or 'part'}",
+            f"did you mean {_repaired(near, name.strip())}?",
         )
-    return f"{namespace.strip().lower()}:{read(name.strip())}"
+    if not name.strip():
+        raise LockKeyError(f"{_short(text)} names nothing", f"write e.g. {_slug(namespace)}:part")
+    return text
+
+
+def foreign(key: str) -> str:
+    """The namespace of a canonical key that is compared as written; empty for one that has rules here."""
+    namespace = key.partition(":")[0]
+    return "" if namespace in _NAMESPACES else namespace
 
 
 def is_key(text: str) -> bool:
@@ -65,7 +73,7 @@ def contains(outer: str, inner: str) -> bool:
     if outer == inner:
         return True
     below = outer[:-1]
-    return outer.endswith("/*") and inner.startswith(below) and len(inner) > len(below)
+    return outer.endswith(_BELOW) and inner.startswith(below) and len(inner) > len(below)
 
 
 def claim_order(files: Iterable[str], keys: Iterable[str]) -> list[str]:
@@ -141,6 +149,35 @@ def _feature(name: str) -> str:
     raise LockKeyError(
         f"feature:{_short(name)} is not an id, or id:purpose", f"write feature:{wanted or 'add-login:api'}"
     )
+
+
+def _meant(namespace: str) -> str:
+    """The known namespace that `namespace` is a slip for (its case, an `s`, one edit of a long one); or empty."""
+    word = namespace.lower()
+    for known in _NAMESPACES:
+        if word in (known, f"{known}s") or (known in _MISTYPED and _is_one_edit(word, known)):
+            return known
+    return ""
+
+
+def _is_one_edit(first: str, second: str) -> bool:
+    """Whether one letter added, left out, changed or swapped with the next makes one word of the other."""
+    if abs(len(first) - len(second)) > 1:
+        return False
+    shorter, longer = sorted((first, second), key=len)
+    start = next((n for n, (one, other) in enumerate(zip(shorter, longer, strict=False)) if one != other), len(shorter))
+    if len(shorter) < len(longer):
+        return shorter[start:] == longer[start + 1 :]
+    swapped = shorter[start : start + 2] == longer[start : start + 2][::-1]
+    return shorter[start + 1 :] == longer[start + 1 :] or (swapped and shorter[start + 2 :] == longer[start + 2 :])
+
+
+def _repaired(namespace: str, name: str) -> str:
+    """The key that was meant, where its name has a canonical form; else its namespace."""
+    try:
+        return f"{namespace}:{_NAMESPACES[namespace](name)}"
+    except LockKeyError:
+        return f"{namespace}:"
 
 
 def _wildcard(namespace: str, path: str) -> str:

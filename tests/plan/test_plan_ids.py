@@ -14,10 +14,41 @@ from hypothesis import strategies as st
 
 import parallel_impl
 from parallel_impl.errors import UserError
-from parallel_impl.plan.ids import branch, check, folder, plan_file, problem
+from parallel_impl.plan.ids import branch, change_of, check, folder, plan_file, problem
 
 ROOT = Path(parallel_impl.__file__).parent
 SPELT = re.compile(r"openspec/changes|work-packages\.yaml")
+
+
+def test_a_change_may_have_128_characters_and_a_package_64() -> None:
+    assert problem("a" * 128) is None
+    assert problem("a" * 129) is not None
+    assert problem("a" * 65, package=True) is not None
+    assert len(branch("a" * 128, "b" * 64)) < 250  # a file name may have 255, and git adds .lock
+
+
+def test_a_change_in_a_namespace_is_called_that() -> None:
+    found = problem("platform/add-x")
+    assert found is not None
+    assert "'platform/add-x' is a change in a namespace" in found.what
+    assert "git mv openspec/changes/platform/add-x openspec/changes/platform-add-x" in found.hint
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("openspec/changes/add-x/work-packages.yaml", "add-x"),
+        ("/r/openspec/changes/archive/2026-01-02-add-x/work-packages.yaml", "add-x"),
+        ("openspec/changes/2026-01-02-add-x/work-packages.yaml", "add-x"),
+        ("openspec/changes/platform/add-x/work-packages.yaml", ""),
+        ("openspec/changes/Add X/work-packages.yaml", ""),
+        ("openspec/changes/add-x/other.yaml", ""),
+        ("notopenspec/changes/add-x/work-packages.yaml", ""),
+        ("work-packages.yaml", ""),
+    ],
+)
+def test_the_change_of_a_plan_is_its_folder(path: str, expected: str) -> None:
+    assert change_of(path) == expected
 
 
 @pytest.mark.parametrize("text", ["add-user-auth", "a", "a1-2", "a" * 64])
@@ -33,7 +64,8 @@ def test_a_kebab_id_is_admitted(text: str) -> None:
         ("wp-a\n", "write wp-a"), ("HEAD", "write e.g. add-login"), ("a:b", "write a-b"), ("a--b", "write a-b"),
         ("a;rm -rf x", "write a-rm-rf-x"), ("ａ", "write e.g. add-login"), ("", "write e.g. add-login"),
         (".", "write e.g. add-login"), ("a\\b", "write a-b"), ("Add Login", "write add-login"), ("1a", "write a"),
-        ("a" * 65, "write " + "a" * 64), ("archive", "write add-archive"), ("con", "write add-con"),
+        ("a" * 129, "write " + "a" * 128), ("openspec/changes/add-x/", "write add-x"), ("archive", "write add-archive"),
+        ("con", "write add-con"),
     ],
 )  # fmt: skip
 def test_any_other_id_is_refused_with_the_nearest_one(text: str, hint: str) -> None:

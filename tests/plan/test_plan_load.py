@@ -276,15 +276,23 @@ def test_positions_are_kept_for_later_checks() -> None:
 def test_all_problems_come_at_once_in_the_order_of_the_file() -> None:
     text = (
         HEAD
-        + package("wp-a", "prioritty: 1", "depends_on: [wp-bb]", "locks: {keys: [impl:x]}")
+        + package("wp-a", "prioritty: 1", "depends_on: [wp-bb]", "locks: {keys: [events:x]}")
         + package("wp-b", "priority: 11")
     )
     assert said(text) == [
         "p.yaml:8:5: error: unknown key prioritty (packages[0].prioritty) | did you mean priority?",
         "p.yaml:9:18: error: no package is called wp-bb (packages[0].depends_on[0]) | did you mean wp-b?",
-        "p.yaml:10:20: error: unknown namespace impl: in impl:x (packages[0].locks.keys[0]) | the namespaces are api:, "
-        "db:, event:, flag:, env:, contract:, feature:; for anything else write e.g. feature:impl:x",
+        "p.yaml:10:20: error: unknown namespace events: in events:x (packages[0].locks.keys[0]) | did you "
+        "mean event:x?",
         "p.yaml:15:15: error: must be at most 10, not 11 (packages[1].priority) | write e.g. priority: 5",
+    ]
+
+
+def test_lock_keys_of_other_namespaces_are_reported_once_for_the_whole_plan() -> None:
+    text = HEAD + package("wp-a", "locks: {keys: [impl:x, config:y]}") + package("wp-b", "locks: {keys: [impl:z]}")
+    assert said(text) == [
+        "p.yaml:8:20: notice: lock keys that are compared as they are written: impl:, config: "
+        "(packages[0].locks.keys[0]) | two packages that spell the same thing differently do not exclude each other",
     ]
 
 
@@ -295,14 +303,14 @@ def test_yaml_that_cannot_be_read_is_said() -> None:
     ]
 
 
-def test_id_for_package_id_is_answered_with_the_right_key() -> None:
+def test_id_for_package_id_is_an_older_spelling() -> None:
     text = (
         HEAD
         + package("wp-a").replace("package_id", "id")
         + package("wp-b", "dependencies: [wp-a]", "depends_on: [wp-a]")
     )
     assert said(text) == [
-        "p.yaml:4:5: error: unknown key id (packages[0].id) | did you mean package_id?",
+        "p.yaml: error: an older spelling of plans (id for package_id) | parallel-impl validate p.yaml --fix",
         "p.yaml:12:5: error: unknown key dependencies (packages[1].dependencies) | did you mean depends_on? "
         "It is there already: delete dependencies",
     ]
@@ -448,7 +456,7 @@ def test_contract_paths_stay_inside_too() -> None:
 
 def test_a_plan_with_nothing_right_is_answered_without_a_traceback() -> None:
     lines = said("version: 1\nfeature: []\npackages: [1, {scope: [], locks: 3, verification: x, depends_on: [[]]}]\n")
-    assert lines[0] == "p.yaml:1:1: error: unknown key version (version) | did you mean schema_version?"
+    assert lines[0].startswith("p.yaml: error: an older spelling of plans (version for schema_version")
     assert len(lines) > 6
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parallel_impl.plan.lock_keys import LockKeyError, canonical, claim_order, contains, overlap
+from parallel_impl.plan.lock_keys import LockKeyError, canonical, claim_order, contains, foreign, overlap
 
 CANONICAL = [
     "api:GET /v1/users", "api:DELETE /", "api:POST /v1/users/{id}", "api:GET /v1/*", "db:migration-slot",
@@ -28,12 +28,12 @@ def test_a_canonical_key_stays_as_it_is(key: str) -> None:
         ("api:GET v1/users", "api:GET /v1/users"),
         ("api:GET   /v1/users ", "api:GET /v1/users"),
         ("api:GET/v1/users", "api:GET /v1/users"),
-        ("API:GET /v1/Users", "api:GET /v1/users"),
+        ("api:GET /v1/Users", "api:GET /v1/users"),
         ("db:schema:Users\n", "db:schema:users"),
         ("db:Migration-Slot", "db:migration-slot"),
         ("event:User.Created", "event:user.created"),
         ("flag:Billing/*", "flag:billing/*"),
-        (" Env:PORT", "env:PORT"),
+        (" env : PORT", "env:PORT"),
         ("feature:FEAT-123:PAUSE", "feature:FEAT-123:pause"),
     ],
 )
@@ -46,8 +46,18 @@ def test_a_key_that_can_only_mean_one_thing_is_put_right(key: str, expected: str
     [
         ("users", "feature:<id>:users"),
         ("src/api.py", "locks.files"),
-        ("config:profiles/cloud", "feature:config:profiles-cloud"),
-        ("events:user.created", "did you mean event:"),
+        (":users", "feature:<id>:users"),
+        ("config:", "config:part"),
+        ("API:get /v1/Users", "did you mean api:GET /v1/users?"),
+        ("Env:PORT", "did you mean env:PORT?"),
+        ("envs:PORT", "did you mean env:PORT?"),
+        ("events:User.Created", "did you mean event:user.created?"),
+        ("evnt:user.created", "did you mean event:user.created?"),
+        ("evetn:user.created", "did you mean event:user.created?"),
+        ("Falg:billing", "did you mean flag:billing?"),
+        ("contact:a.yaml", "did you mean contract:a.yaml?"),
+        ("feeature:a", "did you mean feature:a?"),
+        ("apis:guardrails", "did you mean api:?"),
         ("api:guardrails", "api:GET /v1/guardrails"),
         ("api:GTE /v1/users", "api:GET /v1/users"),
         ("api:* /v1/users", "api:GET /v1/users"),
@@ -77,6 +87,37 @@ def test_any_other_key_is_refused_with_one_to_write(key: str, hint: str) -> None
         canonical(key)
     assert hint in caught.value.hint
     assert len(caught.value.what) < 250
+
+
+FOREIGN = [
+    "config:profiles:base", "module:src.api.app", "route:/api/v1/Search", "impl:x", "app:a", "ai:b", "bd:x", "enb:x",
+    "apps:a b", "config:a*b", "x:*", "Config:a", "eventful:x", "flagship:x", "\u30b9:x",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("key", FOREIGN)
+def test_a_key_of_another_namespace_is_compared_as_it_is_written(key: str) -> None:
+    assert canonical(f" {key}\n") == key
+    assert foreign(key) == key.partition(":")[0]
+
+
+def test_a_known_namespace_is_not_foreign() -> None:
+    assert [foreign(key) for key in CANONICAL] == [""] * len(CANONICAL)
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner"),
+    [("config:*", "config:a"), ("config:a:*", "config:a:b"), ("module:src.*", "module:src.api"), ("r:/a/*", "r:/a/b")],
+)
+def test_a_last_segment_of_another_namespace_may_be_a_wildcard(outer: str, inner: str) -> None:
+    assert overlap(inner, outer)
+    assert not overlap(outer, outer[:-2])
+    assert not overlap(outer, f"x{inner}")
+
+
+def test_the_case_of_another_namespace_counts() -> None:
+    assert not overlap("config:Base", "config:base")
+    assert not overlap("Config:base", "config:base")
 
 
 def test_a_wildcard_means_everything_below_and_not_the_thing_itself() -> None:
@@ -112,6 +153,8 @@ PIECES = st.lists(
             "api",
             "db",
             "event",
+            "events",
+            "config",
             "flag",
             "feature",
             "contract",

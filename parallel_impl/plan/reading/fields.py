@@ -51,6 +51,7 @@ class Reading:
     document: Document
     problems: list[Problem] = field(default_factory=list)
     not_acted_on: set[str] = field(default_factory=set)
+    foreign_keys: dict[str, YamlPath] = field(default_factory=dict)  # by namespace, the first that it is written in
     _patterns: dict[str, Problem | None] = field(default_factory=dict)
 
     def error(self, path: YamlPath, what: str, hint: str, *, key: bool = False) -> None:

@@ -6,15 +6,17 @@ are checked elsewhere.
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from parallel_impl import schema
 from parallel_impl.errors import Problem, Severity, UserError
 from parallel_impl.plan import ids, order
 from parallel_impl.plan.model import Contracts, Package, Plan, YamlPath
-from parallel_impl.plan.reading import document, fields, packages, shape
+from parallel_impl.plan.reading import document, fields, older, packages, shape
 from parallel_impl.plan.reading.fields import Reading
 from parallel_impl.text import nearest, shorten_line
 
@@ -35,7 +37,23 @@ def load(content: bytes, source: str) -> tuple[Plan | None, list[Problem]]:
     except UserError as error:
         return None, list(error.problems)
     with document.uncollected():
-        return _load(Reading(parsed))
+        plan, problems = _load(Reading(parsed))
+        return (plan, problems) if plan else (None, _about_older(parsed) or problems)
+
+
+def _about_older(parsed: document.Document) -> list[Problem]:
+    """The problems of a plan in an older spelling: that it is one, and what else is wrong; [] for any other plan."""
+    change_id = ids.change_of(parsed.source)
+    data, said = older.rewritten(parsed.data, change_id)
+    if not said:
+        return []
+    name = change_id if parsed.source.endswith(ids.plan_file(change_id)) else parsed.source
+    problem = Problem(
+        f"an older spelling of plans ({', '.join(said)})",
+        where=parsed.source,
+        hint=f"parallel-impl validate {shlex.quote(name)} --fix",
+    )
+    return [problem, *_load(Reading(replace(parsed, data=data)))[1]]
 
 
 def _load(reading: Reading) -> tuple[Plan | None, list[Problem]]:
@@ -200,6 +218,8 @@ def _remarks(reading: Reading, plan: Plan) -> list[Problem]:
         what = f"no verification step proves {names}"
         hint = "add verification: {steps: [{name: unit, command: pytest -q …}]}"
         found.append(Problem(what, source, hint=hint, severity=Severity.WARNING))
+    if reading.foreign_keys:
+        found.append(_about_foreign_keys(reading))
     if reading.not_acted_on:
         what = f"read and not acted on: {', '.join(sorted(reading.not_acted_on))}"
         found.append(
@@ -208,6 +228,15 @@ def _remarks(reading: Reading, plan: Plan) -> list[Problem]:
             )
         )
     return found
+
+
+def _about_foreign_keys(reading: Reading) -> Problem:
+    names = [f"{_short(name)}:" for name in reading.foreign_keys]
+    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+    what = f"lock keys that are compared as they are written: {', '.join(names[:MAX_NAMES])}{more}"
+    hint = "two packages that spell the same thing differently do not exclude each other"
+    first = next(iter(reading.foreign_keys.values()))
+    return reading.document.problem(first, what, hint, severity=Severity.NOTICE)
 
 
 def _short(text: str) -> str:

@@ -95,6 +95,8 @@ def _keys(reading: Reading, raw: dict[str, Any], path: YamlPath) -> tuple[str, .
         except lock_keys.LockKeyError as error:
             reading.error(here, error.what, error.hint)
             continue
+        if namespace := lock_keys.foreign(canonical):
+            reading.foreign_keys.setdefault(namespace, here)
         if canonical != key:
             what = f"lock key {key!r} is read as {canonical!r}"
             reading.report(here, what, f"write {json.dumps(canonical)}", Severity.NOTICE)

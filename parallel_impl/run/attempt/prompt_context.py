@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from parallel_impl.agents.prompt import Context
 from parallel_impl.contracts import check as contracts
+from parallel_impl.openspec import tasks
 from parallel_impl.plan.model import Plan
 from parallel_impl.run.attempt.job import Job
 from parallel_impl.run.spec import Workspace
@@ -22,7 +22,7 @@ def collect(workspace: Workspace, job: Job, tree: str) -> Context:
         change_id=workspace.places.change_id,
         proposal=_read(workspace, tree, f"{folder}/proposal.md"),
         design=_read(workspace, tree, f"{folder}/design.md"),
-        tasks=tasks_of(_read(workspace, tree, workspace.places.tasks_file), job.package.tasks),
+        tasks=_tasks(workspace, job, tree),
         specs=dict(_specs(workspace, tree)),
         contracts=dict(_contracts(workspace, job.in_force.plan, tree)),
         dependencies={layer.package: tuple(change.path for change in layer.changes) for layer in job.above},
@@ -32,21 +32,15 @@ def collect(workspace: Workspace, job: Job, tree: str) -> Context:
     )
 
 
-def tasks_of(text: str, wanted: tuple[str, ...]) -> str:
-    """The lines of tasks.md that number the wanted tasks, with what belongs to them; all where none is named."""
-    if not wanted:
-        return text
-    kept, keeping = [], False
-    for line in text.splitlines():
-        number = re.match(r"\s*[-*] \[[ xX]\] \**([\w.]+)", line)
-        heading = re.match(r"#+\s+\**([\w.]+)", line)
-        if number:
-            keeping = number[1].rstrip(".") in wanted
-        elif heading:
-            keeping = heading[1].rstrip(".") in wanted
-        if keeping:
-            kept.append(line)
-    return "\n".join(kept) or text
+def _tasks(workspace: Workspace, job: Job, tree: str) -> str:
+    """The tasks of the package; the whole file where the plan gives tasks to nobody."""
+    path = workspace.places.tasks_file
+    names = {package.id: package.tasks for package in job.in_force.plan.packages}
+    if not any(names.values()):
+        return _read(workspace, tree, path)
+    found = tasks.read(workspace.repo.read(tree, path) or b"")
+    own = tasks.excerpt(found, tasks.assign(found, names).tasks[job.package.id])
+    return _shown(tasks.encoded(own), path)
 
 
 def _specs(workspace: Workspace, tree: str) -> Iterator[tuple[str, str]]:
@@ -65,8 +59,10 @@ def _contracts(workspace: Workspace, plan: Plan, tree: str) -> Iterator[tuple[st
 
 def _read(workspace: Workspace, tree: str, path: str) -> str:
     content = workspace.repo.read(tree, path)
-    if content is None:
-        return ""
+    return "" if content is None else _shown(content, path)
+
+
+def _shown(content: bytes, path: str) -> str:
     if len(content) > LARGEST:
         return f"[{len(content)} bytes, too long to show here; read {path}]"
     return content.decode("utf-8", "replace")

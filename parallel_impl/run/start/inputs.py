@@ -16,13 +16,17 @@ from parallel_impl.contracts import plan_check
 from parallel_impl.errors import Problem, Severity, UserError, count
 from parallel_impl.gates import quality, setup
 from parallel_impl.gates.quality import Gate
+from parallel_impl.git import ignored
+from parallel_impl.git import links as found_links
 from parallel_impl.git.repo import Entry, GitError, Repo
-from parallel_impl.plan.ids import CHANGES, PLAN_FILE
+from parallel_impl.plan import links
+from parallel_impl.plan.ids import CHANGES
 from parallel_impl.plan.model import Plan
 from parallel_impl.plan.order import Order
 from parallel_impl.record.state import State
 from parallel_impl.run.places import Places
 from parallel_impl.run.resume import pinned
+from parallel_impl.run.start import task_names
 from parallel_impl.text import did_you_mean
 
 
@@ -118,6 +122,8 @@ def load(repo: Repo, places: Places, base: str, came_from: str, folder: Path, *,
     found_setup = setup.find(read) if settings.setup is None else None
     gates, gate_problems = quality.find(read, settings.gates, change_id=places.change_id)
     problems = [*checked.problems, *gate_problems, *_own(places, checked.plan, came_from)]
+    problems += links.problems(checked.plan, found_links.of_entries(repo, entries.values()))
+    problems += task_names.problems(read(places.tasks_file), places.tasks_file, checked.plan)
     problems += _uncommitted(repo, places, entries, folder, came_from, continued=bool(plan_from))
     if found_setup:
         problems.append(Problem(f"set-up: {found_setup.why}", severity=Severity.NOTICE))
@@ -185,18 +191,15 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def _no_plan(repo: Repo, places: Places, came_from: str, folder: Path, entries: Iterable[str]) -> UserError:
     top = repo.top(folder)
     if top and (top / places.plan_file).is_file():
+        rule = ignored.rule(repo, top, places.plan_file)
         return UserError(
-            f"the change is not committed in {came_from}: a run reads it from there",
+            f"the change is not committed in {came_from}: a run reads it from there"
+            + (f"; git ignores it ({rule})" if rule else ""),
             where=places.plan_file,
-            hint=f"git add {places.folder}\n    git commit -m 'Plan of {places.change_id}'"
+            hint=f"git add {'-f ' if rule else ''}{places.folder}\n    git commit -m 'Plan of {places.change_id}'"
             + ("" if came_from == "HEAD" else f"   # on {came_from}"),
         )
-    if any(path.startswith(f"{places.folder}/") for path in entries):
-        return UserError(
-            f"the change has no {PLAN_FILE}", where=f"{came_from}:{places.folder}", hint="write the plan first"
-        )
-    known = sorted({path.split("/")[2] for path in entries if path.startswith(f"{CHANGES}/") and path.count("/") > 2})
-    return plan_check.unknown_change(places.change_id, [name for name in known if name != "archive"], came_from)
+    return plan_check.no_plan(places.change_id, entries, f"{came_from}:{CHANGES}")
 
 
 def _own(places: Places, plan: Plan, came_from: str) -> Iterator[Problem]:
@@ -221,11 +224,14 @@ def _uncommitted(
     absent = _left_out_here(repo, top)
     differ = sorted(path for path in watched - absent if _differs(repo, top / path, entries.get(path)))
     if differ:
+        rule = ignored.rule(repo, top, differ[0])
         yield Problem(
             f"not as in the base, and so not used: {', '.join(differ[:5])}" + (" …" if len(differ) > 5 else ""),
             hint=f"a run keeps its base, but for the plan; to use them: parallel-implement {places.change_id} --abort"
             if continued
-            else "commit what the run should use" + ("" if came_from == "HEAD" else f" on {came_from}"),
+            else "commit what the run should use"
+            + ("" if came_from == "HEAD" else f" on {came_from}")
+            + (f" (git add -f: git ignores {differ[0]} by {rule})" if rule else ""),
             severity=Severity.WARNING,
         )
 

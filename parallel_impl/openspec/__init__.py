@@ -1,0 +1,1 @@
+"""The change folder of OpenSpec, as far as this program reads it."""

@@ -1,0 +1,328 @@
+"""The task list of a change, `tasks.md`: sections, boxes, and which package a box belongs to.
+
+A line counts as a box where OpenSpec counts it (its `src/utils/task-progress.ts`: a bullet and `[ ]` or `[x]`,
+indented or not, with or without blanks, in a code fence too), and in the other forms that people write: `+`, `1.`,
+`1)`, `[~]`. What only looks like a box is reported, and belongs to no task. Everything is told by line number, so that
+a box can be ticked without a change to any other byte.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
+_BOX = re.compile(r"(\s*)(?:[-*+]|[0-9]{1,9}[.)])\s*\[([\sxX~])\]\s*(.*)", re.DOTALL)
+_HEADING = re.compile(r" {0,3}(#{1,6})(?:\s+|(?=[0-9]))(.*)", re.DOTALL)
+_FENCE = re.compile(r"\s*(`{3,}|~{3,})(.*)", re.DOTALL)
+_BULLET = re.compile(r"\s*(?:[-*+]|[0-9]{1,9}[.)])\s")
+_RULE = re.compile(r" {0,3}([-*_])(?:[ \t]*\1){2,}\s*")
+# What may stand before a box by mistake, then brackets; a link, a footnote and a word in brackets are none.
+_ALMOST = re.compile(
+    r"[\s>|]*(?:[-*+]+|[\u2012-\u2015\u2022\u00b7]|[0-9A-Za-z]{1,3}[.)])?\s*(?:\**[0-9]+(?:\.[0-9]+)*[.:)]?\**)?\s*"
+    r"(?:[\u2610-\u2612]|\[([^\]\n]{0,4})\](?![(:\[]))"
+)
+_UNCLOSED = re.compile(r"\s*(?:[-*+]|[0-9]{1,9}[.)])\s*(?:\[[ \txX~]?[ \t]|[ \txX~]?\][ \t])[^\]\n]*\n?")
+_MARKS = frozenset({"", "x", "o", "v", "y", "n", "ok", "done", "todo", "wip"})
+_NUMBER = re.compile(r"[A-Za-z]{0,4}[-.]?[0-9]+(?:[.-]\w+)*")
+_AROUND = "*_`~.:,;()[]#\u2013\u2014-"
+_SECTIONS = frozenset({
+    "phase", "section", "group", "step", "part", "stage", "milestone", "wave", "task", "tasks", "package", "story",
+})  # fmt: skip
+_TASKS = frozenset(("task", "step"))
+# How closely a name means a box: 0 the box itself, then those nested in it, those whose numbers go on from it, and
+# those of a section, the inner ones first.
+_CONTINUED, _IN_SECTION = 100, 200
+
+
+class Mark(StrEnum):
+    """What stands in a box; `[~]` is open (people mean: begun, or put off), and no box that we may tick."""
+
+    OPEN = " "
+    DONE = "x"
+    PARTIAL = "~"
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading. `lines` (from 1) are its own and those before its first box; `parent` is an index, -1 for none."""
+
+    number: str
+    title: str
+    level: int
+    parent: int
+    lines: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A box. `lines` (from 1) are its own and what belongs to it, without the boxes below it.
+
+    `column` (from 0, in characters) is that of the mark in the first of them; `parent` is the box that this one is
+    nested in, `section` the nearest heading above: indexes, -1 for none.
+    """
+
+    number: str
+    text: str
+    mark: Mark
+    column: int
+    section: int
+    parent: int
+    lines: tuple[int, ...]
+
+    @property
+    def name(self) -> str:
+        """What a plan calls it: its number, or the first words of its text."""
+        return self.number or " ".join(self.text.split()[:6])
+
+
+@dataclass(frozen=True, slots=True)
+class TaskList:
+    """A `tasks.md` that was read; `lines` joined are the file. `unreadable` are the lines (from 1) of other boxes."""
+
+    lines: tuple[str, ...]
+    sections: tuple[Section, ...]
+    tasks: tuple[Task, ...]
+    unreadable: tuple[int, ...]
+
+    def line(self, number: int) -> str:
+        """One line (from 1) without its end."""
+        return self.lines[number - 1].rstrip("\r\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """The tasks of each package, as indexes; and the names that mean no task, by package."""
+
+    tasks: Mapping[str, tuple[int, ...]]
+    unknown: Mapping[str, tuple[str, ...]]
+
+
+def read(content: bytes) -> TaskList:
+    """Read a whole `tasks.md`; bytes that are no UTF-8 become lone surrogates, which `encoded` makes bytes again."""
+    return _Reader(_LINE.findall(content.decode("utf-8", "surrogateescape"))).read()
+
+
+def encoded(text: str) -> bytes:
+    """The bytes of text that `read` gave."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def assign(found: TaskList, names: Mapping[str, Sequence[str]]) -> Assignment:
+    """Which tasks each package has, by the names in its `tasks`: numbers, numbers of sections, first words.
+
+    A name means the boxes nested below it too, and a section's number all boxes of the section. Where another package
+    names one of these more closely (the box itself, not its section), the box is that package's. A package that names
+    nothing has what no other package names.
+    """
+    claims = {package: [_claim(found, name) for name in wanted] for package, wanted in names.items()}
+    ranks = {package: _least(several) for package, several in claims.items()}
+    best = _least(ranks.values())
+    tasks = {
+        package: tuple(sorted(task for task, rank in own.items() if rank == best[task]))
+        if any(claims[package])
+        else tuple(task for task in range(len(found.tasks)) if task not in best)
+        for package, own in ranks.items()
+    }
+    unknown = {
+        package: tuple(name for name, claim in zip(wanted, claims[package], strict=True) if not claim)
+        for package, wanted in names.items()
+    }
+    return Assignment(tasks, {package: several for package, several in unknown.items() if several})
+
+
+def excerpt(found: TaskList, tasks: Iterable[int]) -> str:
+    """These tasks as text, each with what belongs to it, below the headings of their sections."""
+    wanted = set(tasks)
+    lines = {number for task in wanted for number in found.tasks[task].lines}
+    for index, section in enumerate(found.sections):
+        inside = {task for task in range(len(found.tasks)) if index in _sections(found, found.tasks[task].section)}
+        if inside & wanted:
+            lines.update(section.lines if inside <= wanted else section.lines[:1])
+    return "\n".join(found.line(number) for number in sorted(lines)).strip("\n")
+
+
+def _claim(found: TaskList, name: str) -> dict[int, int]:
+    """The tasks that a name means, each with how closely."""
+    words = _words(name)
+    named = {n for n, section in enumerate(found.sections) if words and _is_section(section, words)}
+    claim: dict[int, int] = {}
+    for n, task in enumerate(found.tasks):
+        ranks = [_rank(task, words, is_section=bool(named))] if words else []
+        ranks += [claim[task.parent] + 1] if task.parent in claim else []
+        ranks += [_IN_SECTION + far for far, section in enumerate(_sections(found, task.section)) if section in named]
+        if known := [rank for rank in ranks if rank >= 0]:
+            claim[n] = min(known)
+    return claim
+
+
+def _rank(task: Task, words: list[str], *, is_section: bool) -> int:
+    """How closely the words of a name mean this one task; -1 for not. A section's number means the section."""
+    number, text = task.number.casefold(), _words(task.text)
+    if text[: len(words)] == words or (len(words) > 1 and [number, *text][: len(words)] == words):
+        return 0
+    if is_section or len(words) > 1:
+        return -1
+    return 0 if number == words[0] else _CONTINUED if number.startswith(f"{words[0]}.") else -1
+
+
+def _is_section(section: Section, words: list[str]) -> bool:
+    _, rest = _numbered(section.title, _SECTIONS)
+    several = ([section.number.casefold()], _words(section.title), _words(rest))
+    return any(own[: len(words)] == words for own in several)
+
+
+def _least(claims: Iterable[Mapping[int, int]]) -> dict[int, int]:
+    least: dict[int, int] = {}
+    for claim in claims:
+        for task, rank in claim.items():
+            least[task] = min(rank, least.get(task, rank))
+    return least
+
+
+def _sections(found: TaskList, section: int) -> list[int]:
+    """A section and those that it stands in, from the inside out."""
+    chain = []
+    while section >= 0:
+        chain.append(section)
+        section = found.sections[section].parent
+    return chain
+
+
+def _words(text: str) -> list[str]:
+    return [word for part in text.casefold().split() if (word := part.strip(_AROUND))]
+
+
+def _numbered(text: str, kinds: frozenset[str]) -> tuple[str, str]:
+    """The number that `text` begins with, behind words such as Phase, and the rest; "" and the whole where none is."""
+    rest = text.strip()
+    while True:
+        first, _, after = rest.partition(" ")
+        word = first.strip(_AROUND)
+        if _NUMBER.fullmatch(word):
+            return word, after.strip().lstrip(":.\u2013\u2014- ") or after.strip()
+        if word.casefold() not in kinds or not after:
+            return "", text.strip()
+        rest = after.strip()
+
+
+def _indent(line: str) -> int:
+    blank = line[: len(line) - len(line.lstrip())]
+    return len(blank.expandtabs(4))
+
+
+def _fenced(lines: Sequence[str]) -> set[int]:
+    """The lines (from 0) inside code fences; a fence that nothing closes is none."""
+    inside: set[int] = set()
+    opened, fence = -1, ""
+    for number, line in enumerate(lines):
+        if not (found := _FENCE.match(line)):
+            continue
+        if opened < 0:
+            opened, fence = number, found[1]
+        elif found[1].startswith(fence) and not found[2].strip():
+            inside.update(range(opened, number + 1))
+            opened = -1
+    return inside
+
+
+def _is_almost_a_box(line: str) -> bool:
+    if _UNCLOSED.fullmatch(line):
+        return True
+    found = _ALMOST.match(line)
+    mark = (found[1] or "").strip().casefold() if found else "none"
+    return mark in _MARKS or (len(mark) <= 2 and not any(letter.isalnum() for letter in mark))
+
+
+@dataclass
+class _Open:
+    """A heading or box that lines may still belong to; a box that cannot be read has neither."""
+
+    indent: int
+    lines: list[int]
+    task: int = -1
+
+
+class _Reader:
+    """One pass over the lines."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self.lines = lines
+        self.fenced = _fenced(lines)
+        self.sections: list[tuple[Section, list[int]]] = []  # each with its lines so far
+        self.tasks: list[tuple[Task, list[int]]] = []
+        self.unreadable: list[int] = []
+        self.section = -1
+        self.boxes: list[_Open] = []
+        self.owner: list[int] = []  # the lines of what the line before belongs to
+
+    def read(self) -> TaskList:
+        for number, line in enumerate(self.lines):
+            text = line.removeprefix("\ufeff") if not number else line
+            fenced = number in self.fenced
+            if box := _BOX.match(text):
+                self.box(number + 1, box, len(line) - len(text))
+            elif not fenced and (heading := _HEADING.match(text)):
+                self.heading(number + 1, heading)
+            elif not fenced and _is_almost_a_box(text):
+                self.almost(number + 1, text)
+            elif not fenced and _RULE.fullmatch(text):
+                self.boxes, self.owner = [], self.sections[-1][-1] if self.sections else []
+            else:
+                self.other(number + 1, text)
+        return TaskList(
+            tuple(self.lines),
+            tuple(replace(section, lines=tuple(lines)) for section, lines in self.sections),
+            tuple(replace(task, lines=tuple(lines)) for task, lines in self.tasks),
+            tuple(self.unreadable),
+        )
+
+    def heading(self, number: int, found: re.Match[str]) -> None:
+        level = len(found[1])
+        parent = self.section
+        while parent >= 0 and self.sections[parent][0].level >= level:
+            parent = self.sections[parent][0].parent
+        title = found[2].strip().rstrip("#").strip()
+        if _is_almost_a_box(title):
+            self.unreadable.append(number)
+            title = title.partition("]")[2].strip()
+        self.owner = [number]
+        own_number, _ = _numbered(title, _SECTIONS)
+        self.sections.append((Section(own_number, title, level, parent, ()), self.owner))
+        self.section = len(self.sections) - 1
+        self.boxes = []
+
+    def box(self, number: int, found: re.Match[str], shift: int) -> None:
+        indent = _indent(found[0])
+        self.close(indent)
+        own_number, text = _numbered(found[3], _TASKS)
+        mark = Mark.DONE if found[2] in "xX" else Mark.PARTIAL if found[2] == "~" else Mark.OPEN
+        self.owner = [number]
+        parent = self.boxes[-1].task if self.boxes else -1
+        task = Task(own_number, text, mark, found.start(2) + shift, self.section, parent, ())
+        self.tasks.append((task, self.owner))
+        self.boxes.append(_Open(indent, self.owner, len(self.tasks) - 1))
+
+    def almost(self, number: int, line: str) -> None:
+        indent = _indent(line)
+        self.close(indent)
+        self.unreadable.append(number)
+        self.owner = [number]
+        self.boxes.append(_Open(indent, self.owner))
+
+    def other(self, number: int, line: str) -> None:
+        """Any other line: what is indented deeper than a box belongs to it; else it goes on with the line before."""
+        indent = _indent(line)
+        begins = number == 1 or not self.lines[number - 2].strip() or _BULLET.match(line)
+        if line.strip() and self.boxes and (begins or indent):
+            outer = self.boxes[0]
+            self.close(indent if _BULLET.match(line) else max(indent, 1))
+            self.owner = (self.boxes[-1] if self.boxes else outer).lines
+        self.owner.append(number)
+
+    def close(self, indent: int) -> None:
+        """What is not indented less than `indent` ends."""
+        while self.boxes and self.boxes[-1].indent >= indent:
+            self.boxes.pop()
