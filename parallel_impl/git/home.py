@@ -53,6 +53,18 @@ def home(repo: Repo, change_id: str, *, checkout: Path | None = None) -> Home:
     return Home(beside)
 
 
+def main_folder(repo: Repo, checkout: Path | None) -> Path:
+    """The main worktree; in a bare repository the user's, `checkout`, and without one the repository itself."""
+    main = repo.worktrees()[0]
+    return (checkout or main.path) if main.bare else main.path
+
+
+def repository_name(repo: Repo, checkout: Path | None) -> str:
+    """The name that tests and tools know the files' folder by: worktrees get it too."""
+    folder = main_folder(repo, checkout)
+    return folder.name.removesuffix(".git") or folder.parent.name or "repository"
+
+
 def away(repo: Repo, change_id: str) -> Path:
     """A folder for the change's worktrees that no other repository uses, in the user's state directory."""
     return storage.state_directory() / _label(repo, repo.worktrees()[0].path) / change_id

@@ -36,7 +36,7 @@ def switch_off(checkout: Checkout) -> None:
     worktree's own comes after that. A file that is no plain one any more is left alone: through a link of somebody's
     making we would write anywhere.
     """
-    admin = checkout.git_dir / "worktrees" / checkout.path.name
+    admin = checkout.admin
     if not are(stat.S_ISDIR, checkout.git_dir, admin.parent, admin):
         return
     config, nothing = checkout.git_dir / "config", f"[core]\n\thooksPath = {NOWHERE}\n"

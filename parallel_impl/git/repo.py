@@ -84,10 +84,14 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Worktree:
-    """One worktree of a repository as git lists it: where, and the full ref that is checked out ("" if none)."""
+    """One worktree of a repository as git lists it: where, and the full ref that is checked out ("" if none).
+
+    `bare`: there are no files, it stands for the repository.
+    """
 
     path: Path
     branch: str
+    bare: bool = False
 
 
 def decode(raw: bytes) -> str:
@@ -212,7 +216,7 @@ class Repo:
         for block in decode(self.git("worktree", "list", "--porcelain", "-z")).split("\0\0"):
             lines = dict(line.partition(" ")[::2] for line in block.split("\0") if line)
             if "worktree" in lines:
-                found.append(Worktree(Path(lines["worktree"]), lines.get("branch", "")))
+                found.append(Worktree(Path(lines["worktree"]), lines.get("branch", ""), bare="bare" in lines))
         return found
 
     # -- refs

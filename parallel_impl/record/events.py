@@ -36,6 +36,8 @@ class RunStarted(Event, frozen=True, kw_only=True):
     `place` tells the repository from a copy of it.
     `author` and `committer`, as `Name <mail>`, are in those commits (empty in a run of a version that used its own).
     `carried`: refs that packages' repositories have beside the base's ancestors, and where they were.
+    `repository_name`: the name of each worktree's folder, on a level of its own (empty in a run of a version whose
+    worktrees lay side by side).
     `attempts`: how many attempts an aborted run of the change had made at packages; numbers go on from there.
     """
 
@@ -57,6 +59,7 @@ class RunStarted(Event, frozen=True, kw_only=True):
     author: str = ""
     committer: str = ""
     carried: Mapping[str, str] = {}
+    repository_name: str = ""
 
 
 class RunContinued(Event, frozen=True, kw_only=True):

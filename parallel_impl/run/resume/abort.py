@@ -83,7 +83,9 @@ def _open(
             agent_spec=state.agent,
             identity=replace(pinned.identity(started), signoff=settings.signoff),
         ),
-        workspace=Workspace.open(repo, places, started.base, home, checkout=checkout),
+        workspace=Workspace.open(
+            repo, places, started.base, home, checkout=checkout, repository_name=started.repository_name
+        ),
         launch=Launch(home, {}, Limits(0), stop=stop),
         stop=stop,
         in_force=pinned.read_plan(repo, places, state.plan_commit, state.plan_revision),

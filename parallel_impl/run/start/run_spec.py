@@ -12,6 +12,7 @@ from parallel_impl.config import FILE, Config
 from parallel_impl.errors import UserError, printable
 from parallel_impl.gates import setup
 from parallel_impl.git import carried, identity
+from parallel_impl.git import home as homes
 from parallel_impl.git.identity import OURS, Identity
 from parallel_impl.processes import namespace
 from parallel_impl.processes.namespace import Found
@@ -36,10 +37,12 @@ def specify(request: Request, known: Inputs) -> RunSpec:
     agent, spec = _agent(request, known)
     caches = setup.cache_environment(inherited)
     contained = _containment(agent, wanted=settings.contain)
+    repository = homes.main_folder(request.repo, request.checkout)
     who = _identity(request, settings)
     nobody = NOBODY if who == OURS and not started else ""
     ignored = environment.remarks(inherited, pass_env=settings.pass_env, ours=SET_BY_US)
-    for why in (request.home.why, contained.why, nobody, *ignored):
+    limits = tuple(why for why in (_uncontained(contained), _equal_numbers(contained), nobody) if why)
+    for why in (request.home.why, *limits, *ignored):
         if why:
             request.listener.say(why)
     return RunSpec(
@@ -49,7 +52,7 @@ def specify(request: Request, known: Inputs) -> RunSpec:
         run_id=request.run_id,
         config=settings,
         setup=known.setup,
-        caches=setup.caches(settings.caches, inherited),
+        caches=setup.caches(settings.caches, inherited, repository),
         gates=known.gates,
         agent=agent,
         agent_spec=environment.masked(spec, environment.secret_values(inherited)),
@@ -58,7 +61,8 @@ def specify(request: Request, known: Inputs) -> RunSpec:
         identity=replace(who, signoff=settings.signoff),
         carried=started.carried if started else carried.find(request.repo),
         namespace=contained.namespace,
-        notes=tuple(why for why in (contained.why, nobody) if why),
+        repository=repository,
+        notes=limits,
     )
 
 
@@ -81,15 +85,29 @@ def _agent(request: Request, known: Inputs) -> tuple[Agent | None, str]:
 
 
 def _containment(agent: Agent | None, *, wanted: bool) -> Found:
-    """The namespaces to use; `why` says in one line why there are none. Nothing is asked where nothing is started.
-
-    Without one an agent's processes are found as orphans of ours and by the mark in their environment; what changed
-    its session and cleared its environment is then missed after a kill -9 of the run.
-    """
+    """The namespaces to use. Nothing is asked where nothing is started."""
     if not wanted or not agent or not agent.starts_processes:
         return Found(None)
-    found = namespace.find()
-    if found.namespace:
-        return found
-    why = f"no PID namespaces for agents here ({found.why}): what leaves its agent is looked for instead"
-    return Found(None, printable(why))
+    return namespace.find()
+
+
+def _uncontained(found: Found) -> str:
+    """Why agents are not contained, in one line.
+
+    Their processes are then found as orphans of ours and by the mark in their environment; what changed its session
+    and cleared its environment is missed after a kill -9 of the run.
+    """
+    if not found.why:
+        return ""
+    return printable(f"no PID namespaces for agents here ({found.why}): what leaves its agent is looked for instead")
+
+
+def _equal_numbers(found: Found) -> str:
+    """What agents at once must not do where their processes have the same numbers, in one line."""
+    if not found.equal_numbers:
+        return ""
+    why = f"{found.equal_numbers}: /proc/sys/kernel/ns_last_pid"
+    return printable(
+        f"processes of agents at once have the same numbers here ({why}): a program that names temporary files in HOME "
+        "by its number may damage another agent's; run one at a time (--jobs 1), or set contain = false"
+    )
