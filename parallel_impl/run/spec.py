@@ -27,8 +27,8 @@ class RunSpec:
 
     `environment` is for set-up, steps and gates: it has no secrets. `namespace` contains agents (None: they are not
     contained). `identity` is in all commits; `carried` are refs that packages' repositories have beside the base's
-    ancestors. `repository` is the main worktree, which set-up sees. `notes` is what the summary must say about all
-    this.
+    ancestors. `repository` is the main worktree, which set-up sees, `users_branch` the branch that the run was started
+    on ("" when there is none). `notes` is what the summary must say about all this.
     """
 
     base: str
@@ -47,6 +47,7 @@ class RunSpec:
     agent_environment: Mapping[str, str] = field(default_factory=dict)
     namespace: Namespace | None = None
     repository: Path = Path()
+    users_branch: str = ""
     notes: tuple[str, ...] = ()
 
 

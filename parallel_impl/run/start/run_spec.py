@@ -62,8 +62,16 @@ def specify(request: Request, known: Inputs) -> RunSpec:
         carried=started.carried if started else carried.find(request.repo),
         namespace=contained.namespace,
         repository=repository,
+        users_branch=_users_branch(request, known),
         notes=limits,
     )
+
+
+def _users_branch(request: Request, known: Inputs) -> str:
+    """The branch that the base was found on, else the one that is checked out where the command was given."""
+    named = known.base_from.removeprefix("refs/heads/")
+    ours = named in ("HEAD", request.places.branch)
+    return named if not ours and request.repo.ref(f"refs/heads/{named}") else request.repo.branch(request.folder)
 
 
 def _identity(request: Request, settings: Config) -> Identity:
