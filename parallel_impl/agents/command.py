@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from parallel_impl import storage
 from parallel_impl.agents.agent import AgentJob
 from parallel_impl.errors import Problem, UserError
 from parallel_impl.processes.process import Ended, run
@@ -49,7 +50,7 @@ class Command:
         program = self.words[0]
         if "/" not in program or PLACEHOLDER.search(program):
             return self
-        return Command((str(folder / Path(program).expanduser()), *self.words[1:]))
+        return Command((str(folder / storage.expand(program)), *self.words[1:]))
 
     def check(self) -> Problem | None:
         """A program that is not on PATH, found before anything is started."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from parallel_impl import storage
 from parallel_impl.agents.agent import Agent
 from parallel_impl.agents.command import Command
 from parallel_impl.agents.replay import Replay
@@ -22,7 +23,7 @@ def parse(spec: str, folder: Path) -> Agent:
     if not colon or kind not in KINDS:
         hint = f"write '{nearest(kind, KINDS) or 'command'}: {rest or spec}'"
         raise UserError(f"unknown kind of agent in {spec!r}; known: {', '.join(KINDS)}", where="--agent", hint=hint)
-    agent: Agent = Command.parse(rest).within(folder) if kind == "command" else Replay(folder / Path(rest).expanduser())
+    agent: Agent = Command.parse(rest).within(folder) if kind == "command" else Replay(folder / storage.expand(rest))
     if wrong := agent.check():
         raise UserError([wrong])
     return agent

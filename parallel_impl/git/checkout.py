@@ -274,7 +274,7 @@ def _config(repo: Repo, identity: Identity) -> bytes:
         elif section in CARRIED:
             lines.append((key, value))
         elif section == "core" and rest in CARRIED_CORE:
-            lines.append((key, str(Path(value).expanduser()) if rest.endswith("file") else value))
+            lines.append((key, str(storage.expand(value)) if rest.endswith("file") else value))
     if url := dict(items).get("remote.origin.url"):
         lines += [("remote.origin.url", _fetch_url(repo, url)), ("remote.origin.pushurl", PUSH_IS_OFF)]
         lines.append(("remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*"))
