@@ -1,4 +1,4 @@
-"""What people are told when something is wrong: one problem, many problems, one exception class.
+"""Problems as people read them: one problem, many problems, one exception class.
 
 Everybody raises or returns these; only `cli` prints them. A `UserError` ends the command with exit
 code 2; anything else that reaches the top is a bug (exit code 3, traceback in a log file).
@@ -12,7 +12,7 @@ from enum import StrEnum
 
 
 class Severity(StrEnum):
-    """How much a problem matters: an error stops the run before it starts, the others are only said."""
+    """How much a problem matters: an error stops the run before it starts, the others are only reported."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -41,7 +41,7 @@ class Problem:
 
 
 class UserError(Exception):
-    """The input or the repository is not usable; `problems` says all of it at once."""
+    """The input or the repository is not usable; `problems` lists all of it at once."""
 
     def __init__(self, what: str | Iterable[Problem], *, where: str = "", hint: str = "") -> None:
         self.problems: tuple[Problem, ...] = (

@@ -79,7 +79,7 @@ def state_directory() -> Path:
 
 
 def problem(error: OSError) -> Problem | None:
-    """What to tell when the machine, not this program, is why a file could not be read or written; else None."""
+    """What to report when the machine, not this program, is why a file could not be read or written; else None."""
     where = str(error.filename or "")
     if error.errno not in WHAT_TO_DO or (error.errno in (errno.EACCES, errno.EPERM) and not where):
         return None  # without a file it is something else that is not permitted

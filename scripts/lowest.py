@@ -18,11 +18,8 @@ def direct(project: Path = PROJECT) -> list[str]:
     """Every requirement that the project writes down itself: to run, to test and to build."""
     told = tomllib.loads(project.read_text())
     extras = told["project"]["optional-dependencies"].values()
-    return [
-        *told["project"]["dependencies"],
-        *(one for extra in extras for one in extra),
-        *told["build-system"]["requires"],
-    ]
+    every = (told["project"]["dependencies"], *extras, told["build-system"]["requires"])
+    return [*dict.fromkeys(one for some in every for one in some)]
 
 
 def lowest(requirement: str) -> str:

@@ -19,7 +19,9 @@ NOT_INSTALLED = {"parallel_impl", "_typeshed", *sys.stdlib_module_names}  # _typ
 PINS = (PROJECT / "constraints.txt").read_text().splitlines()
 TOLD = tomllib.loads((PROJECT / "pyproject.toml").read_text())
 RUN = [Requirement(line) for line in TOLD["project"]["dependencies"]]
-DEV = [Requirement(line) for line in TOLD["project"]["optional-dependencies"]["dev"]]
+EXTRAS = TOLD["project"]["optional-dependencies"]
+OPTIONAL = [Requirement(line) for extra, lines in EXTRAS.items() if extra != "dev" for line in lines]
+DEV = [Requirement(line) for line in EXTRAS["dev"] if line not in {str(one) for one in OPTIONAL}]
 BUILD = [Requirement(line) for line in TOLD["build-system"]["requires"]]
 
 
@@ -32,13 +34,15 @@ def test_constraints_are_plain_names_with_one_version_each() -> None:
 def test_every_direct_dependency_is_pinned_to_a_version_that_it_admits() -> None:
     pinned = dict(line.split("==") for line in PINS)
     wrong = [
-        str(one) for one in (*RUN, *DEV, *BUILD) if pinned.get(canonicalize_name(one.name), "") not in one.specifier
+        str(one)
+        for one in (*RUN, *OPTIONAL, *DEV, *BUILD)
+        if pinned.get(canonicalize_name(one.name), "") not in one.specifier
     ]
     assert wrong == []
 
 
 def test_what_is_imported_is_declared() -> None:
-    declared = {canonicalize_name(one.name) for one in RUN}
+    declared = {canonicalize_name(one.name) for one in (*RUN, *OPTIONAL)}
     sources = packages_distributions()
     names = {name.split(".")[0] for path in ROOT.rglob("*.py") for name in imports(path)}
     foreign = names - NOT_INSTALLED - {""}
@@ -49,7 +53,9 @@ def test_what_is_imported_is_declared() -> None:
 def test_the_lowest_versions_are_those_of_pyproject() -> None:
     script = PROJECT / "scripts/lowest.py"
     printed = subprocess.run([sys.executable, script], check=True, capture_output=True, text=True).stdout.splitlines()
-    lowest = [next(part.version for part in one.specifier if part.operator == ">=") for one in (*RUN, *DEV, *BUILD)]
+    lowest = [
+        next(part.version for part in one.specifier if part.operator == ">=") for one in (*RUN, *OPTIONAL, *DEV, *BUILD)
+    ]
     assert [line.split("==")[1] for line in printed] == lowest
 
 

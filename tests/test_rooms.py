@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import sys
 from graphlib import CycleError
@@ -87,6 +88,15 @@ def test_the_pure_rooms_know_no_git_no_process_and_no_clock() -> None:
     assert [
         f"{name} imports {one}" for name, path in pure.items() for one in imports(path) if within(one, IMPURE)
     ] == []
+
+
+def test_a_class_has_a_name_that_no_other_class_has() -> None:
+    where: dict[str, list[str]] = {}
+    for name, path in modules().items():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                where.setdefault(node.name, []).append(name)
+    assert {name: places for name, places in where.items() if len(places) > 1} == {}
 
 
 def test_what_is_slow_to_import_is_imported_where_it_is_needed() -> None:

@@ -11,7 +11,7 @@ import click
 @click.argument("change_id", metavar="<change-id>")
 @click.option("--force", is_flag=True, help="Remove work too that is contained in no branch.")
 @click.option("--as-owner", is_flag=True, help="As root in somebody else's repository: go on as its owner.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be removed and what would be kept.")
+@click.option("--dry-run", is_flag=True, help="Only report what would be removed and what would be kept.")
 def cleanup(change_id: str, *, force: bool, as_owner: bool, dry_run: bool) -> int:
     """Remove worktrees, package repositories, refs and state of a change that are no longer needed.
 

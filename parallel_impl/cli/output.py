@@ -1,4 +1,4 @@
-"""Lines for whoever started the command, as long as somebody reads them."""
+"""Prints lines for the person or program that started the command, as long as they are read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 def put(text: str | bytes, *, err: bool = False) -> None:
     """Print a line. Where nobody reads any more (a closed pipe, a terminal that is gone) a run goes on without.
 
-    The journal and the summary have all that is printed; what printing failed with is said where that is possible.
+    The journal and the summary have all that is printed; why printing failed is reported where that is possible.
     """
     try:
         click.echo(text, err=err)

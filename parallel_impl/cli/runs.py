@@ -8,7 +8,7 @@ import click
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--for", "plan", metavar="<change-id or path>", help="Say whether this change can run beside them.")
+@click.option("--for", "plan", metavar="<change-id or path>", help="Report whether this change can run beside them.")
 def runs(plan: str | None) -> int:
     """List the runs of this repository, who holds them, and what each package claims.
 

@@ -1,4 +1,4 @@
-"""How a run is told while it goes on: a line per event for people, or JSON lines for programs."""
+"""How a run is shown while it goes on: a line per event for people, or JSON lines for programs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Terminal:
     def event(self, event: Event) -> None:
         self._began = self._began or event.at
         if line := describe(event):
-            put(f"{event.at - self._began:7.1f}s  {printable(first_line(line))}")  # all of it is said once, at the end
+            put(f"{event.at - self._began:7.1f}s  {printable(first_line(line))}")  # all of it comes once, at the end
 
     def say(self, text: str) -> None:
         put(printable(text), err=True)

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from parallel_impl import environment
 from parallel_impl.contracts import child_process, reading
-from parallel_impl.contracts.child_process import Read, Verdict
+from parallel_impl.contracts.child_process import DocumentVerdict, Read
 from parallel_impl.errors import Problem, Severity, UserError
 from parallel_impl.plan import ids
 from parallel_impl.plan.model import Package, Plan
@@ -106,7 +106,7 @@ def _text(path: str, content: bytes) -> Iterator[Problem]:
         yield from error.problems
 
 
-def _judged(path: str, verdict: Verdict, seconds: float) -> Iterator[Problem]:
+def _judged(path: str, verdict: DocumentVerdict, seconds: float) -> Iterator[Problem]:
     secrets = environment.secret_values(os.environ)
     for problem in verdict.problems:
         what, at = (environment.masked(text, secrets) for text in (problem.what, problem.path))

@@ -31,20 +31,20 @@ Read = Callable[[str], bytes | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class DocumentVerdict:
     """The problems of one document; or why it was not checked: time, crash, the name of an exception."""
 
     problems: tuple[Problem, ...] = ()
     broken: str = ""
 
 
-def check(documents: Iterable[tuple[str, bytes]], read: Read, *, seconds: float) -> Iterator[Verdict]:
+def check(documents: Iterable[tuple[str, bytes]], read: Read, *, seconds: float) -> Iterator[DocumentVerdict]:
     """One verdict for each document (its path and content), in order; `seconds` is the time of each."""
     child = None
     try:
         for path, content in documents:
             child = child if child and child.poll() is None else _start()
-            yield _ask(child, path, content, read, seconds) or Verdict(broken=_ended_by(child))
+            yield _ask(child, path, content, read, seconds) or DocumentVerdict(broken=_ended_by(child))
     finally:
         if child:
             _close(child)
@@ -57,7 +57,9 @@ def _start() -> subprocess.Popen[bytes]:
     )  # fmt: skip
 
 
-def _ask(child: subprocess.Popen[bytes], path: str, content: bytes, read: Read, seconds: float) -> Verdict | None:
+def _ask(
+    child: subprocess.Popen[bytes], path: str, content: bytes, read: Read, seconds: float
+) -> DocumentVerdict | None:
     """The child's verdict, its questions for other files answered; None when it ended without one."""
     assert child.stdin and child.stdout  # noqa: S101
     served = 0
@@ -69,7 +71,7 @@ def _ask(child: subprocess.Popen[bytes], path: str, content: bytes, read: Read, 
             said = json.loads(line)
             if "read" not in said:
                 found = (Problem(**{**one, "severity": Severity(one["severity"])}) for one in said.get("problems", ()))
-                return Verdict(tuple(found), said.get("broken", ""))
+                return DocumentVerdict(tuple(found), said.get("broken", ""))
             other = read(said["read"])
             served += len(other or b"")
             other = other if served <= SERVED_BYTES else None

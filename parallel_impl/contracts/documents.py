@@ -51,7 +51,7 @@ def _openapi(file: File, files: references.Files) -> Iterator[Problem]:
     placed = {name: _placed(name, one) for name, one in known.keyword_validators.items()}
     changed: dict[str, Any] = {"keyword_validators": placed}
     schema = dict(known.schema_validator.schema)
-    if "$id" in schema:  # uncrawled, the registry is searched anew for each dynamic reference
+    if "$id" in schema:  # uncrawled, the registry is searched again for each dynamic reference
         crawled = REGISTRY.with_contents([(schema["$id"], schema)]).crawl()
         changed["schema_validator"] = validator_for(schema)(schema, registry=crawled)
     uri, door = references.uri(file.path), {"http": files.load}

@@ -1,8 +1,8 @@
 """The references of one document: every one is looked up, by `referencing`, and nothing is fetched.
 
 A validator follows only some references (none of a request body's) and reads whatever a URL names. So all of them are
-looked up here first, through one door: a file of the repository. Data (examples, defaults, enums, extensions) is told
-from structure, because a `$ref` in data is no reference; a property that is called `default` is not data.
+looked up here first, through one way: to a file of the repository. Data (examples, defaults, enums, extensions) is kept
+apart from structure, because a `$ref` in data is no reference; a property that is called `default` is not data.
 """
 
 from __future__ import annotations

@@ -147,7 +147,7 @@ class _Scan:
                         elif entry.is_dir(follow_symlinks=False):
                             todo.append(entry.path)
             except OSError as error:
-                self.say(Path(error.filename or folder), "cannot be read, so nobody knows where it leads")
+                self.say(Path(error.filename or folder), "cannot be read, so where it leads is not known")
 
     def leaves(self, path: Path) -> bool:
         """Whether a path, every link followed, ends outside the checkout and all caches."""

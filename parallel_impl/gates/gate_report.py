@@ -1,4 +1,4 @@
-"""What one gate said of one tree, as data: read from its output, compared between trees, kept as JSON."""
+"""What one gate found on one tree, as data: read from its output, compared between trees, kept as JSON."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 
 
 class GateState(StrEnum):
-    """What a gate said of one tree. RED: it ran to its end and objects; BROKEN: it did not, or nobody can tell."""
+    """How a gate ended on one tree. RED: it ran to its end and objects; BROKEN: it did not, or that is not known."""
 
     GREEN = "green"
     RED = "red"

@@ -83,7 +83,7 @@ def _programs(
     problem: partial[Problem],
     errors: dict[Missing, list[tuple[str, partial[Problem]]]],
 ) -> Iterator[Problem]:
-    """What is missing for one step goes to `errors`; what could not be told is a notice."""
+    """What is missing for one step goes to `errors`; what is not decidable is a notice."""
     reading = _reading(step)
     unknown = [] if reading.whole else ["parts of the script"]
     for call in reading.calls:
@@ -135,7 +135,7 @@ class _Lookup:
         self.known: dict[str, bool] = {}
 
     def missing(self, call: script.Call, cwd: str) -> Missing | None:
-        """What is missing for this call; None when it is there, or cannot be told."""
+        """What is missing for this call; None when it is there, or that is not decidable."""
         program = call.program or ""
         if "/" not in program:
             return None if program in script.BUILTINS or self.bare(program) else Missing(program, "")

@@ -22,7 +22,7 @@ from parallel_impl.errors import Problem, Severity, printable
 from parallel_impl.gates import programs, reports, setup, shell
 from parallel_impl.gates.gate_report import GateReport, GateState
 from parallel_impl.gates.project_files import Read, Table, sections, table, toml
-from parallel_impl.gates.reports import Output
+from parallel_impl.gates.reports import GateOutput
 from parallel_impl.processes.launch import Launch, Limits, Stops
 from parallel_impl.processes.process import Reason, run
 from parallel_impl.text import masked, tail
@@ -182,7 +182,7 @@ def run_gates(
 ) -> dict[str, GateReport]:
     """Run all gates side by side on one checkout that is ready; one report each, by name, in the gates' order.
 
-    `<folder>/<gate>.log` and report files are written anew. `seconds` is the limit of each.
+    `<folder>/<gate>.log` and report files are overwritten. `seconds` is the limit of each.
     """
     folder.mkdir(parents=True, exist_ok=True)
     root = checkout.resolve()
@@ -231,7 +231,7 @@ def _run(
     _mask(lines, mask)
     _mask(junit, mask)
     written = named if named and not junit.is_file() and storage.signature(named) != stale else junit
-    output = Output(printed, ended.exit_code, checkout, lines, written)
+    output = GateOutput(printed, ended.exit_code, checkout, lines, written)
     found = reports.read(gate.parser, output, report)
     more = f"\n{tail(log)}" if found.state is GateState.BROKEN else ""
     return replace(found, why=printable(found.why + more))

@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Output:
+class GateOutput:
     """What a gate left: its log, the report files (which need not exist), and where it ran."""
 
     log: bytes
@@ -45,7 +45,7 @@ class Output:
     junit: Path | None = None
 
 
-def read(parser: str, output: Output, report: GateReport) -> GateReport:
+def read(parser: str, output: GateOutput, report: GateReport) -> GateReport:
     """`report` with what the output of a gate that ran to its end says, by its parser (`config.PARSERS`)."""
     found = {"pytest": _pytest, "junit": _junit, "mypy": _mypy, "ruff": _ruff}.get(parser, _exit_code)(output, report)
     red = any(test.outcome is TestOutcome.FAILED for test in found.tests) or bool(found.findings)
@@ -56,14 +56,14 @@ def read(parser: str, output: Output, report: GateReport) -> GateReport:
     return replace(found, state=GateState.RED, explained=red)
 
 
-def _exit_code(output: Output, report: GateReport) -> GateReport:
+def _exit_code(output: GateOutput, report: GateReport) -> GateReport:
     return replace(report, state=GateState.GREEN if output.exit_code == 0 else GateState.RED, explained=False)
 
 
 # -- pytest
 
 
-def _pytest(output: Output, report: GateReport) -> GateReport:
+def _pytest(output: GateOutput, report: GateReport) -> GateReport:
     """Our plugin's lines; JUnit XML where the command writes it and the plugin could not be loaded."""
     content = _content(output.lines)
     if content is None and output.junit and output.junit.is_file():
@@ -203,7 +203,7 @@ def _plain(text: str, checkout: Path) -> str:
 # -- JUnit XML
 
 
-def _junit(output: Output, report: GateReport) -> GateReport:
+def _junit(output: GateOutput, report: GateReport) -> GateReport:
     """Test cases by class name and name; equal names are counted, since they do collide."""
     content = _content(output.junit or output.lines)
     if content is None:
@@ -273,7 +273,7 @@ class RuffViolation(msgspec.Struct, frozen=True):
     location: RuffLocation | None = None
 
 
-def _mypy(output: Output, report: GateReport) -> GateReport:
+def _mypy(output: GateOutput, report: GateReport) -> GateReport:
     """`--output=json` (mypy 1.11) or text, line by line; exit 2 is a crash or an error that hides the others."""
     findings = []
     for raw in output.log.splitlines():
@@ -290,7 +290,7 @@ def _mypy(output: Output, report: GateReport) -> GateReport:
     return report
 
 
-def _ruff(output: Output, report: GateReport) -> GateReport:
+def _ruff(output: GateOutput, report: GateReport) -> GateReport:
     """Every JSON array in the log (`RUFF_OUTPUT_FORMAT=json`), and the files that `ruff format` names."""
     if output.exit_code not in (0, 1):
         return replace(report, state=GateState.BROKEN, why=f"ruff failed (exit {output.exit_code})")
@@ -319,7 +319,7 @@ def _arrays(text: str) -> Iterator[object]:
             at += 1
 
 
-def _finding(output: Output, path: str, code: str, message: str, line: int) -> GateFinding:
+def _finding(output: GateOutput, path: str, code: str, message: str, line: int) -> GateFinding:
     file = Path(path)
     for root in (output.checkout, output.checkout.resolve()):
         if file.is_absolute() and file.is_relative_to(root):

@@ -89,7 +89,7 @@ def read(script: str) -> ScriptReading:
 
     A script that the grammar does not understand is read up to the first command with something wrong in it.
     """
-    walk, whole = _Walk(), False
+    walk, whole = _ScriptWalk(), False
     with suppress(_UnreadableError):
         if len(script) <= LARGEST:
             root = _parser().parse(script.encode(errors="replace")).root_node
@@ -108,7 +108,7 @@ def _parser() -> Parser:
 
 
 @dataclass(slots=True)
-class _Walk:
+class _ScriptWalk:
     """Follows a script through its commands, and remembers what changes the meaning of those that come after.
 
     A command is sure unless it lies in a compound command with a condition, in a chain with `||`, in a substitution

@@ -156,7 +156,7 @@ def make_ready(
 ) -> SetupOutcome:
     """Run the set-up in a checkout and prove that its environment does not lead elsewhere.
 
-    All output goes to `log` (written anew); `seconds` is the limit of each command.
+    All output goes to `log` (overwritten); `seconds` is the limit of each command.
     """
     began = time.monotonic()
     log.unlink(missing_ok=True)

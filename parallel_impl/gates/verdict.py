@@ -70,7 +70,7 @@ def _unexplained(base: GateReport | None, candidate: GateReport) -> tuple[Verdic
     """A red exit code that no test and no finding explains: new when the base did not have it."""
     if base is None or base.state is GateState.GREEN or (base.state is GateState.RED and base.explained):
         return VerdictStatus.FAILED, f"exit {candidate.exit_code}, on the base it was {_said(base)}"
-    why = f"red on the base too ({_said(base)}), and nobody can tell old failures from new ones in its output"
+    why = f"red on the base too ({_said(base)}), and its output does not show which failures are old"
     return VerdictStatus.NOT_PROVEN, why
 
 

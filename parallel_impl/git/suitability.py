@@ -1,4 +1,4 @@
-"""Which kind of repository the user has, and what that means for a run: refused, or said."""
+"""Which kind of repository the user has, and what that means for a run: refused, or reported."""
 
 from __future__ import annotations
 

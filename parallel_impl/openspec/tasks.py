@@ -102,7 +102,7 @@ class Assignment:
 
 def read(content: bytes) -> TaskList:
     """Read a whole `tasks.md`; bytes that are no UTF-8 become lone surrogates, which `encoded` makes bytes again."""
-    return _Reader(_LINE.findall(content.decode("utf-8", "surrogateescape"))).read()
+    return _TaskReader(_LINE.findall(content.decode("utf-8", "surrogateescape"))).read()
 
 
 def encoded(text: str) -> bytes:
@@ -237,7 +237,7 @@ def _is_almost_a_box(line: str) -> bool:
 
 
 @dataclass
-class _Open:
+class _OpenBox:
     """A heading or box that lines may still belong to; a box that cannot be read has neither."""
 
     indent: int
@@ -245,7 +245,7 @@ class _Open:
     task: int = -1
 
 
-class _Reader:
+class _TaskReader:
     """One pass over the lines."""
 
     def __init__(self, lines: list[str]) -> None:
@@ -255,7 +255,7 @@ class _Reader:
         self.tasks: list[tuple[Task, list[int]]] = []
         self.unreadable: list[int] = []
         self.section = -1
-        self.boxes: list[_Open] = []
+        self.boxes: list[_OpenBox] = []
         self.owner: list[int] = []  # the lines of what the line before belongs to
 
     def read(self) -> TaskList:
@@ -303,14 +303,14 @@ class _Reader:
         parent = self.boxes[-1].task if self.boxes else -1
         task = Task(own_number, text, mark, found.start(2) + shift, self.section, parent, ())
         self.tasks.append((task, self.owner))
-        self.boxes.append(_Open(indent, self.owner, len(self.tasks) - 1))
+        self.boxes.append(_OpenBox(indent, self.owner, len(self.tasks) - 1))
 
     def almost(self, number: int, line: str) -> None:
         indent = _indent(line)
         self.close(indent)
         self.unreadable.append(number)
         self.owner = [number]
-        self.boxes.append(_Open(indent, self.owner))
+        self.boxes.append(_OpenBox(indent, self.owner))
 
     def other(self, number: int, line: str) -> None:
         """Any other line: what is indented deeper than a box belongs to it; else it goes on with the line before."""

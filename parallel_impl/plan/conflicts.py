@@ -25,7 +25,7 @@ COUNTED = 2_000  # conflicts beyond those, so that a few hundred more are counte
 COMPARED = 100_000  # pairs of packages, 10 to 30 microseconds each
 
 
-class Kind(StrEnum):
+class ConflictKind(StrEnum):
     """What two packages both claim: a path to write, a lock, or one path in two spellings."""
 
     SCOPE = "scope"
@@ -49,7 +49,7 @@ class Conflict:
     `witness` is a path or a key that both claim; of twins, the path as the second package spells it.
     """
 
-    kind: Kind
+    kind: ConflictKind
     first: Claim
     second: Claim
     witness: str
@@ -81,14 +81,14 @@ def _depends_on(plan: Plan, one: Claim, other: Claim) -> str:
 
 
 _BOTH = {
-    Kind.SCOPE: "may both write",
-    Kind.LOCK: "both claim",
-    Kind.TWIN: "may both write one file, where case and Unicode forms do not count,",
+    ConflictKind.SCOPE: "may both write",
+    ConflictKind.LOCK: "both claim",
+    ConflictKind.TWIN: "may both write one file, where case and Unicode forms do not count,",
 }
 _OTHERWISE = {
-    Kind.SCOPE: "keep it out of the scope of one of them (deny)",
-    Kind.LOCK: "let only one of them claim it",
-    Kind.TWIN: "spell the path in one way",
+    ConflictKind.SCOPE: "keep it out of the scope of one of them (deny)",
+    ConflictKind.LOCK: "let only one of them claim it",
+    ConflictKind.TWIN: "spell the path in one way",
 }
 
 
@@ -244,7 +244,7 @@ def _conflicts(one: _Claims, two: _Claims, overlaps: Overlaps) -> Iterator[Confl
 
 def _scope(one: _Claims, two: _Claims, overlaps: Overlaps) -> Conflict | None:
     denied = (*one.package.scope.deny, *two.package.scope.deny)
-    return _overlap(Kind.SCOPE, one.writes, two.writes, denied, overlaps)
+    return _overlap(ConflictKind.SCOPE, one.writes, two.writes, denied, overlaps)
 
 
 def _lock(one: _Claims, two: _Claims, overlaps: Overlaps) -> Conflict | None:
@@ -252,9 +252,9 @@ def _lock(one: _Claims, two: _Claims, overlaps: Overlaps) -> Conflict | None:
     if not (one.files or one.lock_keys or two.files or two.lock_keys):
         return None
     return (
-        _overlap(Kind.LOCK, one.files, two.files, (), overlaps)
-        or _overlap(Kind.LOCK, one.files, two.writes, two.package.scope.deny, overlaps)
-        or _overlap(Kind.LOCK, one.writes, two.files, one.package.scope.deny, overlaps)
+        _overlap(ConflictKind.LOCK, one.files, two.files, (), overlaps)
+        or _overlap(ConflictKind.LOCK, one.files, two.writes, two.package.scope.deny, overlaps)
+        or _overlap(ConflictKind.LOCK, one.writes, two.files, one.package.scope.deny, overlaps)
         or _keys(one, two)
     )
 
@@ -264,12 +264,12 @@ def _keys(one: _Claims, two: _Claims) -> Conflict | None:
         for second in two.lock_keys:
             if lock_keys.overlap(first.text, second.text):
                 inner = first if lock_keys.contains(second.text, first.text) else second
-                return Conflict(Kind.LOCK, first, second, inner.text)
+                return Conflict(ConflictKind.LOCK, first, second, inner.text)
     return None
 
 
 def _overlap(
-    kind: Kind, firsts: Sequence[Claim], seconds: Sequence[Claim], denied: tuple[str, ...], overlaps: Overlaps
+    kind: ConflictKind, firsts: Sequence[Claim], seconds: Sequence[Claim], denied: tuple[str, ...], overlaps: Overlaps
 ) -> Conflict | None:
     """The first glob of the one which meets one of the other outside what is denied."""
     for first in firsts:
@@ -288,7 +288,7 @@ def _twin(one: _Claims, two: _Claims, _: Overlaps) -> Conflict | None:
                 continue
             path_one, path_two = "/".join((*names, *others[common:])), "/".join((*others, *names[common:]))
             if not one.denies(path_one) and not two.denies(path_two):
-                return Conflict(Kind.TWIN, first, second, path_two)
+                return Conflict(ConflictKind.TWIN, first, second, path_two)
     return None
 
 

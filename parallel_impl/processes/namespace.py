@@ -157,7 +157,7 @@ def _trial(namespace: Namespace) -> tuple[str, Told]:
         said = _read(child.stdout.fileno(), until=b"ready\n")
         child.kill()
         if not said.endswith(b"ready\n"):
-            why = said.decode(errors="replace").strip().partition("\n")[0] or "unshare said nothing"
+            why = said.decode(errors="replace").strip().partition("\n")[0] or "unshare printed nothing"
         else:  # the pipe ends when nothing holds it any more
             why = "" if _read(child.stdout.fileno(), until=None) == b"" else "a process outlived its namespace"
         return why, channel.told()

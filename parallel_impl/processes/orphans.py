@@ -32,10 +32,14 @@ def adopt_orphans() -> bool:
 
 
 def start(argv: Sequence[str], *, env: Mapping[str, str], mark: str, **how: Any) -> subprocess.Popen[bytes]:
-    """Start a child in a session of its own, with `mark` in its environment."""
+    """Start a child in a session of its own, with `mark` in its environment.
+
+    A mark that is in `env` already stays: an agent of ours starts its tools by this too, and they are the run's too.
+    """
+    marks = " ".join([*env.get(MARK, "").split(), mark])
     with _guard:  # an orphan hunt must not take a child that was just started for an orphan
-        child = subprocess.Popen(argv, env={**env, MARK: mark}, start_new_session=True, **how)
-        _started[child.pid] = start_time(child.pid)
+        child = subprocess.Popen(argv, env={**env, MARK: marks}, start_new_session=True, **how)
+        _started[child.pid] = start_time(child.pid, ended=True)  # one that is over already too: 0 is older than all
     return child
 
 
@@ -130,9 +134,9 @@ def _is_from(pid: int, group: int, mark: str) -> bool:
         if os.getpgid(pid) == group:
             return True
     variables = environ(pid)
-    marks = [value for value in variables if value.startswith(f"{MARK}=".encode())]
+    marks = [value.partition(b"=")[2].split() for value in variables if value.startswith(f"{MARK}=".encode())]
     if marks:
-        return f"{MARK}={mark}".encode() in marks
+        return any(mark.encode() in each for each in marks)
     born = start_time(pid)
     with _guard:
         own = _started.get(group, 0)

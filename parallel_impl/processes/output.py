@@ -1,4 +1,4 @@
-"""What a child prints: secrets masked, a log with a limit, whole lines for whoever reads them."""
+"""What a child prints: secrets masked, a log with a limit, whole lines for a listener."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Log:
 
 
 class Lines:
-    """Tells whole lines, without their ends; one that is too long is dropped and counted."""
+    """Passes on whole lines, without their ends; one that is too long is dropped and counted."""
 
     def __init__(self, tell: Tell) -> None:
         self._tell = tell
@@ -54,7 +54,7 @@ class Lines:
         self._add(begun)
 
     def close(self) -> None:
-        """Tell the last line, which has no end."""
+        """Pass on the last line, which has no end."""
         if self._size:
             self._end()
 
@@ -154,7 +154,7 @@ class Output:
 
     @property
     def dropped(self) -> int:
-        """How many lines were too long to be told."""
+        """How many lines were too long to be passed on."""
         return sum(lines.dropped for lines in self._lines)
 
     def read(self, pipe: int) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 PROC = Path("/proc")
 MOUNTS = PROC / "self/mountinfo"
+PR_SET_DUMPABLE = 4
 PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -46,14 +47,14 @@ def with_variable(name: str, value: str) -> list[int]:
     return [pid for pid in pids if pid != os.getpid() and wanted in environ(pid)]
 
 
-def start_time(pid: int) -> int:
+def start_time(pid: int, *, ended: bool = False) -> int:
     """When a process started, in clock ticks since boot (proc(5), stat field 22); 0 when it is over.
 
-    One that nobody has reaped yet is over: in a container the first process may never do it.
+    One that nobody has reaped yet is over: in a container the first process may never do it. With `ended` it counts.
     """
     try:
         fields = (PROC / f"{pid}/stat").read_bytes().rpartition(b")")[2].split()
-        return 0 if fields[0] in (b"Z", b"X") else int(fields[19])
+        return 0 if fields[0] in (b"Z", b"X") and not ended else int(fields[19])
     except (OSError, IndexError):
         return 0
 
@@ -109,6 +110,14 @@ def become_subreaper() -> bool:
         return False
     libc = ctypes.CDLL(None, use_errno=True)
     return bool(libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
+
+
+def forbid_tracing() -> bool:
+    """Let no other process of this user read this one's memory or environment; False where the system can't."""
+    if sys.platform != "linux":
+        return False
+    libc = ctypes.CDLL(None, use_errno=True)
+    return bool(libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0)
 
 
 def mounts() -> str:

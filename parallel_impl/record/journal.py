@@ -48,7 +48,7 @@ class Journal:
             storage.sync_folder(path.parent)
 
     def _lock(self) -> None:
-        for _ in range(50):  # who only asks whether somebody writes has the lock for an instant
+        for _ in range(50):  # a process that only asks whether one writes has the lock for an instant
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return

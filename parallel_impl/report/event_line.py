@@ -1,4 +1,4 @@
-"""The line that tells people about an event."""
+"""The line that describes an event to people."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from parallel_impl.record.events import Event
 
 
 def describe(event: Event) -> str:
-    """One line for people; "" for an event that says nothing new to them."""
+    """One line for people; "" for an event that has nothing new for them."""
     match event:
         case e.AttemptStarted():
             again = f" (attempt {event.number})" if event.number > 1 else ""

@@ -119,7 +119,7 @@ class Places:
 
     @property
     def verdicts(self) -> Path:
-        """What the gates said about the last candidate."""
+        """What the gates found on the last candidate."""
         return self.gates / "verdicts.json"
 
     @property

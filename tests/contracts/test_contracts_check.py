@@ -10,7 +10,7 @@ import pytest
 
 from parallel_impl.contracts import check as contracts
 from parallel_impl.contracts import child_process
-from parallel_impl.contracts.child_process import Verdict
+from parallel_impl.contracts.child_process import DocumentVerdict
 from parallel_impl.errors import Problem, Severity
 from parallel_impl.plan.model import Contracts, Package, Plan, Scope
 
@@ -259,5 +259,5 @@ def test_each_document_gets_its_verdict_in_order_and_a_lost_child_is_replaced() 
         [(path, json.dumps(document).encode()) for path, document in documents.items()], lambda _: None, seconds=2
     )
     assert [problem.path for problem in first.problems] == ["/type"]
-    assert second == Verdict(broken="time")
-    assert third == Verdict()
+    assert second == DocumentVerdict(broken="time")
+    assert third == DocumentVerdict()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from parallel_impl.contracts import child, child_process, documents
-from parallel_impl.contracts.child_process import Verdict
+from parallel_impl.contracts.child_process import DocumentVerdict
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_a_document_that_needs_too_much_memory_is_refused_and_the_next_is_checke
     large = b"[" + b"{}," * 3_000_000 + b"{}]"
     first, second = child_process.check([("a.json", large), ("b.json", b"[]")], lambda _: None, seconds=60)
     assert first.broken in ("MemoryError", "crash")
-    assert second == Verdict()
+    assert second == DocumentVerdict()
 
 
 def test_other_files_are_given_up_to_a_size_in_all(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,7 +56,7 @@ def test_other_files_are_given_up_to_a_size_in_all(monkeypatch: pytest.MonkeyPat
 def test_a_child_that_ends_by_itself_is_told_from_one_that_ran_out_of_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(child_process, "SCRIPT", child_process.SCRIPT.with_name("gone.py"))
     (verdict,) = child_process.check([("v1.json", b"{}")], lambda _: None, seconds=60)
-    assert verdict == Verdict(broken="crash")
+    assert verdict == DocumentVerdict(broken="crash")
 
 
 def test_at_most_twenty_problems_are_reported_each_once() -> None:

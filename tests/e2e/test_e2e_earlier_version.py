@@ -8,6 +8,7 @@ verification, and `kill -9` ended the tool while the second one worked. `@PLACE@
 from __future__ import annotations
 
 import json
+import secrets
 import shutil
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from parallel_impl.run.places import Places
 from tests.repository import FIXTURES, command, git, tool
 
 KEPT = Path(__file__).resolve().parent.parent / "kept" / "killed-run"
+RUN_ID = "f61e8b020e17f5b0c81dcd81fda61227"
 OWN = "refs/parallel-impl/add-greeting"
 AGENT = f"""
 from() {{ cp -R {FIXTURES}/diamond/replay/$1/1/. .; }}
@@ -32,7 +34,11 @@ esac
 
 @pytest.fixture
 def killed(tmp_path: Path) -> Path:
-    """The repository as the earlier version left it, at another place."""
+    """The repository as the earlier version left it, at another place.
+
+    Its run has an id of its own: a start ends what carries the run's id, in a suite that runs beside this one too.
+    """
+    ours = secrets.token_hex(16)
     repo = tmp_path / "diamond"
     git(tmp_path, "init", "--quiet", "-b", "main", str(repo))
     git(repo, "fetch", "--quiet", "--update-head-ok", str(KEPT / "refs.bundle"), "refs/*:refs/*")
@@ -40,7 +46,7 @@ def killed(tmp_path: Path) -> Path:
     state = repo / ".git/parallel-impl"
     shutil.copytree(KEPT, state, ignore=shutil.ignore_patterns("refs.bundle"))
     for file in (path for path in state.rglob("*") if path.is_file()):
-        file.write_text(file.read_text().replace("@PLACE@", str(tmp_path)))
+        file.write_text(file.read_text().replace("@PLACE@", str(tmp_path)).replace(RUN_ID, ours))
     return repo
 
 
@@ -48,7 +54,8 @@ def test_what_an_earlier_version_left_is_shown(killed: Path) -> None:
     status = tool(killed, "status")
     assert status.stdout == "add-greeting  interrupted  2 accepted, 1 running, 1 planned\n", status.stderr
     runs = tool(killed, "runs").stdout.splitlines()
-    assert runs[0] == "add-greeting  interrupted, its process is gone: whoever wants its claims takes them over"
+    gone = "its process is gone: the next run that wants its claims takes them over"
+    assert runs[0] == f"add-greeting  interrupted, {gone}"
     assert "  wp-words  writes src/greet/words.py, tests/test_words.py" in runs
     shown = tool(killed, "show", "add-greeting", "wp-formal").stdout
     for text in ("failed: VERIFICATION_FAILED", "step unit tests: FAILED", "changed src/greet/formal.py", "no result"):

@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parallel_impl.gates.gate_report import GateReport, GateState, TestOutcome
-from parallel_impl.gates.reports import Output, read
+from parallel_impl.gates.reports import GateOutput, read
 
 
 def said(
     parser: str, log: str = "", code: int = 1, *, root: Path, lines: str | None = None, junit: str | None = None
 ) -> GateReport:
-    output = Output(log.encode(), code, root, root / "lines", root / "junit")
+    output = GateOutput(log.encode(), code, root, root / "lines", root / "junit")
     for file, content in (("lines", lines), ("junit", junit)):
         if content is not None:
             (root / file).write_text(content)
@@ -136,7 +136,7 @@ def test_exit_2_of_a_checker_is_broken_and_a_silent_1_is_unexplained(tmp_path: P
 @settings(max_examples=100, deadline=None)
 @given(st.sampled_from(["pytest", "mypy", "ruff", "exit-code"]), st.binary(max_size=80), st.sampled_from([0, 1]))
 def test_any_output_is_answered_without_an_exception(parser: str, log: bytes, code: int) -> None:
-    output = Output(
+    output = GateOutput(
         log + b'\n[1, {"filename": 3}]\n{"severity": "error", "file": 1}', code, Path("/x"), Path("/nowhere")
     )
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parallel_impl.plan import conflicts
-from parallel_impl.plan.conflicts import Claim, Conflict, Kind, find, problems
+from parallel_impl.plan.conflicts import Claim, Conflict, ConflictKind, find, problems
 from parallel_impl.plan.globs.neighbours import neighbours, pairs
 from parallel_impl.plan.globs.overlap import Ends, Overlaps, intersect_scopes
 from parallel_impl.plan.model import Locks, Package, Plan, Scope
@@ -124,7 +124,7 @@ def test_hints_and_globs_that_are_long_are_shortened() -> None:
     names = [f"p{n}" for n in range(30)]
     plan = Plan("x", (*(package(name, name) for name in names), package("q", "x" * 3000, depends_on=names)))
     one = Claim("p1", "x" * 3000, ("packages", 1))
-    said = str(Conflict(Kind.SCOPE, one, Claim("q", "x" * 3000, ("packages", 30)), "x" * 3000).problem(plan))
+    said = str(Conflict(ConflictKind.SCOPE, one, Claim("q", "x" * 3000, ("packages", 30)), "x" * 3000).problem(plan))
     assert len(said) < 1000
     assert "p19, …, p1]" in said
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parallel_impl.processes import orphans, output, process
+from parallel_impl.processes import orphans, output, process, procfs
 from parallel_impl.processes.launch import Launch, Limits, Stop
 from parallel_impl.processes.process import Ended, Reason
 
@@ -45,8 +45,11 @@ def survivors(tmp_path: Path) -> list[str]:
     """Command lines of living processes that write their pid to our folder."""
     found = []
     for file in tmp_path.glob("pid.*"):
+        pid = file.read_text().strip()
+        if not pid:  # made, and not written yet
+            continue
         try:
-            state = Path(f"/proc/{file.read_text().strip()}/stat").read_text().rpartition(")")[2].split()[0]
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
         except OSError:
             continue
         if state != "Z":
@@ -319,6 +322,14 @@ def test_an_orphan_that_is_older_than_the_child_is_left_alone(tmp_path: Path) ->
     assert (ended.survivors, survivors(tmp_path)) == (0, ["pid.1"])
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
+
+
+def test_a_child_that_is_over_and_not_waited_for_does_not_live_and_has_its_start_time() -> None:
+    child = subprocess.Popen(["true"])
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    assert procfs.start_time(child.pid) == 0
+    assert procfs.start_time(child.pid, ended=True) >= procfs.start_time(os.getpid()) > 0
+    child.wait()
 
 
 def test_orphans_that_end_are_reaped_while_something_runs_and_were_not_left_behind(tmp_path: Path) -> None:

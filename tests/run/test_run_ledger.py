@@ -12,7 +12,7 @@ from parallel_impl.errors import UserError
 from parallel_impl.plan.model import Locks, Package, Scope
 from parallel_impl.run.claims import ledger
 from parallel_impl.run.claims.ledger import RunClaims
-from parallel_impl.run.claims.lock_file import Identity
+from parallel_impl.run.claims.lock_file import FileIdentity
 from parallel_impl.run.claims.process_identity import Owner
 from tests.peer import peer
 
@@ -26,6 +26,17 @@ def change(entries):
     return entries
 ledger.update(Path(sys.argv[1]), change)
 print("left", flush=True)
+"""
+LOOK = """
+import sys
+from parallel_impl.run.claims import ledger
+look = ledger._others
+def others(*arguments):
+    print("looks", flush=True)
+    sys.stdin.readline()
+    ledger._others = look
+    return look(*arguments)
+ledger._others = others
 """
 COUNT = """
 import sys
@@ -45,14 +56,14 @@ PACKAGE = Package("wp-a", "", Scope(("src/b", "src/a"), deny=("src/a/x",)), lock
 
 def entry(command: str = "0") -> RunClaims:
     owner = Owner(7, 8, "boot", "host", "2026-01-01 00:00:00", command)
-    return RunClaims.of(owner, Identity(1, 2), (PACKAGE,))
+    return RunClaims.of(owner, FileIdentity(1, 2), (PACKAGE,))
 
 
 def test_entries_come_back_as_they_were_written_in_canonical_order(tmp_path: Path) -> None:
     ledger.update(tmp_path, lambda _: {"add-b": entry(), "add-a": entry()})
     found = ledger.read(tmp_path)
     assert list(found) == ["add-a", "add-b"]
-    assert (found["add-a"].owner, found["add-a"].lock) == (entry().owner, Identity(1, 2))
+    assert (found["add-a"].owner, found["add-a"].lock) == (entry().owner, FileIdentity(1, 2))
     (package,) = found["add-a"].as_packages()
     assert (package.scope.write_allow, package.scope.deny) == (("src/a", "src/b"), ("src/a/x",))
     assert package.locks == Locks(("l",), ("env:A", "env:B"))
@@ -106,6 +117,20 @@ def test_nobody_gets_in_while_another_is_inside_its_guard_unlinked_or_not(
             assert first.hears() == "left"
     ledger.update(tmp_path, lambda _: {"add-a": entry()})
     assert list(ledger.read(tmp_path)) == ["add-a"]
+
+
+def test_of_two_that_came_in_by_different_guards_the_one_whose_guard_is_gone_does_not_wait(tmp_path: Path) -> None:
+    with peer(LOOK + INSIDE, tmp_path) as first:
+        assert first.hears() == "looks"
+        (tmp_path / ledger.GUARD).unlink()
+        with peer(LOOK + INSIDE, tmp_path) as second:
+            assert second.hears() == "looks"  # each has left its mark now, and neither has looked for the other's
+            for each in (first, second):
+                each.go_on()
+            for each in (second, first):
+                assert each.hears() == "inside"
+                each.go_on()
+                assert each.hears() == "left"
 
 
 @pytest.mark.parametrize("unlinked", [False, True])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from parallel_impl.run.claims import lock_file
-from parallel_impl.run.claims.lock_file import HeldError, Identity
+from parallel_impl.run.claims.lock_file import FileIdentity, HeldError
 from tests.peer import peer
 
 HOLD = """
@@ -28,8 +28,8 @@ def test_a_held_lock_is_seen_and_not_given_out(tmp_path: Path) -> None:
     with peer(HOLD, path) as first:
         assert first.hears() == "held"
         assert lock_file.is_held(path)
-        assert lock_file.is_held(path, Identity.at(path))
-        assert not lock_file.is_held(path, Identity(0, 0))
+        assert lock_file.is_held(path, FileIdentity.at(path))
+        assert not lock_file.is_held(path, FileIdentity(0, 0))
         with pytest.raises(HeldError):
             lock_file.acquire(path, seconds=0.1)
         first.kill()

@@ -1,7 +1,7 @@
 """Nesting that libyaml refuses before a reader's own limit is reached.
 
 Since 0.2.6 (PyYAML 6.0.4) it stops at 1,000 levels. Its scanner runs ahead of its events, through any number of opening
-brackets, so that this can come before the event which a reader would have refused: people are told the reader's limit.
+brackets, so that this can come before the event that a reader would have refused: the message names the reader's limit.
 """
 
 from __future__ import annotations

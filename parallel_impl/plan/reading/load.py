@@ -86,7 +86,7 @@ def _place(problem: Problem) -> tuple[int, int]:
     return int(line), int(column)
 
 
-def _about_id(data: dict[str, Any], violation: shape.Violation) -> Problem | None:
+def _about_id(data: dict[str, Any], violation: shape.SchemaViolation) -> Problem | None:
     """The problem of an id that the schema refuses, with the nearest one that can be used."""
     if violation.path in (("feature", "id"), ("change_id",)):
         return ids.problem(fields.text(data if len(violation.path) == 1 else data["feature"], str(violation.path[-1])))

@@ -30,13 +30,15 @@ _KEYS = (
 def rewrite(plan: Node, change_id: str = "") -> tuple[str, ...]:
     """Put a plan into the spelling of today, in place; what was rewritten. `change_id` is for a plan that has no id."""
     said: Said = {}
-    _head(plan, change_id, said)
+    _version(plan, said)
+    _feature(plan, change_id, said)
     _packages(plan, said)
     for part in (plan.get("defaults"), *_entries(plan, "packages")):
         if isinstance(part, dict):
             _priority(part, said)
             _keys(part, said)
             _verification(part, said)
+            _test_command(part, said)
     return tuple(said)
 
 
@@ -46,8 +48,8 @@ def rewritten(plan: Node, change_id: str = "") -> tuple[Node, tuple[str, ...]]:
     return mine, rewrite(mine, change_id)
 
 
-def _head(plan: Node, change_id: str, said: Said) -> None:
-    """`schema_version` and `feature`, which older plans have in other words or not at all."""
+def _version(plan: Node, said: Said) -> None:
+    """`schema_version`, which older plans have in other words or not at all."""
     if "schema_version" not in plan and str(plan.get("version")).lower() in _VERSIONS:
         _replace(plan, "version", "schema_version", 1)
         said["version for schema_version"] = None
@@ -57,24 +59,29 @@ def _head(plan: Node, change_id: str, said: Said) -> None:
     elif not isinstance(plan.get("schema_version"), int) and str(plan.get("schema_version")).lower() in _VERSIONS:
         _replace(plan, "schema_version", "schema_version", 1)
         said["schema_version as text"] = None
-    feature = plan.get("feature")
-    if isinstance(feature, str):
+
+
+def _feature(plan: Node, change_id: str, said: Said) -> None:
+    name = next((name for name in ("feature_id", "change_id") if isinstance(plan.get(name), str)), "")
+    if isinstance(plan.get("feature"), str):
         _wrap(plan, "feature", "feature", "id")
         said["feature as text"] = None
-    elif isinstance(feature, dict):
-        for name in ("feature_id", "change_id"):
-            if name in feature and "id" not in feature:
-                _replace(feature, name, "id", feature[name])
-                said[f"feature.{name} for feature.id"] = None
-        if "feature_id" in plan and "change_id" not in plan:
-            _replace(plan, "feature_id", "change_id", plan["feature_id"])
-            said["feature_id for feature.id"] = None
-    elif name := next((name for name in ("feature_id", "change_id") if isinstance(plan.get(name), str)), ""):
+    elif "feature" not in plan and name:
         _wrap(plan, name, "feature", "id")
         said[f"{name} for feature.id"] = None
     elif "feature" not in plan and change_id and "packages" in plan:
         _insert(plan, 1, "feature", {"id": change_id})
         said["no feature.id"] = None
+    feature = plan.get("feature")
+    if not isinstance(feature, dict):
+        return
+    for name in ("feature_id", "change_id"):
+        if name in feature and "id" not in feature:
+            _replace(feature, name, "id", feature[name])
+            said[f"feature.{name} for feature.id"] = None
+    if isinstance(plan.get("feature_id"), str) and "change_id" not in plan:
+        _replace(plan, "feature_id", "change_id", plan["feature_id"])
+        said["feature_id for change_id"] = None
 
 
 def _packages(plan: Node, said: Said) -> None:
@@ -139,7 +146,6 @@ def _verification(part: Node, said: Said) -> None:
         said["verification as a list"] = None
     if "package_id" in part:
         _sink(part, "verification", _INTO_VERIFICATION, said)
-        _test_command(part, said)
     verification = part.get("verification")
     if not isinstance(verification, dict):
         return
@@ -155,7 +161,7 @@ def _verification(part: Node, said: Said) -> None:
 
 
 def _test_command(package: Node, said: Said) -> None:
-    if "test_command" not in package or not isinstance(package.get("verification", {}), dict):
+    if not {"test_command", "package_id"} <= package.keys() or not isinstance(package.get("verification", {}), dict):
         return
     step = {"name": "test", "command": package["test_command"]}
     if "verification" not in package:

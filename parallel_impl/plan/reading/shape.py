@@ -32,7 +32,7 @@ _ANNOTATIONS = {"$schema", "$id", "$defs", "title", "description", "examples", "
 
 
 @dataclass(frozen=True, slots=True)
-class Violation:
+class SchemaViolation:
     """One place where the data breaks the schema; `key`: it is the key that is wrong, not the value."""
 
     path: YamlPath
@@ -41,7 +41,7 @@ class Violation:
     key: bool = False
 
 
-Out = list[Violation]
+Out = list[SchemaViolation]
 Check = Callable[[Any, YamlPath, Out], None]
 
 
@@ -49,16 +49,16 @@ class _EnoughError(Exception):
     """The limit of violations is reached."""
 
 
-def compiled(schema: Schema) -> Callable[[Any], list[Violation]]:
+def compiled(schema: Schema) -> Callable[[Any], list[SchemaViolation]]:
     """A function that lists where data breaks `schema` (at most `MAX_VIOLATIONS`); ValueError for a foreign keyword."""
     check = _Compiler(schema).node(schema)
 
-    def violations(data: Any) -> list[Violation]:
+    def violations(data: Any) -> list[SchemaViolation]:
         out: Out = []
         try:
             check(data, (), out)
         except _EnoughError:
-            out.append(Violation((), "more is wrong than is shown", "fix these and validate again"))
+            out.append(SchemaViolation((), "more is wrong than is shown", "fix these and validate again"))
         return out
 
     return violations
@@ -174,7 +174,7 @@ class _Compiler:
 
 
 def _wrong(out: Out, path: YamlPath, what: str, hint: str, *, key: bool = False) -> None:
-    out.append(Violation(path, what, hint, key))
+    out.append(SchemaViolation(path, what, hint, key))
     if len(out) >= MAX_VIOLATIONS:
         raise _EnoughError
 

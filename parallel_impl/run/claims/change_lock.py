@@ -1,7 +1,7 @@
 """Who works on a change right now: one process at a time, and the lock ends with it, however it ends.
 
 The lock is the operating system's. A file beside it says who holds it and which file the lock is on, so that nobody
-else gets in where the lock file is unlinked under a living holder.
+else gets in where the lock file is unlinked under a process that lives.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import msgspec
 from parallel_impl.errors import UserError
 from parallel_impl.record import json_form
 from parallel_impl.run.claims import lock_file
-from parallel_impl.run.claims.lock_file import HeldError, Identity
+from parallel_impl.run.claims.lock_file import FileIdentity, HeldError
 from parallel_impl.run.claims.process_identity import Owner
 from parallel_impl.run.places import Places
 from parallel_impl.storage import write_atomically
@@ -28,7 +28,7 @@ class Hold(msgspec.Struct, frozen=True):
     """The hold on a change: who has it, and the file that its lock is on."""
 
     owner: Owner
-    lock: Identity
+    lock: FileIdentity
 
 
 @contextmanager
@@ -56,10 +56,10 @@ def find_owner(places: Places) -> str:
     if lock_file.is_held(_lock(places)):
         noted = _noted(places)
         return str(noted.owner) if noted else "another process"
-    return _elsewhere(places, Identity.at(_lock(places)))
+    return _elsewhere(places, FileIdentity.at(_lock(places)))
 
 
-def _elsewhere(places: Places, lock: Identity | None) -> str:
+def _elsewhere(places: Places, lock: FileIdentity | None) -> str:
     """Who holds the change by another file than `lock`, which lies at the path now; "" when nobody does."""
     noted = _noted(places)
     if noted and noted.lock != lock and noted.owner.lives():
@@ -70,7 +70,7 @@ def _elsewhere(places: Places, lock: Identity | None) -> str:
 
 
 def _noted(places: Places) -> Hold | None:
-    """Who said last that the change is theirs; None when nobody did, or when they gave it back."""
+    """The hold that was recorded last; None when there is none, or when it was given back."""
     file = _about(places)
     try:
         return json_form.decode(file.read_bytes(), Hold)

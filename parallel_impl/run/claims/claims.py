@@ -61,7 +61,7 @@ class Active:
                 return f"halted: `parallel-implement {self.change_id} --abort` or {clean_up} gives its claims up"
             case Standing.UNREADABLE:
                 return f"its journal cannot be read, so its claims are kept: {clean_up} gives them up"
-        return "its process is gone: whoever wants its claims takes them over"
+        return "its process is gone: the next run that wants its claims takes them over"
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +219,7 @@ def _end_processes(other: Places) -> None:
 def _wait(
     places: Places, hold: Hold, packages: Sequence[Package], found: list[Rival], say: Callable[[str], None]
 ) -> None:
-    """Until the claims could be taken. What is waited for is said once, and again when that is something else."""
+    """Until the claims could be taken. What is waited for is printed once, and again when that is something else."""
     said = ""
     while found:
         told = "\n  ".join(line for rival in found for line in rival.lines(places.change_id))
@@ -274,7 +274,7 @@ def _active(common: Path, entries: Entries) -> list[Active]:
 def _is_live(entry: RunClaims, places: Places) -> bool:
     """Whether the run's lock is held; where its lock file is gone or another one, whether its process lives."""
     path = places.locks / f"{places.change_id}.lock"
-    if lock_file.Identity.at(path) == entry.lock:
+    if lock_file.FileIdentity.at(path) == entry.lock:
         return lock_file.is_held(path, entry.lock)
     return entry.owner.lives()
 

@@ -2,11 +2,11 @@
 
     <common>/parallel-impl/.locks/_claims.json          the entries, by change (an id never begins with `_`)
     <common>/parallel-impl/.locks/_claims.lock          its guard: one process at a time reads and replaces it
-    <common>/parallel-impl/.locks/_claims.inside.*      who is inside right now, and by which guard file
+    <common>/parallel-impl/.locks/_claims.inside.*      the process that is inside, and by which guard file
 
 Reading alone needs no guard. A guard file that was unlinked while somebody was inside lets the next one acquire a new
-file; therefore who enters says so first, and goes on only when nobody else who lives is inside by another file. Both
-say it before they look, so two can't miss each other.
+file; therefore a process that enters marks that first, and goes on only when no other that lives is inside by another
+file. Both mark it before they look, so two can't miss each other.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from parallel_impl.plan.model import Locks, Package, Scope
 from parallel_impl.processes.procfs import boot_id, lives, start_time
 from parallel_impl.record import json_form
 from parallel_impl.run.claims import lock_file
-from parallel_impl.run.claims.lock_file import HeldError, Identity, LockFile
+from parallel_impl.run.claims.lock_file import FileIdentity, HeldError, LockFile
 from parallel_impl.run.claims.process_identity import Owner
 from parallel_impl.storage import write_atomically
 
@@ -58,11 +58,11 @@ class RunClaims(msgspec.Struct, frozen=True):
     """The claims of one run: whose, which file its lock is on, and what each package claims."""
 
     owner: Owner
-    lock: Identity
+    lock: FileIdentity
     packages: Mapping[str, PackageClaims]
 
     @classmethod
-    def of(cls, owner: Owner, lock: Identity, packages: Iterable[Package]) -> RunClaims:
+    def of(cls, owner: Owner, lock: FileIdentity, packages: Iterable[Package]) -> RunClaims:
         """All that the packages of a plan claim."""
         return cls(owner, lock, {one.id: PackageClaims.of(one) for one in sorted(packages, key=lambda one: one.id)})
 
@@ -110,6 +110,8 @@ def update(folder: Path, change: Callable[[Entries], Entries]) -> None:
     until = time.monotonic() + PATIENCE
     while True:
         with _inside(folder, until) as guard:
+            if not guard.is_in_place():
+                continue
             before = read(folder)
             after = dict(change(before))
             if guard.is_in_place():
@@ -121,7 +123,7 @@ def update(folder: Path, change: Callable[[Entries], Entries]) -> None:
 
 
 def _write(folder: Path, entries: Entries) -> None:
-    for left in folder.glob(f".{FILE}.*.tmp"):  # by a process that was killed: who is inside is alone here
+    for left in folder.glob(f".{FILE}.*.tmp"):  # by a process that was killed: the process that is inside is alone here
         left.unlink(missing_ok=True)
     if not entries:
         (folder / FILE).unlink(missing_ok=True)
@@ -131,7 +133,11 @@ def _write(folder: Path, entries: Entries) -> None:
 
 @contextmanager
 def _inside(folder: Path, until: float) -> Iterator[LockFile]:
-    """Be the one process that is inside."""
+    """Be the one process that is inside, if the guard is still in place then.
+
+    Two that came in by different files, one of them unlinked before its mark was there, see each other: the one whose
+    file is gone does not wait, else both wait to the end of their patience.
+    """
     try:
         guard = lock_file.acquire(folder / GUARD, seconds=until - time.monotonic())
     except HeldError:
@@ -140,7 +146,7 @@ def _inside(folder: Path, until: float) -> Iterator[LockFile]:
         mark = _mark(folder, guard.identity)
         mark.touch()
         try:
-            while others := _others(folder, guard.identity):
+            while guard.is_in_place() and (others := _others(folder, guard.identity)):
                 if time.monotonic() > until:
                     raise _occupied(folder, f"process {others[0]}")
                 time.sleep(lock_file.POLL)
@@ -151,20 +157,20 @@ def _inside(folder: Path, until: float) -> Iterator[LockFile]:
         guard.release()
 
 
-def _mark(folder: Path, guard: Identity) -> Path:
+def _mark(folder: Path, guard: FileIdentity) -> Path:
     """An empty file that says all by its name, so that it is there as a whole or not at all."""
     pid = os.getpid()
     return folder / f"{INSIDE}.{guard.device}.{guard.inode}.{boot_id()}.{pid}.{start_time(pid)}"
 
 
-def _others(folder: Path, guard: Identity) -> list[int]:
+def _others(folder: Path, guard: FileIdentity) -> list[int]:
     """The pids of living processes that are inside by another guard file; marks of dead ones are removed."""
     found = []
     for mark in folder.glob(f"{INSIDE}.*"):
         device, inode, boot, pid, started = mark.name.removeprefix(f"{INSIDE}.").split(".")
         if not lives(int(pid), started=int(started), boot=boot):
             mark.unlink(missing_ok=True)
-        elif Identity(int(device), int(inode)) != guard:
+        elif FileIdentity(int(device), int(inode)) != guard:
             found.append(int(pid))
     return found
 

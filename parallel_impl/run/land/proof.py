@@ -41,7 +41,7 @@ BaseProof = Future[Reports]
 
 
 class KeptReports(msgspec.Struct, frozen=True):
-    """What gates said of a tree, as it lies beside their logs."""
+    """What the gates found on a tree, as it is kept beside their logs."""
 
     gates: tuple[Gate, ...]
     reports: tuple[GateReport, ...]
@@ -121,7 +121,7 @@ def _rows(spec: RunSpec, verdicts: Sequence[GateVerdict], reports: Reports) -> t
 
 
 def remembered(run: Run) -> Proof:
-    """The proof of the last candidate, as it was kept: for a run that had landed before it could say so."""
+    """The proof of the last candidate, as it was kept: for a run that was killed between landing and its summary."""
     file = run.workspace.places.verdicts
     rows = json_form.decode(file.read_bytes(), tuple[GateRow, ...]) if file.is_file() else ()
     return Proof(rows, passed=True)

@@ -13,7 +13,7 @@ When the journal is open (`settle`; as the plan stood then, so before an edit of
   accepted work               its ref is made again from the journal, its changes are read
 
 When the plan in force is known (`fail_spent`):
-  a last attempt that failed  its package has failed, which the process did not live to say
+  a last attempt that failed  its package has failed, which the process was killed before it journalled
 
 Three more are found where that work is done: an abort that was killed half way (`abort.finish`), claims of a run that
 had landed, and a branch that was moved before the journal had it (`land.land`).
@@ -82,7 +82,7 @@ def settle(run: Run) -> None:
 
 
 def fail_spent(run: Run) -> None:
-    """Say what the process did not live to say: packages whose last attempt failed and that have no retry left."""
+    """Journal what the killed process did not: packages whose last attempt failed and that have no retry left."""
     for name, progress in run.state.packages.items():
         if progress.state is PackageState.QUEUED:
             run.fail_if_spent(name)

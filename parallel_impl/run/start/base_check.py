@@ -73,7 +73,7 @@ def _open(spec: RunSpec, workspace: Workspace) -> tuple[Checkout, list[Problem]]
 
 
 def report(problems: list[Problem], listener: Listener) -> None:
-    """Say what is only to be known, and raise all errors at once."""
+    """Print warnings and notices, and raise all errors at once."""
     for problem in problems:
         if problem.severity is not Severity.ERROR:
             listener.say(str(problem))
@@ -83,7 +83,7 @@ def report(problems: list[Problem], listener: Listener) -> None:
 
 
 def describe(spec: RunSpec, workspace: Workspace, in_force: PlanInForce, done: BaseCheck) -> str:
-    """What a dry run says: waves, widths, critical path, set-up, gates."""
+    """What a dry run prints: waves, widths, critical path, set-up, gates."""
     order, plan = in_force.order, in_force.plan
     waves = order.waves()
     minutes = {package.id: float(package.timeout_minutes) for package in plan.packages}

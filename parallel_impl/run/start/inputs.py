@@ -32,7 +32,7 @@ from parallel_impl.text import did_you_mean
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """The checked input of a run; `problems` hold what is only said, and errors (then nothing may start)."""
+    """The checked input of a run; `problems` hold what is only reported, and errors (then nothing may start)."""
 
     base: str
     base_from: str
@@ -215,7 +215,7 @@ def _own(places: Places, plan: Plan, came_from: str) -> Iterator[Problem]:
 def _uncommitted(
     repo: Repo, places: Places, entries: dict[str, Entry], folder: Path, came_from: str, *, continued: bool
 ) -> Iterator[Problem]:
-    """Files of the change and of the configuration that differ from the base: said, since the base is what counts."""
+    """Files of the change and of the configuration that differ from the base: reported, since the base counts."""
     top = repo.top(folder)
     if top is None:
         return

@@ -62,7 +62,7 @@ def prepare(request: Request) -> Iterator[Run]:
 
 
 def try_out(request: Request) -> None:
-    """The dry run: everything but agents, and without the claims: it only says what is in their way."""
+    """The dry run: everything but agents, and without the claims: it only reports what is in their way."""
     places, say = request.places, request.listener.say
     with _leaving_nothing(request):
         _warn_of_file_system(request)
@@ -166,7 +166,7 @@ def _find(request: Request) -> tuple[str, str, str]:
 
 
 def _read_inputs(request: Request, found: tuple[str, str, str]) -> tuple[Inputs, PlanEdit | None]:
-    """Plan, configuration and repository, checked as a whole; warnings are said, errors are raised together."""
+    """Plan, configuration and repository, checked as a whole; warnings are printed, errors are raised together."""
     repo, places, options, state = request.repo, request.places, request.options, request.state
     commit, came_from, edited = found
     inputs.anchor(repo, places, commit)

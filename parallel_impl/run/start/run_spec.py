@@ -31,7 +31,7 @@ SET_BY_US = ("TMPDIR", "VIRTUAL_ENV", "PARALLEL_IMPL_*", *setup.COPIES)
 def specify(request: Request, known: Inputs) -> RunSpec:
     """What stays the same while the run executes. UserError without an agent, unless this is a dry run.
 
-    What the machine cannot do is said, and noted.
+    What the machine cannot do is printed, and noted.
     """
     started, settings, inherited = request.state.started, known.config, request.inherited
     agent, spec = _agent(request, known)

@@ -1,0 +1,62 @@
+"""Any agent that speaks the Agent Client Protocol, through a driver program of ours.
+
+The configuration names the agent's command line in `program`, the variable of its key in `key`, and in `provider` whose
+limits hold for it. The key is in the agent's environment, because such an agent has no other door for it.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from parallel_impl.agents import dialect
+from parallel_impl.agents.budget import Tell
+from parallel_impl.agents.dialect import Judgement, LogIn, Setting, Start, Task
+from parallel_impl.agents.dialects import driven
+from parallel_impl.agents.dialects.driven import Order
+from parallel_impl.agents.seen import Seen
+from parallel_impl.processes.process import Ended
+from parallel_impl.record.activity import Activity
+
+
+@dataclass(frozen=True, slots=True)
+class Acp:
+    """The dialect of our driver of the protocol. Usage and cost are reported by those agents that know them."""
+
+    name: ClassVar[str] = "acp"
+    provider: ClassVar[str] = ""
+    key: ClassVar[str] = ""
+    tells: ClassVar[frozenset[Tell]] = frozenset({Tell.CALLS, Tell.DENIALS})
+    live: ClassVar[frozenset[Tell]] = tells
+    resumes: ClassVar[bool] = False
+    cumulative: ClassVar[frozenset[str]] = frozenset()
+    own_sandbox: ClassVar[bool] = False
+    follows: ClassVar[frozenset[Setting]] = frozenset({Setting.MODEL})
+    log_in: ClassVar[LogIn | None] = None
+    version_after: ClassVar[str] = ""
+    permissions: ClassVar[str] = "what it asks for within the write scope, each time once"
+    mode_flags: ClassVar[tuple[str, ...]] = ()
+
+    def start(self, task: Task) -> Start:
+        settings = task.settings
+        order = Order(
+            program=(*shlex.split(settings.program), *settings.args),
+            model=settings.model,
+            write_allow=task.write_allow,
+            deny=task.deny,
+            seconds=task.seconds,
+            turns=task.budget.turns,
+        )
+        env = {settings.key: task.key} if settings.key and task.key else {}
+        return Start(driven.words(self.name), {**env, **settings.env}, before_prompt=driven.to_line(order))
+
+    def read(self, line: bytes) -> Iterable[Activity]:
+        return driven.read(line)
+
+    def complain(self, line: bytes) -> Iterable[Activity]:
+        return dialect.complaint(line)
+
+    def judge(self, seen: Seen, ended: Ended) -> Judgement:
+        return driven.judge(seen, ended)
