@@ -37,7 +37,7 @@ class RunStarted(Event, frozen=True, kw_only=True):
     `author` and `committer`, as `Name <mail>`, are in those commits (empty in a run of a version that used its own).
     `carried`: refs that packages' repositories have beside the base's ancestors, and where they were.
     `repository_name`: the name of each worktree's folder, on a level of its own (empty in a run of a version whose
-    worktrees lay side by side).
+    worktrees lay side by side). `part`: the folder that the change's `openspec/` lies in ("": the root).
     `attempts`: how many attempts an aborted run of the change had made at packages; numbers go on from there.
     """
 
@@ -60,6 +60,7 @@ class RunStarted(Event, frozen=True, kw_only=True):
     committer: str = ""
     carried: Mapping[str, str] = {}
     repository_name: str = ""
+    part: str = ""
 
 
 class RunContinued(Event, frozen=True, kw_only=True):

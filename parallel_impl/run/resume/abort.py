@@ -31,6 +31,7 @@ def abort(repo: Repo, places: Places, state: State, listener: Listener, *, check
             raise UserError(f"there is no run of {places.change_id} to abort", where=str(places.state))
         listener.say(f"aborted already; the claims of {places.change_id} are given up")
         return
+    places = replace(places, part=state.started.part)
     cleared = leftovers.clear(repo, places, state, checkout=checkout)
     if state.landed:
         claims.release(places)

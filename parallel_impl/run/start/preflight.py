@@ -223,4 +223,5 @@ def _first_event(run: Run, only: str, known: Inputs) -> e.RunStarted:
         committer=str(spec.identity.committer),
         carried=spec.carried,
         repository_name=run.workspace.source.repository_name,
+        part=places.part,
     )
