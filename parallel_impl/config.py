@@ -20,6 +20,7 @@ FILE = "parallel-impl.toml"
 SECTION = "[tool.parallel-impl] of pyproject.toml"
 PERSON = re.compile(r"([^<>\s\0](?:[^<>\n\0]*[^<>\s\0])?) <([^<>\s\0]+@[^<>\s\0]+)>")
 MAX_JOBS = 512  # agents at once, by `--jobs` too
+MAX_PORTS = 100  # for each checkout
 GATES = ("pytest", "mypy", "ruff", "openspec")
 PARSERS = ("pytest", "mypy", "ruff", "junit", "exit-code")
 _COMMANDS = {"pytest": "pytest -q", "mypy": "mypy src", "ruff": "ruff check .", "openspec": "openspec validate --all"}
@@ -43,6 +44,49 @@ class GateCommand:
 
 
 @dataclass(frozen=True, slots=True)
+class UsageLimits:
+    """What each package and the whole run may use, by the names of LIMITS; what is not named has no limit."""
+
+    package: Mapping[str, float] = field(default_factory=dict)
+    run: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSettings:
+    """What the configuration says about one agent, `agents.<name>`; "" is the client's own choice.
+
+    `program` may have words; `key` is the NAME of the variable that holds the key; `base_url` is written as the
+    client's own variable takes it (claude and gemini without `/v1`, the others with it); `provider` is for `acp`, whose
+    client may be anybody's; `args` go to the program last; `env` is for this agent only; at most `max` work at once, 0:
+    no limit.
+    """
+
+    kind: str
+    program: str = ""
+    model: str = ""
+    effort: str = ""
+    base_url: str = ""
+    key: str = ""
+    provider: str = ""
+    args: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    max: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One line of `assign`: packages that match all its globs ("" matches any) get its agent, model and effort."""
+
+    package: str = ""
+    role: str = ""
+    archetype: str = ""
+    task_type: str = ""
+    agent: str = ""
+    model: str = ""
+    effort: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """What the repository says; `setup` None means "find it", a gate that is False is switched off by name."""
 
@@ -57,14 +101,27 @@ class Config:
     gates: Mapping[str, GateCommand | bool] = field(default_factory=dict)
     openapi_seconds: float = 10
     contain: bool = True
+    agents: Mapping[str, AgentSettings] = field(default_factory=dict)
+    assign: tuple[Rule, ...] = ()
+    standards: tuple[str, ...] = ()
     commit_identity: str = ""
     signoff: bool = False
+    provider_wait_minutes: float = 60
+    limits: UsageLimits = field(default_factory=UsageLimits)
+    ports: int = 0
 
 
+LIMITS = ("minutes", "turns", "tokens", "dollars", "output_mb", "disk_mb")
+WHOLE = ("turns", "tokens")  # of these limits
 KEYS = (
     "agent", "jobs", "setup", "caches", "pass_env", "silence_minutes", "max_blob_mb", "gates", "contracts", "contain",
+    "agents", "assign", "standards",
     "commit_identity", "signoff",
+    "provider_wait_minutes", "limits", "ports",
 )  # fmt: skip
+TEXTS = ("kind", "program", "model", "effort", "base_url", "key", "provider")  # of an agent
+GLOBS = ("package", "role", "archetype", "task_type")  # of a rule
+CHOICES = ("agent", "model", "effort")
 
 
 def read(own: bytes | None, pyproject: bytes | None) -> Config:
@@ -116,7 +173,7 @@ class _Reader:
         return Config(
             source=self.source,
             agent=self.text(values, "agent"),
-            jobs=self.jobs(values),
+            jobs=self.whole(values, "jobs", 1, MAX_JOBS, default=4),
             setup=self.setup(values["setup"]) if "setup" in values else None,
             caches=self.texts(values, "caches"),
             pass_env=self.variables(values, "pass_env"),
@@ -125,9 +182,58 @@ class _Reader:
             gates=dict(self.gates(values.get("gates", {}))),
             openapi_seconds=self.number(contracts, "openapi_seconds", 10, table="contracts."),
             contain=self.flag(values, "contain", default=True),
+            agents=dict(self.agents(values.get("agents", {}))),
+            assign=tuple(self.rules(values.get("assign", []))),
+            standards=self.texts(values, "standards"),
             commit_identity=self.person(values, "commit_identity"),
             signoff=self.flag(values, "signoff", default=False),
+            provider_wait_minutes=self.number(values, "provider_wait_minutes", 60),
+            limits=self.limits(values.get("limits", {})),
+            ports=self.whole(values, "ports", 0, MAX_PORTS, default=0),
         )
+
+    def agents(self, value: Any) -> Iterator[tuple[str, AgentSettings]]:
+        hint = 'write agents.claude = {kind = "claude", model = "…", key = "ANTHROPIC_API_KEY"}'
+        if not isinstance(value, dict):
+            self.wrong("agents", "must be a table of tables", hint)
+            return
+        for name, table in value.items():
+            if isinstance(table, dict):
+                yield name, self.agent(f"agents.{name}.", table)
+            else:
+                self.wrong(f"agents.{name}", "must be a table", hint)
+
+    def agent(self, at: str, table: dict[str, Any]) -> AgentSettings:
+        for key in table:
+            if key not in (*TEXTS, "args", "env", "max"):
+                self.wrong(f"{at}{key}", "unknown key", _nearest(key, (*TEXTS, "args", "env", "max"), at))
+        if "kind" not in table:
+            self.wrong(f"{at}kind", "is missing", f'write {at}kind = "claude"')
+        texts = {key: self.text(table, key, at) for key in TEXTS}
+        env, most = table.get("env", {}), table.get("max", 0)
+        if not isinstance(env, dict) or not all(isinstance(one, str) for one in env.values()):
+            self.wrong(f"{at}env", "must be a table of strings", f'write {at}env = {{NAME = "value"}}')
+            env = {}
+        if isinstance(most, bool) or not isinstance(most, int) or not 0 <= most <= MAX_JOBS:
+            self.wrong(f"{at}max", f"must be a whole number from 1 to {MAX_JOBS}", f"write {at}max = 2")
+            most = 0
+        return AgentSettings(**texts, args=self.texts(table, "args", at), env=env, max=most)
+
+    def rules(self, value: Any) -> Iterator[Rule]:
+        hint = 'write assign = [{task_type = "test*", agent = "cheap"}]'
+        if not isinstance(value, list):
+            self.wrong("assign", "must be a list of tables", hint)
+            return
+        for number, table in enumerate(value):
+            at = f"assign[{number}]"
+            if not isinstance(table, dict) or not all(isinstance(one, str) and one for one in table.values()):
+                self.wrong(at, "must be a table of non-empty strings", hint)
+            elif unknown := [key for key in table if key not in (*GLOBS, *CHOICES)]:
+                self.wrong(f"{at}.{unknown[0]}", "unknown key", _nearest(unknown[0], (*GLOBS, *CHOICES), f"{at}."))
+            elif not table.keys() & set(CHOICES):
+                self.wrong(at, f"chooses nothing; give {', '.join(CHOICES)}", hint)
+            else:
+                yield Rule(**table)
 
     def flag(self, values: dict[str, Any], key: str, *, default: bool) -> bool:
         value = values.get(key, default)
@@ -136,17 +242,17 @@ class _Reader:
             return default
         return value
 
-    def text(self, values: dict[str, Any], key: str) -> str:
+    def text(self, values: dict[str, Any], key: str, table: str = "") -> str:
         value = values.get(key, "")
         if not isinstance(value, str) or (key in values and not value.strip()):
-            self.wrong(key, "must be a non-empty string", f'write {key} = "…"')
+            self.wrong(f"{table}{key}", "must be a non-empty string", f'write {table}{key} = "…"')
             return ""
         return value
 
-    def texts(self, values: dict[str, Any], key: str) -> tuple[str, ...]:
+    def texts(self, values: dict[str, Any], key: str, table: str = "") -> tuple[str, ...]:
         value = values.get(key, [])
         if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
-            self.wrong(key, "must be a list of non-empty strings", f'write {key} = ["…"]')
+            self.wrong(f"{table}{key}", "must be a list of non-empty strings", f'write {table}{key} = ["…"]')
             return ()
         return tuple(value)
 
@@ -175,12 +281,36 @@ class _Reader:
             return default
         return value
 
-    def jobs(self, values: dict[str, Any]) -> int:
-        value = values.get("jobs", 4)
-        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_JOBS:
-            self.wrong("jobs", f"must be a whole number from 1 to {MAX_JOBS}", "write jobs = 4")
-            return 4
+    def whole(self, values: dict[str, Any], key: str, least: int, most: int, *, default: int) -> int:
+        value = values.get(key, default)
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            self.wrong(key, f"must be a whole number from {least} to {most}", f"write {key} = 4")
+            return default
         return value
+
+    def limits(self, value: Any) -> UsageLimits:
+        hint = "write limits = {package = {dollars = 5, turns = 200}, run = {dollars = 50}}"
+        if not isinstance(value, dict):
+            self.wrong("limits", "must be a table", hint)
+            return UsageLimits()
+        for key in value:
+            if key not in ("package", "run"):
+                self.wrong(f"limits.{key}", "unknown key", _nearest(key, ("package", "run"), "limits."))
+        return UsageLimits(*(dict(self.amounts(f"limits.{of}", value.get(of, {}), hint)) for of in ("package", "run")))
+
+    def amounts(self, where: str, value: Any, hint: str) -> Iterator[tuple[str, float]]:
+        if not isinstance(value, dict):
+            self.wrong(where, "must be a table", hint)
+            return
+        for name, amount in value.items():
+            kind = int if name in WHOLE else (int, float)
+            if name not in LIMITS:
+                self.wrong(f"{where}.{name}", "unknown key", _nearest(name, LIMITS, f"{where}."))
+            elif isinstance(amount, bool) or not isinstance(amount, kind) or not 0 < amount < 1e12:
+                what = "must be a whole number above 0" if name in WHOLE else "must be a number above 0"
+                self.wrong(f"{where}.{name}", what, f"write {where}.{name} = 10, or leave it away: no limit")
+            else:
+                yield name, amount
 
     def setup(self, value: Any) -> tuple[SetupCommand, ...]:
         hint = 'write setup = ["uv sync --frozen", {run = "npm ci", cwd = "web"}], or [] for none'

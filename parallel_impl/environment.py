@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Collection, Iterable, Mapping, MutableMapping
 
 from parallel_impl import text
 
@@ -86,12 +86,14 @@ def _is_among(name: str, patterns: Iterable[str]) -> bool:
     return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def allowed(inherited: Mapping[str, str], *, pass_env: Iterable[str] = (), secrets: bool) -> dict[str, str]:
-    """The variables of `inherited` that may pass: the allow-list and `pass_env`.
+def allowed(
+    inherited: Mapping[str, str], *, pass_env: Iterable[str] = (), secrets: bool, without: Collection[str] = ()
+) -> dict[str, str]:
+    """The variables of `inherited` that may pass: the allow-list and `pass_env`, `without` these.
 
     Secrets pass only when named in `pass_env`, and only where `secrets` is true (agents, not steps).
     """
-    named = set(pass_env)
+    named = set(pass_env) - set(without)
     found = {}
     for name, value in inherited.items():
         if is_redirecting(name):
@@ -109,7 +111,11 @@ def masked(words: str, secrets: Iterable[bytes]) -> str:
     return text.masked(words.encode(errors="surrogateescape"), secrets).decode(errors="surrogateescape")
 
 
-def secret_values(inherited: Mapping[str, str]) -> tuple[bytes, ...]:
-    """The values to mask in everything we write, longest first; values under four bytes mask nothing useful."""
-    values = {value.encode(errors="surrogateescape") for name, value in inherited.items() if is_secret(name)}
+def secret_values(inherited: Mapping[str, str], also: Collection[str] = ()) -> tuple[bytes, ...]:
+    """The values to mask in everything we write, longest first; values under four bytes mask nothing useful.
+
+    `also` names variables that hold a secret whatever they are called.
+    """
+    secret = (value for name, value in inherited.items() if is_secret(name) or name in also)
+    values = {value.encode(errors="surrogateescape") for value in secret}
     return tuple(sorted((value for value in values if len(value) >= 4), key=len, reverse=True))

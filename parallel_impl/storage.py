@@ -111,6 +111,20 @@ def nearest(folder: Path) -> Path:
     return next(place for place in (folder, *folder.parents) if place.is_dir())
 
 
+def size(folder: Path) -> int:
+    """Bytes of all files below a folder; links are not followed, and what cannot be read (any more) counts nothing."""
+    total, folders = 0, [os.fspath(folder)]
+    while folders:
+        with contextlib.suppress(OSError), os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+                else:
+                    with contextlib.suppress(OSError):
+                        total += entry.stat(follow_symlinks=False).st_size
+    return total
+
+
 def signature(file: StrOrBytesPath) -> tuple[int, ...]:
     """What changes when a file is written or replaced: mode, size, inode, times, of a symlink its own; () for none."""
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -49,6 +50,11 @@ def masked(data: bytes, secrets: Iterable[bytes]) -> bytes:
     return data
 
 
+def until(at: float) -> str:
+    """` until 2026-11-22 14:05:00` of the local time, from seconds since 1970; empty when that is not known (0)."""
+    return f" until {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(at))}" if at else ""
+
+
 def end_of(log: Path, size: int = TAIL_BYTES) -> str:
     """The last `size` bytes of a log as text; empty when there is none."""
     try:
@@ -58,6 +64,13 @@ def end_of(log: Path, size: int = TAIL_BYTES) -> str:
             return file.read().decode(errors="replace")
     except OSError:
         return ""
+
+
+def useful(text: str, lines: int = 5, width: int = 300) -> str:
+    """The last lines of what a program printed that tell people something: no raw JSON, no empty ones, each cut."""
+    kept = (line.strip() for line in text.replace("\t", "    ").splitlines())
+    told = [line for line in kept if line and not (line[0] in "{[" and line[-1] in "}]")]
+    return printable("\n".join(shorten(line, width) for line in told[-lines:]))
 
 
 def tail(log: Path, lines: int = TAIL_LINES) -> str:

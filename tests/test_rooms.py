@@ -19,8 +19,8 @@ LEVEL = {"__main__": 0} | {room: n for n, room in enumerate(ROOMS, 1)} | dict.fr
 FOLDERS: dict[str, tuple[str, ...]] = {
     "plan": ("plan.reading", "plan", "plan.globs"),
     "run": (
-        "run.command", "run.runner", "run.start", "run.land", "run.inspect", "run.resume", "run.claims", "run.attempt",
-        "run",
+        "run.command", "run.runner", "run.admission", "run.start", "run.land", "run.inspect", "run.resume",
+        "run.claims", "run.attempt", "run",
     ),
 }  # fmt: skip
 
@@ -31,7 +31,13 @@ SLOW = (
     "tree_sitter",
     "tree_sitter_bash",
 )  # in the function that needs them
-PURE = ("plan", "record.state", "openspec.tasks")  # tested with literals: they know no git, no process, no clock
+PURE = (
+    "plan",
+    "record.state",
+    "run.throttle",
+    "run.spending",
+    "openspec.tasks",
+)  # tested with literals: they know no git, no process, no clock
 IMPURE = (
     "git", "parallel_impl.git", "parallel_impl.processes", "subprocess", "multiprocessing", "os", "shutil", "socket",
     "tempfile", "threading", "time", "datetime", "random",

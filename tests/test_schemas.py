@@ -11,10 +11,11 @@ import pytest
 
 from parallel_impl import schema
 from parallel_impl.plan.model import Locks, Scope, StepKind
-from parallel_impl.record import json_form, result
+from parallel_impl.record import agent_report, json_form, result
+from parallel_impl.record.activity import Usage
 from parallel_impl.report import summary
 
-RESULT, SUMMARY = "work-queue-result", "execution-summary"
+RESULT, SUMMARY, REPORT = "work-queue-result", "execution-summary", "agent-report"
 COMMIT = "0123456789" * 4
 PAIRS = [
     (RESULT, "", result.Result),
@@ -27,6 +28,15 @@ PAIRS = [
     (RESULT, "properties/verification", result.VerificationRecord),
     (RESULT, "$defs/step", result.StepRecord),
     (RESULT, "$defs/step/properties/evidence", result.StepEvidence),
+    (RESULT, "properties/agent", result.AgentRecord),
+    (RESULT, "properties/denied/items", result.DenialRecord),
+    (RESULT, "$defs/usage", Usage),
+    (SUMMARY, "$defs/usage", Usage),
+    (SUMMARY, "$defs/package/properties/agent", result.AgentRecord),
+    (REPORT, "", agent_report.AgentReport),
+    (REPORT, "properties/deviations/items", agent_report.Deviation),
+    (REPORT, "properties/help/items", agent_report.Help),
+    (REPORT, "properties/scope_requests/items", agent_report.ScopeRequest),
     (SUMMARY, "", summary.Summary),
     (SUMMARY, "properties/critical_path", summary.CriticalPath),
     (SUMMARY, "properties/gates/items", summary.GateRow),
@@ -46,6 +56,14 @@ FULL_STEP = result.StepRecord(
     evidence=result.StepEvidence(artifacts=("report.xml",), metrics={"count": 3, "names": ["a", None]}),
     command=("pytest", "-q"),
     log="steps/1-unit.log",
+)
+AGENT = result.AgentRecord(name="claude", kind="claude", program="claude", version="2.1", model="m", session="s")
+USAGE = Usage(input=1, output=2, dollars=0.5, turns=3)
+WORD = agent_report.AgentReport(
+    notes=("seen",),
+    deviations=(agent_report.Deviation(what="a", why="b", path="c"),),
+    help=(agent_report.Help(summary="stuck", severity="high", proposed_action="ask", requires_human=True),),
+    scope_requests=(agent_report.ScopeRequest(path="src/x.py", why="shared"),),
 )
 RESULTS = {
     "least": result.Result(
@@ -67,7 +85,11 @@ RESULTS = {
         plan_revision=1,
         contracts_revision=1,
         status="completed",
-        agent="command: agent",
+        agent=AGENT,
+        usage=USAGE,
+        denied=(result.DenialRecord("Write", "/etc/motd", "outside"),),
+        retries=2,
+        report=WORD,
         locks=Locks(("go.mod",), ("db:schema:orders",)),
         scope=Scope(("src/**",), ("**",), ("src/x",)),
         scope_check=result.ScopeCheck(passed=True, violations=()),
@@ -96,7 +118,19 @@ PACKAGE = summary.PackageRow(
     no_changes=False,
     attempts=(
         summary.AttemptRow(
-            number=1, started=0.0, seconds=1.0, setup_seconds=0.0, code="TIMEOUT", why="60 s", commit=COMMIT, logs="x"
+            number=1,
+            started=0.0,
+            seconds=1.0,
+            setup_seconds=0.0,
+            code="TIMEOUT",
+            why="60 s",
+            commit=COMMIT,
+            logs="x",
+            agent="claude",
+            model="m",
+            usage=USAGE,
+            denied=1,
+            retries=2,
         ),
     ),
     files=("src/a.py",),
@@ -104,6 +138,11 @@ PACKAGE = summary.PackageRow(
     tier="A",
     steps=(summary.StepRow(name="unit", kind=StepKind.COMMAND, passed=True, exit_code=0, evidence=("report.xml",)),),
     escalations=({"type": "QUESTION"},),
+    agent=AGENT,
+    usage=USAGE,
+    retries=2,
+    denied=("Write /etc/motd",),
+    report=tuple(WORD.lines()),
 )
 SUMMARIES = {
     "full": summary.Summary(
@@ -123,6 +162,7 @@ SUMMARIES = {
         critical_path=summary.CriticalPath(("wp-a",), 1.0),
         bound_seconds=1.0,
         packages=(PACKAGE,),
+        usage=USAGE,
         gates=(
             summary.GateRow("pytest", "failed", "pytest -q", "1 new", ("test_x",), ("test_y",), 2, "pytest.log"),
             summary.GateRow("mypy", "switched off"),
@@ -178,7 +218,7 @@ def objects(value: Any, pointer: str = "") -> Iterator[str]:
                 yield from objects(below, f"{pointer}/{key}".removeprefix("/"))
 
 
-@pytest.mark.parametrize("name", [RESULT, SUMMARY])
+@pytest.mark.parametrize("name", [RESULT, SUMMARY, REPORT])
 def test_every_object_of_a_schema_has_its_struct(name: str) -> None:
     assert set(objects(schema.document(name))) == {pointer for of, pointer, _ in PAIRS if of == name}
 
@@ -195,3 +235,14 @@ def test_a_summary_is_valid_and_comes_back(name: str) -> None:
     made = SUMMARIES[name]
     assert list(schema.validator(SUMMARY).iter_errors(json_form.plain(made))) == []
     assert json_form.decode(json_form.encode(made, indent=1), summary.Summary) == made
+
+
+def test_a_report_is_valid_and_comes_back() -> None:
+    assert agent_report.read(json_form.plain(WORD)) == WORD
+    assert agent_report.read({}) == agent_report.AgentReport()
+
+
+@pytest.mark.parametrize("wrong", [{"notes": "one"}, {"help": [{}]}, {"more": 1}, {"schema_version": 2}])
+def test_a_report_that_is_not_as_its_schema_says_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        agent_report.read(wrong)

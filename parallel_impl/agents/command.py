@@ -8,17 +8,22 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
 from parallel_impl import storage
-from parallel_impl.agents.agent import AgentJob
+from parallel_impl.agents.agent import AgentJob, Worked, judged
 from parallel_impl.errors import Problem, UserError
-from parallel_impl.processes.process import Ended, run
-from parallel_impl.text import did_you_mean
+from parallel_impl.processes import procfs, progress
+from parallel_impl.processes.process import Ended, Reason, run
+from parallel_impl.record.codes import Failure
+from parallel_impl.record.result import AgentRecord
+from parallel_impl.text import did_you_mean, end_of, useful
 
-PLACEHOLDERS = ("prompt_file", "worktree", "package_id", "change_id", "attempt", "result_file")
+PLACEHOLDERS = ("prompt", "prompt_file", "worktree", "package_id", "change_id", "attempt", "result_file")
+LONGEST_WORD = 128 * 1024 - 1  # bytes of one argument that Linux takes (MAX_ARG_STRLEN, its end included)
 PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 
 
@@ -27,7 +32,10 @@ class Command:
     """The words of the template; in each, `{name}` of a known placeholder is replaced."""
 
     words: tuple[str, ...]
+    name: str = field(default="command", compare=False)
     starts_processes: ClassVar[bool] = True
+    provider: ClassVar[str] = ""
+    most: ClassVar[int] = 0
 
     @classmethod
     def parse(cls, template: str) -> Command:
@@ -50,7 +58,11 @@ class Command:
         program = self.words[0]
         if "/" not in program or PLACEHOLDER.search(program):
             return self
-        return Command((str(folder / storage.expand(program)), *self.words[1:]))
+        return replace(self, words=(str(folder / storage.expand(program)), *self.words[1:]))
+
+    @property
+    def record(self) -> AgentRecord:
+        return AgentRecord(name=self.name, kind="command", program=self.words[0])
 
     def check(self) -> Problem | None:
         """A program that is not on PATH, found before anything is started."""
@@ -61,8 +73,8 @@ class Command:
         what = "is no program" if "/" in program else "is not on PATH"
         return Problem(f"the agent's program {program!r} {what}", where="--agent", hint=hint)
 
-    def work(self, job: AgentJob) -> Ended:
-        """Run the program in the worktree."""
+    def work(self, job: AgentJob) -> Worked:
+        """Run the program in the worktree, the prompt on its stdin."""
         values = {
             "prompt_file": str(job.prompt_file),
             "worktree": str(job.worktree),
@@ -71,5 +83,36 @@ class Command:
             "attempt": str(job.attempt),
             "result_file": str(job.result_file),
         }
+        if any("{prompt}" in word for word in self.words):
+            values["prompt"] = job.prompt_file.read_text("utf-8")
         argv = [PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), word) for word in self.words]
-        return run(argv, job.launch, job.log, started=job.started)
+        if any(len(word.encode(errors="surrogateescape")) > LONGEST_WORD for word in argv):
+            why = "the prompt is too long for one argument (128 KiB): use {prompt_file}, or read it from standard input"
+            return Worked(Ended(Reason.NOT_STARTED, None, 0.0, why=why), Failure.AGENT_FAILED, why)
+        pulse = _Pulse(job)
+        ended = run(
+            argv, job.launch, job.log, stdin=job.prompt_file, progress=pulse.last_progress, started=pulse.started
+        )
+        return judged(ended, useful(end_of(job.log)))
+
+
+class _Pulse:
+    """What counts as progress of a program: output, CPU, and files when it is about to be ended for its silence."""
+
+    def __init__(self, job: AgentJob) -> None:
+        self._job, self._pid = job, 0
+        self._silence = job.launch.limits.silence_seconds or progress.WINDOW
+        self._busy = progress.Busy(self._used, self._silence)
+
+    def started(self, pid: int) -> None:
+        self._pid = pid
+        self._job.started(pid)
+
+    def _used(self) -> float | None:
+        return procfs.cpu_seconds(self._pid) if self._pid else None
+
+    def last_progress(self, output: float) -> float:
+        last = max(output, self._busy.look())
+        if time.monotonic() < last + self._silence:
+            return last
+        return max(last, progress.written(self._job.worktree, within=self._silence))

@@ -18,6 +18,7 @@ import msgspec
 from parallel_impl.agents.budget import Budget, Tell
 from parallel_impl.agents.refusals import refusal
 from parallel_impl.agents.seen import Seen
+from parallel_impl.config import AgentSettings
 from parallel_impl.processes.process import Ended, Reason
 from parallel_impl.record.activity import Activity, Complained, Limited, Usage, cut
 
@@ -30,26 +31,7 @@ class Setting(StrEnum):
     BASE_URL = "base_url"
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What the configuration says about one agent, `agents.<name>`; "" is the client's own choice.
-
-    `program` may have words; `key` is the NAME of the variable that holds the key; `base_url` is written as the
-    client's own variable takes it (claude and gemini without `/v1`, the others with it); `provider` is for `acp`, whose
-    client may be anybody's; `args` go to the program last; `env` is for this agent only; at most `max` work at once, 0:
-    no limit.
-    """
-
-    kind: str
-    program: str = ""
-    model: str = ""
-    effort: str = ""
-    base_url: str = ""
-    key: str = ""
-    provider: str = ""
-    args: tuple[str, ...] = ()
-    env: Mapping[str, str] = field(default_factory=dict)
-    max: int = 0
+Settings = AgentSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +96,9 @@ class LogIn:
     found: Callable[[int, bytes], bool]
 
 
+NO_LOG_IN = LogIn((), lambda _code, _output: False)  # of an agent that needs a key
+
+
 class Dialect(Protocol):
     """One kind of client. Everything here is data or pure."""
 
@@ -155,7 +140,7 @@ class Dialect(Protocol):
 
     @property
     def log_in(self) -> LogIn | None:
-        """How it is asked for a log-in; None when it cannot be asked."""
+        """How it is asked for a log-in; None when it cannot be asked. (`NO_LOG_IN`: there is none.)"""
 
     @property
     def version_after(self) -> str:

@@ -13,6 +13,12 @@ from parallel_impl.plan.ids import PLAN_FILE
 from parallel_impl.plan.model import Package, StepKind
 
 LONGEST = 60_000  # characters of one document; the whole file is in the worktree
+REPORT = (
+    "- What a person should know goes, as JSON, to the file that $PARALLEL_IMPL_REPORT_FILE names; leave out what is",
+    '  empty: {"schema_version": 1, "notes": ["…"], "deviations": [{"what": "…", "why": "…", "path": "…"}],',
+    '  "help": [{"summary": "…", "severity": "…", "details": "…", "proposed_action": "…", "requires_human": true}],',
+    '  "scope_requests": [{"path": "…", "why": "…"}]}. What you see outside your scope is a note, not an edit.',
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +33,11 @@ class Context:
     specs: Mapping[str, str] = field(default_factory=dict)
     contracts: Mapping[str, str] = field(default_factory=dict)
     dependencies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    standards: Mapping[str, str] = field(default_factory=dict)
+    reading: Mapping[str, str] = field(default_factory=dict)
     previous: str = ""
+    denied: tuple[str, ...] = ()
+    ports: int = 0
     continues: bool = False
     folder: str = ""
 
@@ -51,6 +61,21 @@ def render(context: Context) -> str:
         *(_document(f"Spec delta {path}", text) for path, text in context.specs.items()),
         *(_document(f"Contract {path}", text) for path, text in context.contracts.items()),
         _document("Inputs and outputs that the plan names", package.inputs),
+        *(_document(f"Standard that all packages follow: {path}", text) for path, text in context.standards.items()),
+        *(_document(f"The plan says to read {path}", text) for path, text in context.reading.items()),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def render_message(context: Context) -> str:
+    """What a conversation that goes on is told: the evidence; it knows the rest."""
+    parts = [
+        f"# Your work on {context.package.id} was looked at and is not accepted yet",
+        "It is in the current folder as you left it, but for files that the repository ignores. What was found:",
+        _evidence(context),
+        _denied(context),
+        "Fix it. Scope and rules are the same as before: "
+        "end with exit code 0 when the work is done, with another one when it cannot be done.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -106,10 +131,22 @@ def _rules(context: Context) -> str:
             "- Pushing is switched off, and no branch but your own matters.",
             f"- Leave `{context.folder}/tasks.md` and `{context.folder}/{PLAN_FILE}` alone.",
             "- Files that the repository ignores are not taken.",
+            *_resources(context),
             "- End with exit code 0 when the work is done, with another one when it cannot be done.",
             "- To report result keys, write a JSON object to the file that $PARALLEL_IMPL_RESULT_FILE names.",
+            *REPORT,
         ]
     )
+
+
+def _resources(context: Context) -> list[str]:
+    """What an agent should use where it could meet other agents outside of its folder."""
+    lines = [
+        "- A database, containers or the like of your own get the name in $PARALLEL_IMPL_NAME: others work beside you."
+    ]
+    if context.ports:
+        lines.append("- Servers listen on the ports in $PARALLEL_IMPL_PORTS only (the first is $PARALLEL_IMPL_PORT).")
+    return lines
 
 
 def _dependencies(context: Context) -> str:
@@ -128,8 +165,19 @@ def _previous(context: Context) -> str:
     if not context.previous:
         return ""
     where = "Its work is in your worktree: fix it." if context.continues else "Its work was put aside: start again."
-    evidence = "\n".join(f"    {line}" for line in context.previous.splitlines())
-    return f"## The attempt before this one failed\n\n{where} What was found:\n\n{evidence}"
+    found = f"## The attempt before this one failed\n\n{where} What was found:\n\n{_evidence(context)}"
+    return "\n\n".join(filter(None, (found, _denied(context))))
+
+
+def _evidence(context: Context) -> str:
+    return "\n".join(f"    {line}" for line in context.previous.splitlines())
+
+
+def _denied(context: Context) -> str:
+    """Tools that it was not allowed to use: it should not try them again."""
+    if not context.denied:
+        return ""
+    return "\n".join(["These tool calls were refused; do without them:", "", *_bullets(map(printable, context.denied))])
 
 
 def _document(title: str, text: str) -> str:

@@ -10,13 +10,15 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
-from parallel_impl.agents.agent import AgentJob
+from parallel_impl.agents.agent import AgentJob, Worked, judged
 from parallel_impl.errors import Problem
 from parallel_impl.processes.process import Ended, Reason
+from parallel_impl.record.result import AgentRecord
+from parallel_impl.text import useful
 
 DELETE = "DELETE"
 
@@ -26,7 +28,14 @@ class Replay:
     """Plays back the edits below `folder`."""
 
     folder: Path
+    name: str = field(default="replay", compare=False)
     starts_processes: ClassVar[bool] = False
+    provider: ClassVar[str] = ""
+    most: ClassVar[int] = 0
+
+    @property
+    def record(self) -> AgentRecord:
+        return AgentRecord(name=self.name, kind="replay", program=str(self.folder))
 
     def check(self) -> Problem | None:
         """A folder that is not there."""
@@ -35,7 +44,7 @@ class Replay:
         hint = "give the folder that holds <package-id>/<attempt>/"
         return Problem("no such folder", where=str(self.folder), hint=hint)
 
-    def work(self, job: AgentJob) -> Ended:
+    def work(self, job: AgentJob) -> Worked:
         """Apply the recorded edits of this attempt; exit code 1 when there are none or one cannot be applied."""
         began = time.monotonic()
         recorded = self.folder / job.package_id / str(job.attempt)
@@ -50,7 +59,8 @@ class Replay:
         text = "\n".join([*lines, ""]).encode("utf-8", "backslashreplace")
         with job.log.open("ab") as log:
             log.write(text)
-        return Ended(Reason.EXITED, code, time.monotonic() - began, len(text))
+        ended = Ended(Reason.EXITED, code, time.monotonic() - began, len(text))
+        return judged(ended, useful(text.decode(errors="replace")))
 
 
 def _apply(recorded: Path, worktree: Path) -> Iterator[str]:

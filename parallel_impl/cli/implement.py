@@ -11,7 +11,7 @@ from parallel_impl.config import MAX_JOBS
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("change_id", metavar="<change-id>")
-@click.option("--agent", metavar="SPEC", help="The agent, e.g. 'command: my-agent {prompt_file}'.")
+@click.option("--agent", metavar="NAME|SPEC", help="The agent: claude, codex, …, or 'command: my-agent'.")
 @click.option("--jobs", type=click.IntRange(1, MAX_JOBS), metavar="N", help="How many agents at once (default: 4).")
 @click.option("--base", metavar="REF", help="Start from this commit (default: the feature branch, else HEAD).")
 @click.option("--only", metavar="PKG", help="Run this package and what it depends on; nothing lands.")

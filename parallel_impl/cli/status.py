@@ -20,11 +20,13 @@ def status(change_id: str | None) -> int:
     from parallel_impl.run.inspect import run_status  # noqa: PLC0415
 
     if change_id is None:
-        for line in [_line(run) for run in run_status.runs(Path.cwd())] or ["no runs in this repository"]:
+        runs = run_status.runs(Path.cwd())
+        for line in [line for run in runs for line in (_line(run), *run.pause_lines)] or ["no runs in this repository"]:
             click.echo(line)
         return 0
     run = run_status.run(Path.cwd(), change_id)
-    click.echo(_line(run))
+    for line in (_line(run), *run.pause_lines):
+        click.echo(line)
     for package, progress in run.state.packages.items():
         tries = count(progress.attempts, "attempt")
         why = f"  {progress.code}: {first_line(progress.why)}" if progress.code and progress.why else ""

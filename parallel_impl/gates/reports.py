@@ -88,7 +88,7 @@ class _Line(msgspec.Struct, frozen=True, tag_field="event", tag=str.lower):
     session: str
 
 
-class Start(_Line, frozen=True):
+class SessionStart(_Line, frozen=True, tag="start"):
     """A session of pytest began; `root` is its root folder."""
 
     root: str
@@ -129,7 +129,7 @@ class Finish(_Line, frozen=True):
     status: int
 
 
-Line = Start | Running | Phase | Collection | Internal | Finish
+Line = SessionStart | Running | Phase | Collection | Internal | Finish
 
 
 class _Sessions:
@@ -146,7 +146,7 @@ class _Sessions:
         match line:
             case None:
                 self.wrong.append("the report of the tests is damaged")
-            case Start():
+            case SessionStart():
                 self.open[line.session] = ""
                 self.prefix[line.session] = _prefix(line.root, self.checkout)
             case Running():

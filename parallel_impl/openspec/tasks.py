@@ -57,7 +57,7 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class ListedTask:
     """A box. `lines` (from 1) are its own and what belongs to it, without the boxes below it.
 
     `column` (from 0, in characters) is that of the mark in the first of them; `parent` is the box that this one is
@@ -84,7 +84,7 @@ class TaskList:
 
     lines: tuple[str, ...]
     sections: tuple[Section, ...]
-    tasks: tuple[Task, ...]
+    tasks: tuple[ListedTask, ...]
     unreadable: tuple[int, ...]
 
     def line(self, number: int) -> str:
@@ -158,7 +158,7 @@ def _claim(found: TaskList, name: str) -> dict[int, int]:
     return claim
 
 
-def _rank(task: Task, words: list[str], *, is_section: bool) -> int:
+def _rank(task: ListedTask, words: list[str], *, is_section: bool) -> int:
     """How closely the words of a name mean this one task; -1 for not. A section's number means the section."""
     number, text = task.number.casefold(), _words(task.text)
     if text[: len(words)] == words or (len(words) > 1 and [number, *text][: len(words)] == words):
@@ -252,7 +252,7 @@ class _TaskReader:
         self.lines = lines
         self.fenced = _fenced(lines)
         self.sections: list[tuple[Section, list[int]]] = []  # each with its lines so far
-        self.tasks: list[tuple[Task, list[int]]] = []
+        self.tasks: list[tuple[ListedTask, list[int]]] = []
         self.unreadable: list[int] = []
         self.section = -1
         self.boxes: list[_OpenBox] = []
@@ -301,7 +301,7 @@ class _TaskReader:
         mark = Mark.DONE if found[2] in "xX" else Mark.PARTIAL if found[2] == "~" else Mark.OPEN
         self.owner = [number]
         parent = self.boxes[-1].task if self.boxes else -1
-        task = Task(own_number, text, mark, found.start(2) + shift, self.section, parent, ())
+        task = ListedTask(own_number, text, mark, found.start(2) + shift, self.section, parent, ())
         self.tasks.append((task, self.owner))
         self.boxes.append(_OpenBox(indent, self.owner, len(self.tasks) - 1))
 

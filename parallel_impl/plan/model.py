@@ -75,6 +75,8 @@ class Package:
     scope: Scope
     title: str = ""
     task_type: str = ""
+    role: str = ""
+    archetype: str = ""
     tasks: tuple[str, ...] = ()
     inputs: str = ""
     depends_on: tuple[str, ...] = ()
@@ -86,6 +88,7 @@ class Package:
     steps: tuple[Step, ...] = ()
     output_keys: tuple[str, ...] = ()
     output_artifacts: tuple[str, ...] = ()
+    may_be_empty: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,11 @@ def end_all(find: Callable[[], Iterable[int]], *, patience: float) -> list[int]:
     return []
 
 
+def end_marked(mark: str, *, patience: float) -> None:
+    """End what carries the mark in its environment: a child whose start was interrupted, so that no one has its pid."""
+    end_all(lambda: procfs.with_variable(MARK, mark), patience=patience)
+
+
 def reap_dead() -> None:
     """Reap orphans that have ended, which nobody else waits for. Asked often, it looks once a second."""
     global _reaped  # noqa: PLW0603  (one for all watchers)

@@ -83,16 +83,17 @@ def run(
     stdin: Path | bytes | None = None,
     heard: Tell | None = None,
     complained: Tell | None = None,
-    progress: Callable[[], float] | None = None,
+    progress: Callable[[float], float] | None = None,
     started: Callable[[int], None] | None = None,
 ) -> Ended:
     """Run `argv` as `launch` says, its output appended to `log`, and see it to its end.
 
     A program that cannot be started is `NOT_STARTED` with the reason, not an exception. `stdin` is a file or what is in
     one (else /dev/null). `heard` and `complained` are told whole masked lines of stdout and stderr, without their ends,
-    in this thread; lines that are heard are not in the log. `progress` tells when (`time.monotonic`) the last was made,
-    for the limit of silence. `started` is told the pid as soon as there is one (in a namespace, that of the process
-    which holds it: with it everything in there ends). Whatever a callback raises ends the process and is raised here.
+    in this thread; lines that are heard are not in the log. `progress` gets the time of the last output and tells when
+    (`time.monotonic`) the last progress was made, for the limit of silence. `started` is told the pid as soon as there
+    is one (in a namespace, that of the process which holds it: with it everything in there ends). Whatever a callback
+    raises ends the process and is raised here.
     """
     began = time.monotonic()
     mark = f"{os.getpid()}-{threading.get_ident()}-{time.monotonic_ns()}"
@@ -102,6 +103,8 @@ def run(
         source = subprocess.DEVNULL if stdin is None else _opened(stdin, stack)
         channel = stack.enter_context(Channel()) if launch.namespace else None
         apart = bool(heard or complained)
+        # Ctrl-C may come after the fork and before there is a pid to end
+        stack.push(lambda raised, *_: orphans.end_marked(mark, patience=GRACE_AFTER_EXIT) if raised else None)
         try:
             child = _start(argv, launch, channel, mark, stdin=source, apart=apart)
         except (OSError, ValueError) as error:
@@ -175,7 +178,7 @@ def _watch(
     output: Output,
     launch: Launch,
     began: float,
-    progress: Callable[[], float] | None,
+    progress: Callable[[float], float] | None,
 ) -> Reason:
     """Wait for the end of the child itself, copying its output; the reason why waiting is over."""
     ended, stops = procfs.pidfd(child.pid), {stop.fileno() for stop in launch.stops}
@@ -186,7 +189,8 @@ def _watch(
     longest = 0.05 if ended is None else orphans.REAPED_SECONDS  # without a pidfd the end is asked for, not told
     try:
         while True:
-            now, latest = time.monotonic(), max(began, progress()) if progress else last
+            latest = max(began, progress(last)) if progress else last
+            now = time.monotonic()
             if now >= deadline:
                 return Reason.TIMEOUT
             if now >= latest + silence:

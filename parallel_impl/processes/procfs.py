@@ -40,11 +40,16 @@ def environ(pid: int) -> list[bytes]:
         return []
 
 
-def with_variable(name: str, value: str) -> list[int]:
-    """The processes, this one aside, that were started with this variable in their environment."""
-    wanted = f"{name}={value}".encode()
+def with_variable(name: str, word: str) -> list[int]:
+    """The processes, this one aside, that were started with `word` in this variable, alone or among others."""
+    start = f"{name}=".encode()
     pids = (int(folder.name) for folder in PROC.glob("[0-9]*"))
-    return [pid for pid in pids if pid != os.getpid() and wanted in environ(pid)]
+    marked = (pid for pid in pids if pid != os.getpid())
+    return [
+        pid
+        for pid in marked
+        if any(word.encode() in value[len(start) :].split() for value in environ(pid) if value.startswith(start))
+    ]
 
 
 def start_time(pid: int, *, ended: bool = False) -> int:
@@ -83,6 +88,25 @@ def descendants(pid: int) -> set[int]:
             found.add(child)
             todo.append(child)
     return found
+
+
+def cpu_seconds(pid: int, *, above: int = 0) -> float:
+    """What a process and everything below it used of the CPU so far, with what ended there and was waited for.
+
+    `above`: so many generations, the process first, are not counted.
+    """
+    counted = {pid}
+    for _ in range(above):
+        counted = {child for one in counted for child in children(one)}
+    counted |= {one for top in counted for one in descendants(top)}
+    return sum(map(_cpu_ticks, counted)) / os.sysconf("SC_CLK_TCK")
+
+
+def _cpu_ticks(pid: int) -> int:
+    try:  # proc(5): utime, stime, cutime and cstime are fields 14 to 17 of stat
+        return sum(map(int, (PROC / f"{pid}/stat").read_bytes().rpartition(b")")[2].split()[11:15]))
+    except (OSError, ValueError):
+        return 0
 
 
 def group_lives(group: int) -> bool:

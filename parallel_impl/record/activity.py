@@ -152,7 +152,7 @@ class Concluded(Activity, frozen=True, kw_only=True):
     code: str = ""
 
 
-class Noted(Activity, frozen=True, kw_only=True):
+class AgentNote(Activity, frozen=True, kw_only=True, tag="noted"):
     """Something that the agent wrote to its report file."""
 
     heading: str

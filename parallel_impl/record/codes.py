@@ -13,6 +13,12 @@ class Failure(StrEnum):
 
     SETUP_FAILED = "SETUP_FAILED"
     AGENT_FAILED = "AGENT_FAILED"
+    NO_WORK = "NO_WORK"  # the agent ended well and had used no tool
+    NO_CHANGES = "NO_CHANGES"
+    BUDGET_EXCEEDED = "BUDGET_EXCEEDED"
+    PROVIDER_LIMIT = "PROVIDER_LIMIT"
+    PROVIDER_QUOTA = "PROVIDER_QUOTA"
+    PROVIDER_AUTH = "PROVIDER_AUTH"
     TIMEOUT = "TIMEOUT"
     SILENT = "SILENT"
     UNSTAGEABLE = "UNSTAGEABLE"
@@ -30,12 +36,23 @@ class Failure(StrEnum):
         return self not in _FREE
 
     @property
+    def tries_again(self) -> bool:
+        """Whether another attempt may follow."""
+        return self is not Failure.BUDGET_EXCEEDED
+
+    @property
+    def by_provider(self) -> bool:
+        """Whether the agent's provider refused to serve it."""
+        return self in _BY_PROVIDER
+
+    @property
     def from_base(self) -> bool:
         """Whether a retry starts from the package's base; otherwise it goes on from the failed attempt's work."""
         return self not in _GOES_ON
 
 
-_FREE = (Failure.INTERRUPTED,)
+_BY_PROVIDER = (Failure.PROVIDER_LIMIT, Failure.PROVIDER_QUOTA, Failure.PROVIDER_AUTH)
+_FREE = (Failure.INTERRUPTED, *_BY_PROVIDER)
 _GOES_ON = (Failure.VERIFICATION_FAILED, Failure.CONTRACT_INVALID)
 
 
@@ -51,6 +68,14 @@ class Halt(StrEnum):
     BRANCH_REFUSED = "BRANCH_REFUSED"
     CHECKED_OUT = "CHECKED_OUT"
     INTERRUPTED = "INTERRUPTED"
+    PAUSED = "PAUSED"  # a provider refuses: the same command goes on
+    BUDGET_EXCEEDED = "BUDGET_EXCEEDED"
+
+
+def tries_again(code: str) -> bool:
+    """Whether another attempt may follow one that ended with this word."""
+    known = Failure.__members__.get(code)
+    return known.tries_again if known else True
 
 
 def costs_retry(code: str) -> bool:

@@ -14,6 +14,8 @@ from operator import or_
 
 import msgspec
 
+from parallel_impl.record.activity import Usage
+
 
 def _kind(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
@@ -38,6 +40,8 @@ class RunStarted(Event, frozen=True, kw_only=True):
     `carried`: refs that packages' repositories have beside the base's ancestors, and where they were.
     `repository_name`: the name of each worktree's folder, on a level of its own (empty in a run of a version whose
     worktrees lay side by side). `part`: the folder that the change's `openspec/` lies in ("": the root).
+    `agent_from`: the folder where `--agent` was typed, which the next
+    start uses again; "" when the configuration names the agent.
     `attempts`: how many attempts an aborted run of the change had made at packages; numbers go on from there.
     """
 
@@ -56,6 +60,7 @@ class RunStarted(Event, frozen=True, kw_only=True):
     only: str = ""
     attempts: Mapping[str, int] = {}
     place: str = ""
+    agent_from: str = ""
     author: str = ""
     committer: str = ""
     carried: Mapping[str, str] = {}
@@ -75,13 +80,20 @@ class RunContinued(Event, frozen=True, kw_only=True):
     home: str = ""
     run_id: str = ""
     place: str = ""
+    agent_from: str = ""
 
 
 class AttemptStarted(Event, frozen=True, kw_only=True):
-    """Attempt `number` (from 1) of a package is handed to a worker."""
+    """Attempt `number` (from 1) of a package is handed to a worker, for this agent, of this version, with this model.
+
+    `model` is what was configured; "" where the client chooses.
+    """
 
     package: str
     number: int
+    agent: str = ""
+    version: str = ""
+    model: str = ""
 
 
 class AttemptVerifying(Event, frozen=True, kw_only=True):
@@ -92,7 +104,11 @@ class AttemptVerifying(Event, frozen=True, kw_only=True):
 
 
 class AttemptEnded(Event, frozen=True, kw_only=True):
-    """An attempt is over: its commit ("" when nothing could be taken) and `code`, "" when it passed."""
+    """An attempt is over: its commit ("" when nothing could be taken) and `code`, "" when it passed.
+
+    Of its agent: the model that it used, the conversation that a retry may go on with (`private_home`: it lies in the
+    package's own HOME), what it used, and how many of its tools were called, denied, and of its requests repeated.
+    """
 
     package: str
     number: int
@@ -102,6 +118,14 @@ class AttemptEnded(Event, frozen=True, kw_only=True):
     seconds: float = 0.0
     setup_seconds: float = 0.0
     from_base: bool = True
+    agent: str = ""
+    model: str = ""
+    session: str = ""
+    private_home: bool = False
+    usage: Usage = Usage()
+    denied: int = 0
+    retries: int = 0
+    calls: int = 0
 
 
 class PackageAccepted(Event, frozen=True, kw_only=True):
@@ -208,6 +232,29 @@ class RunHalted(Event, frozen=True, kw_only=True):
 
 class RunAborted(Event, frozen=True, kw_only=True):
     """The user gave the run up; its work stays on the refs of its attempts."""
+
+
+class ProviderLimited(Event, frozen=True, kw_only=True):
+    """A provider refuses to serve an agent; nothing of it starts before `until` (0: not reported)."""
+
+    provider: str
+    code: str
+    why: str
+    until: float = 0.0
+
+
+class RunPaused(Event, frozen=True, kw_only=True):
+    """Nothing more starts before `until` (0: until somebody acts); live agents finish. `by` is the provider."""
+
+    by: str
+    why: str
+    until: float = 0.0
+
+
+class RunResumed(Event, frozen=True, kw_only=True):
+    """A paused run goes on; `by` is the provider that had paused it."""
+
+    by: str
 
 
 class Interrupted(Event, frozen=True, kw_only=True):

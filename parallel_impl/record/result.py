@@ -16,6 +16,8 @@ from msgspec import UNSET, UnsetType
 from parallel_impl import schema
 from parallel_impl.plan.model import Locks, Package, Scope, StepKind
 from parallel_impl.record import json_form
+from parallel_impl.record.activity import Usage
+from parallel_impl.record.agent_report import AgentReport
 
 TIERS = ("A", "B", "C")  # A is the strongest
 FILE = "result.json"
@@ -71,8 +73,30 @@ class VerificationRecord(msgspec.Struct, frozen=True, kw_only=True):
     tier: str | UnsetType = UNSET
 
 
+class AgentRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """Who did an attempt. `name` is the configuration's; "" is what is not known."""
+
+    name: str
+    kind: str
+    program: str = ""
+    version: str = ""
+    model: str = ""
+    session: str = ""
+
+
+class DenialRecord(msgspec.Struct, frozen=True):
+    """A tool call that was refused, by the client's own rules or by the scope."""
+
+    tool: str
+    target: str = ""
+    why: str = ""
+
+
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt as it is published. An attempt that failed says why by `error_code` and `error`."""
+    """One attempt as it is published. An attempt that failed says why by `error_code` and `error`.
+
+    `agent` is text in results that older versions wrote. `usage` has what the client reported, and nothing else.
+    """
 
     schema_version: int = 1
     feature_id: str
@@ -81,7 +105,11 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     plan_revision: int
     contracts_revision: int
     status: Literal["completed", "failed"]
-    agent: str = ""
+    agent: AgentRecord | str = ""
+    usage: Usage = Usage()
+    denied: tuple[DenialRecord, ...] = ()
+    retries: int = 0
+    report: AgentReport | UnsetType = UNSET
     locks: Locks = Locks()
     scope: Scope
     scope_check: ScopeCheck = ScopeCheck(passed=True)

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from parallel_impl.plan.order import Order, order
 from parallel_impl.record import events as e
-from parallel_impl.record.codes import costs_retry
+from parallel_impl.record.codes import costs_retry, tries_again
 
 
 class PackageState(StrEnum):
@@ -34,6 +34,7 @@ class RunState(StrEnum):
 
     PREFLIGHT = "preflight"
     EXECUTING = "executing"
+    PAUSED = "paused"
     PROVING = "proving"
     LANDED = "landed"
     HALTED = "halted"
@@ -53,7 +54,8 @@ class ImpossibleError(Exception):
 class Progress:
     """One package so far. `attempts` counts all, `failures` those that used up a try.
 
-    Attempts up to `outdated` were made for an older revision: nothing goes on from them.
+    Attempts up to `outdated` were made for an older revision: nothing goes on from them. What attempts up to
+    `counts_from` used is not held against the package's limits any more.
     """
 
     depends_on: tuple[str, ...]
@@ -61,9 +63,11 @@ class Progress:
     attempts: int = 0
     failures: int = 0
     outdated: int = 0
+    counts_from: int = 0
     commit: str = ""
     code: str = ""
     why: str = ""
+    started: dict[int, e.AttemptStarted] = field(default_factory=dict)
     ended: list[e.AttemptEnded] = field(default_factory=list)
 
     @property
@@ -74,14 +78,15 @@ class Progress:
 
     def may_retry(self, retry_budget: int) -> bool:
         """Whether another attempt may start: `retry_budget` counts attempts beyond the first."""
-        return self.failures <= retry_budget
+        return self.failures <= retry_budget and (not self.failures or tries_again(self.code))
 
 
 @dataclass(slots=True)
 class State:
     """The run so far; made empty and filled by `apply`, in the order of the journal.
 
-    `agent` is that of the last start; `notes` are for the summary, each once.
+    `agent` is that of the last start, `agent_from` the folder where it was typed. `notes` are for the summary, each
+    once. `resumed` is the provider that had last paused the run.
     """
 
     run: RunState = RunState.PREFLIGHT
@@ -96,8 +101,11 @@ class State:
     proven: str = ""
     landed: e.Landed | None = None
     halted: e.RunHalted | None = None
+    paused: e.RunPaused | None = None
+    resumed: str = ""
     tampering: e.RepositoryChanged | None = None
     agent: str = ""
+    agent_from: str = ""
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -127,7 +135,7 @@ class State:
             case e.RunStarted():
                 self.started, self.home, self.run = event, event.home, RunState.EXECUTING
                 self.run_id, self.place = event.run_id, event.place
-                self.agent = event.agent
+                self.agent, self.agent_from = event.agent, event.agent_from
                 self.packages = {
                     name: Progress(tuple(above), attempts=event.attempts.get(name, 0))
                     for name, above in event.packages.items()
@@ -137,7 +145,7 @@ class State:
             case e.RunContinued():
                 self.home = event.home or self.home
                 self.run_id, self.place = event.run_id or self.run_id, event.place or self.place
-                self.agent = event.agent
+                self.agent, self.agent_from = event.agent, event.agent_from
                 self._continue()
             case e.FailedRetried() | e.PackagesRestarted() | e.PlanRevised():
                 self._again(event)
@@ -157,6 +165,10 @@ class State:
                 self.proven = event.commit
             case e.Landed():
                 self.landed, self.run, self.halted = event, RunState.LANDED, None
+            case e.RunPaused():
+                self.paused, self.run = event, RunState.PAUSED
+            case e.RunResumed():
+                self.paused, self.resumed, self.run = None, event.by, RunState.EXECUTING
             case e.RunHalted():
                 self.halted, self.run = event, RunState.HALTED
             case e.RunAborted():
@@ -164,11 +176,18 @@ class State:
 
     def startable(self, order: Iterable[str], *, jobs: int, only: frozenset[str] | None = None) -> list[str]:
         """Which packages may start now, in the given start order; never more than `jobs` live ones."""
+        return self.ready(order, only=only)[: self.room(jobs)]
+
+    def ready(self, order: Iterable[str], *, only: frozenset[str] | None = None) -> list[str]:
+        """Which packages may start as soon as there is room for them, in the given start order."""
         if self.run is not RunState.EXECUTING or self.tampering:
             return []
-        room = jobs - sum(progress.state in LIVE for progress in self.packages.values())
         wanted = (name for name in order if only is None or name in only)
-        return [name for name in wanted if self.packages[name].state is PackageState.QUEUED][: max(room, 0)]
+        return [name for name in wanted if self.packages[name].state is PackageState.QUEUED]
+
+    def room(self, jobs: int) -> int:
+        """How many attempts may start beside those that are live."""
+        return max(jobs - sum(progress.state in LIVE for progress in self.packages.values()), 0)
 
     def doomed(self) -> list[tuple[str, str]]:
         """Packages that can never start, each with the dependency that ended so; in the order of the plan."""
@@ -195,7 +214,7 @@ class State:
 
     def _continue(self) -> None:
         """A new start of the command: what was live is queued again, what was left by `--only` or a halt too."""
-        self.run, self.halted, self.tampering = RunState.EXECUTING, None, None
+        self.run, self.halted, self.tampering, self.paused = RunState.EXECUTING, None, None, None
         for progress in self.packages.values():
             if progress.state in LIVE:
                 progress.state = PackageState.QUEUED
@@ -205,6 +224,7 @@ class State:
         if isinstance(event, e.AttemptStarted):
             self._expect(event, progress.state is PackageState.QUEUED and event.number == progress.attempts + 1)
             progress.state, progress.attempts = PackageState.RUNNING, event.number
+            progress.started[event.number] = event
             return
         self._expect(event, progress.state in LIVE and event.number == progress.attempts)
         if isinstance(event, e.AttemptVerifying):
@@ -236,8 +256,8 @@ class State:
         self.proven = ""
         if isinstance(event, e.FailedRetried):
             self._expect(event, all(self.packages[name].state is PackageState.FAILED for name in event.packages))
-            for name in event.packages:
-                self.packages[name].state, self.packages[name].failures = PackageState.PLANNED, 0
+            for progress in (self.packages[name] for name in event.packages):
+                progress.state, progress.failures, progress.counts_from = PackageState.PLANNED, 0, progress.attempts
         elif isinstance(event, e.PackagesRestarted):
             self._outdate(event.packages)
         else:
@@ -261,7 +281,7 @@ class State:
         """The results of these packages, and of all that depends on them, are of an older revision."""
         for progress in (self.packages[name] for name in self.with_descendants(names)):
             progress.state = PackageState.STALE if progress.attempts else PackageState.PLANNED
-            progress.failures, progress.outdated = 0, progress.attempts
+            progress.failures, progress.outdated, progress.counts_from = 0, progress.attempts, progress.attempts
             progress.commit, progress.code, progress.why = "", "", ""
 
     def _sort(self, event: e.RunStarted | e.PlanRevised) -> None:

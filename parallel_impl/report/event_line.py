@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from parallel_impl.errors import count
 from parallel_impl.record import events as e
-from parallel_impl.record.codes import Failure
+from parallel_impl.record.codes import Failure, costs_retry
 from parallel_impl.record.events import Event
+from parallel_impl.text import until
 
 
 def describe(event: Event) -> str:
@@ -18,6 +19,8 @@ def describe(event: Event) -> str:
             return f"{event.package}  in scope, being verified"
         case e.AttemptEnded() if event.code == Failure.INTERRUPTED:
             return f"{event.package}  attempt {event.number} interrupted, which costs no retry: {event.why}"
+        case e.AttemptEnded() if event.code and not costs_retry(event.code):
+            return f"{event.package}  attempt {event.number} refused, which costs no retry: {event.code}: {event.why}"
         case e.AttemptEnded() if event.code:
             return f"{event.package}  attempt {event.number} failed: {event.code}: {event.why}"
         case e.PackageAccepted():
@@ -66,6 +69,12 @@ def _describe_end(event: Event) -> str:
             return f"halted: {event.code}: {event.why}"
         case e.RunAborted():
             return "aborted"
+        case e.ProviderLimited():
+            return f"{event.provider} refuses{until(event.until)}: {event.code}: {event.why}"
+        case e.RunPaused():
+            return f"paused by {event.by}{until(event.until)}: what is at work finishes"
+        case e.RunResumed():
+            return f"goes on after {event.by} had paused it"
         case e.Interrupted():
             return f"interrupted by {event.by}"
         case _:

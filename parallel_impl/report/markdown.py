@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from parallel_impl.errors import printable
 from parallel_impl.plan.model import StepKind
+from parallel_impl.record.activity import Usage
+from parallel_impl.record.result import AgentRecord
 from parallel_impl.report.summary import ContractRow, GateRow, PackageRow, StepRow, Summary
 
 
@@ -19,6 +21,7 @@ def render(summary: Summary) -> str:
         _list("Switched off", summary.switched_off),
         _list("For a person to check", summary.for_a_person),
         _contracts(summary.contracts),
+        _usage(summary),
         _timeline(summary),
         "\n\n".join(["## Packages", *(_package(package) for package in summary.packages)]),
         _list("Notes", summary.notes),
@@ -69,6 +72,38 @@ def _contracts(contracts: Sequence[ContractRow]) -> str:
         return ""
     rows = [(_code(contract.path), contract.status) for contract in contracts]
     return "## Contracts\n\n" + _table(("Contract", "Compliance"), rows)
+
+
+def _usage(summary: Summary) -> str:
+    """What the agents reported that they used; nothing where none of them is a client that reports anything."""
+    told = [package for package in summary.packages if package.usage != Usage() or _agent(package).model]
+    if not told:
+        return ""
+    rows = [
+        (
+            package.id,
+            _agent(package).name,
+            _agent(package).model or "not told",
+            *_figures(package.usage),
+            package.retries,
+        )
+        for package in told
+    ]
+    rows.append(("in all", "", "", *_figures(summary.usage), sum(package.retries for package in told)))
+    head = ("Package", "Agent", "Model", "Turns", "Input", "From cache", "Output", "Cost", "Retries")
+    return "## Agents\n\n" + _table(head, rows)
+
+
+def _figures(usage: Usage) -> tuple[str, ...]:
+    """Turns, tokens and cost; what was not reported is not 0."""
+    figures = (usage.turns, usage.input, usage.cache_read, usage.output)
+    cost = None if usage.dollars is None else f"${usage.dollars:.4f}"
+    return (*("not told" if figure is None else str(figure) for figure in figures), cost or "not told")
+
+
+def _agent(package: PackageRow) -> AgentRecord:
+    """Who did the last attempt; older versions wrote text."""
+    return AgentRecord(name=package.agent, kind="") if isinstance(package.agent, str) else package.agent
 
 
 def _timeline(summary: Summary) -> str:
@@ -125,6 +160,8 @@ def _package(package: PackageRow) -> str:
         lines.append(_table(("Step", "Verdict", "Exit", "Why", "Evidence"), rows))
     lines.append(_list("Files", [_code(path) for path in package.files], level=4))
     lines.append(_list("Left out as ignored", [_code(path) for path in package.ignored], level=4))
+    lines.append(_list("Refused to its agent", [_code(call) for call in package.denied], level=4))
+    lines.append(_list("Its agent's word", package.report, level=4))
     if package.escalations:
         lines.append(_list("Escalations", [str(escalation) for escalation in package.escalations], level=4))
     return "\n\n".join(line for line in lines if line)

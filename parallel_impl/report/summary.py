@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from pathlib import Path
 
 import msgspec
@@ -16,7 +18,8 @@ from parallel_impl.plan import order as ordering
 from parallel_impl.plan.model import StepKind
 from parallel_impl.record import events as e
 from parallel_impl.record import result as results
-from parallel_impl.record.result import Result, StepRecord
+from parallel_impl.record.activity import Usage
+from parallel_impl.record.result import AgentRecord, Result, StepRecord
 from parallel_impl.record.state import Progress, State
 
 
@@ -53,7 +56,10 @@ class StepRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AttemptRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt: `started` is seconds of the run until then, `code` "" when it passed, `logs` below the state."""
+    """One attempt: `started` is seconds of the run until then, `code` "" when it passed, `logs` below the state.
+
+    `usage` has what its agent reported; what it did not is absent, which is not 0.
+    """
 
     number: int
     started: float
@@ -63,10 +69,18 @@ class AttemptRow(msgspec.Struct, frozen=True, kw_only=True):
     why: str = ""
     commit: str = ""
     logs: str = ""
+    agent: str = ""
+    model: str = ""
+    usage: Usage = Usage()
+    denied: int = 0
+    retries: int = 0
 
 
 class PackageRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One package: its attempts, and what the last of them showed."""
+    """One package: its attempts, and what the last of them showed; `usage` and `retries` are of all attempts.
+
+    `denied` are tool calls that were refused, `report` is the agent's word, one line for each entry.
+    """
 
     id: str
     state: str
@@ -80,6 +94,11 @@ class PackageRow(msgspec.Struct, frozen=True, kw_only=True):
     tier: str = ""
     steps: tuple[StepRow, ...]
     escalations: tuple[Mapping[str, object], ...]
+    agent: AgentRecord | str = ""
+    usage: Usage = Usage()
+    retries: int = 0
+    denied: tuple[str, ...] = ()
+    report: tuple[str, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -114,6 +133,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     critical_path: CriticalPath
     bound_seconds: float
     packages: tuple[PackageRow, ...]
+    usage: Usage = Usage()
     gates: tuple[GateRow, ...]
     contracts: tuple[ContractRow, ...]
     fence: str = "not fenced"
@@ -167,6 +187,7 @@ def build(facts: Facts, happened: Sequence[e.Event]) -> Summary:
         critical_path=CriticalPath(tuple(path), round(longest, 3)),
         bound_seconds=round(max(longest, sum(seconds.values()) / max(start.jobs for start in starts)), 3),
         packages=packages,
+        usage=total(package.usage for package in packages),
         gates=facts.gates,
         contracts=facts.contracts,
         switched_off=facts.switched_off,
@@ -178,6 +199,11 @@ def build(facts: Facts, happened: Sequence[e.Event]) -> Summary:
         ),
         notes=facts.notes,
     )
+
+
+def total(used: Iterable[Usage]) -> Usage:
+    """What was reported in all; what nobody reported stays unknown."""
+    return reduce(add, used, Usage())
 
 
 def active_seconds(happened: Iterable[e.Event]) -> Iterator[tuple[e.Event, float]]:
@@ -224,6 +250,11 @@ def _package(
             why=ended.why,
             commit=ended.commit,
             logs=f"attempts/{name}/{ended.number}",
+            agent=ended.agent,
+            model=ended.model,
+            usage=ended.usage,
+            denied=ended.denied,
+            retries=ended.retries,
         )
         for ended in progress.ended
     )
@@ -241,6 +272,11 @@ def _package(
         tier=str(result.verification.tier or "") if result else "",
         steps=tuple(map(_step, result.verification.steps)) if result else (),
         escalations=result.escalations if result else (),
+        agent=result.agent if result else "",
+        usage=total(attempt.usage for attempt in attempts),
+        retries=sum(attempt.retries for attempt in attempts),
+        denied=tuple(f"{one.tool} {one.target}".rstrip() for one in result.denied) if result else (),
+        report=tuple(result.report.lines()) if result and result.report else (),
     )
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,15 +17,20 @@ from parallel_impl.git import hooks
 from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.remove import remove
 from parallel_impl.processes.launch import Launch
+from parallel_impl.run import ports
 from parallel_impl.run.run_id import MARK
 from parallel_impl.run.spec import RunSpec, Workspace
+
+NAMED, HASHED = 27, 12  # characters of a name that people read, and of the hash that makes it the checkout's own
 
 
 @contextmanager
 def equip(
-    launch: Launch, spec: RunSpec, workspace: Workspace, *, package: str = "", attempt: int = 0
+    launch: Launch, spec: RunSpec, workspace: Workspace, checkout: Checkout, *, package: str = "", attempt: int = 0
 ) -> Iterator[Launch]:
     """The launch for one piece of work: what it is about is in the environment, and a TMPDIR, removed at the end.
+
+    Names and ports are the checkout's: its set-up, agent, steps and gates have the same ones.
 
     The TMPDIR lies outside every worktree and is short: a 110-character path broke a Unix socket. Its name holds the
     run, so that it is found after a kill.
@@ -30,6 +38,7 @@ def equip(
     named = {MARK: spec.run_id, "PARALLEL_IMPL_CHANGE": workspace.places.change_id}
     if package:
         named |= {"PARALLEL_IMPL_PACKAGE": package, "PARALLEL_IMPL_ATTEMPT": str(attempt)}
+    named |= _resources(spec, workspace, checkout)
     # an agent that removes its `.git` must not end up in a repository that its home happens to lie in
     named["GIT_CEILING_DIRECTORIES"] = str(workspace.home)
     folder = tempfile.mkdtemp(prefix=_prefix(spec.run_id))
@@ -37,6 +46,24 @@ def equip(
         yield replace(launch, env={**launch.env, **named, "TMPDIR": folder})
     finally:
         remove(Path(folder))
+
+
+def name(change_id: str, checkout: Path) -> str:
+    """A name for what a checkout has outside of its folder: a database, containers. No two checkouts have the same one.
+
+    At most 40 characters of `[a-z0-9_]`, the first a letter.
+    """
+    readable = re.sub(r"[^a-z0-9]+", "_", f"{change_id}_{checkout.name}".lower())[:NAMED]
+    return f"{readable}_{hashlib.sha256(os.fsencode(checkout)).hexdigest()[:HASHED]}"
+
+
+def _resources(spec: RunSpec, workspace: Workspace, checkout: Checkout) -> dict[str, str]:
+    own = name(workspace.places.change_id, checkout.path)
+    found = {"PARALLEL_IMPL_NAME": own, "COMPOSE_PROJECT_NAME": own}
+    if spec.config.ports:
+        lent = ports.lend(checkout.path, spec.config.ports)
+        found |= {"PARALLEL_IMPL_PORT": str(lent[0]), "PARALLEL_IMPL_PORTS": " ".join(map(str, lent))}
+    return found
 
 
 def remove_temporary_folders(run_id: str) -> None:

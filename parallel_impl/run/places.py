@@ -38,6 +38,26 @@ class AttemptFiles:
         return self.folder / "reported.json"
 
     @property
+    def report(self) -> Path:
+        """What the agent may say about it to people."""
+        return self.folder / "agent-report.json"
+
+    @property
+    def message(self) -> Path:
+        """What a conversation that goes on is told."""
+        return self.folder / "message.md"
+
+    @property
+    def activity(self) -> Path:
+        """What the agent did, step by step."""
+        return self.folder / "activity.jsonl"
+
+    @property
+    def raw(self) -> Path:
+        """The client's own lines."""
+        return self.folder / "agent.raw.jsonl"
+
+    @property
     def result(self) -> Path:
         return self.folder / result.FILE
 
@@ -142,6 +162,15 @@ class Places:
     @property
     def summary_json(self) -> Path:
         return self.state / "summary.json"
+
+    @property
+    def client_homes(self) -> Path:
+        """The private HOMEs of packages whose agent has a key of its own."""
+        return self.state / "homes"
+
+    def client_home(self, package: str) -> Path:
+        """One HOME for all attempts at a package: a conversation that goes on lies in it."""
+        return self.client_homes / package
 
     @property
     def attempts(self) -> Path:

@@ -10,11 +10,14 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from parallel_impl.git.checkout import Checkout
+from parallel_impl.git.remove import remove
 from parallel_impl.git.union import Layer
 from parallel_impl.processes.launch import Launch, Stop
+from parallel_impl.record.codes import Failure
 from parallel_impl.record.events import Event, Noted, PackageFailed, RepositoryChanged
 from parallel_impl.record.journal import Journal, now
 from parallel_impl.record.state import State
+from parallel_impl.run import spending
 from parallel_impl.run.spec import PlanInForce, RunSpec, Workspace
 
 
@@ -74,10 +77,23 @@ class Run:
         self.record(Noted(at=now(), text=text, package=package))
 
     def fail_if_spent(self, package: str) -> None:
-        """A package whose last attempt failed and that has no retry left has failed."""
-        progress, budget = self.state.packages[package], self.in_force.plan.package(package).retry_budget
-        if not progress.may_retry(budget):
-            self.record(PackageFailed(at=now(), package=package, code=progress.code, why=progress.why))
+        """A package whose last attempt failed, and that has no retry or nothing of its limits left, has failed."""
+        progress, retries = self.state.packages[package], self.in_force.plan.package(package).retry_budget
+        code, why = progress.code, progress.why
+        if progress.may_retry(retries):
+            limits = spending.budget(self.spec.config.limits.package)
+            if not (over := spending.used_up(limits, spending.of_package(progress))):
+                return
+            code, why = Failure.BUDGET_EXCEEDED, f"{over}; its last attempt: {code}: {why}"
+        self.record(PackageFailed(at=now(), package=package, code=code, why=why))
+        self.end_conversations(package)
+
+    def end_conversations(self, package: str) -> None:
+        """Remove the private HOME of a package's agent: the package is accepted, or given up."""
+        try:
+            remove(self.workspace.places.client_home(package))
+        except OSError as error:
+            self.note(str(error), package=package)
 
     def look_at_repository(self, ended: str = "", *, files: bool = False) -> None:
         """Compare the user's repository with what it was; what could run programs or redirect starts nothing more.

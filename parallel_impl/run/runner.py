@@ -6,22 +6,31 @@ workers run one attempt each and return an outcome.
 
 from __future__ import annotations
 
+import math
+import select
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from queue import SimpleQueue
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
+from queue import Empty, SimpleQueue
 
 from parallel_impl.git.union import Layer
 from parallel_impl.plan.order import longest_paths, start_order
 from parallel_impl.record import events as e
 from parallel_impl.record import result
+from parallel_impl.record.activity import Usage
 from parallel_impl.record.codes import Failure, Halt
 from parallel_impl.record.journal import now
+from parallel_impl.record.state import Progress
+from parallel_impl.run import size_watch
+from parallel_impl.run.admission import Admission
 from parallel_impl.run.attempt import attempt
 from parallel_impl.run.attempt.attempt import RunAttempt
-from parallel_impl.run.attempt.job import Job, Outcome, Previous
+from parallel_impl.run.attempt.job import Job, Outcome, Previous, Working
 from parallel_impl.run.land import ending, land, proof
 from parallel_impl.run.land.ending import Ending
 from parallel_impl.run.run import Run
+from parallel_impl.run.size_watch import Grown
 from parallel_impl.storage import write_atomically
 
 
@@ -33,7 +42,8 @@ class Returned:
     future: Future[Outcome]
 
 
-Inbox = SimpleQueue[Returned | e.Event]
+Message = Returned | Working | Grown | e.Event
+Inbox = SimpleQueue[Message]
 
 
 def execute(run: Run, *, only: frozenset[str] | None = None, run_attempt: RunAttempt = attempt.run) -> Ending:
@@ -43,10 +53,14 @@ def execute(run: Run, *, only: frozenset[str] | None = None, run_attempt: RunAtt
     """
     with proof.on_base(run) as base_proof:
         try:
-            run_packages(run, only=only, run_attempt=run_attempt)
+            over = run_packages(run, only=only, run_attempt=run_attempt)
             run.look_at_repository(files=True)
             if run.state.tampering and not run.stop:
                 return ending.halt(run, Halt.REPOSITORY_CHANGED, "\n".join(run.state.tampering.what))
+            if run.state.paused and not run.stop:
+                return ending.paused(run, run.state.paused)
+            if over and not run.stop:
+                return ending.over_limit(run, over)
             ended = None if run.stop else land.land(run, base_proof, only=only)
             if ended is None or ended.code is Halt.INTERRUPTED:  # a signal after that changes no verdict
                 run.record(e.Interrupted(at=now(), by="a signal"))
@@ -57,16 +71,19 @@ def execute(run: Run, *, only: frozenset[str] | None = None, run_attempt: RunAtt
     return ended
 
 
-def run_packages(run: Run, *, only: frozenset[str] | None = None, run_attempt: RunAttempt = attempt.run) -> None:
+def run_packages(run: Run, *, only: frozenset[str] | None = None, run_attempt: RunAttempt = attempt.run) -> str:
     """Until nothing is live and nothing may start, or a signal stopped the run and all workers came back.
 
-    What a worker raises ends the others, and is raised here: its package is not journalled as over.
+    Returns which limit of the run keeps a package from starting, for people; "" when none does. What a worker raises
+    ends the others, and is raised here: its package is not journalled as over.
     """
     inbox: Inbox = SimpleQueue()
     try:
         with ThreadPoolExecutor(run.jobs, "attempt") as workers:
             try:
-                _loop(run, workers, inbox, only, run_attempt)
+                admission = Admission(run)
+                with size_watch.watching(run, lambda: admission.at_work, inbox.put):
+                    return _loop(Loop(run, workers, inbox, admission, only, run_attempt))
             except BaseException:
                 run.stop.set()
                 raise
@@ -74,22 +91,54 @@ def run_packages(run: Run, *, only: frozenset[str] | None = None, run_attempt: R
         _record_notes(run, inbox)
 
 
-def _loop(run: Run, workers: Executor, inbox: Inbox, only: frozenset[str] | None, run_attempt: RunAttempt) -> None:
-    order = _start_order(run)
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """What the loop works with. `only`: the packages that are wanted (None: all)."""
+
+    run: Run
+    workers: Executor
+    inbox: Inbox
+    admission: Admission
+    only: frozenset[str] | None
+    run_attempt: RunAttempt
+
+
+def _loop(loop: Loop) -> str:
+    run, admission, order = loop.run, loop.admission, _start_order(loop.run)
     while True:
         _cancel_doomed(run)
+        again, ready = math.inf, run.state.ready(order, only=loop.only)
         if not run.stop:
-            jobs = [_job(run, name) for name in run.state.startable(order, jobs=run.jobs, only=only)]
-            _start(run, workers, inbox, jobs, run_attempt)
-        if not run.state.live():
-            return
-        message = inbox.get()
-        if isinstance(message, Returned):
-            _settle(run, message.job, message.future.result())
-            run.look_at_repository(message.job.package.id)
-        else:
-            # how far an attempt is: nothing relies on it
-            run.record(message, sync=not isinstance(message, e.AttemptVerifying))
+            names, again = admission.choose(ready, now())
+            jobs = [admission.admit(_job(run, name), now()) for name in names]
+            _start(loop, jobs)
+        if not run.state.live() and again == math.inf:
+            return admission.over_run(now()) if ready else ""
+        match message := _wait(run, loop.inbox, again):
+            case None:
+                pass  # it is time to look again
+            case Working():
+                admission.hear(message.package, message.seen, now())
+            case Grown():
+                admission.grow(message.package, message.why)
+            case Returned():
+                _settle(run, admission, message.job, message.future.result())
+                run.look_at_repository(message.job.package.id)
+            case _:
+                # how far an attempt is: nothing relies on it
+                run.record(message, sync=not isinstance(message, e.AttemptVerifying))
+
+
+def _wait(run: Run, inbox: Inbox, until: float) -> Message | None:
+    """The next message of a worker; None at the time `until`, or after a signal while no worker has anything to do."""
+    seconds = None if until == math.inf else max(until - now(), 0.0)
+    if not run.state.live():
+        select.select([run.stop], [], [], seconds)
+        return None
+    try:
+        return inbox.get(timeout=seconds)
+    except Empty:
+        return None
 
 
 def _record_notes(run: Run, inbox: Inbox) -> None:
@@ -106,28 +155,58 @@ def _start_order(run: Run) -> list[str]:
     return start_order(above, priority, longest_paths(above))
 
 
-def _start(run: Run, workers: Executor, inbox: Inbox, jobs: list[Job], run_attempt: RunAttempt) -> None:
+def _start(loop: Loop, jobs: list[Job]) -> None:
     """Journal the attempts, then hand them to workers."""
     if not jobs:
         return
-    run.record(*(e.AttemptStarted(at=now(), package=job.package.id, number=job.number) for job in jobs))
+    run, inbox = loop.run, loop.inbox
+    run.record(*(_started(run, job) for job in jobs))
     for job in jobs:
-        future = workers.submit(run_attempt, run.spec, run.workspace, run.launch, job, inbox.put)
+        future = loop.workers.submit(loop.run_attempt, run.spec, run.workspace, run.launch, job, inbox.put)
         future.add_done_callback(lambda done, job=job: inbox.put(Returned(job, done)))  # type: ignore[misc]
+
+
+def _started(run: Run, job: Job) -> e.AttemptStarted:
+    agent = run.spec.agent_record(job.package.id)
+    return e.AttemptStarted(
+        at=now(),
+        package=job.package.id,
+        number=job.number,
+        agent=agent.name,
+        version=agent.version,
+        model=agent.model,
+    )
+
+
+def _previous(progress: Progress, last: e.AttemptEnded) -> Previous:
+    began = progress.started.get(last.number)
+    spent = (one.usage for one in progress.ended if last.session and one.session == last.session)
+    return Previous(
+        number=last.number,
+        code=last.code,
+        why=last.why,
+        start="" if last.from_base else last.commit,
+        agent=began.agent if began else "",
+        model=began.model if began else "",
+        session=last.session,
+        private_home=last.private_home,
+        spent=reduce(add, spent, Usage()),
+    )
 
 
 def _job(run: Run, name: str) -> Job:
     progress, in_force = run.state.packages[name], run.in_force
-    previous = None
-    if last := progress.last_failure:
-        previous = Previous(last.number, last.code, last.why, "" if last.from_base else last.commit)
+    previous = _previous(progress, last) if (last := progress.last_failure) else None
     above = tuple(run.layers[other] for other in in_force.order.dependencies(name))
     return Job(in_force.plan.package(name), progress.attempts + 1, in_force, above, previous)
 
 
-def _settle(run: Run, job: Job, outcome: Outcome) -> None:
-    """Accept the work of an attempt, or keep its failure; nothing is accepted on a result that does not hold."""
-    package, code, why = job.package, outcome.code, outcome.why
+def _settle(run: Run, admission: Admission, job: Job, outcome: Outcome) -> None:
+    """Accept the work of an attempt, or keep its failure, and take in what it means for others.
+
+    Nothing is accepted on a result that does not hold.
+    """
+    package, code, why = job.package, admission.judge(job.package.id, outcome), outcome.why
     if code is None and (wrong := _problems(run, job, outcome)):
         code, why = Failure.RESULT_INVALID, wrong
     ended = e.AttemptEnded(
@@ -140,14 +219,24 @@ def _settle(run: Run, job: Job, outcome: Outcome) -> None:
         seconds=round(outcome.seconds, 3),
         setup_seconds=round(outcome.setup_seconds, 3),
         from_base=outcome.from_base,
+        agent=run.spec.agent_record(package.id).name,
+        model=outcome.seen.model,
+        session=outcome.seen.session,
+        private_home=outcome.private_home,
+        usage=outcome.seen.usage,
+        denied=len(outcome.seen.denied),
+        retries=outcome.seen.retries,
+        calls=outcome.seen.calls,
     )
     if code:
         run.record(ended)
         run.fail_if_spent(package.id)
-        return
-    run.workspace.set_ref(run.workspace.places.package_ref(package.id), outcome.commit)
-    run.layers[package.id] = Layer(package.id, outcome.commit, outcome.changes)
-    run.record(ended, e.PackageAccepted(at=now(), package=package.id, number=job.number, commit=outcome.commit))
+    else:
+        run.workspace.set_ref(run.workspace.places.package_ref(package.id), outcome.commit)
+        run.layers[package.id] = Layer(package.id, outcome.commit, outcome.changes)
+        run.record(ended, e.PackageAccepted(at=now(), package=package.id, number=job.number, commit=outcome.commit))
+        run.end_conversations(package.id)
+    run.record(*admission.end(package.id, replace(outcome, code=code, why=why), now()))
 
 
 def _problems(run: Run, job: Job, outcome: Outcome) -> str:

@@ -18,6 +18,8 @@ from parallel_impl.plan.model import Plan
 from parallel_impl.plan.order import Order
 from parallel_impl.plan.revision import Revision
 from parallel_impl.processes.namespace import Namespace
+from parallel_impl.record.result import AgentRecord
+from parallel_impl.run import ports
 from parallel_impl.run.places import Places
 
 
@@ -25,10 +27,12 @@ from parallel_impl.run.places import Places
 class RunSpec:
     """What was asked and found before the first agent; constant while the run executes.
 
-    `environment` is for set-up, steps and gates: it has no secrets. `namespace` contains agents (None: they are not
-    contained). `identity` is in all commits; `carried` are refs that packages' repositories have beside the base's
-    ancestors. `repository` is the main worktree, which set-up sees, `users_branch` the branch that the run was started
-    on ("" when there is none). `notes` is what the summary must say about all this.
+    `agents` are those of the packages, `agent_records` what may be shown of them; `agent_spec` says in one line which,
+    `agent_from` is the folder where that was typed ("": the configuration says it). `secret_names` are the variables
+    with their keys. `environment` is for set-up, steps and gates: it has no secrets. `namespace` contains agents (None:
+    they are not contained). `identity` is in all commits; `carried` are refs that packages' repositories have beside
+    the base's ancestors. `repository` is the main worktree, which set-up sees, `users_branch` the branch that the run
+    was started on ("" when there is none). `notes` is what the summary must say about all this.
     """
 
     base: str
@@ -39,8 +43,11 @@ class RunSpec:
     setup: tuple[SetupCommand, ...] = ()
     caches: tuple[Path, ...] = ()
     gates: tuple[Gate, ...] = ()
-    agent: Agent | None = None
+    agents: Mapping[str, Agent] = field(default_factory=dict)
+    agent_records: Mapping[str, AgentRecord] = field(default_factory=dict)
     agent_spec: str = ""
+    agent_from: str = ""
+    secret_names: frozenset[str] = frozenset()
     identity: Identity = OURS
     carried: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -49,6 +56,10 @@ class RunSpec:
     repository: Path = Path()
     users_branch: str = ""
     notes: tuple[str, ...] = ()
+
+    def agent_record(self, package: str) -> AgentRecord:
+        """Who does this package; a run that is only settled knows no more than a line."""
+        return self.agent_records.get(package) or AgentRecord(name=self.agent_spec, kind="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +143,7 @@ class Workspace:
     def put_away(self, name: str, number: int, note: Callable[[str], None]) -> None:
         """Remove a checkout by its name; what cannot be removed (files of root, of a container) is kept and noted."""
         checkout = self.source.place(name)
+        ports.give_back(checkout.path)
         try:
             checkout.remove()
         except OSError as error:

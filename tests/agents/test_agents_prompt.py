@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from parallel_impl.agents.prompt import LONGEST, Context, render
+from parallel_impl.agents.prompt import LONGEST, Context, render, render_message
 from parallel_impl.plan.model import Package, Scope, Step, StepKind
 
 PACKAGE = Package(
@@ -106,3 +106,29 @@ def test_a_long_document_is_cut_and_says_so() -> None:
 
 def test_control_characters_of_documents_are_shown_not_sent() -> None:
     assert "a\\x1b[31m" in render(Context(PACKAGE, "c", design="a\x1b[31m"))
+
+
+def test_standards_and_what_the_plan_says_to_read_come_with_their_paths() -> None:
+    text = render(
+        Context(
+            PACKAGE, "add-orders", standards={"docs/style.md": "Two spaces."}, reading={"docs/orders.md": "Orders."}
+        )
+    )
+    assert section(text, "Standard that all packages follow: docs/style.md") == "Two spaces."
+    assert section(text, "The plan says to read docs/orders.md") == "Orders."
+
+
+def test_refused_tools_and_the_report_file_are_told() -> None:
+    context = Context(PACKAGE, "add-orders", previous="SILENT: so", denied=("Write /etc/motd",))
+    assert "- `Write /etc/motd`" in section(render(context), "The attempt before this one failed")
+    assert "$PARALLEL_IMPL_REPORT_FILE" in section(render(context), "Rules")
+    assert "were refused" not in render(replace(context, denied=()))
+
+
+def test_a_conversation_that_goes_on_is_told_the_evidence_alone() -> None:
+    context = Context(PACKAGE, "add-orders", "The proposal.", previous="VERIFICATION_FAILED: 2 failed", continues=True)
+    text = render_message(replace(context, denied=("Write x",)))
+    assert text.startswith("# Your work on wp-store was looked at and is not accepted yet\n")
+    assert "    VERIFICATION_FAILED: 2 failed" in text
+    assert "- `Write x`" in text
+    assert "The proposal." not in text

@@ -23,8 +23,11 @@ def play(folder: Path, *, attempt: int = 1) -> tuple[Ended, str]:
         log=log,
         launch=Launch(folder / "tree", {}, Limits(30)),
         started=list[int]().append,
+        home=folder / "home",
+        activity=folder / "attempt/activity.jsonl",
+        raw=folder / "attempt/agent.raw.jsonl",
     )
-    return Replay(folder / "replay").work(job), log.read_text()
+    return Replay(folder / "replay").work(job).ended, log.read_text()
 
 
 def record(folder: Path, path: str, content: bytes = b"new\n", *, attempt: int = 1) -> Path:

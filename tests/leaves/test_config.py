@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import click
 import pytest
 
@@ -135,3 +137,32 @@ def test_what_names_the_wrong_person_or_variable_is_refused(line: str, what: str
     with pytest.raises(UserError) as caught:
         read(line.encode(), None)
     assert what in str(caught.value)
+
+
+def test_limits_waits_and_ports_are_read() -> None:
+    limits = b"limits = {package = {dollars = 5, turns = 200}, run = {minutes = 0.5}}\n"
+    config = read(b"provider_wait_minutes = 5\nports = 4\n" + limits, None)
+    assert (config.provider_wait_minutes, config.ports) == (5, 4)
+    assert (config.limits.package, config.limits.run) == ({"dollars": 5, "turns": 200}, {"minutes": 0.5})
+    nothing = read(None, None)
+    assert (nothing.provider_wait_minutes, nothing.ports) == (60, 0)
+    assert (nothing.limits.package, nothing.limits.run) == ({}, {})
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        (b"limits = 5", "limits: must be a table"),
+        (b"limits.packages.turns = 5", "limits.packages: unknown key"),
+        (b"limits.run = 5", "limits.run: must be a table"),
+        (b"limits.run.dolars = 5", "limits.run.dolars: unknown key"),
+        (b"limits.run.dollars = 0", "limits.run.dollars: must be a number above 0"),
+        (b"limits.run.dollars = true", "limits.run.dollars: must be a number above 0"),
+        (b"limits.run.turns = 1.5", "limits.run.turns: must be a whole number above 0"),
+        (b"ports = -1", "ports: must be a whole number from 0 to 100"),
+        (b"provider_wait_minutes = 0", "provider_wait_minutes: must be a number above 0"),
+    ],
+)
+def test_a_mistake_in_limits_is_said(line: bytes, what: str) -> None:
+    with pytest.raises(UserError, match=re.escape(what)):
+        read(line, None)

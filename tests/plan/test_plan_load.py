@@ -177,6 +177,9 @@ packages:
     name: The A
     description: does it
     task_type: backend
+    role: implementer
+    archetype: service
+    may_be_empty: true
     tasks: ["1.1", 1.10, 2]
     depends_on: [wp-b]
     scope: {write_allow: [src/**], read_allow: [docs/**], deny: [src/x]}
@@ -192,9 +195,9 @@ packages:
 """ + package("wp-b")
     loaded, problems = load(text.encode(), "p.yaml")
     assert [str(problem) for problem in problems] == [
-        "p.yaml:13:47: notice: lock key 'env:PORT ' is read as 'env:PORT' (packages[0].locks.keys[1])\n"
+        "p.yaml:16:47: notice: lock key 'env:PORT ' is read as 'env:PORT' (packages[0].locks.keys[1])\n"
         '    write "env:PORT"',
-        "p.yaml: warning: read and not acted on: outputs.artifacts, task_type\n"
+        "p.yaml: warning: read and not acted on: outputs.artifacts\n"
         "    nothing that is run or checked depends on these fields",
     ]
     assert loaded is not None
@@ -206,6 +209,9 @@ packages:
         scope=Scope(("src/**",), ("docs/**",), ("src/x",)),
         title="The A",
         task_type="backend",
+        role="implementer",
+        archetype="service",
+        may_be_empty=True,
         tasks=("1.1", "1.10", "2"),
         inputs='inputs:\n  contract_revision: 1\n  tasks: ["é"]\n'
         'outputs:\n  result_keys: ["done"]\n  artifacts: ["out/b"]',
@@ -381,15 +387,15 @@ def test_fields_that_are_not_acted_on_are_named_in_one_warning() -> None:
     text = text.replace("packages:", "tier: x\nsuperseded_by: other\n"
                         "defaults: {lock_ttl_minutes: 1, min_trust_level: 2}\n"
                         "contracts: {generated: {a: b}, mocks: {}, cdc: {}}\npackages:")  # fmt: skip
-    rows = ("role: r", "archetype: a", "agent_hint: h", "metadata: {x: 1}", "context_impact: {}", "min_trust_level: 1",
+    rows = ("agent_hint: h", "metadata: {x: 1}", "context_impact: {}", "min_trust_level: 1",
             "decomposition: branch", "stack_position: 0", "worktree: {name: w, mode: shared}",
-            "locks: {reason: r, ttl_minutes: 1}", "task_type: t", "outputs: {artifacts: [x]}")  # fmt: skip
+            "locks: {reason: r, ttl_minutes: 1}", "outputs: {artifacts: [x]}")  # fmt: skip
     assert said(text + package("wp-a", *rows) + package("wp-b", *rows)) == [
-        "p.yaml: warning: read and not acted on: agent_hint, archetype, context_impact, contracts.cdc, "
+        "p.yaml: warning: read and not acted on: agent_hint, context_impact, contracts.cdc, "
         "contracts.generated, contracts.mocks, created_at, created_by, decomposition, "
         "defaults.lock_ttl_minutes, defaults.min_trust_level, "
-        "locks.reason, locks.ttl_minutes, metadata, min_trust_level, outputs.artifacts, role, stack_position, "
-        "superseded_by, task_type, tier, worktree.mode, "
+        "locks.reason, locks.ttl_minutes, metadata, min_trust_level, outputs.artifacts, stack_position, "
+        "superseded_by, tier, worktree.mode, "
         "worktree.name | nothing that is run or checked depends on these fields"
     ]
 

@@ -303,9 +303,9 @@ def test_a_callback_that_raises_when_the_program_has_ended_leaves_no_daemon(tmp_
 def test_progress_that_the_caller_counts_takes_the_place_of_output(tmp_path: Path) -> None:
     limits = Limits(seconds=20, silence_seconds=0.4, grace_seconds=0.2)
     began = time.monotonic()
-    chatty = run(tmp_path, "while :; do echo again; sleep 0.05; done", limits, progress=lambda: began)
+    chatty = run(tmp_path, "while :; do echo again; sleep 0.05; done", limits, progress=lambda _: began)
     assert chatty.reason is Reason.SILENT
-    assert run(tmp_path, "sleep 1.5", limits, progress=time.monotonic).clean
+    assert run(tmp_path, "sleep 1.5", limits, progress=lambda _: time.monotonic()).clean
 
 
 # -- orphans
@@ -330,6 +330,23 @@ def test_a_child_that_is_over_and_not_waited_for_does_not_live_and_has_its_start
     assert procfs.start_time(child.pid) == 0
     assert procfs.start_time(child.pid, ended=True) >= procfs.start_time(os.getpid()) > 0
     child.wait()
+
+
+def test_a_child_whose_start_is_interrupted_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    children, start = list[subprocess.Popen[bytes]](), orphans.start
+
+    def interrupted(*arguments: Any, **how: Any) -> None:
+        children.append(start(*arguments, **how))
+        while len(survivors(tmp_path)) < 2:
+            threading.Event().wait(0.01)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(orphans, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, "echo $$ >pid.1; trap '' TERM; setsid sh -c 'echo $$ >pid.2; exec sleep 600' & sleep 600")
+    assert survivors(tmp_path) == []
+    with children[0]:
+        orphans.forget(children[0])
 
 
 def test_orphans_that_end_are_reaped_while_something_runs_and_were_not_left_behind(tmp_path: Path) -> None:

@@ -12,11 +12,11 @@ from parallel_impl.record.activity import (
     KINDS,
     LONGEST,
     Activity,
+    AgentNote,
     Answered,
     Called,
     Concluded,
     Limited,
-    Noted,
     Opened,
     Retrying,
     Said,
@@ -89,4 +89,4 @@ def test_a_long_text_is_cut_with_an_ellipsis() -> None:
 
 def test_codes_and_notes_have_defaults_that_readers_rely_on() -> None:
     assert from_line(b'{"did":"limited","terminal":false,"why":"429"}') == Limited(terminal=False, why="429")
-    assert from_line(b'{"did":"noted","heading":"deviation","text":"x"}') == Noted(heading="deviation", text="x")
+    assert from_line(b'{"did":"noted","heading":"deviation","text":"x"}') == AgentNote(heading="deviation", text="x")

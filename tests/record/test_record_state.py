@@ -191,3 +191,40 @@ def test_every_run_ends_with_each_package_accepted_failed_or_cancelled(
                 state.apply(e.PackageFailed(package=name, code="X"))
     assert all(progress.state in ENDED for progress in state.packages.values())
     assert not any(progress.state in LIVE for progress in state.packages.values())
+
+
+def paused() -> State:
+    state = fold([started({"a": [], "b": [], "c": ["b"]})])
+    state.apply(e.AttemptStarted(package="a", number=1))
+    state.apply(e.AttemptStarted(package="b", number=1))
+    state.apply(e.AttemptEnded(package="a", number=1, code="PROVIDER_QUOTA"))
+    state.apply(e.RunPaused(by="openai", why="quota", until=7.0))
+    return state
+
+
+def test_a_paused_run_starts_nothing_and_still_accepts_what_is_live() -> None:
+    state = paused()
+    assert (state.run, state.startable("abc", jobs=8)) == (RunState.PAUSED, [])
+    state.apply(e.AttemptEnded(package="b", number=1, commit="k"))
+    state.apply(e.PackageAccepted(package="b", number=1, commit="k"))
+    assert (state.accepted(), state.startable("abc", jobs=8)) == ({"b": "k"}, [])
+    assert state.packages["a"].failures == 0
+
+
+def test_the_same_command_resumes_a_paused_run_and_its_provider_is_remembered() -> None:
+    state = paused()
+    state.apply(e.RunContinued(agent="none", jobs=8))
+    state.apply(e.RunResumed(by="openai"))
+    assert (state.run, state.paused, state.resumed) == (RunState.EXECUTING, None, "openai")
+    assert state.startable("abc", jobs=8) == ["a", "b"]
+
+
+def test_a_budget_that_is_used_up_leaves_no_try_until_the_user_asks_for_new_ones() -> None:
+    state = fold([started({"a": []})])
+    state.apply(e.AttemptStarted(package="a", number=1))
+    state.apply(e.AttemptEnded(package="a", number=1, code="BUDGET_EXCEEDED"))
+    assert not state.packages["a"].may_retry(5)
+    state.apply(e.PackageFailed(package="a", code="BUDGET_EXCEEDED"))
+    state.apply(e.FailedRetried(packages=["a"]))
+    assert state.packages["a"].may_retry(0)
+    assert state.packages["a"].counts_from == 1

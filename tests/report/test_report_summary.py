@@ -7,7 +7,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from parallel_impl.plan.model import Scope
 from parallel_impl.record import events as e
+from parallel_impl.record import result
+from parallel_impl.record.activity import Usage
+from parallel_impl.record.agent_report import AgentReport
 from parallel_impl.record.codes import Failure
 from parallel_impl.record.state import fold
 from parallel_impl.report import markdown, summary
@@ -116,3 +120,38 @@ def test_a_code_of_another_version_is_shown_as_it_is(tmp_path: Path) -> None:
     failed = e.AttemptEnded(at=120.0, package="wp-a", number=1, code="OUT_OF_LUCK", why="no luck", seconds=20.0)
     found = build(tmp_path, STARTED, begun(100.0, "wp-a"), failed)
     assert "| wp-a | 1 | 0.0 | 20.0 | 0.0 | OUT_OF_LUCK |" in markdown.render(found)
+
+
+def used(at: float, number: int, code: str, **usage: float) -> e.AttemptEnded:
+    told = Usage(**usage)  # type: ignore[arg-type]
+    ended = e.AttemptEnded(at=at, package="wp-a", number=number, code=code, usage=told, retries=2, denied=1, model="m")
+    return msgspec.structs.replace(ended, agent="claude", seconds=1.0)
+
+
+def test_usage_is_added_up_over_attempts_and_what_nobody_told_is_not_0(tmp_path: Path) -> None:
+    record = result.AgentRecord(name="claude", kind="claude", model="m")
+    folder = tmp_path / "wp-a/2"
+    folder.mkdir(parents=True)
+    made = result.Result(
+        feature_id="add-a", package_id="wp-a", plan_revision=1, contracts_revision=1, status="failed", agent=record,
+        scope=Scope(("a",)), files_modified=(),
+        git=result.Commits(base=result.CommitPlace(), head=result.CommitPlace()),
+        verification=result.VerificationRecord(passed=False, steps=()), escalations=(), error_code="X",
+        denied=(result.DenialRecord("Write", "/etc/motd"),), report=AgentReport(notes=("slow",)),
+    )  # fmt: skip
+    (folder / "result.json").write_bytes(result.dump(made))
+    happened = (
+        STARTED,
+        begun(101, "wp-a"),
+        used(102, 1, "AGENT_FAILED", dollars=0.5, turns=2, output=10),
+        begun(103, "wp-a", 2),
+        used(104, 2, "AGENT_FAILED", dollars=0.25, turns=1),
+    )
+    made_of = build(tmp_path, *happened)
+    assert made_of.packages[0].usage == made_of.usage == Usage(dollars=0.75, turns=3, output=10)
+    assert made_of.packages[1].usage == Usage()
+    shown = markdown.render(made_of)
+    assert "| wp-a | claude | m | 3 | not told | not told | 10 | $0.7500 | 4 |" in shown
+    assert "#### Refused to its agent\n\n- `Write /etc/motd`" in shown
+    assert "#### Its agent's word\n\n- note: slow" in shown
+    assert "wp-b | " not in shown.partition("## Agents")[2].partition("## Timeline")[0]

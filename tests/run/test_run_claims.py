@@ -47,6 +47,7 @@ STARTED = e.RunStarted(
     jobs=1,
 )
 HALTED = e.RunHalted(code="GATES_FAILED", why="red")
+PAUSED = e.RunPaused(by="openai", why="quota")
 
 
 @pytest.fixture
@@ -141,10 +142,12 @@ def test_a_recycled_pid_is_not_mistaken_for_a_living_run(common: Path, changes: 
         ([STARTED, e.Interrupted(by="a signal")], False),
         ([STARTED, HALTED], True),
         ([STARTED, HALTED, e.RunContinued(agent="", jobs=1)], False),
+        ([STARTED, PAUSED], True),
+        ([STARTED, PAUSED, e.RunContinued(agent="", jobs=1)], False),
         ([STARTED, HALTED, e.Landed(commit="0", branch="openspec/add-a")], False),
     ],
 )
-def test_of_runs_that_are_not_alive_only_halted_ones_keep_their_claims(
+def test_of_runs_that_are_not_alive_only_halted_and_paused_ones_keep_their_claims(
     common: Path, events: list[e.Event], *, kept: bool
 ) -> None:
     places = killed(common)
@@ -154,7 +157,7 @@ def test_of_runs_that_are_not_alive_only_halted_ones_keep_their_claims(
     if kept:
         with pytest.raises(UserError, match="`parallel-implement add-a --abort` or `parallel-cleanup add-a` gives"):
             take(common)
-        assert standing(common) is Standing.HALTED
+        assert standing(common) is (Standing.PAUSED if PAUSED in events else Standing.HALTED)
     else:
         assert take(common) == TAKEN_OVER
 

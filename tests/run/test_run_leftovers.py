@@ -232,3 +232,15 @@ def test_a_recorded_agent_is_ended_and_in_a_copy_of_the_repository_it_is_not(
     assert child.poll() is None
     run_processes.end(killed.places, state, state.run_id)
     assert child.wait(timeout=10) < 0
+
+
+def test_a_private_home_stays_for_the_retry_and_goes_when_its_package_is_over(killed: Killed) -> None:
+    made = commit(killed.repo, killed.base, {"a/x": "1\n"})
+    for name in ("a", "b", "gone"):
+        killed.places.client_home(name).mkdir(parents=True)
+    for ref in (killed.places.attempt_ref("a", 1), killed.places.package_ref("a")):
+        killed.repo.set_ref(ref, made)
+    run = killed.next()
+    leftovers.settle(run)
+    leftovers.end_conversations(run)
+    assert [home.name for home in killed.places.client_homes.iterdir()] == ["b"]

@@ -5,42 +5,21 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from parallel_impl.git.repo import Repo
 from parallel_impl.plan.model import Package
-from parallel_impl.processes.launch import Launch
 from parallel_impl.record import events as e
 from parallel_impl.record.codes import Failure
 from parallel_impl.record.journal import now, read
-from parallel_impl.record.result import CommitPlace, Commits, Result, ScopeCheck, VerificationRecord
 from parallel_impl.record.state import PackageState, fold
 from parallel_impl.run import runner
 from parallel_impl.run.attempt.job import Job, Outcome, Post
 from parallel_impl.run.run import Run
-from parallel_impl.run.spec import RunSpec, Workspace
+from tests.run.attempts import Agents, passing, result
 from tests.run.scene import heard, make_repository, open_run, package
-
-Act = Callable[[Job, Post], Outcome]
-
-
-@dataclass
-class Agents:
-    """Runs an attempt by asking a function for its outcome; the packages in the order of their starts are kept."""
-
-    act: Act
-    started: list[str] = field(default_factory=list)
-    jobs: list[Job] = field(default_factory=list)
-    guard: threading.Lock = field(default_factory=threading.Lock)
-
-    def __call__(self, _: RunSpec, __: Workspace, ___: Launch, job: Job, post: Post) -> Outcome:
-        with self.guard:
-            self.started.append(job.package.id)
-            self.jobs.append(job)
-        return self.act(job, post)
 
 
 @pytest.fixture(scope="module")
@@ -61,38 +40,6 @@ def opened(repository: tuple[Repo, str], tmp_path: Path) -> Iterator[Callable[..
     for run in runs:
         run.journal.close()
         run.workspace.places.journal.unlink(missing_ok=True)
-
-
-def result(job: Job, *modified: str) -> Result:
-    """A result that the package may be accepted on, if that is what it may modify."""
-    plan, package = job.in_force.plan, job.package
-    return Result(
-        feature_id=plan.feature_id,
-        package_id=package.id,
-        attempt=job.number,
-        plan_revision=plan.revision,
-        contracts_revision=plan.contracts.revision,
-        status="completed",
-        agent="fake",
-        locks=package.locks,
-        scope=package.scope,
-        scope_check=ScopeCheck(passed=True, violations=()),
-        files_modified=modified,
-        files_ignored=(),
-        no_changes=False,
-        git=Commits(base=CommitPlace(), head=CommitPlace(ref="refs/x", commit="c" * 40)),
-        verification=VerificationRecord(passed=True, steps=()),
-        for_a_person=(),
-        result_keys={},
-        not_reported=(),
-        seconds=0.0,
-        setup_seconds=0.0,
-        escalations=(),
-    )
-
-
-def passing(commit: str) -> Act:
-    return lambda job, _: Outcome(result(job), commit=commit)
 
 
 def test_a_package_starts_when_all_that_it_depends_on_is_accepted(opened: Callable[..., Run]) -> None:

@@ -15,7 +15,7 @@ from parallel_impl.agents import dialect
 from parallel_impl.agents.budget import Tell
 from parallel_impl.agents.dialect import Judgement, LogIn, Setting, Start, Task
 from parallel_impl.agents.dialects import driven
-from parallel_impl.agents.dialects.driven import Order
+from parallel_impl.agents.dialects.driven import DriverOrder
 from parallel_impl.agents.seen import Seen
 from parallel_impl.processes.process import Ended
 from parallel_impl.record.activity import Activity
@@ -41,7 +41,7 @@ class Acp:
 
     def start(self, task: Task) -> Start:
         settings = task.settings
-        order = Order(
+        order = DriverOrder(
             program=(*shlex.split(settings.program), *settings.args),
             model=settings.model,
             write_allow=task.write_allow,

@@ -10,7 +10,7 @@ from parallel_impl.agents import dialect
 from parallel_impl.agents.budget import Tell
 from parallel_impl.agents.dialect import Judgement, LogIn, Setting, Start, Task
 from parallel_impl.agents.dialects import driven
-from parallel_impl.agents.dialects.driven import Order
+from parallel_impl.agents.dialects.driven import DriverOrder
 from parallel_impl.agents.seen import Seen
 from parallel_impl.processes.process import Ended
 from parallel_impl.record.activity import Activity
@@ -31,14 +31,14 @@ class Anthropic:
     cumulative: ClassVar[frozenset[str]] = frozenset()
     own_sandbox: ClassVar[bool] = False
     follows: ClassVar[frozenset[Setting]] = frozenset(Setting)
-    log_in: ClassVar[LogIn | None] = None
+    log_in: ClassVar[LogIn | None] = dialect.NO_LOG_IN
     version_after: ClassVar[str] = ""
     permissions: ClassVar[str] = "file tools within the write scope, bash"
     mode_flags: ClassVar[tuple[str, ...]] = ()
 
     def start(self, task: Task) -> Start:
         settings = task.settings
-        order = Order(
+        order = DriverOrder(
             model=settings.model or MODEL,
             effort=settings.effort,
             base_url=settings.base_url,

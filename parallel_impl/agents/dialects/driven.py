@@ -22,7 +22,7 @@ from parallel_impl.record.activity import Activity
 DRIVERS = "parallel_impl.agents.drivers"
 
 
-class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class DriverOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a driver is asked to do; `program` is the client that `acp` drives, `key` is for the SDK's own requests.
 
     `seconds`, `turns`, `tokens` and `dollars` are limits, 0: none; `resume` names the conversation that goes on.
@@ -42,14 +42,14 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     dollars: float = 0.0
 
 
-def to_line(order: Order) -> bytes:
+def to_line(order: DriverOrder) -> bytes:
     """The first line of the driver's stdin, with its newline."""
     return msgspec.json.encode(order) + b"\n"
 
 
-def from_line(line: bytes) -> Order:
+def from_line(line: bytes) -> DriverOrder:
     """The order in that line; ValueError for anything else."""
-    return msgspec.json.decode(line, type=Order)
+    return msgspec.json.decode(line, type=DriverOrder)
 
 
 def words(driver: str) -> tuple[str, ...]:

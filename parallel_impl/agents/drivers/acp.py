@@ -19,7 +19,7 @@ from typing import Any, cast
 import msgspec
 
 from parallel_impl.agents import refusals
-from parallel_impl.agents.dialects.driven import Order
+from parallel_impl.agents.dialects.driven import DriverOrder
 from parallel_impl.agents.drivers import standard_io
 from parallel_impl.agents.drivers.reach import Reach, ScopeError
 from parallel_impl.agents.drivers.standard_io import conclude, tell
@@ -172,7 +172,7 @@ class Client:
         return self.reach.shown(Path(os.path.realpath(self.reach.root / path)))
 
 
-async def converse(order: Order, prompt: str, reach: Reach) -> int:
+async def converse(order: DriverOrder, prompt: str, reach: Reach) -> int:
     """Start the agent, have one turn with it, and end it; the exit code."""
     client = Client(reach, order.turns)
     how = {"limit": LONGEST_LINE, "stderr": None}
@@ -215,7 +215,7 @@ async def _end_agent(process: asyncio.subprocess.Process, gone: asyncio.Task[int
     await gone
 
 
-async def _turn(agent: Any, client: Client, order: Order, prompt: str, root: str) -> int:
+async def _turn(agent: Any, client: Client, order: DriverOrder, prompt: str, root: str) -> int:
     able = schema.ClientCapabilities(
         fs=schema.FileSystemCapabilities(read_text_file=True, write_text_file=True), terminal=False
     )
@@ -259,7 +259,7 @@ async def _prompt(agent: Any, client: Client, session: str, prompt: str) -> tupl
     return done, client.flush()
 
 
-async def _session(agent: Any, client: Client, order: Order, root: str, can: Any) -> tuple[str, Any]:
+async def _session(agent: Any, client: Client, order: DriverOrder, root: str, can: Any) -> tuple[str, Any]:
     """A new session, or the one that goes on; its id, and what the agent says of it."""
     if not order.resume:
         opened = await agent.new_session(cwd=root, mcp_servers=[])

@@ -18,7 +18,7 @@ from typing import Any
 
 from anthropic.types.beta import BetaMessage, BetaToolUseBlock
 
-from parallel_impl.agents.dialects.driven import Order
+from parallel_impl.agents.dialects.driven import DriverOrder
 from parallel_impl.agents.drivers import standard_io, tools
 from parallel_impl.agents.drivers.model import Model, ModelError, Patience
 from parallel_impl.agents.drivers.reach import Reach
@@ -57,7 +57,7 @@ mention it at the end.
 class Conversation:
     """One prompt, worked at until the model is done or a limit is reached."""
 
-    def __init__(self, order: Order, prompt: str, model: Model, toolbox: Toolbox) -> None:
+    def __init__(self, order: DriverOrder, prompt: str, model: Model, toolbox: Toolbox) -> None:
         self.order = order
         self.model = model
         self.toolbox = toolbox

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from parallel_impl.agents.dialects import driven
-from parallel_impl.agents.dialects.driven import Order
+from parallel_impl.agents.dialects.driven import DriverOrder
 from parallel_impl.processes import procfs
 from parallel_impl.record import activity
 from parallel_impl.record.activity import Activity, Concluded, cut
@@ -21,7 +21,7 @@ from parallel_impl.record.activity import Activity, Concluded, cut
 WRITTEN_FOR_US = ("PARALLEL_IMPL_RESULT_FILE", "PARALLEL_IMPL_REPORT_FILE")
 
 
-def read() -> tuple[Order, str]:
+def read() -> tuple[DriverOrder, str]:
     """The order and the prompt; ValueError when the first line is no order. Afterwards stdin is empty."""
     procfs.forbid_tracing()
     line, _, prompt = sys.stdin.buffer.read().partition(b"\n")

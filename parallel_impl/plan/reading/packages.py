@@ -13,8 +13,7 @@ from parallel_impl.plan.reading import fields, steps
 from parallel_impl.plan.reading.fields import Reading
 
 _NOT_ACTED_ON = (
-    "task_type", "role", "archetype", "agent_hint", "decomposition", "stack_position", "metadata", "context_impact",
-    "min_trust_level",
+    "agent_hint", "decomposition", "stack_position", "metadata", "context_impact", "min_trust_level",
 )  # fmt: skip
 _BUILT_IN = Package("", "", Scope(()))  # the defaults of a plan that gives none
 
@@ -47,6 +46,8 @@ def _filled(reading: Reading, raw: dict[str, Any], path: YamlPath, defaults: Pac
         description=fields.text(raw, "description"),
         title=fields.text(raw, "title") or fields.text(raw, "name"),
         task_type=fields.text(raw, "task_type"),
+        role=fields.text(raw, "role"),
+        archetype=fields.text(raw, "archetype"),
         tasks=tuple(str(task) for task in fields.entries(raw, "tasks")),
         inputs=_inputs(fields.mapping(raw, "inputs"), outputs),
         depends_on=fields.texts(raw, "depends_on") if "depends_on" in raw else defaults.depends_on,
@@ -59,6 +60,7 @@ def _filled(reading: Reading, raw: dict[str, Any], path: YamlPath, defaults: Pac
         steps=steps.read(reading, verification, verified_at) if "steps" in verification else defaults.steps,
         output_keys=fields.texts(outputs, "result_keys"),
         output_artifacts=reading.patterns(outputs, "artifacts", (*path, "outputs")),
+        may_be_empty=raw.get("may_be_empty") is True,
     )
 
 

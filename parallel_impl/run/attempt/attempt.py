@@ -13,9 +13,9 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
-from parallel_impl import storage, text
+from parallel_impl import storage
 from parallel_impl.agents import prompt
-from parallel_impl.agents.agent import AgentJob
+from parallel_impl.agents.agent import AgentJob, Worked
 from parallel_impl.contracts import check as contracts
 from parallel_impl.errors import Severity, UserError, printable
 from parallel_impl.gates import setup, steps
@@ -27,22 +27,26 @@ from parallel_impl.git.traces import Traces
 from parallel_impl.git.walk import CACHE_RULE
 from parallel_impl.plan.model import StepKind
 from parallel_impl.processes.launch import Launch, Limits
-from parallel_impl.processes.process import Ended, Reason
+from parallel_impl.processes.process import Reason
 from parallel_impl.record import events as e
 from parallel_impl.record.codes import Failure
 from parallel_impl.record.journal import now
 from parallel_impl.record.result import dump
-from parallel_impl.run.attempt import attempt_record, package_base, prompt_context, result, take_work
+from parallel_impl.run.attempt import (
+    agent_limits,
+    agent_report,
+    attempt_record,
+    emptiness,
+    package_base,
+    prompt_context,
+    result,
+    resume,
+    take_work,
+)
 from parallel_impl.run.attempt.job import Attempt, Job, Outcome, Post
 from parallel_impl.run.launch import equip, make_ready
 from parallel_impl.run.spec import RunSpec, Workspace
 from parallel_impl.storage import write_atomically
-
-ENDINGS = {
-    Reason.TIMEOUT: Failure.TIMEOUT,
-    Reason.SILENT: Failure.SILENT,
-    Reason.STOPPED: Failure.INTERRUPTED,
-}
 
 SHOWN = 20  # paths in a failure
 
@@ -92,6 +96,7 @@ def _pass_stages(attempt: Attempt) -> None:
         _set_up(attempt, checkout, attempt.files.setup_log)
         _work(attempt, checkout)
         _check_scope(attempt)
+        _check_changes(attempt)
         attempt.post(e.AttemptVerifying(at=now(), package=package.id, number=job.number))
         _check_contracts(attempt)
         _verify(attempt)
@@ -111,7 +116,15 @@ def _publish(attempt: Attempt) -> Outcome:
     published = result.result(attempt, seconds)
     write_atomically(attempt.files.result, dump(published))
     return Outcome(
-        published, attempt.commit, attempt.work.changes, attempt.code, attempt.why, seconds, attempt.setup_seconds
+        published,
+        attempt.commit,
+        attempt.work.changes,
+        attempt.code,
+        attempt.why,
+        seconds,
+        attempt.setup_seconds,
+        seen=attempt.seen,
+        private_home=attempt.private_home,
     )
 
 
@@ -126,7 +139,7 @@ def _in_scope_but_left_out(attempt: Attempt) -> str:
 
 
 def _set_up(attempt: Attempt, checkout: Checkout, log: Path) -> None:
-    with _equip(attempt) as launch:
+    with _equip(attempt, checkout) as launch:
         outcome = make_ready(attempt.spec, launch, checkout, log)
     attempt.setup_seconds += outcome.seconds
     if outcome.failure:
@@ -139,8 +152,12 @@ def _work(attempt: Attempt, checkout: Checkout) -> None:
     spec, workspace = attempt.spec, attempt.workspace
     staging = take_work.stage(spec, workspace, checkout, attempt.package, base=attempt.base)
     before = staging.before(set_up=bool(spec.setup))
-    ended = _run_agent(attempt, checkout, before)
-    if ended.reason is Reason.EXITED and (left := ended.survivors):
+    worked = agent_limits.judge(attempt.job, _run_agent(attempt, checkout, before))
+    attempt.seen = worked.seen
+    agent_report.take(attempt)
+    for note in worked.notes:
+        attempt.note(note)
+    if worked.ended.reason is Reason.EXITED and (left := worked.ended.survivors):
         attempt.note(f"its agent left {left} process{'es' * (left != 1)} running: ended")
     taken = take_work.take(spec, workspace, attempt.job, staging, before, base=attempt.base)
     attempt.work, attempt.commit = taken.work, taken.commit
@@ -148,22 +165,22 @@ def _work(attempt: Attempt, checkout: Checkout) -> None:
         listed = "\n".join(f"  {violation}" for violation in attempt.work.unstageable)
         raise _FailureError(Failure.UNSTAGEABLE, f"the worktree cannot be taken:\n{listed}")
     attempt.left_out = tuple(scope.spell_out(checkout.path, attempt.work.ignored, attempt.package.scope))
-    if not ended.clean:
-        code, log = ENDINGS.get(ended.reason, Failure.AGENT_FAILED), attempt.files.agent_log
-        raise _FailureError(code, f"the agent: {ended}; log: {log}\n{text.tail(log)}".rstrip())
+    if worked.code:
+        first, _, more = worked.why.partition("\n")
+        raise _FailureError(worked.code, f"{first}; log: {attempt.files.agent_log}\n{more}".rstrip())
 
 
-def _run_agent(attempt: Attempt, checkout: Checkout, before: Snapshot) -> Ended:
+def _run_agent(attempt: Attempt, checkout: Checkout, before: Snapshot) -> Worked:
     spec, job, files = attempt.spec, attempt.job, attempt.files
-    if spec.agent is None:
-        raise ValueError("a run that executes has an agent")
-    collected = prompt_context.collect(attempt.workspace, job, checkout.commit)
+    collected = prompt_context.collect(attempt.workspace, spec, job, checkout.commit)
     write_atomically(files.prompt, prompt.render(collected).encode())
+    going_on = resume.find(attempt, collected)
     attempt_record.note(files.record, checkout, before)
     attempt.agent_started = True
-    with _equip(attempt, replace(attempt.launch, env=spec.agent_environment)) as launch:
+    with _equip(attempt, checkout, replace(attempt.launch, env=spec.agent_environment)) as launch:
         inside = setup.environment_of(checkout.path, launch.env)
-        return spec.agent.work(
+        told = {"PARALLEL_IMPL_RESULT_FILE": str(files.reported), "PARALLEL_IMPL_REPORT_FILE": str(files.report)}
+        return attempt.agent.work(
             AgentJob(
                 package_id=job.package.id,
                 change_id=attempt.workspace.places.change_id,
@@ -174,18 +191,28 @@ def _run_agent(attempt: Attempt, checkout: Checkout, before: Snapshot) -> Ended:
                 launch=replace(
                     launch,
                     cwd=checkout.path,
-                    env={**inside, "PARALLEL_IMPL_RESULT_FILE": str(files.reported)},
-                    limits=Limits(job.package.timeout_minutes * 60, silence_seconds=spec.config.silence_minutes * 60),
+                    env={**inside, **told},
+                    limits=Limits(agent_limits.seconds(job), silence_seconds=spec.config.silence_minutes * 60),
+                    stop=(*launch.stops, job.cutoff.stop),
                     namespace=spec.namespace,
                 ),
                 started=lambda pid: attempt_record.note(files.record, checkout, before, pid=pid),
+                home=attempt.workspace.places.client_home(job.package.id),
+                activity=files.activity,
+                raw=files.raw,
+                write_allow=job.package.scope.write_allow,
+                deny=job.package.scope.deny,
+                may_be_empty=emptiness.by_plan(job),
+                resume=going_on,
+                budget=job.budget,
+                heard=agent_limits.Teller(job, attempt.post).tell,
             )
         )
 
 
-def _equip(attempt: Attempt, launch: Launch | None = None) -> AbstractContextManager[Launch]:
+def _equip(attempt: Attempt, checkout: Checkout, launch: Launch | None = None) -> AbstractContextManager[Launch]:
     spec, workspace, job = attempt.spec, attempt.workspace, attempt.job
-    return equip(launch or attempt.launch, spec, workspace, package=job.package.id, attempt=job.number)
+    return equip(launch or attempt.launch, spec, workspace, checkout, package=job.package.id, attempt=job.number)
 
 
 def _check_scope(attempt: Attempt) -> None:
@@ -205,6 +232,12 @@ def _check_scope(attempt: Attempt) -> None:
         raise _FailureError(
             Failure.SCOPE_VIOLATION, f"{count} path{'s' * (count != 1)} may not be changed so:\n{listed}"
         )
+
+
+def _check_changes(attempt: Attempt) -> None:
+    """No change is no work, unless the package may be empty."""
+    if not attempt.work.changes and not emptiness.allowed(attempt):
+        raise _FailureError(Failure.NO_CHANGES, emptiness.WHY)
 
 
 def _check_contracts(attempt: Attempt) -> None:
@@ -234,7 +267,7 @@ def _verify(attempt: Attempt) -> None:
     try:
         _set_up(attempt, checkout, attempt.files.verify_setup_log)
         traces = Traces(workspace.trees, checkout, set_up=bool(attempt.spec.setup))
-        with _equip(attempt) as launch:
+        with _equip(attempt, checkout) as launch:
             attempt.verification = steps.run_steps(
                 package,
                 checkout=checkout.path,

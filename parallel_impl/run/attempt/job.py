@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from parallel_impl.agents.agent import Agent
+from parallel_impl.agents.budget import Budget
+from parallel_impl.agents.client import Client
+from parallel_impl.agents.seen import Seen
 from parallel_impl.gates.steps import Verification
 from parallel_impl.git.repo import Change
 from parallel_impl.git.staging import Ignored, Violation, Work
 from parallel_impl.git.union import Layer
 from parallel_impl.plan.model import Package, Plan
-from parallel_impl.processes.launch import Launch
+from parallel_impl.processes.launch import Launch, Stop
+from parallel_impl.record.activity import Usage
+from parallel_impl.record.agent_report import AgentReport
 from parallel_impl.record.codes import Failure
 from parallel_impl.record.events import Event, Noted
 from parallel_impl.record.journal import now
@@ -18,24 +24,58 @@ from parallel_impl.record.result import Result
 from parallel_impl.run.places import AttemptFiles
 from parallel_impl.run.spec import PlanInForce, RunSpec, Workspace
 
-Post = Callable[[Event], None]  # from a worker to the main thread, which journals what it gets
+
+@dataclass(frozen=True, slots=True)
+class Working:
+    """What the agent of a live attempt has done until now."""
+
+    package: str
+    number: int
+    seen: Seen
+
+
+Post = Callable[[Event | Working], None]  # from a worker to the main thread, which journals the events
+
+
+class Cutoff:
+    """Ends the agent of one attempt for a reason of the run's; the first reason stays. Any thread may call it."""
+
+    def __init__(self) -> None:
+        self.stop = Stop()
+        self.code: Failure | None = None
+        self.why = ""
+
+    def cut(self, code: Failure, why: str) -> None:
+        """End the agent; what it did until now is taken, and judged by this code."""
+        if self.code is None:
+            self.why, self.code = why, code
+            self.stop.set()
 
 
 @dataclass(frozen=True, slots=True)
 class Previous:
-    """The attempt that failed before this one; `start` is the commit that a retry goes on from ("": the base)."""
+    """The attempt that failed before this one; `start` is the commit that a retry goes on from ("": the base).
+
+    `agent` and `model` are those that were chosen for it, `session` is its conversation, which used `spent` until now
+    and lies in the package's own HOME (`private_home`) or the user's.
+    """
 
     number: int
     code: str
     why: str
     start: str = ""
+    agent: str = ""
+    model: str = ""
+    session: str = ""
+    private_home: bool = False
+    spent: Usage = field(default_factory=Usage)
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """What one attempt is about, and the plan that it is judged by.
 
-    `above` is the dependencies' accepted work, transitively, in topological order.
+    `above` is the dependencies' accepted work, transitively, in topological order. `budget` is what is left for it.
     """
 
     package: Package
@@ -43,11 +83,16 @@ class Job:
     in_force: PlanInForce
     above: tuple[Layer, ...] = ()
     previous: Previous | None = None
+    budget: Budget = field(default_factory=Budget)
+    cutoff: Cutoff = field(default_factory=Cutoff)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an attempt ended; `code` is None when its work may be accepted. `changes` are those of `commit`."""
+    """How an attempt ended; `code` is None when its work may be accepted. `changes` are those of `commit`.
+
+    `seen` is what its agent did, as far as it tells.
+    """
 
     result: Result
     commit: str = ""
@@ -56,6 +101,8 @@ class Outcome:
     why: str = ""
     seconds: float = 0.0
     setup_seconds: float = 0.0
+    seen: Seen = field(default_factory=Seen)
+    private_home: bool = False
 
     @property
     def from_base(self) -> bool:
@@ -81,6 +128,8 @@ class Attempt:
     left_out: tuple[Ignored, ...] = ()
     verification: Verification | None = None
     agent_started: bool = False
+    seen: Seen = field(default_factory=Seen)
+    report: AgentReport | None = None
     began: float = 0.0
     setup_seconds: float = 0.0
 
@@ -95,6 +144,15 @@ class Attempt:
     @property
     def plan(self) -> Plan:
         return self.job.in_force.plan
+
+    @property
+    def agent(self) -> Agent:
+        return self.spec.agents[self.package.id]
+
+    @property
+    def private_home(self) -> bool:
+        """Whether its agent has a HOME of its own: one with a key has."""
+        return isinstance(self.agent, Client) and bool(self.agent.account.key)
 
     def note(self, text: str) -> None:
         """Something that the summary must say."""

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from parallel_impl.agents.prompt import Context
 from parallel_impl.contracts import check as contracts
 from parallel_impl.openspec import tasks
+from parallel_impl.plan.globs.globs import covers
 from parallel_impl.plan.model import Plan
+from parallel_impl.record.result import load
 from parallel_impl.run.attempt.job import Job
-from parallel_impl.run.spec import Workspace
+from parallel_impl.run.spec import RunSpec, Workspace
 
 LARGEST = 200_000  # bytes of one document that are read for a prompt
+MOST = 20  # standards, and documents to read
+FILES = ("100644", "100755")
+DOCUMENTS = (".md", ".rst", ".txt", ".adoc")
 
 
-def collect(workspace: Workspace, job: Job, tree: str) -> Context:
+def collect(workspace: Workspace, spec: RunSpec, job: Job, tree: str) -> Context:
     """The context of one attempt, read from `tree`, the commit that the worktree starts from."""
     folder, previous = workspace.places.folder, job.previous
     return Context(
@@ -26,9 +31,13 @@ def collect(workspace: Workspace, job: Job, tree: str) -> Context:
         specs=dict(_specs(workspace, tree)),
         contracts=dict(_contracts(workspace, job.in_force.plan, tree)),
         dependencies={layer.package: tuple(change.path for change in layer.changes) for layer in job.above},
+        standards=dict(_matching(workspace, tree, spec.config.standards)),
+        reading=dict(_to_read(workspace, job, tree)),
         previous=f"{previous.code}: {previous.why}" if previous else "",
+        denied=_denied(workspace, job),
         continues=bool(previous and previous.start),
         folder=folder,
+        ports=spec.config.ports,
     )
 
 
@@ -41,6 +50,42 @@ def _tasks(workspace: Workspace, job: Job, tree: str) -> str:
     found = tasks.read(workspace.repo.read(tree, path) or b"")
     own = tasks.excerpt(found, tasks.assign(found, names).tasks[job.package.id])
     return _shown(tasks.encoded(own), path)
+
+
+def _matching(
+    workspace: Workspace, tree: str, patterns: Sequence[str], *, endings: tuple[str, ...] = ("",)
+) -> Iterator[tuple[str, str]]:
+    """The files of the tree that the patterns mean (files, folders, globs); beyond MOST or LARGEST only names."""
+    if not patterns:
+        return
+    entries = workspace.repo.entries(tree, recurse=True)
+    paths = [entry.path for entry in entries if entry.mode in FILES and entry.path.endswith(endings)]
+    found = [path for path in paths if any(covers(pattern, path) for pattern in patterns)]
+    shown, size = 0, 0
+    while shown < min(MOST, len(found)) and size < LARGEST:
+        text = _read(workspace, tree, found[shown])
+        yield found[shown], text
+        shown, size = shown + 1, size + len(text)
+    if more := found[shown:]:
+        yield f"{len(more)} more files", "\n".join(f"- {path}" for path in more)
+
+
+def _to_read(workspace: Workspace, job: Job, tree: str) -> Iterator[tuple[str, str]]:
+    """The documents among what the plan lets the package read; its code is in the worktree."""
+    patterns = [pattern for pattern in job.package.scope.read_allow if pattern != "**"]
+    found = _matching(workspace, tree, patterns, endings=DOCUMENTS)
+    return ((path, text) for path, text in found if not path.startswith(f"{workspace.places.folder}/"))
+
+
+def _denied(workspace: Workspace, job: Job) -> tuple[str, ...]:
+    """The tool calls that were refused in the attempt before."""
+    if job.previous is None:
+        return ()
+    try:
+        known = load(workspace.places.attempt_files(job.package.id, job.previous.number).result.read_bytes())
+    except (OSError, ValueError):
+        return ()
+    return tuple(dict.fromkeys(f"{one.tool} {one.target}".strip() for one in known.denied))
 
 
 def _specs(workspace: Workspace, tree: str) -> Iterator[tuple[str, str]]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from parallel_impl import text
 from parallel_impl.gates.steps import StepResult, StepStatus
 from parallel_impl.plan.model import StepKind
 from parallel_impl.record import json_form
 from parallel_impl.record.result import (
+    AgentRecord,
     CommitPlace,
     Commits,
+    DenialRecord,
     Result,
     ScopeCheck,
     StepEvidence,
@@ -18,6 +21,8 @@ from parallel_impl.record.result import (
     VerificationRecord,
 )
 from parallel_impl.run.attempt.job import Attempt
+
+MOST_DENIED = 100  # that are listed
 
 
 def result(attempt: Attempt, seconds: float) -> Result:
@@ -31,7 +36,11 @@ def result(attempt: Attempt, seconds: float) -> Result:
         plan_revision=plan.revision,
         contracts_revision=plan.contracts.revision,
         status="completed",
-        agent=attempt.spec.agent_spec,
+        agent=_agent(attempt),
+        usage=attempt.seen.usage,
+        denied=tuple(DenialRecord(one.tool, one.target, one.why) for one in attempt.seen.denied[:MOST_DENIED]),
+        retries=attempt.seen.retries,
+        report=attempt.report or UNSET,
         locks=package.locks,
         scope=package.scope,
         scope_check=ScopeCheck(passed=not attempt.outside, violations=tuple(map(str, attempt.outside))),
@@ -51,6 +60,12 @@ def result(attempt: Attempt, seconds: float) -> Result:
         escalations=(),
     )
     return found.failed(attempt.code, attempt.why) if attempt.code else found
+
+
+def _agent(attempt: Attempt) -> AgentRecord:
+    """Who did it: what was chosen, with the model and the conversation that the client reported."""
+    chosen, seen = attempt.spec.agent_record(attempt.package.id), attempt.seen
+    return replace(chosen, model=seen.model or chosen.model, session=seen.session)
 
 
 def _verification(attempt: Attempt) -> VerificationRecord:

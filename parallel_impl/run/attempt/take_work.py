@@ -74,13 +74,13 @@ def _commit(spec: RunSpec, workspace: Workspace, job: Job, work: Work, base: str
 
 def describe(spec: RunSpec, workspace: Workspace, job: Job, *, changed: bool) -> str:
     """The commit's message: the package's title, and trailers that say where it comes from."""
-    package, plan = job.package, job.in_force.plan
+    package, plan, agent = job.package, job.in_force.plan, spec.agent_record(job.package.id)
     subject = " ".join((package.title or package.description).split())[:72] or package.id
     trailers = TRAILERS.format(
         package=package.id,
         change=workspace.places.change_id,
         number=job.number,
-        agent=" ".join(spec.agent_spec.split()),
+        agent=" ".join(f"{agent.name} {agent.model}".split()),
         plan=plan.revision,
         contracts=plan.contracts.revision,
     )

@@ -38,6 +38,7 @@ class Standing(StrEnum):
 
     LIVE = "live"
     HALTED = "halted"
+    PAUSED = "paused"
     UNREADABLE = "unreadable"
     DEAD = "dead"
 
@@ -57,8 +58,10 @@ class Active:
         match self.standing:
             case Standing.LIVE:
                 return f"held by {self.claims.owner}" if self.claims else "held by a living process"
-            case Standing.HALTED:
-                return f"halted: `parallel-implement {self.change_id} --abort` or {clean_up} gives its claims up"
+            case Standing.HALTED | Standing.PAUSED:
+                return (
+                    f"{self.standing}: `parallel-implement {self.change_id} --abort` or {clean_up} gives its claims up"
+                )
             case Standing.UNREADABLE:
                 return f"its journal cannot be read, so its claims are kept: {clean_up} gives them up"
         return "its process is gone: the next run that wants its claims takes them over"
@@ -280,12 +283,13 @@ def _is_live(entry: RunClaims, places: Places) -> bool:
 
 
 def _standing_of_journal(places: Places) -> Standing:
-    """What a run that is not alive left: halted as its journal says, else dead. An unreadable one counts as halted."""
+    """What a run that is not alive left: halted or paused by its journal, else dead; an unreadable one keeps them."""
     try:
         state = load_state(places.journal)
     except (UserError, OSError):
         return Standing.UNREADABLE
-    return Standing.HALTED if state.run is RunState.HALTED else Standing.DEAD
+    waits = {RunState.HALTED: Standing.HALTED, RunState.PAUSED: Standing.PAUSED}
+    return waits.get(state.run, Standing.DEAD)
 
 
 def _without(entries: Entries, *changes: str) -> dict[str, RunClaims]:

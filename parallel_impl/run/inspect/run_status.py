@@ -17,8 +17,9 @@ from parallel_impl.record.state import RunState, State
 from parallel_impl.run.claims import change_lock, claims
 from parallel_impl.run.claims.claims import Active, Standing
 from parallel_impl.run.places import LOCKS, STATE, Places
+from parallel_impl.text import until
 
-ENDED = (RunState.LANDED, RunState.HALTED, RunState.ABORTED)
+ENDED = (RunState.LANDED, RunState.HALTED, RunState.ABORTED, RunState.PAUSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,17 @@ class RunStatus:
         return printable(f"{self.places.change_id}  {self.word}{more}")
 
     @property
+    def pause_lines(self) -> list[str]:
+        """Of a paused run: by whom, until when, why, and the command that goes on; nothing of another one."""
+        paused = self.state.paused
+        if paused is None:
+            return []
+        lines = [f"paused by {paused.by}{until(paused.until)}: {first_line(paused.why)}"]
+        if not self.owner:
+            lines.append(f"go on{' then' if paused.until else ''} with: parallel-implement {self.places.change_id}")
+        return [printable(f"  {line}") for line in lines]
+
+    @property
     def claim_lines(self) -> list[str]:
         """For people: the run, who holds its claims, and a line for each package that claims something."""
         if self.claims is None:
@@ -70,6 +82,7 @@ class RunStatus:
             return self.places.summary.read_text("utf-8")
         owner = f" ({self.owner})" if self.owner else ""
         lines = [f"{self.places.change_id}: {self.word}{owner}, no summary yet"]
+        lines += self.pause_lines
         lines += [f"  {name}  {progress.state}" for name, progress in self.state.packages.items()]
         return printable("\n".join(lines) + "\n")
 

@@ -19,6 +19,7 @@ from parallel_impl.report import markdown, summary
 from parallel_impl.run.land.proof import Proof
 from parallel_impl.run.run import Run
 from parallel_impl.storage import write_atomically
+from parallel_impl.text import until
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,26 @@ def halt(run: Run, code: Halt, why: str, *, proven: Proof | None = None, commit:
     lines += _describe_failed(run)
     headline = f"not landed: {code}: {why}"
     return Ending(1, "halted", headline, tuple(lines), code=code, commit=commit, proof=proven)
+
+
+def paused(run: Run, pause: e.RunPaused) -> Ending:
+    """A provider refuses to serve: nothing is lost, and the same command goes on."""
+    places = run.workspace.places
+    lines = (
+        "",
+        f"Paused by {pause.by}{until(pause.until)}; all work is kept.",
+        *(f"  {line}" for line in pause.why.split("\n")),
+        f"  go on{' then' if pause.until else ''} with: parallel-implement {places.change_id}",
+        f"  evidence: {places.summary}",
+    )
+    headline = f"paused by {pause.by}{until(pause.until)}: {pause.why}"
+    return Ending(1, "paused", headline, lines, code=Halt.PAUSED)
+
+
+def over_limit(run: Run, over: str) -> Ending:
+    """The run has used up one of its limits: nothing more starts."""
+    why = f"limits.run: {over}\nraise it in {run.spec.config.source}, commit, and give the same command again"
+    return halt(run, Halt.BUDGET_EXCEEDED, why)
 
 
 def _describe_failed(run: Run) -> Iterator[str]:

@@ -187,11 +187,11 @@ def _keep(spec: RunSpec, kept: Path, found: Reports, *, believed: Collection[Gat
 
 def _run(spec: RunSpec, workspace: Workspace, launch: Launch, checkout: Checkout, on: str) -> Reports:
     if on != BASE:  # the base was made ready in preflight
-        with equip(launch, spec, workspace) as inside:
+        with equip(launch, spec, workspace, checkout) as inside:
             outcome = make_ready(spec, inside, checkout, workspace.places.gate_setup_log(on))
         if outcome.failure:
             return {gate.name: _without_set_up(gate, outcome.failure) for gate in spec.gates}
-    with equip(launch, spec, workspace) as inside:
+    with equip(launch, spec, workspace, checkout) as inside:
         return quality.run_gates(
             checkout.path,
             spec.gates,

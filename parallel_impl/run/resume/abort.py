@@ -8,6 +8,7 @@ from pathlib import Path
 
 from parallel_impl import config
 from parallel_impl.errors import UserError, count
+from parallel_impl.git.remove import remove
 from parallel_impl.git.repo import Repo
 from parallel_impl.processes.launch import Launch, Limits, Stop
 from parallel_impl.record import events as e
@@ -43,6 +44,7 @@ def abort(repo: Repo, places: Places, state: State, listener: Listener, *, check
                 run = _open(repo, places, state, cleared, journal, listener=listener, checkout=checkout, stop=stop)
                 leftovers.settle(run)
                 run.record(e.RunAborted(at=now()))
+            remove(places.client_homes)
             listener.say(_move_aside(repo, places))
         finally:
             leftovers.close(places, cleared.home.path)

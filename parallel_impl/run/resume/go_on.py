@@ -20,6 +20,7 @@ def go_on(run: Run, edit: PlanEdit | None, *, only: str, retry_failed: bool, res
     run.in_force = in_force
     for file in (places.summary, places.summary_json):
         file.unlink(missing_ok=True)  # of what is over now; all that they said is in the journal
+    paused = run.state.paused
     run.record(
         e.RunContinued(
             at=now(),
@@ -29,8 +30,11 @@ def go_on(run: Run, edit: PlanEdit | None, *, only: str, retry_failed: bool, res
             home=str(run.workspace.home),
             run_id=run.spec.run_id,
             place=run_id.place(places),
+            agent_from=run.spec.agent_from,
         )
     )
+    if paused:
+        run.record(e.RunResumed(at=now(), by=paused.by))
     if edit:
         _revise(run, edit)
     if retry_failed:
@@ -39,6 +43,7 @@ def go_on(run: Run, edit: PlanEdit | None, *, only: str, retry_failed: bool, res
         _restart(run, restart)
     _forget_outdated(run)
     leftovers.fail_spent(run)
+    leftovers.end_conversations(run)
 
 
 def _revise(run: Run, edit: PlanEdit) -> None:

@@ -12,8 +12,9 @@ When the journal is open (`settle`; as the plan stood then, so before an edit of
   attempts in flight          accepted when git says so; else what was done is saved on a ref, without costing a retry
   accepted work               its ref is made again from the journal, its changes are read
 
-When the plan in force is known (`fail_spent`):
+When the plan in force is known (`fail_spent`, `end_conversations`):
   a last attempt that failed  its package has failed, which the process was killed before it journalled
+  private HOMEs of agents     removed where the package is over
 
 Three more are found where that work is done: an abort that was killed half way (`abort.finish`), claims of a run that
 had landed, and a branch that was moved before the journal had it (`land.land`).
@@ -31,8 +32,8 @@ from parallel_impl.git import relocation
 from parallel_impl.git.home import Home
 from parallel_impl.git.remove import remove
 from parallel_impl.git.repo import Repo
-from parallel_impl.record.state import LIVE, PackageState, State
-from parallel_impl.run import run_id
+from parallel_impl.record.state import ENDED, LIVE, PackageState, State
+from parallel_impl.run import ports, run_id
 from parallel_impl.run.attempt import run_processes
 from parallel_impl.run.launch import remove_temporary_folders
 from parallel_impl.run.places import Places
@@ -81,6 +82,14 @@ def settle(run: Run) -> None:
             run.layers[name] = attempts.restore(run, name, progress.commit)
 
 
+def end_conversations(run: Run) -> None:
+    """Remove the private HOMEs of packages that are over, which the process did not live to do."""
+    for home in run.workspace.places.client_homes.glob("*"):
+        progress = run.state.packages.get(home.name)
+        if progress is None or progress.state in ENDED:
+            run.end_conversations(home.name)
+
+
 def fail_spent(run: Run) -> None:
     """Journal what the killed process did not: packages whose last attempt failed and that have no retry left."""
     for name, progress in run.state.packages.items():
@@ -89,7 +98,8 @@ def fail_spent(run: Run) -> None:
 
 
 def close(places: Places, home: Path) -> None:
-    """Remove the checkouts for gates, and the folders of worktrees as far as they are empty then."""
+    """Remove the checkouts for gates, give back all ports, and remove the folders of worktrees that are empty then."""
+    ports.give_back(home)
     for name in places.gate_checkouts:
         remove(home / name, home / f"{name}.git", places.index(name))
     homes.remove_empty(home)

@@ -20,6 +20,7 @@ from parallel_impl.run.launch import equip, make_ready
 from parallel_impl.run.places import BASE_CHECKOUT
 from parallel_impl.run.run import Listener
 from parallel_impl.run.spec import PlanInForce, RunSpec, Workspace
+from parallel_impl.run.start import agents
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class BaseCheck:
 def check(spec: RunSpec, workspace: Workspace, launch: Launch, in_force: PlanInForce, listener: Listener) -> BaseCheck:
     """Check out the base, make it ready, look up what steps and gates need. UserError with all that is wrong."""
     checkout, problems = _open(spec, workspace)
-    with equip(launch, spec, workspace) as inside:
+    with equip(launch, spec, workspace, checkout) as inside:
         outcome = make_ready(spec, inside, checkout, workspace.places.gate_setup_log("base"))
     if outcome.failure:
         raise UserError(outcome.failure, where="set-up on the base", hint="correct `setup` in the configuration")
@@ -98,6 +99,7 @@ def describe(spec: RunSpec, workspace: Workspace, in_force: PlanInForce, done: B
         lines.append("  set-up: none")
     gates = [f"{gate.name} ({gate.found})" for gate in done.gates if not gate.off and not gate.absent]
     lines.append(f"  gates: {', '.join(gates) or 'none'}")
+    lines += agents.describe(spec.agents, spec.agent_records)
     lines.append(f"  worktrees: {workspace.home}")
     return "\n".join(lines)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import shlex
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from parallel_impl import config
@@ -21,6 +21,7 @@ from parallel_impl.git import ignored
 from parallel_impl.git import links as found_links
 from parallel_impl.git.repo import Entry, GitError, Repo
 from parallel_impl.plan import ids, links
+from parallel_impl.plan.globs import globs
 from parallel_impl.plan.model import Plan
 from parallel_impl.plan.order import Order
 from parallel_impl.record.state import State
@@ -82,8 +83,8 @@ def anchor(repo: Repo, places: Places, base: str) -> None:
         raise UserError(f"the base {base[:12]} was amended and pruned while the run started", hint=hint) from None
 
 
-def find_edited_plan(repo: Repo, folder: Path, places: Places, state: State) -> str:
-    """The commit that holds another plan than the one in force, looked up where a base would be found now; or "".
+def find_current(repo: Repo, folder: Path, places: Places, state: State) -> str:
+    """The commit that a base would be found in now; "" before the run has started.
 
     A run that started from a named ref looks there again, any other at the feature branch or HEAD.
     """
@@ -91,9 +92,23 @@ def find_edited_plan(repo: Repo, folder: Path, places: Places, state: State) -> 
         return ""
     named = state.started.base_from
     found = repo.resolve(named) if named not in (places.branch, "HEAD") else None
-    found = found or repo.ref(places.branch_ref) or repo.head(folder)
+    return found or repo.ref(places.branch_ref) or repo.head(folder) or ""
+
+
+def find_edited_plan(repo: Repo, folder: Path, places: Places, state: State) -> str:
+    """The commit that holds another plan than the one in force, looked up where a base would be found now; or ""."""
+    found = find_current(repo, folder, places, state)
     entries = repo.entries(found, places.plan_file) if found else []
     return found if found and entries and entries[0].oid != state.plan_blob else ""
+
+
+def with_current_limits(repo: Repo, known: Inputs, commit: str) -> Inputs:
+    """The inputs with the limits that `commit` sets ("": as they are): they say when a run stops, not what it makes."""
+    if not commit:
+        return known
+    current = config.read(repo.read(commit, config.FILE), repo.read(commit, "pyproject.toml"))
+    wait, limits = current.provider_wait_minutes, current.limits
+    return replace(known, config=replace(known.config, provider_wait_minutes=wait, limits=limits))
 
 
 def load(repo: Repo, places: Places, base: str, came_from: str, folder: Path, *, plan_from: str = "") -> Inputs:
@@ -122,6 +137,7 @@ def load(repo: Repo, places: Places, base: str, came_from: str, folder: Path, *,
     found_setup = setup.find(read) if settings.setup is None else None
     gates, gate_problems = quality.find(read, settings.gates, change_id=places.change_id, part=places.part)
     problems = [*checked.problems, *gate_problems, *_own(places, checked.plan, came_from)]
+    problems += _standards(settings, entries)
     problems += links.problems(checked.plan, found_links.of_entries(repo, entries.values()))
     problems += task_names.problems(read(places.tasks_file), places.tasks_file, checked.plan)
     problems += _uncommitted(repo, places, entries, folder, came_from, continued=bool(plan_from))
@@ -205,6 +221,16 @@ def _no_plan(repo: Repo, places: Places, came_from: str, folder: Path, entries: 
     return plan_check.no_plan(places.change_id, own, f"{came_from}:{ids.changes(places.part)}")
 
 
+def _standards(settings: Config, entries: Iterable[str]) -> Iterator[Problem]:
+    """Standards that name nothing: every prompt would lack them without a word."""
+    for pattern in settings.standards:
+        if wrong := globs.problem(pattern):
+            yield Problem(f"standards: {pattern!r}: {wrong.what}", where=settings.source, hint=wrong.hint)
+        elif not any(globs.covers(pattern, path) for path in entries):
+            hint = did_you_mean(pattern, entries) or "name files, folders or globs that are committed"
+            yield Problem(f"standards: {pattern!r} matches no file", where=settings.source, hint=hint)
+
+
 def _own(places: Places, plan: Plan, came_from: str) -> Iterator[Problem]:
     if plan.feature_id != places.change_id:
         yield Problem(
@@ -230,7 +256,8 @@ def _uncommitted(
         rule = ignored.rule(repo, top, differ[0])
         yield Problem(
             f"not as in the base, and so not used: {', '.join(differ[:5])}" + (" …" if len(differ) > 5 else ""),
-            hint=f"a run keeps its base, but for the plan; to use them: parallel-implement {places.change_id} --abort"
+            hint="a run keeps its base, but for the plan and `limits`; "
+            f"to use them: parallel-implement {places.change_id} --abort"
             if continued
             else "commit what the run should use"
             + ("" if came_from == "HEAD" else f" on {came_from}")

@@ -129,7 +129,7 @@ def _checked(request: Request, known: Inputs) -> Iterator[_Ready]:
         environment=environment.for_filters(request.inherited, pass_env=spec.config.pass_env),
         repository_name=_repository_name(request),
     )
-    mask = environment.secret_values(request.inherited)
+    mask = environment.secret_values(request.inherited, spec.secret_names)
     # whatever starts something sets its own limits
     launch = Launch(home, spec.environment, Limits(math.inf), stop=request.stop, mask=mask)
     in_force = PlanInForce(known.plan, known.order)
@@ -172,6 +172,7 @@ def _read_inputs(request: Request, found: tuple[str, str, str]) -> tuple[Inputs,
     inputs.anchor(repo, places, commit)
     known = inputs.load(repo, places, commit, came_from, request.folder, plan_from=edited or state.plan_commit)
     known = plan_edit.numbered(known, state, edited=bool(edited))
+    known = inputs.with_current_limits(repo, known, inputs.find_current(repo, request.folder, places, state))
     trees = Trees(repo, places.trees)
     problems = [*known.problems, *check_repository(trees, commit), *ignored_scope.check(trees, commit, known.plan)]
     problems += inputs.branch_problems(repo, places)
@@ -219,6 +220,7 @@ def _first_event(run: Run, only: str, known: Inputs) -> e.RunStarted:
         only=only,
         attempts=attempts.count_made(run.workspace.repo, places),
         place=run_id.place(places),
+        agent_from=spec.agent_from,
         author=str(spec.identity.author),
         committer=str(spec.identity.committer),
         carried=spec.carried,

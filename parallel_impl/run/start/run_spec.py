@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 
+import msgspec
+
 from parallel_impl import environment
-from parallel_impl.agents import kinds
 from parallel_impl.agents.agent import Agent
-from parallel_impl.config import FILE, Config
-from parallel_impl.errors import UserError, printable
+from parallel_impl.config import Config
+from parallel_impl.errors import printable
 from parallel_impl.gates import setup
 from parallel_impl.git import carried, identity
 from parallel_impl.git import home as homes
 from parallel_impl.git.identity import OURS, Identity
 from parallel_impl.processes import namespace
 from parallel_impl.processes.namespace import Found
+from parallel_impl.record.result import AgentRecord
 from parallel_impl.run.resume import pinned
 from parallel_impl.run.spec import RunSpec
+from parallel_impl.run.start.agents import choose
 from parallel_impl.run.start.inputs import Inputs
 from parallel_impl.run.start.request import Request
 
@@ -34,9 +38,8 @@ def specify(request: Request, known: Inputs) -> RunSpec:
     What the machine cannot do is printed, and noted.
     """
     started, settings, inherited = request.state.started, known.config, request.inherited
-    agent, spec = _agent(request, known)
-    caches = setup.cache_environment(inherited)
-    contained = _containment(agent, wanted=settings.contain)
+    chosen = choose(request, known, inherited)
+    contained = _containment(chosen.agents.values(), wanted=settings.contain)
     repository = homes.main_folder(request.repo, request.checkout)
     who = _identity(request, settings)
     nobody = NOBODY if who == OURS and not started else ""
@@ -45,6 +48,10 @@ def specify(request: Request, known: Inputs) -> RunSpec:
     for why in (request.home.why, *limits, *ignored):
         if why:
             request.listener.say(why)
+    keys, caches = chosen.key_names, setup.cache_environment(inherited)
+    secrets = environment.secret_values(inherited, keys)
+    for_steps = environment.allowed(inherited, pass_env=settings.pass_env, secrets=False, without=keys)
+    for_agents = environment.allowed(inherited, pass_env=settings.pass_env, secrets=True, without=keys)
     return RunSpec(
         base=known.base,
         base_from=known.base_from,
@@ -54,17 +61,26 @@ def specify(request: Request, known: Inputs) -> RunSpec:
         setup=known.setup,
         caches=setup.caches(settings.caches, inherited, repository),
         gates=known.gates,
-        agent=agent,
-        agent_spec=environment.masked(spec, environment.secret_values(inherited)),
-        environment=environment.allowed(inherited, pass_env=settings.pass_env, secrets=False) | caches,
-        agent_environment=environment.allowed(inherited, pass_env=settings.pass_env, secrets=True) | caches,
+        agents=chosen.agents,
+        agent_records={name: _hidden(agent.record, secrets) for name, agent in chosen.agents.items()},
+        agent_spec=environment.masked(chosen.words, secrets),
+        agent_from=chosen.typed_in,
+        secret_names=keys,
+        environment=for_steps | caches,
+        agent_environment=for_agents | caches,
         identity=replace(who, signoff=settings.signoff),
         carried=started.carried if started else carried.find(request.repo),
         namespace=contained.namespace,
         repository=repository,
         users_branch=_users_branch(request, known),
-        notes=limits,
+        notes=(*chosen.notes, *limits),
     )
+
+
+def _hidden(record: AgentRecord, secrets: tuple[bytes, ...]) -> AgentRecord:
+    """The record as it may be shown: the words of a command may hold a secret."""
+    name, program = (environment.masked(words, secrets) for words in (record.name, record.program))
+    return msgspec.structs.replace(record, name=name, program=program)
 
 
 def _users_branch(request: Request, known: Inputs) -> str:
@@ -83,18 +99,9 @@ def _identity(request: Request, settings: Config) -> Identity:
     return identity.find(request.repo, request.folder, request.inherited)
 
 
-def _agent(request: Request, known: Inputs) -> tuple[Agent | None, str]:
-    spec = request.options.agent or known.config.agent
-    if not spec and not request.options.dry_run:
-        where = known.config.source or FILE
-        hint = f"give --agent 'command: my-agent {{prompt_file}}', or set agent in {where}"
-        raise UserError("no agent", where="--agent", hint=hint)
-    return (kinds.parse(spec, request.folder) if spec else None), spec
-
-
-def _containment(agent: Agent | None, *, wanted: bool) -> Found:
+def _containment(agents: Iterable[Agent], *, wanted: bool) -> Found:
     """The namespaces to use. Nothing is asked where nothing is started."""
-    if not wanted or not agent or not agent.starts_processes:
+    if not wanted or not any(agent.starts_processes for agent in agents):
         return Found(None)
     return namespace.find()
 

@@ -23,7 +23,7 @@ from parallel_impl.agents.dialect import (
 )
 from parallel_impl.agents.dialects import driven
 from parallel_impl.agents.dialects.catalogue import DIALECTS
-from parallel_impl.agents.dialects.driven import Order
+from parallel_impl.agents.dialects.driven import DriverOrder
 from tests.house import imports, modules
 
 HOME = Path("/home/agent")
@@ -173,7 +173,7 @@ def test_the_key_of_our_own_agent_is_in_no_environment_and_no_argument() -> None
     begun = DIALECTS["anthropic"].start(task)
     assert begun.argv == (sys.executable, "-P", "-m", "parallel_impl.agents.drivers.anthropic")
     assert begun.env == {"A": "b"}
-    assert driven.from_line(begun.before_prompt) == Order(
+    assert driven.from_line(begun.before_prompt) == DriverOrder(
         model="claude-opus-5-5",
         effort="high",
         key="secret",
@@ -189,7 +189,7 @@ def test_acp_drives_the_program_that_is_configured() -> None:
     settings = Settings(kind="acp", program="my-agent 'a b'", args=("--x",), key="MY_KEY", provider="openai")
     begun = DIALECTS["acp"].start(Task(settings=settings, key="k"))
     assert begun.env == {"MY_KEY": "k"}
-    assert driven.from_line(begun.before_prompt) == Order(program=("my-agent", "a b", "--x"))
+    assert driven.from_line(begun.before_prompt) == DriverOrder(program=("my-agent", "a b", "--x"))
     assert program(settings, "acp") == ("my-agent", "a b")
 
 

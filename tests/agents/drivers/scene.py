@@ -12,7 +12,7 @@ from typing import TypeVar
 import msgspec
 
 from parallel_impl.agents.dialects import driven
-from parallel_impl.agents.dialects.driven import Order
+from parallel_impl.agents.dialects.driven import DriverOrder
 from parallel_impl.record import activity
 from parallel_impl.record.activity import Activity, Concluded
 from tests.repository import commit_all, git
@@ -57,9 +57,9 @@ def make_worktree(folder: Path) -> Path:
     return folder
 
 
-def order(url: str, **more: object) -> Order:
+def order(url: str, **more: object) -> DriverOrder:
     """An order for the model at `url`, with the write scope of `wp-words`."""
-    usual = Order(key=KEY, model="stub", base_url=url, write_allow=("src/greet/words.py", "tests/**"), seconds=60)
+    usual = DriverOrder(key=KEY, model="stub", base_url=url, write_allow=("src/greet/words.py", "tests/**"), seconds=60)
     return msgspec.structs.replace(usual, **more)
 
 
@@ -76,7 +76,7 @@ def start(driver: str, worktree: Path, *words: str, **env: str) -> subprocess.Po
 
 
 def drive(
-    driver: str, worktree: Path, what: Order, prompt: str = PROMPT, *, words: Sequence[str] = (), **env: str
+    driver: str, worktree: Path, what: DriverOrder, prompt: str = PROMPT, *, words: Sequence[str] = (), **env: str
 ) -> Outcome:
     """Run a driver to its end."""
     child = start(driver, worktree, *words, **env)

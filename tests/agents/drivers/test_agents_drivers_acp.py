@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from parallel_impl.agents.dialects import driven
-from parallel_impl.agents.dialects.driven import Order
+from parallel_impl.agents.dialects.driven import DriverOrder
 from parallel_impl.processes import procfs
 from parallel_impl.record import activity
 from parallel_impl.record.activity import Answered, Called, Changed, Denied, Limited, Opened, Said, Usage, Used
@@ -26,13 +26,13 @@ def worktree(tmp_path: Path) -> Path:
     return make_worktree(tmp_path / "worktree")
 
 
-def order(scenario: str, *, resume: str = "", model: str = "", turns: int = 0, seconds: float = 60) -> Order:
+def order(scenario: str, *, resume: str = "", model: str = "", turns: int = 0, seconds: float = 60) -> DriverOrder:
     program = (sys.executable, "-m", "tests.models.acp_agent", scenario)
     scope = ("src/greet/words.py", "tests/**")
-    return Order(program=program, write_allow=scope, resume=resume, model=model, turns=turns, seconds=seconds)
+    return DriverOrder(program=program, write_allow=scope, resume=resume, model=model, turns=turns, seconds=seconds)
 
 
-def work(worktree: Path, what: Order, prompt: str = "Do it.", **env: str) -> Outcome:
+def work(worktree: Path, what: DriverOrder, prompt: str = "Do it.", **env: str) -> Outcome:
     return drive("acp", worktree, what, prompt, PYTHONPATH=str(ROOT), **env)
 
 
@@ -126,9 +126,9 @@ def test_lines_may_be_long(worktree: Path) -> None:
 
 
 def test_a_program_that_is_not_there_is_said(worktree: Path) -> None:
-    outcome = work(worktree, Order(program=("no-such-agent",)))
+    outcome = work(worktree, DriverOrder(program=("no-such-agent",)))
     assert outcome.code == 1 and outcome.last.why.startswith("no-such-agent could not be started")
-    assert work(worktree, Order()).last.why.startswith("the order names no program")
+    assert work(worktree, DriverOrder()).last.why.startswith("the order names no program")
 
 
 def test_too_many_tool_calls_and_too_much_time_end_it(worktree: Path) -> None:

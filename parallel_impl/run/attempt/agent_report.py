@@ -1,0 +1,23 @@
+"""The agent's word about its work, taken from the file that it was given for it."""
+
+from __future__ import annotations
+
+from parallel_impl import text
+from parallel_impl.gates.evidence import ResultFileError, read_result_file
+from parallel_impl.record import agent_report, json_form
+from parallel_impl.run.attempt.job import Attempt
+
+
+def take(attempt: Attempt) -> None:
+    """Read the report, if there is one; one that is not as it should be is noted, and fails nothing."""
+    try:
+        written = read_result_file(attempt.files.report)
+        if written is not None:
+            hidden = text.masked(json_form.encode(written), attempt.launch.mask)
+            attempt.report = agent_report.read(json_form.decode(hidden, dict[str, object]))
+    except ResultFileError as error:
+        attempt.note(f"its agent's report {error}")
+    except ValueError as error:
+        attempt.note(f"its agent's report is not as schemas/agent-report.schema.json says: {error}")
+    except OSError as error:
+        attempt.note(f"its agent's report cannot be read: {error.strerror}")

@@ -1,0 +1,177 @@
+"""Which agent does which package, and what keeps it from working, found before anything is paid."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from parallel_impl import config
+from parallel_impl.agents import assignment, kinds, readiness
+from parallel_impl.agents.client import Client
+from parallel_impl.agents.command import Command
+from parallel_impl.errors import UserError
+from parallel_impl.plan.model import Package, Scope
+
+TABLES = """
+agent = "claude"
+agents.claude = {kind = "claude", model = "opus", max = 2}
+agents.cheap = {kind = "codex", program = "tools/codex --quiet", args = ["--x"], env = {A = "1"}}
+assign = [
+    {package = "wp-docs", agent = "cheap", model = "mini"},
+    {task_type = "test*", role = "tester", agent = "command: sh run.sh"},
+    {role = "architect", effort = "high"},
+]
+"""
+PACKAGES = (
+    Package("wp-docs", "", Scope(()), role="architect"),
+    Package("wp-tests", "", Scope(()), task_type="testing", role="tester"),
+    Package("wp-other", "", Scope(()), task_type="testing"),
+    Package("wp-plan", "", Scope(()), role="architect"),
+)
+
+
+def read(text: str) -> config.Config:
+    return config.read(text.encode(), None)
+
+
+def problems(text: str) -> str:
+    with pytest.raises(UserError) as refused:
+        read(text)
+    return str(refused.value)
+
+
+# -- choosing
+
+
+def test_the_first_rule_that_matches_chooses(tmp_path: Path) -> None:
+    found = assignment.assign(PACKAGES, read(TABLES), "claude", tmp_path, for_all=False)
+    docs, tests, other, plan = (found[each.id] for each in PACKAGES)
+    assert isinstance(docs, Client)
+    assert (docs.name, docs.settings.model, docs.settings.effort) == ("cheap", "mini", "")
+    assert (docs.settings.program, docs.settings.args) == (f"{tmp_path}/tools/codex --quiet", ("--x",))
+    assert isinstance(tests, Command)
+    assert isinstance(other, Client)
+    assert (other.name, other.settings.model, other.settings.effort, other.most) == ("claude", "opus", "", 2)
+    assert isinstance(plan, Client)
+    assert (plan.name, plan.settings.model, plan.settings.effort) == ("claude", "opus", "high")
+
+
+def test_an_agent_that_was_typed_does_all_packages(tmp_path: Path) -> None:
+    found = assignment.assign(PACKAGES, read(TABLES), "gemini", tmp_path, for_all=True)
+    assert [agent.record.name for agent in found.values()] == ["gemini"] * 4
+
+
+def test_a_kind_works_without_a_table_and_a_table_takes_its_name(tmp_path: Path) -> None:
+    plain = kinds.parse("claude", tmp_path)
+    assert isinstance(plain, Client)
+    assert (plain.record.name, plain.record.kind, plain.settings.model) == ("claude", "claude", "")
+    named = kinds.parse("cheap", tmp_path, read(TABLES).agents)
+    assert (named.record.kind, named.provider) == ("codex", "openai")
+
+
+@pytest.mark.parametrize(
+    ("spec", "tables", "expected"),
+    [
+        ("claud", "", "did you mean claude?"),
+        ("my-agent", "", "any program: --agent 'command: my-agent'"),
+        ("mine", 'agents.mine = {kind = "claud"}', "there is no kind 'claud'\n    did you mean claude?"),
+    ],
+)
+def test_an_agent_that_is_not_there_is_refused(spec: str, tables: str, expected: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError) as refused:
+        kinds.parse(spec, tmp_path, read(tables).agents)
+    assert expected in str(refused.value)
+
+
+def test_a_package_without_an_agent_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no agent"):
+        assignment.assign(PACKAGES, read(""), "", tmp_path, for_all=False)
+
+
+def test_mistakes_in_the_tables_are_all_named() -> None:
+    said = problems("""
+agents.a = {modell = "x"}
+agents.b = {kind = "claude", env = {A = 1}, max = 0.5}
+agents.c = "claude"
+assign = [{agent = "a", packages = "x"}, {package = "x"}, {agent = ""}]
+""")
+    for expected in (
+        "agents.a.modell: unknown key", "did you mean agents.a.model?", "agents.a.kind: is missing",
+        "agents.b.env: must be a table of strings", "agents.b.max: must be a whole number", "agents.c: must be a table",
+        "assign[0].packages: unknown key", "assign[1]: chooses nothing", "assign[2]: must be a table",
+    ):  # fmt: skip
+        assert expected in said
+
+
+# -- whether it can work
+
+
+def fake(folder: Path, name: str, script: str) -> dict[str, str]:
+    """A PATH with a program of this name first."""
+    (folder / "bin").mkdir(exist_ok=True)
+    (folder / "bin" / name).write_text(f"#!/bin/sh\n{script}\n")
+    (folder / "bin" / name).chmod(0o755)
+    return {"PATH": f"{folder}/bin:/usr/bin:/bin", "HOME": str(folder)}
+
+
+def ready(spec: str, env: Mapping[str, str], folder: Path, text: str = "", **keys: str) -> tuple[Client, str]:
+    found = kinds.parse(spec, folder, read(text).agents)
+    assert isinstance(found, Client)
+    made, wrong = readiness.make_ready(found, {**env, **keys}, env)
+    return made, "\n".join(map(str, wrong))
+
+
+LOGGED_IN = (
+    'case "$*" in --version) echo "2.1.9 (Claude Code)";; "auth status --json") echo \'{"loggedIn": true}\';; esac'
+)
+LOGGED_OUT = LOGGED_IN.replace("true", "false")
+
+
+def test_a_log_in_comes_before_the_usual_key(tmp_path: Path) -> None:
+    made, wrong = ready("claude", fake(tmp_path, "claude", LOGGED_IN), tmp_path, ANTHROPIC_API_KEY="sk-x")
+    assert (wrong, made.version, made.account.variable, made.account.key) == ("", "2.1.9", "", "")
+    assert str(made.account) == "its log-in"
+
+
+def test_the_usual_key_is_taken_where_nobody_is_logged_in(tmp_path: Path) -> None:
+    made, wrong = ready("claude", fake(tmp_path, "claude", LOGGED_OUT), tmp_path, ANTHROPIC_API_KEY="sk-x")
+    assert (wrong, made.account.variable, made.account.key) == ("", "ANTHROPIC_API_KEY", "sk-x")
+    assert "sk-x" not in repr(made)
+
+
+def test_the_configured_key_comes_before_a_log_in(tmp_path: Path) -> None:
+    table, env = 'agents.claude = {kind = "claude", key = "WORK"}', fake(tmp_path, "claude", LOGGED_IN)
+    made, wrong = ready("claude", env, tmp_path, table, WORK="sk-w", ANTHROPIC_API_KEY="sk-x")
+    assert (wrong, made.account.variable, made.account.key) == ("", "WORK", "sk-w")
+    _, wrong = ready("claude", env, tmp_path, table, ANTHROPIC_API_KEY="sk-x")
+    assert "the variable WORK is not set" in wrong
+    assert "export WORK=…" in wrong
+
+
+def test_the_log_in_is_asked_without_the_key(tmp_path: Path) -> None:
+    script = LOGGED_IN.replace("true", "'${ANTHROPIC_API_KEY:+tr}ue'").replace("'${", "'\"${").replace("}ue'", "}ue\"'")
+    _, wrong = ready("claude", fake(tmp_path, "claude", script), tmp_path, ANTHROPIC_API_KEY="sk-x")
+    assert wrong == ""
+    made, _ = ready("claude", fake(tmp_path, "claude", script), tmp_path, ANTHROPIC_API_KEY="sk-x")
+    assert made.account.variable == "ANTHROPIC_API_KEY"
+
+
+def test_what_is_missing_is_named_with_the_line_to_type(tmp_path: Path) -> None:
+    _, wrong = ready("claude", fake(tmp_path, "claude", LOGGED_OUT), tmp_path)
+    assert "claude has no key and nobody is logged in" in wrong
+    assert "export ANTHROPIC_API_KEY=…   or: claude auth login" in wrong
+    _, wrong = ready("anthropic", {"PATH": "/usr/bin:/bin"}, tmp_path)
+    assert "anthropic has no key" in wrong
+    _, wrong = ready("codex", {"PATH": "/nowhere"}, tmp_path)
+    assert "'codex', the program of the agent 'codex', is not on PATH" in wrong
+    assert "npm install -g @openai/codex" in wrong
+
+
+def test_a_setting_that_the_client_cannot_follow_is_refused(tmp_path: Path) -> None:
+    table = 'agents.mine = {kind = "acp", effort = "high", program = "x"}'
+    _, wrong = ready("mine", {"PATH": "/nowhere"}, tmp_path, table)
+    assert "effort: acp cannot follow it" in wrong
+    _, wrong = ready("acp", {"PATH": "/nowhere"}, tmp_path)
+    assert "program is missing" in wrong
