@@ -8,13 +8,16 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import pwd
 import shutil
+import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from parallel_impl.errors import Problem
+from parallel_impl.errors import Problem, UserError
 
 if TYPE_CHECKING:
     from _typeshed import StrOrBytesPath
@@ -30,9 +33,49 @@ WHAT_TO_DO = {
 LEAST = 1_000_000  # bytes; with less a disk counts as full: a program that failed for it may have freed a little
 
 
+def home_directory() -> Path | None:
+    """The user's home: HOME, else what the system knows; None for a user that it does not know (in a container)."""
+    if home := os.environ.get("HOME"):
+        return Path(home)
+    try:
+        return Path(pwd.getpwuid(os.getuid()).pw_dir)
+    except KeyError:
+        return None
+
+
+def config_directory() -> Path | None:
+    """Where programs look for the user's configuration; None without a home."""
+    home = home_directory()
+    usual = str(home / ".config") if home else ""
+    folder = os.environ.get("XDG_CONFIG_HOME") or usual
+    return Path(folder) if folder else None
+
+
+def expand(path: str) -> Path:
+    """The path with a leading `~` replaced; as it is where there is no such home."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - `Path.expanduser` raises without a home
+
+
 def state_directory() -> Path:
-    """Where this tool keeps things of the user's that belong in no repository: worktrees, logs of bugs."""
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "parallel-impl"
+    """Where this tool keeps things of the user's that belong in no repository: worktrees, logs of bugs.
+
+    Without a home that can be written it is `parallel-impl-<uid>` below TMPDIR, made here. UserError where that is a
+    link or another user's.
+    """
+    if folder := os.environ.get("XDG_STATE_HOME"):
+        return Path(folder) / "parallel-impl"
+    home = home_directory()
+    usual = home / ".local/state" if home else None
+    if usual and os.access(nearest(usual), os.W_OK | os.X_OK):
+        return usual / "parallel-impl"
+    place = Path(tempfile.gettempdir()) / f"parallel-impl-{os.geteuid()}"
+    with contextlib.suppress(FileExistsError):
+        place.mkdir(mode=0o700)
+    found = place.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
+        what = "there is no home folder, and the one for its place is a link, another user's or open to others"
+        raise UserError(what, where=str(place), hint="set HOME to a folder of yours, or remove that one")
+    return place
 
 
 def problem(error: OSError) -> Problem | None:

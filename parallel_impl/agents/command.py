@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
+from parallel_impl import storage
 from parallel_impl.agents.agent import AgentJob, Worked, judged
 from parallel_impl.errors import Problem, UserError
 from parallel_impl.processes import procfs, progress
@@ -57,7 +58,7 @@ class Command:
         program = self.words[0]
         if "/" not in program or PLACEHOLDER.search(program):
             return self
-        return replace(self, words=(str(folder / Path(program).expanduser()), *self.words[1:]))
+        return replace(self, words=(str(folder / storage.expand(program)), *self.words[1:]))
 
     @property
     def record(self) -> AgentRecord:

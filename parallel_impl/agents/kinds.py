@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from parallel_impl import storage
 from parallel_impl.agents.agent import Agent
 from parallel_impl.agents.client import Client
 from parallel_impl.agents.command import Command
@@ -45,7 +46,7 @@ def _line(kind: str, rest: str, folder: Path) -> Agent:
     if kind == "command":
         agent = replace(Command.parse(rest).within(folder), name=f"command: {rest}")
     else:
-        agent = Replay(folder / Path(rest).expanduser(), f"replay: {rest}")
+        agent = Replay(folder / storage.expand(rest), f"replay: {rest}")
     if wrong := agent.check():
         raise UserError([wrong])
     return agent
@@ -63,4 +64,4 @@ def _within(folder: Path, program: str) -> str:
     words = shlex.split(program)
     if not words or "/" not in words[0]:
         return program
-    return shlex.join([str(folder / Path(words[0]).expanduser()), *words[1:]])
+    return shlex.join([str(folder / storage.expand(words[0])), *words[1:]])

@@ -19,6 +19,7 @@ from parallel_impl.config import MAX_JOBS
 @click.option("--restart", metavar="PKG", multiple=True, help="Do this package again, and what builds on it.")
 @click.option("--abort", is_flag=True, help="Give the run up: its work stays on refs of attempts.")
 @click.option("--wait/--no-wait", help="Wait while other runs hold what this change claims (default: refuse).")
+@click.option("--as-owner", is_flag=True, help="As root in somebody else's repository: go on as its owner.")
 @click.option("--dry-run", is_flag=True, help="Everything but agents: problems, waves, critical path, set-up proven.")
 @click.option("--json", "as_json", is_flag=True, help="Events as JSON lines on stdout, and nothing else there.")
 def implement(
@@ -32,6 +33,7 @@ def implement(
     restart: tuple[str, ...],
     abort: bool,
     wait: bool,
+    as_owner: bool,
     dry_run: bool,
     as_json: bool,
 ) -> int:
@@ -40,13 +42,15 @@ def implement(
     The same command again goes on with a run that was stopped. Exit code: 0 landed; 1 not everything landed;
     2 the input or the repository is not usable; 3 a bug; 130 interrupted.
     """
+    from parallel_impl.cli.owner import work_as_owner  # noqa: PLC0415
     from parallel_impl.cli.terminal import JsonLines, Terminal  # noqa: PLC0415
     from parallel_impl.git.repo import Repo  # noqa: PLC0415  (160 ms: not for --help)
     from parallel_impl.run import command  # noqa: PLC0415
     from parallel_impl.run.start.request import Options  # noqa: PLC0415
 
+    dropped = click.get_current_context().obj or {}  # inherited variables that git must not see as they are
+    work_as_owner(f"parallel-implement {change_id}", dropped, wanted=as_owner)
     given = (change_id, agent or "", jobs or 0, base or "", only or "")
     options = Options(*given, dry_run=dry_run, retry_failed=retry_failed, restart=restart, abort=abort, wait=wait)
     listener = JsonLines() if as_json else Terminal()
-    dropped = click.get_current_context().obj or {}  # inherited variables that git must not see as they are
     return command.implement(Repo.discover(Path.cwd()), Path.cwd(), options, [listener], dropped=dropped)

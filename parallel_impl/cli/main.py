@@ -86,12 +86,12 @@ def _main(command: click.Command) -> NoReturn:
 
 def _log_bug() -> str:
     """Write the traceback where the user can find it; the file's path, or all of it where nothing can be written."""
-    state = storage.state_directory()
-    file = state / f"bug-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
+    name = f"bug-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
     told = f"parallel-implement {__version__}, Python {sys.version}\n\n{traceback.format_exc()}"
     try:
+        state = storage.state_directory()
         state.mkdir(parents=True, exist_ok=True)
-        file.write_text(told)
-    except OSError as error:
-        return f"this (it could not be written to {file}: {error}):\n{told}"
-    return str(file)
+        (state / name).write_text(told)
+    except (OSError, UserError) as error:
+        return f"this (it could not be written to a file: {error}):\n{told}"
+    return str(state / name)

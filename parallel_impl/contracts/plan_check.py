@@ -6,7 +6,8 @@ a reader, such as one of a tree.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from parallel_impl import config, storage
 from parallel_impl.contracts import check as contracts
 from parallel_impl.contracts.child_process import Read
 from parallel_impl.errors import Problem, Severity, UserError
-from parallel_impl.plan import conflicts, ids, links
+from parallel_impl.plan import conflicts, ids, links, parts
 from parallel_impl.plan import order as ordering
 from parallel_impl.plan.ids import CHANGES, PLAN_FILE
 from parallel_impl.plan.model import Plan
@@ -70,11 +71,21 @@ def validate(plan: str, folder: Path, tracked: Callable[[Path], links.Tree]) -> 
     checked = check(content, source, _reader(base), folder=inside, openapi_seconds=settings.openapi_seconds)
     found = list(checked.problems)
     if checked.plan:
-        found += links.problems(checked.plan, tracked(file.parent))
+        tree = tracked(file.parent)
+        found += [*links.problems(checked.plan, tree), *_taken(inside, tree)]
     misplaced = _misplaced(file, inside, checked.plan)
     found += [misplaced] if misplaced else []
     usable = None if any(problem.severity is Severity.ERROR for problem in found) else checked.plan
     return Checked(checked.source, usable, checked.order, tuple(found), misnamed=misplaced is not None)
+
+
+def _taken(inside: str, tree: links.Tree) -> Iterator[Problem]:
+    """Another part of the repository that has the id of the change in the folder `inside`."""
+    if inside:
+        above, _, change = inside.rpartition("/")
+        part = above.removesuffix(CHANGES).removesuffix("/")
+        for other in sorted(parts.having(change, tree.paths) - {part}):
+            yield parts.taken(change, part, other)
 
 
 def _misplaced(file: Path, inside: str, plan: Plan | None) -> Problem | None:
@@ -143,8 +154,10 @@ def _find(plan: str, folder: Path) -> Path:
         return given.resolve()
     if (given / PLAN_FILE).is_file():
         return (given / PLAN_FILE).resolve()
-    for root in (folder, *folder.parents):
-        if (root / CHANGES).is_dir() and not ids.problem(plan):
+    way = [root for root in _up_to_root(folder) if (root / CHANGES).is_dir()]
+    way.sort(key=lambda root: not (root / CHANGES / plan).is_dir())  # the nearest that has it, else the nearest
+    for root in way[:1]:
+        if not ids.problem(plan):
             file = root / CHANGES / plan / PLAN_FILE
             if file.is_file():
                 return file.resolve()
@@ -173,11 +186,24 @@ def _read(file: Path) -> bytes:
 
 
 def _root(file: Path) -> tuple[Path | None, str]:
-    """The repository root and the change folder from it, where the file lies in `openspec/changes/<id>/`."""
-    parts = file.parts
-    if len(parts) >= 5 and "/".join(parts[-4:-2]) == CHANGES and file.name == PLAN_FILE:
-        return Path(*parts[:-4]), "/".join(parts[-4:-1])
+    """The repository root and the change folder from it, where the file lies in `openspec/changes/<id>/`.
+
+    Outside a repository the root is the folder that `openspec/` lies in.
+    """
+    names = file.parts
+    if len(names) >= 5 and "/".join(names[-4:-2]) == CHANGES and file.name == PLAN_FILE:
+        *_, root = _up_to_root(Path(*names[:-4]))
+        root = root if os.path.lexists(root / ".git") else Path(*names[:-4])
+        return root, file.parent.relative_to(root).as_posix()
     return None, ""
+
+
+def _up_to_root(folder: Path) -> Iterator[Path]:
+    """The folder and those above it, up to the root of the repository that it lies in."""
+    for place in (folder, *folder.parents):
+        yield place
+        if os.path.lexists(place / ".git"):
+            return
 
 
 def _reader(root: Path) -> Read:

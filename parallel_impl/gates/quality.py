@@ -60,12 +60,12 @@ class Gate(msgspec.Struct, frozen=True):
 
 
 def find(
-    read: Read, configured: Mapping[str, GateCommand | bool], *, change_id: str
+    read: Read, configured: Mapping[str, GateCommand | bool], *, change_id: str, part: str = ""
 ) -> tuple[list[Gate], list[Problem]]:
     """The gates of a repository, and what there is to say about them; `read` gives a file of the base tree.
 
     Those of our configuration come as they are; pytest, mypy, ruff and openspec are found from the
-    repository's own configuration where ours does not speak of them.
+    repository's own configuration where ours does not speak of them. `part` is the folder of the change's `openspec/`.
     """
     gates, said = [], []
     detected = {"pytest": _pytest, "mypy": _mypy, "ruff": _ruff}
@@ -77,7 +77,8 @@ def find(
             gates.append(Gate(name, found="switched off by the configuration", off=True))
             said.append(Problem(f"gate {name} is switched off by the configuration", severity=Severity.WARNING))
         elif name == "openspec":
-            command = f"openspec validate {shlex.quote(change_id)} --strict"
+            inside = f"cd {shlex.quote(part)} && " if part else ""
+            command = f"{inside}openspec validate {shlex.quote(change_id)} --strict"
             gates.append(Gate(name, command, found="every change is validated", required=False))
         elif where := detected[name](read):
             required = not where.endswith("conftest.py")

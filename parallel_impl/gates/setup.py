@@ -133,11 +133,14 @@ def cache_environment(inherited: Mapping[str, str]) -> dict[str, str]:
     return {name: inherited[name] for name in CACHES if inherited.get(name)}
 
 
-def caches(declared: Sequence[str], inherited: Mapping[str, str]) -> tuple[Path, ...]:
-    """The folders that checkouts may link into: the defaults of uv, pip and npm, and the configuration's."""
+def caches(declared: Sequence[str], inherited: Mapping[str, str], repository: Path) -> tuple[Path, ...]:
+    """The folders that checkouts may link into: the defaults of uv, pip and npm, and the configuration's.
+
+    A relative path means a place beside or in the `repository`, the main worktree.
+    """
     home = inherited.get("HOME", "/nonexistent")
     named = [*DEFAULT_CACHES, *declared, *cache_environment(inherited).values()]
-    return tuple(Path(home + name[1:] if name.startswith("~") else name) for name in named)
+    return tuple(repository / (home + name[1:] if name.startswith("~") else name) for name in named)
 
 
 def make_ready(

@@ -13,7 +13,7 @@ import shlex
 import shutil
 import stat
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -55,42 +55,56 @@ class Checkout:
     index: Path
     commit: str
 
+    @property
+    def folder(self) -> Path:
+        """The level that is the worktree's own, so that `..` meets no other; in old runs the worktree itself."""
+        return folder_of(self.git_dir)
+
+    @property
+    def admin(self) -> Path:
+        """What its repository keeps about the worktree: HEAD, index, where it lies."""
+        return self.git_dir / "worktrees" / self.folder.name
+
+    def beside(self) -> list[Path]:
+        """What lies on its level beside the worktree: set-up made it."""
+        others = self.folder.iterdir() if self.folder != self.path else ()
+        return sorted(path for path in others if path != self.path)
+
     def remove(self) -> None:
-        """Remove the worktree and its repository, whatever an agent made of them. OSError when something stays."""
-        remove(self.path, self.git_dir, self.index.parent)
+        """Remove the worktree, its level and its repository, whatever an agent made of them.
+
+        OSError when something stays.
+        """
+        remove(self.folder, self.git_dir, self.index.parent)
 
     def keep(self, number: int) -> Path:
         """Move the worktree, whole, to `<home>/.kept/<name>.<number>`, its repository beside it; where that is.
 
         Nothing that was kept is overwritten: where the number is taken, it is the next free one.
         """
-        folder = self.path.parent / KEPT
-        folder.mkdir(exist_ok=True)
-        while os.path.lexists(folder / f"{self.path.name}.{number}"):
+        name, home = self.folder.name, self.folder.parent / KEPT
+        home.mkdir(exist_ok=True)
+        while os.path.lexists(home / f"{name}.{number}"):
             number += 1
-        kept = folder / f"{self.path.name}.{number}"
-        git_dir = kept.with_name(f"{kept.name}.git")
+        folder = home / f"{name}.{number}"
+        git_dir = home / f"{folder.name}.git"
         if os.path.lexists(self.git_dir):  # else it was moved by a call that was killed before it moved the worktree
             remove(git_dir)
-        for place, target in ((self.git_dir, git_dir), (self.path, kept)):
+        for place, target in ((self.git_dir, git_dir), (self.folder, folder)):
             if os.path.lexists(place):  # the agent may have removed it
                 place.rename(target)
         remove(self.index.parent)
-        admin = git_dir / "worktrees" / self.path.name
-        files = (kept / ".git", admin / "gitdir")
-        # what the agent replaced stays as it is; a symlink of its making would lead our writing anywhere
-        if are(stat.S_ISDIR, kept, git_dir, admin.parent, admin) and are(stat.S_ISREG, *files):
-            for file in files:
-                file.unlink()  # it may be a hard link
-            point(kept, admin)
-        return kept
+        worktree = folder / self.path.relative_to(self.folder)
+        point_again(folder, worktree, git_dir / "worktrees" / name)
+        return worktree
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """What the repositories of one run have in common, as the contents of their files.
 
-    `environment` is what filters see beside the variables of this process.
+    `environment` is what filters see beside the variables of this process. A worktree has the folder name
+    `repository_name`, on a level of its own ("": its level is the worktree, as in runs of earlier versions).
     """
 
     repo: Repo
@@ -98,6 +112,7 @@ class Source:
     indexes: Path
     files: tuple[tuple[str, bytes], ...]
     environment: Mapping[str, str] = field(default_factory=dict)
+    repository_name: str = ""
 
     @classmethod
     def prepare(
@@ -110,6 +125,7 @@ class Source:
         identity: Identity = OURS,
         carried: Mapping[str, str] | None = None,
         environment: Mapping[str, str] | None = None,
+        repository_name: str = "",
     ) -> Source:
         """Read from the user's repository what its package repositories carry over.
 
@@ -129,19 +145,17 @@ class Source:
         for name in ("shallow", "info/attributes", "info/exclude"):
             if (repo.git_dir / name).is_file():
                 files[name] = (repo.git_dir / name).read_bytes()
-        return cls(repo, home, indexes, tuple(files.items()), environment or {})
+        return cls(repo, home, indexes, tuple(files.items()), environment or {}, repository_name)
 
     def open(self, name: str, commit: str, *, branch: str = "") -> Checkout:
-        """Make `<home>/<name>.git` and its worktree `<home>/<name>` with the files of `commit`.
+        """Make `<home>/<name>.git` and its worktree on the level `<home>/<name>` with the files of `commit`.
 
         HEAD is `branch` (without `refs/heads/`), made at `commit`; without one it is detached. What a crash left
         under the name is removed first. Submodules stay empty. GitError when git cannot write the files: they are
         written with the user's git dir, where filters have their keys and their state.
         """
-        path = self.home / _checked(name)
-        git_dir = self.home / f"{name}.git"
-        admin = git_dir / "worktrees" / name
-        checkout = Checkout(path, git_dir, self.indexes / name / "index", commit)
+        checkout = replace(self.place(name), commit=commit)
+        path, git_dir, admin = checkout.path, checkout.git_dir, checkout.admin
         checkout.remove()
         path.mkdir(parents=True)
         checkout.index.parent.mkdir(parents=True)
@@ -161,13 +175,13 @@ class Source:
 
     def place(self, name: str) -> Checkout:
         """Where a checkout of this name lies, whatever is there: to remove it or to put it away."""
-        return Checkout(self.home / _checked(name), self.home / f"{name}.git", self.indexes / name / "index", "")
+        git_dir = self.home / f"{_checked(name)}.git"
+        return Checkout(folder_of(git_dir) / self.repository_name, git_dir, self.indexes / name / "index", "")
 
     def found(self, name: str, commit: str) -> Checkout | None:
         """A checkout of `commit` that an earlier process opened under this name; None when it is not whole."""
-        index = self.indexes / _checked(name) / "index"
-        checkout = Checkout(self.home / name, self.home / f"{name}.git", index, commit)
-        return checkout if checkout.path.is_dir() and index.is_file() else None
+        checkout = replace(self.place(name), commit=commit)
+        return checkout if checkout.path.is_dir() and checkout.index.is_file() else None
 
 
 def copy_index(source: Path, target: Path) -> None:
@@ -176,12 +190,6 @@ def copy_index(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
     times = source.stat()
     os.utime(target, ns=(times.st_atime_ns, times.st_mtime_ns))
-
-
-def kept(home: Path) -> list[Path]:
-    """The worktrees that were kept whole because their work could not be staged."""
-    folder = home / KEPT
-    return sorted(path for path in folder.iterdir() if not path.name.endswith(".git")) if folder.is_dir() else []
 
 
 def _checked(name: str) -> str:
@@ -205,6 +213,23 @@ def point(worktree: Path, admin: Path) -> None:
     """Make worktree and administrative folder name each other, as `git worktree add` does."""
     _write(worktree / ".git", b"gitdir: " + os.fsencode(admin) + b"\n")
     _write(admin / "gitdir", os.fsencode(worktree / ".git") + b"\n")
+
+
+def point_again(folder: Path, worktree: Path, admin: Path) -> None:
+    """Point to where both lie now, after a move; `folder` is the worktree's level.
+
+    What the agent replaced stays as it is: a symlink of its making would lead our writing anywhere.
+    """
+    files = (worktree / ".git", admin / "gitdir")
+    if are(stat.S_ISDIR, folder, worktree, admin.parent.parent, admin.parent, admin) and are(stat.S_ISREG, *files):
+        for file in files:
+            file.unlink()  # it may be a hard link
+        point(worktree, admin)
+
+
+def folder_of(git_dir: Path) -> Path:
+    """The level of the worktree that belongs to a package's repository."""
+    return git_dir.with_suffix("")
 
 
 def _refs(repo: Repo, base: str, carried: Mapping[str, str]) -> tuple[list[bytes], bytes]:
@@ -249,7 +274,7 @@ def _config(repo: Repo, identity: Identity) -> bytes:
         elif section in CARRIED:
             lines.append((key, value))
         elif section == "core" and rest in CARRIED_CORE:
-            lines.append((key, str(Path(value).expanduser()) if rest.endswith("file") else value))
+            lines.append((key, str(storage.expand(value)) if rest.endswith("file") else value))
     if url := dict(items).get("remote.origin.url"):
         lines += [("remote.origin.url", _fetch_url(repo, url)), ("remote.origin.pushurl", PUSH_IS_OFF)]
         lines.append(("remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*"))

@@ -5,7 +5,6 @@ A filter that cannot run is the user's to repair, and is found before an agent i
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import shutil
@@ -14,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from parallel_impl import storage
 from parallel_impl.errors import Problem, Severity, UserError, count
 from parallel_impl.git.repo import GitError, Repo, decode
 from parallel_impl.git.trees import Trees
@@ -133,7 +133,7 @@ def _missing(repo: Repo, command: str) -> str:
         name = f"git-{words[1]}"
         builtin = words[1] in repo.text("--list-cmds=builtins,main").split("\n")
         return "" if builtin or shutil.which(name) else name
-    program = os.path.expanduser(words[0])  # noqa: PTH111 - a command that begins with ~ is no path yet
+    program = str(storage.expand(words[0]))
     if "/" in program and not program.startswith("/"):
         return ""  # from the worktree: whether it is there depends on the commit
     return "" if shutil.which(program) else program

@@ -40,17 +40,31 @@ def home(repo: Repo, change_id: str, *, checkout: Path | None = None) -> Home:
     main = repo.worktrees()[0].path
     seen = (checkout or main).resolve()
     beside = main.parent / f"{main.name.removesuffix('.git') or main.name}.worktrees" / change_id
-    elsewhere = away(repo, change_id)
+    why, leak = "", None
     if ".git" in main.parts[:-1]:
-        return Home(elsewhere, printable(f"worktrees are in {elsewhere}: the repository lies inside a .git folder"))
-    if not os.access(storage.nearest(beside), os.W_OK | os.X_OK):
-        return Home(elsewhere, printable(f"worktrees are in {elsewhere}: {main.parent} is not writable"))
-    leak = _leak(beside, seen)
-    if leak and not _leak(elsewhere, seen):
-        return Home(elsewhere, printable(f"worktrees are in {elsewhere}: {leak} would be used by tools there"))
-    if leak:
+        why = "the repository lies inside a .git folder"
+    elif not os.access(storage.nearest(beside), os.W_OK | os.X_OK):
+        why = f"{main.parent} is not writable"
+    elif leak := _leak(beside, seen):
+        why = f"{leak} would be used by tools there"
+    if not why:
+        return Home(beside)
+    elsewhere = away(repo, change_id)
+    if leak and _leak(elsewhere, seen):
         return Home(beside, printable(f"tools in the worktrees will use {leak}, which your checkout does not see"))
-    return Home(beside)
+    return Home(elsewhere, printable(f"worktrees are in {elsewhere}: {why}"))
+
+
+def main_folder(repo: Repo, checkout: Path | None) -> Path:
+    """The main worktree; in a bare repository the user's, `checkout`, and without one the repository itself."""
+    main = repo.worktrees()[0]
+    return (checkout or main.path) if main.bare else main.path
+
+
+def repository_name(repo: Repo, checkout: Path | None) -> str:
+    """The name that tests and tools know the files' folder by: worktrees get it too."""
+    folder = main_folder(repo, checkout)
+    return folder.name.removesuffix(".git") or folder.parent.name or "repository"
 
 
 def away(repo: Repo, change_id: str) -> Path:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from parallel_impl import storage
 from parallel_impl.git.checkout import Checkout, are
 from parallel_impl.git.repo import Repo
 
@@ -36,7 +37,7 @@ def switch_off(checkout: Checkout) -> None:
     worktree's own comes after that. A file that is no plain one any more is left alone: through a link of somebody's
     making we would write anywhere.
     """
-    admin = checkout.git_dir / "worktrees" / checkout.path.name
+    admin = checkout.admin
     if not are(stat.S_ISDIR, checkout.git_dir, admin.parent, admin):
         return
     config, nothing = checkout.git_dir / "config", f"[core]\n\thooksPath = {NOWHERE}\n"
@@ -59,7 +60,7 @@ def installed(checkout: Checkout) -> Installed:
     """The hooks that set-up installed in a checkout."""
     paths = [path for path in _values(checkout.git_dir / "config", "core.hooksPath") if path != NOWHERE]
     found: dict[str, set[bytes]] = {}
-    for folder in (checkout.git_dir / "hooks", *(checkout.path / Path(path).expanduser() for path in paths)):
+    for folder in (checkout.git_dir / "hooks", *(checkout.path / storage.expand(path) for path in paths)):
         for path, content in files(folder):
             found.setdefault(path.name, set()).add(anywhere(content, [checkout.path]))
     named = frozenset(anywhere(os.fsencode(path), [checkout.path]) for path in paths)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from parallel_impl.errors import UserError
 from parallel_impl.git import home as homes
-from parallel_impl.git.checkout import KEPT, alternate, are, point
+from parallel_impl.git.checkout import KEPT, alternate, are, folder_of, point_again
 from parallel_impl.git.home import Home
 from parallel_impl.git.repo import Repo
 
@@ -38,19 +38,18 @@ def home(
     return Home(found.path, f"worktrees were in {journalled} and are in {found.path} from now on")
 
 
-def repair(home: Path, repo: Repo) -> None:
-    """Make what lies in `home` borrow from the repository where it is now, and worktrees point to where they are."""
+def repair(home: Path, repo: Repo, repository_name: str) -> None:
+    """Make what lies in `home` borrow from the repository where it is now, and worktrees point to where they are.
+
+    `repository_name` is the name of the worktrees' folders on their levels ("": the level is the worktree).
+    """
     for git_dir, alternates in _package_repositories(home):
         wanted = alternate(repo.git_dir / "objects")
         if alternates.read_bytes() != wanted:
             _replace(alternates, wanted)
-        worktree, admins = git_dir.with_suffix(""), git_dir / "worktrees"
-        for admin in admins.iterdir() if are(stat.S_ISDIR, worktree, admins) else ():
-            files = (worktree / ".git", admin / "gitdir")
-            if are(stat.S_ISDIR, admin) and are(stat.S_ISREG, *files):
-                for file in files:
-                    file.unlink()  # it may be a hard link
-                point(worktree, admin)
+        folder, admins = folder_of(git_dir), git_dir / "worktrees"
+        for admin in admins.iterdir() if are(stat.S_ISDIR, admins) else ():
+            point_again(folder, folder / repository_name, admin)
 
 
 def _unused(repo: Repo, change_id: str, chosen: Home, gates: Collection[str]) -> Home:

@@ -18,7 +18,7 @@ from pathlib import Path
 from git import Git, GitCommandNotFound
 
 from parallel_impl.errors import UserError, printable
-from parallel_impl.git import obstacle
+from parallel_impl.git import obstacle, ownership
 from parallel_impl.git.identity import OURS, Identity
 
 MINIMUM = (2, 38)
@@ -43,10 +43,6 @@ ENVIRONMENT = {
     "GIT_NO_REPLACE_OBJECTS": "1",
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_LITERAL_PATHSPECS": "1",
-    # a repository of another uid is "dubious ownership" otherwise; the user named this one to us
-    "GIT_CONFIG_COUNT": "1",
-    "GIT_CONFIG_KEY_0": "safe.directory",
-    "GIT_CONFIG_VALUE_0": "*",
 }
 
 
@@ -84,10 +80,14 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Worktree:
-    """One worktree of a repository as git lists it: where, and the full ref that is checked out ("" if none)."""
+    """One worktree of a repository as git lists it: where, and the full ref that is checked out ("" if none).
+
+    `bare`: there are no files, it stands for the repository.
+    """
 
     path: Path
     branch: str
+    bare: bool = False
 
 
 def decode(raw: bytes) -> str:
@@ -98,6 +98,14 @@ def decode(raw: bytes) -> str:
 def encode(path: str) -> bytes:
     """The bytes of a path that `decode` made."""
     return path.encode("utf-8", "surrogateescape")
+
+
+def _safe(folders: Collection[Path]) -> dict[str, str]:
+    """Variables by which git takes these folders for the user's own."""
+    found = {"GIT_CONFIG_COUNT": str(len(folders))}
+    for number, folder in enumerate(folders):
+        found |= {f"GIT_CONFIG_KEY_{number}": "safe.directory", f"GIT_CONFIG_VALUE_{number}": str(folder)}
+    return found
 
 
 def version() -> tuple[int, ...]:
@@ -111,24 +119,31 @@ def version() -> tuple[int, ...]:
 
 
 class Repo:
-    """One repository. `git_dir` is its common directory, absolute; nothing depends on the process's own folder."""
+    """One repository. `git_dir` is its common directory, absolute; nothing depends on the process's own folder.
 
-    def __init__(self, git_dir: Path) -> None:
+    `named` are folders that git may take for the user's own: a repository of another uid is "dubious ownership"
+    otherwise, and the user named this one to us.
+    """
+
+    def __init__(self, git_dir: Path, named: Collection[Path] = ()) -> None:
         self.git_dir = git_dir
         self._git = Git(str(git_dir))
+        self._named = _safe(named)
 
     @classmethod
     def discover(cls, folder: Path) -> Repo:
         """The repository that `folder` lies in (worktree, linked worktree or bare); UserError when there is none."""
+        located = ownership.locate(folder)
+        named = located.folders if located else ()
         try:
-            found = Repo(folder).text("rev-parse", "--path-format=absolute", "--git-common-dir", discover=True)
+            found = Repo(folder, named).text("rev-parse", "--path-format=absolute", "--git-common-dir", discover=True)
         except GitError as error:
             raise UserError(
                 "not a git repository",
                 where=str(folder),
                 hint="go to the repository of the change, or: git init",
             ) from error
-        return cls(Path(found))
+        return cls(Path(found), named)
 
     # -- running git
 
@@ -156,7 +171,7 @@ class Repo:
             command.append(f"--git-dir={self.git_dir}")
         if work_tree:
             command.append(f"--work-tree={work_tree}")
-        environment = {**ENVIRONMENT, **(env or {})}
+        environment = {**ENVIRONMENT, **self._named, **(env or {})}
         if index:
             environment["GIT_INDEX_FILE"] = str(index)
         git = Git(str(work_tree)) if work_tree else self._git
@@ -212,7 +227,7 @@ class Repo:
         for block in decode(self.git("worktree", "list", "--porcelain", "-z")).split("\0\0"):
             lines = dict(line.partition(" ")[::2] for line in block.split("\0") if line)
             if "worktree" in lines:
-                found.append(Worktree(Path(lines["worktree"]), lines.get("branch", "")))
+                found.append(Worktree(Path(lines["worktree"]), lines.get("branch", ""), bare="bare" in lines))
         return found
 
     # -- refs

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from parallel_impl import storage
 from parallel_impl.errors import Problem, Severity
 from parallel_impl.git import filters
 from parallel_impl.git.repo import MINIMUM, Repo, decode, version
@@ -88,7 +89,7 @@ def hooks_folders(repo: Repo, settings: Mapping[str, str]) -> list[Path]:
     A relative path means a folder in each worktree.
     """
     named = settings.get("core.hookspath")
-    folder = Path(named).expanduser() if named else repo.git_dir / "hooks"
+    folder = storage.expand(named) if named else repo.git_dir / "hooks"
     return [folder] if folder.is_absolute() else [worktree.path / folder for worktree in repo.worktrees()]
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from parallel_impl import storage
 from parallel_impl.git.repo import Repo, decode
 from parallel_impl.plan.globs.globs import fold
 
@@ -203,10 +204,12 @@ def _read(repo: Repo, tree: str) -> Listing:
 
 def _converts(repo: Repo, config: Mapping[str, str]) -> bool:
     """Whether the user's own settings can make a file differ from its blob, for any path."""
-    config_home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
     named = config.get("core.attributesfile")
     files = [repo.git_dir / "info/attributes", Path("/etc/gitattributes")]
-    files.append(Path(named).expanduser() if named else config_home / "git/attributes")
+    if named:
+        files.append(storage.expand(named))
+    elif folder := storage.config_directory():
+        files.append(folder / "git/attributes")
     settings = config.get("core.autocrlf", "false").lower(), config.get("core.symlinks", "true").lower()
     return settings != ("false", "true") or any(file.exists() for file in files)
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
+from parallel_impl import storage
 from parallel_impl.errors import printable
 from parallel_impl.git import history, submodule_url
 from parallel_impl.git.history import History
@@ -320,14 +321,14 @@ def _config_files(repo: Repo) -> set[Path]:
     """Every file that the configuration comes from now, or could come from."""
     fields = decode(repo.git("config", "--list", "-z", "--show-origin")).split("\0")
     named = {origin.removeprefix("file:") for origin in fields[::2] if origin.startswith("file:")}
-    home = Path.home()
-    config_home = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
-    usual = {repo.git_dir / "config", repo.git_dir / "config.worktree", home / ".gitconfig", config_home / "git/config"}
+    usual = {repo.git_dir / "config", repo.git_dir / "config.worktree"}
+    usual |= {home / ".gitconfig"} if (home := storage.home_directory()) else set()
+    usual |= {folder / "git/config"} if (folder := storage.config_directory()) else set()
     return usual | {repo.git_dir / path for path in named}
 
 
 def _own_git_dir(checkout: Path) -> Repo:
-    return Repo(Path(Repo(checkout).text("rev-parse", "--absolute-git-dir", discover=True)))
+    return Repo(Path(Repo(checkout, (checkout,)).text("rev-parse", "--absolute-git-dir", discover=True)))
 
 
 def _content(path: Path) -> bytes:

@@ -62,14 +62,19 @@ def check(change_id: str) -> None:
         raise UserError([replace(wrong, where="<change-id>")])
 
 
-def folder(change_id: str) -> str:
+def changes(part: str = "") -> str:
+    """The folder of all changes, from the root of the repository; `part` is the folder that `openspec/` lies in."""
+    return f"{part}/{CHANGES}" if part else CHANGES
+
+
+def folder(change_id: str, part: str = "") -> str:
     """The folder of a change, from the root of the repository."""
-    return f"{CHANGES}/{change_id}"
+    return f"{changes(part)}/{change_id}"
 
 
-def plan_file(change_id: str) -> str:
+def plan_file(change_id: str, part: str = "") -> str:
     """The plan of a change, from the root of the repository."""
-    return f"{folder(change_id)}/{PLAN_FILE}"
+    return f"{folder(change_id, part)}/{PLAN_FILE}"
 
 
 def change_of(plan_file: str) -> str:

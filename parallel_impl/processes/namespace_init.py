@@ -5,10 +5,14 @@ fast. A namespace ends with its first process, and the kernel then ends everythi
 and cleared its environment. The program itself cannot be the first process: the kernel keeps from that one every signal
 that it does not catch, so TERM would not end it.
 
+Its program has a number that no other namespace's is likely to have; for that an ordinary user's first process is
+started with capabilities in its user namespace, which it gives up before the program starts.
+
 Arguments: the descriptor of a socket, seconds of grace, the program and its arguments. The other end of the socket hung
 up (asked to end, or killed) means: TERM to everything here, after the grace the end. What is written to the socket, a
-line each: `started`; `exit CODE LEFT` (CODE negative for a signal, LEFT: how many processes the program left behind,
-which are ended); or `errno NUMBER` when the program could not be started.
+line each: `equal-numbers NUMBER` when the kernel refused other numbers, by which error; `started`; `exit CODE LEFT`
+(CODE negative for a signal, LEFT: how many processes the program left behind, which are ended); or `errno NUMBER` when
+the program could not be started.
 """
 
 from __future__ import annotations
@@ -22,6 +26,8 @@ import time
 DEFAULT_AGAIN = (2, 13, 25)  # INT, PIPE and XFSZ: Python changes these for itself, the program must not inherit that
 LEFT_BEHIND_SECONDS = 0.5
 PR_SET_DUMPABLE, PR_CAPBSET_DROP, CAP_SYS_PTRACE = 4, 24, 19
+PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, CAPABILITY_VERSION_3 = 47, 4, 0x20080522
+FIRST_NUMBER, ROOM = 300, 2_000  # below it the kernel numbers nothing after a wrap; what one agent may start before it
 
 
 def main(channel: int, grace: float, argv: list[str]) -> None:
@@ -31,7 +37,8 @@ def main(channel: int, grace: float, argv: list[str]) -> None:
     os.set_inheritable(channel, False)
     _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # which the kernel keeps from a first process
     environment = _environment()
-    _forbid_tracing()
+    _number_from_anywhere(channel)
+    _give_up()
     try:
         program = os.posix_spawnp(argv[0], argv, environment, setsid=True, setsigdef=DEFAULT_AGAIN)
     except OSError as error:
@@ -50,17 +57,36 @@ def _environment() -> dict[bytes, bytes]:
         return {name: value for name, _, value in pairs}
 
 
-def _forbid_tracing() -> None:
-    """Nothing in here may trace or read this process: one that was attached to and left so reports no end, ever.
+def _number_from_anywhere(channel: int) -> None:
+    """Let the next process have any number, so that `file.<pid>` is another one in each namespace."""
+    try:
+        with open("/proc/sys/kernel/pid_max") as file:  # noqa: PTH123
+            last = int(file.read())
+        number = FIRST_NUMBER + int.from_bytes(os.urandom(4), "big") % max(1, last - FIRST_NUMBER - ROOM)
+        with open("/proc/sys/kernel/ns_last_pid", "w") as file:  # noqa: PTH123
+            file.write(str(number))
+    except OSError as error:
+        _tell(channel, f"equal-numbers {error.errno}")
 
-    It is made non-dumpable (then its own /proc/self/environ is not readable either), which root could still trace: so
-    the program is started without that capability. It may trace what it starts itself all the same.
+
+def _give_up() -> None:
+    """Give up the capabilities that were only for the numbers; and nothing in here may trace or read this process.
+
+    One that was attached to and left so reports no end, ever. It is made non-dumpable (then its own /proc/self/environ
+    is not readable either), which root could still trace: so the program is started without that capability. It may
+    trace what it starts itself all the same. Ends here where capabilities stay: no program is started with them.
     """
     import ctypes  # noqa: PLC0415  (3 ms, and outside a namespace nothing is done)
 
-    prctl = ctypes.CDLL(None).prctl
-    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
-    prctl(PR_CAPBSET_DROP, CAP_SYS_PTRACE, 0, 0, 0)  # refused to another user than root, whose programs have none
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+    libc.prctl(PR_CAPBSET_DROP, CAP_SYS_PTRACE, 0, 0, 0)  # refused to another user than root, whose programs have none
+    if os.geteuid() != 0:  # root has its own, on purpose
+        header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
+        none = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable, twice
+        cleared = libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == 0
+        if not cleared or libc.capset(header, none) != 0:
+            sys.exit(f"capabilities could not be given up: {os.strerror(ctypes.get_errno())}")
 
 
 def _wait(program: int) -> int:

@@ -38,7 +38,9 @@ class RunStarted(Event, frozen=True, kw_only=True):
     `place` tells the repository from a copy of it.
     `author` and `committer`, as `Name <mail>`, are in those commits (empty in a run of a version that used its own).
     `carried`: refs that packages' repositories have beside the base's ancestors, and where they were.
-    `place` tells the repository from a copy of it. `agent_from`: the folder where `--agent` was typed, which the next
+    `repository_name`: the name of each worktree's folder, on a level of its own (empty in a run of a version whose
+    worktrees lay side by side). `part`: the folder that the change's `openspec/` lies in ("": the root).
+    `agent_from`: the folder where `--agent` was typed, which the next
     start uses again; "" when the configuration names the agent.
     `attempts`: how many attempts an aborted run of the change had made at packages; numbers go on from there.
     """
@@ -62,6 +64,8 @@ class RunStarted(Event, frozen=True, kw_only=True):
     author: str = ""
     committer: str = ""
     carried: Mapping[str, str] = {}
+    repository_name: str = ""
+    part: str = ""
 
 
 class RunContinued(Event, frozen=True, kw_only=True):

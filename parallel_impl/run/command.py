@@ -22,7 +22,7 @@ from parallel_impl.run.land.ending import Ending
 from parallel_impl.run.places import Places
 from parallel_impl.run.resume import abort, leftovers
 from parallel_impl.run.run import Listener, Listeners, Run
-from parallel_impl.run.start import preflight, writable
+from parallel_impl.run.start import part, preflight, writable
 from parallel_impl.run.start.request import Options, Request
 
 
@@ -57,6 +57,7 @@ def implement(
                 return 0
             checkout = repo.top(folder)
             cleared = leftovers.clear(repo, places, state, checkout=checkout)
+            places = part.locate(repo, folder, places, state, base=options.base)
             if state.landed:
                 _report_landed(state.landed, places, options, listener)
                 return 0

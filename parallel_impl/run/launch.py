@@ -73,11 +73,14 @@ def remove_temporary_folders(run_id: str) -> None:
 
 
 def make_ready(spec: RunSpec, launch: Launch, checkout: Checkout, log: Path) -> SetupOutcome:
-    """Run the set-up of this repository in a checkout, whose hooks then never run; its output replaces `log`."""
+    """Run the set-up of this repository in a checkout, whose hooks then never run; its output replaces `log`.
+
+    Set-up sees where the main worktree lies, to link what belongs beside it.
+    """
     outcome = setup.make_ready(
         checkout.path,
         spec.setup,
-        env=launch.env,
+        env={**launch.env, "PARALLEL_IMPL_REPOSITORY": str(spec.repository)},
         log=log,
         caches=spec.caches,
         stop=launch.stop,

@@ -76,10 +76,14 @@ class AttemptFiles:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """The places of one change: `common` is the git common dir, the state folder lies in it."""
+    """The places of one change: `common` is the git common dir, the state folder lies in it.
+
+    `part` is the folder that its `openspec/` lies in, from the root of the repository ("": the root).
+    """
 
     common: Path
     change_id: str
+    part: str = ""
 
     @property
     def state(self) -> Path:
@@ -262,11 +266,11 @@ class Places:
 
     @property
     def folder(self) -> str:
-        return ids.folder(self.change_id)
+        return ids.folder(self.change_id, self.part)
 
     @property
     def plan_file(self) -> str:
-        return ids.plan_file(self.change_id)
+        return ids.plan_file(self.change_id, self.part)
 
     @property
     def tasks_file(self) -> str:

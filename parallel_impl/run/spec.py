@@ -31,7 +31,8 @@ class RunSpec:
     `agent_from` is the folder where that was typed ("": the configuration says it). `secret_names` are the variables
     with their keys. `environment` is for set-up, steps and gates: it has no secrets. `namespace` contains agents (None:
     they are not contained). `identity` is in all commits; `carried` are refs that packages' repositories have beside
-    the base's ancestors. `notes` is what the summary must say about all this.
+    the base's ancestors. `repository` is the main worktree, which set-up sees, `users_branch` the branch that the run
+    was started on ("" when there is none). `notes` is what the summary must say about all this.
     """
 
     base: str
@@ -52,6 +53,8 @@ class RunSpec:
     environment: Mapping[str, str] = field(default_factory=dict)
     agent_environment: Mapping[str, str] = field(default_factory=dict)
     namespace: Namespace | None = None
+    repository: Path = Path()
+    users_branch: str = ""
     notes: tuple[str, ...] = ()
 
     def agent_record(self, package: str) -> AgentRecord:
@@ -98,11 +101,12 @@ class Workspace:
         identity: Identity = OURS,
         carried: Mapping[str, str] | None = None,
         environment: Mapping[str, str] | None = None,
+        repository_name: str = "",
     ) -> Workspace:
         """Read what packages' repositories carry over at `base`, and the user's side as it is now.
 
         `home` is the folder of the worktrees, `checkout` the user's, whose files are watched too. `environment` is
-        what filters see beside the variables of this process.
+        what filters see beside the variables of this process, `repository_name` the name of each worktree's folder.
         """
         source = Source.prepare(
             repo,
@@ -112,6 +116,7 @@ class Workspace:
             identity=identity,
             carried=carried,
             environment=environment,
+            repository_name=repository_name,
         )
         return cls(
             repo=repo,

@@ -14,6 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from parallel_impl.git.checkout import Source
+from parallel_impl.git.repo import Repo
+from parallel_impl.run.places import Places
 from tests.repository import FIXTURES, command, git, tool
 
 KEPT = Path(__file__).resolve().parent.parent / "kept" / "killed-run"
@@ -57,6 +60,20 @@ def test_what_an_earlier_version_left_is_shown(killed: Path) -> None:
     shown = tool(killed, "show", "add-greeting", "wp-formal").stdout
     for text in ("failed: VERIFICATION_FAILED", "step unit tests: FAILED", "changed src/greet/formal.py", "no result"):
         assert text in shown
+
+
+def test_the_worktree_of_an_earlier_version_is_taken_from_where_it_left_it(killed: Path, tmp_path: Path) -> None:
+    places = Places(killed / ".git", "add-greeting")
+    noted = json.loads(places.attempt_files("wp-formal", 2).record.read_text())
+    home = tmp_path / "diamond.worktrees/add-greeting"
+    source = Source.prepare(Repo(killed / ".git"), noted["start"], home, indexes=places.indexes)
+    left = source.open("wp-formal", noted["start"], branch=places.package_branch("wp-formal"))
+    assert left.path == home / "wp-formal"
+    (left.path / "src/greet/formal.py").write_text("half = 1\n")
+    done = tool(killed, "implement", "add-greeting", "--agent", command(tmp_path / "go-on.sh", AGENT))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert git(killed, "show", f"{OWN}/attempts/wp-formal/2:src/greet/formal.py") == "half = 1"
+    assert not home.exists()
 
 
 def test_a_run_of_an_earlier_version_goes_on_and_lands(killed: Path, tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def test_a_torn_note_keeps_the_worktree_whole(repo: Path, tmp_path: Path) -> Non
     note = repo / ".git/parallel-impl/fix-typos/attempts/wp-guide/1/attempt.json"
     os.truncate(note, 20)
     assert tool(repo, "implement", "fix-typos", "--abort").returncode == 0
-    kept = tmp_path / "no-contracts.worktrees/fix-typos/.kept/wp-guide.1/guide.md"
+    kept = tmp_path / "no-contracts.worktrees/fix-typos/.kept/wp-guide.1/no-contracts/guide.md"
     assert kept.read_text().endswith("work\n")
 
 
@@ -66,7 +66,7 @@ def test_a_run_whose_state_was_removed_is_not_started_again_over_its_worktrees(r
     again = tool(repo, "implement", "fix-typos", "--agent", agent)
     assert again.returncode == 2, again.stderr
     assert "whose journal is gone: wp-guide" in again.stderr
-    assert (tmp_path / "no-contracts.worktrees/fix-typos/wp-guide/guide.md").read_text().endswith("work\n")
+    assert (tmp_path / "no-contracts.worktrees/fix-typos/wp-guide/no-contracts/guide.md").read_text().endswith("work\n")
 
 
 def test_a_repository_leaves_the_worktrees_of_another_one_alone(repo: Path, tmp_path: Path) -> None:

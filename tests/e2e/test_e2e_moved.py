@@ -25,7 +25,7 @@ def place(tmp_path: Path) -> Path:
     wait_for(tmp_path / "up", running)
     running.kill()
     running.wait()
-    assert (place / HOME / "wp-index/index.md").exists()
+    assert (place / HOME / "wp-index/no-contracts/index.md").exists()
     assert ATTEMPT not in refs(repo)
     return place
 

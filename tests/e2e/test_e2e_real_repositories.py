@@ -64,6 +64,7 @@ def test_the_users_rules_for_commits_and_a_main_that_moved_on_stop_nobody(tmp_pa
     moved = commit_all(repo, "main moved on")
     git(repo, "switch", "-q", "feature")
     git(repo, "tag", f"openspec/{CHANGE}")
+    git(repo, "config", "remote.origin.url", "../up.git")
     (home / ".gitconfig").write_text(
         f"[user]\n\tuseConfigOnly = true\n[commit]\n\tgpgsign = true\n[gpg]\n\tprogram = /bin/false\n"
         f"[core]\n\thooksPath = {home}/hooks\n"

@@ -193,7 +193,7 @@ def test_a_worktree_that_cannot_be_taken_is_kept_whole_and_named(tmp_path: Path)
     done = tool(repo, "implement", "fix-typos", "--agent", agent)
     said = done.stdout + done.stderr
     assert done.returncode == 1, said
-    kept = tmp_path / "no-contracts.worktrees/fix-typos/.kept/wp-guide.1"
+    kept = tmp_path / "no-contracts.worktrees/fix-typos/.kept/wp-guide.1/no-contracts"
     assert str(kept) in (repo / ".git/parallel-impl/fix-typos/summary.md").read_text()
     assert (kept / "nested/work").read_text() == "work\n"
 
@@ -419,6 +419,6 @@ def test_a_file_that_cannot_be_removed_keeps_nothing_else_from_landing(tmp_path:
         done = tool(repo, "implement", "fix-typos", "--agent", command(tmp_path / "agent.sh", NO_CONTRACTS + sticks))
         assert done.returncode == 0, done.stdout + done.stderr
         assert f"moved to {kept}/wp-guide.1" in done.stderr
-        assert (kept / "wp-guide.1/node_modules/f").exists()
+        assert (kept / "wp-guide.1/no-contracts/node_modules/f").exists()
     finally:
         subprocess.run(["chattr", "-R", "-i", tmp_path], check=False, capture_output=True)

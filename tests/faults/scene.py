@@ -229,7 +229,7 @@ class Midway:
 
 
 def _is_done(scene: Scene, package: str) -> bool:
-    replay, worktree = contents(REPLAY / package / "1"), scene.home / package
+    replay, worktree = contents(REPLAY / package / "1"), scene.home / package / scene.repo.name
     removed = replay.pop("DELETE", (0, b""))[1].decode().split()
     try:
         there = contents(worktree) if (worktree / ".git").exists() else {}

@@ -274,6 +274,11 @@ def test_gates_are_found_from_the_repositorys_own_configuration() -> None:
     assert sorted(found({"pyproject.toml": "no toml", "setup.cfg": "no ini"})) == ["openspec"]
 
 
+def test_openspec_validates_where_the_changes_openspec_lies() -> None:
+    gates, _ = quality.find(lambda _: None, {}, change_id="add-x", part="services/my api")
+    assert [gate.command for gate in gates] == ["cd 'services/my api' && openspec validate add-x --strict"]
+
+
 def test_mypy_that_does_not_say_what_to_check_is_said_and_not_run() -> None:
     gates, said = quality.find(lambda name: b"[mypy]\nstrict = 1\n" if name == "mypy.ini" else None, {}, change_id="x")
 

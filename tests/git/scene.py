@@ -142,7 +142,9 @@ def open_scene(user: Path, tmp_path: Path, *, left_out: tuple[str, ...] = (), ma
     out = tmp_path / "out"
     out.mkdir()
     trees = Trees(repo, state / "trees")
-    source = Source.prepare(repo, base, tmp_path / "home" / CHANGE, indexes=state / "indexes")
+    source = Source.prepare(
+        repo, base, tmp_path / "home" / CHANGE, indexes=state / "indexes", repository_name=user.name
+    )
     checkout = source.open("wp1", base, branch="openspec/c--wp1")
     sibling = source.open("wp2", base, branch="openspec/c--wp2")
     bare = git(user, "rev-parse", "--is-bare-repository") == "true"

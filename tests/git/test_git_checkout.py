@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from parallel_impl.errors import Severity
-from parallel_impl.git.checkout import Checkout, Source, kept
-from parallel_impl.git.home import home
+from parallel_impl.git.checkout import Checkout, Source
+from parallel_impl.git.home import home, repository_name
 from parallel_impl.git.remove import remove
 from parallel_impl.git.repo import GitError, Repo
 from parallel_impl.git.staging import round_trip
@@ -46,7 +46,7 @@ def problems(user: Path, tmp_path: Path) -> list[tuple[Severity, str]]:
 def test_a_checkout_is_what_git_worktree_add_would_make(tmp_path: Path) -> None:
     scene = open_scene(make_user(tmp_path / "user"), tmp_path)
     path, git_dir = scene.checkout.path, scene.checkout.git_dir
-    assert (path, git_dir) == (tmp_path / "home/c/wp1", tmp_path / "home/c/wp1.git")
+    assert (path, git_dir) == (tmp_path / "home/c/wp1/user", tmp_path / "home/c/wp1.git")
     listed = [line for line in git(path, "worktree", "list", "--porcelain").splitlines() if line.startswith("worktree")]
     assert listed == [f"worktree {git_dir}", f"worktree {path}"]
     assert git(path, "fsck", "--connectivity-only") == ""
@@ -160,12 +160,56 @@ def test_a_checkout_never_leaves_its_home(name: str, tmp_path: Path) -> None:
         source.open(name, "0" * 40)
 
 
+def test_a_relative_path_out_of_a_worktree_meets_no_other_worktree(tmp_path: Path) -> None:
+    scene = open_scene(make_user(tmp_path / "user"), tmp_path)
+    assert scene.checkout.path == tmp_path / "home/c/wp1/user"
+    assert scene.sibling.path.is_dir()
+    assert list(scene.checkout.path.parent.iterdir()) == [scene.checkout.path]
+
+
+def test_what_set_up_puts_beside_a_worktree_is_found_and_goes_with_it(tmp_path: Path) -> None:
+    scene = open_scene(make_user(tmp_path / "user"), tmp_path)
+    (tmp_path / "common").mkdir()
+    (tmp_path / "common/value").touch()
+    link = scene.checkout.path.parent / "common"
+    link.symlink_to(tmp_path / "common")
+    assert scene.checkout.beside() == [link]
+    scene.checkout.remove()
+    assert not os.path.lexists(link)
+    assert (tmp_path / "common/value").exists()
+
+
+def test_without_a_name_for_its_folder_a_worktree_lies_where_earlier_versions_had_it(tmp_path: Path) -> None:
+    user = make_user(tmp_path / "user")
+    repo = Repo.discover(user)
+    base = repo.resolve("HEAD") or ""
+    checkout = Source.prepare(repo, base, tmp_path / "home", indexes=tmp_path / "indexes").open("wp1", base)
+    assert (checkout.path, checkout.folder, checkout.beside()) == (tmp_path / "home/wp1", tmp_path / "home/wp1", [])
+    assert checkout.keep(1) == tmp_path / "home/.kept/wp1.1"
+
+
+@pytest.mark.parametrize(
+    ("bare", "linked", "name"),
+    [("", "", "project"), ("", "feature", "project"), (".bare", "feature", "feature"), ("project.git", "", "project")],
+)
+def test_worktrees_have_the_name_of_the_main_worktree_or_in_a_bare_repository_of_the_users(
+    bare: str, linked: str, name: str, tmp_path: Path
+) -> None:
+    folder = make_user(tmp_path / "project")
+    if bare:
+        git(tmp_path, "clone", "--quiet", "--bare", str(folder), str(tmp_path / bare))
+        folder = tmp_path / bare
+    if linked:
+        git(folder, "worktree", "add", "--quiet", "-b", "feature", str(tmp_path / linked))
+    repo = Repo.discover(folder)
+    assert repository_name(repo, repo.top(tmp_path / linked if linked else folder)) == name
+
+
 def test_a_worktree_is_kept_whole_and_git_still_works_in_it(tmp_path: Path) -> None:
     scene = open_scene(make_user(tmp_path / "user"), tmp_path)
     scene.act("mkfifo src/pkg/pipe; echo z>>src/pkg/a.py; git commit -qam mine")
     place = scene.checkout.keep(2)
-    assert place == tmp_path / "home/c/.kept/wp1.2"
-    assert kept(tmp_path / "home/c") == [place]
+    assert place == tmp_path / "home/c/.kept/wp1.2/user"
     assert not scene.checkout.path.exists() and not scene.checkout.git_dir.exists()
     assert stat.S_ISFIFO((place / "src/pkg/pipe").lstat().st_mode)
     assert git(place, "log", "-1", "--format=%s") == "mine"
@@ -187,6 +231,7 @@ def test_a_worktree_whose_git_is_gone_is_kept_too(tmp_path: Path) -> None:
         "cd $COMMON/worktrees; mv wp1 $OUT/admin; cp $OUT/precious $OUT/admin/gitdir; ln -s $OUT/admin wp1",
         "mv $COMMON $OUT/common; ln -s $OUT/common $COMMON",
         "cd /; mv $WT $OUT/wt; ln -s $OUT/wt $WT",
+        "cd /; mv $WT/.. $OUT/level; ln -s $OUT/level $(dirname $WT)",
         "cd /; rm -rf $WT $COMMON",
     ],
 )
@@ -198,7 +243,7 @@ def test_keeping_writes_nowhere_that_an_agent_points_to(script: str, tmp_path: P
     place = scene.checkout.keep(1)
     assert contents(scene.out) == before
     assert not os.path.lexists(scene.checkout.path)
-    assert place.parent.name == ".kept"
+    assert place.parent.parent.name == ".kept"
 
 
 # -- removing

@@ -16,16 +16,23 @@ from tests.repository import git, make_repository
 HOME = "no-contracts.worktrees/fix-typos"
 
 
+@pytest.fixture(params=["", "no-contracts"])
+def repository_name(request: pytest.FixtureRequest) -> str:
+    """The name of worktrees' folders on their levels; without one, as earlier versions had it, side by side."""
+    return str(request.param)
+
+
 @pytest.fixture(params=["plain", 'odd "\\\n name'])
-def place(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+def place(tmp_path: Path, repository_name: str, request: pytest.FixtureRequest) -> Path:
     """A folder with a repository, a package's worktree with an edit in it, and one that was kept whole."""
     place = tmp_path / str(request.param)
     place.mkdir()
     folder = make_repository("no-contracts", place)
     repo = Repo.discover(folder)
-    source = Source.prepare(repo, git(folder, "rev-parse", "HEAD"), place / HOME, indexes=tmp_path / "indexes")
+    base, indexes = git(folder, "rev-parse", "HEAD"), tmp_path / "indexes"
+    source = Source.prepare(repo, base, place / HOME, indexes=indexes, repository_name=repository_name)
     for name in ("wp-guide", "wp-index"):
-        checkout = source.open(name, git(folder, "rev-parse", "HEAD"), branch=f"openspec/fix-typos--{name}")
+        checkout = source.open(name, base, branch=f"openspec/fix-typos--{name}")
         (checkout.path / "guide.md").write_text("edited\n")
         if name == "wp-index":
             checkout.keep(2)
@@ -38,21 +45,21 @@ def moved(place: Path) -> tuple[Path, Repo]:
     return new / HOME, Repo.discover(new / "no-contracts")
 
 
-def test_git_works_again_in_worktrees_that_were_moved_with_their_repository(place: Path) -> None:
+def test_git_works_again_in_worktrees_that_were_moved_with_their_repository(place: Path, repository_name: str) -> None:
     home, repo = moved(place)
-    relocation.repair(home, repo)
-    for worktree in (home / "wp-guide", home / ".kept/wp-index.2"):
+    relocation.repair(home, repo, repository_name)
+    for worktree in (home / "wp-guide" / repository_name, home / ".kept/wp-index.2" / repository_name):
         assert git(worktree, "status", "--porcelain") == " M guide.md"
         assert git(worktree, "log", "--format=%s") == "The state before the change"
         git(worktree, "commit", "-qam", "By hand")
 
 
-def test_worktrees_that_stayed_are_still_the_runs(place: Path, tmp_path: Path) -> None:
+def test_worktrees_that_stayed_are_still_the_runs(place: Path, tmp_path: Path, repository_name: str) -> None:
     (place / "no-contracts").rename(tmp_path / "renamed")
     repo = Repo.discover(tmp_path / "renamed")
     assert relocation.home(repo, "fix-typos", str(place / HOME)).path == place / HOME
-    relocation.repair(place / HOME, repo)
-    assert git(place / HOME / "wp-guide", "status", "--porcelain") == " M guide.md"
+    relocation.repair(place / HOME, repo, repository_name)
+    assert git(place / HOME / "wp-guide" / repository_name, "status", "--porcelain") == " M guide.md"
 
 
 def test_a_home_that_borrows_from_another_repository_is_not_the_runs(place: Path, tmp_path: Path) -> None:
@@ -69,7 +76,9 @@ def test_an_empty_home_is_chosen_anew(place: Path) -> None:
     assert relocation.home(repo, "fix-typos", str(place / "gone")).path == place / HOME
 
 
-def test_what_an_agent_put_in_the_place_of_our_files_is_not_written_through(place: Path, tmp_path: Path) -> None:
+def test_what_an_agent_put_in_the_place_of_our_files_is_not_written_through(
+    place: Path, tmp_path: Path, repository_name: str
+) -> None:
     victim = tmp_path / "victim"
     victim.write_text("the user's\n")
     admin = place / HOME / "wp-guide.git/worktrees/wp-guide"
@@ -79,16 +88,18 @@ def test_what_an_agent_put_in_the_place_of_our_files_is_not_written_through(plac
     alternates.unlink()
     os.mkfifo(alternates)
     home, repo = moved(place)
-    relocation.repair(home, repo)
+    relocation.repair(home, repo, repository_name)
     assert victim.read_text() == "the user's\n"
 
 
-def test_a_hard_link_to_the_users_file_is_replaced_not_written(place: Path, tmp_path: Path) -> None:
+def test_a_hard_link_to_the_users_file_is_replaced_not_written(
+    place: Path, tmp_path: Path, repository_name: str
+) -> None:
     victim = tmp_path / "victim"
     victim.write_text("the user's\n")
     alternates = place / HOME / "wp-guide.git/objects/info/alternates"
     alternates.unlink()
     os.link(victim, alternates)
     home, repo = moved(place)
-    relocation.repair(home, repo)
+    relocation.repair(home, repo, repository_name)
     assert victim.read_text() == "the user's\n"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
 
 import pytest
 
 from parallel_impl import storage
+from parallel_impl.errors import UserError
 
 
 @pytest.mark.parametrize(
@@ -41,3 +43,42 @@ def test_a_failed_write_says_which_file_it_was(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError) as other, storage.named(tmp_path / "x"):
         (tmp_path / "y").read_bytes()
     assert other.value.filename == str(tmp_path / "y")
+
+
+@pytest.fixture
+def nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A user whom the system does not know, without HOME; the place of the folder for state."""
+
+    def unknown(uid: int) -> object:
+        raise KeyError(uid)
+
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    for name in ("HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path / f"parallel-impl-{os.geteuid()}"
+
+
+def test_without_a_home_state_lies_in_a_folder_of_the_users_alone_below_tmpdir(nobody: Path) -> None:
+    assert (storage.home_directory(), storage.config_directory()) == (None, None)
+    assert storage.expand("~/x") == Path("~/x")
+    assert storage.state_directory() == nobody
+    assert nobody.stat().st_mode & 0o777 == 0o700
+    assert storage.state_directory() == nobody
+
+
+def test_a_home_that_cannot_be_written_is_none_for_state(nobody: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/proc/1")
+    assert storage.state_directory() == nobody
+
+
+def test_a_folder_for_state_that_is_a_link_or_open_to_others_is_refused(nobody: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir(mode=0o700)
+    nobody.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UserError, match="is a link"):
+        storage.state_directory()
+    nobody.unlink()
+    nobody.mkdir()
+    nobody.chmod(0o755)
+    with pytest.raises(UserError, match="open to others"):
+        storage.state_directory()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from parallel_impl.processes.namespace import Namespace
 from parallel_impl.processes.process import Ended, Reason
 from tests.repository import appears, living
 
+NO_CAPABILITIES = ("setpriv", "--inh-caps=-all", "--ambient-caps=-all") if shutil.which("setpriv") else ()
 QUICK = Limits(seconds=20, grace_seconds=0.5)
 NUMBERS = itertools.count(700_000_000 + os.getpid() * 100)  # a `sleep` with such an argument is of this process
 CLEARED = "setsid env -i sh -c '(setsid sleep {} &)'; "
@@ -56,7 +59,73 @@ def gone(word: str) -> bool:
 def test_a_program_has_pids_and_a_proc_of_its_own(tmp_path: Path, found: Namespace) -> None:
     ended = run(tmp_path, "read pid rest </proc/self/stat; echo $$ $pid $PPID /proc/[0-9]*", found)
     assert ended.clean
-    assert (tmp_path / "log").read_text().split() == ["2", "2", "1", "/proc/1", "/proc/2"]
+    own, pid, parent, *processes = (tmp_path / "log").read_text().split()
+    assert (pid, parent, sorted(processes)) == (own, "1", sorted(("/proc/1", f"/proc/{own}")))
+
+
+def test_processes_of_two_namespaces_have_different_numbers(tmp_path: Path) -> None:
+    machine = namespace.find()
+    if machine.namespace is None or machine.equal_numbers:
+        pytest.skip(f"not on this machine: {machine.why or machine.equal_numbers}")
+    numbers = set()
+    for _ in range(3):
+        assert run(tmp_path, "echo $$", machine.namespace).clean
+        numbers.add((tmp_path / "log").read_text())
+    assert len(numbers) > 1  # all equal by chance: once in a hundred million
+
+
+AS_ANOTHER_USER = (
+    "setpriv",
+    "--reuid=54321",
+    "--regid=54321",
+    "--clear-groups",
+    "--inh-caps=-all",
+    "--ambient-caps=-all",
+)
+PRINT_CAPABILITIES = """\
+import subprocess
+from parallel_impl.processes.namespace import Channel, find
+found = find()
+print(found.why or found.equal_numbers, flush=True)
+if found.namespace:
+    with Channel() as channel:
+        argv = ["grep", "-h", "^Cap[IPEA]", "/proc/self/status", "/proc/1/status"]
+        words = found.namespace.around(argv, channel, 1.0)
+        subprocess.run(words, pass_fds=(channel.theirs.fileno(),))
+"""
+
+
+def test_capabilities_for_the_numbers_are_given_up_before_the_program_of_an_ordinary_user_starts() -> None:
+    if os.geteuid() != 0 or not shutil.which("setpriv"):
+        pytest.skip("another user is tried from root, with setpriv")
+    with tempfile.TemporaryDirectory() as folder:  # which another user can read, unlike pytest's
+        Path(folder).chmod(0o755)
+        package = Path(parallel_impl.__file__).parent
+        shutil.copytree(package / "processes", Path(folder, "parallel_impl/processes"))
+        shutil.copy(package / "__init__.py", Path(folder, "parallel_impl"))
+        python = shutil.which("python3", path="/usr/bin") or os.path.realpath(sys.executable)  # ours may lie in /root
+        argv = (*AS_ANOTHER_USER, python, "-c", PRINT_CAPABILITIES)
+        done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, check=False)
+    why, *lines = done.stdout.splitlines() or ["another user cannot run Python here"]
+    if not lines:
+        pytest.skip(why)
+    assert why == ""
+    assert [line.split()[1] for line in lines] == ["0000000000000000"] * 8
+
+
+def test_a_first_process_that_may_not_set_the_numbers_says_so_and_goes_on() -> None:
+    options = ("--user", "--map-user=54321", *namespace.PID_NAMESPACE)  # no root in there, so no capability survives
+    unshare = shutil.which("unshare")
+    if unshare is None:
+        pytest.skip("no unshare on PATH")
+    with namespace.Channel() as channel:
+        words = Namespace((*NO_CAPABILITIES, unshare, *options)).around(["true"], channel, 1.0)
+        subprocess.run(words, pass_fds=(channel.theirs.fileno(),), check=False, stderr=subprocess.DEVNULL)
+        told = channel.told()
+    if not told.started:
+        pytest.skip("no user namespaces on this machine")
+    assert told.exit_code == 0
+    assert told.equal_numbers in (errno.EACCES, errno.EPERM)
 
 
 def test_exit_codes_and_signals_are_told_as_without_a_namespace(tmp_path: Path, found: Namespace) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from parallel_impl.contracts import check as contracts
 from parallel_impl.errors import count
+from parallel_impl.git import remotes as remotes_of_git
 from parallel_impl.git import tool_caches
 from parallel_impl.record import events as e
 from parallel_impl.record import json_form
@@ -45,13 +47,22 @@ def landed(run: Run, commit: str, old: str, proven: Proof) -> Ending:
         f"  look:     git log --first-parent --oneline {branch}",
         f"  diff:     git diff {run.spec.base[:12]}...{branch}",
         f"  evidence: {places.summary}",
-        f"  publish:  git push -u origin {places.branch_ref}",
+        *_publish(run),
         f"  clean up: parallel-cleanup {places.change_id}",
     )
     ending = Ending(0, "landed", headline, lines, commit=commit, proof=proven)
     summarise(run, ending)  # before the event: what has landed is not looked at again, so its evidence must be there
     run.record(e.Landed(at=now(), commit=commit, branch=places.branch, old=old))
     return ending
+
+
+def _publish(run: Run) -> Iterator[str]:
+    """The line that publishes the branch, where there is a remote to publish it to."""
+    remotes = remotes_of_git.for_publishing(run.workspace.repo, run.spec.users_branch)
+    if len(remotes) == 1:
+        yield f"  publish:  git push -u {shlex.quote(remotes[0])} {run.workspace.places.branch_ref}"
+    elif remotes:
+        yield f"  publish:  git push -u <remote> {run.workspace.places.branch_ref}   (one of {', '.join(remotes)})"
 
 
 def _installed(run: Run) -> Iterator[str]:

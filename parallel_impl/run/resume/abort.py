@@ -32,6 +32,7 @@ def abort(repo: Repo, places: Places, state: State, listener: Listener, *, check
             raise UserError(f"there is no run of {places.change_id} to abort", where=str(places.state))
         listener.say(f"aborted already; the claims of {places.change_id} are given up")
         return
+    places = replace(places, part=state.started.part)
     cleared = leftovers.clear(repo, places, state, checkout=checkout)
     if state.landed:
         claims.release(places)
@@ -85,7 +86,9 @@ def _open(
             agent_spec=state.agent,
             identity=replace(pinned.identity(started), signoff=settings.signoff),
         ),
-        workspace=Workspace.open(repo, places, started.base, home, checkout=checkout),
+        workspace=Workspace.open(
+            repo, places, started.base, home, checkout=checkout, repository_name=started.repository_name
+        ),
         launch=Launch(home, {}, Limits(0), stop=stop),
         stop=stop,
         in_force=pinned.read_plan(repo, places, state.plan_commit, state.plan_revision),

@@ -72,7 +72,8 @@ def find_home(repo: Repo, places: Places, state: State, *, checkout: Path | None
 
 def settle(run: Run) -> None:
     """Take over what an earlier process of this run had accepted, and save what it had not."""
-    relocation.repair(run.workspace.home, run.workspace.repo)
+    workspace = run.workspace
+    relocation.repair(workspace.home, workspace.repo, workspace.source.repository_name)
     for name in run.in_force.order.topological:
         progress = run.state.packages[name]
         if progress.state in LIVE:

@@ -5,9 +5,10 @@ The checkout stays for the gates on the base, which run while agents work.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from parallel_impl.errors import Problem, Severity, UserError
+from parallel_impl.errors import Problem, Severity, UserError, printable
 from parallel_impl.gates import programs, quality, setup
 from parallel_impl.gates.quality import Gate
 from parallel_impl.git import filters, hooks, staging
@@ -24,11 +25,15 @@ from parallel_impl.run.start import agents
 
 @dataclass(frozen=True, slots=True)
 class BaseCheck:
-    """What was proven: the checkout of the base, seconds of set-up, and the gates that can run."""
+    """What was proven: the checkout of the base, seconds of set-up, and the gates that can run.
+
+    `notes` is what the summary must say: what is read from outside the checkouts.
+    """
 
     checkout: Checkout
     setup_seconds: float
     gates: tuple[Gate, ...]
+    notes: tuple[str, ...] = ()
 
 
 def check(spec: RunSpec, workspace: Workspace, launch: Launch, in_force: PlanInForce, listener: Listener) -> BaseCheck:
@@ -43,8 +48,17 @@ def check(spec: RunSpec, workspace: Workspace, launch: Launch, in_force: PlanInF
     problems += programs.check(in_force.plan, in_force.order, environment, checkout.path, set_up=bool(spec.setup))
     gates, gate_problems = quality.check_programs(spec.gates, checkout=checkout.path, env=spec.environment)
     problems += gate_problems
+    notes = tuple(_outside(checkout))
+    problems += [Problem(note, severity=Severity.NOTICE) for note in notes]
     report(problems, listener)
-    return BaseCheck(checkout, outcome.seconds, tuple(gates))
+    return BaseCheck(checkout, outcome.seconds, tuple(gates), notes)
+
+
+def _outside(checkout: Checkout) -> Iterator[str]:
+    """What set-up put beside the worktree: steps read it, and no commit of the run holds it."""
+    for path in checkout.beside():
+        where = f" ({path.resolve()})" if path.is_symlink() else ""
+        yield printable(f"../{path.name}{where} is read from outside the repository, as it is now, and not proven")
 
 
 def _open(spec: RunSpec, workspace: Workspace) -> tuple[Checkout, list[Problem]]:

@@ -6,6 +6,7 @@ Nothing is read from the work tree: what agents could edit, or a person is still
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,9 +20,8 @@ from parallel_impl.gates.quality import Gate
 from parallel_impl.git import ignored
 from parallel_impl.git import links as found_links
 from parallel_impl.git.repo import Entry, GitError, Repo
-from parallel_impl.plan import links
+from parallel_impl.plan import ids, links
 from parallel_impl.plan.globs import globs
-from parallel_impl.plan.ids import CHANGES
 from parallel_impl.plan.model import Plan
 from parallel_impl.plan.order import Order
 from parallel_impl.record.state import State
@@ -135,7 +135,7 @@ def load(repo: Repo, places: Places, base: str, came_from: str, folder: Path, *,
     if checked.plan is None or checked.order is None:
         raise UserError(checked.problems)
     found_setup = setup.find(read) if settings.setup is None else None
-    gates, gate_problems = quality.find(read, settings.gates, change_id=places.change_id)
+    gates, gate_problems = quality.find(read, settings.gates, change_id=places.change_id, part=places.part)
     problems = [*checked.problems, *gate_problems, *_own(places, checked.plan, came_from)]
     problems += _standards(settings, entries)
     problems += links.problems(checked.plan, found_links.of_entries(repo, entries.values()))
@@ -208,14 +208,17 @@ def _no_plan(repo: Repo, places: Places, came_from: str, folder: Path, entries: 
     top = repo.top(folder)
     if top and (top / places.plan_file).is_file():
         rule = ignored.rule(repo, top, places.plan_file)
+        named = shlex.quote(f":/{places.folder}") if places.part else places.folder
         return UserError(
             f"the change is not committed in {came_from}: a run reads it from there"
             + (f"; git ignores it ({rule})" if rule else ""),
             where=places.plan_file,
-            hint=f"git add {'-f ' if rule else ''}{places.folder}\n    git commit -m 'Plan of {places.change_id}'"
+            hint=f"git add {'-f ' if rule else ''}{named}\n    git commit -m 'Plan of {places.change_id}'"
             + ("" if came_from == "HEAD" else f"   # on {came_from}"),
         )
-    return plan_check.no_plan(places.change_id, entries, f"{came_from}:{CHANGES}")
+    prefix = f"{places.part}/" if places.part else ""
+    own = (path.removeprefix(prefix) for path in entries if path.startswith(prefix))
+    return plan_check.no_plan(places.change_id, own, f"{came_from}:{ids.changes(places.part)}")
 
 
 def _standards(settings: Config, entries: Iterable[str]) -> Iterator[Problem]:

@@ -46,7 +46,7 @@ def prepare(request: Request) -> Iterator[Run]:
     ):
         claims.confirm(request.places, request.hold, known.plan.packages, request.listener.say)
         run = Run(
-            spec=replace(ready.spec, gates=ready.base.gates),
+            spec=replace(ready.spec, gates=ready.base.gates, notes=(*ready.spec.notes, *ready.base.notes)),
             workspace=ready.workspace,
             launch=ready.launch,
             stop=request.stop,
@@ -127,6 +127,7 @@ def _checked(request: Request, known: Inputs) -> Iterator[_Ready]:
         identity=spec.identity,
         carried=spec.carried,
         environment=environment.for_filters(request.inherited, pass_env=spec.config.pass_env),
+        repository_name=_repository_name(request),
     )
     mask = environment.secret_values(request.inherited, spec.secret_names)
     # whatever starts something sets its own limits
@@ -139,6 +140,13 @@ def _checked(request: Request, known: Inputs) -> Iterator[_Ready]:
         yield _Ready(spec, workspace, launch, in_force, checked)
     finally:
         leftovers.close(request.places, home)
+
+
+def _repository_name(request: Request) -> str:
+    """The name of the worktrees' folders: as the journal has it, a run keeps its places wherever its repository is."""
+    if started := request.state.started:
+        return started.repository_name
+    return homes.repository_name(request.repo, request.checkout)
 
 
 def _jobs(request: Request, known: Inputs) -> int:
@@ -216,4 +224,6 @@ def _first_event(run: Run, only: str, known: Inputs) -> e.RunStarted:
         author=str(spec.identity.author),
         committer=str(spec.identity.committer),
         carried=spec.carried,
+        repository_name=run.workspace.source.repository_name,
+        part=places.part,
     )

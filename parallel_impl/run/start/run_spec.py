@@ -14,6 +14,7 @@ from parallel_impl.config import Config
 from parallel_impl.errors import printable
 from parallel_impl.gates import setup
 from parallel_impl.git import carried, identity
+from parallel_impl.git import home as homes
 from parallel_impl.git.identity import OURS, Identity
 from parallel_impl.processes import namespace
 from parallel_impl.processes.namespace import Found
@@ -39,10 +40,12 @@ def specify(request: Request, known: Inputs) -> RunSpec:
     started, settings, inherited = request.state.started, known.config, request.inherited
     chosen = choose(request, known, inherited)
     contained = _containment(chosen.agents.values(), wanted=settings.contain)
+    repository = homes.main_folder(request.repo, request.checkout)
     who = _identity(request, settings)
     nobody = NOBODY if who == OURS and not started else ""
     ignored = environment.remarks(inherited, pass_env=settings.pass_env, ours=SET_BY_US)
-    for why in (request.home.why, contained.why, nobody, *ignored):
+    limits = tuple(why for why in (_uncontained(contained), _equal_numbers(contained), nobody) if why)
+    for why in (request.home.why, *limits, *ignored):
         if why:
             request.listener.say(why)
     keys, caches = chosen.key_names, setup.cache_environment(inherited)
@@ -56,7 +59,7 @@ def specify(request: Request, known: Inputs) -> RunSpec:
         run_id=request.run_id,
         config=settings,
         setup=known.setup,
-        caches=setup.caches(settings.caches, inherited),
+        caches=setup.caches(settings.caches, inherited, repository),
         gates=known.gates,
         agents=chosen.agents,
         agent_records={name: _hidden(agent.record, secrets) for name, agent in chosen.agents.items()},
@@ -68,7 +71,9 @@ def specify(request: Request, known: Inputs) -> RunSpec:
         identity=replace(who, signoff=settings.signoff),
         carried=started.carried if started else carried.find(request.repo),
         namespace=contained.namespace,
-        notes=(*chosen.notes, *(why for why in (contained.why, nobody) if why)),
+        repository=repository,
+        users_branch=_users_branch(request, known),
+        notes=(*chosen.notes, *limits),
     )
 
 
@@ -76,6 +81,13 @@ def _hidden(record: AgentRecord, secrets: tuple[bytes, ...]) -> AgentRecord:
     """The record as it may be shown: the words of a command may hold a secret."""
     name, program = (environment.masked(words, secrets) for words in (record.name, record.program))
     return msgspec.structs.replace(record, name=name, program=program)
+
+
+def _users_branch(request: Request, known: Inputs) -> str:
+    """The branch that the base was found on, else the one that is checked out where the command was given."""
+    named = known.base_from.removeprefix("refs/heads/")
+    ours = named in ("HEAD", request.places.branch)
+    return named if not ours and request.repo.ref(f"refs/heads/{named}") else request.repo.branch(request.folder)
 
 
 def _identity(request: Request, settings: Config) -> Identity:
@@ -88,15 +100,29 @@ def _identity(request: Request, settings: Config) -> Identity:
 
 
 def _containment(agents: Iterable[Agent], *, wanted: bool) -> Found:
-    """The namespaces to use; `why` says in one line why there are none. Nothing is asked where nothing is started.
-
-    Without one an agent's processes are found as orphans of ours and by the mark in their environment; what changed
-    its session and cleared its environment is then missed after a kill -9 of the run.
-    """
+    """The namespaces to use. Nothing is asked where nothing is started."""
     if not wanted or not any(agent.starts_processes for agent in agents):
         return Found(None)
-    found = namespace.find()
-    if found.namespace:
-        return found
-    why = f"no PID namespaces for agents here ({found.why}): what leaves its agent is looked for instead"
-    return Found(None, printable(why))
+    return namespace.find()
+
+
+def _uncontained(found: Found) -> str:
+    """Why agents are not contained, in one line.
+
+    Their processes are then found as orphans of ours and by the mark in their environment; what changed its session
+    and cleared its environment is missed after a kill -9 of the run.
+    """
+    if not found.why:
+        return ""
+    return printable(f"no PID namespaces for agents here ({found.why}): what leaves its agent is looked for instead")
+
+
+def _equal_numbers(found: Found) -> str:
+    """What agents at once must not do where their processes have the same numbers, in one line."""
+    if not found.equal_numbers:
+        return ""
+    why = f"{found.equal_numbers}: /proc/sys/kernel/ns_last_pid"
+    return printable(
+        f"processes of agents at once have the same numbers here ({why}): a program that names temporary files in HOME "
+        "by its number may damage another agent's; run one at a time (--jobs 1), or set contain = false"
+    )
