@@ -36,7 +36,7 @@ def _describe(happened: Activity) -> str:
             return f"  DENIED {happened.tool} {happened.target}".rstrip() + (
                 f": {happened.why}" if happened.why else ""
             )
-        case a.Noted():
+        case a.AgentNote():
             return f"{happened.heading}: {happened.text}"
         case _:
             return _describe_provider(happened)

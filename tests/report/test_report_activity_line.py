@@ -30,7 +30,7 @@ from parallel_impl.report.activity_line import describe, usage
         (a.Complained(text="warning: x"), "stderr: warning: x"),
         (a.Concluded(ok=True, why="all done"), "done: all done"),
         (a.Concluded(ok=False), "FAILED"),
-        (a.Noted(heading="deviation", text="another name"), "deviation: another name"),
+        (a.AgentNote(heading="deviation", text="another name"), "deviation: another name"),
     ],
 )
 def test_an_activity_is_told_in_words(happened: Activity, line: str) -> None:

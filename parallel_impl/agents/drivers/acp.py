@@ -45,7 +45,7 @@ REFUSED = "What you asked for last was refused. Go on with the work without it, 
 ENDED = 128 + signal.SIGTERM
 
 
-class Client:
+class AcpClient:
     """What the agent may ask of us, and what it tells; all of one session, so that its id is not looked at."""
 
     def __init__(self, reach: Reach, turns: int) -> None:
@@ -174,7 +174,7 @@ class Client:
 
 async def converse(order: DriverOrder, prompt: str, reach: Reach) -> int:
     """Start the agent, have one turn with it, and end it; the exit code."""
-    client = Client(reach, order.turns)
+    client = AcpClient(reach, order.turns)
     how = {"limit": LONGEST_LINE, "stderr": None}
     root = str(reach.root)
     async with acp.spawn_agent_process(
@@ -215,7 +215,7 @@ async def _end_agent(process: asyncio.subprocess.Process, gone: asyncio.Task[int
     await gone
 
 
-async def _turn(agent: Any, client: Client, order: DriverOrder, prompt: str, root: str) -> int:
+async def _turn(agent: Any, client: AcpClient, order: DriverOrder, prompt: str, root: str) -> int:
     able = schema.ClientCapabilities(
         fs=schema.FileSystemCapabilities(read_text_file=True, write_text_file=True), terminal=False
     )
@@ -243,7 +243,7 @@ async def _turn(agent: Any, client: Client, order: DriverOrder, prompt: str, roo
     return conclude(text or "done", ok=True)
 
 
-async def _prompt(agent: Any, client: Client, session: str, prompt: str) -> tuple[Any, str]:
+async def _prompt(agent: Any, client: AcpClient, session: str, prompt: str) -> tuple[Any, str]:
     """One prompt and all that follows it; how it ended, and the last text."""
     done = await agent.prompt(session_id=session, prompt=[acp.text_block(prompt)])
     if used := done.usage:
@@ -259,7 +259,7 @@ async def _prompt(agent: Any, client: Client, session: str, prompt: str) -> tupl
     return done, client.flush()
 
 
-async def _session(agent: Any, client: Client, order: DriverOrder, root: str, can: Any) -> tuple[str, Any]:
+async def _session(agent: Any, client: AcpClient, order: DriverOrder, root: str, can: Any) -> tuple[str, Any]:
     """A new session, or the one that goes on; its id, and what the agent says of it."""
     if not order.resume:
         opened = await agent.new_session(cwd=root, mcp_servers=[])
