@@ -92,8 +92,7 @@ def _account(
     if name and inherited.get(name):
         return Account(name, inherited[name]), None
     if name:
-        what = f"its key is missing: the variable {name} is not set"
-        return Account(), Problem(what, f"agents.{client.name}", hint=f"export {name}=…")
+        return Account(), _no_key(client.name, name)
     if dialect.log_in is not None and dialect.log_in.words and _logged_in(client, dialect, env, stop):
         return Account(seen=True), None
     if dialect.key and inherited.get(dialect.key):
@@ -103,6 +102,15 @@ def _account(
     ways = [f"export {dialect.key}=…", *([LOG_INS[dialect.name]] if dialect.name in LOG_INS else [])]
     what = f"{client.name} has no key" + (" and nobody is logged in" if dialect.log_in.words else "")
     return Account(), Problem(what, "--agent", hint="   or: ".join(ways))
+
+
+def _no_key(agent: str, variable: str) -> Problem:
+    """A variable that is not set. What is not written like one may be the key itself, and is not shown."""
+    if variable != variable.upper():
+        what, hint = "the variable that key names is not set", "key is the NAME of a variable; export that one"
+    else:
+        what, hint = f"the variable {variable} is not set", f"export {variable}=…"
+    return Problem(f"its key is missing: {what}", f"agents.{agent}", hint=hint)
 
 
 def _logged_in(client: Client, dialect: Dialect, env: Mapping[str, str], stop: Stop | None) -> bool:

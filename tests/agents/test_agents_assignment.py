@@ -105,6 +105,13 @@ assign = [{agent = "a", packages = "x"}, {package = "x"}, {agent = ""}]
         assert expected in said
 
 
+@pytest.mark.parametrize("key", ["sk-ant-api03-0123", "sk 0123", "0123", "$MY_KEY"])
+def test_a_key_in_the_place_of_its_variables_name_is_not_shown(key: str) -> None:
+    said = problems(f'agents.a = {{kind = "claude", key = "{key}"}}')
+    assert "agents.a.key: key is the NAME of a variable" in said
+    assert key not in said
+
+
 # -- whether it can work
 
 
@@ -148,6 +155,9 @@ def test_the_configured_key_comes_before_a_log_in(tmp_path: Path) -> None:
     _, wrong = ready("claude", env, tmp_path, table, ANTHROPIC_API_KEY="sk-x")
     assert "the variable WORK is not set" in wrong
     assert "export WORK=…" in wrong
+    _, wrong = ready("claude", env, tmp_path, table.replace("WORK", "AIzaSyD0123"))
+    assert "the variable that key names is not set" in wrong
+    assert "AIzaSyD0123" not in wrong
 
 
 def test_the_log_in_is_asked_without_the_key(tmp_path: Path) -> None:
