@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from parallel_impl.agents import dialect as dialects
+from parallel_impl.agents import tables
 from parallel_impl.agents.client import Account, Client
 from parallel_impl.agents.dialect import Dialect
 from parallel_impl.agents.dialects.catalogue import DIALECTS
@@ -44,24 +45,13 @@ def make_ready(
 
     `inherited` may hold its key, `env` is what it is started with, without one.
     """
-    problems = [*_settings(client), *_program(client, env)]
+    problems = [*tables.unfit(client.name, client.dialect, client.settings), *_program(client, env)]
     if problems:
         return client, problems
     account, wrong = _account(client, inherited, env, stop)
     if wrong:
         return client, [wrong]
     return replace(client, account=account, version=_version(client, env, stop)), []
-
-
-def _settings(client: Client) -> list[Problem]:
-    where, kind = f"agents.{client.name}", client.dialect.name
-    problems = [
-        Problem(f"{setting}: {kind} cannot follow it", where, hint=f"leave {setting} away")
-        for setting in dialects.unfollowed(client.dialect, client.settings)
-    ]
-    if kind == "acp" and not client.settings.program:
-        problems.append(Problem("program is missing", where, hint=f'write {where}.program = "my-agent --acp"'))
-    return problems
 
 
 def _program(client: Client, env: Mapping[str, str]) -> list[Problem]:
