@@ -8,14 +8,13 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import shlex
-import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from parallel_impl.agents import dialect as dialects
-from parallel_impl.agents import tables
+from parallel_impl.agents import program, tables
 from parallel_impl.agents.client import Account, Client
 from parallel_impl.agents.dialect import Dialect
 from parallel_impl.agents.dialects.catalogue import DIALECTS
@@ -58,13 +57,15 @@ def _program(client: Client, env: Mapping[str, str]) -> list[Problem]:
     kind = client.dialect.name
     if kind in SDKS and not importlib.util.find_spec(MODULES[kind]):
         hint = f"pip install 'parallel-implement[{kind}]'"
-        return [Problem(f"the agent {client.name!r} needs the package {SDKS[kind]}", "--agent", hint=hint)]
-    words = _words(client)
-    if not words or shutil.which(words[0], path=env.get("PATH")):
+        return [Problem(f"the agent {client.name!r} needs the package {SDKS[kind]}", hint=hint)]
+    if not (words := _words(client)):
         return []
+    place = f"agents.{client.name}.program"
     install = f"install it ({INSTALL[kind]})" if kind in INSTALL else "install it"
-    hint = f"{install}, or give its path: agents.{client.name}.program"
-    return [Problem(f"{words[0]!r}, the program of the agent {client.name!r}, is not on PATH", "--agent", hint=hint)]
+    called, path = f"{words[0]!r}, the program of the agent {client.name!r},", env.get("PATH")
+    where = place if client.settings.program else ""
+    wrong = program.check(words[0], called, path=path, install=f"{install}, or give its path: {place}", where=where)
+    return [wrong] if wrong else []
 
 
 def _words(client: Client) -> list[str]:
@@ -91,7 +92,7 @@ def _account(
         return Account(), None
     ways = [f"export {dialect.key}=…", *([LOG_INS[dialect.name]] if dialect.name in LOG_INS else [])]
     what = f"{client.name} has no key" + (" and nobody is logged in" if dialect.log_in.words else "")
-    return Account(), Problem(what, "--agent", hint="   or: ".join(ways))
+    return Account(), Problem(what, hint="   or: ".join(ways))
 
 
 def _no_key(agent: str, variable: str) -> Problem:

@@ -253,6 +253,17 @@ def test_what_is_missing_is_named_with_the_line_to_type(tmp_path: Path) -> None:
     assert "npm install -g @openai/codex" in wrong
 
 
+def test_a_program_that_was_given_by_its_path_is_looked_at_there(tmp_path: Path) -> None:
+    env, script = fake(tmp_path, "mine", LOGGED_IN), tmp_path / "bin/mine"
+    script.chmod(0o644)
+    _, wrong = ready("mine", env, tmp_path, 'agents.mine = {kind = "claude", program = "bin/mine --x"}')
+    assert wrong.startswith(f"agents.mine.program: error: '{script}', the program of the agent 'mine': it is not exec")
+    assert f"chmod +x {script}" in wrong
+    _, wrong = ready("mine", env, tmp_path, 'agents.mine = {kind = "claude", program = "/nope/claude"}')
+    assert "'/nope/claude', the program of the agent 'mine': there is no such file" in wrong
+    assert "PATH" not in wrong
+
+
 def test_a_setting_that_the_client_cannot_follow_is_refused(tmp_path: Path) -> None:
     table = 'agents.mine = {kind = "acp", effort = "high", program = "x"}'
     _, wrong = ready("mine", {"PATH": "/nowhere"}, tmp_path, table)
