@@ -104,6 +104,15 @@ def _no_key(agent: str, variable: str) -> Problem:
     return Problem(f"its key is missing: {what}", f"agents.{agent}", hint=hint)
 
 
+def correction(client: Client) -> str:
+    """What to put right when the provider does not take the client's key or log-in."""
+    if variable := client.account.variable:
+        return f"correct the key of {client.name}: export {variable}=…"
+    name = client.dialect.name
+    again = LOG_INS.get(name, f"start {_words(client)[0]} once and log in there")
+    return f"log in again: {again}"
+
+
 def _logged_in(client: Client, dialect: Dialect, env: Mapping[str, str], stop: Stop | None) -> bool:
     asked = dialect.log_in
     if asked is None:
