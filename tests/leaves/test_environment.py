@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from parallel_impl.environment import allowed, drop_git, for_filters, is_redirecting, remarks, secret_values
+from parallel_impl.text import masked
 
 INHERITED = {
     "PATH": "/bin",
@@ -89,3 +92,10 @@ def test_nothing_that_pass_env_names_is_ignored_without_a_word() -> None:
         "pass_env: ABSENT is not set here",
         "pass_env: TMPDIR is set by the run itself, your value does not pass",
     ]
+
+
+def test_a_secret_that_json_escapes_is_masked_in_lines_of_json_too() -> None:
+    value = 'pä"ss\\word\nof two lines'
+    secrets = secret_values({"MY_PASSWORD": value})
+    for line in (json.dumps({"text": value}), json.dumps({"text": value}, ensure_ascii=False), value):
+        assert masked(line.encode(), secrets).decode() in ('{"text": "***"}', "***")
