@@ -20,7 +20,7 @@ help:
 	@echo 'make test       lint, types, all tests, coverage with its floor'
 	@echo 'make test-fast  the tests that take less than a few seconds each'
 	@echo 'make test-faults  kills real runs at every point, cuts power, fills the disk; FAULTS_SEED=n chooses the samples'
-	@echo 'make clients    installs claude, codex and other third-party clients, pinned, into .clients/ (npm, 1.5 GB)'
+	@echo 'make clients    installs claude, codex and other third-party clients, pinned, into .clients/ (npm, 2.4 GB)'
 	@echo 'make test-clients  drives those that are installed through whole runs, with a model on the loopback'
 	@echo 'make lint       ruff and mypy'
 	@echo 'make lock       renews constraints.txt: the newest versions of everything that is installed'

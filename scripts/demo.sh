@@ -51,8 +51,8 @@ say "parallel-implement add-orders --agent $shown"
 python -m parallel_impl implement add-orders --agent "$agent"
 
 if [ "$agent" = anthropic ]; then
-    say 'parallel-impl logs add-orders'
-    python -m parallel_impl logs add-orders
+    say 'parallel-impl logs add-orders wp-pricing'
+    python -m parallel_impl logs add-orders wp-pricing
 fi
 
 say 'git log --oneline --graph --first-parent openspec/add-orders'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from parallel_impl.errors import count
 from parallel_impl.record import activity as a
 from parallel_impl.record.activity import Activity, Usage
 from parallel_impl.text import until
@@ -65,6 +66,6 @@ def usage(used: Usage) -> str:
     tokens = {"in": used.input, "out": used.output, "from cache": used.cache_read, "to cache": used.cache_write}
     told = [f"{number} {name}" for name, number in tokens.items() if number is not None]
     words = [f"{' '.join(told)} tokens"] if len(told) == 1 else [f"{', '.join(told)} (tokens)"] if told else []
-    words += [] if used.turns is None else [f"{used.turns} turns"]
+    words += [] if used.turns is None else [count(used.turns, "turn")]
     words += [] if used.dollars is None else [f"${used.dollars:.4f}"]
     return ", ".join(words) or "not reported"

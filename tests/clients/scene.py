@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import threading
 from collections.abc import Mapping
@@ -96,6 +97,7 @@ class Scene:
         self.repo = make_repository("one-note", self.folder)
         (self.folder / "home").mkdir()
         (self.folder / "tmp").mkdir()
+        shutil.copy(Path.home() / ".gitconfig", self.folder / "home")
 
     def configure(self, *, retries: int = 0, **settings: object) -> None:
         """Let the client do the packages; more keys of `parallel-impl.toml` come in `settings`."""

@@ -60,7 +60,7 @@ def test_a_wrong_key_pauses_the_run_and_costs_no_try(stage: Stage, client: str) 
 
 
 @each_client
-def test_sigterm_ends_a_client_in_the_midst_of_a_tool_call_and_the_run_can_go_on(stage: Stage, client: str) -> None:
+def test_sigterm_ends_a_client_in_the_midst_of_a_tool_call_and_all_that_it_started(stage: Stage, client: str) -> None:
     scene = stage(client)
     seconds = f"1234.{os.getpid()}"
     scene.play(Scenario(steps=((Run(f"echo begun; sleep {seconds}; true"),),)))

@@ -83,6 +83,8 @@ def test_other_variables_of_git_pass_when_named() -> None:
     filters = for_filters(inherited, pass_env=[*inherited])
     assert filters == {"GIT_SSH_COMMAND": "ssh", "GIT_LFS_SKIP_SMUDGE": "1", "GIT_ASKPASS": "ask"}
     assert for_filters(inherited, pass_env=[]) == {}
+    of_git = ["GIT_INDEX_VERSION", "GIT_NOTES_REF", "GIT_TRACE", "GIT_AUTHOR_DATE", "GIT_DEFAULT_HASH"]
+    assert for_filters(dict.fromkeys(of_git, "1"), pass_env=of_git) == {}
 
 
 def test_nothing_that_pass_env_names_is_ignored_without_a_word() -> None:
