@@ -213,6 +213,20 @@ def test_a_key_in_the_name_of_a_file_is_masked_wherever_the_path_is_told(tmp_pat
     assert KEY not in done.stdout + done.stderr
 
 
+def test_a_secret_that_the_configuration_gives_an_agent_is_masked(tmp_path: Path) -> None:
+    repo = with_plan(tmp_path, PLAN)
+    settings = repo / "parallel-impl.toml"
+    table = 'agents.claude = {kind = "claude", env = {TEST_TOKEN = "to-ken-1"}}'
+    settings.write_text(f"{settings.read_text()}{table}\n")
+    commit_all(repo, "A token")
+    conclude = f"""echo "about $TEST_TOKEN" >&2; echo '{{"type": "result", {LAST}}}'"""
+    env = a_client(tmp_path, CLIENT.replace("COST", conclude).replace("FOLDERS", "/dev/null"))
+    tool(repo, "implement", "add-words", "--agent", "claude", env=env)
+    attempt = repo / ".git/parallel-impl/add-words/attempts/wp-words/1"
+    assert "about ***" in (attempt / "agent.log").read_text()
+    assert "about ***" in (attempt / "activity.jsonl").read_text()
+
+
 def test_a_conversation_whose_name_is_an_option_is_not_resumed(tmp_path: Path) -> None:
     repo = with_plan(tmp_path, PLAN)
     conclude = f"""echo "$*" >> {tmp_path}/words; echo '{{"type": "result", {LAST}}}'"""
