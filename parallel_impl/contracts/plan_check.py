@@ -122,9 +122,11 @@ def fix(plan: str, folder: Path) -> tuple[str, tuple[str, ...]]:
         return source, ()
     new, said = round_trip.fixed(content, source, ids.change_of(file.as_posix()))
     if said:
-        mode = file.stat().st_mode
+        before = file.stat()
         storage.write_atomically(file, new)
-        file.chmod(mode)
+        if os.geteuid() == 0:
+            os.chown(file, before.st_uid, before.st_gid)  # its owner will want to edit it
+        file.chmod(before.st_mode)
     return source, said
 
 
