@@ -52,6 +52,18 @@ def test_commands_work_where_git_names_another_repository(command: tuple[str, ..
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_a_gate_that_is_switched_off_is_so_by_the_same_words_on_base_and_candidate_and_proves_nothing(
+    tmp_path: Path,
+) -> None:
+    repo = make_repository("no-contracts", tmp_path)
+    done = tool(repo, "implement", "fix-typos", "--agent", replay("no-contracts"))
+    assert done.returncode == 0, done.stderr
+    assert "gates on the base: openspec switched off\n" in done.stdout
+    assert "gates on the candidate: openspec switched off\n" in done.stdout
+    assert "no gate ran on the candidate" in done.stdout
+    assert "proven:" not in done.stdout
+
+
 def test_commands_work_below_the_root_of_the_repository(landed: Path) -> None:
     assert tool(landed / "openspec/changes", "validate", "fix-typos").returncode == 0
     assert tool(landed / "openspec/changes", "status", "fix-typos").returncode == 0
