@@ -10,7 +10,7 @@ import click
 import pytest
 
 from parallel_impl.cli import main
-from tests.repository import git, make_repository, replay, tool
+from tests.repository import commit_all, git, make_repository, replay, tool
 
 COUNTING_GIT = """#!/bin/sh
 echo "$*" >>{log}
@@ -62,6 +62,20 @@ def test_a_gate_that_is_switched_off_is_so_by_the_same_words_on_base_and_candida
     assert "gates on the candidate: openspec switched off\n" in done.stdout
     assert "no gate ran on the candidate" in done.stdout
     assert "proven:" not in done.stdout
+
+
+def test_a_found_set_up_whose_program_is_missing_names_it_and_where_to_write_another(tmp_path: Path) -> None:
+    repo = make_repository("no-contracts", tmp_path)
+    (repo / "uv.lock").touch()
+    (repo / "parallel-impl.toml").write_text("gates.openspec = false\n")
+    commit_all(repo, "A lock file")
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("git", "sh", "bash", "env", "rm"):
+        (programs / name).symlink_to(shutil.which(name) or "")
+    failed = tool(repo, "implement", "fix-typos", "--dry-run", env={"PATH": str(programs)})
+    assert failed.returncode == 2
+    assert "    install uv, or write setup = [...] in parallel-impl.toml: " in failed.stderr
 
 
 def test_commands_work_below_the_root_of_the_repository(landed: Path) -> None:
