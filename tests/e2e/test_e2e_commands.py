@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
+from parallel_impl import __version__
 from parallel_impl.cli import main
 from tests.repository import commit_all, git, make_repository, replay, tool
 
@@ -62,6 +64,18 @@ def test_a_gate_that_is_switched_off_is_so_by_the_same_words_on_base_and_candida
     assert "gates on the candidate: openspec switched off\n" in done.stdout
     assert "no gate ran on the candidate" in done.stdout
     assert "proven:" not in done.stdout
+
+
+@pytest.mark.parametrize("program", ["implement", "cleanup"])
+def test_every_program_tells_its_version(program: str, landed: Path) -> None:
+    assert tool(landed, program, "--version").stdout == f"parallel-{program}, version {__version__}\n"
+
+
+def test_a_change_that_has_landed_is_one_event_on_stdout(landed: Path) -> None:
+    again = tool(landed, "implement", "fix-typos", "--json")
+    events = [json.loads(line) for line in again.stdout.splitlines()]
+    assert [(one["event"], one["branch"]) for one in events] == [("landed", "openspec/fix-typos")]
+    assert "landed already" in again.stderr
 
 
 def test_a_found_set_up_whose_program_is_missing_names_it_and_where_to_write_another(tmp_path: Path) -> None:
