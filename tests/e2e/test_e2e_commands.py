@@ -78,6 +78,28 @@ def test_a_change_that_has_landed_is_one_event_on_stdout(landed: Path) -> None:
     assert "landed already" in again.stderr
 
 
+def test_a_change_where_there_is_none_at_all_is_told_what_to_write(tmp_path: Path) -> None:
+    repo = make_repository("no-contracts", tmp_path)
+    git(repo, "rm", "-rq", "openspec")
+    commit_all(repo, "No change")
+    missed = tool(repo, "implement", "add-a", "--agent", "command: true")
+    assert missed.returncode == 2
+    assert "    write openspec/changes/add-a/work-packages.yaml and commit it\n" in missed.stderr
+
+
+def test_validate_warns_of_tasks_that_are_no_box_as_a_run_does(tmp_path: Path) -> None:
+    repo = make_repository("no-contracts", tmp_path)
+    plan = repo / "openspec/changes/fix-typos/work-packages.yaml"
+    plan.write_text(plan.read_text().replace('tasks: ["1.1"]', 'tasks: ["9.9"]'))
+    commit_all(repo, "No such task")
+    warned = [
+        tool(repo, *arguments).stderr
+        for arguments in (("validate", "fix-typos"), ("implement", "fix-typos", "--dry-run"))
+    ]
+    what = "warning: no box of openspec/changes/fix-typos/tasks.md is called '9.9': wp-guide is not told of it"
+    assert [what in text for text in warned] == [True, True]
+
+
 def test_a_found_set_up_whose_program_is_missing_names_it_and_where_to_write_another(tmp_path: Path) -> None:
     repo = make_repository("no-contracts", tmp_path)
     (repo / "uv.lock").touch()
