@@ -6,8 +6,9 @@ The list is the product's promise (README, "Environment").
 from __future__ import annotations
 
 import fnmatch
+import json
 import re
-from collections.abc import Collection, Iterable, Mapping, MutableMapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping
 
 from parallel_impl import text
 
@@ -30,13 +31,13 @@ REDIRECTING = (
 )  # fmt: skip
 # what git itself reads (git(1), "Environment Variables", and Documentation/technical); of the rest it knows nothing
 READ_BY_GIT = (
-    "GIT_ADVICE*", "GIT_ALLOW_*", "GIT_AUTHOR_*", "GIT_AUTO_*", "GIT_COMMITTER_*", "GIT_COMMIT_*", "GIT_CURL_*",
-    "GIT_DEFAULT_*", "GIT_DIFF_*", "GIT_DISCOVERY_*", "GIT_EDITOR", "GIT_EXTERNAL_*", "GIT_FLUSH", "GIT_FORCE_*",
-    "GIT_GLOB_*", "GIT_ICASE_*", "GIT_IMPLICIT_*", "GIT_INTERNAL_*", "GIT_LITERAL_*", "GIT_MERGE_*", "GIT_NOGLOB_*",
-    "GIT_NO_*", "GIT_OPTIONAL_*", "GIT_PAGER*", "GIT_PREFIX", "GIT_PRINT_*", "GIT_PROTOCOL*", "GIT_PROXY_*",
-    "GIT_PUSH_*", "GIT_PYTHON_*", "GIT_QUARANTINE_*", "GIT_REDIRECT_*", "GIT_REFLOG_*", "GIT_REF_*", "GIT_SEQUENCE_*",
-    "GIT_SMART_*", "GIT_TERMINAL_*", "GIT_TEST_*", "GIT_TEXTDOMAINDIR", "GIT_TR2_*", "GIT_TRACE*", "GIT_TRANSPORT_*",
-    "GIT_USER_AGENT",
+    "GIT_ADVICE*", "GIT_ALLOW_*", "GIT_AUTHOR_*", "GIT_AUTO_*", "GIT_CLONE_*", "GIT_COMMITTER_*", "GIT_COMMIT_*",
+    "GIT_CURL_*", "GIT_DEFAULT_*", "GIT_DIFF_*", "GIT_DISCOVERY_*", "GIT_EDITOR", "GIT_EXTERNAL_*", "GIT_FLUSH",
+    "GIT_FORCE_*", "GIT_GLOB_*", "GIT_ICASE_*", "GIT_IMPLICIT_*", "GIT_INDEX_*", "GIT_INTERNAL_*", "GIT_LITERAL_*",
+    "GIT_MERGE_*", "GIT_NOGLOB_*", "GIT_NOTES_*", "GIT_NO_*", "GIT_OPTIONAL_*", "GIT_PAGER*", "GIT_PREFIX",
+    "GIT_PRINT_*", "GIT_PROTOCOL*", "GIT_PROXY_*", "GIT_PUSH_*", "GIT_PYTHON_*", "GIT_QUARANTINE_*",
+    "GIT_REDIRECT_*", "GIT_REFLOG_*", "GIT_REF_*", "GIT_SEQUENCE_*", "GIT_SMART_*", "GIT_TERMINAL_*", "GIT_TEST_*",
+    "GIT_TEXTDOMAINDIR", "GIT_TR2_*", "GIT_TRACE*", "GIT_TRANSPORT_*", "GIT_USER_AGENT",
 )  # fmt: skip
 
 
@@ -111,11 +112,20 @@ def masked(words: str, secrets: Iterable[bytes]) -> str:
     return text.masked(words.encode(errors="surrogateescape"), secrets).decode(errors="surrogateescape")
 
 
+def _forms(value: str) -> Iterator[bytes]:
+    """A value as it is, and as lines of JSON hold it, which most clients print: a quote or a letter may be escaped."""
+    yield value.encode(errors="surrogateescape")
+    yield json.dumps(value)[1:-1].encode()
+    yield json.dumps(value, ensure_ascii=False)[1:-1].encode(errors="surrogateescape")
+
+
 def secret_values(inherited: Mapping[str, str], also: Collection[str] = ()) -> tuple[bytes, ...]:
     """The values to mask in everything we write, longest first; values under four bytes mask nothing useful.
+
+    A value that JSON escapes is there in its escaped forms too.
 
     `also` names variables that hold a secret whatever they are called.
     """
     secret = (value for name, value in inherited.items() if is_secret(name) or name in also)
-    values = {value.encode(errors="surrogateescape") for value in secret}
+    values = {form for value in secret for form in _forms(value)}
     return tuple(sorted((value for value in values if len(value) >= 4), key=len, reverse=True))

@@ -125,6 +125,25 @@ def size(folder: Path) -> int:
     return total
 
 
+def read_regular(file: Path, largest: int) -> bytes | None:
+    """What is in a file that somebody else wrote; None when it is a link, no regular file, or larger than `largest`.
+
+    It is judged by what was opened: a FIFO would be waited for, a device never ends, and a name may mean another file
+    in the next moment. FileNotFoundError when there is none.
+    """
+    try:
+        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):  # a symlink; a socket
+            return None
+        raise
+    with open(descriptor, "rb") as opened:  # noqa: PTH123  (a descriptor)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
+        content = opened.read(largest + 1)
+    return content if len(content) <= largest else None
+
+
 def signature(file: StrOrBytesPath) -> tuple[int, ...]:
     """What changes when a file is written or replaced: mode, size, inode, times, of a symlink its own; () for none."""
     try:

@@ -52,8 +52,14 @@ def masked(data: bytes, secrets: Iterable[bytes]) -> bytes:
 
 
 def until(at: float) -> str:
-    """` until 2026-11-22 14:05:00` of the local time, from seconds since 1970; empty when that is not known (0)."""
-    return f" until {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(at))}" if at else ""
+    """` until 2026-11-22 14:05:00` of the local time, from seconds since 1970; empty when that is not known (0).
+
+    Empty too for what no clock shows: the number is a provider's or a client's.
+    """
+    try:
+        return f" until {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(at))}" if at else ""
+    except (OverflowError, ValueError, OSError):
+        return ""
 
 
 def end_of(log: Path, size: int = TAIL_BYTES) -> str:
@@ -82,6 +88,8 @@ def _is_json(line: str) -> bool:
         json.loads(line)
     except ValueError:
         return False
+    except RecursionError:  # nested deeper than Python reads: nobody else reads it either
+        return True
     return True
 
 

@@ -36,6 +36,7 @@ CACHES = {
     "PIP_CACHE_DIR": ".cache/pip",
     "npm_config_cache": ".npm",
 }
+GIT_CONFIG = (".gitconfig", ".config/git/config")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ class Client:
 
     @property
     def provider(self) -> str:
-        return self.settings.provider or self.dialect.provider
+        return dialects.provider(self.dialect, self.settings)
 
     @property
     def most(self) -> int:
@@ -87,8 +88,7 @@ class Client:
     @property
     def permissions(self) -> str:
         """What its tools may do, for people: the words of `args` where they change it."""
-        changed = dialects.changed_words(self.settings.args, self.dialect.mode_flags)
-        return " ".join(changed) or self.dialect.permissions
+        return dialects.mode(self.dialect, self.settings)
 
     def work(self, job: AgentJob) -> Worked:
         """Run the client in the worktree; a conversation that cannot go on is begun again in the same attempt."""
@@ -219,8 +219,9 @@ def _private(env: dict[str, str], home: Path) -> dict[str, str]:
     """The environment with another HOME: caches and git's configuration stay the user's own."""
     users = Path(env.get("HOME", "/nonexistent"))
     kept = {name: str(users / below) for name, below in CACHES.items()}
-    if (users / ".gitconfig").is_file():
-        kept["GIT_CONFIG_GLOBAL"] = str(users / ".gitconfig")
+    # git reads one file where this is set; a person who has both mostly writes the first
+    if own := next((users / name for name in GIT_CONFIG if (users / name).is_file()), None):
+        kept["GIT_CONFIG_GLOBAL"] = str(own)
     return {**kept, **env, "HOME": str(home)}
 
 

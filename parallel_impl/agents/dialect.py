@@ -57,7 +57,7 @@ class Task:
 class Start:
     """How a program is started. `files` (relative path: text) are written below the private HOME first.
 
-    On stdin comes `before_prompt` and then the prompt. `before_prompt` may hold the key: it is never written to a file.
+    On stdin comes `before_prompt` and then the prompt. `before_prompt` may hold the key: no file with a name has it.
     """
 
     argv: tuple[str, ...]

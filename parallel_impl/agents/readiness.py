@@ -89,6 +89,7 @@ def _account(
 ) -> tuple[Account, Problem | None]:
     """The log-in when the client reports one without the key, else its usual key; the configuration's before both."""
     name, dialect = client.settings.key, client.dialect
+    usual = dialects.key_variable(dialect, client.settings)
     if name and inherited.get(name):
         return Account(name, inherited[name]), None
     if name:
@@ -96,11 +97,11 @@ def _account(
         return Account(), Problem(what, f"agents.{client.name}", hint=f"export {name}=…")
     if dialect.log_in is not None and dialect.log_in.words and _logged_in(client, dialect, env, stop):
         return Account(seen=True), None
-    if dialect.key and inherited.get(dialect.key):
-        return Account(dialect.key, inherited[dialect.key]), None
+    if usual and inherited.get(usual):
+        return Account(usual, inherited[usual]), None
     if dialect.log_in is None:
         return Account(), None
-    ways = [f"export {dialect.key}=…", *([LOG_INS[dialect.name]] if dialect.name in LOG_INS else [])]
+    ways = [*([f"export {usual}=…"] if usual else []), *([LOG_INS[dialect.name]] if dialect.name in LOG_INS else [])]
     what = f"{client.name} has no key" + (" and nobody is logged in" if dialect.log_in.words else "")
     return Account(), Problem(what, "--agent", hint="   or: ".join(ways))
 
@@ -134,6 +135,7 @@ def _ask(words: Sequence[str], env: Mapping[str, str], stop: Stop | None) -> tup
 
 
 def key_names(tables: Mapping[str, object]) -> frozenset[str]:
-    """The variables that hold keys: the usual ones of all kinds, and those that the configuration names."""
+    """The variables that hold keys: the usual ones of all kinds and providers, and what the configuration names."""
     named = {str(getattr(table, "key", "")) for table in tables.values()}
-    return frozenset({*named, *(dialect.key for dialect in DIALECTS.values())} - {""})
+    usual = {*dialects.KEYS.values(), *(dialect.key for dialect in DIALECTS.values())}
+    return frozenset({*named, *usual} - {""})

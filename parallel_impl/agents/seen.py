@@ -9,6 +9,7 @@ import msgspec
 from parallel_impl.record import activity
 from parallel_impl.record.activity import Activity, Concluded, Denied, Limited, Number, Usage
 
+BEYOND = 2**53  # what no figure of usage reaches
 FIRST, LAST = 2, 3  # lines of standard error that a failure shows
 PROGRESS = (
     activity.Opened,
@@ -91,15 +92,22 @@ class Seen:
         return seen
 
     def _used(self, used: activity.Used) -> Usage:
+        usage = _plausible(used.usage)
         if not used.whole:
-            return self.usage + used.usage
-        told = msgspec.structs.asdict(used.usage)
+            return self.usage + usage
+        told = msgspec.structs.asdict(usage)
         again = msgspec.structs.asdict(self.spent)
         return Usage(**{name: _less(value, again[name]) for name, value in told.items()})
 
 
 def _ends(lines: tuple[str, ...]) -> tuple[str, ...]:
     return lines if len(lines) <= FIRST + LAST else (*lines[:FIRST], *lines[-LAST:])
+
+
+def _plausible(usage: Usage) -> Usage:
+    """Without figures that say nothing: one below 0 would give back what was used, a huge one fits in no journal."""
+    told = msgspec.structs.asdict(usage).items()
+    return Usage(**{name: value for name, value in told if value is not None and 0 <= value < BEYOND})
 
 
 def _less(told: Number | None, again: Number | None) -> Number | None:

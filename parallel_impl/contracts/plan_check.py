@@ -153,9 +153,11 @@ def fix(plan: str, folder: Path, tracked: Tracked) -> Fixed:
         return Fixed(source)
     new, said = round_trip.fixed(content, source, ids.change_of(file.as_posix()))
     if said:
-        mode = file.stat().st_mode
+        before = file.stat()
         storage.write_atomically(file, new)
-        file.chmod(mode)
+        if os.geteuid() == 0:
+            os.chown(file, before.st_uid, before.st_gid)  # its owner will want to edit it
+        file.chmod(before.st_mode)
     *_, root = _up_to_root(file.parent)
     committed = file.is_relative_to(root) and file.relative_to(root).as_posix() in tracked(file.parent).paths
     return Fixed(source, said, commit_lines(shlex.quote(source), file.parent.name) if said and committed else ())

@@ -14,6 +14,7 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from parallel_impl import storage
 from parallel_impl.plan.globs import globs
 from parallel_impl.record import json_form
 from parallel_impl.text import end_of
@@ -92,13 +93,13 @@ def keep(checkout: Path, files: Iterable[str], folder: Path) -> list[str]:
 def read_result_file(file: Path) -> dict[str, object] | None:
     """The keys that a step wrote; None when it wrote nothing. ResultFileError when it is not a JSON object."""
     try:
-        status = file.lstat()
+        content = storage.read_regular(file, LARGEST_RESULT)
     except FileNotFoundError:
         return None
-    if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST_RESULT:
+    if content is None:
         raise ResultFileError("is not a regular file of at most 1 MB")
     try:
-        loaded = json_form.decode(file.read_bytes(), object)
+        loaded = json_form.decode(content, object)
     except ValueError as error:
         raise ResultFileError("is not JSON") from error
     if not isinstance(loaded, dict):

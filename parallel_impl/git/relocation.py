@@ -60,7 +60,7 @@ def _unused(repo: Repo, change_id: str, chosen: Home, gates: Collection[str]) ->
     ours = {str(git_dir) for git_dir, alternates in _package_repositories(chosen.path) if _is_of(repo, alternates)}
     names = [path for path in sorted(chosen.path.iterdir()) if path.name != KEPT] if chosen.path.is_dir() else []
     checked = {path for path in names if path.name.removesuffix(".git") in gates}
-    strange = [path for path in names if path not in checked or f"{path}".removesuffix(".git") + ".git" not in ours]
+    strange = [path for path in names if path not in checked or not _is_removable(path, ours)]
     if not strange:
         return chosen
     if mine := [path for path in strange if str(path) in ours]:
@@ -74,6 +74,20 @@ def _unused(repo: Repo, change_id: str, chosen: Home, gates: Collection[str]) ->
     if other == chosen.path or (other.is_dir() and any(other.iterdir())):
         raise UserError(why, where=str(other), hint=f"see what is in there; then: mv '{other}' '{other}.old'")
     return Home(other, why)
+
+
+def _is_removable(place: Path, ours: Collection[str]) -> bool:
+    """Whether a checkout for gates, or its repository, is in nobody's way.
+
+    It is ours, or whoever made it was killed before it wrote where it borrows from: that comes before any file of the
+    worktree.
+    """
+    git_dir = place.with_name(f"{place.name.removesuffix('.git')}.git")
+    if str(git_dir) in ours:
+        return True
+    alternates = git_dir / "objects/info/alternates"
+    told = os.path.lexists(alternates) and not (are(stat.S_ISREG, alternates) and alternates.stat().st_size == 0)
+    return not told and not any(files for _, _, files in os.walk(folder_of(git_dir)))
 
 
 def _package_repositories(home: Path) -> Iterator[tuple[Path, Path]]:

@@ -173,7 +173,10 @@ def to_line(activity: Activity) -> bytes:
 
 def from_line(line: bytes) -> Activity:
     """The activity that `to_line` made; ValueError for anything else: other JSON, an unknown kind, a wrong field."""
-    found: Activity = _line.decode(line)
+    try:
+        found: Activity = _line.decode(line)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
     return found
 
 

@@ -55,7 +55,9 @@ class AgentReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
             yield f"deviation{f' in {one.path}' if one.path else ''}: {one.what} ({one.why})"
         for asked in self.help:
             more = f" ({asked.proposed_action})" if asked.proposed_action else ""
-            yield f"help wanted{f', {asked.severity}' if asked.severity else ''}: {asked.summary}{more}"
+            kind = "".join(f", {word}" for word in (asked.type, asked.severity) if word)
+            person = ", a person is needed" if asked.requires_human else ""
+            yield f"help wanted{kind}{person}: {asked.summary}{more}"
         yield from (f"scope request: {wanted.path} ({wanted.why})" for wanted in self.scope_requests)
 
 

@@ -240,24 +240,7 @@ def _spans(happened: Iterable[e.Event]) -> dict[tuple[str, int], tuple[float, fl
 def _package(
     name: str, progress: Progress, spans: Mapping[tuple[str, int], tuple[float, float]], root: Path
 ) -> PackageRow:
-    attempts = tuple(
-        AttemptRow(
-            number=ended.number,
-            started=round(spans[name, ended.number][0], 3),
-            seconds=round(ended.seconds, 3),
-            setup_seconds=round(ended.setup_seconds, 3),
-            code=ended.code,
-            why=ended.why,
-            commit=ended.commit,
-            logs=f"attempts/{name}/{ended.number}",
-            agent=ended.agent,
-            model=ended.model,
-            usage=ended.usage,
-            denied=ended.denied,
-            retries=ended.retries,
-        )
-        for ended in progress.ended
-    )
+    attempts = tuple(_attempt(ended, spans[name, ended.number][0]) for ended in progress.ended)
     result = read_result(root / name / str(progress.ended[-1].number)) if progress.ended else None
     return PackageRow(
         id=name,
@@ -277,6 +260,24 @@ def _package(
         retries=sum(attempt.retries for attempt in attempts),
         denied=tuple(f"{one.tool} {one.target}".rstrip() for one in result.denied) if result else (),
         report=tuple(result.report.lines()) if result and result.report else (),
+    )
+
+
+def _attempt(ended: e.AttemptEnded, started: float) -> AttemptRow:
+    return AttemptRow(
+        number=ended.number,
+        started=round(started, 3),
+        seconds=round(ended.seconds, 3),
+        setup_seconds=round(ended.setup_seconds, 3),
+        code=ended.code,
+        why=ended.why,
+        commit=ended.commit,
+        logs=f"attempts/{ended.package}/{ended.number}",
+        agent=ended.agent,
+        model=ended.model,
+        usage=ended.usage,
+        denied=ended.denied,
+        retries=ended.retries,
     )
 
 

@@ -48,17 +48,18 @@ def equip(
         remove(Path(folder))
 
 
-def name(change_id: str, checkout: Path) -> str:
+def name(change_id: str, level: Path) -> str:
     """A name for what a checkout has outside of its folder: a database, containers. No two checkouts have the same one.
 
+    `level` is the checkout's own, which is called as its package is; all worktrees are called as the repository is.
     At most 40 characters of `[a-z0-9_]`, the first a letter.
     """
-    readable = re.sub(r"[^a-z0-9]+", "_", f"{change_id}_{checkout.name}".lower())[:NAMED]
-    return f"{readable}_{hashlib.sha256(os.fsencode(checkout)).hexdigest()[:HASHED]}"
+    readable = re.sub(r"[^a-z0-9]+", "_", f"{change_id}_{level.name}".lower())[:NAMED]
+    return f"{readable}_{hashlib.sha256(os.fsencode(level)).hexdigest()[:HASHED]}"
 
 
 def _resources(spec: RunSpec, workspace: Workspace, checkout: Checkout) -> dict[str, str]:
-    own = name(workspace.places.change_id, checkout.path)
+    own = name(workspace.places.change_id, checkout.folder)
     found = {"PARALLEL_IMPL_NAME": own, "COMPOSE_PROJECT_NAME": own}
     if spec.config.ports:
         lent = ports.lend(checkout.path, spec.config.ports)

@@ -42,6 +42,8 @@ class Returned:
     future: Future[Outcome]
 
 
+LOOK_SECONDS = 1.0  # for which the main thread sleeps in one piece
+
 Message = Returned | Working | Grown | e.Event
 Inbox = SimpleQueue[Message]
 
@@ -130,8 +132,11 @@ def _loop(loop: Loop) -> str:
 
 
 def _wait(run: Run, inbox: Inbox, until: float) -> Message | None:
-    """The next message of a worker; None at the time `until`, or after a signal while no worker has anything to do."""
-    seconds = None if until == math.inf else max(until - now(), 0.0)
+    """The next message of a worker; None at the time `until`, after a signal, and when nothing came for a while.
+
+    The kernel may give a signal to any thread, which wakes no other; its handler runs when this one does.
+    """
+    seconds = min(max(until - now(), 0.0), LOOK_SECONDS)
     if not run.state.live():
         select.select([run.stop], [], [], seconds)
         return None

@@ -42,13 +42,13 @@ def watching(run: Run, at_work: Callable[[], list[str]], post: Callable[[Grown],
 
 
 def _look(run: Run, at_work: Callable[[], list[str]], post: Callable[[Grown], None], done: threading.Event) -> None:
-    limits, pause = run.spec.config.limits, LEAST
+    limits, places, pause = run.spec.config.limits, run.workspace.places, LEAST
     while not done.wait(pause):
         began = time.monotonic()
         for package in at_work():
             if why := over(limits.package, _output(run, package), _disk(run, package)):
                 post(Grown(package, why))
-        if why := over(limits.run, [run.workspace.places.attempts], [run.workspace.home]):
+        if why := over(limits.run, [places.attempts], [run.workspace.home, places.client_homes]):
             post(Grown("", why))
         pause = max(LEAST, SHARE * (time.monotonic() - began))
 

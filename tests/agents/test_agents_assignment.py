@@ -158,6 +158,38 @@ def test_the_log_in_is_asked_without_the_key(tmp_path: Path) -> None:
     assert made.account.variable == "ANTHROPIC_API_KEY"
 
 
+OPENCODE = """case "$*" in --version) echo 1.18.33;; "auth list") echo "0 credentials";; esac"""
+
+
+def test_the_usual_key_of_a_client_for_several_providers_is_that_of_its_models_provider(tmp_path: Path) -> None:
+    table, env = 'agents.mine = {kind = "opencode", model = "openai/gpt-6"}', fake(tmp_path, "opencode", OPENCODE)
+    made, wrong = ready("mine", env, tmp_path, table, OPENAI_API_KEY="sk-x")
+    assert (wrong, made.account.variable, made.account.key) == ("", "OPENAI_API_KEY", "sk-x")
+    _, wrong = ready("mine", env, tmp_path, table, ANTHROPIC_API_KEY="sk-y")
+    assert "export OPENAI_API_KEY=…   or: opencode auth login" in wrong
+    _, wrong = ready("opencode", env, tmp_path, OPENAI_API_KEY="sk-x")
+    assert "export" not in wrong
+    assert "opencode auth login" in wrong
+
+
+def test_a_log_in_is_asked_for_without_the_keys_of_any_provider() -> None:
+    assert readiness.key_names({}) >= {"ANTHROPIC_API_KEY", "GEMINI_API_KEY", "OPENROUTER_API_KEY"}
+
+
+@pytest.mark.parametrize(
+    ("table", "whose"),
+    [
+        ('{kind = "opencode", model = "openai/gpt-6"}', "openai"),
+        ('{kind = "opencode"}', "opencode"),
+        ('{kind = "aider", model = "gemini/pro"}', "gemini"),
+        ('{kind = "acp", program = "x"}', "acp"),
+        ('{kind = "acp", program = "x", provider = "anthropic"}', "anthropic"),
+    ],
+)
+def test_every_client_has_a_provider_whose_limits_are_waited_for(table: str, whose: str, tmp_path: Path) -> None:
+    assert kinds.parse("mine", tmp_path, read(f"agents.mine = {table}").agents).provider == whose
+
+
 def test_what_is_missing_is_named_with_the_line_to_type(tmp_path: Path) -> None:
     _, wrong = ready("claude", fake(tmp_path, "claude", LOGGED_OUT), tmp_path)
     assert "claude has no key and nobody is logged in" in wrong

@@ -49,6 +49,14 @@ def test_with_a_key_it_has_a_home_of_its_own_and_the_users_caches(desk: Desk) ->
     assert stat.S_IMODE(home.stat().st_mode) == 0o700
 
 
+def test_with_a_home_of_its_own_git_has_the_users_configuration_wherever_that_lies(desk: Desk) -> None:
+    own = desk.folder / "users/.config/git/config"
+    own.parent.mkdir(parents=True)
+    own.write_text("[user]\n\tname = Somebody\n")
+    assert client(f"git config user.name > got; {WORK}", key=KEY).work(desk.job()).code is None
+    assert (desk.folder / "worktree/got").read_text() == "Somebody\n"
+
+
 def test_with_a_log_in_it_works_in_the_users_home_and_writes_no_files_there(desk: Desk) -> None:
     assert client(f"echo $HOME > got; {WORK}").work(desk.job()).code is None
     assert (desk.folder / "worktree/got").read_text() == f"{desk.folder}/users\n"

@@ -93,3 +93,10 @@ def test_denials_changes_retries_and_the_last_word_are_counted() -> None:
     assert (seen.denied, seen.changes, seen.retries) == ((denied,), 2, 1)
     assert seen.last_word == "two lines"
     assert after(Concluded(ok=True, why="done"), start=seen).last_word == "done"
+
+
+def test_a_figure_of_usage_that_cannot_be_gives_nothing_back() -> None:
+    part = Used(usage=Usage(input=5, dollars=1.0))
+    odd = Usage(input=-5, dollars=-1.0, turns=10**400)
+    assert after(part, Used(usage=odd)).usage == part.usage
+    assert after(Used(usage=odd, whole=True)).usage == Usage()

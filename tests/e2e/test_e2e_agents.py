@@ -194,6 +194,50 @@ echo '{{"type": "result", {LAST}, "total_cost_usd": '$d'}}'"""
     assert leaks(repo) == []
 
 
+def a_client(folder: Path, script: str) -> dict[str, str]:
+    """The environment in which `claude` is this script."""
+    program = folder / "bin/claude"
+    program.parent.mkdir()
+    program.write_text(script)
+    program.chmod(0o755)
+    return {"PATH": f"{program.parent}:{os.environ['PATH']}", "ANTHROPIC_API_KEY": KEY}
+
+
+def test_a_key_in_the_name_of_a_file_is_masked_wherever_the_path_is_told(tmp_path: Path) -> None:
+    repo = with_plan(tmp_path, PLAN)
+    conclude = f"""touch "answer?key=$ANTHROPIC_API_KEY"; echo '{{"type": "result", {LAST}}}'"""
+    env = a_client(tmp_path, CLIENT.replace("COST", conclude).replace("FOLDERS", "/dev/null"))
+    done = tool(repo, "implement", "add-words", "--agent", "claude", env=env)
+    assert "answer?key=***: outside write_allow" in done.stdout
+    assert leaks(repo) == []
+    assert KEY not in done.stdout + done.stderr
+
+
+def test_a_secret_that_the_configuration_gives_an_agent_is_masked(tmp_path: Path) -> None:
+    repo = with_plan(tmp_path, PLAN)
+    settings = repo / "parallel-impl.toml"
+    table = 'agents.claude = {kind = "claude", env = {TEST_TOKEN = "to-ken-1"}}'
+    settings.write_text(f"{settings.read_text()}{table}\n")
+    commit_all(repo, "A token")
+    conclude = f"""echo "about $TEST_TOKEN" >&2; echo '{{"type": "result", {LAST}}}'"""
+    env = a_client(tmp_path, CLIENT.replace("COST", conclude).replace("FOLDERS", "/dev/null"))
+    tool(repo, "implement", "add-words", "--agent", "claude", env=env)
+    attempt = repo / ".git/parallel-impl/add-words/attempts/wp-words/1"
+    assert "about ***" in (attempt / "agent.log").read_text()
+    assert "about ***" in (attempt / "activity.jsonl").read_text()
+
+
+def test_a_conversation_whose_name_is_an_option_is_not_resumed(tmp_path: Path) -> None:
+    repo = with_plan(tmp_path, PLAN)
+    conclude = f"""echo "$*" >> {tmp_path}/words; echo '{{"type": "result", {LAST}}}'"""
+    script = (
+        CLIENT.replace("COST", conclude).replace("FOLDERS", "/dev/null").replace('"s-1", "model"', '"--x", "model"')
+    )
+    done = tool(repo, "implement", "add-words", "--agent", "claude", env=a_client(tmp_path, script))
+    assert "begins a fresh conversation: its name would be an option of the client" in done.stdout
+    assert "--resume" not in (tmp_path / "words").read_text()
+
+
 def test_nothing_changed_is_no_work_unless_the_plan_says_so_and_the_agent_is_remembered(tmp_path: Path) -> None:
     repo = with_plan(tmp_path, PLAN.replace("grep -q GOOD", "grep -q NONE"))
     idle = tmp_path / "idle.sh"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -42,6 +43,16 @@ def test_an_older_plan_is_refused_by_a_run_and_runs_after_fix(repo: Path) -> Non
     for line in lines:
         subprocess.run(["sh", "-c", line], cwd=repo, check=True)
     assert tool(repo, "implement", "fix-typos", "--agent", replay("no-contracts")).returncode == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can write for others")
+def test_fix_leaves_the_plan_to_its_owner(repo: Path) -> None:
+    plan = repo / PLAN
+    plan.write_text(plan.read_text().replace("package_id:", "id:"))
+    os.chown(plan, 4321, 4322)
+    assert tool(repo, "validate", "fix-typos", "--fix").returncode == 0
+    assert "package_id:" in plan.read_text()
+    assert (plan.stat().st_uid, plan.stat().st_gid) == (4321, 4322)
 
 
 def test_fix_changes_no_plan_that_is_sound_and_says_what_it_cannot_rewrite(repo: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from parallel_impl.git import relocation
-from parallel_impl.git.checkout import Source
+from parallel_impl.git.checkout import Source, alternate
 from parallel_impl.git.repo import Repo
 from tests.repository import git, make_repository
 
@@ -74,6 +74,31 @@ def test_an_empty_home_is_chosen_anew(place: Path) -> None:
     shutil.rmtree(place / HOME)
     assert relocation.home(repo, "fix-typos", str(place / HOME)).why == ""
     assert relocation.home(repo, "fix-typos", str(place / "gone")).path == place / HOME
+
+
+@pytest.mark.parametrize("written", [None, b""])
+def test_a_checkout_for_gates_that_was_killed_in_the_making_is_in_nobodys_way(
+    tmp_path: Path, written: bytes | None
+) -> None:
+    repo = Repo.discover(make_repository("no-contracts", tmp_path))
+    home = tmp_path / HOME
+    (home / "base.gate/no-contracts").mkdir(parents=True)
+    alternates = home / "base.gate.git/objects/info/alternates"
+    alternates.parent.mkdir(parents=True)
+    (home / "base.gate.git/config").touch()
+    if written is not None:
+        alternates.write_bytes(written)
+    assert relocation.home(repo, "fix-typos", "", gates=("base.gate",)).why == ""
+    (home / "base.gate/no-contracts/guide.md").touch()
+    assert "those of another repository" in relocation.home(repo, "fix-typos", "", gates=("base.gate",)).why
+
+
+def test_a_checkout_for_gates_of_another_repository_is_left_alone_without_any_file(tmp_path: Path) -> None:
+    repo, other = (Repo.discover(make_repository("no-contracts", tmp_path / name)) for name in ("mine", "other"))
+    alternates = tmp_path / "mine" / HOME / "base.gate.git/objects/info/alternates"
+    alternates.parent.mkdir(parents=True)
+    alternates.write_bytes(alternate(other.git_dir / "objects"))
+    assert "those of another repository" in relocation.home(repo, "fix-typos", "", gates=("base.gate",)).why
 
 
 def test_what_an_agent_put_in_the_place_of_our_files_is_not_written_through(

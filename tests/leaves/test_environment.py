@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from parallel_impl.environment import allowed, drop_git, for_filters, is_redirecting, remarks, secret_values
+from parallel_impl.text import masked
 
 INHERITED = {
     "PATH": "/bin",
@@ -80,6 +83,8 @@ def test_other_variables_of_git_pass_when_named() -> None:
     filters = for_filters(inherited, pass_env=[*inherited])
     assert filters == {"GIT_SSH_COMMAND": "ssh", "GIT_LFS_SKIP_SMUDGE": "1", "GIT_ASKPASS": "ask"}
     assert for_filters(inherited, pass_env=[]) == {}
+    of_git = ["GIT_INDEX_VERSION", "GIT_NOTES_REF", "GIT_TRACE", "GIT_AUTHOR_DATE", "GIT_DEFAULT_HASH"]
+    assert for_filters(dict.fromkeys(of_git, "1"), pass_env=of_git) == {}
 
 
 def test_nothing_that_pass_env_names_is_ignored_without_a_word() -> None:
@@ -89,3 +94,10 @@ def test_nothing_that_pass_env_names_is_ignored_without_a_word() -> None:
         "pass_env: ABSENT is not set here",
         "pass_env: TMPDIR is set by the run itself, your value does not pass",
     ]
+
+
+def test_a_secret_that_json_escapes_is_masked_in_lines_of_json_too() -> None:
+    value = 'pä"ss\\word\nof two lines'
+    secrets = secret_values({"MY_PASSWORD": value})
+    for line in (json.dumps({"text": value}), json.dumps({"text": value}, ensure_ascii=False), value):
+        assert masked(line.encode(), secrets).decode() in ('{"text": "***"}', "***")

@@ -14,6 +14,7 @@ from parallel_impl.text import (
     shorten_line,
     shorten_middle,
     tail,
+    until,
     useful,
 )
 
@@ -56,3 +57,13 @@ def test_the_end_of_a_log_is_shown_without_what_a_terminal_would_act_on(tmp_path
 def test_useful_lines_are_no_raw_json_but_may_stand_in_brackets() -> None:
     printed = '{"type": "result"}\n\n[API Error: 401 invalid key]\n[1, 2]\n{not json}\n'
     assert useful(printed) == "[API Error: 401 invalid key]\n{not json}"
+
+
+def test_a_line_that_is_nested_deeper_than_python_reads_is_raw_json() -> None:
+    assert useful("why\n" + "[" * 4_000) == "why"
+    assert useful("why\n" + '{"a":' * 4_000) == "why"
+
+
+def test_a_time_that_no_clock_shows_is_not_known() -> None:
+    assert until(1.0).startswith(" until 19")
+    assert (until(0.0), until(1e30), until(float("inf")), until(float("nan"))) == ("", "", "", "")

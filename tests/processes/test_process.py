@@ -353,7 +353,8 @@ def test_orphans_that_end_are_reaped_while_something_runs_and_were_not_left_behi
     ended = list[Ended]()
     script = (
         "i=0; while [ $i -lt 20 ]; do (setsid sh -c 'echo $$ >pid.'$i &); i=$((i+1)); done\n"
-        "until [ -s pid.19 ]; do sleep 0.01; done; touch up; until [ -e seen ]; do sleep 0.02; done"
+        "i=0; while [ $i -lt 20 ]; do until [ -s pid.$i ]; do sleep 0.01; done; i=$((i+1)); done\n"
+        "touch up; until [ -e seen ]; do sleep 0.02; done"
     )
     thread = threading.Thread(target=lambda: ended.append(run(tmp_path, script)))
     thread.start()

@@ -85,9 +85,11 @@ def test_an_abort_that_was_killed_half_way_is_finished_by_the_next_start(places:
     repo, heard = Repo(places.common), Recorder()
     with places.journal.open("ab") as journal:
         journal.write(e.to_line(e.RunAborted(at=9.0)) + b"\n")
+    places.client_home("a").mkdir(parents=True)
     assert abort.finish(repo, places, load_state(places.journal), heard)
     assert not places.journal.exists()
     assert repo.refs(places.package_refs) == {}
+    assert not places.client_homes.exists()
     assert not abort.finish(repo, places, State(), heard)
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from parallel_impl.processes.launch import Launch, Limits
+from parallel_impl.record import activity
 from parallel_impl.record import events as e
+from parallel_impl.record.activity import AgentNote
 from parallel_impl.record.agent_report import AgentReport
 from parallel_impl.run.attempt import agent_report
 from parallel_impl.run.attempt.job import Attempt, Job, Working
@@ -39,6 +41,19 @@ def test_what_an_agent_writes_is_taken_with_secrets_masked(attempt: Attempt) -> 
     attempt.files.report.write_text('{"schema_version": 1, "notes": ["it is s3cret"]}')
     agent_report.take(attempt)
     assert (attempt.report, notes()) == (AgentReport(notes=("it is ***",)), [])
+
+
+def test_it_is_shown_with_what_the_agent_did_where_that_is_known(attempt: Attempt) -> None:
+    attempt.files.report.write_text('{"schema_version": 1, "notes": ["a b"], "help": [{"summary": "c: d"}]}')
+    agent_report.take(attempt)
+    assert not attempt.files.activity.exists()
+    attempt.files.activity.write_bytes(b"")
+    agent_report.take(attempt)
+    told = list(activity.read(attempt.files.activity.read_bytes().splitlines()))
+    assert [(one.heading, one.text) for one in told if isinstance(one, AgentNote)] == [
+        ("note", "a b"),
+        ("help wanted", "c: d"),
+    ]
 
 
 @pytest.mark.parametrize(

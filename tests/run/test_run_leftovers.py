@@ -18,12 +18,13 @@ from parallel_impl.git.checkout import Checkout, Source
 from parallel_impl.git.repo import Repo
 from parallel_impl.plan.model import Package
 from parallel_impl.processes.procfs import boot_id, start_time
+from parallel_impl.record import activity, json_form
 from parallel_impl.record import events as e
-from parallel_impl.record import json_form
+from parallel_impl.record.activity import Usage
 from parallel_impl.record.codes import Failure
 from parallel_impl.record.journal import load_state
 from parallel_impl.record.state import PackageState, State
-from parallel_impl.run import run_id
+from parallel_impl.run import run_id, spending
 from parallel_impl.run.attempt import attempt_record, run_processes, take_work
 from parallel_impl.run.places import Places
 from parallel_impl.run.resume import leftovers
@@ -83,6 +84,27 @@ def test_an_attempt_whose_agent_was_not_started_is_over_and_costs_no_retry(kille
     progress = run.state.packages["a"]
     assert (progress.state, progress.failures) == (PackageState.QUEUED, 0)
     assert list(killed.home.iterdir()) == []
+
+
+def test_what_a_killed_agent_had_used_is_journalled(killed: Killed) -> None:
+    told = (
+        activity.Opened(session="s-1", model="large"),
+        activity.Called(tool="bash", call="1"),
+        activity.Used(usage=Usage(output=200, turns=1)),
+        activity.Denied(tool="bash"),
+        activity.Used(usage=Usage(output=50, turns=1)),
+    )
+    file = killed.places.attempt_files("a", 1).activity
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"\n".join(map(activity.to_line, told)) + b'\n{"did": "us')
+    run = killed.next()
+    leftovers.settle(run)
+    over = ended(run)
+    assert (over.code, over.usage, over.model, over.session) == (
+        Failure.INTERRUPTED, Usage(output=250, turns=2), "large", "s-1",
+    )  # fmt: skip
+    assert (over.calls, over.denied) == (1, 1)
+    assert spending.of_run(run.state).usage.output == 250
 
 
 def test_what_a_killed_agent_had_done_is_saved_on_its_attempts_ref(killed: Killed) -> None:

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from parallel_impl import environment
 from parallel_impl.errors import UserError
 from parallel_impl.record import json_form
 from parallel_impl.run import launch, ports
 from parallel_impl.run.ports import Block
+from parallel_impl.run.start import run_spec
 
 GONE = (1, 1, "another boot")  # a process
 
@@ -73,3 +75,9 @@ def test_names_are_short_plain_and_never_those_of_two_checkouts() -> None:
     assert len(set(names)) == len(paths)
     assert all(re.fullmatch("[a-z][a-z0-9_]{0,39}", name) for name in names)
     assert names[0].startswith("add_something_wp_xxx")
+
+
+def test_what_a_run_sets_itself_is_named_where_pass_env_names_it() -> None:
+    names = ["COMPOSE_PROJECT_NAME", "PARALLEL_IMPL_NAME", "PARALLEL_IMPL_PORT", "TMPDIR"]
+    told = environment.remarks(dict.fromkeys(names, "mine"), pass_env=names, ours=run_spec.SET_BY_US)
+    assert told == [f"pass_env: {name} is set by the run itself, your value does not pass" for name in names]

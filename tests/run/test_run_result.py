@@ -12,6 +12,15 @@ from tests.repository import FIXTURES, command, make_repository, tool
 ATTEMPT = ".git/parallel-impl/fix-typos/attempts/wp-guide/1"
 
 
+@pytest.mark.parametrize("made", ["mkfifo", "ln -s /dev/zero", "ln -s /proc/self/environ", "mkdir"])
+def test_a_report_that_is_no_regular_file_is_not_waited_for(tmp_path: Path, made: str) -> None:
+    repo = make_repository("no-contracts", tmp_path)
+    agent = f'cp -R {FIXTURES}/no-contracts/replay/$1/1/. .\n{made} "$PARALLEL_IMPL_RESULT_FILE"'
+    done = tool(repo, "implement", "fix-typos", "--only", "wp-guide", "--agent", command(tmp_path / "agent.sh", agent))
+    assert done.returncode == 1, done.stderr
+    assert json.loads((repo / ATTEMPT / "result.json").read_text())["status"] == "completed"
+
+
 @pytest.mark.parametrize(
     ("written", "reported"),
     [('{"words": 3}', 3), ("[" * 200_000, None), ('{"words": ' + "[" * 900 + "]" * 900 + "}", None)],

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import select
+import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -225,3 +229,29 @@ def test_a_change_of_the_repository_that_halts_starts_nothing_more(opened: Calla
     assert agents.started == ["a"]
     assert run.state.tampering is not None
     assert run.state.tampering.running == ["a"]
+
+
+def test_a_signal_that_another_thread_got_stops_the_run_while_agents_work(opened: Callable[..., Run]) -> None:
+    run, woken = opened(package("a")), list[bool]()
+    passed = passing(run.spec.base)
+
+    def attempt(*given: Any) -> Outcome:
+        _wait_until_it_sleeps(threading.main_thread())
+        signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)  # which wakes this thread and no other
+        woken.append(bool(select.select([run.stop], [], [], 20)[0]))
+        return Agents(passed)(*given)
+
+    before = signal.signal(signal.SIGUSR1, lambda *_: run.stop.set())
+    try:
+        runner.run_packages(run, run_attempt=attempt)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert woken == [True]
+
+
+def _wait_until_it_sleeps(thread: threading.Thread) -> None:
+    """Until the kernel has not switched to it for a while: one that waits for the interpreter is woken every 5 ms."""
+    status, before = Path(f"/proc/self/task/{thread.native_id}/status"), ""
+    while (switches := status.read_text().rpartition("voluntary_ctxt_switches")[0]) != before:
+        before = switches
+        time.sleep(0.2)

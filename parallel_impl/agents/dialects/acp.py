@@ -32,7 +32,7 @@ class Acp:
     key: ClassVar[str] = ""
     tells: ClassVar[frozenset[Tell]] = frozenset({Tell.CALLS, Tell.DENIALS})
     live: ClassVar[frozenset[Tell]] = tells
-    resumes: ClassVar[bool] = False
+    resumes: ClassVar[bool] = True  # an agent that cannot says so, and begins again
     cumulative: ClassVar[frozenset[str]] = frozenset()
     own_sandbox: ClassVar[bool] = False
     follows: ClassVar[frozenset[Setting]] = frozenset({Setting.MODEL})
@@ -48,10 +48,12 @@ class Acp:
             model=settings.model,
             write_allow=task.write_allow,
             deny=task.deny,
+            resume=task.resume,
             seconds=task.seconds,
             turns=task.budget.turns,
         )
-        env = {settings.key: task.key} if settings.key and task.key else {}
+        variable = dialect.key_variable(self, settings) if task.key else ""
+        env = {variable: task.key} if variable else {}
         return Start(driven.words(self.name), {**env, **settings.env}, before_prompt=driven.to_line(order))
 
     def read(self, line: bytes) -> Iterable[Activity]:

@@ -121,7 +121,7 @@ def _answered(data: Fields) -> Iterator[Activity]:
 def _failure(data: Fields) -> Iterator[Activity]:
     status = data.count("statusCode") or 0
     text = data.text("errorMessage")
-    why = Fields.of(text.encode()).text("message") or text or f"HTTP {status}"
+    why = Fields.of(text).text("message") or text or f"HTTP {status}"
     yield Retrying(status=status, why=cut(why))
     found = refusal(text, status=status)
     # a wrong key is asked with three times and then reported by `session.error`; a quota it would ask for ever

@@ -16,8 +16,8 @@ class Fields:
     value: object
 
     @classmethod
-    def of(cls, line: bytes) -> Fields:
-        """The object in a line; empty for what is no JSON."""
+    def of(cls, line: bytes | str) -> Fields:
+        """The object in a line, or in a text of another one; empty for what is no JSON."""
         try:
             return cls(json.loads(line))
         except (ValueError, RecursionError):

@@ -142,5 +142,5 @@ def _result(event: Fields) -> Iterator[Activity]:
 def _plain(error: str) -> str:
     """The text of an error without the client's frame and the JSON of the provider around it."""
     body = error.removeprefix(FRAME)
-    inner = Fields.of(body.removesuffix("]").encode()).text("error", "message")
+    inner = Fields.of(body.removesuffix("]")).text("error", "message")
     return inner or (body.replace("]", "", 1) if body != error else error)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from parallel_impl import text
 from parallel_impl.gates.evidence import ResultFileError, read_result_file
-from parallel_impl.record import agent_report, json_form
+from parallel_impl.record import activity, agent_report, json_form
+from parallel_impl.record.activity import AgentNote
+from parallel_impl.record.agent_report import AgentReport
+from parallel_impl.record.journal import now
 from parallel_impl.run.attempt.job import Attempt
 
 
@@ -15,9 +18,19 @@ def take(attempt: Attempt) -> None:
         if written is not None:
             hidden = text.masked(json_form.encode(written), attempt.launch.mask)
             attempt.report = agent_report.read(json_form.decode(hidden, dict[str, object]))
+            _show(attempt, attempt.report)
     except ResultFileError as error:
         attempt.note(f"its agent's report {error}")
     except ValueError as error:
         attempt.note(f"its agent's report is not as schemas/agent-report.schema.json says: {error}")
     except OSError as error:
         attempt.note(f"its agent's report cannot be read: {error.strerror}")
+
+
+def _show(attempt: Attempt, report: AgentReport) -> None:
+    """Add the report to the activity, for whoever follows it; an agent without one is shown by its log."""
+    if attempt.files.activity.exists():
+        with attempt.files.activity.open("ab") as file:
+            for line in report.lines():
+                heading, _, text = line.partition(": ")
+                file.write(activity.to_line(AgentNote(at=now(), heading=heading, text=text)) + b"\n")

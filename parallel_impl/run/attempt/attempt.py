@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
-from parallel_impl import storage
+from parallel_impl import environment, storage, text
 from parallel_impl.agents import prompt
 from parallel_impl.agents.agent import AgentJob, Worked
 from parallel_impl.contracts import check as contracts
@@ -112,9 +112,10 @@ def _publish(attempt: Attempt) -> Outcome:
         attempt.note(f"it changed nothing that counts: {lost.strip()}")
     if attempt.code and attempt.code.costs_retry:
         attempt.why += _in_scope_but_left_out(attempt)
-    seconds = time.monotonic() - attempt.began
+    seconds, secrets = time.monotonic() - attempt.began, attempt.launch.mask
+    attempt.why = environment.masked(attempt.why, secrets)
     published = result.result(attempt, seconds)
-    write_atomically(attempt.files.result, dump(published))
+    write_atomically(attempt.files.result, text.masked(dump(published), secrets))
     return Outcome(
         published,
         attempt.commit,

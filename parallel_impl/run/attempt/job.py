@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from parallel_impl import environment
 from parallel_impl.agents.agent import Agent
 from parallel_impl.agents.budget import Budget
 from parallel_impl.agents.client import Client
@@ -156,4 +157,5 @@ class Attempt:
 
     def note(self, text: str) -> None:
         """Something that the summary must say."""
-        self.post(Noted(at=now(), text=text, package=self.package.id))
+        told = environment.masked(text, self.launch.mask)  # it may quote a path, which an agent may name as it likes
+        self.post(Noted(at=now(), text=told, package=self.package.id))

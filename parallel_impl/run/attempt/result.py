@@ -6,6 +6,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from parallel_impl import text
+from parallel_impl.gates.evidence import read_result_file
 from parallel_impl.gates.steps import StepResult, StepStatus
 from parallel_impl.plan.model import StepKind
 from parallel_impl.record import json_form
@@ -96,11 +97,13 @@ def _step(attempt: Attempt, step: StepResult) -> StepRecord:
 def _reported(attempt: Attempt) -> dict[str, object] | None:
     """What the agent wrote to its result file; None when it wrote none, or no JSON object."""
     try:
-        written = attempt.files.reported.read_bytes()[:1_000_000]
-        found = json_form.decode(text.masked(written, attempt.launch.mask), dict[str, object])
+        written = read_result_file(attempt.files.reported)
+        if written is None:
+            return None
+        hidden = text.masked(json_form.encode(written), attempt.launch.mask)
+        return json_form.decode(hidden, dict[str, object])
     except (OSError, ValueError):
         return None
-    return found if json_form.is_shallow(found) else None
 
 
 def _keys(attempt: Attempt) -> dict[str, object]:

@@ -33,6 +33,8 @@ def _obstacle(attempt: Attempt) -> str:
         return "another agent does it now"
     if previous.agent != agent.name:
         return f"{previous.agent} did the attempt before"
+    if previous.session.startswith("-"):
+        return "its name would be an option of the client"
     if not agent.dialect.resumes:
         return f"{agent.name} cannot go on with one"
     if previous.model != agent.settings.model:

@@ -44,7 +44,6 @@ def abort(repo: Repo, places: Places, state: State, listener: Listener, *, check
                 run = _open(repo, places, state, cleared, journal, listener=listener, checkout=checkout, stop=stop)
                 leftovers.settle(run)
                 run.record(e.RunAborted(at=now()))
-            remove(places.client_homes)
             listener.say(_move_aside(repo, places))
         finally:
             leftovers.close(places, cleared.home.path)
@@ -99,10 +98,11 @@ def _open(
 
 
 def _move_aside(repo: Repo, places: Places) -> str:
-    """Move accepted work to refs of attempts, and the journal aside; what to say about it.
+    """Remove private HOMEs, move accepted work to refs of attempts, and the journal aside; what to say about it.
 
     Done again after a crash it ends the same.
     """
+    remove(places.client_homes)
     refs = repo.refs(places.package_refs)
     for ref in refs:
         attempts.keep(repo, places, ref)

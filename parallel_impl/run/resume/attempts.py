@@ -7,12 +7,16 @@ retry.
 
 from __future__ import annotations
 
+import contextlib
 import re
+from functools import reduce
 
+from parallel_impl.agents.seen import Seen
 from parallel_impl.errors import UserError
 from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.repo import GitError, Repo
 from parallel_impl.git.union import Layer
+from parallel_impl.record import activity
 from parallel_impl.record import events as e
 from parallel_impl.record.codes import Failure
 from parallel_impl.record.journal import now
@@ -29,13 +33,13 @@ def settle(run: Run, name: str) -> None:
     commit = run.workspace.repo.ref(run.workspace.places.package_ref(name)) or ""
     if commit and _is_ours(run, name, commit):
         _put_away(run, name, number)
-        ended = e.AttemptEnded(at=now(), package=name, number=number, commit=commit)
+        ended = _ended(run, name, number, commit)
         run.record(ended, e.PackageAccepted(at=now(), package=name, number=number, commit=commit))
         return
     saved = _save(run, name, number)
     _put_away(run, name, number)
     why = "the process that ran it was killed"
-    run.record(e.AttemptEnded(at=now(), package=name, number=number, commit=saved, code=Failure.INTERRUPTED, why=why))
+    run.record(_ended(run, name, number, saved, code=Failure.INTERRUPTED, why=why))
 
 
 def restore(run: Run, name: str, commit: str) -> Layer:
@@ -75,6 +79,31 @@ def count_made(repo: Repo, places: Places) -> dict[str, int]:
         if found := re.fullmatch(r"(.+)/([0-9]+)", name):
             made[found[1]] = max(made.get(found[1], 0), int(found[2]))
     return made
+
+
+def _ended(run: Run, name: str, number: int, commit: str, *, code: str = "", why: str = "") -> e.AttemptEnded:
+    """That an attempt is over, with what its agent had used by then: limits count that too."""
+    began, seen = run.state.packages[name].started.get(number), Seen()
+    with (
+        contextlib.suppress(FileNotFoundError),
+        run.workspace.places.attempt_files(name, number).activity.open("rb") as lines,
+    ):
+        seen = reduce(Seen.after, activity.read(lines), seen)
+    return e.AttemptEnded(
+        at=now(),
+        package=name,
+        number=number,
+        commit=commit,
+        code=code,
+        why=why,
+        agent=began.agent if began else "",
+        model=seen.model,
+        session=seen.session,
+        usage=seen.usage,
+        denied=len(seen.denied),
+        retries=seen.retries,
+        calls=seen.calls,
+    )
 
 
 def _put_away(run: Run, name: str, number: int) -> None:

@@ -129,7 +129,8 @@ def _checked(request: Request, known: Inputs) -> Iterator[_Ready]:
         environment=environment.for_filters(request.inherited, pass_env=spec.config.pass_env),
         repository_name=_repository_name(request),
     )
-    mask = environment.secret_values(request.inherited, spec.secret_names)
+    given = (request.inherited, *(table.env for table in spec.config.agents.values()))
+    mask = tuple(value for env in given for value in environment.secret_values(env, spec.secret_names))
     # whatever starts something sets its own limits
     launch = Launch(home, spec.environment, Limits(math.inf), stop=request.stop, mask=mask)
     in_force = PlanInForce(known.plan, known.order)

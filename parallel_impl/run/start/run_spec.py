@@ -29,7 +29,7 @@ NOBODY = (
     f"git has no name and address of yours here: what lands is committed by {OURS.author}, which CLA, DCO and push "
     "rules refuse\n    set user.name and user.email, or commit_identity in the configuration"
 )
-SET_BY_US = ("TMPDIR", "VIRTUAL_ENV", "PARALLEL_IMPL_*", *setup.COPIES)
+SET_BY_US = ("TMPDIR", "VIRTUAL_ENV", "COMPOSE_PROJECT_NAME", "PARALLEL_IMPL_*", *setup.COPIES)
 
 
 def specify(request: Request, known: Inputs) -> RunSpec:

@@ -165,6 +165,20 @@ def test_junk_is_nothing(client: str) -> None:
         assert [happened for happened in DIALECTS[client].read(line) if not isinstance(happened, Said)] == []
 
 
+@pytest.mark.parametrize("client", DIALECTS)
+@pytest.mark.parametrize("begins", [b"[", b'{"a":', b'{"did":"said","text":"x","a":['])
+def test_a_line_that_is_nested_deeper_than_python_reads_is_nothing(client: str, begins: bytes) -> None:
+    heard = DIALECTS[client].read(begins * 50_000)
+    assert [one for one in heard if not isinstance(one, Said)] == []  # aider prints text, not JSON
+
+
+def test_half_a_character_in_an_error_within_an_error_is_kept() -> None:
+    failure = {"type": "model.call_failure", "data": {"errorMessage": "\ud800", "statusCode": 500}}
+    assert any(isinstance(one, Retrying) for one in DIALECTS["copilot"].read(json.dumps(failure).encode()))
+    result = {"type": "result", "status": "error", "error": {"message": "\ud800"}}
+    assert any(isinstance(one, Concluded) for one in DIALECTS["gemini"].read(json.dumps(result).encode()))
+
+
 def test_claude_reports_which_call_was_denied() -> None:
     assert recording("claude", "denied").seen().denied == (
         Denied(tool="Write", target="/opt/outside.txt", why="not permitted"),

@@ -193,6 +193,14 @@ def test_acp_drives_the_program_that_is_configured() -> None:
     assert program(settings, "acp") == ("my-agent", "a b")
 
 
+def test_acp_passes_on_the_conversation_that_goes_on_and_the_key_of_its_provider() -> None:
+    settings = Settings(kind="acp", program="my-agent", provider="openai")
+    begun = DIALECTS["acp"].start(Task(settings=settings, key="k", resume="session-9"))
+    assert driven.from_line(begun.before_prompt).resume == "session-9"
+    assert begun.env == {"OPENAI_API_KEY": "k"}
+    assert DIALECTS["acp"].resumes
+
+
 @pytest.mark.parametrize(
     ("kind", "args", "gone", "shown"),
     [

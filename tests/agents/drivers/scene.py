@@ -15,6 +15,7 @@ from parallel_impl.agents.dialects import driven
 from parallel_impl.agents.dialects.driven import DriverOrder
 from parallel_impl.record import activity
 from parallel_impl.record.activity import Activity, Concluded
+from tests.agents.drivers.preloaded import Preloaded
 from tests.repository import commit_all, git
 
 KEY = "sk-stub-0123456789-secret"
@@ -78,7 +79,18 @@ def start(driver: str, worktree: Path, *words: str, **env: str) -> subprocess.Po
 def drive(
     driver: str, worktree: Path, what: DriverOrder, prompt: str = PROMPT, *, words: Sequence[str] = (), **env: str
 ) -> Outcome:
-    """Run a driver to its end."""
+    """Start a driver and run it to its end."""
     child = start(driver, worktree, *words, **env)
     out, err = child.communicate(driven.to_line(what) + prompt.encode(), timeout=120)
-    return Outcome(child.returncode, tuple(map(activity.from_line, out.splitlines())), err.decode())
+    return _outcome(child.returncode, out, err)
+
+
+def drive_preloaded(
+    driver: Preloaded, worktree: Path, what: DriverOrder, prompt: str = PROMPT, *, words: Sequence[str] = (), **env: str
+) -> Outcome:
+    """Run a driver to its end that has imported its SDK already."""
+    return _outcome(*driver.run(worktree, driven.to_line(what) + prompt.encode(), words, {**os.environ, **env}))
+
+
+def _outcome(code: int, out: bytes, err: bytes) -> Outcome:
+    return Outcome(code, tuple(map(activity.from_line, out.splitlines())), err.decode())

@@ -5,7 +5,9 @@ from __future__ import annotations
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -14,7 +16,8 @@ from parallel_impl.agents.dialects.driven import DriverOrder
 from parallel_impl.processes import procfs
 from parallel_impl.record import activity
 from parallel_impl.record.activity import Answered, Called, Changed, Denied, Limited, Opened, Said, Usage, Used
-from tests.agents.drivers.scene import Outcome, drive, make_worktree, start
+from tests.agents.drivers.preloaded import preload
+from tests.agents.drivers.scene import Outcome, drive, drive_preloaded, make_worktree, start
 
 pytestmark = pytest.mark.slow  # two processes each, with the protocol's models
 
@@ -32,15 +35,27 @@ def order(scenario: str, *, resume: str = "", model: str = "", turns: int = 0, s
     return DriverOrder(program=program, write_allow=scope, resume=resume, model=model, turns=turns, seconds=seconds)
 
 
-def work(worktree: Path, what: DriverOrder, prompt: str = "Do it.", **env: str) -> Outcome:
-    return drive("acp", worktree, what, prompt, PYTHONPATH=str(ROOT), **env)
+class Worked(Protocol):
+    def __call__(self, worktree: Path, what: DriverOrder, prompt: str = "Do it.", **env: str) -> Outcome: ...
+
+
+@pytest.fixture(scope="module")
+def work() -> Iterator[Worked]:
+    with preload("acp") as acp:
+
+        def worked(worktree: Path, what: DriverOrder, prompt: str = "Do it.", **env: str) -> Outcome:
+            return drive_preloaded(acp, worktree, what, prompt, PYTHONPATH=str(ROOT), **env)
+
+        yield worked
 
 
 def answers(worktree: Path) -> list[str]:
     return (worktree / "answers.txt").read_text().splitlines()
 
 
-def test_what_it_asks_for_is_allowed_once_and_a_write_outside_the_scope_is_refused(worktree: Path) -> None:
+def test_what_it_asks_for_is_allowed_once_and_a_write_outside_the_scope_is_refused(
+    work: Worked, worktree: Path
+) -> None:
     outcome = work(worktree, order("edit"))
     assert outcome.code == 0 and outcome.last.ok, outcome
     assert answers(worktree) == ["src/greet/words.py: once", "README.md: no"]
@@ -59,7 +74,7 @@ def test_what_it_asks_for_is_allowed_once_and_a_write_outside_the_scope_is_refus
     assert outcome.of(Used)[-1].usage == Usage(input=80, output=60, cache_read=18, dollars=0.5)  # of two prompts
 
 
-def test_an_agent_that_stops_at_a_refusal_is_told_why_and_goes_on(worktree: Path) -> None:
+def test_an_agent_that_stops_at_a_refusal_is_told_why_and_goes_on(work: Worked, worktree: Path) -> None:
     outcome = work(worktree, order("gives-up"))
     assert (outcome.code, outcome.last.why, len(outcome.of(Denied))) == (0, "Gone on.", 1)
     assert answers(worktree) == [
@@ -69,7 +84,7 @@ def test_an_agent_that_stops_at_a_refusal_is_told_why_and_goes_on(worktree: Path
     ]
 
 
-def test_files_are_read_and_written_for_it_and_a_refusal_has_the_reason(worktree: Path) -> None:
+def test_files_are_read_and_written_for_it_and_a_refusal_has_the_reason(work: Worked, worktree: Path) -> None:
     outcome = work(worktree, order("files"))
     assert outcome.code == 0
     read, written, outside, absent = answers(worktree)
@@ -85,53 +100,53 @@ def test_files_are_read_and_written_for_it_and_a_refusal_has_the_reason(worktree
     assert (worktree / "README.md").read_text() == "# Greet\n"
 
 
-def test_a_log_in_that_needs_no_person_is_done_and_any_other_is_a_missing_key(worktree: Path) -> None:
+def test_a_log_in_that_needs_no_person_is_done_and_any_other_is_a_missing_key(work: Worked, worktree: Path) -> None:
     assert work(worktree, order("log-in"), KEY_OF_AGENT="x").code == 0
     outcome = work(worktree, order("log-in"))
     assert [(each.code, each.terminal) for each in outcome.of(Limited)] == [("PROVIDER_AUTH", True)]
     assert (outcome.code, outcome.last.why) == (1, "Authentication required")
 
 
-def test_a_conversation_goes_on_without_its_old_part_being_told_again(worktree: Path) -> None:
+def test_a_conversation_goes_on_without_its_old_part_being_told_again(work: Worked, worktree: Path) -> None:
     outcome = work(worktree, order("load", resume="session-9"), "One test fails.")
     assert [each.text for each in outcome.of(Said)] == ["session-9 goes on: One test fails."]
     refused = work(worktree, order("edit", resume="session-9"))
     assert refused.code == 1 and "cannot go on with an earlier conversation" in refused.last.why
 
 
-def test_the_model_of_the_order_is_chosen(worktree: Path) -> None:
+def test_the_model_of_the_order_is_chosen(work: Worked, worktree: Path) -> None:
     assert work(worktree, order("edit", model="large")).of(Opened)[0].model == "large"
     assert answers(worktree)[0] == "model=large"
 
 
-def test_a_turn_that_did_not_end_well_is_a_failure(worktree: Path) -> None:
+def test_a_turn_that_did_not_end_well_is_a_failure(work: Worked, worktree: Path) -> None:
     outcome = work(worktree, order("refused"))
     assert (outcome.code, outcome.last.why) == (1, "the agent stopped: refusal")
 
 
-def test_a_limit_of_the_provider_is_known_by_its_words(worktree: Path) -> None:
+def test_a_limit_of_the_provider_is_known_by_its_words(work: Worked, worktree: Path) -> None:
     outcome = work(worktree, order("limit"))
     assert (outcome.code, [each.code for each in outcome.of(Limited)]) == (1, ["PROVIDER_LIMIT"])
     assert "429 rate_limit_error" in outcome.last.why
 
 
-def test_an_agent_that_dies_in_its_turn_is_a_failure(worktree: Path) -> None:
+def test_an_agent_that_dies_in_its_turn_is_a_failure(work: Worked, worktree: Path) -> None:
     outcome = work(worktree, order("dies"))
     assert (outcome.code, outcome.last.why) == (1, "the agent ended in the middle of its turn (exit 7)")
 
 
-def test_lines_may_be_long(worktree: Path) -> None:
+def test_lines_may_be_long(work: Worked, worktree: Path) -> None:
     outcome = work(worktree, order("long"), "0123456789abcdef" * 25_000)  # 400 KB
     assert (outcome.code, outcome.last.why) == (0, "400000")
 
 
-def test_a_program_that_is_not_there_is_said(worktree: Path) -> None:
+def test_a_program_that_is_not_there_is_said(work: Worked, worktree: Path) -> None:
     outcome = work(worktree, DriverOrder(program=("no-such-agent",)))
     assert outcome.code == 1 and outcome.last.why.startswith("no-such-agent could not be started")
     assert work(worktree, DriverOrder()).last.why.startswith("the order names no program")
 
 
-def test_too_many_tool_calls_and_too_much_time_end_it(worktree: Path) -> None:
+def test_too_many_tool_calls_and_too_much_time_end_it(work: Worked, worktree: Path) -> None:
     outcome = work(worktree, order("many", turns=5))
     assert (outcome.code, outcome.last.code, outcome.last.why) == (1, "BUDGET_EXCEEDED", "more than 5 tool calls")
     began = time.monotonic()

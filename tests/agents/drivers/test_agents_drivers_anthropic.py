@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -25,7 +26,8 @@ from parallel_impl.record.activity import (
     Said,
     Used,
 )
-from tests.agents.drivers.scene import KEY, Outcome, drive, make_worktree, order, start
+from tests.agents.drivers.preloaded import preload
+from tests.agents.drivers.scene import KEY, Outcome, drive, drive_preloaded, make_worktree, order, start
 from tests.models.scenario import Fault, Run, Scenario, Use, Write
 from tests.models.stub import Stub
 from tests.repository import git
@@ -73,8 +75,18 @@ def worktree(tmp_path: Path) -> Path:
     return make_worktree(tmp_path / "worktree")
 
 
-def work(stub: Stub, worktree: Path, scenario: str, *words: str, **more: object) -> Outcome:
-    return drive("anthropic", worktree, order(stub.url(scenario), **more), words=words)
+class Worked(Protocol):
+    def __call__(self, stub: Stub, worktree: Path, scenario: str, *words: str, **more: object) -> Outcome: ...
+
+
+@pytest.fixture(scope="module")
+def work() -> Iterator[Worked]:
+    with preload("anthropic") as driver:
+
+        def worked(stub: Stub, worktree: Path, scenario: str, *words: str, **more: object) -> Outcome:
+            return drive_preloaded(driver, worktree, order(stub.url(scenario), **more), words=words)
+
+        yield worked
 
 
 def key_of(stub: Stub) -> str:
@@ -83,7 +95,7 @@ def key_of(stub: Stub) -> str:
     return headers.get("x-api-key") or headers["authorization"].removeprefix("Bearer ")
 
 
-def test_a_package_is_done_and_its_tools_files_and_usage_are_told(stub: Stub, worktree: Path) -> None:
+def test_a_package_is_done_and_its_tools_files_and_usage_are_told(work: Worked, stub: Stub, worktree: Path) -> None:
     outcome = work(stub, worktree, "work")
     assert outcome.code == 0 and outcome.last.ok, outcome
     assert outcome.errors == ""
@@ -99,7 +111,9 @@ def test_a_package_is_done_and_its_tools_files_and_usage_are_told(stub: Stub, wo
     assert "def " in (worktree / "tests/test_words.py").read_text()
 
 
-def test_the_prompt_is_cached_and_the_model_and_effort_are_those_of_the_order(stub: Stub, worktree: Path) -> None:
+def test_the_prompt_is_cached_and_the_model_and_effort_are_those_of_the_order(
+    work: Worked, stub: Stub, worktree: Path
+) -> None:
     assert work(stub, worktree, "nothing", effort="high", model="some-model").code == 0
     body = stub.asked[-1].body
     assert (body["model"], body["output_config"], body["stream"]) == ("some-model", {"effort": "high"}, True)
@@ -108,7 +122,7 @@ def test_the_prompt_is_cached_and_the_model_and_effort_are_those_of_the_order(st
     assert str(worktree) in body["system"][0]["text"]
 
 
-def test_what_a_model_can_is_asked_and_used(stub: Stub, worktree: Path) -> None:
+def test_what_a_model_can_is_asked_and_used(work: Worked, stub: Stub, worktree: Path) -> None:
     assert work(stub, worktree, "work", model="capable").code == 0
     asked = stub.asked[-1]
     assert (asked.body["max_tokens"], asked.body["thinking"]) == (48_000, {"type": "adaptive"})
@@ -118,7 +132,9 @@ def test_what_a_model_can_is_asked_and_used(stub: Stub, worktree: Path) -> None:
     assert not {"thinking", "context_management"} & stub.asked[-1].body.keys()
 
 
-def test_a_file_outside_the_scope_is_refused_with_the_scope_and_the_work_goes_on(stub: Stub, worktree: Path) -> None:
+def test_a_file_outside_the_scope_is_refused_with_the_scope_and_the_work_goes_on(
+    work: Worked, stub: Stub, worktree: Path
+) -> None:
     outcome = work(stub, worktree, "outside", deny=("tests/secret/**",))
     assert outcome.code == 0
     (denied,) = outcome.of(Denied)
@@ -132,14 +148,16 @@ def test_a_file_outside_the_scope_is_refused_with_the_scope_and_the_work_goes_on
     assert git(worktree, "status", "--porcelain").split() == ["??", "src/greet/words.py", "??", "tests/"]
 
 
-def test_nothing_outside_the_worktree_is_read_or_written_by_file_tools(stub: Stub, worktree: Path) -> None:
+def test_nothing_outside_the_worktree_is_read_or_written_by_file_tools(
+    work: Worked, stub: Stub, worktree: Path
+) -> None:
     outcome = work(stub, worktree, "leaves")
     assert [each.target for each in outcome.of(Denied)] == ["../over.txt", "/etc/passwd"]
     assert "root:" not in str(stub.asked[-1].body["messages"])
     assert not (worktree.parent / "over.txt").exists()
 
 
-def test_a_symlink_does_not_lead_out_of_the_scope(stub: Stub, worktree: Path) -> None:
+def test_a_symlink_does_not_lead_out_of_the_scope(work: Worked, stub: Stub, worktree: Path) -> None:
     (worktree / "tests").mkdir()
     (worktree / "tests/link.txt").symlink_to("../README.md")
     outcome = work(stub, worktree, "link")
@@ -149,7 +167,7 @@ def test_a_symlink_does_not_lead_out_of_the_scope(stub: Stub, worktree: Path) ->
     assert (worktree / "README.md").read_text() == "# Greet\n"
 
 
-def test_every_tool_answers_and_a_wrong_call_is_an_answer_too(stub: Stub, worktree: Path) -> None:
+def test_every_tool_answers_and_a_wrong_call_is_an_answer_too(work: Worked, stub: Stub, worktree: Path) -> None:
     outcome = work(stub, worktree, "many")
     assert outcome.code == 0
     texts = [(each.ok, each.text) for each in outcome.of(Answered)]
@@ -162,19 +180,19 @@ def test_every_tool_answers_and_a_wrong_call_is_an_answer_too(stub: Stub, worktr
     assert texts[6] == (False, f"{worktree / 'src'}\n[exit 3]")
 
 
-def test_a_model_that_only_asks_a_question_concludes_without_a_call(stub: Stub, worktree: Path) -> None:
+def test_a_model_that_only_asks_a_question_concludes_without_a_call(work: Worked, stub: Stub, worktree: Path) -> None:
     outcome = work(stub, worktree, "nothing")
     assert (outcome.code, outcome.of(Called)) == (0, [])  # that this is no work is judged by who started it
 
 
-def test_a_limit_that_passes_is_told_and_waited_for(stub: Stub, worktree: Path) -> None:
+def test_a_limit_that_passes_is_told_and_waited_for(work: Worked, stub: Stub, worktree: Path) -> None:
     outcome = work(stub, worktree, "429-twice")
     assert outcome.code == 0
     assert [(each.status, each.wait) for each in outcome.of(Retrying)] == [(429, 1.0), (429, 1.0)]
     assert outcome.of(Limited) == []
 
 
-def test_a_limit_that_lasts_ends_the_attempt_as_the_providers(stub: Stub, worktree: Path) -> None:
+def test_a_limit_that_lasts_ends_the_attempt_as_the_providers(work: Worked, stub: Stub, worktree: Path) -> None:
     outcome = work(stub, worktree, "429", "--limit-seconds", "1")
     assert (outcome.code, outcome.last.ok) == (1, False)
     (limited,) = outcome.of(Limited)
@@ -183,7 +201,7 @@ def test_a_limit_that_lasts_ends_the_attempt_as_the_providers(stub: Stub, worktr
     assert len(outcome.of(Retrying)) >= 1
 
 
-def test_a_long_retry_after_ends_it_at_once_with_the_time(stub: Stub, worktree: Path) -> None:
+def test_a_long_retry_after_ends_it_at_once_with_the_time(work: Worked, stub: Stub, worktree: Path) -> None:
     before = time.time()
     outcome = work(stub, worktree, "hour-later")
     (limited,) = outcome.of(Limited)
@@ -194,52 +212,56 @@ def test_a_long_retry_after_ends_it_at_once_with_the_time(stub: Stub, worktree: 
 @pytest.mark.parametrize(
     ("scenario", "code"), [("quota", "PROVIDER_QUOTA"), ("401", "PROVIDER_AUTH"), ("403", "PROVIDER_AUTH")]
 )
-def test_a_quota_and_a_wrong_key_are_not_tried_again(stub: Stub, worktree: Path, scenario: str, code: str) -> None:
+def test_a_quota_and_a_wrong_key_are_not_tried_again(
+    work: Worked, stub: Stub, worktree: Path, scenario: str, code: str
+) -> None:
     outcome = work(stub, worktree, scenario)
     assert outcome.code == 1
     assert [(each.code, each.terminal) for each in outcome.of(Limited)] == [(code, True)]
     assert outcome.of(Retrying) == []
 
 
-def test_without_a_key_nothing_is_asked(stub: Stub, worktree: Path) -> None:
+def test_without_a_key_nothing_is_asked(work: Worked, stub: Stub, worktree: Path) -> None:
     asked = len(stub.asked)
     outcome = work(stub, worktree, "work", key="")
     assert ([each.code for each in outcome.of(Limited)], len(stub.asked)) == (["PROVIDER_AUTH"], asked)
 
 
 @pytest.mark.parametrize("scenario", ["400", "404"])
-def test_a_request_that_is_wrong_is_not_tried_again(stub: Stub, worktree: Path, scenario: str) -> None:
+def test_a_request_that_is_wrong_is_not_tried_again(work: Worked, stub: Stub, worktree: Path, scenario: str) -> None:
     outcome = work(stub, worktree, scenario)
     assert outcome.code == 1 and outcome.last.why.startswith(f"API error {scenario}: ")
     assert (outcome.of(Retrying), outcome.of(Limited)) == ([], [])
 
 
 @pytest.mark.parametrize("scenario", ["500", "cut"])
-def test_an_error_that_lasts_fails_after_some_tries(stub: Stub, worktree: Path, scenario: str) -> None:
+def test_an_error_that_lasts_fails_after_some_tries(work: Worked, stub: Stub, worktree: Path, scenario: str) -> None:
     outcome = work(stub, worktree, scenario, "--tries", "2")
     assert (outcome.code, len(outcome.of(Retrying)), outcome.of(Limited)) == (1, 1, [])
     assert outcome.of(Retrying)[0].status == (500 if scenario == "500" else 0)
 
 
-def test_a_stream_that_is_cut_once_costs_nothing_that_was_done(stub: Stub, worktree: Path) -> None:
+def test_a_stream_that_is_cut_once_costs_nothing_that_was_done(work: Worked, stub: Stub, worktree: Path) -> None:
     outcome = work(stub, worktree, "cut-once")
     assert (outcome.code, len(outcome.of(Retrying)), len(outcome.of(Changed))) == (0, 1, 2)
 
 
-def test_an_error_in_the_middle_of_a_stream_counts_as_its_status(stub: Stub, worktree: Path) -> None:
+def test_an_error_in_the_middle_of_a_stream_counts_as_its_status(work: Worked, stub: Stub, worktree: Path) -> None:
     outcome = work(stub, worktree, "stream-error", "--limit-seconds", "0.1")
     assert [each.code for each in outcome.of(Limited)] == ["PROVIDER_LIMIT"]
     assert "API error 529: overloaded_error" in outcome.last.why
 
 
 @pytest.mark.parametrize("scenario", ["pings", "hang"])
-def test_a_stream_without_events_is_given_up_pings_or_not(stub: Stub, worktree: Path, scenario: str) -> None:
+def test_a_stream_without_events_is_given_up_pings_or_not(
+    work: Worked, stub: Stub, worktree: Path, scenario: str
+) -> None:
     outcome = work(stub, worktree, scenario, "--silent-seconds", "1", "--tries", "2")
     assert (outcome.code, len(outcome.of(Retrying))) == (1, 1)
     assert outcome.last.why == "the provider sent nothing of its answer for too long"
 
 
-def test_it_ends_when_its_time_is_up_whatever_the_provider_does(stub: Stub, worktree: Path) -> None:
+def test_it_ends_when_its_time_is_up_whatever_the_provider_does(work: Worked, stub: Stub, worktree: Path) -> None:
     began = time.monotonic()
     outcome = work(stub, worktree, "pings", seconds=2)
     assert outcome.code == 1 and "no time left" in outcome.last.why
@@ -249,13 +271,15 @@ def test_it_ends_when_its_time_is_up_whatever_the_provider_does(stub: Stub, work
 @pytest.mark.parametrize(
     ("limit", "why"), [({"turns": 3}, "3 of 3 turns used"), ({"tokens": 400}, "510 of 400 tokens")]
 )
-def test_a_budget_ends_it(stub: Stub, worktree: Path, limit: dict[str, int], why: str) -> None:
+def test_a_budget_ends_it(work: Worked, stub: Stub, worktree: Path, limit: dict[str, int], why: str) -> None:
     outcome = work(stub, worktree, "loop", **limit)
     assert (outcome.code, outcome.last.code) == (1, "BUDGET_EXCEEDED")
     assert outcome.last.why.startswith(why) and len(outcome.of(Called)) == 3
 
 
-def test_an_answer_that_is_cut_is_gone_on_with_and_its_calls_are_not_carried_out(stub: Stub, worktree: Path) -> None:
+def test_an_answer_that_is_cut_is_gone_on_with_and_its_calls_are_not_carried_out(
+    work: Worked, stub: Stub, worktree: Path
+) -> None:
     outcome = work(stub, worktree, "max-tokens-once")
     assert (outcome.code, [each.target for each in outcome.of(Called)]) == (0, ["tests/test_words.py"])
     assert "not carried out: the answer was cut" in str(stub.asked[-1].body["messages"])
@@ -263,7 +287,7 @@ def test_an_answer_that_is_cut_is_gone_on_with_and_its_calls_are_not_carried_out
     assert (lasting.code, lasting.last.why) == (1, "4 answers were cut at the limit of tokens")
 
 
-def test_a_refusal_of_the_model_is_a_failure(stub: Stub, worktree: Path) -> None:
+def test_a_refusal_of_the_model_is_a_failure(work: Worked, stub: Stub, worktree: Path) -> None:
     outcome = work(stub, worktree, "refusal")
     assert (outcome.code, outcome.last.why) == (1, "the model refused to go on: I can't help with that.")
 
@@ -275,7 +299,7 @@ def test_a_long_prompt_arrives_whole(stub: Stub, worktree: Path) -> None:
 
 
 def test_no_tool_finds_the_key(stub: Stub, worktree: Path) -> None:
-    outcome = work(stub, worktree, "probe", key=f"sk-{PROBED}")
+    outcome = drive("anthropic", worktree, order(stub.url("probe"), key=f"sk-{PROBED}"))
     assert outcome.of(Answered)[0].text == "CLEAN\n[exit 0]"
 
 
