@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from parallel_impl import environment
-from parallel_impl.errors import Problem, UserError
+from parallel_impl.errors import Problem, Severity, UserError
 from parallel_impl.text import did_you_mean
 
 FILE = "parallel-impl.toml"
@@ -140,6 +140,28 @@ def read(own: bytes | None, pyproject: bytes | None) -> Config:
     if reader.problems:
         raise UserError(reader.problems)
     return config
+
+
+def unread(part: str, read: Callable[[str], bytes | None]) -> Iterator[Problem]:
+    """Warnings about configuration in a part of the repository: only that at the root is read."""
+    for name in (FILE, "pyproject.toml") if part else ():
+        content, what = read(f"{part}/{name}"), FILE if name == FILE else SECTION
+        if content is not None and (name == FILE or _configures(content)):
+            yield Problem(
+                "the configuration of a part is not read",
+                where=f"{part}/{name}",
+                hint=f"move it to the root of the repository: {what}",
+                severity=Severity.WARNING,
+            )
+
+
+def _configures(pyproject: bytes) -> bool:
+    """Whether a pyproject.toml has a section of ours; one that cannot be read is its own project's to repair."""
+    try:
+        section = _table(pyproject, "pyproject.toml").get("tool", {})
+    except UserError:
+        return False
+    return isinstance(section, dict) and "parallel-impl" in section
 
 
 def _table(content: bytes | None, name: str) -> dict[str, Any]:

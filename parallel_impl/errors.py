@@ -51,9 +51,11 @@ class UserError(Exception):
 
 
 def first_line(text: str) -> str:
-    """The first line of a longer message, with the next one where it only announces that."""
+    """The first line of a longer message, with the next one where it only announces that; `…` for further ones."""
     first, *more = text.split("\n")
-    return f"{first} {more[0].strip()}" if more and first.endswith(":") else first
+    if not more or not first.endswith(":"):
+        return first
+    return f"{first} {more[0].strip()}" + (" …" if len(more) > 1 else "")
 
 
 def printable(text: str) -> str:

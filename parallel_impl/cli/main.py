@@ -32,6 +32,8 @@ def group() -> None:
     """Run one coding agent per work package of an approved OpenSpec change; land only what is proven."""
 
 
+for program in (implement_command, cleanup_command):
+    click.version_option(__version__, prog_name=f"parallel-{program.name}")(program)
 group.add_command(implement_command)
 group.add_command(cleanup_command)
 group.add_command(validate)

@@ -15,11 +15,15 @@ def validate(plan: str, fix: bool) -> int:
     from parallel_impl.contracts import plan_check  # noqa: PLC0415
     from parallel_impl.errors import Severity, count  # noqa: PLC0415
     from parallel_impl.git import links  # noqa: PLC0415
+    from parallel_impl.run.start import task_names  # noqa: PLC0415
 
     if fix:
-        source, said = plan_check.fix(plan, Path.cwd())
-        click.echo(f"{source}: rewritten: {', '.join(said)}" if said else f"{source}: in the spelling of today already")
-    checked = plan_check.validate(plan, Path.cwd(), links.of_index)
+        fixed = plan_check.fix(plan, Path.cwd(), links.of_index)
+        said = f"rewritten: {', '.join(fixed.rewritten)}" if fixed.rewritten else "in the spelling of today already"
+        click.echo(f"{fixed.source}: {said}")
+        if fixed.to_commit:
+            click.echo("\n    ".join(("a run reads what is committed:", *fixed.to_commit)))
+    checked = plan_check.validate(plan, Path.cwd(), links.of_index, task_names.problems)
     for problem in checked.problems:
         click.echo(str(problem), err=True)
     errors = sum(problem.severity is Severity.ERROR for problem in checked.problems)

@@ -7,6 +7,7 @@ a reader, such as one of a tree.
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,9 @@ from parallel_impl.text import did_you_mean
 
 # Each of them makes a folder a change; one that has none is a namespace.
 _OF_A_CHANGE = frozenset({"proposal.md", "design.md", "tasks.md", ".openspec.yaml", PLAN_FILE})
+
+Tracked = Callable[[Path], links.Tree]
+CheckTasks = Callable[[bytes | None, str, Plan], Iterable[Problem]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +60,13 @@ def check(content: bytes, source: str, read: Read, *, folder: str, openapi_secon
     return Checked(source, plan, order, tuple(problems))
 
 
-def validate(plan: str, folder: Path, tracked: Callable[[Path], links.Tree]) -> Checked:
+def validate(plan: str, folder: Path, tracked: Tracked, check_tasks: CheckTasks) -> Checked:
     """Check a change by its id, or a plan by its path, with the files that lie on disk around `folder`.
 
-    `tracked` gives what the repository of a folder tracks. UserError when there is no such plan.
+    `tracked` gives what the repository of a folder tracks, `check_tasks` what is wrong with the names of tasks.
+    UserError when there is no such plan.
     """
-    file = _find(plan, folder)
+    file = _locate(plan, folder, tracked)
     root, inside = _root(file)
     settings = (
         config.read(*(_content(root / name) for name in (config.FILE, "pyproject.toml"))) if root else config.Config()
@@ -73,17 +78,31 @@ def validate(plan: str, folder: Path, tracked: Callable[[Path], links.Tree]) -> 
     if checked.plan:
         tree = tracked(file.parent)
         found += [*links.problems(checked.plan, tree), *_taken(inside, tree)]
+        found += of_part(checked.plan, _part(inside), tree, _reader(base))
+        if inside:
+            tasks = f"{inside}/tasks.md"
+            found += check_tasks(_reader(base)(tasks), tasks, checked.plan)
     misplaced = _misplaced(file, inside, checked.plan)
     found += [misplaced] if misplaced else []
     usable = None if any(problem.severity is Severity.ERROR for problem in found) else checked.plan
     return Checked(checked.source, usable, checked.order, tuple(found), misnamed=misplaced is not None)
 
 
+def _part(inside: str) -> str:
+    """The part of the repository that the change folder `inside` lies in."""
+    return inside.rpartition("/")[0].removesuffix(CHANGES).removesuffix("/")
+
+
+def of_part(plan: Plan, part: str, tree: links.Tree, read: Read) -> Iterator[Problem]:
+    """What a plan in a part of the repository says or relies on as if the part were the root."""
+    yield from config.unread(part, read)
+    yield from parts.misplaced_scopes(plan, part, tree.paths)
+
+
 def _taken(inside: str, tree: links.Tree) -> Iterator[Problem]:
     """Another part of the repository that has the id of the change in the folder `inside`."""
     if inside:
-        above, _, change = inside.rpartition("/")
-        part = above.removesuffix(CHANGES).removesuffix("/")
+        part, change = _part(inside), Path(inside).name
         for other in sorted(parts.having(change, tree.paths) - {part}):
             yield parts.taken(change, part, other)
 
@@ -110,16 +129,28 @@ def _misplaced(file: Path, inside: str, plan: Plan | None) -> Problem | None:
     )
 
 
-def fix(plan: str, folder: Path) -> tuple[str, tuple[str, ...]]:
-    """Rewrite a plan in an older spelling; its name, and what was rewritten: nothing in a plan that is sound.
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """A plan that is in the spelling of today: what was `rewritten` (nothing in a sound one), and the lines to commit.
+
+    `to_commit` is empty where git does not track the file.
+    """
+
+    source: str
+    rewritten: tuple[str, ...] = ()
+    to_commit: tuple[str, ...] = ()
+
+
+def fix(plan: str, folder: Path, tracked: Tracked) -> Fixed:
+    """Rewrite a plan in an older spelling.
 
     The file is replaced whole or not at all. UserError where that cannot be done without loss.
     """
-    file = _find(plan, folder)
+    file = _locate(plan, folder, tracked)
     source = _named(file, folder)
     content = _read(file)
     if load.load(content, source)[0] is not None:
-        return source, ()
+        return Fixed(source)
     new, said = round_trip.fixed(content, source, ids.change_of(file.as_posix()))
     if said:
         before = file.stat()
@@ -127,7 +158,14 @@ def fix(plan: str, folder: Path) -> tuple[str, tuple[str, ...]]:
         if os.geteuid() == 0:
             os.chown(file, before.st_uid, before.st_gid)  # its owner will want to edit it
         file.chmod(before.st_mode)
-    return source, said
+    *_, root = _up_to_root(file.parent)
+    committed = file.is_relative_to(root) and file.relative_to(root).as_posix() in tracked(file.parent).paths
+    return Fixed(source, said, commit_lines(shlex.quote(source), file.parent.name) if said and committed else ())
+
+
+def commit_lines(named: str, change_id: str) -> tuple[str, str]:
+    """The two lines that commit a plan; `named` is its path or its change's folder, as a shell reads it."""
+    return f"git add {named}", f"git commit -m 'Plan of {change_id}'"
 
 
 def no_plan(change_id: str, files: Iterable[str], where: str) -> UserError:
@@ -146,8 +184,21 @@ def no_plan(change_id: str, files: Iterable[str], where: str) -> UserError:
         moved = ids.in_namespace(elsewhere[0], change_id)
         return UserError(f"there is no change {change_id!r}, but {moved.what}", where=where, hint=moved.hint)
     known = sorted("/".join(parts) for parts in changes)
-    hint = did_you_mean(change_id, known) or (f"changes here: {', '.join(known[:10])}" if known else "")
+    listed = f"changes here: {', '.join(known[:10])}" if known else f"write {ids.plan_file(change_id)} and commit it"
+    hint = did_you_mean(change_id, known) or listed
     return UserError(f"there is no change {change_id!r}", where=where, hint=hint)
+
+
+def _locate(plan: str, folder: Path, tracked: Tracked) -> Path:
+    """The file of a plan. UserError where there is none, with the part to go to where another one has the change."""
+    try:
+        return _find(plan, folder)
+    except UserError:
+        if ids.problem(plan) is None:
+            *_, root = _up_to_root(folder)
+            here = folder.relative_to(root).as_posix()
+            parts.choose(plan, "" if here == "." else here, tracked(folder).paths)
+        raise
 
 
 def _find(plan: str, folder: Path) -> Path:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -81,6 +82,12 @@ def find(read: Read) -> FoundSetup:
         if read(name) is not None:
             return FoundSetup((), f"none: {name} is not acted on by itself; write setup = [{line!r}] if steps need it")
     return FoundSetup((), "none: no uv.lock, package-lock.json, [project] or setup.py")
+
+
+def missing_programs(commands: Sequence[SetupCommand], env: Mapping[str, str]) -> list[str]:
+    """The programs of found set-up commands that are not on PATH; what the checkout itself gets is not looked for."""
+    named = dict.fromkeys(command.run.split()[0] for command in commands)
+    return [name for name in named if "/" not in name and shutil.which(name, path=env.get("PATH", os.defpath)) is None]
 
 
 def _editable(read: Read) -> str:

@@ -7,10 +7,11 @@ branch, refs and state of a change are named by its id alone, so only one part m
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 
-from parallel_impl.errors import Problem, UserError
+from parallel_impl.errors import Problem, Severity, UserError
 from parallel_impl.plan import ids
+from parallel_impl.plan.model import Plan
 
 
 def above(folder: str) -> tuple[str, ...]:
@@ -67,3 +68,22 @@ def taken(change_id: str, part: str, other: str, what: str = "there is") -> Prob
         where=folders[0],
         hint=f"give one of the two another id: git mv {folders[0]} {folders[0]}-2, and feature.id in its plan",
     )
+
+
+def misplaced_scopes(plan: Plan, part: str, paths: Collection[str]) -> Iterator[Problem]:
+    """Warnings for patterns that begin with a folder that the part has and the root has not."""
+    if not part:
+        return
+    at_root = {path.partition("/")[0] for path in paths}
+    below = (path.removeprefix(f"{part}/") for path in paths if path.startswith(f"{part}/"))
+    folders = {path.partition("/")[0] for path in below if "/" in path}
+    for number, package in enumerate(plan.packages):
+        for position, pattern in enumerate(package.scope.write_allow):
+            first = pattern.partition("/")[0]
+            if first in folders - at_root:
+                yield Problem(
+                    f"{package.id}: scopes begin at the root of the repository, where no {first}/ is: {pattern}",
+                    where=plan.where("packages", number, "scope", "write_allow", position),
+                    hint=f"did you mean {part}/{pattern}?",
+                    severity=Severity.WARNING,
+                )

@@ -210,9 +210,10 @@ class GatesEnded(Event, frozen=True, kw_only=True):
 
 
 class CandidateProven(Event, frozen=True, kw_only=True):
-    """Every gate passed on this candidate."""
+    """Every gate passed on this candidate; `by` are those that ran, None where an earlier version did not record it."""
 
     commit: str
+    by: tuple[str, ...] | None = None
 
 
 class Landed(Event, frozen=True, kw_only=True):

@@ -61,6 +61,8 @@ def _describe_end(event: Event) -> str:
         case e.GatesEnded():
             verdicts = ", ".join(f"{gate} {verdict}" for gate, verdict in event.verdicts.items()) or "no gates"
             return f"gates on the {event.on}: {verdicts}"
+        case e.CandidateProven() if event.by == ():
+            return f"no gate ran on the candidate {event.commit[:12]}"
         case e.CandidateProven():
             return f"proven: {event.commit[:12]}"
         case e.Landed():

@@ -10,6 +10,8 @@ from parallel_impl.record.activity import Usage
 from parallel_impl.record.result import AgentRecord
 from parallel_impl.report.summary import ContractRow, GateRow, PackageRow, StepRow, Summary
 
+DID_NOT_RUN = ("not run", "switched off")  # verdicts of gates
+
 
 def render(summary: Summary) -> str:
     """The whole summary as GitHub-flavoured Markdown."""
@@ -52,7 +54,7 @@ def _gates(gates: Sequence[GateRow], *, landed: bool) -> str:
         (
             gate.name,
             gate.verdict,
-            f"{gate.old_failures} old",
+            "" if gate.verdict in DID_NOT_RUN else f"{gate.old_failures} old",
             gate.why,
             _code(gate.command),
         )

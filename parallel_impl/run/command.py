@@ -104,4 +104,5 @@ def _report_landed(landed: Landed, places: Places, options: Options, listener: L
     what = f"{landed.branch} landed already: {landed.commit[:12]}"
     if options.restart:
         raise UserError(what, hint=f"start again after: parallel-cleanup {places.change_id}")
+    listener.event(landed)
     listener.say(f"{what}; see {places.summary}")

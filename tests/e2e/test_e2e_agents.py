@@ -247,6 +247,8 @@ def test_nothing_changed_is_no_work_unless_the_plan_says_so_and_the_agent_is_rem
     done = tool(repo, "implement", "add-words", "--agent", f"command: sh {idle}")
     assert done.returncode == 1
     assert "NO_CHANGES" in done.stdout
+    assert "logs in" in done.stderr
+    assert "its work:" not in done.stderr
     plan = repo / "openspec/changes/add-words/work-packages.yaml"
     plan.write_text(plan.read_text() + "    may_be_empty: true\n")
     commit_all(repo, "It may be empty")

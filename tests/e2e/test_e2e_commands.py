@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -9,8 +10,9 @@ from pathlib import Path
 import click
 import pytest
 
+from parallel_impl import __version__
 from parallel_impl.cli import main
-from tests.repository import git, make_repository, replay, tool
+from tests.repository import commit_all, git, make_repository, replay, tool
 
 COUNTING_GIT = """#!/bin/sh
 echo "$*" >>{log}
@@ -50,6 +52,66 @@ def test_show_names_the_commit_files_and_logs_of_a_package(landed: Path) -> None
 def test_commands_work_where_git_names_another_repository(command: tuple[str, ...], landed: Path) -> None:
     done = tool(landed, *command, env={"GIT_DIR": "/nowhere", "GIT_WORK_TREE": "/nowhere"})
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_gate_that_is_switched_off_is_so_by_the_same_words_on_base_and_candidate_and_proves_nothing(
+    tmp_path: Path,
+) -> None:
+    repo = make_repository("no-contracts", tmp_path)
+    done = tool(repo, "implement", "fix-typos", "--agent", replay("no-contracts"))
+    assert done.returncode == 0, done.stderr
+    assert "gates on the base: openspec switched off\n" in done.stdout
+    assert "gates on the candidate: openspec switched off\n" in done.stdout
+    assert "no gate ran on the candidate" in done.stdout
+    assert "proven:" not in done.stdout
+
+
+@pytest.mark.parametrize("program", ["implement", "cleanup"])
+def test_every_program_tells_its_version(program: str, landed: Path) -> None:
+    assert tool(landed, program, "--version").stdout == f"parallel-{program}, version {__version__}\n"
+
+
+def test_a_change_that_has_landed_is_one_event_on_stdout(landed: Path) -> None:
+    again = tool(landed, "implement", "fix-typos", "--json")
+    events = [json.loads(line) for line in again.stdout.splitlines()]
+    assert [(one["event"], one["branch"]) for one in events] == [("landed", "openspec/fix-typos")]
+    assert "landed already" in again.stderr
+
+
+def test_a_change_where_there_is_none_at_all_is_told_what_to_write(tmp_path: Path) -> None:
+    repo = make_repository("no-contracts", tmp_path)
+    git(repo, "rm", "-rq", "openspec")
+    commit_all(repo, "No change")
+    missed = tool(repo, "implement", "add-a", "--agent", "command: true")
+    assert missed.returncode == 2
+    assert "    write openspec/changes/add-a/work-packages.yaml and commit it\n" in missed.stderr
+
+
+def test_validate_warns_of_tasks_that_are_no_box_as_a_run_does(tmp_path: Path) -> None:
+    repo = make_repository("no-contracts", tmp_path)
+    plan = repo / "openspec/changes/fix-typos/work-packages.yaml"
+    plan.write_text(plan.read_text().replace('tasks: ["1.1"]', 'tasks: ["9.9"]'))
+    commit_all(repo, "No such task")
+    warned = [
+        tool(repo, *arguments).stderr
+        for arguments in (("validate", "fix-typos"), ("implement", "fix-typos", "--dry-run"))
+    ]
+    what = "warning: no box of openspec/changes/fix-typos/tasks.md is called '9.9': wp-guide is not told of it"
+    assert [what in text for text in warned] == [True, True]
+
+
+def test_a_found_set_up_whose_program_is_missing_names_it_and_where_to_write_another(tmp_path: Path) -> None:
+    repo = make_repository("no-contracts", tmp_path)
+    (repo / "uv.lock").touch()
+    (repo / "parallel-impl.toml").write_text("gates.openspec = false\n")
+    commit_all(repo, "A lock file")
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("git", "sh", "bash", "env", "rm"):
+        (programs / name).symlink_to(shutil.which(name) or "")
+    failed = tool(repo, "implement", "fix-typos", "--dry-run", env={"PATH": str(programs)})
+    assert failed.returncode == 2
+    assert "    install uv, or write setup = [...] in parallel-impl.toml: " in failed.stderr
 
 
 def test_commands_work_below_the_root_of_the_repository(landed: Path) -> None:

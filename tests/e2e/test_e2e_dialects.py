@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,14 @@ def test_an_older_plan_is_refused_by_a_run_and_runs_after_fix(repo: Path) -> Non
     assert f"{PLAN}: rewritten: id for package_id, dependencies for depends_on" in fixed.stdout
     assert plan.read_text().startswith("# a word of the author\n")
     assert plan.stat().st_mode & 0o777 == 0o600
-    commit_all(repo, "A plan of today")
+    lines = [f"git add {PLAN}", "git commit -m 'Plan of fix-typos'"]
+    assert fixed.stdout.splitlines()[1:4] == ["a run reads what is committed:", *(f"    {line}" for line in lines)]
+    too_early = tool(repo, "implement", "fix-typos", "--dry-run")
+    assert too_early.returncode == 2
+    assert "the file here is repaired already, but not committed in HEAD:\n    git add openspec/" in too_early.stderr
+    assert "--fix" not in too_early.stderr
+    for line in lines:
+        subprocess.run(["sh", "-c", line], cwd=repo, check=True)
     assert tool(repo, "implement", "fix-typos", "--agent", replay("no-contracts")).returncode == 0
 
 

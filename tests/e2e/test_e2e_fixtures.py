@@ -73,6 +73,8 @@ def test_work_outside_its_scope_fails_with_every_path_and_cancels_what_depends_o
     assert "SCOPE_VIOLATION" in said
     assert "README.md" in said
     assert "src/shop/price.py" in said
+    assert "2 paths are outside the scope: README.md: outside write_allow …\n" in done.stdout
+    assert "its work: git show refs/parallel-impl/add-discount/attempts/wp-discount/1" in said
     assert "wp-receipt  cancelled" in said
     assert refs(repo, "refs/heads") == ["refs/heads/main"]
     kept = refs(repo, "refs/parallel-impl/add-discount/")

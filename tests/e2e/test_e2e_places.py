@@ -73,6 +73,24 @@ def test_a_change_of_a_part_is_found_upwards_and_its_run_goes_on_from_anywhere(m
     assert tool(monorepo, "cleanup", "fix-typos").returncode == 0
 
 
+def test_what_a_part_says_as_if_it_were_the_root_is_a_warning(monorepo: Path) -> None:
+    part = monorepo / "services/api"
+    plan = part / "openspec/changes/fix-typos/work-packages.yaml"
+    plan.write_text(plan.read_text().replace("write_allow: [guide.md]", "write_allow: [guide.md, 'src/**']"))
+    (part / "parallel-impl.toml").write_text("jobs = 2\n")
+    commit_all(monorepo, "As if it were the root")
+    for arguments in (("validate", "fix-typos"), ("implement", "fix-typos", "--dry-run")):
+        done = tool(part, *arguments)
+        assert done.returncode == 0, done.stderr
+        assert "services/api/parallel-impl.toml: warning: the configuration of a part is not read\n" in done.stderr
+        assert "    move it to the root of the repository: parallel-impl.toml\n" in done.stderr
+        assert "    did you mean services/api/src/**?\n" in done.stderr
+    for options in ((), ("--fix",)):
+        missed = tool(monorepo, "validate", "fix-typos", *options)
+        assert missed.returncode == 2
+        assert "    go there: cd services/api\n" in missed.stderr
+
+
 def test_an_id_that_two_parts_have_is_refused_with_both_folders(monorepo: Path, tmp_path: Path) -> None:
     part = monorepo / "services/api"
     agent = command(tmp_path / "agent.sh", "exit 1\n")

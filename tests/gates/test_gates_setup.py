@@ -100,6 +100,13 @@ def test_set_up_that_fails_says_which_command_and_shows_the_end_of_its_log(tmp_p
     assert not (tmp_path / "never").exists()
 
 
+def test_programs_that_found_commands_need_are_looked_for_on_path(tmp_path: Path) -> None:
+    (tmp_path / "npm").write_text("#!/bin/sh\n")
+    (tmp_path / "npm").chmod(0o755)
+    commands = [SetupCommand(line) for line in ("uv sync --frozen", "npm ci", ".venv/bin/python -m pip install -e .")]
+    assert setup.missing_programs(commands, {"PATH": str(tmp_path)}) == ["uv"]
+
+
 def test_set_up_in_a_folder_that_is_not_there_fails(tmp_path: Path, env: dict[str, str]) -> None:
     done = setup.make_ready(tmp_path, [SetupCommand("true", "gone")], env=env, log=tmp_path / "setup.log")
 

@@ -8,7 +8,7 @@ import click
 import pytest
 
 from parallel_impl.cli.implement import implement
-from parallel_impl.config import MAX_JOBS, Config, GateCommand, SetupCommand, read
+from parallel_impl.config import MAX_JOBS, Config, GateCommand, SetupCommand, read, unread
 from parallel_impl.errors import UserError
 
 WHOLE = b"""
@@ -167,3 +167,22 @@ def test_limits_waits_and_ports_are_read() -> None:
 def test_a_mistake_in_limits_is_said(line: bytes, what: str) -> None:
     with pytest.raises(UserError, match=re.escape(what)):
         read(line, None)
+
+
+def test_configuration_of_a_part_is_reported_where_it_is_ours() -> None:
+    files = {
+        "api/parallel-impl.toml": b"",
+        "api/pyproject.toml": b"[tool.parallel-impl]\njobs = 2\n",
+        "web/pyproject.toml": b"[tool.other]\n",
+        "old/pyproject.toml": b"not TOML",
+        "parallel-impl.toml": b"",
+    }
+    found = [(part, one.where, one.hint) for part in ("api", "web", "old", "") for one in unread(part, files.get)]
+    assert found == [
+        ("api", "api/parallel-impl.toml", "move it to the root of the repository: parallel-impl.toml"),
+        (
+            "api",
+            "api/pyproject.toml",
+            "move it to the root of the repository: [tool.parallel-impl] of pyproject.toml",
+        ),
+    ]

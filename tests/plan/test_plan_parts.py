@@ -6,6 +6,7 @@ import pytest
 
 from parallel_impl.errors import UserError
 from parallel_impl.plan import ids, parts
+from parallel_impl.plan.model import Package, Plan, Scope
 
 PATHS = (
     "openspec/changes/add-root/proposal.md",
@@ -71,3 +72,11 @@ def test_an_id_that_the_run_of_another_part_has_is_refused() -> None:
         parts.choose("add-web", "web/src", PATHS, run_in="services/api")
     assert ids.folder("add-web", "web") in str(error.value)
     assert f"there is a run of {ids.folder('add-web', 'services/api')}" in str(error.value)
+
+
+def test_a_scope_that_begins_with_a_folder_of_the_part_alone_is_a_warning() -> None:
+    paths = ("api/src/x", "api/docs/x", "docs/y", "api/README.md")
+    scopes = ("src/**", "docs/**", "api/src/x", "README.md", "new/**", "s*/x")
+    plan = Plan("add-a", (Package("wp-a", "Does it.", Scope(scopes)),))
+    assert [problem.hint for problem in parts.misplaced_scopes(plan, "api", paths)] == ["did you mean api/src/**?"]
+    assert list(parts.misplaced_scopes(plan, "", paths)) == []

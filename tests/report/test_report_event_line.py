@@ -27,6 +27,9 @@ from parallel_impl.report.event_line import describe
         (e.Noted(text="moved to .kept", package="a"), "a  note: moved to .kept"),
         (e.Noted(text="no namespaces"), "note: no namespaces"),
         (e.PackagesRestarted(packages=["a", "b"]), "done again: a, b"),
+        (e.CandidateProven(commit="c" * 40, by=("pytest",)), "proven: cccccccccccc"),
+        (e.CandidateProven(commit="c" * 40), "proven: cccccccccccc"),
+        (e.CandidateProven(commit="c" * 40, by=()), "no gate ran on the candidate cccccccccccc"),
         (e.Landed(commit="c" * 40, branch="openspec/x"), "landed: openspec/x is cccccccccccc"),
     ],
 )

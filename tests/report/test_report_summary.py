@@ -15,7 +15,7 @@ from parallel_impl.record.agent_report import AgentReport
 from parallel_impl.record.codes import Failure
 from parallel_impl.record.state import fold
 from parallel_impl.report import markdown, summary
-from parallel_impl.report.summary import Facts, Summary
+from parallel_impl.report.summary import Facts, GateRow, Summary
 
 NIGHT = 50_000.0
 STARTED = e.RunStarted(
@@ -156,3 +156,14 @@ def test_usage_is_added_up_over_attempts_and_what_nobody_told_is_not_0(tmp_path:
     assert "#### Refused to its agent\n\n- `Write /etc/motd`" in shown
     assert "#### Its agent's word\n\n- note: slow" in shown
     assert "wp-b | " not in shown.partition("## Agents")[2].partition("## Timeline")[0]
+
+
+def test_a_gate_that_did_not_run_tells_nothing_about_failures_of_the_base(tmp_path: Path) -> None:
+    gates = (
+        GateRow("pytest", "passed", "pytest -q", old_failures=2),
+        GateRow("ruff", "not run"),
+        GateRow("mypy", "switched off"),
+    )
+    shown = markdown.render(msgspec.structs.replace(build(tmp_path, STARTED), gates=gates))
+    assert "| pytest | passed | 2 old |  | `pytest -q` |\n" in shown
+    assert "| ruff | not run |  |  |  |\n| mypy | switched off |  |  |  |\n" in shown

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -34,11 +37,31 @@ def test_while_a_run_executes_a_signal_only_stops_it(number: signal.Signals) -> 
         assert interruption.stop
 
 
-def test_the_second_signal_finds_the_default_again_and_ends_the_program() -> None:
-    with Interruption() as interruption:
-        interruption.defer()
-        signal.raise_signal(signal.SIGTERM)
-        assert [signal.getsignal(number) for number in SIGNALS] == [signal.SIG_DFL] * len(SIGNALS)
+@pytest.mark.parametrize("deferred", [True, False])
+def test_a_signal_within_a_second_of_the_first_is_the_same_one(deferred: bool) -> None:
+    at = iter([10.0, 10.001, 10.9])
+    with Interruption(lambda: next(at)) as interruption:
+        if deferred:
+            interruption.defer()
+        with contextlib.nullcontext() if deferred else pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)  # `timeout` sends it to the child, then to the group
+        signal.raise_signal(signal.SIGINT)
+        assert list(at) == []
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_the_second_signal_ends_the_program(number: signal.Signals) -> None:
+    twice = f"""
+import signal
+from parallel_impl.run.interruption import Interruption
+at = iter([10.0, 11.0])
+with Interruption(lambda: next(at)) as interruption:
+    interruption.defer()
+    signal.raise_signal({int(number)})
+    signal.raise_signal({int(number)})
+"""
+    assert subprocess.run([sys.executable, "-c", twice], check=False).returncode == -number
 
 
 def test_a_hang_up_that_is_ignored_stays_so() -> None:

@@ -80,6 +80,8 @@ def test_only_never_lands(run: Run) -> None:
     ended = finish(run, only=frozenset({"a"}))
     assert (ended.code, branch(run)) == (Halt.ONLY, None)
     assert "--only left out 1 package" in ended.headline
+    places = run.workspace.places
+    assert ended.lines[-1] == f"  go on with all packages: parallel-implement {places.change_id}"
 
 
 def test_work_that_cannot_stand_in_one_tree_halts_with_both_packages(run: Run) -> None:

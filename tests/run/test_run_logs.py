@@ -48,6 +48,18 @@ def test_attempts_are_shown_in_order_and_every_kind_of_agent_alike(run: RunStatu
     assert shown(run, "wp-b") == ["== wp-b, attempt 1", "line one", "the last one"]
 
 
+def test_packages_come_in_the_order_of_the_plan_and_an_agent_that_wrote_nothing_is_named(run: RunStatus) -> None:
+    swapped = RunStatus(run.places, State(packages={"wp-b": Progress(()), "wp-a": Progress(())}))
+    write(run, "wp-a", 1, "activity.jsonl", SAID)
+    write(run, "wp-b", 1, "activity.jsonl", SAID)
+    write(run, "wp-b", 2, "agent.log", b"")
+    said = "          hello \\x1b[2J"
+    assert shown(swapped) == [
+        *("== wp-b, attempt 1", said, "== wp-a, attempt 1", said),
+        *("== wp-b, attempt 2", "          nothing written"),
+    ]
+
+
 def test_raw_shows_the_clients_own_lines_and_never_garbles_the_terminal(run: RunStatus) -> None:
     write(run, "wp-a", 1, "activity.jsonl", SAID)
     write(run, "wp-a", 1, "agent.raw.jsonl", b'{"x": 1}\n\x1b]0;title\x07\xff\n')

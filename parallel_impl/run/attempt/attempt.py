@@ -17,7 +17,7 @@ from parallel_impl import environment, storage, text
 from parallel_impl.agents import prompt
 from parallel_impl.agents.agent import AgentJob, Worked
 from parallel_impl.contracts import check as contracts
-from parallel_impl.errors import Severity, UserError, printable
+from parallel_impl.errors import Severity, UserError, count, printable
 from parallel_impl.gates import setup, steps
 from parallel_impl.git import scope
 from parallel_impl.git.checkout import Checkout
@@ -230,10 +230,15 @@ def _check_scope(attempt: Attempt) -> None:
     attempt.outside = (*attempt.work.too_big, *found)
     if attempt.outside:
         listed = "\n".join(f"  {violation}" for violation in attempt.outside)
-        count = len(attempt.outside)
-        raise _FailureError(
-            Failure.SCOPE_VIOLATION, f"{count} path{'s' * (count != 1)} may not be changed so:\n{listed}"
-        )
+        raise _FailureError(Failure.SCOPE_VIOLATION, f"{_what_is_wrong(attempt)}:\n{listed}")
+
+
+def _what_is_wrong(attempt: Attempt) -> str:
+    """The first line about refused paths: a link that leads out, or a file that is too big, lies in the scope."""
+    refused, allowed = {one.path for one in attempt.outside}, attempt.package.scope
+    if all(allowed.refusal(path) for path in refused):
+        return f"{count(len(refused), 'path')} {'is' if len(refused) == 1 else 'are'} outside the scope"
+    return f"{count(len(refused), 'path')} cannot be taken as {'it is' if len(refused) == 1 else 'they are'}"
 
 
 def _check_changes(attempt: Attempt) -> None:

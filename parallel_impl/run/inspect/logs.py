@@ -10,6 +10,7 @@ from pathlib import Path
 from parallel_impl.errors import UserError, printable
 from parallel_impl.record import activity
 from parallel_impl.report import activity_line
+from parallel_impl.report.activity_line import INDENT
 from parallel_impl.run.claims import change_lock
 from parallel_impl.run.inspect.run_status import RunStatus
 from parallel_impl.run.places import Places
@@ -28,6 +29,7 @@ class _Source:
     file: Path | None = None
     read: int = 0
     rest: bytes = b""
+    shown: bool = False
 
     @property
     def heading(self) -> str:
@@ -58,6 +60,7 @@ class _LogReader:
     places: Places
     package: str
     raw: bool
+    order: tuple[str, ...]
     sources: dict[tuple[str, int], _Source] = field(default_factory=dict)
     last: _Source | None = None
 
@@ -69,7 +72,15 @@ class _LogReader:
                     if self.last is not source:
                         yield source.heading
                         self.last = source
+                        source.shown = True
                     yield printable(text)
+
+    def missing(self) -> Iterator[str]:
+        """The attempts that nothing was shown of, after all was read."""
+        for source in self._find():
+            if not source.shown:
+                yield source.heading
+                yield f"{INDENT}nothing written"
 
     def _find(self) -> list[_Source]:
         for folder in self.places.attempts.glob("*/*"):
@@ -79,7 +90,8 @@ class _LogReader:
                 files = self.places.attempt_files(*key)
                 kept = (files.raw,) if self.raw else (files.activity,)
                 self.sources.setdefault(key, _Source(*key, (*kept, files.agent_log)))
-        return [self.sources[key] for key in sorted(self.sources)]
+        place = {name: number for number, name in enumerate(self.order)}
+        return [self.sources[key] for key in sorted(self.sources, key=lambda key: (place.get(key[0], len(place)), key))]
 
     def _render(self, source: _Source, line: bytes) -> str:
         if self.raw or not source.is_activity:
@@ -88,15 +100,18 @@ class _LogReader:
 
 
 def lines(run: RunStatus, package: str, *, follow: bool, raw: bool) -> Iterator[str]:
-    """The lines of all attempts, or of those at one package; with `follow` until nobody works on the run any more.
+    """The lines of all attempts, or of those at one package, in the order of the plan.
+
+    With `follow` as they come, until nobody works on the run any more; an attempt that wrote nothing is named last.
 
     Every line is printable. UserError for an unknown package.
     """
     if package and package not in run.state.packages:
         known = ", ".join(run.state.packages)
         raise UserError(f"{run.places.change_id} has no package {package!r}", hint=f"packages: {known}")
-    reader = _LogReader(run.places, package, raw)
+    reader = _LogReader(run.places, package, raw, tuple(run.state.packages))
     while follow and change_lock.find_owner(run.places):
         yield from reader.read(whole=False)
         time.sleep(LOOK_SECONDS)
     yield from reader.read(whole=True)
+    yield from reader.missing()

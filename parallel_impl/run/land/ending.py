@@ -89,6 +89,8 @@ def halt(run: Run, code: Halt, why: str, *, proven: Proof | None = None, commit:
     if commit:
         lines.append(f"  look at the candidate: git log --first-parent {places.candidate_ref}")
     lines += _describe_failed(run)
+    if code is Halt.ONLY:
+        lines.append(f"  go on with all packages: parallel-implement {places.change_id}")
     headline = f"not landed: {code}: {why}"
     return Ending(1, "halted", headline, tuple(lines), code=code, commit=commit, proof=proven)
 
@@ -120,10 +122,16 @@ def _describe_failed(run: Run) -> Iterator[str]:
         if progress.ended:
             last = progress.ended[-1]
             yield f"  {name}: logs in {places.attempt(name, last.number)}"
-            if last.commit:
+            if last.commit and _changed_anything(run, last.commit):
                 yield f"  {name}: its work: git show {places.attempt_ref(name, last.number)}"
     if failed:
         yield f"  try what failed again: parallel-implement {places.change_id} --retry-failed"
+
+
+def _changed_anything(run: Run, commit: str) -> bool:
+    """Whether an attempt's commit holds another tree than the base of its package, which is its only parent."""
+    repo = run.workspace.repo
+    return any(repo.tree(commit) != repo.tree(parent) for parent in repo.parents(commit))
 
 
 def interrupted(run: Run) -> Ending:

@@ -76,7 +76,7 @@ def _accept(run: Run, candidate: str, proven: Proof) -> None:
     if not proven.passed:
         raise _HaltError(Halt.GATES_FAILED, proven.why, proven=proven, commit=candidate)
     run.workspace.set_ref(run.workspace.places.proven_ref, candidate)
-    run.record(e.CandidateProven(at=now(), commit=candidate))
+    run.record(e.CandidateProven(at=now(), commit=candidate, by=proven.by))
 
 
 def _move(run: Run, candidate: str, tip: str | None, proven: Proof) -> bool:

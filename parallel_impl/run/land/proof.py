@@ -58,8 +58,12 @@ class Proof:
     @property
     def headline(self) -> str:
         """One clause for people: which gates passed."""
-        passed = [row.name for row in self.rows if row.verdict == "passed"]
-        return f"proven by {', '.join(passed)}" if passed else "no gate ran on the whole tree"
+        return f"proven by {', '.join(self.by)}" if self.by else "no gate ran on the whole tree"
+
+    @property
+    def by(self) -> tuple[str, ...]:
+        """The gates that passed."""
+        return tuple(row.name for row in self.rows if row.verdict == VerdictStatus.PASSED)
 
 
 @contextmanager
@@ -83,7 +87,7 @@ def prove(run: Run, candidate: str, base_proof: BaseProof) -> Proof:
     if run.stop:
         return Proof((), passed=False, why="the run was stopped")
     before = base_proof.result()
-    states = {name: str(report.state) for name, report in before.items()}
+    states = {name: report.state.replace("-", " ") for name, report in before.items()}  # as verdicts are spelt
     run.record(e.GatesEnded(at=now(), on=BASE, tree=repo.tree(spec.base), verdicts=states))
     changed = {change.path for change in repo.changes(spec.base, candidate)}
     verdicts = [verdict.compare(before.get(name), report, changed) for name, report in after.items()]

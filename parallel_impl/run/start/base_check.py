@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from parallel_impl import config
 from parallel_impl.errors import Problem, Severity, UserError, printable
 from parallel_impl.gates import programs, quality, setup
 from parallel_impl.gates.quality import Gate
@@ -42,7 +43,7 @@ def check(spec: RunSpec, workspace: Workspace, launch: Launch, in_force: PlanInF
     with equip(launch, spec, workspace, checkout) as inside:
         outcome = make_ready(spec, inside, checkout, workspace.places.gate_setup_log("base"))
     if outcome.failure:
-        raise UserError(outcome.failure, where="set-up on the base", hint="correct `setup` in the configuration")
+        raise UserError(outcome.failure, where="set-up on the base", hint=_set_up_hint(spec))
     workspace.watch.expect_hooks(hooks.installed(checkout))
     environment = setup.environment_of(checkout.path, spec.environment)
     problems += programs.check(in_force.plan, in_force.order, environment, checkout.path, set_up=bool(spec.setup))
@@ -52,6 +53,15 @@ def check(spec: RunSpec, workspace: Workspace, launch: Launch, in_force: PlanInF
     problems += [Problem(note, severity=Severity.NOTICE) for note in notes]
     report(problems, listener)
     return BaseCheck(checkout, outcome.seconds, tuple(gates), notes)
+
+
+def _set_up_hint(spec: RunSpec) -> str:
+    """What to do about a set-up that failed: one that was found may need a program that is not here."""
+    if spec.config.setup is not None:
+        return f"correct `setup` in {spec.config.source}"
+    absent = setup.missing_programs(spec.setup, spec.environment)
+    first = f"install {' and '.join(absent)}, or " if absent else "repair what fails, or "
+    return f"{first}write setup = [...] in {spec.config.source or config.FILE}: this one was found, not configured"
 
 
 def _outside(checkout: Checkout) -> Iterator[str]:

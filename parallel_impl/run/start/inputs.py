@@ -15,6 +15,7 @@ from parallel_impl import config
 from parallel_impl.agents import assignment, tables
 from parallel_impl.config import Config, SetupCommand
 from parallel_impl.contracts import plan_check
+from parallel_impl.contracts.plan_check import Checked
 from parallel_impl.errors import Problem, Severity, UserError, count
 from parallel_impl.gates import quality, setup
 from parallel_impl.gates.quality import Gate
@@ -25,6 +26,7 @@ from parallel_impl.plan import ids, links
 from parallel_impl.plan.globs import globs
 from parallel_impl.plan.model import Plan
 from parallel_impl.plan.order import Order
+from parallel_impl.plan.reading import load as loading
 from parallel_impl.record.state import State
 from parallel_impl.run.places import Places
 from parallel_impl.run.resume import pinned
@@ -134,13 +136,14 @@ def load(repo: Repo, places: Places, base: str, came_from: str, folder: Path, *,
         content, places.plan_file, read, folder=places.folder, openapi_seconds=settings.openapi_seconds
     )
     if checked.plan is None or checked.order is None:
-        raise UserError(checked.problems)
+        raise UserError(_unusable(checked, places, repo.top(folder), came_from))
     found_setup = setup.find(read) if settings.setup is None else None
     gates, gate_problems = quality.find(read, settings.gates, change_id=places.change_id, part=places.part)
     problems = [*checked.problems, *gate_problems, *_own(places, checked.plan, came_from)]
     problems += _standards(settings, entries)
     problems += [*tables.problems(settings), *assignment.problems(settings, checked.plan.packages)]
-    problems += links.problems(checked.plan, found_links.of_entries(repo, entries.values()))
+    tree = found_links.of_entries(repo, entries.values())
+    problems += [*links.problems(checked.plan, tree), *plan_check.of_part(checked.plan, places.part, tree, read)]
     problems += task_names.problems(read(places.tasks_file), places.tasks_file, checked.plan)
     problems += _uncommitted(repo, places, entries, folder, came_from, continued=bool(plan_from))
     if found_setup:
@@ -210,17 +213,33 @@ def _no_plan(repo: Repo, places: Places, came_from: str, folder: Path, entries: 
     top = repo.top(folder)
     if top and (top / places.plan_file).is_file():
         rule = ignored.rule(repo, top, places.plan_file)
-        named = shlex.quote(f":/{places.folder}") if places.part else places.folder
         return UserError(
             f"the change is not committed in {came_from}: a run reads it from there"
             + (f"; git ignores it ({rule})" if rule else ""),
             where=places.plan_file,
-            hint=f"git add {'-f ' if rule else ''}{named}\n    git commit -m 'Plan of {places.change_id}'"
-            + ("" if came_from == "HEAD" else f"   # on {came_from}"),
+            hint=_commit_lines(places, came_from, force=bool(rule)),
         )
     prefix = f"{places.part}/" if places.part else ""
     own = (path.removeprefix(prefix) for path in entries if path.startswith(prefix))
     return plan_check.no_plan(places.change_id, own, f"{came_from}:{ids.changes(places.part)}")
+
+
+def _commit_lines(places: Places, came_from: str, *, force: bool = False) -> str:
+    """What to type so that the change is in the commit that a run reads it from."""
+    named = shlex.quote(f":/{places.folder}") if places.part else places.folder
+    lines = plan_check.commit_lines(f"-f {named}" if force else named, places.change_id)
+    return "\n    ".join(lines) + ("" if came_from == "HEAD" else f"   # on {came_from}")
+
+
+def _unusable(checked: Checked, places: Places, top: Path | None, came_from: str) -> Iterable[Problem]:
+    """The problems of a committed plan; where the file in the worktree `top` has no such it is only to be committed."""
+    file = top / places.plan_file if top else None
+    if file is None or not file.is_file() or loading.load(file.read_bytes(), places.plan_file)[0] is None:
+        return checked.problems
+    error = next(problem for problem in checked.problems if problem.severity is Severity.ERROR)
+    lines = _commit_lines(places, came_from)
+    hint = f"the file here is repaired already, but not committed in {came_from}:\n    {lines}"
+    return [replace(error, hint=hint)]
 
 
 def _standards(settings: Config, entries: Iterable[str]) -> Iterator[Problem]:

@@ -11,7 +11,7 @@ import msgspec
 from parallel_impl import environment
 from parallel_impl.agents.agent import Agent
 from parallel_impl.config import Config
-from parallel_impl.errors import printable
+from parallel_impl.errors import Problem, Severity, printable
 from parallel_impl.gates import setup
 from parallel_impl.git import carried, identity
 from parallel_impl.git import home as homes
@@ -45,7 +45,7 @@ def specify(request: Request, known: Inputs) -> RunSpec:
     nobody = NOBODY if who == OURS and not started else ""
     ignored = environment.remarks(inherited, pass_env=settings.pass_env, ours=SET_BY_US)
     limits = tuple(why for why in (_uncontained(contained), _equal_numbers(contained), nobody) if why)
-    for why in (request.home.why, *limits, *ignored):
+    for why in (request.home.why, *limits, *(str(Problem(one, severity=Severity.WARNING)) for one in ignored)):
         if why:
             request.listener.say(why)
     keys, caches = chosen.key_names, setup.cache_environment(inherited)
