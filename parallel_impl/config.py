@@ -56,9 +56,9 @@ class AgentSettings:
     """What the configuration says about one agent, `agents.<name>`; "" is the client's own choice.
 
     `program` may have words; `key` is the NAME of the variable that holds the key; `base_url` is written as the
-    client's own variable takes it (claude and gemini without `/v1`, the others with it); `provider` is for `acp`, whose
-    client may be anybody's; `args` go to the program last; `env` is for this agent only; at most `max` work at once, 0:
-    no limit.
+    client's own variable takes it (claude, gemini and anthropic without `/v1`, the others with it); `provider` is for
+    `acp`, whose client may be anybody's; `args` go to the program last; `env` is for this agent only; at most `max`
+    work at once, 0: no limit.
     """
 
     kind: str
@@ -232,6 +232,9 @@ class _Reader:
         if "kind" not in table:
             self.wrong(f"{at}kind", "is missing", f'write {at}kind = "claude"')
         texts = {key: self.text(table, key, at) for key in TEXTS}
+        if texts["key"] and not environment.NAME.fullmatch(texts["key"]):  # it may be a key: it is not shown
+            hint = f'export KEY_VARIABLE=…, and write {at}key = "KEY_VARIABLE"'
+            self.wrong(f"{at}key", "key is the NAME of a variable, not the key itself", hint)
         env, most = table.get("env", {}), table.get("max", 0)
         if not isinstance(env, dict) or not all(isinstance(one, str) for one in env.values()):
             self.wrong(f"{at}env", "must be a table of strings", f'write {at}env = {{NAME = "value"}}')
@@ -316,7 +319,9 @@ class _Reader:
             self.wrong("limits", "must be a table", hint)
             return UsageLimits()
         for key in value:
-            if key not in ("package", "run"):
+            if key in LIMITS:
+                self.wrong(f"limits.{key}", "of what?", f"write limits.package.{key} or limits.run.{key}")
+            elif key not in ("package", "run"):
                 self.wrong(f"limits.{key}", "unknown key", _nearest(key, ("package", "run"), "limits."))
         return UsageLimits(*(dict(self.amounts(f"limits.{of}", value.get(of, {}), hint)) for of in ("package", "run")))
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 import shlex
-import shutil
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
 from parallel_impl import storage
+from parallel_impl.agents import program
 from parallel_impl.agents.agent import AgentJob, Worked, judged
 from parallel_impl.errors import Problem, UserError
 from parallel_impl.processes import procfs, progress
@@ -55,23 +55,22 @@ class Command:
 
     def within(self, folder: Path) -> Command:
         """The same command, its program found from `folder` where it is a relative path: agents start elsewhere."""
-        program = self.words[0]
-        if "/" not in program or PLACEHOLDER.search(program):
+        word = self.words[0]
+        if "/" not in word or PLACEHOLDER.search(word):
             return self
-        return replace(self, words=(str(folder / storage.expand(program)), *self.words[1:]))
+        return replace(self, words=(str(folder / storage.expand(word)), *self.words[1:]))
 
     @property
     def record(self) -> AgentRecord:
         return AgentRecord(name=self.name, kind="command", program=self.words[0])
 
     def check(self) -> Problem | None:
-        """A program that is not on PATH, found before anything is started."""
-        program = self.words[0]
-        if PLACEHOLDER.search(program) or shutil.which(program):
+        """A program that cannot be started, found before anything is started."""
+        word = self.words[0]
+        if PLACEHOLDER.search(word):
             return None
-        hint = "install it, or give its path in --agent 'command: …'"
-        what = "is no program" if "/" in program else "is not on PATH"
-        return Problem(f"the agent's program {program!r} {what}", where="--agent", hint=hint)
+        install = "install it, or give its path: 'command: /path/to/program …'"
+        return program.check(word, f"the agent's program {word!r}", install=install, where="--agent")
 
     def work(self, job: AgentJob) -> Worked:
         """Run the program in the worktree, the prompt on its stdin."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shlex
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from parallel_impl import storage
@@ -14,14 +15,31 @@ from parallel_impl.agents.command import Command
 from parallel_impl.agents.dialects.catalogue import DIALECTS
 from parallel_impl.agents.replay import Replay
 from parallel_impl.config import AgentSettings
-from parallel_impl.errors import UserError
+from parallel_impl.errors import Problem, UserError
 from parallel_impl.text import did_you_mean
 
 LINES = ("command", "replay")
 NO_TABLES: Mapping[str, AgentSettings] = {}
 
 
-def parse(spec: str, folder: Path, tables: Mapping[str, AgentSettings] = NO_TABLES) -> Agent:
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an agent was named: on the command line, or by a `key` of the configuration."""
+
+    where: str = "--agent"
+    key: str = ""
+
+    def problems(self, found: Iterable[Problem]) -> list[Problem]:
+        """The same problems, told at the place that a person has to correct."""
+        if not self.key:
+            return list(found)
+        return [replace(one, what=f"{self.key}: {one.what}", where=self.where) for one in found]
+
+
+TYPED = Origin()
+
+
+def parse(spec: str, folder: Path, tables: Mapping[str, AgentSettings] = NO_TABLES, *, origin: Origin = TYPED) -> Agent:
     """The agent that `spec` means; relative paths are found from `folder`.
 
     UserError when there is no such agent, or when a `command` or `replay` cannot work on this machine; whether a client
@@ -29,16 +47,45 @@ def parse(spec: str, folder: Path, tables: Mapping[str, AgentSettings] = NO_TABL
     """
     kind, colon, rest = (part.strip() for part in spec.partition(":"))
     if colon and kind in LINES:
-        return _line(kind, rest, folder)
+        try:
+            return _line(kind, rest, folder)
+        except UserError as error:
+            raise UserError(origin.problems(error.problems)) from error
+    if wrong := unknown(spec, tables):
+        raise UserError(origin.problems([wrong]))
     name = spec.strip()
-    if name not in tables and name not in DIALECTS:
-        raise UserError(f"there is no agent {name!r}", where="--agent", hint=_hint(name, kind, rest, tables))
     settings = tables.get(name) or AgentSettings(kind=name)
-    dialect = DIALECTS.get(settings.kind)
-    if dialect is None:
-        hint = did_you_mean(settings.kind, DIALECTS) or f"known: {', '.join(DIALECTS)}"
-        raise UserError(f"agents.{name}.kind: there is no kind {settings.kind!r}", hint=hint)
-    return Client(name, dialect, replace(settings, program=_within(folder, settings.program)))
+    if wrong := no_kind(name, settings):
+        raise UserError([wrong])
+    return Client(name, DIALECTS[settings.kind], replace(settings, program=_within(folder, settings.program)))
+
+
+def is_line(spec: str) -> bool:
+    """Whether it is a `command: …` or a `replay: …`, which has no settings."""
+    kind, colon, _ = spec.partition(":")
+    return bool(colon) and kind.strip() in LINES
+
+
+def unknown(spec: str, tables: Mapping[str, AgentSettings]) -> Problem | None:
+    """A name that is neither that of a table nor of a client."""
+    kind, _, rest = (part.strip() for part in spec.partition(":"))
+    name = spec.strip()
+    if is_line(spec) or name in tables or name in DIALECTS:
+        return None
+    return Problem(f"there is no agent {name!r}", "--agent", hint=_hint(name, kind, rest, tables))
+
+
+def no_kind(name: str, settings: AgentSettings) -> Problem | None:
+    """A table whose kind is not that of a client."""
+    kind = settings.kind
+    if kind in DIALECTS:
+        return None
+    what = f"agents.{name}.kind: there is no kind {kind!r}"
+    if is_line(kind):
+        return Problem(what, hint=f"a program needs no table: write agent = {json.dumps(kind, ensure_ascii=False)}")
+    if kind in LINES:
+        return Problem(what, hint=f'it needs no table: write agent = "{kind}: …"')
+    return Problem(what, hint=did_you_mean(kind, DIALECTS) or f"known: {', '.join(DIALECTS)}")
 
 
 def _line(kind: str, rest: str, folder: Path) -> Agent:
@@ -56,7 +103,7 @@ def _hint(name: str, kind: str, rest: str, tables: Mapping[str, AgentSettings]) 
     known = [*tables, *(each for each in DIALECTS if each not in tables)]
     if rest and (near := did_you_mean(kind, LINES)):
         return f"{near} write '{near.split()[-1].rstrip('?')}: {rest}'"
-    return f"{did_you_mean(name, known) or 'known: ' + ', '.join(known)}; any program: --agent 'command: {name}'"
+    return f"{did_you_mean(name, known) or 'known: ' + ', '.join(known)}; any program: 'command: {name}'"
 
 
 def _within(folder: Path, program: str) -> str:

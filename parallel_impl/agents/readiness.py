@@ -8,13 +8,13 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import shlex
-import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from parallel_impl.agents import dialect as dialects
+from parallel_impl.agents import program, tables
 from parallel_impl.agents.client import Account, Client
 from parallel_impl.agents.dialect import Dialect
 from parallel_impl.agents.dialects.catalogue import DIALECTS
@@ -44,7 +44,7 @@ def make_ready(
 
     `inherited` may hold its key, `env` is what it is started with, without one.
     """
-    problems = [*_settings(client), *_program(client, env)]
+    problems = [*tables.unfit(client.name, client.dialect, client.settings), *_program(client, env)]
     if problems:
         return client, problems
     account, wrong = _account(client, inherited, env, stop)
@@ -53,28 +53,19 @@ def make_ready(
     return replace(client, account=account, version=_version(client, env, stop)), []
 
 
-def _settings(client: Client) -> list[Problem]:
-    where, kind = f"agents.{client.name}", client.dialect.name
-    problems = [
-        Problem(f"{setting}: {kind} cannot follow it", where, hint=f"leave {setting} away")
-        for setting in dialects.unfollowed(client.dialect, client.settings)
-    ]
-    if kind == "acp" and not client.settings.program:
-        problems.append(Problem("program is missing", where, hint=f'write {where}.program = "my-agent --acp"'))
-    return problems
-
-
 def _program(client: Client, env: Mapping[str, str]) -> list[Problem]:
     kind = client.dialect.name
     if kind in SDKS and not importlib.util.find_spec(MODULES[kind]):
         hint = f"pip install 'parallel-implement[{kind}]'"
-        return [Problem(f"the agent {client.name!r} needs the package {SDKS[kind]}", "--agent", hint=hint)]
-    words = _words(client)
-    if not words or shutil.which(words[0], path=env.get("PATH")):
+        return [Problem(f"the agent {client.name!r} needs the package {SDKS[kind]}", hint=hint)]
+    if not (words := _words(client)):
         return []
+    place = f"agents.{client.name}.program"
     install = f"install it ({INSTALL[kind]})" if kind in INSTALL else "install it"
-    hint = f"{install}, or give its path: agents.{client.name}.program"
-    return [Problem(f"{words[0]!r}, the program of the agent {client.name!r}, is not on PATH", "--agent", hint=hint)]
+    called, path = f"{words[0]!r}, the program of the agent {client.name!r},", env.get("PATH")
+    where = place if client.settings.program else ""
+    wrong = program.check(words[0], called, path=path, install=f"{install}, or give its path: {place}", where=where)
+    return [wrong] if wrong else []
 
 
 def _words(client: Client) -> list[str]:
@@ -93,8 +84,7 @@ def _account(
     if name and inherited.get(name):
         return Account(name, inherited[name]), None
     if name:
-        what = f"its key is missing: the variable {name} is not set"
-        return Account(), Problem(what, f"agents.{client.name}", hint=f"export {name}=…")
+        return Account(), _no_key(client.name, name)
     if dialect.log_in is not None and dialect.log_in.words and _logged_in(client, dialect, env, stop):
         return Account(seen=True), None
     if usual and inherited.get(usual):
@@ -103,7 +93,25 @@ def _account(
         return Account(), None
     ways = [*([f"export {usual}=…"] if usual else []), *([LOG_INS[dialect.name]] if dialect.name in LOG_INS else [])]
     what = f"{client.name} has no key" + (" and nobody is logged in" if dialect.log_in.words else "")
-    return Account(), Problem(what, "--agent", hint="   or: ".join(ways))
+    return Account(), Problem(what, hint="   or: ".join(ways))
+
+
+def _no_key(agent: str, variable: str) -> Problem:
+    """A variable that is not set. What is not written like one may be the key itself, and is not shown."""
+    if variable != variable.upper():
+        what, hint = "the variable that key names is not set", "key is the NAME of a variable; export that one"
+    else:
+        what, hint = f"the variable {variable} is not set", f"export {variable}=…"
+    return Problem(f"its key is missing: {what}", f"agents.{agent}", hint=hint)
+
+
+def correction(client: Client) -> str:
+    """What to put right when the provider does not take the client's key or log-in."""
+    if variable := client.account.variable:
+        return f"correct the key of {client.name}: export {variable}=…"
+    name = client.dialect.name
+    again = LOG_INS.get(name, f"start {_words(client)[0]} once and log in there")
+    return f"log in again: {again}"
 
 
 def _logged_in(client: Client, dialect: Dialect, env: Mapping[str, str], stop: Stop | None) -> bool:

@@ -100,10 +100,18 @@ def environment_of(owner: int, home: str, inherited: Mapping[str, str]) -> dict[
 def _start_again(owner: int, environment: Mapping[str, str]) -> NoReturn:
     for file, mode in ((Path(sys.executable), os.X_OK), (Path(__file__), os.R_OK)):
         if not os.access(file, mode):
-            what = f"{_name(owner)} may not use this installation of the program"
-            raise UserError(what, where=str(file), hint="install it where every user can read it")
+            what, closed = f"{_name(owner)} may not use this installation of the program", closed_folder(file)
+            what += f": it may not enter {closed}" if closed else ""
+            raise UserError(what, where=str(file), hint="install it where every user can read it, e.g. below /opt")
     sys.stdout.flush()
     os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], dict(environment))  # noqa: S606 - ourselves
+
+
+def closed_folder(file: Path) -> Path | None:
+    """The first folder on the way to `file`, and to what its links lead to, that this process may not enter."""
+    ways = (file, Path(os.path.realpath(file)))
+    folders = (folder for way in ways for folder in reversed(way.absolute().parents))
+    return next((folder for folder in folders if not os.access(folder, os.X_OK)), None)
 
 
 def _owner(located: Located) -> int | None:

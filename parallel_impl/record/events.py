@@ -245,11 +245,21 @@ class ProviderLimited(Event, frozen=True, kw_only=True):
 
 
 class RunPaused(Event, frozen=True, kw_only=True):
-    """Nothing more starts before `until` (0: until somebody acts); live agents finish. `by` is the provider."""
+    """Nothing more starts before `until` (0: until somebody acts); live agents finish. `by` is the provider.
+
+    `correct` says what to put right before the run goes on; "" where waiting is enough, or nothing is known.
+    """
 
     by: str
     why: str
     until: float = 0.0
+    correct: str = ""
+
+    def going_on(self, command: str) -> str:
+        """The line for people: what to do before `command`."""
+        if self.correct:
+            return f"{self.correct}; then go on with: {command}"
+        return f"go on{' then' if self.until else ''} with: {command}"
 
 
 class RunResumed(Event, frozen=True, kw_only=True):

@@ -83,6 +83,13 @@ class AgentRecord(msgspec.Struct, frozen=True, kw_only=True):
     model: str = ""
     session: str = ""
 
+    def describe(self, *more: str) -> str:
+        """For people: its name, and what that leaves open: kind, version, model, and `more`."""
+        named = self.name == self.kind or self.name.startswith(f"{self.kind}:")
+        kind = " ".join(filter(None, ("" if named else self.kind, self.version)))
+        told = ", ".join(filter(None, (kind, f"model {self.model}" if self.model else "", *more)))
+        return f"{self.name} ({told})" if told else self.name
+
 
 class DenialRecord(msgspec.Struct, frozen=True):
     """A tool call that was refused, by the client's own rules or by the scope."""

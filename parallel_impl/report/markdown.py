@@ -37,7 +37,7 @@ def _facts(summary: Summary) -> str:
         ("Branch", f"`{summary.branch}`"),
         ("Base", f"`{summary.base}`"),
         ("Commit", f"`{summary.commit}`" if summary.commit else "none"),
-        ("Agent", f"`{summary.agent}`, {summary.jobs} at once, {summary.fence}"),
+        ("Agent", f"{_agents(summary)}, {summary.jobs} at once, {summary.fence}"),
         ("Revisions", f"plan {summary.plan_revision}, contracts {summary.contracts_revision}"),
         ("Makespan", f"{summary.makespan_seconds:.1f} s; bound {summary.bound_seconds:.1f} s"),
         ("Critical path", f"{summary.critical_path.seconds:.1f} s: {path}"),
@@ -101,6 +101,13 @@ def _figures(usage: Usage) -> tuple[str, ...]:
     figures = (usage.turns, usage.input, usage.cache_read, usage.output)
     cost = None if usage.dollars is None else f"${usage.dollars:.4f}"
     return (*("not told" if figure is None else str(figure) for figure in figures), cost or "not told")
+
+
+def _agents(summary: Summary) -> str:
+    """Each agent that did something, with its kind and model; what was asked for where none did."""
+    records = [_agent(package) for package in summary.packages]
+    named = (f"`{one.name}`{one.describe().removeprefix(one.name)}" for one in records if one.name)
+    return ", ".join(dict.fromkeys(named)) or f"`{summary.agent}`"
 
 
 def _agent(package: PackageRow) -> AgentRecord:

@@ -10,6 +10,8 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from parallel_impl.agents import readiness
+from parallel_impl.agents.client import Client
 from parallel_impl.agents.seen import Seen
 from parallel_impl.record import events as e
 from parallel_impl.record.codes import Failure
@@ -142,8 +144,13 @@ class Admission:
         until = until if until > now else 0.0
         found: list[e.Event] = [e.ProviderLimited(at=now, provider=provider, code=code, why=outcome.why, until=until)]
         if (refusal.pauses or not limits) and not self._run.state.paused:
-            found.append(e.RunPaused(at=now, by=provider, why=f"{code}: {outcome.why}", until=until))
+            correct = self._correction(package) if code is Failure.PROVIDER_AUTH else ""
+            found.append(e.RunPaused(at=now, by=provider, why=f"{code}: {outcome.why}", until=until, correct=correct))
         return found
+
+    def _correction(self, package: str) -> str:
+        agent = self._run.spec.agents.get(package)
+        return readiness.correction(agent) if isinstance(agent, Client) else ""
 
     def _spent(self, now: float) -> Spent:
         live = (Spent.seen(one.seen, now - one.since) for one in self._live.values())

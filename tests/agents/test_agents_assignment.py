@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from parallel_impl import config
-from parallel_impl.agents import assignment, kinds, readiness
+from parallel_impl.agents import assignment, kinds, readiness, tables
 from parallel_impl.agents.client import Client
 from parallel_impl.agents.command import Command
-from parallel_impl.errors import UserError
+from parallel_impl.errors import Severity, UserError
 from parallel_impl.plan.model import Package, Scope
 
 TABLES = """
@@ -75,7 +75,7 @@ def test_a_kind_works_without_a_table_and_a_table_takes_its_name(tmp_path: Path)
     ("spec", "tables", "expected"),
     [
         ("claud", "", "did you mean claude?"),
-        ("my-agent", "", "any program: --agent 'command: my-agent'"),
+        ("my-agent", "", "any program: 'command: my-agent'"),
         ("mine", 'agents.mine = {kind = "claud"}', "there is no kind 'claud'\n    did you mean claude?"),
     ],
 )
@@ -103,6 +103,87 @@ assign = [{agent = "a", packages = "x"}, {package = "x"}, {agent = ""}]
         "assign[0].packages: unknown key", "assign[1]: chooses nothing", "assign[2]: must be a table",
     ):  # fmt: skip
         assert expected in said
+
+
+def test_a_rule_that_names_nobody_is_refused_whether_it_matches_or_not() -> None:
+    text = 'agents.cheap = {kind = "codex"}\nassign = [{agent = "cheap"}, {package = "wp-none", agent = "cheep"}]'
+    wrong = [str(one) for one in assignment.problems(read(text), PACKAGES) if one.severity is Severity.ERROR]
+    expected = "parallel-impl.toml: error: assign[1].agent: there is no agent 'cheep'\n    did you mean cheap?"
+    assert [one.partition(";")[0] for one in wrong] == [expected]
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ('{package = "wp-dcos", effort = "low"}', "assign[0].package: no package is named 'wp-dcos'\n    did you mean"),
+        ('{role = "architct", effort = "low"}', "assign[0].role: no package has the role 'architct'"),
+        ('{archetype = "x", effort = "low"}', "assign[0].archetype: no package has the archetype 'x'\n    none has"),
+        ('{task_type = "doc*", effort = "low"}', "assign[0].task_type: no package has the task_type 'doc*'"),
+        ('{package = "wp-docs", role = "tester", effort = "low"}', "assign[0]: no package matches all of it"),
+    ],
+)
+def test_a_rule_that_matches_nothing_is_a_warning(rule: str, expected: str) -> None:
+    (found,) = assignment.problems(read(f"assign = [{rule}]"), PACKAGES)
+    assert str(found).startswith(f"parallel-impl.toml: warning: {expected}")
+
+
+def test_rules_that_match_say_nothing() -> None:
+    assert list(assignment.problems(read(TABLES), PACKAGES)) == []
+
+
+def test_a_model_for_an_agent_without_models_names_its_rule(tmp_path: Path) -> None:
+    wrong = 'assign = [{package = "none", effort = "low"}, {package = "wp-docs", agent = "command: sh x", model = "m"}]'
+    said = [str(one) for one in assignment.problems(read(wrong), PACKAGES) if one.severity is Severity.ERROR]
+    expected = "parallel-impl.toml: error: assign[1]: 'command: sh x' has no model and no effort to choose"
+    assert said == [f"{expected}\n    leave model away there"]
+    with pytest.raises(UserError) as refused:
+        assignment.assign(PACKAGES, read('assign = [{effort = "low"}]'), "command: sh x", tmp_path, for_all=False)
+    assert "assign[0]: 'command: sh x' has no model" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('agent = "claud"', "parallel-impl.toml: error: agent: there is no agent 'claud'"),
+        ('assign = [{agent = "command: no-such"}]', "parallel-impl.toml: error: assign[0].agent: the agent's program"),
+        ('assign = [{agent = "command: sh {x}"}]', "parallel-impl.toml: error: assign[0].agent: unknown placeholder"),
+    ],
+)
+def test_an_agent_is_refused_at_the_place_that_named_it(text: str, expected: str, tmp_path: Path) -> None:
+    found = read(text)
+    with pytest.raises(UserError) as refused:
+        assignment.assign(PACKAGES, found, found.agent, tmp_path, for_all=False)
+    assert str(refused.value).startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        ('{kind = "nokind"}', "agents.a.kind: there is no kind 'nokind'"),
+        ('{kind = "command: my-agent"}', 'a program needs no table: write agent = "command: my-agent"'),
+        ('{kind = "replay"}', 'it needs no table: write agent = "replay: …"'),
+        ('{kind = "acp"}', "agents.a.program: is missing"),
+        ('{kind = "claude", base_url = "http://h/v1"}', 'write agents.a.base_url = "http://h"'),
+        ('{kind = "anthropic", base_url = "http://h/x/v1/"}', 'write agents.a.base_url = "http://h/x"'),
+        ('{kind = "gemini", base_url = "http://h/v1beta"}', "agents.a.base_url: gemini itself adds /v1beta to it"),
+    ],
+)
+def test_a_table_that_no_package_uses_is_checked_too(table: str, expected: str) -> None:
+    (wrong,) = tables.problems(read(f"agents.a = {table}"))
+    assert expected in str(wrong)
+    assert wrong.where == "parallel-impl.toml"
+
+
+def test_a_base_url_in_the_clients_own_form_is_taken() -> None:
+    for kind, url in (("claude", "http://h"), ("anthropic", "http://h/v1/x"), ("codex", "http://h/v1")):
+        assert list(tables.problems(read(f'agents.a = {{kind = "{kind}", base_url = "{url}"}}'))) == []
+
+
+@pytest.mark.parametrize("key", ["sk-ant-api03-0123", "sk 0123", "0123", "$MY_KEY"])
+def test_a_key_in_the_place_of_its_variables_name_is_not_shown(key: str) -> None:
+    said = problems(f'agents.a = {{kind = "claude", key = "{key}"}}')
+    assert "agents.a.key: key is the NAME of a variable" in said
+    assert key not in said
 
 
 # -- whether it can work
@@ -148,6 +229,9 @@ def test_the_configured_key_comes_before_a_log_in(tmp_path: Path) -> None:
     _, wrong = ready("claude", env, tmp_path, table, ANTHROPIC_API_KEY="sk-x")
     assert "the variable WORK is not set" in wrong
     assert "export WORK=…" in wrong
+    _, wrong = ready("claude", env, tmp_path, table.replace("WORK", "AIzaSyD0123"))
+    assert "the variable that key names is not set" in wrong
+    assert "AIzaSyD0123" not in wrong
 
 
 def test_the_log_in_is_asked_without_the_key(tmp_path: Path) -> None:
@@ -201,9 +285,20 @@ def test_what_is_missing_is_named_with_the_line_to_type(tmp_path: Path) -> None:
     assert "npm install -g @openai/codex" in wrong
 
 
+def test_a_program_that_was_given_by_its_path_is_looked_at_there(tmp_path: Path) -> None:
+    env, script = fake(tmp_path, "mine", LOGGED_IN), tmp_path / "bin/mine"
+    script.chmod(0o644)
+    _, wrong = ready("mine", env, tmp_path, 'agents.mine = {kind = "claude", program = "bin/mine --x"}')
+    assert wrong.startswith(f"agents.mine.program: error: '{script}', the program of the agent 'mine': it is not exec")
+    assert f"chmod +x {script}" in wrong
+    _, wrong = ready("mine", env, tmp_path, 'agents.mine = {kind = "claude", program = "/nope/claude"}')
+    assert "'/nope/claude', the program of the agent 'mine': there is no such file" in wrong
+    assert "PATH" not in wrong
+
+
 def test_a_setting_that_the_client_cannot_follow_is_refused(tmp_path: Path) -> None:
     table = 'agents.mine = {kind = "acp", effort = "high", program = "x"}'
     _, wrong = ready("mine", {"PATH": "/nowhere"}, tmp_path, table)
     assert "effort: acp cannot follow it" in wrong
     _, wrong = ready("acp", {"PATH": "/nowhere"}, tmp_path)
-    assert "program is missing" in wrong
+    assert "agents.acp.program: is missing" in wrong

@@ -53,7 +53,7 @@ def test_each_kind_is_named_before_the_colon(tmp_path: Path) -> None:
 
 def test_an_unknown_kind_is_refused_with_the_nearest(tmp_path: Path) -> None:
     assert "write 'replay: edits'" in problems("reply: edits", tmp_path)
-    assert "any program: --agent 'command: my-agent'" in problems("my-agent", tmp_path)
+    assert "any program: 'command: my-agent'" in problems("my-agent", tmp_path)
 
 
 def test_an_unknown_placeholder_is_refused_with_the_nearest(tmp_path: Path) -> None:
@@ -76,7 +76,9 @@ def test_a_relative_program_is_found_from_where_it_was_named(tmp_path: Path) -> 
     script = tmp_path / "tools/agent.sh"
     script.parent.mkdir()
     script.write_text("#!/bin/sh\npwd\n")
-    assert f"'{script}' is no program" in problems("command: ./tools/agent.sh", tmp_path)
+    assert f"'{script}': it is not executable\n    chmod +x {script}" in problems("command: ./tools/agent.sh", tmp_path)
+    assert f"'{script}x': there is no such file" in problems("command: ./tools/agent.shx", tmp_path)
+    assert f"'{script.parent}': it is a folder" in problems("command: ./tools", tmp_path)
     script.chmod(0o755)
     given = job(tmp_path)
     assert kinds.parse("command: ./tools/agent.sh", tmp_path).work(given).ended.clean

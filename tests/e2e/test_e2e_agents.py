@@ -77,6 +77,7 @@ def test_the_diamond_lands_with_our_own_agent_and_its_key_is_nowhere(stub: Stub,
     summary = (state(repo) / "summary.md").read_text()
     assert "mine: pays by the key in MY_KEY; its tools: file tools within the write scope, bash" in summary
     assert "not fenced" in summary
+    assert "| Agent | `mine` (anthropic " in summary
     assert "| wp-words | mine | stub | 3 | 300 | 900 | 150 | not told | 0 |" in summary
     assert "mine stub" in git(repo, "log", "--format=%(trailers:key=Agent,valueonly)", "openspec/add-greeting")
     assert all(KEY in " ".join(asked.headers.values()) for asked in stub.asked)
@@ -105,7 +106,8 @@ def test_the_key_reaches_the_agent_alone_and_a_dry_run_says_who_pays(stub: Stub,
     planned = tool(repo, "implement", CHANGE, "--dry-run", env={"MY_KEY": KEY})
     assert planned.returncode == 0, planned.stderr
     assert f"agent: command: sh {script}: wp-words" in planned.stderr
-    assert "model stub: wp-formal, wp-casual, wp-integration" in planned.stderr
+    assert "agent: mine (anthropic " in planned.stderr
+    assert ", model stub): wp-formal, wp-casual, wp-integration" in planned.stderr
     assert "mine: pays by the key in MY_KEY" in planned.stderr
     assert only(repo).startswith("1\n")
     assert "MY_KEY" not in git(repo, "show", f"refs/parallel-impl/{CHANGE}/attempts/wp-words/1:env.txt")

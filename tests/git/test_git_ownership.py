@@ -84,20 +84,41 @@ def test_git_takes_only_the_named_folders_for_ones_own(tmp_path: Path) -> None:
     assert tool(user, "status").stdout == "no runs in this repository\n"
 
 
+def install(folder: Path) -> None:
+    """What becomes the owner, where every user can read it, and a repository of somebody else's."""
+    package = Path(parallel_impl.__file__).parent
+    folder.chmod(0o755)
+    (folder / "parallel_impl/git").mkdir(parents=True)
+    for file in ("__init__.py", "errors.py", "text.py", "git/__init__.py", "git/ownership.py"):
+        shutil.copy(package / file, folder / "parallel_impl" / file)
+    (folder / "main.py").write_text(AS_OWNER)
+    give_away(make_user(folder / "user"), NOBODY)
+
+
+def become_owner(folder: Path) -> subprocess.CompletedProcess[str]:
+    python = shutil.which("python3", path="/usr/bin") or os.path.realpath(sys.executable)  # ours may lie in /root
+    argv = (python, str(folder / "main.py"), str(folder / "user"))
+    environment = os.environ | {"XDG_STATE_HOME": "/root/state"}
+    return subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
+
+
+@needs_root
+def test_as_owner_an_installation_that_the_owner_cannot_read_is_refused_with_the_folder_that_is_closed() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        install(Path(name))
+        (Path(name) / "parallel_impl").chmod(0o700)
+        done = become_owner(Path(name))
+    if f"{name}/parallel_impl" not in done.stderr:
+        pytest.skip("another user cannot run Python here")
+    owner = pwd.getpwuid(NOBODY).pw_name
+    assert f"{owner} may not use this installation of the program: it may not enter {name}/parallel_impl" in done.stderr
+
+
 @needs_root
 def test_as_owner_the_process_has_the_owners_ids_and_home_and_nothing_of_the_callers() -> None:
-    python = shutil.which("python3", path="/usr/bin") or os.path.realpath(sys.executable)  # ours may lie in /root
     with tempfile.TemporaryDirectory() as name:  # which another user can read, unlike pytest's
-        folder, package = Path(name), Path(parallel_impl.__file__).parent
-        folder.chmod(0o755)
-        (folder / "parallel_impl/git").mkdir(parents=True)
-        for file in ("__init__.py", "errors.py", "text.py", "git/__init__.py", "git/ownership.py"):
-            shutil.copy(package / file, folder / "parallel_impl" / file)
-        (folder / "main.py").write_text(AS_OWNER)
-        give_away(make_user(folder / "user"), NOBODY)
-        environment = os.environ | {"XDG_STATE_HOME": "/root/state"}
-        argv = (python, str(folder / "main.py"), str(folder / "user"))
-        done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
+        install(Path(name))
+        done = become_owner(Path(name))
     if "may not use this installation" in done.stderr:
         pytest.skip("another user cannot run Python here")
     entry = pwd.getpwuid(NOBODY)

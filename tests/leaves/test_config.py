@@ -155,6 +155,7 @@ def test_limits_waits_and_ports_are_read() -> None:
         (b"limits = 5", "limits: must be a table"),
         (b"limits.packages.turns = 5", "limits.packages: unknown key"),
         (b"limits.run = 5", "limits.run: must be a table"),
+        (b"limits = {dollars = 5}", "limits.dollars: of what?\n    write limits.package.dollars or limits.run.dollars"),
         (b"limits.run.dolars = 5", "limits.run.dolars: unknown key"),
         (b"limits.run.dollars = 0", "limits.run.dollars: must be a number above 0"),
         (b"limits.run.dollars = true", "limits.run.dollars: must be a number above 0"),

@@ -10,7 +10,7 @@ import pytest
 
 from parallel_impl.plan.model import Package, Scope, Step, StepKind
 from parallel_impl.record import json_form
-from parallel_impl.record.result import Expected, Result, dump, load, problems
+from parallel_impl.record.result import AgentRecord, Expected, Result, dump, load, problems
 
 PACKAGE = Package(
     id="wp-a",
@@ -21,6 +21,13 @@ PACKAGE = Package(
     output_keys=("test_count",),
 )
 EXPECTED = Expected("orders", 2, 3, PACKAGE)
+AGENTS = (
+    (AgentRecord(name="mine", kind="anthropic", version="2.14.0", model="m"), "mine (anthropic 2.14.0, model m)"),
+    (AgentRecord(name="claude", kind="claude", version="2.1.9"), "claude (2.1.9)"),
+    (AgentRecord(name="claude", kind="claude"), "claude"),
+    (AgentRecord(name="command: sh x", kind="command", program="sh"), "command: sh x"),
+    (AgentRecord(name="of an older version", kind=""), "of an older version"),
+)
 UNIT: dict[str, Any] = {
     "name": "unit",
     "kind": "command",
@@ -135,3 +142,8 @@ def test_what_is_nested_too_deeply_to_be_written_again_is_known(levels: int, *, 
     for _ in range(levels - 1):
         value = [value]
     assert json_form.is_shallow(value) is shallow
+
+
+@pytest.mark.parametrize(("agent", "expected"), AGENTS)
+def test_an_agent_is_described_with_what_its_name_leaves_open(agent: AgentRecord, expected: str) -> None:
+    assert agent.describe() == expected

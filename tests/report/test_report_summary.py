@@ -151,6 +151,7 @@ def test_usage_is_added_up_over_attempts_and_what_nobody_told_is_not_0(tmp_path:
     assert made_of.packages[0].usage == made_of.usage == Usage(dollars=0.75, turns=3, output=10)
     assert made_of.packages[1].usage == Usage()
     shown = markdown.render(made_of)
+    assert "| Agent | `claude` (model m), 4 at once" in shown
     assert "| wp-a | claude | m | 3 | not told | not told | 10 | $0.7500 | 4 |" in shown
     assert "#### Refused to its agent\n\n- `Write /etc/motd`" in shown
     assert "#### Its agent's word\n\n- note: slow" in shown

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from parallel_impl.agents.agent import AgentJob, Worked
+from parallel_impl.agents import kinds
+from parallel_impl.agents.agent import Agent, AgentJob, Worked
+from parallel_impl.agents.client import Account, Client
 from parallel_impl.agents.seen import Seen
 from parallel_impl.config import Config, UsageLimits
 from parallel_impl.git.repo import Repo
@@ -23,6 +25,7 @@ from parallel_impl.record.result import AgentRecord
 from parallel_impl.record.state import PackageState, RunState, fold
 from parallel_impl.run import runner
 from parallel_impl.run.attempt.job import Job, Outcome, Post, Working
+from parallel_impl.run.inspect.run_status import RunStatus
 from parallel_impl.run.run import Run
 from tests.run.attempts import Agents, passing, result
 from tests.run.scene import heard, make_repository, open_run, package
@@ -55,7 +58,7 @@ def opened(repository: tuple[Repo, str], tmp_path: Path) -> Iterator[Callable[..
     """Opens a run of these packages; `by` are their agents."""
     runs: list[Run] = []
 
-    def open_(*packages: Package, by: dict[str, Named], jobs: int = 2, config: Config | None = None) -> Run:
+    def open_(*packages: Package, by: Mapping[str, Agent], jobs: int = 2, config: Config | None = None) -> Run:
         run = open_run(*repository, tmp_path, *packages, jobs=jobs)
         run.spec = replace(run.spec, agents=by, config=config or Config())
         runs.append(run)
@@ -147,6 +150,27 @@ def test_a_quota_pauses_the_run_at_once_and_what_is_live_finishes_and_is_accepte
     assert (again.run, again.live()) == (RunState.PAUSED, [])
     assert again.paused is not None
     assert again.paused.by == "anthropic"
+
+
+@pytest.mark.parametrize(
+    ("kind", "account", "expected"),
+    [
+        ("claude", Account("WORK_KEY", "k"), "correct the key of claude: export WORK_KEY=…"),
+        ("claude", Account(seen=True), "log in again: claude auth login"),
+        ("gemini", Account(), "log in again: start gemini once and log in there"),
+    ],
+)
+def test_a_wrong_key_or_log_in_is_to_be_corrected_before_the_same_command(
+    kind: str, account: Account, expected: str, opened: Callable[..., Run], tmp_path: Path
+) -> None:
+    agent = kinds.parse(kind, tmp_path)
+    assert isinstance(agent, Client)
+    run = opened(package("a"), by={"a": replace(agent, account=account)})
+    ended = runner.execute(run, run_attempt=Agents(lambda job, _: refused(job, Failure.PROVIDER_AUTH)))
+    line = f"  {expected}; then go on with: parallel-implement c1"
+    assert line in ended.lines
+    again = fold(read(run.workspace.places.journal))
+    assert RunStatus(run.workspace.places, again).pause_lines[1] == line
 
 
 def test_a_longer_wait_than_the_configured_one_pauses_until_then(opened: Callable[..., Run]) -> None:

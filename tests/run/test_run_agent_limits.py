@@ -18,6 +18,7 @@ from tests.run.scene import in_force, package
 JOB = Job(replace(package("a"), timeout_minutes=10), 1, in_force([package("a")]))
 STOPPED = Worked(Ended(Reason.STOPPED, None, 1.0), Failure.INTERRUPTED, "stopped")
 DONE = Worked(Ended(Reason.EXITED, 0, 1.0))
+SILENCE = 15.0
 
 
 def test_an_agent_works_until_its_time_out_or_until_the_minutes_of_its_package_are_used_up() -> None:
@@ -29,18 +30,30 @@ def test_an_agent_works_until_its_time_out_or_until_the_minutes_of_its_package_a
 def test_an_agent_that_was_cut_off_failed_for_that_reason_and_one_that_was_done_before_did_not() -> None:
     cutoff = Cutoff()
     job = replace(JOB, cutoff=cutoff)
-    assert agent_limits.judge(job, STOPPED) == STOPPED
+    assert agent_limits.judge(job, STOPPED, SILENCE) == STOPPED
     cutoff.cut(Failure.BUDGET_EXCEEDED, "disk_mb")
     cutoff.cut(Failure.INTERRUPTED, "a later reason")
-    judged = agent_limits.judge(job, STOPPED)
+    judged = agent_limits.judge(job, STOPPED, SILENCE)
     assert (judged.code, judged.why, bool(cutoff.stop)) == (Failure.BUDGET_EXCEEDED, "disk_mb", True)
-    assert agent_limits.judge(job, DONE) == DONE
+    assert agent_limits.judge(job, DONE, SILENCE) == DONE
 
 
 def test_a_time_out_by_the_minutes_of_the_package_is_its_limit() -> None:
     late = Worked(Ended(Reason.TIMEOUT, None, 1.0), Failure.TIMEOUT, "time-out")
-    assert agent_limits.judge(JOB, late).code is Failure.TIMEOUT
-    assert agent_limits.judge(replace(JOB, budget=Budget(minutes=2)), late).code is Failure.BUDGET_EXCEEDED
+    assert agent_limits.judge(JOB, late, SILENCE).code is Failure.TIMEOUT
+    assert agent_limits.judge(replace(JOB, budget=Budget(minutes=2)), late, SILENCE).code is Failure.BUDGET_EXCEEDED
+
+
+def test_an_agent_that_made_no_progress_is_told_with_the_key_that_says_for_how_long() -> None:
+    silent = Worked(
+        Ended(Reason.SILENT, None, 30.0), Failure.SILENT, "the agent: ended by us (silent) after 30 s\nlast"
+    )
+    judged = agent_limits.judge(JOB, silent, 0.5)
+    assert judged.code is Failure.SILENT
+    assert judged.why.splitlines() == [
+        "the agent: ended by us (silent) after 30 s: no progress for 0.5 minutes (silence_minutes = 0.5)",
+        "last",
+    ]
 
 
 def test_the_main_thread_hears_that_an_agent_works_and_what_it_used_and_no_more() -> None:

@@ -15,7 +15,7 @@ def seconds(job: Job) -> float:
     return 60 * min(job.package.timeout_minutes, job.budget.minutes or job.package.timeout_minutes)
 
 
-def judge(job: Job, worked: Worked) -> Worked:
+def judge(job: Job, worked: Worked, silence_minutes: float) -> Worked:
     """How the work ended, if we ended it for a limit. An agent that was done before is judged as any other."""
     if not worked.code:
         return worked
@@ -23,6 +23,10 @@ def judge(job: Job, worked: Worked) -> Worked:
         return replace(worked, code=job.cutoff.code, why=job.cutoff.why)
     if worked.code is Failure.TIMEOUT and 0 < job.budget.minutes < job.package.timeout_minutes:
         return replace(worked, code=Failure.BUDGET_EXCEEDED, why="the minutes of limits.package are used up")
+    if worked.code is Failure.SILENT:
+        first, line_end, more = worked.why.partition("\n")
+        why = f"{first}: no progress for {silence_minutes:g} minutes (silence_minutes = {silence_minutes:g})"
+        return replace(worked, why=why + line_end + more)
     return worked
 
 

@@ -153,7 +153,8 @@ def _work(attempt: Attempt, checkout: Checkout) -> None:
     spec, workspace = attempt.spec, attempt.workspace
     staging = take_work.stage(spec, workspace, checkout, attempt.package, base=attempt.base)
     before = staging.before(set_up=bool(spec.setup))
-    worked = agent_limits.judge(attempt.job, _run_agent(attempt, checkout, before))
+    worked = _run_agent(attempt, checkout, before)
+    worked = agent_limits.judge(attempt.job, worked, spec.config.silence_minutes)
     attempt.seen = worked.seen
     agent_report.take(attempt)
     for note in worked.notes:

@@ -58,7 +58,7 @@ class RunStatus:
             return []
         lines = [f"paused by {paused.by}{until(paused.until)}: {first_line(paused.why)}"]
         if not self.owner:
-            lines.append(f"go on{' then' if paused.until else ''} with: parallel-implement {self.places.change_id}")
+            lines.append(paused.going_on(f"parallel-implement {self.places.change_id}"))
         return [printable(f"  {line}") for line in lines]
 
     @property

@@ -102,7 +102,7 @@ def paused(run: Run, pause: e.RunPaused) -> Ending:
         "",
         f"Paused by {pause.by}{until(pause.until)}; all work is kept.",
         *(f"  {line}" for line in pause.why.split("\n")),
-        f"  go on{' then' if pause.until else ''} with: parallel-implement {places.change_id}",
+        f"  {pause.going_on(f'parallel-implement {places.change_id}')}",
         f"  evidence: {places.summary}",
     )
     headline = f"paused by {pause.by}{until(pause.until)}: {pause.why}"

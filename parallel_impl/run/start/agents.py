@@ -11,7 +11,7 @@ from parallel_impl.agents import assignment, readiness
 from parallel_impl.agents.agent import Agent
 from parallel_impl.agents.budget import watched
 from parallel_impl.agents.client import Client
-from parallel_impl.config import UsageLimits
+from parallel_impl.config import Config, UsageLimits
 from parallel_impl.errors import Problem, UserError
 from parallel_impl.record.result import AgentRecord
 from parallel_impl.run.spending import budget
@@ -90,15 +90,17 @@ def _kept_from_others(agents: Mapping[str, Agent], pass_env: Collection[str]) ->
             yield f"pass_env: {each.account.variable} is a key, which {each.name} alone gets"
 
 
-def describe(agents: Mapping[str, Agent], records: Mapping[str, AgentRecord]) -> list[str]:
+def describe(agents: Mapping[str, Agent], records: Mapping[str, AgentRecord], config: Config) -> list[str]:
     """Lines for a dry run: each agent with its packages, then who pays."""
+    if not agents:
+        return [f"  agent: none chosen; to run, {assignment.how_to_choose(config)}"]
     packages = dict[str, list[str]]()
     for name, agent in agents.items():
-        record = records[name]
-        words = [record.name, record.version, *([f"model {record.model}"] if record.model else [])]
-        if isinstance(agent, Client) and agent.settings.effort:
-            words.append(f"effort {agent.settings.effort}")
-        packages.setdefault(" ".join(filter(None, words)), []).append(name)
+        more = list[str]()
+        if isinstance(agent, Client):
+            more += [] if agent.settings.model else ["its usual model"]
+            more += [f"effort {agent.settings.effort}"] if agent.settings.effort else []
+        packages.setdefault(records[name].describe(*more), []).append(name)
     return [f"  agent: {words}: {', '.join(names)}" for words, names in packages.items()] + [
         f"  {note}" for note in notes(agents)
     ]

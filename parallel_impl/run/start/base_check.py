@@ -109,7 +109,7 @@ def describe(spec: RunSpec, workspace: Workspace, in_force: PlanInForce, done: B
         lines.append("  set-up: none")
     gates = [f"{gate.name} ({gate.found})" for gate in done.gates if not gate.off and not gate.absent]
     lines.append(f"  gates: {', '.join(gates) or 'none'}")
-    lines += agents.describe(spec.agents, spec.agent_records)
+    lines += agents.describe(spec.agents, spec.agent_records, spec.config)
     lines.append(f"  worktrees: {workspace.home}")
     return "\n".join(lines)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from parallel_impl import config
+from parallel_impl.agents import assignment, tables
 from parallel_impl.config import Config, SetupCommand
 from parallel_impl.contracts import plan_check
 from parallel_impl.contracts.plan_check import Checked
@@ -140,6 +141,7 @@ def load(repo: Repo, places: Places, base: str, came_from: str, folder: Path, *,
     gates, gate_problems = quality.find(read, settings.gates, change_id=places.change_id, part=places.part)
     problems = [*checked.problems, *gate_problems, *_own(places, checked.plan, came_from)]
     problems += _standards(settings, entries)
+    problems += [*tables.problems(settings), *assignment.problems(settings, checked.plan.packages)]
     tree = found_links.of_entries(repo, entries.values())
     problems += [*links.problems(checked.plan, tree), *plan_check.of_part(checked.plan, places.part, tree, read)]
     problems += task_names.problems(read(places.tasks_file), places.tasks_file, checked.plan)
