@@ -23,13 +23,15 @@ SOON = 0.2  # minutes of silence; a client takes some seconds to start
 def test_a_denied_tool_is_reported_and_not_judged(stage: Stage, client: str) -> None:
     scene = stage(client)
     outside = INSTALLED / f"denied.{os.getpid()}"
-    scene.play(Scenario(before=((Write(str(outside), "x\n"),),)))
+    # what codex's sandbox refuses to a shell command is in no line of codex's every time; a patch that it refuses is
+    patch = f"apply_patch <<'END'\n*** Begin Patch\n*** Add File: {outside}\n+x\n*** End Patch\nEND\n"
+    scene.play(Scenario(before=((Run(patch) if client == "codex" else Write(str(outside), "x\n"),),)))
     scene.configure()
     assert scene.run() == 0, scene.said()
     assert scene.landed() == "right"
     assert not outside.exists()
     assert len(scene.result()["denied"]) == 1
-    assert "denied" in scene.summary()
+    assert "Refused to its agent" in scene.summary()
 
 
 @each_client
