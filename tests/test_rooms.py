@@ -12,7 +12,7 @@ import pytest
 from tests.house import ROOT, arrows, describe, floors, imports, modules
 
 LEAVES = ("storage", "processes", "environment", "config", "schema", "text", "errors")
-ROOMS = ("cli", "run", "report", "openspec", "agents", "gates", "record", "git", "contracts", "plan")
+ROOMS = ("cli", "planning", "run", "report", "openspec", "agents", "gates", "record", "git", "contracts", "plan")
 LEVEL = {"__main__": 0} | {room: n for n, room in enumerate(ROOMS, 1)} | dict.fromkeys(LEAVES, len(ROOMS) + 1)
 
 # Folders and modules of a room, from the top down; a module belongs to the longest name that it begins with.
@@ -67,6 +67,17 @@ def test_imports_go_down_the_list_of_rooms_only() -> None:
 
 def test_every_module_is_in_a_room() -> None:
     assert {name.split(".")[0] for name in modules()} == LEVEL.keys()
+
+
+def test_planning_knows_no_run() -> None:
+    wrong = [
+        f"{module} imports {name}"
+        for module, path in modules().items()
+        if module.startswith("planning")
+        for name in imports(path)
+        if room_of(name) in ("run", "report", "forge")
+    ]
+    assert wrong == []
 
 
 @pytest.mark.parametrize("room", FOLDERS)

@@ -1,0 +1,103 @@
+"""The evidence table: which files a change will probably touch, for which task, and how that is known.
+
+Data only. `readers` fill it from documents, tree and history; `grouping` reads nothing else, and an agent that groups
+gets exactly this, not the repository.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class ClueKind(StrEnum):
+    """What names a file. The later ones are candidates that code derives from files which a person named."""
+
+    TASK = "task"
+    SECTION = "section"
+    PROPOSAL = "proposal"
+    DESIGN = "design"
+    SPEC = "spec"
+    CONTRACT = "contract"
+    TEST_MIRROR = "test mirror"
+    COMPONENT_TESTS = "tests of the component"
+    NEW_FOLDER = "folder of a new file"
+    REGISTRY = "registry beside a new module"
+    ROOT_CONFIG = "configuration"
+    HOT = "changed often"
+
+
+class Resolution(StrEnum):
+    """How a name that stands in a text became a path: as it is, by its end, as a new file, as a folder, not at all."""
+
+    EXACT = "exact"
+    SUFFIX = "unique suffix"
+    NEW = "new file"
+    FOLDER = "folder"
+    UNRESOLVED = "unresolved"
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTask:
+    """One task. `id` as a plan names it; `requires` are ids of tasks that must end before; `section` an index.
+
+    `lines` (from 1) in its document; `parallel` is spec-kit's `[P]`, `story` its `[US1]`; empty where not given.
+    """
+
+    id: str
+    text: str
+    section: int
+    requires: tuple[str, ...] = ()
+    parallel: bool = False
+    story: str = ""
+    done: bool = False
+    lines: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A heading with tasks below it: a phase, a user story, a numbered part."""
+
+    number: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Clue:
+    """One reason for one path. `task` is empty where the whole change names it; `certainty` from 0 to 1.
+
+    `path` ends in `/` where a folder is meant; `resolution` tells whether it exists (EXACT, SUFFIX, FOLDER) or not.
+    `because` is for a person: the words of the text, or the file that this one was derived from.
+    """
+
+    path: str
+    task: str
+    kind: ClueKind
+    certainty: float
+    resolution: Resolution = Resolution.EXACT
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Everything that grouping knows.
+
+    `files` are the repository's, without the change folder; `imports` go from a file to those that it imports;
+    `together` counts commits in which two files (in order) changed together, `hot` the last commits that changed a
+    file; `sizes` are bytes. `notes` are what could not be read or was left out, for a person.
+    """
+
+    change_id: str
+    title: str
+    tasks: tuple[PlannedTask, ...]
+    sections: tuple[Part, ...]
+    evidence: tuple[Clue, ...]
+    files: frozenset[str]
+    unresolved: tuple[Clue, ...] = ()
+    imports: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    together: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    hot: Mapping[str, int] = field(default_factory=dict)
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    contracts: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
