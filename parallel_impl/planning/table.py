@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from parallel_impl.openspec import tasks as task_list
 from parallel_impl.planning import documents as texts
@@ -23,10 +24,10 @@ _WORTH = {
     ClueKind.SPEC: 0.4,
     ClueKind.CONTRACT: 0.3,
 }
-_BY_FORM = {Resolution.EXACT: 1.0, Resolution.SUFFIX: 0.9, Resolution.NEW: 1.0, Resolution.FOLDER: 0.4}
+_BY_FORM = {Resolution.EXACT: 1.0, Resolution.SUFFIX: 1.0, Resolution.NEW: 1.0, Resolution.FOLDER: 0.8}
 _BARE = 0.8
+LEAST_PROSE, NEW_PROSE = 0.15, 0.5
 _OWN = ("openspec/changes/", "openspec/specs/")
-HOT_SHARE = 0.02
 
 
 def build(change_id: str, documents: Sequence[ChangeDocument], code: Code, *, change_path: str = "") -> Table:
@@ -40,11 +41,14 @@ def build(change_id: str, documents: Sequence[ChangeDocument], code: Code, *, ch
     content = next((one.text for one in documents if one.path == texts.TASKS), "")
     found = task_list.read(task_list.encoded(content))
     planned = task_graph.plan(found)
-    reading = _Reading(tree, documents)
+    reading = _Reading(tree, documents, len(planned.tasks))
     named = reading.read(mentions(found, planned.tasks, documents))
-    counts = history.changes(code.commits, tree.files)
-    shares = history.hottest(counts, code.commits, HOT_SHARE)
-    derived = [*neighbours.candidates(named, tree), *neighbours.configuration(named, tree), *neighbours.hot(shares)]
+    said = [(task.text, task.id) for task in planned.tasks]
+    derived = [
+        *neighbours.candidates(named, tree),
+        *neighbours.shared(named, code.commits, tree),
+        *neighbours.sequences(said, named, tree),
+    ]
     evidence = tuple(sorted([*named, *derived], key=lambda clue: (-clue.certainty, clue.path, clue.task, clue.kind)))
     near = frozenset(clue.path for clue in evidence) & tree.files
     imported, notes = _imports(near, tree, code.read)
@@ -58,7 +62,7 @@ def build(change_id: str, documents: Sequence[ChangeDocument], code: Code, *, ch
         unresolved=tuple(reading.unresolved),
         imports=imported,
         together=history.together(code.commits, near),
-        hot=counts,
+        hot=history.changes(code.commits, tree.files),
         sizes={path: size for path, size in code.sizes.items() if path in tree.files},
         contracts=tuple(one.path for one in texts.of(documents, ClueKind.CONTRACT)),
         notes=(*planned.notes, *notes),
@@ -115,8 +119,9 @@ def mentions(
 class _Reading:
     """Names of all documents resolved in two passes: those that need no company, then the others by theirs."""
 
-    def __init__(self, tree: FileTree, documents: Iterable[ChangeDocument]) -> None:
+    def __init__(self, tree: FileTree, documents: Iterable[ChangeDocument], tasks: int) -> None:
         self.tree = tree
+        self.tasks = tasks
         self.documents = frozenset(one.path for one in documents)
         self.unresolved: list[Clue] = []
 
@@ -130,7 +135,7 @@ class _Reading:
             clues += [_clue(one, path) for path in found]
             if not found and resolve.is_likely(one.name, self.tree):
                 self.unresolved.append(Clue(one.name.text, one.task, one.kind, 0.0, Resolution.UNRESOLVED, one.where))
-        return neighbours.strongest(clues)
+        return weighed(neighbours.strongest(clues), self.tree, self.tasks)
 
     def is_of_the_change(self, text: str) -> bool:
         """Whether a name means a document of the change itself, or another change or spec of OpenSpec."""
@@ -143,6 +148,29 @@ def _clue(mention: Mention, found: Resolved) -> Clue:
     certainty = _WORTH[mention.kind] * _BY_FORM[found.resolution] * found.sure
     certainty *= 1.0 if mention.name.quoted else _BARE
     return Clue(found.path, mention.task, mention.kind, round(certainty, 4), found.resolution, mention.where)
+
+
+def weighed(clues: Sequence[Clue], tree: FileTree, tasks: int) -> list[Clue]:
+    """The clues with what their documents are worth beside the tasks, and what large folders are.
+
+    Where the tasks themselves name their files, a file that only the prose names is nearly always context (in 33 real
+    changes 4 of 250 were changed); where the tasks name few, the prose is what there is (4 of 17).
+    """
+    ours = {clue.path for clue in clues if clue.kind in (ClueKind.TASK, ClueKind.SECTION)}
+    naming = {clue.task for clue in clues if clue.kind is ClueKind.TASK}
+    prose = max(LEAST_PROSE, 1 - 1.5 * len(naming) / max(1, tasks))
+    return [_weighed(clue, tree, prose=1.0 if clue.path in ours else prose) for clue in clues]
+
+
+def _weighed(clue: Clue, tree: FileTree, *, prose: float) -> Clue:
+    certainty = clue.certainty
+    if clue.resolution is Resolution.FOLDER:
+        certainty *= neighbours.by_size(tree.folders.get(clue.path.rstrip("/"), 0))
+    elif clue.resolution is Resolution.NEW:
+        certainty *= max(prose, NEW_PROSE)
+    else:
+        certainty *= prose
+    return replace(clue, certainty=round(certainty, 4))
 
 
 class _Groups:
