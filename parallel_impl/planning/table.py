@@ -12,6 +12,7 @@ from parallel_impl.planning import history, imports, named_paths, neighbours, re
 from parallel_impl.planning.code import Code
 from parallel_impl.planning.documents import ChangeDocument
 from parallel_impl.planning.evidence import Clue, ClueKind, PlannedTask, Resolution, Table
+from parallel_impl.planning.phases import Phases, in_order, on_evidence
 from parallel_impl.planning.resolve import Company, Resolved
 from parallel_impl.planning.tree import FileTree, extension
 
@@ -30,11 +31,19 @@ LEAST_PROSE, NEW_PROSE = 0.15, 0.5
 _OWN = ("openspec/changes/", "openspec/specs/")
 
 
-def build(change_id: str, documents: Sequence[ChangeDocument], code: Code, *, change_path: str = "") -> Table:
+def build(
+    change_id: str,
+    documents: Sequence[ChangeDocument],
+    code: Code,
+    *,
+    change_path: str = "",
+    phases: Phases | None = None,
+) -> Table:
     """Everything that grouping knows about a change.
 
     `change_path` is the change folder in the repository: its files, and those of OpenSpec's other folders, are no
-    code. Raises nothing: what cannot be read is in `notes`.
+    code. `phases`: the sections are phases of an implementation spec (`tickets`), and what that requires. Raises
+    nothing: what cannot be read is in `notes`.
     """
     own = (*_OWN, f"{change_path.rstrip('/')}/") if change_path else _OWN
     tree = FileTree(path for path in code.sizes if not path.startswith(own))
@@ -52,10 +61,12 @@ def build(change_id: str, documents: Sequence[ChangeDocument], code: Code, *, ch
     evidence = tuple(sorted([*named, *derived], key=lambda clue: (-clue.certainty, clue.path, clue.task, clue.kind)))
     near = frozenset(clue.path for clue in evidence) & tree.files
     imported, notes = _imports(near, tree, code.read)
+    contracts = tuple(one.path for one in texts.of(documents, ClueKind.CONTRACT))
+    tasks, circles = _phased(planned.tasks, phases, evidence, imported, contracts)
     return Table(
         change_id=change_id,
         title=_title(documents) or change_id,
-        tasks=planned.tasks,
+        tasks=tasks,
         sections=planned.sections,
         evidence=evidence,
         files=tree.files,
@@ -64,9 +75,23 @@ def build(change_id: str, documents: Sequence[ChangeDocument], code: Code, *, ch
         together=history.together(code.commits, near),
         hot=history.changes(code.commits, tree.files),
         sizes={path: size for path, size in code.sizes.items() if path in tree.files},
-        contracts=tuple(one.path for one in texts.of(documents, ClueKind.CONTRACT)),
-        notes=(*planned.notes, *notes),
+        contracts=contracts,
+        notes=(*planned.notes, *circles, *notes),
     )
+
+
+def _phased(
+    tasks: tuple[PlannedTask, ...],
+    phases: Phases | None,
+    evidence: Sequence[Clue],
+    imported: Mapping[str, frozenset[str]],
+    contracts: tuple[str, ...],
+) -> tuple[tuple[PlannedTask, ...], list[str]]:
+    if phases is None:
+        return tasks, []
+    ordered = in_order(tasks) if phases is Phases.ORDER else on_evidence(tasks, evidence, imported, contracts)
+    kept, circles = task_graph.without_circles(ordered)
+    return tuple(kept), circles
 
 
 def _title(documents: Iterable[ChangeDocument]) -> str:
