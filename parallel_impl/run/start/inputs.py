@@ -31,6 +31,7 @@ from parallel_impl.plan.reading import load as loading
 from parallel_impl.record.state import State
 from parallel_impl.run.places import Places
 from parallel_impl.run.resume import pinned
+from parallel_impl.run.start import plan_advice
 from parallel_impl.text import did_you_mean
 
 
@@ -146,6 +147,10 @@ def load(repo: Repo, places: Places, base: str, came_from: str, folder: Path, *,
     problems += [*links.problems(checked.plan, tree), *plan_check.of_part(checked.plan, places.part, tree, read)]
     tasks = repo.read(plan_from, places.tasks_file) if plan_from else read(places.tasks_file)
     problems += task_names.problems(tasks, places.tasks_file, checked.plan)
+    if not plan_from:
+        problems += plan_advice.problems(
+            repo, places, base, checked.plan, checked.order, paths=entries.keys(), listed=tasks
+        )
     problems += _uncommitted(repo, places, entries, folder, came_from, continued=bool(plan_from))
     if found_setup:
         problems.append(Problem(f"set-up: {found_setup.why}", severity=Severity.NOTICE))
