@@ -6,13 +6,14 @@ folders find them, where imports and history cannot. Each rule gives clues with 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from parallel_impl.planning import tests_beside
 from parallel_impl.planning.evidence import Clue, ClueKind, Resolution
 from parallel_impl.planning.tree import FileTree, above, extension, folder_of, name_of
 
+SHORT = 5  # letters: shorter names begin too many others
 SMALL_FOLDER = 8  # files: a folder of no more is as good as the file that was named in it
 REGISTRIES = ("__init__.py", "index.ts", "index.tsx", "index.js", "mod.rs", "lib.rs", "doc.go")
 CONFIGURATION = (
@@ -30,6 +31,8 @@ class Rates:
     new_test: float = 0.6
     source: float = 0.4
     tests_folder: float = 0.3
+    own_tests_folder: float = 0.6
+    sibling: float = 0.4
     new_folder: float = 0.8
     small_folder: float = 0.3
     registry: float = 0.5
@@ -43,14 +46,20 @@ RATES = Rates()
 def candidates(named: Iterable[Clue], tree: FileTree, rates: Rates = RATES) -> list[Clue]:
     """What follows from what was named, each once for a task, at its highest certainty."""
     named = list(named)
-    new = frozenset(folder for clue in named for folder in above(f"{clue.path.rstrip('/')}/x")) - tree.folders.keys()
-    paths = {clue.path for clue in named}
-    return strongest(
-        one
-        for clue in named
-        for one in (*_tests(clue, tree, new, rates), *_folders(clue, tree, rates), *_registries(clue, tree, rates))
-        if one.path not in paths or one.task
-    )
+    around = _Around(tree, named)
+    rules = (_tests, _component_tests, _folders, _registries, _siblings)
+    return strongest(one for clue in named for rule in rules for one in rule(clue, around, rates))
+
+
+class _Around:
+    """What the rules look at: the tree, its conventions, and the folders that the change will make."""
+
+    def __init__(self, tree: FileTree, named: Sequence[Clue]) -> None:
+        self.tree = tree
+        self.new = (
+            frozenset(folder for clue in named for folder in above(f"{clue.path.rstrip('/')}/x")) - tree.folders.keys()
+        )
+        self.component_tests = tests_beside.ComponentTests(tree)
 
 
 def strongest(clues: Iterable[Clue]) -> list[Clue]:
@@ -63,23 +72,46 @@ def strongest(clues: Iterable[Clue]) -> list[Clue]:
     return list(best.values())
 
 
-def _tests(clue: Clue, tree: FileTree, new: frozenset[str], rates: Rates) -> Iterator[Clue]:
-    def derived(path: str, kind: ClueKind, rate: float, resolution: Resolution) -> Clue:
-        return Clue(path, clue.task, kind, clue.certainty * rate, resolution, clue.path)
+def _derived(clue: Clue, path: str, kind: ClueKind, rate: float, resolution: Resolution) -> Clue:
+    return Clue(path, clue.task, kind, round(clue.certainty * rate, 4), resolution, clue.path)
 
+
+def _tests(clue: Clue, around: _Around, rates: Rates) -> Iterator[Clue]:
+    """The tests of a named source, existing or to be written; the source of a named test."""
+    tree = around.tree
     if tests_beside.is_tested(clue.path):
         several = tests_beside.existing(clue.path, tree)
         for path in several:
-            yield derived(path, ClueKind.TEST_MIRROR, rates.test, Resolution.EXACT)
-        expected = "" if several else tests_beside.expected(clue.path, tree, new)
+            yield _derived(clue, path, ClueKind.TEST_MIRROR, rates.test, Resolution.EXACT)
+        expected = "" if several else tests_beside.expected(clue.path, tree, around.new)
         if expected and expected not in tree.files:
-            yield derived(expected, ClueKind.TEST_MIRROR, rates.new_test, Resolution.NEW)
-        for home in tests_beside.homes(clue.path, tree, new)[:1]:
-            resolution = Resolution.FOLDER if home in tree.folders else Resolution.NEW
-            yield derived(f"{home}/", ClueKind.COMPONENT_TESTS, rates.tests_folder, resolution)
+            yield _derived(clue, expected, ClueKind.TEST_MIRROR, rates.new_test, Resolution.NEW)
     elif stem := tests_beside.subject(clue.path):
         for path in _subjects(clue.path, stem, tree):
-            yield derived(path, ClueKind.TEST_MIRROR, rates.source, Resolution.EXACT)
+            yield _derived(clue, path, ClueKind.TEST_MIRROR, rates.source, Resolution.EXACT)
+
+
+def _component_tests(clue: Clue, around: _Around, rates: Rates) -> Iterator[Clue]:
+    """The tests folder nearest to a named source, and the one that the tree keeps for its component."""
+    for home in around.component_tests.of(clue.path):
+        resolution = Resolution.FOLDER if home in around.tree.folders else Resolution.NEW
+        yield _derived(clue, f"{home}/", ClueKind.COMPONENT_TESTS, rates.own_tests_folder, resolution)
+    if tests_beside.is_tested(clue.path):
+        for home in tests_beside.homes(clue.path, around.tree, around.new)[:1]:
+            resolution = Resolution.FOLDER if home in around.tree.folders else Resolution.NEW
+            yield _derived(clue, f"{home}/", ClueKind.COMPONENT_TESTS, rates.tests_folder, resolution)
+
+
+def _siblings(clue: Clue, around: _Around, rates: Rates) -> Iterator[Clue]:
+    """New files beside a named one whose names go on from its own: `train.py`, `train_service.py`; its tests too."""
+    stem, ending = name_of(clue.path).removesuffix(extension(clue.path)), extension(clue.path)
+    if not tests_beside.is_tested(clue.path) or len(stem) < SHORT or stem in ("index", "main", "__main__"):
+        return
+    folder = f"{folder_of(clue.path)}/".lstrip("/")
+    yield _derived(clue, f"{folder}{stem}_*{ending}", ClueKind.TOPIC, rates.sibling, Resolution.PATTERN)
+    test = tests_beside.expected(clue.path, around.tree, around.new)
+    if test and stem in test:
+        yield _derived(clue, test.replace(stem, f"{stem}_*"), ClueKind.TOPIC, rates.sibling, Resolution.PATTERN)
 
 
 def _subjects(test: str, stem: str, tree: FileTree) -> list[str]:
@@ -93,7 +125,8 @@ def _subjects(test: str, stem: str, tree: FileTree) -> list[str]:
     return several if len(several) == 1 else []
 
 
-def _folders(clue: Clue, tree: FileTree, rates: Rates) -> Iterator[Clue]:
+def _folders(clue: Clue, around: _Around, rates: Rates) -> Iterator[Clue]:
+    tree = around.tree
     folder = folder_of(clue.path)
     if not folder or clue.path.endswith("/"):
         return
@@ -106,7 +139,8 @@ def _folders(clue: Clue, tree: FileTree, rates: Rates) -> Iterator[Clue]:
         yield Clue(f"{folder}/", clue.task, ClueKind.NEW_FOLDER, certainty, Resolution.FOLDER, clue.path)
 
 
-def _registries(clue: Clue, tree: FileTree, rates: Rates) -> Iterator[Clue]:
+def _registries(clue: Clue, around: _Around, rates: Rates) -> Iterator[Clue]:
+    tree = around.tree
     if clue.resolution is not Resolution.NEW or clue.path.endswith("/"):
         return
     folder = folder_of(clue.path)
