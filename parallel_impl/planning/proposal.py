@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -114,7 +114,8 @@ def extended(subject: Subject, content: bytes) -> Proposal:
     found = addition.add(content, subject.source, plan, subject.table, owned, read=subject.read)
     said = f"{count(len(found.packages), 'package')} added: {', '.join(found.packages)}" if found.packages else ""
     recommendation = said or "the plan as it is: no task is without a package"
-    return _examined(subject, found.content, recommendation, parallel=True, added=found.packages)
+    proposal = _examined(subject, found.content, recommendation, parallel=True, added=found.packages)
+    return replace(proposal, problems=(*proposal.problems, *age(subject, plan)))
 
 
 def again(subject: Subject, before: Proposal, content: bytes) -> Proposal:
