@@ -54,7 +54,7 @@ def choose(table: Table, found: Sequence[Touch], units: int, wanted: str = "") -
 
 def limits(template: Template) -> Limits:
     """What a partition must keep, by the shape of the work."""
-    return Limits(share=1.0, width=1.0) if template is Template.BUG_FIX else Limits()
+    return Limits(share=1.0, width=1.0, most=1) if template is Template.BUG_FIX else Limits()
 
 
 def bonds(template: Template) -> Bonds:
