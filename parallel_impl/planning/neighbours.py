@@ -42,7 +42,7 @@ class Rates:
     small_folder: float = 0.5
     registry: float = 0.15
     configuration: float = 2.0
-    hot: float = 2.0
+    hot: float = 1.2
     most: float = 0.5
     least: float = 0.05
     sequence: float = 0.3

@@ -27,7 +27,7 @@ _WORTH = {
 }
 _BY_FORM = {Resolution.EXACT: 1.0, Resolution.SUFFIX: 1.0, Resolution.NEW: 1.0, Resolution.FOLDER: 0.8}
 _BARE = 0.8
-LEAST_PROSE, NEW_PROSE = 0.15, 0.5
+LEAST_PROSE, NEW_PROSE, FOLDER_PROSE = 0.15, 0.5, 0.5
 SYMBOL = 0.6
 _OWN = ("openspec/changes/", "openspec/specs/")
 
@@ -221,7 +221,7 @@ def _prose(clues: Iterable[Clue], tasks: int) -> float:
 def _weighed(clue: Clue, tree: FileTree, *, prose: float) -> Clue:
     certainty = clue.certainty
     if clue.resolution is Resolution.FOLDER:
-        certainty *= neighbours.by_size(tree.folders.get(clue.path.rstrip("/"), 0))
+        certainty *= neighbours.by_size(tree.folders.get(clue.path.rstrip("/"), 0)) * max(prose, FOLDER_PROSE)
     elif clue.resolution is Resolution.NEW:
         certainty *= max(prose, NEW_PROSE)
     else:
