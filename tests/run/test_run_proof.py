@@ -9,7 +9,7 @@ import pytest
 
 from parallel_impl.gates.gate_report import GateState
 from parallel_impl.gates.quality import Gate
-from parallel_impl.run.land.proof import read_kept
+from parallel_impl.run.gate_runs import read_kept
 
 GATE = {
     "name": "check",
