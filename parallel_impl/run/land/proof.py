@@ -21,6 +21,7 @@ from parallel_impl.gates.gate_report import GateReport, GateState
 from parallel_impl.gates.quality import Gate
 from parallel_impl.gates.verdict import GateVerdict, VerdictStatus
 from parallel_impl.git.checkout import Checkout
+from parallel_impl.openspec import change_folder
 from parallel_impl.processes.launch import Launch, Stop
 from parallel_impl.record import events as e
 from parallel_impl.record import json_form
@@ -57,13 +58,15 @@ class Proof:
 
     @property
     def headline(self) -> str:
-        """One clause for people: which gates passed."""
-        return f"proven by {', '.join(self.by)}" if self.by else "no gate ran on the whole tree"
+        """One clause for people: which gates passed, and who checked the texts."""
+        proven = f"proven by {', '.join(self.by)}" if self.by else "no gate ran on the whole tree"
+        checked = ", ".join(row.texts for row in self.rows if row.texts and row.verdict == VerdictStatus.PASSED)
+        return f"{proven}; texts checked by {checked}" if checked else proven
 
     @property
     def by(self) -> tuple[str, ...]:
-        """The gates that passed."""
-        return tuple(row.name for row in self.rows if row.verdict == VerdictStatus.PASSED)
+        """The gates that passed and ran more than a check of texts."""
+        return tuple(row.name for row in self.rows if row.verdict == VerdictStatus.PASSED and not row.texts)
 
 
 @contextmanager
@@ -108,17 +111,18 @@ def prove(run: Run, candidate: str, base_proof: BaseProof) -> Proof:
 
 def _rows(spec: RunSpec, verdicts: Sequence[GateVerdict], reports: Reports) -> tuple[GateRow, ...]:
     """The verdicts as the summary shows them."""
-    commands = {gate.name: gate.command for gate in spec.gates}
+    gates = {gate.name: gate for gate in spec.gates}
     return tuple(
         GateRow(
             one.gate,
             str(one.status),
-            commands[one.gate],
+            gates[one.gate].shown,
             one.why,
             one.new_failures,
             one.gone,
             one.old_failures,
             reports[one.gate].log,
+            gates[one.gate].reader,
         )
         for one in verdicts
     )
@@ -203,9 +207,10 @@ def _run(spec: RunSpec, workspace: Workspace, launch: Launch, checkout: Checkout
             folder=workspace.places.gate_logs(on),
             stop=inside.stop,
             mask=inside.mask,
+            own=change_folder.check,
         )
 
 
 def _without_set_up(gate: Gate, why: str) -> GateReport:
-    state = GateState.OFF if gate.off else GateState.NOT_RUN if gate.absent else GateState.BROKEN
+    state = GateState.OFF if gate.off else GateState.NOT_RUN if gate.absent and not gate.is_own else GateState.BROKEN
     return GateReport(gate.name, state, why=why if state is GateState.BROKEN else "")
