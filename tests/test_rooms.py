@@ -37,6 +37,7 @@ PURE = (
     "run.throttle",
     "run.spending",
     "openspec.tasks",
+    "openspec.structure",
 )  # tested with literals: they know no git, no process, no clock
 IMPURE = (
     "git", "parallel_impl.git", "parallel_impl.processes", "subprocess", "multiprocessing", "os", "shutil", "socket",

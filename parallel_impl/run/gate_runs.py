@@ -18,6 +18,7 @@ from parallel_impl.gates.gate_report import GateReport, GateState
 from parallel_impl.gates.quality import Gate
 from parallel_impl.gates.verdict import GateVerdict, VerdictStatus
 from parallel_impl.git.checkout import Checkout
+from parallel_impl.openspec import change_folder
 from parallel_impl.processes.launch import Launch, Stop
 from parallel_impl.record import json_form
 from parallel_impl.run.launch import equip, make_ready
@@ -119,9 +120,11 @@ def _run(spec: RunSpec, workspace: Workspace, launch: Launch, checkout: Checkout
 def run_in(spec: RunSpec, launch: Launch, checkout: Checkout, logs: Path) -> Reports:
     """Run all gates in a checkout that is ready, their logs in the folder `logs`."""
     env, stop, mask = launch.env, launch.stop, launch.mask
-    return quality.run_gates(checkout.path, spec.gates, env=env, folder=logs, stop=stop, mask=mask)
+    return quality.run_gates(
+        checkout.path, spec.gates, env=env, folder=logs, stop=stop, mask=mask, own=change_folder.check
+    )
 
 
 def _without_set_up(gate: Gate, why: str) -> GateReport:
-    state = GateState.OFF if gate.off else GateState.NOT_RUN if gate.absent else GateState.BROKEN
+    state = GateState.OFF if gate.off else GateState.NOT_RUN if gate.absent and not gate.is_own else GateState.BROKEN
     return GateReport(gate.name, state, why=why if state is GateState.BROKEN else "")

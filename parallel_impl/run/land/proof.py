@@ -32,13 +32,15 @@ class Proof:
 
     @property
     def headline(self) -> str:
-        """One clause for people: which gates passed."""
-        return f"proven by {', '.join(self.by)}" if self.by else "no gate ran on the whole tree"
+        """One clause for people: which gates passed, and who checked the texts."""
+        proven = f"proven by {', '.join(self.by)}" if self.by else "no gate ran on the whole tree"
+        checked = ", ".join(row.texts for row in self.rows if row.texts and row.verdict == VerdictStatus.PASSED)
+        return f"{proven}; texts checked by {checked}" if checked else proven
 
     @property
     def by(self) -> tuple[str, ...]:
-        """The gates that passed."""
-        return tuple(row.name for row in self.rows if row.verdict == VerdictStatus.PASSED)
+        """The gates that passed and ran more than a check of texts."""
+        return tuple(row.name for row in self.rows if row.verdict == VerdictStatus.PASSED and not row.texts)
 
 
 @contextmanager
@@ -81,17 +83,18 @@ def prove(run: Run, candidate: str, base_proof: BaseProof) -> Proof:
 
 def _rows(spec: RunSpec, verdicts: Sequence[GateVerdict], reports: Reports) -> tuple[GateRow, ...]:
     """The verdicts as the summary shows them."""
-    commands = {gate.name: gate.command for gate in spec.gates}
+    gates = {gate.name: gate for gate in spec.gates}
     return tuple(
         GateRow(
             one.gate,
             str(one.status),
-            commands[one.gate],
+            gates[one.gate].shown,
             one.why,
             one.new_failures,
             one.gone,
             one.old_failures,
             reports[one.gate].log,
+            gates[one.gate].reader,
         )
         for one in verdicts
     )
