@@ -9,7 +9,7 @@ import os
 import re
 import shlex
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -180,16 +180,25 @@ def run_gates(
     seconds: float = 3600,
     stop: Stops = None,
     mask: tuple[bytes, ...] = (),
+    started: Callable[[Gate], None] = lambda _gate: None,
+    ended: Callable[[GateReport], None] = lambda _report: None,
 ) -> dict[str, GateReport]:
     """Run all gates side by side on one checkout that is ready; one report each, by name, in the gates' order.
 
-    `<folder>/<gate>.log` and report files are overwritten. `seconds` is the limit of each.
+    `<folder>/<gate>.log` and report files are overwritten. `seconds` is the limit of each. `started` and `ended` hear of
+    each that runs, in its own thread.
     """
     folder.mkdir(parents=True, exist_ok=True)
     root = checkout.resolve()
 
     def one(gate: Gate) -> GateReport:
-        return _run(gate, root, env=env, folder=folder, seconds=seconds, stop=stop, mask=mask)
+        runs = not (gate.off or gate.absent)
+        if runs:
+            started(gate)
+        report = _run(gate, root, env=env, folder=folder, seconds=seconds, stop=stop, mask=mask)
+        if runs:
+            ended(report)
+        return report
 
     with ThreadPoolExecutor(max(1, len(gates)), thread_name_prefix="gate") as pool:
         return dict(zip((gate.name for gate in gates), pool.map(one, gates), strict=True))

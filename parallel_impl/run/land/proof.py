@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -73,7 +73,7 @@ def on_base(run: Run) -> Iterator[BaseProof]:
     launch = replace(run.launch, stop=stop)
     with ThreadPoolExecutor(1, "base-gates") as pool:
         try:
-            yield pool.submit(_look, run.spec, run.workspace, launch, run.spec.base, run.base_checkout)
+            yield pool.submit(_look, run.spec, run.workspace, launch, run.spec.base, run.post, run.base_checkout)
         finally:
             stop.set()
 
@@ -81,9 +81,10 @@ def on_base(run: Run) -> Iterator[BaseProof]:
 def prove(run: Run, candidate: str, base_proof: BaseProof) -> Proof:
     """Run the gates on a checkout of the candidate and compare with the base. Blocks until both are done."""
     spec, repo, began = run.spec, run.workspace.repo, time.monotonic()
-    after = _look(spec, run.workspace, run.launch, candidate)
+    after = _look_while_telling(run, candidate)
     while not run.stop and not base_proof.done():
         wait([base_proof], timeout=LOOK_SECONDS)
+        run.record_posted()
     if run.stop:
         return Proof((), passed=False, why="the run was stopped")
     before = base_proof.result()
@@ -104,6 +105,21 @@ def prove(run: Run, candidate: str, base_proof: BaseProof) -> Proof:
     write_atomically(run.workspace.places.verdicts, json_form.encode(rows))
     blocking = [one for one in verdicts if one.blocks]
     return Proof(rows, not blocking, "\n".join(_explain(one, after[one.gate]) for one in blocking))
+
+
+def _look_while_telling(run: Run, candidate: str) -> Reports:
+    """The reports on a candidate; what its gates do is journalled meanwhile, by this thread."""
+    with ThreadPoolExecutor(1, "candidate-gates") as pool:
+        looking = pool.submit(_look, run.spec, run.workspace, run.launch, candidate, run.post)
+        try:
+            while not looking.done():
+                wait([looking], timeout=LOOK_SECONDS)
+                run.record_posted()
+        except BaseException:
+            run.stop.set()  # or the end of the pool would wait for the gates
+            raise
+    run.record_posted()
+    return looking.result()
 
 
 def _rows(spec: RunSpec, verdicts: Sequence[GateVerdict], reports: Reports) -> tuple[GateRow, ...]:
@@ -142,11 +158,16 @@ def _explain(one: GateVerdict, report: GateReport) -> str:
 
 
 def _look(
-    spec: RunSpec, workspace: Workspace, launch: Launch, commit: str, base_checkout: Checkout | None = None
+    spec: RunSpec,
+    workspace: Workspace,
+    launch: Launch,
+    commit: str,
+    tell: Callable[[e.Event], None],
+    base_checkout: Checkout | None = None,
 ) -> Reports:
     """The reports of all gates on a commit; read back where the same gates looked at its tree in this run already.
 
-    `base_checkout` is ready where it is the base that is looked at.
+    `base_checkout` is ready where it is the base that is looked at. `tell` hears what runs, in any thread.
     """
     on_base, places = base_checkout is not None, workspace.places
     kept = places.gate_reports(workspace.repo.tree(commit))
@@ -156,7 +177,7 @@ def _look(
         return {}
     checkout = base_checkout or workspace.source.open(CANDIDATE_CHECKOUT, commit)
     try:
-        found = _run(spec, workspace, launch, checkout, BASE if on_base else CANDIDATE)
+        found = _run(spec, workspace, launch, checkout, BASE if on_base else CANDIDATE, tell)
     finally:
         checkout.remove()
     if any(report.state in (GateState.RED, GateState.BROKEN) for report in found.values()):
@@ -189,10 +210,17 @@ def _keep(spec: RunSpec, kept: Path, found: Reports, *, believed: Collection[Gat
         write_atomically(kept, json_form.encode(KeptReports(spec.gates, tuple(found.values()))))
 
 
-def _run(spec: RunSpec, workspace: Workspace, launch: Launch, checkout: Checkout, on: str) -> Reports:
+def _run(
+    spec: RunSpec,
+    workspace: Workspace,
+    launch: Launch,
+    checkout: Checkout,
+    on: str,
+    tell: Callable[[e.Event], None],
+) -> Reports:
     if on != BASE:  # the base was made ready in preflight
         with equip(launch, spec, workspace, checkout) as inside:
-            outcome = make_ready(spec, inside, checkout, workspace.places.gate_setup_log(on))
+            outcome = make_ready(spec, inside, checkout, workspace.places.gate_setup_log(on), tell=tell, on=on)
         if outcome.failure:
             return {gate.name: _without_set_up(gate, outcome.failure) for gate in spec.gates}
     with equip(launch, spec, workspace, checkout) as inside:
@@ -203,7 +231,13 @@ def _run(spec: RunSpec, workspace: Workspace, launch: Launch, checkout: Checkout
             folder=workspace.places.gate_logs(on),
             stop=inside.stop,
             mask=inside.mask,
+            started=lambda gate: tell(e.GateStarted(at=now(), on=on, gate=gate.name)),
+            ended=lambda report: tell(_gate_ended(on, report)),
         )
+
+
+def _gate_ended(on: str, report: GateReport) -> e.GateEnded:
+    return e.GateEnded(at=now(), on=on, gate=report.gate, state=str(report.state), seconds=report.seconds)
 
 
 def _without_set_up(gate: Gate, why: str) -> GateReport:
