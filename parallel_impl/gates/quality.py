@@ -185,8 +185,8 @@ def run_gates(
 ) -> dict[str, GateReport]:
     """Run all gates side by side on one checkout that is ready; one report each, by name, in the gates' order.
 
-    `<folder>/<gate>.log` and report files are overwritten. `seconds` is the limit of each. `started` and `ended` hear of
-    each that runs, in its own thread.
+    `<folder>/<gate>.log` and report files are overwritten. `seconds` is the limit of each. `started` and `ended` hear
+    of each that runs, in its own thread.
     """
     folder.mkdir(parents=True, exist_ok=True)
     root = checkout.resolve()

@@ -73,7 +73,9 @@ def on_base(run: Run) -> Iterator[BaseProof]:
     launch = replace(run.launch, stop=stop)
     with ThreadPoolExecutor(1, "base-gates") as pool:
         try:
-            yield pool.submit(_look, run.spec, run.workspace, launch, run.spec.base, run.post, run.base_checkout)
+            yield pool.submit(
+                _look, run.spec, run.workspace, launch, run.spec.base, tell=run.post, base=run.base_checkout
+            )
         finally:
             stop.set()
 
@@ -110,7 +112,7 @@ def prove(run: Run, candidate: str, base_proof: BaseProof) -> Proof:
 def _look_while_telling(run: Run, candidate: str) -> Reports:
     """The reports on a candidate; what its gates do is journalled meanwhile, by this thread."""
     with ThreadPoolExecutor(1, "candidate-gates") as pool:
-        looking = pool.submit(_look, run.spec, run.workspace, run.launch, candidate, run.post)
+        looking = pool.submit(_look, run.spec, run.workspace, run.launch, candidate, tell=run.post)
         try:
             while not looking.done():
                 wait([looking], timeout=LOOK_SECONDS)
@@ -162,22 +164,23 @@ def _look(
     workspace: Workspace,
     launch: Launch,
     commit: str,
+    *,
     tell: Callable[[e.Event], None],
-    base_checkout: Checkout | None = None,
+    base: Checkout | None = None,
 ) -> Reports:
     """The reports of all gates on a commit; read back where the same gates looked at its tree in this run already.
 
-    `base_checkout` is ready where it is the base that is looked at. `tell` hears what runs, in any thread.
+    `base` is its checkout, ready, where it is the base that is looked at. `tell` hears what runs, in any thread.
     """
-    on_base, places = base_checkout is not None, workspace.places
+    on_base, places = base is not None, workspace.places
     kept = places.gate_reports(workspace.repo.tree(commit))
     if known := _read_back(spec, kept):
         return known
     if not spec.gates:
         return {}
-    checkout = base_checkout or workspace.source.open(CANDIDATE_CHECKOUT, commit)
+    checkout = base or workspace.source.open(CANDIDATE_CHECKOUT, commit)
     try:
-        found = _run(spec, workspace, launch, checkout, BASE if on_base else CANDIDATE, tell)
+        found = _run(spec, workspace, launch, checkout, on=BASE if on_base else CANDIDATE, tell=tell)
     finally:
         checkout.remove()
     if any(report.state in (GateState.RED, GateState.BROKEN) for report in found.values()):
@@ -215,6 +218,7 @@ def _run(
     workspace: Workspace,
     launch: Launch,
     checkout: Checkout,
+    *,
     on: str,
     tell: Callable[[e.Event], None],
 ) -> Reports:
