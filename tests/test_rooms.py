@@ -27,6 +27,7 @@ FOLDERS: dict[str, tuple[str, ...]] = {
 SLOW = (
     "jsonschema",
     "openapi_spec_validator",
+    "rich",
     "ruamel",
     "tree_sitter",
     "tree_sitter_bash",
@@ -34,6 +35,7 @@ SLOW = (
 PURE = (
     "plan",
     "record.state",
+    "report.picture",
     "run.throttle",
     "run.spending",
     "openspec.tasks",

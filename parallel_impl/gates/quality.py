@@ -206,19 +206,28 @@ def run_gates(
     stop: Stops = None,
     mask: tuple[bytes, ...] = (),
     own: OwnCheck | None = None,
+    started: Callable[[Gate], None] = lambda _gate: None,
+    ended: Callable[[GateReport], None] = lambda _report: None,
 ) -> dict[str, GateReport]:
     """Run all gates side by side on one checkout that is ready; one report each, by name, in the gates' order.
 
     `<folder>/<gate>.log` and report files are overwritten. `seconds` is the limit of each. `own` checks the texts of
-    the change where the program for that is absent.
+    the change where the program for that is absent. `started` and `ended` hear of each that runs, in its own thread.
     """
     folder.mkdir(parents=True, exist_ok=True)
     root = checkout.resolve()
 
     def one(gate: Gate) -> GateReport:
-        if own and gate.is_own:
-            return _check_texts(gate, root, own, _file(gate, folder, ".log"))
-        return _run(gate, root, env=env, folder=folder, seconds=seconds, stop=stop, mask=mask)
+        checks_texts = own is not None and gate.is_own
+        if not checks_texts and (gate.off or gate.absent):
+            return _not_run(gate)
+        started(gate)
+        if own is not None and gate.is_own:
+            report = _check_texts(gate, root, own, _file(gate, folder, ".log"))
+        else:
+            report = _run(gate, root, env=env, folder=folder, seconds=seconds, stop=stop, mask=mask)
+        ended(report)
+        return report
 
     with ThreadPoolExecutor(max(1, len(gates)), thread_name_prefix="gate") as pool:
         return dict(zip((gate.name for gate in gates), pool.map(one, gates), strict=True))
@@ -234,9 +243,6 @@ def _run(
     stop: Stops,
     mask: tuple[bytes, ...],
 ) -> GateReport:
-    if gate.off or gate.absent:
-        why = gate.found if gate.off else "its program is not there"
-        return GateReport(gate.name, GateState.OFF if gate.off else GateState.NOT_RUN, why=why)
     log, lines, junit = (_file(gate, folder, end) for end in (".log", ".tests.jsonl", ".report"))
     for old in (log, lines, junit):
         old.unlink(missing_ok=True)
@@ -269,6 +275,11 @@ def _run(
 def _file(gate: Gate, folder: Path, ending: str) -> Path:
     place = re.sub(r"[^A-Za-z0-9_-]+", "-", gate.name) or "gate"
     return folder / f"{place}{ending}"
+
+
+def _not_run(gate: Gate) -> GateReport:
+    why = gate.found if gate.off else "its program is not there"
+    return GateReport(gate.name, GateState.OFF if gate.off else GateState.NOT_RUN, why=why)
 
 
 def _check_texts(gate: Gate, checkout: Path, own: OwnCheck, log: Path) -> GateReport:

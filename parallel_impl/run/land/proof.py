@@ -50,7 +50,9 @@ def on_base(run: Run) -> Iterator[BaseProof]:
     launch = replace(run.launch, stop=stop)
     with ThreadPoolExecutor(1, "base-gates") as pool:
         try:
-            yield pool.submit(gate_runs.look, run.spec, run.workspace, launch, run.spec.base, run.base_checkout)
+            yield pool.submit(
+                gate_runs.look, run.spec, run.workspace, launch, run.spec.base, tell=run.post, base=run.base_checkout
+            )
         finally:
             stop.set()
 
@@ -58,8 +60,8 @@ def on_base(run: Run) -> Iterator[BaseProof]:
 def prove(run: Run, candidate: str, base_proof: BaseProof) -> Proof:
     """Run the gates on a checkout of the candidate and compare with the base. Blocks until both are done."""
     spec, repo, began = run.spec, run.workspace.repo, time.monotonic()
-    after = gate_runs.look(spec, run.workspace, run.launch, candidate)
-    before = gate_runs.wait_for(base_proof, (run.stop,))
+    after = _look_while_telling(run, candidate)
+    before = gate_runs.wait_for(base_proof, (run.stop,), meanwhile=run.record_posted)
     if before is None:
         return Proof((), passed=False, why="the run was stopped")
     states = {name: report.state.replace("-", " ") for name, report in before.items()}  # as verdicts are spelt
@@ -79,6 +81,18 @@ def prove(run: Run, candidate: str, base_proof: BaseProof) -> Proof:
     write_atomically(run.workspace.places.verdicts, json_form.encode(rows))
     blocking = [one for one in verdicts if one.blocks]
     return Proof(rows, not blocking, "\n".join(gate_runs.explain(one, after[one.gate]) for one in blocking))
+
+
+def _look_while_telling(run: Run, candidate: str) -> Reports:
+    """The reports on a candidate; what its gates do is journalled meanwhile, by this thread."""
+    with ThreadPoolExecutor(1, "candidate-gates") as pool:
+        looking = pool.submit(gate_runs.look, run.spec, run.workspace, run.launch, candidate, tell=run.post)
+        try:
+            gate_runs.wait_for(looking, (), meanwhile=run.record_posted)
+        except BaseException:
+            run.stop.set()  # or the end of the pool would wait for the gates
+            raise
+    return looking.result()
 
 
 def _rows(spec: RunSpec, verdicts: Sequence[GateVerdict], reports: Reports) -> tuple[GateRow, ...]:

@@ -19,6 +19,7 @@ from parallel_impl.openspec import program
 from parallel_impl.openspec.program import OpenSpecError
 from parallel_impl.plan.order import critical_path
 from parallel_impl.processes.launch import Launch
+from parallel_impl.record import events as e
 from parallel_impl.run.launch import equip, make_ready
 from parallel_impl.run.places import BASE_CHECKOUT
 from parallel_impl.run.run import Listener
@@ -30,20 +31,29 @@ from parallel_impl.run.start import agents
 class BaseCheck:
     """What was proven: the checkout of the base, seconds of set-up, and the gates that can run.
 
-    `notes` is what the summary must say: what is read from outside the checkouts.
+    `notes` is what the summary must say: what is read from outside the checkouts. `watched` are the events that were
+    told before there was a journal.
     """
 
     checkout: Checkout
     setup_seconds: float
     gates: tuple[Gate, ...]
     notes: tuple[str, ...] = ()
+    watched: tuple[e.Event, ...] = ()
 
 
 def check(spec: RunSpec, workspace: Workspace, launch: Launch, in_force: PlanInForce, listener: Listener) -> BaseCheck:
     """Check out the base, make it ready, look up what steps and gates need. UserError with all that is wrong."""
     checkout, problems = _open(spec, workspace)
+    watched: list[e.Event] = []
+
+    def tell(event: e.Event) -> None:
+        watched.append(event)
+        listener.event(event)
+
     with equip(launch, spec, workspace, checkout) as inside:
-        outcome = make_ready(spec, inside, checkout, workspace.places.gate_setup_log("base"))
+        log = workspace.places.gate_setup_log("base")
+        outcome = make_ready(spec, inside, checkout, log, tell=tell, on="base")
     if outcome.failure:
         raise UserError(outcome.failure, where="set-up on the base", hint=_set_up_hint(spec))
     workspace.watch.expect_hooks(hooks.installed(checkout))
@@ -54,7 +64,7 @@ def check(spec: RunSpec, workspace: Workspace, launch: Launch, in_force: PlanInF
     notes = tuple(_outside(checkout))
     problems += [Problem(note, severity=Severity.NOTICE) for note in notes]
     report(problems, listener)
-    return BaseCheck(checkout, outcome.seconds, tuple(gates), notes)
+    return BaseCheck(checkout, outcome.seconds, tuple(gates), notes, tuple(watched))
 
 
 def _incomplete(
