@@ -22,7 +22,7 @@ from parallel_impl.plan import check
 from parallel_impl.plan.check import Finding
 from parallel_impl.plan.model import Plan
 from parallel_impl.plan.order import Order
-from parallel_impl.planning import addition, code, draft, plan_facts, sign_off, table
+from parallel_impl.planning import addition, draft, plan_facts, sign_off, snapshot, table
 from parallel_impl.planning.code import Code
 from parallel_impl.planning.draft import Draft
 from parallel_impl.planning.evidence import Table
@@ -41,7 +41,7 @@ class Subject:
     @cached_property
     def code(self) -> Code:
         """The code at HEAD."""
-        return code.take(self.sources.repo, self.sources.commit)
+        return snapshot.take(self.sources.repo, self.sources.commit)
 
     @cached_property
     def tasks(self) -> TaskList:
