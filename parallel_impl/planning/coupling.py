@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
-from parallel_impl.planning import shared_kinds
+from parallel_impl.plan import kinds
 from parallel_impl.planning.cohesion import SURE, Unit
 from parallel_impl.planning.evidence import Table
 from parallel_impl.planning.touches import Touch
@@ -60,7 +60,7 @@ def affinity(units: Sequence[Unit], touches: Iterable[Touch], table: Table, why:
     for touch in touches:
         if touch.owner in unit_of:
             owner[touch.path] = unit_of[touch.owner]
-            if not shared_kinds.kind_of(touch.path):
+            if not kinds.kind_of(touch.path):
                 folders[posixpath.dirname(touch.path.rstrip("/"))].add(unit_of[touch.owner])
     for pair, texts in why.items():
         strength = SAME_FILE if any(text.startswith("same file") for text in texts) else REQUIRED
