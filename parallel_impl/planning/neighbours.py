@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from parallel_impl.plan import names_of_tests
 from parallel_impl.planning import history, tests_beside
@@ -37,15 +38,17 @@ class Rates:
     source: float = 0.4
     tests_folder: float = 0.4
     own_tests_folder: float = 0.5
-    sibling: float = 0.4
+    sibling: float = 0.12
     new_folder: float = 0.8
     small_folder: float = 0.5
     registry: float = 0.15
     configuration: float = 2.0
-    hot: float = 2.0
+    hot: float = 1.2
     most: float = 0.5
     least: float = 0.05
     sequence: float = 0.3
+    topic: float = 0.5
+    pattern: float = 0.1
 
 
 RATES = Rates()
@@ -212,6 +215,46 @@ def sequences(
             if words & {singular, f"{singular}s"}:
                 found.append(Clue(pattern, task, ClueKind.SEQUENCE, rates.sequence, Resolution.PATTERN, text[:60]))
     return strongest(found)
+
+
+def topics(change_id: str, named: Sequence[Clue], tree: FileTree, weight: float, rates: Rates = RATES) -> list[Clue]:
+    """Files whose names speak of what the change is called by, two words of its id: those that exist, and new ones.
+
+    `code-search` in the id means `code_search.py` and whatever new `code_search_*` and `test_code_search_*` lie where
+    the change works. Only words that the names of the repository or of the change know together are a topic. `weight`
+    is what such a guess is worth here: little where the tasks name their files.
+    """
+    words = change_id.casefold().split("-")
+    pairs = [f"{one}_{other}" for one, other in pairwise(words) if len(one) + len(other) >= SHORT]
+    known = {
+        pair: [path for path in sorted(tree.files) if pair in name_of(path).casefold().replace("-", "_")]
+        for pair in pairs
+    }
+    spoken = " ".join(clue.path for clue in named).casefold().replace("-", "_")
+    components = {tree.component(clue.path) for clue in named}
+    folders = _worked_in(named, tree)
+    found = []
+    for pair, paths in known.items():
+        if not paths and pair not in spoken:
+            continue
+        near = [path for path in paths if tree.component(path) in components]
+        if len(near) <= FEW * 3:
+            found += [
+                Clue(path, "", ClueKind.TOPIC, round(rates.topic * weight, 4), Resolution.EXACT, pair) for path in near
+            ]
+        for folder in sorted({*folders, *map(folder_of, near)}):
+            name = f"{'test_' if tests_beside.is_test(f'{folder}/x') else ''}{pair}*".replace("_", "[_-]")
+            found.append(
+                Clue(f"{folder}/{name}".lstrip("/"), "", ClueKind.TOPIC, rates.pattern, Resolution.PATTERN, pair)
+            )
+    return strongest(found)
+
+
+def _worked_in(named: Sequence[Clue], tree: FileTree) -> set[str]:
+    """The folders of the sources that tasks name, and the tests folders nearest to them."""
+    sources = [clue.path for clue in named if clue.task and tests_beside.is_tested(clue.path)]
+    homes = {home for path in sources for home in tests_beside.homes(path, tree)[:1]}
+    return {folder_of(path) for path in sources} & tree.folders.keys() | homes
 
 
 def _next(folder: str, tree: FileTree) -> str:

@@ -167,7 +167,10 @@ def _new(name: NamedPath, tree: FileTree, company: Company | None) -> list[Resol
     path = f"{base}{text}"
     if not ending:
         return [Resolved(f"{path}/", Resolution.NEW, 0.4)]
-    return [Resolved(path, Resolution.NEW, 1.0 if known else 0.9)]
+    found = [Resolved(path, Resolution.NEW, 1.0 if known else 0.9)]
+    if base and text.count("/") > 1:
+        found.append(Resolved(text, Resolution.NEW, 0.3))  # or a tree of its own at the top: that costs no file
+    return found
 
 
 def _base(text: str, tree: FileTree, company: Company | None) -> str | None:
