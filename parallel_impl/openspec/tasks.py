@@ -146,6 +146,9 @@ def names(found: TaskList) -> tuple[str, ...]:
         for whole in ([number] if number else [], text, [number, *text] if number else []):
             for length in range(1, len(whole) + 1):
                 beginnings.setdefault(tuple(whole[:length]), set()).add(n)
+    for number in {task.number.casefold() for task in found.tasks if task.number}:
+        if any(_is_section(section, [number]) for section in found.sections):
+            beginnings.pop((number,), None)  # alone it means the section
     taken: dict[str, int] = {}
     return tuple(_once(_own_name(task, n, beginnings), taken) for n, task in enumerate(found.tasks))
 
