@@ -146,7 +146,7 @@ def unread(part: str, read: Callable[[str], bytes | None]) -> Iterator[Problem]:
     """Warnings about configuration in a part of the repository: only that at the root is read."""
     for name in (FILE, "pyproject.toml") if part else ():
         content, what = read(f"{part}/{name}"), FILE if name == FILE else SECTION
-        if content is not None and (name == FILE or _configures(content)):
+        if content is not None and (name == FILE or own_table(content) is not None):
             yield Problem(
                 "the configuration of a part is not read",
                 where=f"{part}/{name}",
@@ -155,13 +155,16 @@ def unread(part: str, read: Callable[[str], bytes | None]) -> Iterator[Problem]:
             )
 
 
-def _configures(pyproject: bytes) -> bool:
-    """Whether a pyproject.toml has a section of ours; one that cannot be read is its own project's to repair."""
+def own_table(pyproject: bytes | None) -> object:
+    """What a pyproject.toml says to this tool, to be compared; None where it says nothing, or cannot be read.
+
+    One that cannot be read is its own project's to repair.
+    """
     try:
         section = _table(pyproject, "pyproject.toml").get("tool", {})
     except UserError:
-        return False
-    return isinstance(section, dict) and "parallel-impl" in section
+        return None
+    return section.get("parallel-impl") if isinstance(section, dict) else None
 
 
 def _table(content: bytes | None, name: str) -> dict[str, Any]:

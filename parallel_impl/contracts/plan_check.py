@@ -179,7 +179,9 @@ def no_plan(change_id: str, files: Iterable[str], where: str) -> UserError:
         moved = ids.in_namespace(inside[0], inside[0].replace("/", "-"))
         return UserError(what, where=where, hint=f"{moved.what}\n    {moved.hint}")
     if any(parts[0] == change_id and len(parts) > 1 for parts in below):
-        return UserError(f"the change has no {PLAN_FILE}", where=f"{where}/{change_id}", hint="write the plan first")
+        hint = f"make a plan:             parallel-plan {change_id} --write\n"
+        hint += f"    or do it as one package: parallel-implement {change_id} --single"
+        return UserError(f"the change has no {PLAN_FILE}", where=f"{where}/{change_id}", hint=hint)
     if elsewhere:
         moved = ids.in_namespace(elsewhere[0], change_id)
         return UserError(f"there is no change {change_id!r}, but {moved.what}", where=where, hint=moved.hint)

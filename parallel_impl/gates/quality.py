@@ -55,6 +55,11 @@ class Gate(msgspec.Struct, frozen=True):
     off: bool = False
     absent: bool = False
 
+    @property
+    def runs(self) -> bool:
+        """Whether it is neither switched off nor without its program."""
+        return not self.off and not self.absent
+
 
 # -- which gates there are
 
