@@ -6,7 +6,7 @@ A gate is not run twice on one tree in a run.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future, wait
 from pathlib import Path
 
@@ -18,8 +18,11 @@ from parallel_impl.gates.gate_report import GateReport, GateState
 from parallel_impl.gates.quality import Gate
 from parallel_impl.gates.verdict import GateVerdict, VerdictStatus
 from parallel_impl.git.checkout import Checkout
+from parallel_impl.openspec import change_folder
 from parallel_impl.processes.launch import Launch, Stop
+from parallel_impl.record import events as e
 from parallel_impl.record import json_form
+from parallel_impl.record.journal import now
 from parallel_impl.run.launch import equip, make_ready
 from parallel_impl.run.places import CANDIDATE_CHECKOUT
 from parallel_impl.run.spec import RunSpec, Workspace
@@ -42,21 +45,27 @@ class KeptReports(msgspec.Struct, frozen=True):
 
 
 def look(
-    spec: RunSpec, workspace: Workspace, launch: Launch, commit: str, base_checkout: Checkout | None = None
+    spec: RunSpec,
+    workspace: Workspace,
+    launch: Launch,
+    commit: str,
+    *,
+    tell: Callable[[e.Event], None],
+    base: Checkout | None = None,
 ) -> Reports:
     """The reports of all gates on a commit; read back where the same gates looked at its tree in this run already.
 
-    `base_checkout` is ready where it is the base that is looked at.
+    `base` is its checkout, ready, where it is the base that is looked at. `tell` hears what runs, in any thread.
     """
-    on_base, places = base_checkout is not None, workspace.places
+    on_base, places = base is not None, workspace.places
     kept = places.gate_reports(workspace.repo.tree(commit))
     if known := _read_back(spec, kept):
         return known
     if not spec.gates:
         return {}
-    checkout = base_checkout or workspace.source.open(CANDIDATE_CHECKOUT, commit)
+    checkout = base or workspace.source.open(CANDIDATE_CHECKOUT, commit)
     try:
-        found = _run(spec, workspace, launch, checkout, BASE if on_base else CANDIDATE)
+        found = _run(spec, workspace, launch, checkout, on=BASE if on_base else CANDIDATE, tell=tell)
     finally:
         checkout.remove()
     if any(report.state in (GateState.RED, GateState.BROKEN) for report in found.values()):
@@ -66,11 +75,18 @@ def look(
     return found
 
 
-def wait_for(base_proof: BaseProof, stops: Sequence[Stop]) -> Reports | None:
-    """What the gates found on the base, as soon as that is known; None when the run was stopped before."""
-    while not any(stops) and not base_proof.done():
-        wait([base_proof], timeout=LOOK_SECONDS)
-    return None if any(stops) else base_proof.result()
+def wait_for(
+    looking: Future[Reports], stops: Sequence[Stop], *, meanwhile: Callable[[], None] = lambda: None
+) -> Reports | None:
+    """What the gates found, as soon as that is known; None when the run was stopped before.
+
+    `meanwhile` is called between two looks, and once at the end.
+    """
+    while not any(stops) and not looking.done():
+        wait([looking], timeout=LOOK_SECONDS)
+        meanwhile()
+    meanwhile()
+    return None if any(stops) else looking.result()
 
 
 def explain(one: GateVerdict, report: GateReport) -> str:
@@ -106,22 +122,45 @@ def keep(spec: RunSpec, kept: Path, found: Reports, *, believed: Collection[Gate
         write_atomically(kept, json_form.encode(KeptReports(spec.gates, tuple(found.values()))))
 
 
-def _run(spec: RunSpec, workspace: Workspace, launch: Launch, checkout: Checkout, on: str) -> Reports:
+def _run(
+    spec: RunSpec,
+    workspace: Workspace,
+    launch: Launch,
+    checkout: Checkout,
+    *,
+    on: str,
+    tell: Callable[[e.Event], None],
+) -> Reports:
     if on != BASE:  # the base was made ready in preflight
         with equip(launch, spec, workspace, checkout) as inside:
-            outcome = make_ready(spec, inside, checkout, workspace.places.gate_setup_log(on))
+            outcome = make_ready(spec, inside, checkout, workspace.places.gate_setup_log(on), tell=tell, on=on)
         if outcome.failure:
             return {gate.name: _without_set_up(gate, outcome.failure) for gate in spec.gates}
     with equip(launch, spec, workspace, checkout) as inside:
-        return run_in(spec, inside, checkout, workspace.places.gate_logs(on))
+        return run_in(spec, inside, checkout, workspace.places.gate_logs(on), on=on, tell=tell)
 
 
-def run_in(spec: RunSpec, launch: Launch, checkout: Checkout, logs: Path) -> Reports:
+def run_in(
+    spec: RunSpec, launch: Launch, checkout: Checkout, logs: Path, *, on: str, tell: Callable[[e.Event], None]
+) -> Reports:
     """Run all gates in a checkout that is ready, their logs in the folder `logs`."""
-    env, stop, mask = launch.env, launch.stop, launch.mask
-    return quality.run_gates(checkout.path, spec.gates, env=env, folder=logs, stop=stop, mask=mask)
+    return quality.run_gates(
+        checkout.path,
+        spec.gates,
+        env=launch.env,
+        folder=logs,
+        stop=launch.stop,
+        mask=launch.mask,
+        own=change_folder.check,
+        started=lambda gate: tell(e.GateStarted(at=now(), on=on, gate=gate.name)),
+        ended=lambda report: tell(_gate_ended(on, report)),
+    )
+
+
+def _gate_ended(on: str, report: GateReport) -> e.GateEnded:
+    return e.GateEnded(at=now(), on=on, gate=report.gate, state=str(report.state), seconds=report.seconds)
 
 
 def _without_set_up(gate: Gate, why: str) -> GateReport:
-    state = GateState.OFF if gate.off else GateState.NOT_RUN if gate.absent else GateState.BROKEN
+    state = GateState.OFF if gate.off else GateState.NOT_RUN if gate.absent and not gate.is_own else GateState.BROKEN
     return GateReport(gate.name, state, why=why if state is GateState.BROKEN else "")

@@ -116,6 +116,7 @@ class Loop:
 def _loop(loop: Loop) -> str:
     run, admission, order = loop.run, loop.admission, _start_order(loop.run)
     while True:
+        run.record_posted()
         _cancel_doomed(run)
         again, ready = math.inf, run.state.ready(order, only=loop.only)
         if not run.stop:
@@ -136,7 +137,7 @@ def _loop(loop: Loop) -> str:
                 run.look_at_repository(message.job.package.id)
             case _:
                 # how far an attempt is: nothing relies on it
-                run.record(message, sync=not isinstance(message, e.AttemptVerifying))
+                run.record(message, sync=not isinstance(message, e.AttemptVerifying | e.Watched))
 
 
 def _wait(run: Run, inbox: Inbox, until: float) -> Message | None:
@@ -162,10 +163,11 @@ def _record_notes(run: Run, inbox: Inbox) -> None:
 
 
 def _start_order(run: Run) -> list[str]:
-    """All packages in the order in which they start when they are ready: priority, longest path, id."""
+    """All packages in the order in which they start when they are ready: priority, longest path by weight, id."""
     above = run.in_force.order.depends_on
-    priority = {package.id: package.priority for package in run.in_force.plan.packages}
-    return start_order(above, priority, longest_paths(above))
+    packages = run.in_force.plan.packages
+    priority = {package.id: package.priority for package in packages}
+    return start_order(above, priority, longest_paths(above, {package.id: package.weight for package in packages}))
 
 
 def _start(loop: Loop, jobs: list[Job]) -> None:

@@ -32,13 +32,15 @@ class Proof:
 
     @property
     def headline(self) -> str:
-        """One clause for people: which gates passed."""
-        return f"proven by {', '.join(self.by)}" if self.by else "no gate ran on the whole tree"
+        """One clause for people: which gates passed, and who checked the texts."""
+        proven = f"proven by {', '.join(self.by)}" if self.by else "no gate ran on the whole tree"
+        checked = ", ".join(row.texts for row in self.rows if row.texts and row.verdict == VerdictStatus.PASSED)
+        return f"{proven}; texts checked by {checked}" if checked else proven
 
     @property
     def by(self) -> tuple[str, ...]:
-        """The gates that passed."""
-        return tuple(row.name for row in self.rows if row.verdict == VerdictStatus.PASSED)
+        """The gates that passed and ran more than a check of texts."""
+        return tuple(row.name for row in self.rows if row.verdict == VerdictStatus.PASSED and not row.texts)
 
 
 @contextmanager
@@ -48,7 +50,9 @@ def on_base(run: Run) -> Iterator[BaseProof]:
     launch = replace(run.launch, stop=stop)
     with ThreadPoolExecutor(1, "base-gates") as pool:
         try:
-            yield pool.submit(gate_runs.look, run.spec, run.workspace, launch, run.spec.base, run.base_checkout)
+            yield pool.submit(
+                gate_runs.look, run.spec, run.workspace, launch, run.spec.base, tell=run.post, base=run.base_checkout
+            )
         finally:
             stop.set()
 
@@ -56,8 +60,8 @@ def on_base(run: Run) -> Iterator[BaseProof]:
 def prove(run: Run, candidate: str, base_proof: BaseProof) -> Proof:
     """Run the gates on a checkout of the candidate and compare with the base. Blocks until both are done."""
     spec, repo, began = run.spec, run.workspace.repo, time.monotonic()
-    after = gate_runs.look(spec, run.workspace, run.launch, candidate)
-    before = gate_runs.wait_for(base_proof, (run.stop,))
+    after = _look_while_telling(run, candidate)
+    before = gate_runs.wait_for(base_proof, (run.stop,), meanwhile=run.record_posted)
     if before is None:
         return Proof((), passed=False, why="the run was stopped")
     states = {name: report.state.replace("-", " ") for name, report in before.items()}  # as verdicts are spelt
@@ -79,19 +83,32 @@ def prove(run: Run, candidate: str, base_proof: BaseProof) -> Proof:
     return Proof(rows, not blocking, "\n".join(gate_runs.explain(one, after[one.gate]) for one in blocking))
 
 
+def _look_while_telling(run: Run, candidate: str) -> Reports:
+    """The reports on a candidate; what its gates do is journalled meanwhile, by this thread."""
+    with ThreadPoolExecutor(1, "candidate-gates") as pool:
+        looking = pool.submit(gate_runs.look, run.spec, run.workspace, run.launch, candidate, tell=run.post)
+        try:
+            gate_runs.wait_for(looking, (), meanwhile=run.record_posted)
+        except BaseException:
+            run.stop.set()  # or the end of the pool would wait for the gates
+            raise
+    return looking.result()
+
+
 def _rows(spec: RunSpec, verdicts: Sequence[GateVerdict], reports: Reports) -> tuple[GateRow, ...]:
     """The verdicts as the summary shows them."""
-    commands = {gate.name: gate.command for gate in spec.gates}
+    gates = {gate.name: gate for gate in spec.gates}
     return tuple(
         GateRow(
             one.gate,
             str(one.status),
-            commands[one.gate],
+            gates[one.gate].shown,
             one.why,
             one.new_failures,
             one.gone,
             one.old_failures,
             reports[one.gate].log,
+            gates[one.gate].reader,
         )
         for one in verdicts
     )

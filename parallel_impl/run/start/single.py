@@ -53,10 +53,10 @@ def check_unplanned(repo: Repo, places: Places, state: State, commit: str) -> No
 
 def unverified(spec: RunSpec, gates: Iterable[Gate]) -> list[Problem]:
     """A warning where no gate verifies the one package; `gates` are those that were looked up."""
-    if not spec.single or any(gate.runs for gate in gates):
+    if not spec.single or any(gate.runs and not gate.texts for gate in gates):
         return []
     hint = f'write e.g. gates.check = {{command = "make check"}} in {spec.config.source or config.FILE}'
-    what = "no gate is run, so nothing verifies what the agent of --single does"
+    what = "no gate is run on the code, so nothing verifies what the agent of --single does"
     return [Problem(what, hint=hint, severity=Severity.WARNING)]
 
 
