@@ -29,6 +29,7 @@ _OF_A_CHANGE = frozenset({"proposal.md", "design.md", "tasks.md", ".openspec.yam
 
 Tracked = Callable[[Path], links.Tree]
 CheckTasks = Callable[[bytes | None, str, Plan], Iterable[Problem]]
+CheckSteps = Callable[[Plan, Order, config.Config, Path | None, Read], Iterable[Problem]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +61,17 @@ def check(content: bytes, source: str, read: Read, *, folder: str, openapi_secon
     return Checked(source, plan, order, tuple(problems))
 
 
-def validate(plan: str, folder: Path, tracked: Tracked, check_tasks: CheckTasks) -> Checked:
+def validate(
+    plan: str,
+    folder: Path,
+    tracked: Tracked,
+    check_tasks: CheckTasks,
+    check_steps: CheckSteps = lambda *_: (),
+) -> Checked:
     """Check a change by its id, or a plan by its path, with the files that lie on disk around `folder`.
 
-    `tracked` gives what the repository of a folder tracks, `check_tasks` what is wrong with the names of tasks.
-    UserError when there is no such plan.
+    `tracked` gives what the repository of a folder tracks, `check_tasks` what is wrong with the names of tasks,
+    `check_steps` with the steps. UserError when there is no such plan.
     """
     file = _locate(plan, folder, tracked)
     root, inside = _root(file)
@@ -79,6 +86,8 @@ def validate(plan: str, folder: Path, tracked: Tracked, check_tasks: CheckTasks)
         tree = tracked(file.parent)
         found += [*links.problems(checked.plan, tree), *_taken(inside, tree)]
         found += of_part(checked.plan, _part(inside), tree, _reader(base))
+        if checked.order:
+            found += check_steps(checked.plan, checked.order, settings, root, _reader(base))
         if inside:
             tasks = f"{inside}/tasks.md"
             found += check_tasks(_reader(base)(tasks), tasks, checked.plan)
