@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 from parallel_impl.errors import Problem, Severity
@@ -18,6 +19,7 @@ def problems(content: bytes | None, path: str, plan: Plan) -> Iterator[Problem]:
         return
     found = tasks.read(content)
     yield from _unreadable(found, path)
+    yield from _unnamed(found, path, plan)
     known = [task.name for task in found.tasks]
     assigned = tasks.assign(found, {package.id: package.tasks for package in plan.packages})
     for number, package in enumerate(plan.packages):
@@ -29,6 +31,20 @@ def problems(content: bytes | None, path: str, plan: Plan) -> Iterator[Problem]:
                 or "write the number of a box or of a section, or the first words of a box",
                 severity=Severity.WARNING,
             )
+
+
+def _unnamed(found: tasks.TaskList, path: str, plan: Plan) -> Iterator[Problem]:
+    """One warning where no package names a task: nothing could be ticked then when the work is done."""
+    left = [task for task in found.tasks if task.mark is tasks.Mark.OPEN]
+    if not left or any(package.tasks for package in plan.packages):
+        return
+    first = [task.name for task in left if task.section == left[0].section]
+    yield Problem(
+        f"no package names its tasks, so no box of {path} will be ticked",
+        where=plan.where("packages", 0),
+        hint=f"write in each package those that it does, by number or section: tasks: {json.dumps(first[:4])}",
+        severity=Severity.WARNING,
+    )
 
 
 def _unreadable(found: tasks.TaskList, path: str) -> Iterator[Problem]:
