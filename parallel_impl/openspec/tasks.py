@@ -149,6 +149,12 @@ def tick(found: TaskList, tasks: Iterable[int]) -> bytes:
     return encoded("".join(lines))
 
 
+def still_open(found: TaskList) -> tuple[str, ...]:
+    """The number and the text of each box that is not ticked."""
+    left = (task for task in found.tasks if task.mark is not Mark.DONE)
+    return tuple(f"{task.number} {' '.join(task.text.split())}".strip() for task in left)
+
+
 def excerpt(found: TaskList, tasks: Iterable[int]) -> str:
     """These tasks as text, each with what belongs to it, below the headings of their sections."""
     wanted = set(tasks)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from parallel_impl.git import union
 from parallel_impl.git.repo import Change
 from parallel_impl.openspec import tasks
-from parallel_impl.openspec.tasks import Mark, TaskList
 from parallel_impl.run.run import Run
 
 
@@ -45,10 +44,4 @@ def tick(run: Run, candidate: str) -> str:
 def open_tasks(run: Run, commit: str) -> tuple[str, ...]:
     """The tasks whose boxes are not ticked in a commit, as people call them."""
     content = run.workspace.repo.read(commit, run.workspace.places.tasks_file)
-    return describe_open(tasks.read(content)) if content is not None else ()
-
-
-def describe_open(listed: TaskList) -> tuple[str, ...]:
-    """The number and the text of each box that is not ticked."""
-    left = (task for task in listed.tasks if task.mark is not Mark.DONE)
-    return tuple(f"{task.number} {' '.join(task.text.split())}".strip() for task in left)
+    return tasks.still_open(tasks.read(content)) if content is not None else ()
