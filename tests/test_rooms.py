@@ -27,6 +27,7 @@ FOLDERS: dict[str, tuple[str, ...]] = {
 SLOW = (
     "jsonschema",
     "openapi_spec_validator",
+    "rich",
     "ruamel",
     "tree_sitter",
     "tree_sitter_bash",
@@ -34,6 +35,7 @@ SLOW = (
 PURE = (
     "plan",
     "record.state",
+    "report.picture",
     "run.throttle",
     "run.spending",
     "openspec.tasks",
@@ -50,6 +52,7 @@ PURE = (
     "planning.tests_beside",
     "planning.tickets",
     "planning.tree",
+    "openspec.structure",
 )  # tested with literals: they know no git, no process, no clock
 IMPURE = (
     "git", "parallel_impl.git", "parallel_impl.processes", "subprocess", "multiprocessing", "os", "shutil", "socket",

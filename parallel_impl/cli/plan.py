@@ -23,10 +23,27 @@ if TYPE_CHECKING:
 @click.option("--write", is_flag=True, help="Write work-packages.yaml; a plan that is there only gets what it lacks.")
 @click.option("--fresh", is_flag=True, help="Make the plan again, in place of the one that is there.")
 @click.option("--check", is_flag=True, help="Check the plan that is there against the texts and the code.")
+@click.option("--from", "spec", metavar="FILE", help="Tasks from a spec with phases and tickets (no tasks.md yet).")
+@click.option(
+    "--phases",
+    type=click.Choice(["sequence", "evidence"]),
+    help="What a phase or section waits for: all of the one before, or what files and imports show.",
+)
 @click.option("--template", metavar="NAME", default="", help="The shape of the work (default: by a rule, printed).")
 @click.option("-y", "--yes", is_flag=True, help="Ask nothing.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, and nothing else there.")
-def plan(change_id: str, *, write: bool, fresh: bool, check: bool, template: str, yes: bool, as_json: bool) -> int:
+def plan(
+    change_id: str,
+    *,
+    write: bool,
+    fresh: bool,
+    check: bool,
+    spec: str | None,
+    phases: str | None,
+    template: str,
+    yes: bool,
+    as_json: bool,
+) -> int:
     """Make a plan of work packages for an OpenSpec change: printed, or written with --write.
 
     Documents are read from the work tree, the code from HEAD. Exit code: 0; 1 not worth running in parallel (a plan
@@ -34,10 +51,13 @@ def plan(change_id: str, *, write: bool, fresh: bool, check: bool, template: str
     """
     from parallel_impl.planning import proposal as proposals  # noqa: PLC0415
     from parallel_impl.planning import sources  # noqa: PLC0415
+    from parallel_impl.planning.phases import Phases  # noqa: PLC0415
 
-    if check and (write or fresh or template):
-        raise click.UsageError("--check looks at the plan that is there: leave --write, --fresh and --template away")
-    subject = proposals.Subject(sources.find(Path.cwd(), change_id))
+    if check and (write or fresh or template or spec or phases):
+        raise click.UsageError("--check looks at the plan that is there: of the others only --json goes with it")
+    found = sources.find(Path.cwd(), change_id)
+    wanted = {"sequence": Phases.ORDER, "evidence": Phases.EVIDENCE}.get(phases or ("sequence" if spec else ""))
+    subject = proposals.Subject(sources.with_spec(found, Path(spec)) if spec else found, wanted)
     if check:
         return _check(subject, as_json=as_json)
     file = subject.sources.plan_file
@@ -70,7 +90,8 @@ def _finish(subject: Subject, proposal: Proposal, *, write: bool, as_json: bool)
     elif not write:
         put(proposal.content.decode().rstrip("\n"))
     elif lines:
-        put("\n    ".join((f"{subject.source}: written; a run reads what is committed:", *lines)))
+        names = " and ".join(subject.written())
+        put("\n    ".join((f"{names}: written; a run reads what is committed:", *lines)))
     if not usable:
         put(f"{subject.source}: not usable", err=True)
         return 2
@@ -156,7 +177,7 @@ def _as_json(subject: Subject, proposal: Proposal, lines: tuple[str, ...]) -> di
         "notes": proposal.notes,
         "added": proposal.added,
         "plan": proposal.content.decode(),
-        "written": subject.source if lines else None,
+        "written": subject.written() if lines else [],
         "to_commit": lines,
     }
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 
-from parallel_impl.planning import shared_kinds
+from parallel_impl.plan import kinds
 from parallel_impl.planning.cohesion import SURE, Unit
 from parallel_impl.planning.evidence import ClueKind, Table
 from parallel_impl.planning.touches import Touch
@@ -103,7 +103,7 @@ def affinity(
     for touch in touches:
         if touch.owner in unit_of:
             owner[touch.path] = unit_of[touch.owner]
-            if not shared_kinds.kind_of(touch.path):
+            if not kinds.kind_of(touch.path):
                 folders[posixpath.dirname(touch.path.rstrip("/"))].add(unit_of[touch.owner])
     for pair, texts in why.items():
         strength = bonds.file if any(text.startswith("same file") for text in texts) else bonds.required

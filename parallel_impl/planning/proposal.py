@@ -26,6 +26,7 @@ from parallel_impl.planning import addition, draft, plan_facts, sign_off, snapsh
 from parallel_impl.planning.code import Code
 from parallel_impl.planning.draft import Draft
 from parallel_impl.planning.evidence import Table
+from parallel_impl.planning.phases import Phases
 from parallel_impl.planning.plan_text import Origin
 from parallel_impl.planning.sources import ChangeSources
 
@@ -33,10 +34,14 @@ Drafting = Callable[["Subject", Origin], Draft]
 
 
 class Subject:
-    """A change that is being planned: its sources, and what is read of them when it is asked for."""
+    """A change that is being planned: its sources, and what is read of them when it is asked for.
 
-    def __init__(self, sources: ChangeSources) -> None:
+    `phases`: what it means that one section of the task list stands behind another.
+    """
+
+    def __init__(self, sources: ChangeSources, phases: Phases | None = None) -> None:
         self.sources = sources
+        self.phases = phases
 
     @cached_property
     def code(self) -> Code:
@@ -52,12 +57,18 @@ class Subject:
     def table(self) -> Table:
         """The evidence table."""
         found = self.sources
-        return table.build(found.change_id, found.documents, self.code, change_path=found.folder)
+        return table.build(found.change_id, found.documents, self.code, change_path=found.folder, phases=self.phases)
 
     @property
     def source(self) -> str:
         """The plan as messages call it, from the root of the repository."""
         return self.sources.plan_file.relative_to(self.sources.top).as_posix()
+
+    def written(self) -> list[str]:
+        """The files that writing the plan writes, from the root of the repository."""
+        found = self.sources
+        files = (found.tasks_file, found.plan_file) if found.made_tasks else (found.plan_file,)
+        return [file.relative_to(found.top).as_posix() for file in files]
 
     def read(self, path: str) -> bytes | None:
         """A file of the code."""
@@ -139,17 +150,27 @@ def age(subject: Subject, plan: Plan) -> list[Problem]:
 
 
 def write(subject: Subject, content: bytes, folder: Path) -> tuple[str, str]:
-    """Write the plan, and nothing else; the two lines that commit it, as they are typed in `folder`."""
-    found, file = subject.sources, subject.sources.plan_file
-    before = file.stat() if file.exists() else file.parent.stat()
+    """Write the plan, and nothing else; the two lines that commit it, as they are typed in `folder`.
+
+    A task list that was made from an implementation spec is written beside it: the plan names its boxes.
+    """
+    found = subject.sources
+    if found.made_tasks:
+        _write(found.tasks_file, found.made_tasks)
+    _write(found.plan_file, content)
+    wanted = found.plan_file.parent if found.uncommitted or found.made_tasks else found.plan_file
+    return plan_check.commit_lines(shlex.quote(os.path.relpath(wanted, folder)), found.change_id)
+
+
+def _write(file: Path, content: bytes) -> None:
+    """Replace a file; its mode stays, and it is its owner's, who will want to edit it."""
     existed = file.exists()
+    before = file.stat() if existed else file.parent.stat()
     storage.write_atomically(file, content)
     if os.geteuid() == 0:
-        os.chown(file, before.st_uid, before.st_gid)  # its owner will want to edit it
+        os.chown(file, before.st_uid, before.st_gid)
     if existed:
         file.chmod(before.st_mode)
-    wanted = file.parent if found.uncommitted else file
-    return plan_check.commit_lines(shlex.quote(os.path.relpath(wanted, folder)), found.change_id)
 
 
 def _examined(
