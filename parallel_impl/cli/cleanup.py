@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -23,8 +24,10 @@ def cleanup(change_id: str, *, force: bool, as_owner: bool, dry_run: bool) -> in
     from parallel_impl.git.repo import Repo  # noqa: PLC0415
     from parallel_impl.run.inspect import cleanup as cleaning  # noqa: PLC0415
 
-    work_as_owner(f"parallel-cleanup {change_id}", click.get_current_context().obj or {}, wanted=as_owner)
-    report = cleaning.clean(Repo.discover(Path.cwd()), Path.cwd(), change_id, force=force, dry_run=dry_run)
+    dropped = click.get_current_context().obj or {}
+    work_as_owner(f"parallel-cleanup {change_id}", dropped, wanted=as_owner)
+    inherited, repo = {**os.environ, **dropped}, Repo.discover(Path.cwd())
+    report = cleaning.clean(repo, Path.cwd(), change_id, force=force, dry_run=dry_run, inherited=inherited)
     for line in report.lines:
         click.echo(printable(line))
     return 1 if report.kept else 0
