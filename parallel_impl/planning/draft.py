@@ -19,6 +19,7 @@ from parallel_impl.planning import cohesion, grouping, plan_text, templates, tou
 from parallel_impl.planning.evidence import ClueKind, Table
 from parallel_impl.planning.grouped import GroupedPackage, Grouping, in_order
 from parallel_impl.planning.plan_text import Origin
+from parallel_impl.planning.scopes import Tree
 from parallel_impl.planning.templates import Choice, Template
 
 WORTH_IT = 1.2  # predicted weighted speed-up below which one agent is the better plan
@@ -82,9 +83,9 @@ def finish(
     origin: Origin | None = None,
 ) -> Draft:
     """The draft of a grouping, whoever made it: its steps, its text, and what reading the text as a plan says."""
+    tree = Tree(table.files)
     steps = {
-        package.id: verification.steps(package.write_allow, package.creates, table.files, read)
-        for package in used.packages
+        package.id: verification.steps(package.write_allow, package.creates, tree, read) for package in used.packages
     }
     estimated = of(used)
     head = _head(table, used, judged, estimated)

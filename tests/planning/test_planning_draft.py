@@ -10,6 +10,7 @@ from parallel_impl.planning import verification
 from parallel_impl.planning.draft import Draft, draft
 from parallel_impl.planning.evidence import Part
 from parallel_impl.planning.plan_text import Origin, minutes, scalar
+from parallel_impl.planning.scopes import Tree
 from parallel_impl.planning.templates import Template
 from tests.planning.drawn_tables import table
 
@@ -160,8 +161,7 @@ NODE = {
 
 
 def steps(scope: str, repository: dict[str, bytes], creates: str = "", files: str = "") -> list[tuple[str, str]]:
-    known = frozenset(files.split())
-    found = verification.steps(scope.split(), creates.split(), known, repository.get)
+    found = verification.steps(scope.split(), creates.split(), Tree(files.split()), repository.get)
     return [(step.cwd, step.command) for step in found]
 
 
