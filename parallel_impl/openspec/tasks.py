@@ -8,6 +8,7 @@ a box can be ticked without a change to any other byte.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -172,6 +173,28 @@ def _once(name: str, taken: dict[str, int]) -> str:
     return own
 
 
+def named(found: TaskList, names: Mapping[str, Sequence[str]]) -> frozenset[int]:
+    """The tasks that any package names; one that names nothing has tasks (see `assign`), but vouches for none."""
+    assigned = assign(found, names).tasks
+    return frozenset(task for package, wanted in names.items() if wanted for task in assigned[package])
+
+
+def tick(found: TaskList, tasks: Iterable[int]) -> bytes:
+    """The file with the boxes of these tasks ticked: only `[ ]` becomes `[x]`, every other byte stays."""
+    lines = list(found.lines)
+    for task in (found.tasks[index] for index in tasks):
+        number, at = task.lines[0] - 1, task.column
+        if lines[number][at] == Mark.OPEN:  # the blank in a box may be another one, which is none of ours
+            lines[number] = f"{lines[number][:at]}{Mark.DONE}{lines[number][at + 1 :]}"
+    return encoded("".join(lines))
+
+
+def still_open(found: TaskList) -> tuple[str, ...]:
+    """The number and the text of each box that is not ticked."""
+    left = (task for task in found.tasks if task.mark is not Mark.DONE)
+    return tuple(f"{task.number} {' '.join(task.text.split())}".strip() for task in left)
+
+
 def excerpt(found: TaskList, tasks: Iterable[int]) -> str:
     """These tasks as text, each with what belongs to it, below the headings of their sections."""
     wanted = set(tasks)
@@ -181,6 +204,19 @@ def excerpt(found: TaskList, tasks: Iterable[int]) -> str:
         if inside & wanted:
             lines.update(section.lines if inside <= wanted else section.lines[:1])
     return "\n".join(found.line(number) for number in sorted(lines)).strip("\n")
+
+
+def tasks_hash(found: TaskList) -> str:
+    """SHA-256 over the numbers and texts of all boxes, with what belongs to each; what is ticked changes nothing.
+
+    Nor do blanks, the form of a box, headings and what belongs to no box.
+    """
+    texts = (f"{task.number}\0{_whole_text(found, task)}\0" for task in found.tasks)
+    return hashlib.sha256(encoded("".join(texts))).hexdigest()
+
+
+def _whole_text(found: TaskList, task: ListedTask) -> str:
+    return " ".join(" ".join([task.text, *(found.line(number) for number in task.lines[1:])]).split())
 
 
 def _claim(found: TaskList, name: str) -> dict[int, int]:
