@@ -27,6 +27,7 @@ _WORTH = {
 }
 _BY_FORM = {Resolution.EXACT: 1.0, Resolution.SUFFIX: 1.0, Resolution.NEW: 1.0, Resolution.FOLDER: 0.8}
 _BARE = 0.8
+_OWN_NAMES = frozenset((".openspec.yaml", "tasks.md", "proposal.md", "design.md", "spec.md", "work-packages.yaml"))
 LEAST_PROSE, NEW_PROSE, FOLDER_PROSE = 0.15, 0.5, 0.5
 SYMBOL = 0.6
 _OWN = ("openspec/changes/", "openspec/specs/")
@@ -79,8 +80,16 @@ def build(
         hot=history.changes(code.commits, tree.files),
         sizes={path: size for path, size in code.sizes.items() if path in tree.files},
         contracts=contracts,
-        notes=(*planned.notes, *circles, *notes),
+        notes=(*_without_boxes(found), *planned.notes, *circles, *notes),
     )
+
+
+def _without_boxes(found: task_list.TaskList) -> list[str]:
+    if found.tasks:
+        return []
+    if not found.lines:
+        return ["the change has no tasks.md, or an empty one"]
+    return ["tasks.md has no box (`- [ ] 1.1 …`): where its headings are the tasks, read it as a spec with --from"]
 
 
 def _phased(
@@ -180,7 +189,7 @@ class _Reading:
     def read(self, mentioned: Sequence[Mention]) -> list[Clue]:
         ours = [one for one in mentioned if not self.is_of_the_change(one.name.text)]
         first = [(one, resolve.resolve(one.name, self.tree)) for one in ours]
-        groups = _Groups(first)
+        groups = _FirstGroups(first)
         clues: list[Clue] = []
         for one, known in first:
             found = known or resolve.resolve(one.name, self.tree, groups.company(one))
@@ -193,7 +202,8 @@ class _Reading:
         """Whether a name means a document of the change itself, or another change or spec of OpenSpec."""
         head = text.partition("/")[0]
         inside = head in ("contracts", "specs") and head not in self.tree.folders
-        return text in self.documents or inside or text.startswith(_OWN) or text in ("openspec", "openspec/")
+        ours = inside or text in self.documents or (text in _OWN_NAMES and text not in self.tree.files)
+        return ours or text.startswith(_OWN) or text in ("openspec", "openspec/")
 
 
 def _clue(mention: Mention, found: Resolved) -> Clue:
@@ -223,13 +233,14 @@ def _weighed(clue: Clue, tree: FileTree, *, prose: float) -> Clue:
     if clue.resolution is Resolution.FOLDER:
         certainty *= neighbours.by_size(tree.folders.get(clue.path.rstrip("/"), 0)) * max(prose, FOLDER_PROSE)
     elif clue.resolution is Resolution.NEW:
-        certainty *= max(prose, NEW_PROSE)
+        told = clue.kind not in (ClueKind.SPEC, ClueKind.CONTRACT)  # those name examples and outputs
+        certainty *= max(prose, NEW_PROSE) if told else min(prose, NEW_PROSE) / 2
     else:
         certainty *= prose
     return replace(clue, certainty=round(certainty, 4))
 
 
-class _Groups:
+class _FirstGroups:
     """The paths that are known after the first pass, by task, section and document."""
 
     def __init__(self, first: Iterable[tuple[Mention, Sequence[Resolved]]]) -> None:
