@@ -35,7 +35,7 @@ PURE = (
     "plan",
     "record.state",
     "run.throttle",
-    "run.spending",
+    "agents.spending",
     "openspec.tasks",
 )  # tested with literals: they know no git, no process, no clock
 IMPURE = (

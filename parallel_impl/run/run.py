@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from parallel_impl.agents import spending
 from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.remove import remove
 from parallel_impl.git.union import Layer
@@ -17,7 +18,6 @@ from parallel_impl.record.codes import Failure
 from parallel_impl.record.events import Event, Noted, PackageFailed, RepositoryChanged
 from parallel_impl.record.journal import Journal, now
 from parallel_impl.record.state import State
-from parallel_impl.run import spending
 from parallel_impl.run.spec import PlanInForce, RunSpec, Workspace
 
 
