@@ -16,7 +16,7 @@ from parallel_impl import config, storage
 from parallel_impl.contracts import check as contracts
 from parallel_impl.contracts.child_process import Read
 from parallel_impl.errors import Problem, Severity, UserError
-from parallel_impl.plan import conflicts, ids, links, parts
+from parallel_impl.plan import conflicts, ids, links, parts, promises
 from parallel_impl.plan import order as ordering
 from parallel_impl.plan.ids import CHANGES, PLAN_FILE
 from parallel_impl.plan.model import Plan
@@ -55,7 +55,7 @@ def check(content: bytes, source: str, read: Read, *, folder: str, openapi_secon
         if plan is None:
             return Checked(source, None, None, tuple(problems))
         order = ordering.of(plan)
-        problems = [*problems, *conflicts.problems(plan, order)]
+        problems = [*problems, *conflicts.problems(plan, order), *promises.problems(plan, order)]
     problems += contracts.check(plan, read, folder=folder, openapi_seconds=openapi_seconds)
     return Checked(source, plan, order, tuple(problems))
 

@@ -8,6 +8,7 @@ a box can be ticked without a change to any other byte.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -142,6 +143,19 @@ def excerpt(found: TaskList, tasks: Iterable[int]) -> str:
         if inside & wanted:
             lines.update(section.lines if inside <= wanted else section.lines[:1])
     return "\n".join(found.line(number) for number in sorted(lines)).strip("\n")
+
+
+def tasks_hash(found: TaskList) -> str:
+    """SHA-256 over the numbers and texts of all boxes, with what belongs to each; what is ticked changes nothing.
+
+    Nor do blanks, the form of a box, headings and what belongs to no box.
+    """
+    texts = (f"{task.number}\0{_whole_text(found, task)}\0" for task in found.tasks)
+    return hashlib.sha256(encoded("".join(texts))).hexdigest()
+
+
+def _whole_text(found: TaskList, task: ListedTask) -> str:
+    return " ".join(" ".join([task.text, *(found.line(number) for number in task.lines[1:])]).split())
 
 
 def _claim(found: TaskList, name: str) -> dict[int, int]:

@@ -154,10 +154,11 @@ def _record_notes(run: Run, inbox: Inbox) -> None:
 
 
 def _start_order(run: Run) -> list[str]:
-    """All packages in the order in which they start when they are ready: priority, longest path, id."""
+    """All packages in the order in which they start when they are ready: priority, longest path by weight, id."""
     above = run.in_force.order.depends_on
-    priority = {package.id: package.priority for package in run.in_force.plan.packages}
-    return start_order(above, priority, longest_paths(above))
+    packages = run.in_force.plan.packages
+    priority = {package.id: package.priority for package in packages}
+    return start_order(above, priority, longest_paths(above, {package.id: package.weight for package in packages}))
 
 
 def _start(loop: Loop, jobs: list[Job]) -> None:
