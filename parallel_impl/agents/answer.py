@@ -22,7 +22,7 @@ from parallel_impl.agents.agent import Agent, AgentJob, Resume, Worked
 from parallel_impl.agents.budget import Budget
 from parallel_impl.agents.client import Client
 from parallel_impl.agents.spending import Spent
-from parallel_impl.errors import printable
+from parallel_impl.errors import first_line, printable
 from parallel_impl.git.remove import remove
 from parallel_impl.processes.launch import Launch
 from parallel_impl.record import json_form
@@ -103,6 +103,13 @@ class Reply:
     rounds: int = 0
     spent: Spent = field(default_factory=Spent)
     files: Path = Path()
+
+    @property
+    def failure(self) -> str:
+        """Why there is no answer, in one line; "" when there is one."""
+        if self.code is Failure.RESULT_INVALID:
+            return f"its answer was wrong {self.rounds} times, at last: {first_line(self.why)}"
+        return f"{self.code}: {first_line(self.why)}" if self.code else ""
 
 
 class _UnusableError(ValueError):
