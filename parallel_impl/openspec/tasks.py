@@ -134,6 +134,42 @@ def assign(found: TaskList, names: Mapping[str, Sequence[str]]) -> Assignment:
     return Assignment(tasks, {package: several for package, several in unknown.items() if several})
 
 
+def names(found: TaskList) -> tuple[str, ...]:
+    """A name for each task that means it and no other: its number, else words of its text, as few as that takes.
+
+    `assign` understands each of them. Only tasks of the same number and text cannot be told apart: they get ` (2)`
+    and so on, which `assign` does not know.
+    """
+    words = [(task.number.casefold(), _words(task.text)) for task in found.tasks]
+    beginnings: dict[tuple[str, ...], set[int]] = {}
+    for n, (number, text) in enumerate(words):
+        for whole in ([number] if number else [], text, [number, *text] if number else []):
+            for length in range(1, len(whole) + 1):
+                beginnings.setdefault(tuple(whole[:length]), set()).add(n)
+    taken: dict[str, int] = {}
+    return tuple(_once(_own_name(task, n, beginnings), taken) for n, task in enumerate(found.tasks))
+
+
+def _own_name(task: ListedTask, n: int, beginnings: Mapping[tuple[str, ...], set[int]]) -> str:
+    text = task.text.split()
+    candidates = [task.number] if task.number else [" ".join(text[:6])] if text else []
+    candidates += [" ".join([task.number, *text[:length]]).strip() for length in range(1, len(text) + 1)]
+    for name in candidates:
+        if (task.number or len(name.split()) >= min(6, len(text))) and beginnings.get(tuple(_words(name))) == {n}:
+            return name
+    return " ".join([task.number, *text]).strip() or f"box in line {task.lines[0]}"
+
+
+def _once(name: str, taken: dict[str, int]) -> str:
+    """A name that no earlier one is: ` (2)` and so on behind a repeated one."""
+    own = name
+    while own in taken:
+        taken[name] += 1
+        own = f"{name} ({taken[name]})"
+    taken[own] = 1
+    return own
+
+
 def excerpt(found: TaskList, tasks: Iterable[int]) -> str:
     """These tasks as text, each with what belongs to it, below the headings of their sections."""
     wanted = set(tasks)

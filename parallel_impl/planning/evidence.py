@@ -26,15 +26,22 @@ class ClueKind(StrEnum):
     REGISTRY = "registry beside a new module"
     ROOT_CONFIG = "configuration"
     HOT = "changed often"
+    SEQUENCE = "next number"
+    TOPIC = "same topic"
 
 
 class Resolution(StrEnum):
-    """How a name that stands in a text became a path: as it is, by its end, as a new file, as a folder, not at all."""
+    """How a name that stands in a text became a path: as it is, by its end, as a new file, as a folder, not at all.
+
+    PATTERN: the path is a glob in the scope language, for new files whose names code can only guess the beginning of
+    (`tests/shop/test_discount*.py`); it may match files that exist.
+    """
 
     EXACT = "exact"
     SUFFIX = "unique suffix"
     NEW = "new file"
     FOLDER = "folder"
+    PATTERN = "pattern"
     UNRESOLVED = "unresolved"
 
 
@@ -67,7 +74,8 @@ class Part:
 class Clue:
     """One reason for one path. `task` is empty where the whole change names it; `certainty` from 0 to 1.
 
-    `path` ends in `/` where a folder is meant; `resolution` tells whether it exists (EXACT, SUFFIX, FOLDER) or not.
+    `path` ends in `/` where a folder is meant, and is a glob where `resolution` is PATTERN; else `resolution` tells
+    whether it exists (EXACT, SUFFIX, FOLDER) or not (NEW).
     `because` is for a person: the words of the text, or the file that this one was derived from.
     """
 
