@@ -18,12 +18,18 @@ from parallel_impl.agents.agent import Agent
 from parallel_impl.agents.answer import Desk, Question, Reply
 from parallel_impl.agents.budget import Budget
 from parallel_impl.errors import Problem, Severity
+from parallel_impl.gates.project_files import Read
 from parallel_impl.plan import conflicts, order, promises
 from parallel_impl.plan.globs.globs import match
 from parallel_impl.plan.model import Plan
 from parallel_impl.plan.reading.load import load
+from parallel_impl.planning import draft as drafts
 from parallel_impl.planning import material
+from parallel_impl.planning.draft import WORTH_IT, Draft, Judgement
 from parallel_impl.planning.evidence import ClueKind, Resolution, Table
+from parallel_impl.planning.grouped import GroupedPackage, Grouping, SharedPath, in_order
+from parallel_impl.planning.plan_text import Origin
+from parallel_impl.planning.verification import ProposedStep
 
 NAME = "packages"
 MINUTES = 30.0
@@ -31,11 +37,12 @@ BROAD = 0.1  # of the repository's files that one glob may mean, outside of the 
 FEWEST = 10  # files that a glob may mean however small the repository is
 SURE = 0.5  # certainty of a path that a task names, from which on somebody must own it
 PACKAGE = (
-    "package_id", "title", "description", "task_type", "tasks", "depends_on", "reasons", "scope", "creates", "weight",
-    "foundation", "evidence", "verification",
+    "package_id", "title", "description", "tasks", "depends_on", "reasons", "scope", "creates", "weight", "foundation",
+    "may_be_empty", "evidence", "verification",
 )  # fmt: skip
 NEEDED = ("package_id", "title", "description", "tasks", "scope", "weight")
 STEP = ("name", "command", "cwd")
+WHY = {"type": "object", "additionalProperties": {"type": "string", "minLength": 1, "maxLength": 500}}
 LEFT_OUT = ("examples", "default", "x-misspellings")  # of the schema: words for other readers
 
 PROMPT = """\
@@ -106,43 +113,46 @@ works alone; leave them out where you do not know one.
 
 @dataclass(frozen=True, slots=True)
 class AgentPlan:
-    """The plan as data in the schema of `work-packages.yaml`; `warning` says why it is code's own ("": the agent's)."""
+    """A draft as any other; `warning` says why it is code's own ("": it is the agent's)."""
 
-    document: Mapping[str, Any]
+    draft: Draft
     warning: str = ""
-    notes: tuple[str, ...] = ()
     reply: Reply = field(default_factory=Reply)
 
 
-def make(
-    agent: Agent,
-    table: Table,
-    draft: Mapping[str, Any],
-    texts: Mapping[str, str],
-    desk: Desk,
-    *,
-    minutes: float = MINUTES,
-    budget: Budget | None = None,
-) -> AgentPlan:
-    """Ask the agent for the packages. `draft` is code's plan, `texts` maps names of documents to their text."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the agent is asked about: the table, code's draft, the documents by name, and how a draft is finished."""
+
+    table: Table
+    draft: Draft
+    texts: Mapping[str, str]
+    read: Read = lambda _: None
+    origin: Origin | None = None
+    minutes: float = MINUTES
+    budget: Budget = field(default_factory=Budget)
+
+
+def make(agent: Agent, asked: Asked, desk: Desk) -> AgentPlan:
+    """Ask the agent for the packages; code's draft with a warning where no sound plan comes."""
     question = Question(
         name=NAME,
-        prompt=render(table, draft, texts),
+        prompt=render(asked),
         schema=answer_schema(),
-        check=lambda value: list(errors(value, table, draft)),
-        minutes=minutes,
-        budget=budget or Budget(),
+        check=lambda value: list(errors(value, asked)),
+        minutes=asked.minutes,
+        budget=asked.budget,
     )
     reply = answer.ask(agent, question, desk)
     if reply.code:
         warning = f"the plan is code's own, not that of {agent.record.name}: {reply.failure}; see {reply.files}"
-        return AgentPlan(draft, warning, reply=reply)
-    return AgentPlan(whole(reply.value, draft), "", tuple(_notes(reply.value)), reply)
+        return AgentPlan(asked.draft, warning, reply)
+    return AgentPlan(_finished(reply.value, asked), "", reply)
 
 
-def render(table: Table, draft: Mapping[str, Any], texts: Mapping[str, str]) -> str:
+def render(asked: Asked) -> str:
     """The prompt; the form of the answer is put behind it by whoever asks."""
-    shown = {key: draft[key] for key in ("packages", "shared_files") if key in draft}
+    table = asked.table
     return PROMPT.format(
         change=table.change_id,
         title=material.fenced(table.title),
@@ -150,9 +160,30 @@ def render(table: Table, draft: Mapping[str, Any], texts: Mapping[str, str]) -> 
         evidence=material.evidence(table),
         unresolved=material.unresolved(table),
         coupling=material.coupling(table),
-        documents=material.documents(texts) or "There are none.",
-        draft=material.fenced(json.dumps(shown, indent=1, ensure_ascii=False), "json"),
+        documents=material.documents(asked.texts) or "There are none.",
+        draft=material.fenced(json.dumps(shown(asked.draft.grouping), indent=1, ensure_ascii=False), "json"),
     )
+
+
+def shown(used: Grouping) -> dict[str, Any]:
+    """A grouping in the form of an answer."""
+    shared = [{"path": one.path, "rule": one.rule, "package": one.package} for one in used.shared_files]
+    return {"packages": [_shown(package) for package in used.packages], "shared_files": shared}
+
+
+def _shown(package: GroupedPackage) -> dict[str, Any]:
+    deny = {"deny": list(package.deny)} if package.deny else {}
+    return {
+        "package_id": package.id,
+        "title": package.title,
+        "tasks": list(package.tasks),
+        "depends_on": list(package.depends_on),
+        "reasons": {other: "; ".join(why) for other, why in package.reasons.items()},
+        "scope": {"write_allow": list(package.write_allow), **deny},
+        "creates": list(package.creates),
+        "weight": package.weight,
+        "foundation": package.foundation,
+    }
 
 
 def answer_schema() -> dict[str, Any]:
@@ -161,12 +192,15 @@ def answer_schema() -> dict[str, Any]:
     defs = document["$defs"]
     package = _chosen(_inlined(defs["package"], defs), PACKAGE, NEEDED)
     step = _chosen(_inlined(defs["step"], defs), STEP, STEP[:2])
+    step["properties"]["command"] = {"type": "string", "pattern": r"\S", "maxLength": 2000}
+    package["properties"]["tasks"]["items"] = {"type": "string", "minLength": 1, "maxLength": 2000}
+    package["properties"]["weight"] = {"type": "number", "exclusiveMinimum": 0, "maximum": 9999}
+    package["properties"]["evidence"] = {"description": "Why a path is in the scope.", **WHY}
     package["properties"]["verification"] = {
         "type": "object",
         "additionalProperties": False,
         "properties": {"steps": {"type": "array", "maxItems": 20, "items": step}},
     }
-    why = {"type": "object", "additionalProperties": {"type": "string", "minLength": 1, "maxLength": 500}}
     return {
         "type": "object",
         "additionalProperties": False,
@@ -174,7 +208,7 @@ def answer_schema() -> dict[str, Any]:
         "properties": {
             "packages": {"type": "array", "minItems": 1, "maxItems": 50, "items": package},
             "shared_files": _inlined(document["properties"]["shared_files"], defs),
-            "left_out": {"description": "Named paths that no package writes, each with the reason.", **why},
+            "left_out": {"description": "Named paths that no package writes, each with the reason.", **WHY},
             "notes": {
                 "description": "What the person who signs the plan should know.",
                 "type": "array",
@@ -200,26 +234,75 @@ def _inlined(node: Any, defs: Mapping[str, Any]) -> Any:
     return {name: _inlined(value, defs) for name, value in node.items() if name not in LEFT_OUT}
 
 
-def whole(value: Mapping[str, Any], draft: Mapping[str, Any]) -> dict[str, Any]:
-    """The answer as a plan: what it does not speak of (the change, contracts, defaults) is the draft's."""
-    kept = {key: one for key, one in draft.items() if key not in ("packages", "shared_files")}
-    found = {key: value[key] for key in ("packages", "shared_files") if value.get(key)}
-    return {**kept, **found}
-
-
-def errors(value: Mapping[str, Any], table: Table, draft: Mapping[str, Any]) -> Iterator[str]:
+def errors(value: Mapping[str, Any], asked: Asked) -> Iterator[str]:
     """All that keeps an answer that fits its schema from being a plan; one line each, for the agent."""
-    plan, problems = load(json.dumps(whole(value, draft)).encode(), "the plan")
+    table = asked.table
+    whole = {"schema_version": 1, "feature": {"id": table.change_id}, "packages": value["packages"]}
+    plan, problems = load(json.dumps(whole | {"shared_files": value.get("shared_files", [])}).encode(), "the plan")
     found = [one for one in problems if one.severity is Severity.ERROR]
     if plan is not None and not found:
         placed = order.of(plan)
-        found = [*conflicts.problems(plan, placed), *promises.problems(plan, placed)]
-        found = [one for one in found if one.severity is Severity.ERROR]
-    yield from map(_line, found)
-    yield from _tasks(value, table)
+        problems = [*conflicts.problems(plan, placed), *promises.problems(plan, placed)]
+        found = [one for one in problems if one.severity is Severity.ERROR]
+    told = [*map(_line, found), *_tasks(value, table), *_unreasoned(value)]
     if plan is not None:
-        yield from _unowned(plan, table, value.get("left_out", {}))
-        yield from _broad(plan, table)
+        told += [*_unowned(plan, table, value.get("left_out", {})), *_broad(plan, table)]
+    if not told:  # what is written of it is held against the same rules again
+        told = [_line(one) for one in _finished(value, asked).problems if one.severity is Severity.ERROR]
+    yield from told
+
+
+def _finished(value: Mapping[str, Any], asked: Asked) -> Draft:
+    """The agent's packages as a draft."""
+    used = grouping(value)
+    estimated = drafts.of(used)
+    choice = asked.draft.judged.choice
+    parallel = estimated is not None and len(used.packages) > 1 and estimated.speedup >= WORTH_IT
+    told = "one package, as the agent has it"
+    if estimated and len(used.packages) > 1:
+        told = f"{len(used.packages)} packages of the agent, about {estimated.speedup:.1f} times as fast as one agent"
+    judged = Judgement(choice, told, estimated, parallel)
+    return drafts.finish(asked.table, used, judged, read=asked.read, origin=asked.origin)
+
+
+def grouping(value: Mapping[str, Any]) -> Grouping:
+    """The packages of a sound answer, dependencies first."""
+    packages = [_package(one) for one in value["packages"]]
+    last = promises.integrations(order.of(drafts.model(Grouping(tuple(packages)))))
+    packages = [replace(one, integration=one.id in last and len(packages) > 1) for one in packages]
+    shared = tuple(
+        SharedPath(one["path"], one["rule"], one.get("package", "") or "".join(last), "as the agent says")
+        for one in value.get("shared_files", ())
+    )
+    return Grouping(tuple(in_order(packages)), shared, tuple(_notes(value)))
+
+
+def _package(one: Mapping[str, Any]) -> GroupedPackage:
+    reasons = one.get("reasons", {})
+    steps = one.get("verification", {}).get("steps", ())
+    return GroupedPackage(
+        id=one["package_id"],
+        title=one["title"],
+        tasks=tuple(one["tasks"]),
+        write_allow=tuple(one["scope"]["write_allow"]),
+        deny=tuple(one["scope"].get("deny", ())),
+        creates=tuple(one.get("creates", ())),
+        reasons={other: (reasons.get(other, ""),) for other in one.get("depends_on", ())},
+        weight=float(one["weight"]),
+        foundation=one.get("foundation", False),
+        may_be_empty=one.get("may_be_empty", False),
+        evidence=one.get("evidence", {}),
+        description=one["description"],
+        steps=tuple(ProposedStep(step["name"], step["command"], step.get("cwd", ".")) for step in steps),
+    )
+
+
+def _unreasoned(value: Mapping[str, Any]) -> Iterator[str]:
+    """Dependencies without a reason."""
+    for package in value["packages"]:
+        for other in package.get("depends_on", ()):
+            if not package.get("reasons", {}).get(other, "").strip():
+                yield f"{package['package_id']} depends on {other} without a reason: write it into reasons, or drop it"
 
 
 def _line(problem: Problem) -> str:

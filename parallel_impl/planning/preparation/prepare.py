@@ -69,7 +69,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class TrackOutcome:
     """What came of one planner: its plan, or the minimal one with the reason."""
 
     plan: TrackPlan
@@ -127,7 +127,7 @@ def prepare(agent: Agent, table: Table, texts: Mapping[str, str], desk: Desk, *,
     return _review(work, planned, spent)
 
 
-def _plan(work: _Work) -> dict[Track, Planned]:
+def _plan(work: _Work) -> dict[Track, TrackOutcome]:
     """All planners side by side; each is told of when it is done, in the order of the tracks."""
     at_once = min(work.effort.concurrency, work.agent.most or work.effort.concurrency)
     with ThreadPoolExecutor(at_once, thread_name_prefix="planner") as pool:
@@ -140,12 +140,12 @@ def _plan(work: _Work) -> dict[Track, Planned]:
     return planned
 
 
-def _plan_track(work: _Work, track: Track) -> Planned:
+def _plan_track(work: _Work, track: Track) -> TrackOutcome:
     """One planner, asked again with less to look at and less to answer; else the minimal plan of code."""
     spent, failure, tries = Spent(), "", 0
     for tries in range(TRIES_AGAIN + 1):
         if any(work.desk.launch.stops):
-            return Planned(tracks.minimal(track, work.table, "interrupted"), interrupted=True, spent=spent)
+            return TrackOutcome(tracks.minimal(track, work.table, "interrupted"), interrupted=True, spent=spent)
         deep = depth.reduced(work.effort.depth[track], tries)
         prompt = tracks.render(track, work.table, work.texts, deep, work.effort.rules, tries=tries)
         reply = work.ask(
@@ -156,16 +156,16 @@ def _plan_track(work: _Work, track: Track) -> Planned:
         )
         spent += reply.spent
         if not reply.code:
-            return Planned(msgspec.convert(reply.value, TrackPlan), tries, spent=spent)
+            return TrackOutcome(msgspec.convert(reply.value, TrackPlan), tries, spent=spent)
         failure = reply.failure
         if reply.code is Failure.INTERRUPTED:
-            return Planned(tracks.minimal(track, work.table, failure), tries, interrupted=True, spent=spent)
+            return TrackOutcome(tracks.minimal(track, work.table, failure), tries, interrupted=True, spent=spent)
         if reply.code.by_provider:
             break  # it refuses the next one too
-    return Planned(tracks.minimal(track, work.table, failure), tries, failure, spent=spent)
+    return TrackOutcome(tracks.minimal(track, work.table, failure), tries, failure, spent=spent)
 
 
-def _too_few(planned: Mapping[Track, Planned]) -> tuple[str, ...]:
+def _too_few(planned: Mapping[Track, TrackOutcome]) -> tuple[str, ...]:
     """Why it cannot go on with the plans that came; empty when it can."""
     failed = [track for track, one in planned.items() if one.failure]
     if Track.CORE not in failed and len(planned) - len(failed) >= ENOUGH * len(planned):
@@ -175,7 +175,7 @@ def _too_few(planned: Mapping[Track, Planned]) -> tuple[str, ...]:
     return (needed, *told, "the same command tries again; their logs lie in the change's state folder")
 
 
-def _review(work: _Work, planned: Mapping[Track, Planned], spent: Spent) -> Prepared:
+def _review(work: _Work, planned: Mapping[Track, TrackOutcome], spent: Spent) -> Prepared:
     plans = {track: one.plan for track, one in planned.items()}
     prompt = coherence.render(work.table, work.texts, plans, work.effort.rules)
     reply = work.ask("review", prompt, coherence.answer_schema(), coherence.errors)
@@ -198,7 +198,7 @@ def _questions(review: Coherence) -> Iterable[str]:
     yield "write the decision into design.md, then give the same command again"
 
 
-def _synthesize(work: _Work, planned: Mapping[Track, Planned], review: Coherence, spent: Spent) -> Prepared:
+def _synthesize(work: _Work, planned: Mapping[Track, TrackOutcome], review: Coherence, spent: Spent) -> Prepared:
     plans = {track: one.plan for track, one in planned.items()}
     prompt = implementation_plan.render_prompt(work.table, plans, review, work.effort.rules)
     schema = implementation_plan.answer_schema()
@@ -212,7 +212,7 @@ def _synthesize(work: _Work, planned: Mapping[Track, Planned], review: Coherence
 
 
 def _sign(
-    work: _Work, planned: Mapping[Track, Planned], review: Coherence, sections: Mapping[str, str], spent: Spent
+    work: _Work, planned: Mapping[Track, TrackOutcome], review: Coherence, sections: Mapping[str, str], spent: Spent
 ) -> Prepared:
     """The lead's word: it may rewrite sections, and a plan that it refuses is kept with the reasons."""
     reply = work.ask(
@@ -229,7 +229,7 @@ def _sign(
 
 def _finish(  # noqa: PLR0917  (the end of all steps: what each made)
     work: _Work,
-    planned: Mapping[Track, Planned],
+    planned: Mapping[Track, TrackOutcome],
     review: Coherence,
     written: Mapping[str, str],
     signed: SignOff,
@@ -247,7 +247,7 @@ def _finish(  # noqa: PLR0917  (the end of all steps: what each made)
 
 
 def _file(
-    work: _Work, sections: Mapping[str, str], signed: SignOff, planned: Mapping[Track, Planned], review: Coherence
+    work: _Work, sections: Mapping[str, str], signed: SignOff, planned: Mapping[Track, TrackOutcome], review: Coherence
 ) -> str:
     by = f"signed by the lead ({work.agent.record.name})" if signed.signed else "not signed"
     on = f" on {work.wanted.made_on[:12]}" if work.wanted.made_on else ""
