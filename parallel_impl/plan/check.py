@@ -14,7 +14,7 @@ from enum import StrEnum
 from functools import cached_property
 
 from parallel_impl.errors import Problem, Severity, count
-from parallel_impl.plan import estimate, promises
+from parallel_impl.plan import estimate, ids, promises
 from parallel_impl.plan.model import Package, Plan
 from parallel_impl.plan.order import Order
 from parallel_impl.plan.paths import Paths
@@ -199,7 +199,7 @@ def _reason(checked: _Checked, package: Package, other: Package) -> bool:
     """Whether something shows why a package waits for another."""
     if other.foundation or other.id in dict(package.reasons):
         return True
-    if any(not other.scope.refusal(path) for path in checked.plan.contracts.files):
+    if any(not other.scope.refusal(path) for path in _contracts(checked.plan)):
         return True
     mine, theirs = checked.own_files[package.id], checked.own_files[other.id]
     imports = checked.facts.imports or {}
@@ -207,6 +207,12 @@ def _reason(checked: _Checked, package: Package, other: Package) -> bool:
         return True
     before = {task.name for task in checked.facts.tasks if other.id in task.packages}
     return any(before.intersection(task.requires) for task in checked.facts.tasks if package.id in task.packages)
+
+
+def _contracts(plan: Plan) -> Iterator[str]:
+    """Where contracts may lie: as they are written, and in the change folder."""
+    for path in plan.contracts.files:
+        yield from (path, f"{ids.folder(plan.feature_id)}/{path}")
 
 
 def _no_decision(checked: _Checked) -> Finding | None:

@@ -106,8 +106,9 @@ def test_a_dependency_without_evidence_is_found_unless_imports_are_not_known() -
         "dependencies that nothing shows a reason for: b on a"
     ]
     assert found(*packages) == []
-    contracts = Contracts(primary="src/a.py", files=("src/a.py",))
-    assert found(*packages, facts=replace(FACTS, imports={}), contracts=contracts) == []
+    author = package("a", write=("openspec/changes/x/contracts/**",))
+    contracts = Contracts(primary="contracts/v1.yaml", files=("contracts/v1.yaml",))
+    assert found(author, *packages[1:], facts=replace(FACTS, imports={}), contracts=contracts) == []
 
 
 def test_parallel_packages_share_a_design_or_a_contract() -> None:
