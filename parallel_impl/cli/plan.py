@@ -24,9 +24,28 @@ if TYPE_CHECKING:
 @click.option("--fresh", is_flag=True, help="Make the plan again, in place of the one that is there.")
 @click.option("--check", is_flag=True, help="Check the plan that is there against the texts and the code.")
 @click.option("--template", metavar="NAME", default="", help="The shape of the work (default: by a rule, printed).")
+@click.option("--agent", metavar="NAME|SPEC", default="", help="Let an agent group the tasks: claude, codex, …")
+@click.option("--prepare", is_flag=True, help="First write implementation_plan.md: four planners, a review, a sign-off.")
+@click.option("--sign-off", type=click.Choice(["lead", "me"]), help="Who signs that: an agent (default), or you.")
+@click.option("--complexity", type=click.IntRange(0, 100), metavar="N", help="Instead of what the formula gives.")
+@click.option("--debt", type=click.IntRange(0, 100), metavar="N", help="The same for technical debt.")
 @click.option("-y", "--yes", is_flag=True, help="Ask nothing.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, and nothing else there.")
-def plan(change_id: str, *, write: bool, fresh: bool, check: bool, template: str, yes: bool, as_json: bool) -> int:
+def plan(
+    change_id: str,
+    *,
+    write: bool,
+    fresh: bool,
+    check: bool,
+    template: str,
+    agent: str,
+    prepare: bool,
+    sign_off: str | None,
+    complexity: int | None,
+    debt: int | None,
+    yes: bool,
+    as_json: bool,
+) -> int:
     """Make a plan of work packages for an OpenSpec change: printed, or written with --write.
 
     Documents are read from the work tree, the code from HEAD. Exit code: 0; 1 not worth running in parallel (a plan
@@ -35,12 +54,28 @@ def plan(change_id: str, *, write: bool, fresh: bool, check: bool, template: str
     from parallel_impl.planning import proposal as proposals  # noqa: PLC0415
     from parallel_impl.planning import sources  # noqa: PLC0415
 
-    if check and (write or fresh or template):
-        raise click.UsageError("--check looks at the plan that is there: leave --write, --fresh and --template away")
+    if check and (write or fresh or template or agent or prepare):
+        told = "--write, --fresh, --template, --agent and --prepare"
+        raise click.UsageError(f"--check looks at the plan that is there: leave {told} away")
+    if not prepare and (sign_off or complexity is not None or debt is not None):
+        raise click.UsageError("--sign-off, --complexity and --debt belong to --prepare")
     subject = proposals.Subject(sources.find(Path.cwd(), change_id))
     if check:
         return _check(subject, as_json=as_json)
     file = subject.sources.plan_file
+    drafting: Drafting = lambda one, origin: proposals.by_code(one, origin, template=template)  # noqa: E731
+    if agent or prepare:
+        from parallel_impl.cli.planning_agent import PlanningAgent  # noqa: PLC0415
+
+        if file.is_file() and not fresh and not prepare:
+            raise click.UsageError("an agent makes a new plan: add --fresh to replace the one that is there")
+        with PlanningAgent(subject, agent, yes=yes) as asked:
+            if prepare and (code := asked.prepare(sign_off or "lead", complexity, debt, fresh=fresh)) is not None:
+                return code
+            if not file.is_file() or fresh:
+                made = asked.subject
+                proposal = proposals.fresh(made, asked.drafting(template))
+                subject = made
     if file.is_file() and not fresh:
         if template:
             raise click.UsageError("--template is for a new plan: add --fresh to make it again")

@@ -15,6 +15,7 @@ from parallel_impl.planning.evidence import Clue, PlannedTask, Resolution, Table
 from parallel_impl.text import shorten_line
 
 LONGEST = 20_000  # characters of one document
+LONGEST_OF_ALL = 100_000
 LONGEST_TASK = 600
 MOST = 800  # lines of one list
 SHOWN = 4  # clues of one path
@@ -94,8 +95,13 @@ def coupling(table: Table) -> str:
 
 
 def documents(texts: Mapping[str, str]) -> str:
-    """Excerpts of documents, each below its name."""
-    return "\n\n".join(f"### {printable(name)}\n\n{fenced(_excerpt(text))}" for name, text in texts.items() if text)
+    """Excerpts of documents, each below its name; beyond the longest of all together only names."""
+    shown, left = list[str](), LONGEST_OF_ALL
+    for name, text in texts.items():
+        excerpt = _excerpt(text) if left > 0 else "[left out: there is no room]"
+        shown += [f"### {printable(name)}\n\n{fenced(excerpt)}"] if text else []
+        left -= len(excerpt)
+    return "\n\n".join(shown)
 
 
 def _excerpt(text: str) -> str:

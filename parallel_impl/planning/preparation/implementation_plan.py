@@ -13,7 +13,6 @@ from parallel_impl.planning.preparation.coherence import Coherence, shown
 from parallel_impl.planning.preparation.depth import Track
 from parallel_impl.planning.preparation.tracks import TrackPlan
 
-FILE = "implementation_plan.md"
 SECTIONS: Mapping[str, str] = {
     "executive_summary": "what is built and why, in a few sentences",
     "implementation_strategy": "the approach and the phases, with what each ends with",

@@ -22,7 +22,6 @@ from parallel_impl.planning.evidence import Table
 from parallel_impl.planning.preparation import coherence, depth, implementation_plan, metrics, scores, sign_off, tracks
 from parallel_impl.planning.preparation.coherence import Coherence
 from parallel_impl.planning.preparation.depth import Effort, Track
-from parallel_impl.planning.preparation.implementation_plan import FILE
 from parallel_impl.planning.preparation.scores import Scores
 from parallel_impl.planning.preparation.sign_off import SignOff
 from parallel_impl.planning.preparation.tracks import TrackPlan
@@ -269,6 +268,3 @@ def _failed(who: str, reply: Reply, spent: Spent) -> Prepared:
 def sign(text: str, name: str) -> str:
     """The file as a person signed it."""
     return text.replace(", not signed.\n", f", signed by {name}.\n", 1)
-
-
-__all__ = ["FILE", "Prepared", "Signer", "Unfinished", "Wanted", "prepare", "sign"]
