@@ -22,7 +22,7 @@ PERSON = re.compile(r"([^<>\s\0](?:[^<>\n\0]*[^<>\s\0])?) <([^<>\s\0]+@[^<>\s\0]
 MAX_JOBS = 512  # agents at once, by `--jobs` too
 MAX_PORTS = 100  # for each checkout
 GATES = ("pytest", "mypy", "ruff", "openspec")
-PARSERS = ("pytest", "mypy", "ruff", "junit", "exit-code")
+PARSERS = ("pytest", "mypy", "ruff", "junit", "openspec", "exit-code")
 _COMMANDS = {"pytest": "pytest -q", "mypy": "mypy src", "ruff": "ruff check .", "openspec": "openspec validate --all"}
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 

@@ -165,6 +165,7 @@ SUMMARIES = {
         usage=USAGE,
         gates=(
             summary.GateRow("pytest", "failed", "pytest -q", "1 new", ("test_x",), ("test_y",), 2, "pytest.log"),
+            summary.GateRow("openspec", "passed", texts="openspec"),
             summary.GateRow("mypy", "switched off"),
         ),
         contracts=(summary.ContractRow("contracts/api.yaml", "valid"),),

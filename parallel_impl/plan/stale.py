@@ -33,9 +33,10 @@ def problems(plan: Plan, tasks_hash: str, changed: Collection[str] | None, *, re
     `tasks_hash` is that of the tasks now ("": there are none), `changed` what differs now of what it names (None: the
     commit of the plan is not here). `redo` is the command that makes the plan again.
     """
-    hint = f"look at the plan again, or make it again: {redo}"
     if plan.tasks_hash and plan.tasks_hash != tasks_hash:
         what = "tasks.md has changed since the plan was made" if tasks_hash else "there is no tasks.md any more"
+        fits = f'where the plan fits it still, write tasks_hash: "{tasks_hash}"; or ' if tasks_hash else ""
+        hint = f"{fits}make it again: {redo}"
         yield Problem(what, plan.where("tasks_hash"), hint=hint, severity=Severity.WARNING)
     if not plan.base_commit:
         return
@@ -46,4 +47,5 @@ def problems(plan: Plan, tasks_hash: str, changed: Collection[str] | None, *, re
     elif changed:
         listed = ", ".join(sorted(changed)[:FEW]) + (f" and {len(changed) - FEW} more" if len(changed) > FEW else "")
         what = f"changed since the plan was made on {short}: {listed}"
+        hint = f"look at the plan again, or make it again: {redo}"
         yield Problem(what, where, hint=hint, severity=Severity.WARNING)

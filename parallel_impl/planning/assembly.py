@@ -76,7 +76,7 @@ def _owners(cut: Cut, tasks: Sequence[Sequence[str]], edges: Edges, *, joined: b
     for touch in cut.found:
         if joined and touch.path in cut.common:
             owners[touch.path] = (end,)
-        elif touch.is_folder:
+        elif touch.is_glob:
             owners[touch.path] = (package_of.get(touch.owner, end),)
         else:
             users = {package_of[task] for task in coupling.workers(touch)}

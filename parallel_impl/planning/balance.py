@@ -25,10 +25,10 @@ class Limits:
 
     share: float = 0.34  # of the work that one package may hold; in 44 real plans the heaviest held 0.42
     slack: float = 1.1  # how much longer than the shortest possible the heaviest path may be
-    width: float = 3.5  # agents beside each other that are worth aiming at
+    width: float = 6.0  # agents beside each other that are worth aiming at: real plans that aimed at 3 reached 2.4
+    worth: float = 5.0  # expected files that one agent does in one go; less is not split
     most: int = 8  # packages
-    tiny: float = 0.06  # of the work; a smaller package costs more to start than it saves
-    overhead: float = 0.02  # of the work: what one more package on a path costs (set-up, checkout, verification)
+    tiny: float = 0.05  # of the work; a smaller package costs more to start than it saves
 
 
 def partition(
@@ -54,6 +54,7 @@ class _Groups:
     ) -> None:
         self.limits = limits
         self.total = sum(weights) or 1.0
+        self.heaviest = max(limits.share * self.total, limits.worth)
         self.weight = dict(enumerate(map(float, weights)))
         self.members = {number: [number] for number in self.weight}
         self.below: dict[int, set[int]] = {number: set() for number in self.weight}
@@ -92,7 +93,7 @@ class _Groups:
 
     def join_kin(self) -> None:
         """Join the groups that belong together most, as long as the limits hold."""
-        allowed = max(self.path() * self.limits.slack, self.total / self.limits.width)
+        allowed = max(self.path() * self.limits.slack, self.total / self.limits.width, self.limits.worth)
         refused: set[Pair] = set()
         while pair := self._closest(refused):
             if self._fits(*pair) and self._path_joined(*pair) <= allowed:
@@ -107,9 +108,7 @@ class _Groups:
         least = self.limits.tiny * self.total
         while len(self.members) > 1:
             small = [number for number in self.members if self.weight[number] < least]
-            pairs = [
-                pair for number in small if (pair := self._cheapest(number, self.limits.share * self.total)) is not None
-            ]
+            pairs = [pair for number in small if (pair := self._cheapest(number, self.heaviest)) is not None]
             if not pairs:
                 return
             self.join(*min(pairs, key=self._cost))
@@ -123,18 +122,17 @@ class _Groups:
             self.join(*min(pairs, key=self._cost))
 
     def path(self) -> float:
-        """The weight of the heaviest path, what each package on it costs included."""
+        """The weight of the heaviest path."""
         return max(self._ends().values(), default=0.0)
 
     def _ends(self) -> dict[int, float]:
         """For each group the weight of the heaviest path up to it, itself included."""
-        each = self.limits.overhead * self.total
         ends: dict[int, float] = {}
         missing = {number: len(self.below[number]) for number in self.members}
         ready = [number for number, count in missing.items() if not count]
         while ready:
             number = ready.pop()
-            ends[number] = self.weight[number] + each + max((ends[other] for other in self.below[number]), default=0.0)
+            ends[number] = self.weight[number] + max((ends[other] for other in self.below[number]), default=0.0)
             for other in self.above[number]:
                 missing[other] -= 1
                 if not missing[other]:
@@ -143,11 +141,10 @@ class _Groups:
 
     def _path_joined(self, one: int, two: int) -> float:
         """The heaviest path if the two were one group; only those through it can grow."""
-        each = self.limits.overhead * self.total
         ends, starts = self._ends(), self._starts()
         before = max((ends[other] for other in (self.below[one] | self.below[two]) - {one, two}), default=0.0)
         after = max((starts[other] for other in (self.above[one] | self.above[two]) - {one, two}), default=0.0)
-        return max(before + self.weight[one] + self.weight[two] + each + after, 0.0)
+        return max(before + self.weight[one] + self.weight[two] + after, 0.0)
 
     def _starts(self) -> dict[int, float]:
         """For each group the weight of the heaviest path from it on, itself included."""
@@ -159,7 +156,7 @@ class _Groups:
 
     def _fits(self, one: int, two: int) -> bool:
         """Whether the two may be one group: small enough, and no third one lies between them."""
-        return self.weight[one] + self.weight[two] <= self.limits.share * self.total and not self._between(one, two)
+        return self.weight[one] + self.weight[two] <= self.heaviest and not self._between(one, two)
 
     def _between(self, one: int, two: int) -> bool:
         """Whether a path leads from one of the two to the other over a third group."""

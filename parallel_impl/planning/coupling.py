@@ -37,7 +37,7 @@ def reasons(table: Table, units: Sequence[Unit], touches: Iterable[Touch], commo
                 found[pair].append(f"task {task.id} requires {other}")
     places = _places(len(units), found)
     for touch in touches:
-        if touch.path in common or touch.is_folder:
+        if touch.path in common or touch.is_glob:
             continue
         users = sorted({unit_of[task] for task in workers(touch) if task in unit_of}, key=places.__getitem__)
         for earlier, later in pairwise(users):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from parallel_impl.plan import check
 from parallel_impl.plan.check import Finding
 from parallel_impl.plan.model import Plan
 from parallel_impl.plan.order import Order
-from parallel_impl.planning import addition, code, draft, plan_facts, sign_off, table
+from parallel_impl.planning import addition, draft, plan_facts, sign_off, snapshot, table
 from parallel_impl.planning.code import Code
 from parallel_impl.planning.draft import Draft
 from parallel_impl.planning.evidence import Table
@@ -41,7 +41,7 @@ class Subject:
     @cached_property
     def code(self) -> Code:
         """The code at HEAD."""
-        return code.take(self.sources.repo, self.sources.commit)
+        return snapshot.take(self.sources.repo, self.sources.commit)
 
     @cached_property
     def tasks(self) -> TaskList:
@@ -114,7 +114,8 @@ def extended(subject: Subject, content: bytes) -> Proposal:
     found = addition.add(content, subject.source, plan, subject.table, owned, read=subject.read)
     said = f"{count(len(found.packages), 'package')} added: {', '.join(found.packages)}" if found.packages else ""
     recommendation = said or "the plan as it is: no task is without a package"
-    return _examined(subject, found.content, recommendation, parallel=True, added=found.packages)
+    proposal = _examined(subject, found.content, recommendation, parallel=True, added=found.packages)
+    return replace(proposal, problems=(*proposal.problems, *age(subject, plan)))
 
 
 def again(subject: Subject, before: Proposal, content: bytes) -> Proposal:

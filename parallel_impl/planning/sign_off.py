@@ -32,7 +32,7 @@ def screen(plan: Plan, order: Order, findings: Sequence[Finding], recommendation
         f"  critical path  {found.critical_weight:g} of {found.total:g}: {_short(chain)}",
         f"  speed-up       {found.speedup:.2f} times as fast as one agent",
         f"  heaviest       {found.heaviest}, {found.share:.0%} of the work",
-        *_listed("overlaps", list(_overlaps(plan, order)) or ["none"]),
+        *_listed("overlaps", list(_overlaps(plan)) or ["none"]),
         *_listed("shared files", [_whose(one, promises.integrations(order)) for one in plan.shared_files] or ["none"]),
         *_listed("no owner", [line for one in findings if one.kind in _OWNERLESS for line in _all_of(one)] or ["none"]),
         *_listed("look at", [one.sentence(3) for one in findings if one.kind not in _OWNERLESS]),
@@ -49,11 +49,11 @@ def _waves(found: estimate.Estimate) -> Iterator[str]:
         yield f"  … {len(found.waves) - len(waves)} more waves"
 
 
-def _overlaps(plan: Plan, order: Order) -> Iterator[str]:
+def _overlaps(plan: Plan) -> Iterator[str]:
     """What a package and one that it depends on could both write, so that the order between them settles it."""
-    meet, integration = Overlaps(), promises.integrations(order)
+    meet = Overlaps()
     for package in plan.packages:
-        for name in package.depends_on if package.id not in integration else ():
+        for name in package.depends_on if "**" not in package.scope.write_allow else ():
             one, two = package.scope, plan.package(name).scope
             try:
                 witness = meet.scopes(one.write_allow, one.deny, two.write_allow, two.deny)

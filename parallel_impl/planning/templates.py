@@ -69,7 +69,7 @@ def _named(wanted: str) -> tuple[Template, str]:
 
 def _by_rule(table: Table, found: Sequence[Touch]) -> tuple[Template, str]:
     name = f"{table.change_id.replace('-', ' ')} {table.title}"
-    files = [touch for touch in found if not touch.is_folder]
+    files = [touch for touch in found if not touch.is_glob]
     if (word := _FIX.search(name)) and len(table.tasks) <= SMALL_FIX:
         return Template.BUG_FIX, f"it is called {word[0]!r} and has {len(table.tasks)} tasks, {SMALL_FIX} at most"
     existing = sum(not touch.new for touch in files)
@@ -79,8 +79,8 @@ def _by_rule(table: Table, found: Sequence[Touch]) -> tuple[Template, str]:
 
 
 def _triggers(found: Sequence[Touch], units: int) -> list[str]:
-    files = sum(not touch.is_folder for touch in found)
-    domains = {_domain(touch.path) for touch in found if not touch.is_folder}
+    files = sum(not touch.is_glob for touch in found)
+    domains = {_domain(touch.path) for touch in found if not touch.is_glob}
     said = []
     if files > MANY_FILES:
         said.append(f"{files} files, more than {MANY_FILES}")

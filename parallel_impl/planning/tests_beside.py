@@ -102,7 +102,7 @@ def homes(path: str, tree: FileTree, new: frozenset[str] = frozenset()) -> list[
 
 
 class ComponentTests:
-    """Tests folders with a folder for each component: `tests/shop/` beside `src/shop/`, `skills/tests/x/` of `skills/x/`.
+    """Tests folders with a folder for each component: `tests/shop/` of `src/shop/`, `skills/tests/x/` of `skills/x/`.
 
     Learned from the tree: such a folder's own folders are, for the most part, named as those of a folder beside it.
     """

@@ -9,8 +9,8 @@ from __future__ import annotations
 import posixpath
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from parallel_impl.planning.evidence import Clue, ClueKind, PlannedTask, Resolution, Table
 
@@ -25,7 +25,9 @@ _WORD = re.compile(r"[a-z0-9]+")
 
 @dataclass(frozen=True, slots=True)
 class Touch:
-    """One path that the change probably touches; it ends in `/` where everything below a folder is meant.
+    """One path that the change probably touches.
+
+    It ends in `/` where everything below a folder is meant, and is a glob where `pattern`.
 
     `said` are the tasks that name it, with the certainty of each; `leaning` the one that it belongs to where none does
     (empty: none). `certainty` is that of all clues together.
@@ -37,6 +39,12 @@ class Touch:
     said: Mapping[str, float] = field(default_factory=dict)
     leaning: str = ""
     clues: tuple[Clue, ...] = ()
+    pattern: bool = False
+
+    @property
+    def glob(self) -> str:
+        """The path in the language of scopes."""
+        return f"{self.path}**" if self.path.endswith("/") else self.path
 
     @property
     def owner(self) -> str:
@@ -44,9 +52,9 @@ class Touch:
         return max(self.said, key=lambda task: self.said[task]) if self.said else self.leaning
 
     @property
-    def is_folder(self) -> bool:
-        """Whether everything below a folder is meant."""
-        return self.path.endswith("/")
+    def is_glob(self) -> bool:
+        """Whether more than one path may be meant."""
+        return self.pattern or self.path.endswith("/")
 
 
 def find(table: Table, *, least: float = LEAST) -> tuple[Touch, ...]:
@@ -78,7 +86,8 @@ def _touch(path: str, clues: Iterable[Clue]) -> Touch:
     for certainty in surest.values():
         doubt *= 1 - min(certainty, 0.99)
     new = all(clue.resolution is Resolution.NEW for clue in clues)
-    return Touch(path, round(1 - doubt, 4), new, said, clues=tuple(clues))
+    pattern = any(clue.resolution is Resolution.PATTERN for clue in clues)
+    return Touch(path, round(1 - doubt, 4), new, said, clues=tuple(clues), pattern=pattern)
 
 
 def _leaning(touch: Touch, known: Mapping[str, Touch], nearby: _Nearby) -> Touch:
@@ -86,10 +95,11 @@ def _leaning(touch: Touch, known: Mapping[str, Touch], nearby: _Nearby) -> Touch
     task = (
         next((known[clue.because].owner for clue in touch.clues if _has_owner(known, clue.because)), "")
         or next((clue.task for clue in touch.clues if clue.task), "")
+        or next((task for clue in touch.clues if (task := nearby.by_line(clue))), "")
         or nearby.by_text(touch.path)
         or nearby.by_folder(touch.path)
     )
-    return Touch(touch.path, touch.certainty, touch.new, leaning=task, clues=touch.clues)
+    return replace(touch, leaning=task)
 
 
 def _has_owner(known: Mapping[str, Touch], path: str) -> bool:
@@ -99,7 +109,8 @@ def _has_owner(known: Mapping[str, Touch], path: str) -> bool:
 class _Nearby:
     """Which task speaks of a file, or works in its folder."""
 
-    def __init__(self, tasks: Iterable[PlannedTask], touches: Mapping[str, Touch]) -> None:
+    def __init__(self, tasks: Sequence[PlannedTask], touches: Mapping[str, Touch]) -> None:
+        self._starts = [(task.lines[0], task.id) for task in tasks if task.lines]
         self._texts = [(task.id, f" {' '.join(_WORD.findall(task.text.lower()))} ") for task in tasks]
         self._folders: dict[str, dict[str, float]] = defaultdict(dict)
         for touch in touches.values():
@@ -107,6 +118,13 @@ class _Nearby:
                 for folder in _folders(touch.path):
                     tasks_there = self._folders[folder]
                     tasks_there[task] = tasks_there.get(task, 0.0) + certainty
+
+    def by_line(self, clue: Clue) -> str:
+        """The first task below a line of the task list that belongs to no task: what a section says of its tasks."""
+        number = clue.because.rpartition(":")[2]
+        if clue.kind is not ClueKind.SECTION or not number.isdecimal():
+            return ""
+        return next((task for line, task in self._starts if line > int(number)), "")
 
     def by_text(self, path: str) -> str:
         """The first task whose text holds the file's name without its suffix, in whatever spelling."""

@@ -24,7 +24,10 @@ from parallel_impl.record.state import Progress, State
 
 
 class GateRow(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One quality gate; what there is nothing of is left out of the JSON."""
+    """One quality gate; what there is nothing of is left out of the JSON.
+
+    `texts` is who checked, where that was texts only ("" for a gate on the code).
+    """
 
     name: str
     verdict: str
@@ -34,6 +37,7 @@ class GateRow(msgspec.Struct, frozen=True, omit_defaults=True):
     gone: tuple[str, ...] = ()
     old_failures: int = 0
     log: str = ""
+    texts: str = ""
 
 
 class ContractRow(msgspec.Struct, frozen=True):

@@ -108,6 +108,7 @@ class Loop:
 def _loop(loop: Loop) -> str:
     run, admission, order = loop.run, loop.admission, _start_order(loop.run)
     while True:
+        run.record_posted()
         _cancel_doomed(run)
         again, ready = math.inf, run.state.ready(order, only=loop.only)
         if not run.stop:
@@ -128,7 +129,7 @@ def _loop(loop: Loop) -> str:
                 run.look_at_repository(message.job.package.id)
             case _:
                 # how far an attempt is: nothing relies on it
-                run.record(message, sync=not isinstance(message, e.AttemptVerifying))
+                run.record(message, sync=not isinstance(message, e.AttemptVerifying | e.Watched))
 
 
 def _wait(run: Run, inbox: Inbox, until: float) -> Message | None:

@@ -57,7 +57,8 @@ def test_a_plan_is_not_stale_while_nothing_that_it_names_has_changed() -> None:
 def test_what_changed_is_named() -> None:
     assert said(tasks_hash="b" * 64, changed=("src/a.py", "d/1", "d/2", "d/3")) == [
         "work-packages.yaml: warning: tasks.md has changed since the plan was made"
-        " | look at the plan again, or make it again: parallel-plan x --fresh --write",
+        f' | where the plan fits it still, write tasks_hash: "{"b" * 64}";'
+        " or make it again: parallel-plan x --fresh --write",
         "work-packages.yaml: warning: changed since the plan was made on 111111111111: d/1, d/2, d/3 and 1 more"
         " | look at the plan again, or make it again: parallel-plan x --fresh --write",
     ]
@@ -65,8 +66,7 @@ def test_what_changed_is_named() -> None:
 
 def test_tasks_or_a_commit_that_are_gone_are_told() -> None:
     assert said(tasks_hash="", changed=None) == [
-        "work-packages.yaml: warning: there is no tasks.md any more"
-        " | look at the plan again, or make it again: parallel-plan x --fresh --write",
+        "work-packages.yaml: warning: there is no tasks.md any more | make it again: parallel-plan x --fresh --write",
         "work-packages.yaml: warning: the commit that the plan was made on is not here: 111111111111"
         " | what changed since cannot be told",
     ]

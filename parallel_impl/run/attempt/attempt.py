@@ -19,13 +19,14 @@ from parallel_impl.agents.agent import AgentJob, Worked
 from parallel_impl.contracts import check as contracts
 from parallel_impl.errors import Severity, UserError, count, printable
 from parallel_impl.gates import setup, steps
+from parallel_impl.gates.steps import StepResult, StepStatus
 from parallel_impl.git import scope
 from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.repo import GitError
 from parallel_impl.git.staging import Snapshot
 from parallel_impl.git.traces import Traces
 from parallel_impl.git.walk import CACHE_RULE
-from parallel_impl.plan.model import StepKind
+from parallel_impl.plan.model import Step, StepKind
 from parallel_impl.processes.launch import Launch, Limits
 from parallel_impl.processes.process import Reason
 from parallel_impl.record import events as e
@@ -141,7 +142,8 @@ def _in_scope_but_left_out(attempt: Attempt) -> str:
 
 def _set_up(attempt: Attempt, checkout: Checkout, log: Path) -> None:
     with _equip(attempt, checkout) as launch:
-        outcome = make_ready(attempt.spec, launch, checkout, log)
+        package, number = attempt.package.id, attempt.job.number
+        outcome = make_ready(attempt.spec, launch, checkout, log, tell=attempt.post, package=package, number=number)
     attempt.setup_seconds += outcome.seconds
     if outcome.failure:
         code = Failure.INTERRUPTED if outcome.stopped else Failure.SETUP_FAILED
@@ -282,6 +284,8 @@ def _verify(attempt: Attempt) -> None:
                 env=launch.env,
                 changed=traces.changed,
                 files_modified=len(attempt.work.changes),
+                started=lambda step, place: attempt.post(_step_started(attempt, step, place)),
+                ended=lambda step: attempt.post(_step_ended(attempt, step)),
                 stop=launch.stop,
                 mask=launch.mask,
             )
@@ -291,6 +295,17 @@ def _verify(attempt: Attempt) -> None:
         raise _FailureError(Failure.INTERRUPTED, "the run was stopped during verification")
     if not attempt.verification.passed:
         raise _FailureError(Failure.VERIFICATION_FAILED, attempt.verification.why)
+
+
+def _step_started(attempt: Attempt, step: Step, place: int) -> e.StepStarted:
+    package, number, all_steps = attempt.package.id, attempt.job.number, len(attempt.package.steps)
+    return e.StepStarted(at=now(), package=package, number=number, step=step.name, place=place, steps=all_steps)
+
+
+def _step_ended(attempt: Attempt, step: StepResult) -> e.StepEnded:
+    package, number, passed = attempt.package.id, attempt.job.number, step.status is StepStatus.PASSED
+    seconds = round(step.seconds, 3)
+    return e.StepEnded(at=now(), package=package, number=number, step=step.name, passed=passed, seconds=seconds)
 
 
 def _leave(attempt: Attempt, checkout: Checkout, failure: BaseException) -> None:

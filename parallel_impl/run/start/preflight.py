@@ -58,6 +58,7 @@ def prepare(request: Request) -> Iterator[Run]:
             base_checkout=ready.base.checkout,
         )
         _open(run, request, known, edit)
+        journal.append(*ready.base.watched, sync=False)  # listeners have heard them
         yield run
 
 
