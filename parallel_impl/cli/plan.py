@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from parallel_impl.errors import Problem
-    from parallel_impl.planning.proposal import Proposal, Subject
+    from parallel_impl.planning.proposal import Drafting, Proposal, Subject
 
 
 @click.command(name="plan", context_settings={"help_option_names": ["-h", "--help"]})
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @click.option("--check", is_flag=True, help="Check the plan that is there against the texts and the code.")
 @click.option("--template", metavar="NAME", default="", help="The shape of the work (default: by a rule, printed).")
 @click.option("--agent", metavar="NAME|SPEC", default="", help="Let an agent group the tasks: claude, codex, …")
-@click.option("--prepare", is_flag=True, help="First write implementation_plan.md: four planners, a review, a sign-off.")
+@click.option("--prepare", is_flag=True, help="First write implementation_plan.md: four planners, a review.")
 @click.option("--sign-off", type=click.Choice(["lead", "me"]), help="Who signs that: an agent (default), or you.")
 @click.option("--complexity", type=click.IntRange(0, 100), metavar="N", help="Instead of what the formula gives.")
 @click.option("--debt", type=click.IntRange(0, 100), metavar="N", help="The same for technical debt.")
@@ -63,26 +63,23 @@ def plan(
     if check:
         return _check(subject, as_json=as_json)
     file = subject.sources.plan_file
-    drafting: Drafting = lambda one, origin: proposals.by_code(one, origin, template=template)  # noqa: E731
-    if agent or prepare:
-        from parallel_impl.cli.planning_agent import PlanningAgent  # noqa: PLC0415
+    if agent and file.is_file() and not fresh and not prepare:
+        raise click.UsageError("an agent makes a new plan: add --fresh to replace the one that is there")
+    if prepare:
+        from parallel_impl.cli import planning_agent  # noqa: PLC0415
+        from parallel_impl.planning.preparation.prepare import Signer, Wanted  # noqa: PLC0415
 
-        if file.is_file() and not fresh and not prepare:
-            raise click.UsageError("an agent makes a new plan: add --fresh to replace the one that is there")
-        with PlanningAgent(subject, agent, yes=yes) as asked:
-            if prepare and (code := asked.prepare(sign_off or "lead", complexity, debt, fresh=fresh)) is not None:
-                return code
-            if not file.is_file() or fresh:
-                made = asked.subject
-                proposal = proposals.fresh(made, asked.drafting(template))
-                subject = made
+        wanted = Wanted(Signer(sign_off or "lead"), complexity, debt, made_on=subject.sources.commit)
+        if not planning_agent.prepare(subject, agent, wanted, fresh=fresh, yes=yes):
+            return 1
+        subject = proposals.Subject(sources.find(Path.cwd(), change_id))  # which has one document more
     if file.is_file() and not fresh:
         if template:
             raise click.UsageError("--template is for a new plan: add --fresh to make it again")
         proposal = proposals.extended(subject, file.read_bytes())
     else:
-        proposal = proposals.fresh(subject, lambda one, origin: proposals.by_code(one, origin, template=template))
-    _report([*subject.sources.problems(), *proposal.problems], proposal)
+        proposal = proposals.fresh(subject, _drafting(agent, template, prepare=prepare))
+    _report([*proposals.documents(subject), *proposal.problems], proposal)
     if write and proposal.plan and not yes and _is_terminal():
         signed = _sign_off(subject, proposal)
         if signed is None:
@@ -90,6 +87,17 @@ def plan(
             return 1
         proposal = signed
     return _finish(subject, proposal, write=write, as_json=as_json)
+
+
+def _drafting(agent: str, template: str, *, prepare: bool) -> Drafting:
+    """How a new plan is drafted: by the agent that was asked for, else by code."""
+    from parallel_impl.planning import proposal as proposals  # noqa: PLC0415
+
+    if not agent and not prepare:
+        return lambda subject, origin: proposals.by_code(subject, origin, template=template)
+    from parallel_impl.cli import planning_agent  # noqa: PLC0415
+
+    return planning_agent.drafting(agent, template)
 
 
 def _finish(subject: Subject, proposal: Proposal, *, write: bool, as_json: bool) -> int:
@@ -123,7 +131,7 @@ def _check(subject: Subject, *, as_json: bool) -> int:
     file = subject.sources.plan_file
     named = str(file) if file.is_file() else subject.sources.change_id
     checked = plan_check.validate(named, Path.cwd(), links.of_index, task_names.problems)
-    problems = [*subject.sources.problems(), *checked.problems]
+    problems = [*proposals.documents(subject), *checked.problems]
     usable = bool(checked.plan and checked.order and not checked.misnamed)
     findings = []
     if checked.plan and checked.order:

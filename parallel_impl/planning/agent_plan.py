@@ -25,7 +25,7 @@ from parallel_impl.plan.model import Plan
 from parallel_impl.plan.reading.load import load
 from parallel_impl.planning import draft as drafts
 from parallel_impl.planning import material
-from parallel_impl.planning.draft import WORTH_IT, Draft, Judgement
+from parallel_impl.planning.draft import TINY, WORTH_IT, Draft, Judgement
 from parallel_impl.planning.evidence import ClueKind, Resolution, Table
 from parallel_impl.planning.grouped import GroupedPackage, Grouping, SharedPath, in_order
 from parallel_impl.planning.plan_text import Origin
@@ -257,10 +257,11 @@ def _finished(value: Mapping[str, Any], asked: Asked) -> Draft:
     used = grouping(value)
     estimated = drafts.of(used)
     choice = asked.draft.judged.choice
-    parallel = estimated is not None and len(used.packages) > 1 and estimated.speedup >= WORTH_IT
-    told = "one package, as the agent has it"
+    told, parallel = "one package, as the agent has it", False
     if estimated and len(used.packages) > 1:
         told = f"{len(used.packages)} packages of the agent, about {estimated.speedup:.1f} times as fast as one agent"
+        parallel = estimated.speedup >= WORTH_IT and estimated.total >= TINY
+        told += "" if parallel else "; that is not worth several agents"
     judged = Judgement(choice, told, estimated, parallel)
     return drafts.finish(asked.table, used, judged, read=asked.read, origin=asked.origin)
 

@@ -18,7 +18,7 @@ from parallel_impl.contracts import plan_check
 from parallel_impl.errors import Problem, Severity, UserError, count
 from parallel_impl.openspec import plan_age, task_names, tasks
 from parallel_impl.openspec.tasks import TaskList
-from parallel_impl.plan import check
+from parallel_impl.plan import check, ids
 from parallel_impl.plan.check import Finding
 from parallel_impl.plan.model import Plan
 from parallel_impl.plan.order import Order
@@ -27,6 +27,7 @@ from parallel_impl.planning.code import Code
 from parallel_impl.planning.draft import Draft
 from parallel_impl.planning.evidence import Table
 from parallel_impl.planning.plan_text import Origin
+from parallel_impl.planning.preparation import implementation_plan
 from parallel_impl.planning.sources import ChangeSources
 
 Drafting = Callable[["Subject", Origin], Draft]
@@ -94,12 +95,17 @@ def by_code(subject: Subject, origin: Origin, *, template: str = "") -> Draft:
     return draft.draft(subject.table, template=template, read=subject.read, origin=origin)
 
 
-def fresh(subject: Subject, drafting: Drafting) -> Proposal:
-    """A plan made from the change alone, whatever plan it has. UserError where there are no tasks."""
+def require_tasks(subject: Subject) -> None:
+    """UserError where there is nothing to plan."""
     if not subject.tasks.tasks:
         where = f"{subject.sources.folder}/tasks.md"
         what = "there is no tasks.md" if subject.sources.tasks is None else "there is no box in it"
         raise UserError(f"nothing to plan: {what}", where=where, hint="write what is to be done: - [ ] 1.1 …")
+
+
+def fresh(subject: Subject, drafting: Drafting) -> Proposal:
+    """A plan made from the change alone, whatever plan it has. UserError where there are no tasks."""
+    require_tasks(subject)
     made = drafting(subject, Origin(subject.sources.commit, tasks.tasks_hash(subject.tasks)))
     judged = made.judged
     return _examined(subject, made.text.encode(), judged.recommendation, parallel=judged.parallel, notes=made.notes)
@@ -132,6 +138,14 @@ def examine(subject: Subject, plan: Plan, order: Order) -> list[Finding]:
     return check.check(plan, order, facts)
 
 
+def documents(subject: Subject) -> list[Problem]:
+    """Warnings about the documents: those that are not committed, and what an implementation plan lacks."""
+    found = subject.sources
+    prepared = [one for one in found.documents if one.path == ids.IMPLEMENTATION_PLAN]
+    lacks = (implementation_plan.problems(one.text, f"{found.folder}/{one.path}") for one in prepared)
+    return [*found.problems(), *(problem for each in lacks for problem in each)]
+
+
 def age(subject: Subject, plan: Plan) -> list[Problem]:
     """Warnings where a plan is older than its tasks, or than what it names at HEAD."""
     found = subject.sources
@@ -141,15 +155,20 @@ def age(subject: Subject, plan: Plan) -> list[Problem]:
 def write(subject: Subject, content: bytes, folder: Path) -> tuple[str, str]:
     """Write the plan, and nothing else; the two lines that commit it, as they are typed in `folder`."""
     found, file = subject.sources, subject.sources.plan_file
-    before = file.stat() if file.exists() else file.parent.stat()
-    existed = file.exists()
-    storage.write_atomically(file, content)
-    if os.geteuid() == 0:
-        os.chown(file, before.st_uid, before.st_gid)  # its owner will want to edit it
-    if existed:
-        file.chmod(before.st_mode)
+    put_file(file, content)
     wanted = file.parent if found.uncommitted else file
     return plan_check.commit_lines(shlex.quote(os.path.relpath(wanted, folder)), found.change_id)
+
+
+def put_file(file: Path, content: bytes) -> None:
+    """Write a file of the change folder for whoever owns that: they will want to edit it."""
+    existed = file.exists()
+    before = file.stat() if existed else file.parent.stat()
+    storage.write_atomically(file, content)
+    if os.geteuid() == 0:
+        os.chown(file, before.st_uid, before.st_gid)
+    if existed:
+        file.chmod(before.st_mode)
 
 
 def _examined(

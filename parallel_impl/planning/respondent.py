@@ -1,4 +1,4 @@
-"""The agent that a planning command asks: found, made ready, and given a desk whose files lie in the change's folder."""
+"""The agent that a planning command asks: found, made ready, and given a desk for its files."""
 
 from __future__ import annotations
 
@@ -25,15 +25,19 @@ from parallel_impl.processes import namespace
 from parallel_impl.processes.launch import Launch, Limits, Stop
 
 FOLDER = "planning"
+MINUTES = 30.0  # of one question
 
 
 @dataclass(frozen=True, slots=True)
 class Respondent:
-    """An agent that can be asked; `notes` say who pays, and what does not contain it. `budget` is of one question."""
+    """An agent that can be asked; `notes` say who pays, and what does not contain it. `minutes` and `budget` are of one
+    question: what the configuration gives a package.
+    """
 
     agent: Agent
     desk: Desk
     budget: Budget
+    minutes: float = MINUTES
     notes: tuple[str, ...] = ()
 
 
@@ -54,8 +58,9 @@ def find(sources: ChangeSources, typed: str, folder: Path, inherited: Mapping[st
     agents = selection.make_ready(chosen, inherited, settings, stop)
     launch, why = _launch(agents, inherited, settings, stop)
     desk = Desk(sources.change_id, _files(sources), launch)
-    budget = replace(spending.budget(settings.limits.package), minutes=0.0)
-    return Respondent(agents[""], desk, budget, (*selection.notes(agents), *why))
+    budget = spending.budget(settings.limits.package)
+    notes = (*selection.notes(agents), *why)
+    return Respondent(agents[""], desk, replace(budget, minutes=0.0), budget.minutes or MINUTES, notes)
 
 
 def _launch(
@@ -64,7 +69,7 @@ def _launch(
     """How its processes start, and why they are not contained (empty where they are)."""
     keys = selection.key_names(agents)
     env = environment.allowed(inherited, pass_env=settings.pass_env, secrets=True, without=keys)
-    own = (inherited, *(client.settings.env for client in selection.clients(agents)))
+    own = (inherited, *(each.env for each in settings.agents.values()))
     wanted = settings.contain and any(agent.starts_processes for agent in agents.values())
     found = namespace.find() if wanted else namespace.Found(None)
     limits = Limits(seconds=0.0, silence_seconds=settings.silence_minutes * 60)  # the time is each question's own

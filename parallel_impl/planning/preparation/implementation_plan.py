@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from parallel_impl.errors import printable
+from parallel_impl.errors import Problem, Severity, printable
 from parallel_impl.planning import material
 from parallel_impl.planning.evidence import Table
 from parallel_impl.planning.preparation.coherence import Coherence, shown
@@ -122,6 +122,13 @@ def missing(text: str) -> list[str]:
         end = places[number + 1].start() if number + 1 < len(places) else len(text)
         found[_plain(place[1])] = text[place.end() : end].strip()
     return [title(name) for name in SECTIONS if not found.get(_plain(title(name)))]
+
+
+def problems(text: str, source: str) -> Iterator[Problem]:
+    """A warning about a file that lacks sections."""
+    if lacks := missing(text):
+        what = f"sections that are not there, or empty: {', '.join(lacks)}"
+        yield Problem(what, source, hint="write each as: ## <its name>", severity=Severity.WARNING)
 
 
 def _plain(heading: str) -> str:

@@ -42,7 +42,11 @@ def measure(
     *,
     signed: bool,
 ) -> list[Metric]:
-    """All figures, those of the preparation first, then the agents', then those of the result."""
+    """All figures, those of the preparation first, then the agents', then those of the result.
+
+    `plans` are those of planners that planned.
+    """
+    plans = {track: plans.get(track, TrackPlan(summary="")) for track in Track}
     return [
         *_preparation(table, plans, sections),
         *_agents(plans, retries),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -235,7 +235,7 @@ def _finish(  # noqa: PLR0917  (the end of all steps: what each made)
     spent: Spent,
 ) -> Prepared:
     sections = {**written, **signed.sections}
-    plans = {track: one.plan for track, one in planned.items()}
+    plans = {track: one.plan for track, one in planned.items() if not one.failure}  # code's own plans count nothing
     retries = {track: one.retries for track, one in planned.items()}
     for figure in metrics.measure(work.table, plans, review, sections, retries, signed=signed.signed):
         work.say(str(figure))
@@ -265,6 +265,11 @@ def _failed(who: str, reply: Reply, spent: Spent) -> Prepared:
     return Prepared(stop=stop, lines=lines, spent=spent)
 
 
-def sign(text: str, name: str) -> str:
-    """The file as a person signed it."""
-    return text.replace(", not signed.\n", f", signed by {name}.\n", 1)
+def limited(wanted: Wanted, minutes: float, budget: Budget) -> Wanted:
+    """The same with the limits of one question."""
+    return replace(wanted, minutes=minutes, budget=budget)
+
+
+def signed(text: str) -> str:
+    """The file as the person who was asked signed it."""
+    return text.replace(", not signed.\n", ", signed by a person.\n", 1)
