@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 @click.option("--write", is_flag=True, help="Write work-packages.yaml; a plan that is there only gets what it lacks.")
 @click.option("--fresh", is_flag=True, help="Make the plan again, in place of the one that is there.")
 @click.option("--check", is_flag=True, help="Check the plan that is there against the texts and the code.")
+@click.option("--from", "spec", metavar="FILE", help="Tasks from a spec with phases and tickets (no tasks.md yet).")
+@click.option(
+    "--phases",
+    type=click.Choice(["sequence", "evidence"]),
+    help="What a phase or section waits for: all of the one before, or what files and imports show.",
+)
 @click.option("--template", metavar="NAME", default="", help="The shape of the work (default: by a rule, printed).")
 @click.option("--agent", metavar="NAME|SPEC", default="", help="Let an agent group the tasks: claude, codex, …")
 @click.option("--prepare", is_flag=True, help="First write implementation_plan.md: four planners, a review.")
@@ -37,6 +43,8 @@ def plan(
     write: bool,
     fresh: bool,
     check: bool,
+    spec: str | None,
+    phases: str | None,
     template: str,
     agent: str,
     prepare: bool,
@@ -52,14 +60,12 @@ def plan(
     of one package is made all the same), or not signed off; 2 the change or its plan is not usable.
     """
     from parallel_impl.planning import proposal as proposals  # noqa: PLC0415
-    from parallel_impl.planning import sources  # noqa: PLC0415
 
-    if check and (write or fresh or template or agent or prepare):
-        told = "--write, --fresh, --template, --agent and --prepare"
-        raise click.UsageError(f"--check looks at the plan that is there: leave {told} away")
+    if check and (write or fresh or template or spec or phases or agent or prepare):
+        raise click.UsageError("--check looks at the plan that is there: of the others only --json goes with it")
     if not prepare and (sign_off or complexity is not None or debt is not None):
         raise click.UsageError("--sign-off, --complexity and --debt belong to --prepare")
-    subject = proposals.Subject(sources.find(Path.cwd(), change_id))
+    subject = _subject(change_id, spec, phases)
     if check:
         return _check(subject, as_json=as_json)
     file = subject.sources.plan_file
@@ -72,7 +78,7 @@ def plan(
         wanted = Wanted(Signer(sign_off or "lead"), complexity, debt, made_on=subject.sources.commit)
         if not planning_agent.prepare(subject, agent, wanted, fresh=fresh, yes=yes):
             return 1
-        subject = proposals.Subject(sources.find(Path.cwd(), change_id))  # which has one document more
+        subject = _subject(change_id, spec, phases)  # which has one document more
     if file.is_file() and not fresh:
         if template:
             raise click.UsageError("--template is for a new plan: add --fresh to make it again")
@@ -87,6 +93,17 @@ def plan(
             return 1
         proposal = signed
     return _finish(subject, proposal, write=write, as_json=as_json)
+
+
+def _subject(change_id: str, spec: str | None, phases: str | None) -> Subject:
+    """The change, with the tasks of an implementation spec where one was given."""
+    from parallel_impl.planning import proposal as proposals  # noqa: PLC0415
+    from parallel_impl.planning import sources  # noqa: PLC0415
+    from parallel_impl.planning.phases import Phases  # noqa: PLC0415
+
+    found = sources.find(Path.cwd(), change_id)
+    wanted = {"sequence": Phases.ORDER, "evidence": Phases.EVIDENCE}.get(phases or ("sequence" if spec else ""))
+    return proposals.Subject(sources.with_spec(found, Path(spec)) if spec else found, wanted)
 
 
 def _drafting(agent: str, template: str, *, prepare: bool) -> Drafting:
@@ -113,7 +130,8 @@ def _finish(subject: Subject, proposal: Proposal, *, write: bool, as_json: bool)
     elif not write:
         put(proposal.content.decode().rstrip("\n"))
     elif lines:
-        put("\n    ".join((f"{subject.source}: written; a run reads what is committed:", *lines)))
+        names = " and ".join(subject.written())
+        put("\n    ".join((f"{names}: written; a run reads what is committed:", *lines)))
     if not usable:
         put(f"{subject.source}: not usable", err=True)
         return 2
@@ -199,7 +217,7 @@ def _as_json(subject: Subject, proposal: Proposal, lines: tuple[str, ...]) -> di
         "notes": proposal.notes,
         "added": proposal.added,
         "plan": proposal.content.decode(),
-        "written": subject.source if lines else None,
+        "written": subject.written() if lines else [],
         "to_commit": lines,
     }
 

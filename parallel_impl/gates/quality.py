@@ -9,7 +9,7 @@ import os
 import re
 import shlex
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -76,6 +76,11 @@ class Gate(msgspec.Struct, frozen=True):
         """What is run, for people."""
         return f"own check of {self.texts}" if self.is_own else self.command
 
+    @property
+    def runs(self) -> bool:
+        """Whether it is neither switched off nor without its program, or our own check takes that one's place."""
+        return self.is_own or not (self.off or self.absent)
+
 
 # -- which gates there are
 
@@ -88,7 +93,7 @@ def find(
     Those of our configuration come as they are; pytest, mypy, ruff and openspec are found from the
     repository's own configuration where ours does not speak of them. `part` is the folder of the change's `openspec/`.
     """
-    gates, said = [], []
+    gates, said, off = [], [], list[str]()
     detected = {"pytest": _pytest, "mypy": _mypy, "ruff": _ruff}
     for name in dict.fromkeys((*GATES, *configured)):
         own = configured.get(name)
@@ -97,7 +102,7 @@ def find(
             gates.append(Gate(name, own.command, own.parser, "configured", texts=texts))
         elif own is False:
             gates.append(Gate(name, found="switched off by the configuration", off=True))
-            said.append(Problem(f"gate {name} is switched off by the configuration", severity=Severity.WARNING))
+            off.append(name)
         elif name == "openspec":
             inside = f"cd {shlex.quote(part)} && " if part else ""
             command = f"{inside}openspec validate {shlex.quote(change_id)} --strict --json"
@@ -109,7 +114,14 @@ def find(
             what = f"gate mypy is not run: {where} configures mypy but does not say what to check"
             hint = 'write gates.mypy = {command = "mypy src", parser = "mypy"}, or files = ["src"] for mypy itself'
             said.append(Problem(what, where=where, hint=hint, severity=Severity.WARNING))
-    return gates, said
+    return gates, [*_switched_off(off), *said]
+
+
+def _switched_off(names: Sequence[str]) -> Iterator[Problem]:
+    """One warning for all of them."""
+    if names:
+        what = f"gate {names[0]} is" if len(names) == 1 else f"gates {', '.join(names)} are"
+        yield Problem(f"{what} switched off by the configuration", severity=Severity.WARNING)
 
 
 def _pytest(read: Read) -> str | None:
@@ -165,10 +177,12 @@ def check_programs(
         if gone and gate.required:
             program = gone[0].program
             install = INSTALL.get(program, f"install {program}, or let set-up install it into .venv")
+            if gone[0].file:
+                install = f"{programs.executable(gone[0].path or program)}, and commit that"
             problems.append(
                 Problem(
-                    f"gate {gate.name} ({gate.found}) needs {names}, which is not there",
-                    hint=f"{install}   or switch the gate off: gates.{gate.name} = false",
+                    f"gate {gate.name} ({gate.found}) needs {names}, which {gone[0].state}",
+                    hint=f"{install}   or {switch_off(gate.name)}",
                 )
             )
         elif gone and gate.texts:
@@ -183,6 +197,11 @@ def check_programs(
             problems.append(Problem(what, hint=hint, severity=Severity.WARNING))
         checked.append(replace(gate, absent=bool(gone)))
     return checked, problems
+
+
+def switch_off(name: str) -> str:
+    """What to write so that a gate does not run: one that is only configured is taken out."""
+    return f"switch the gate off: gates.{name} = false" if name in GATES else f"take the gate out: delete gates.{name}"
 
 
 def _elsewhere(gate: Gate, checkout: Path, env: Mapping[str, str]) -> str:

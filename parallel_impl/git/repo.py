@@ -320,6 +320,10 @@ class Repo:
         )
         return parse_changes(self.git(*arguments, "--end-of-options", old, new, index=absent))
 
+    def write_blob(self, content: bytes) -> str:
+        """Put content into the object database as it is; its id."""
+        return decode(self.git("hash-object", "-w", "--no-filters", "--stdin", input=content)).strip()
+
     def blobs(self, oids: Collection[str]) -> dict[str, bytes]:
         """The contents of the given blobs by object id, read in one process; GitError when one is absent."""
         wanted = list(dict.fromkeys(oids))

@@ -6,6 +6,7 @@ named twice, is an error.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 
@@ -25,6 +26,7 @@ def problems(content: bytes | None, path: str, plan: Plan) -> Iterator[Problem]:
         return
     found = tasks.read(content)
     yield from _unreadable(found, path)
+    yield from _unnamed(found, path, plan)
     assigned = assign(found, plan)
     severity = Severity.ERROR if plan.base_commit else Severity.WARNING
     known = [task.name for task in found.tasks]
@@ -64,6 +66,20 @@ def _repeated(found: TaskList, assigned: Assignment, plan: Plan, severity: Sever
         what = f"{both} name {count(len(several), 'task')}: {listed}{more}"
         where, hint = plan.where("packages", owning[1], "tasks"), "leave each task to one package"
         yield Problem(what, where, hint=hint, severity=severity)
+
+
+def _unnamed(found: TaskList, path: str, plan: Plan) -> Iterator[Problem]:
+    """One warning where no package names a task: nothing could be ticked then when the work is done."""
+    left = [task for task in found.tasks if task.mark is tasks.Mark.OPEN]
+    if not left or any(package.tasks for package in plan.packages):
+        return
+    first = [task.name for task in left if task.section == left[0].section]
+    yield Problem(
+        f"no package names its tasks, so no box of {path} will be ticked",
+        where=plan.where("packages", 0),
+        hint=f"write in each package those that it does, by number or section: tasks: {json.dumps(first[:4])}",
+        severity=Severity.WARNING,
+    )
 
 
 def _unreadable(found: TaskList, path: str) -> Iterator[Problem]:

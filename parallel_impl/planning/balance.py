@@ -16,6 +16,7 @@ from parallel_impl.plan import order
 
 Pair = tuple[int, int]
 
+CLOSE = 3.0  # affinity of two units below one heading
 KINSHIP = 0.05  # of the work: how much longer a path may be made to keep together what belongs together
 
 
@@ -96,7 +97,7 @@ class _Groups:
         allowed = max(self.path() * self.limits.slack, self.total / self.limits.width, self.limits.worth)
         refused: set[Pair] = set()
         while pair := self._closest(refused):
-            if self._fits(*pair) and self._path_joined(*pair) <= allowed:
+            if self._fits(*pair) and (self._is_little(*pair) or self._path_joined(*pair) <= allowed):
                 self.join(*pair)
                 refused = {(one, two) for one, two in refused if one in self.members and two in self.members}
                 refused = {(one, two) for one, two in refused if pair[0] not in (one, two)}
@@ -157,6 +158,11 @@ class _Groups:
     def _fits(self, one: int, two: int) -> bool:
         """Whether the two may be one group: small enough, and no third one lies between them."""
         return self.weight[one] + self.weight[two] <= self.heaviest and not self._between(one, two)
+
+    def _is_little(self, one: int, two: int) -> bool:
+        """Whether the two are close, and together no more than one agent does in one go."""
+        little = self.weight[one] + self.weight[two] <= self.limits.worth
+        return little and self.kin[one].get(two, 0.0) >= CLOSE
 
     def _between(self, one: int, two: int) -> bool:
         """Whether a path leads from one of the two to the other over a third group."""

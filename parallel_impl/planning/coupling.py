@@ -5,9 +5,9 @@ from __future__ import annotations
 import posixpath
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
+from itertools import combinations, pairwise
 
-from parallel_impl.planning import shared_kinds
+from parallel_impl.plan import kinds
 from parallel_impl.planning.cohesion import SURE, Unit
 from parallel_impl.planning.evidence import Table
 from parallel_impl.planning.touches import Touch
@@ -60,17 +60,15 @@ def affinity(units: Sequence[Unit], touches: Iterable[Touch], table: Table, why:
     for touch in touches:
         if touch.owner in unit_of:
             owner[touch.path] = unit_of[touch.owner]
-            if not shared_kinds.kind_of(touch.path):
+            if not kinds.kind_of(touch.path):
                 folders[posixpath.dirname(touch.path.rstrip("/"))].add(unit_of[touch.owner])
     for pair, texts in why.items():
         strength = SAME_FILE if any(text.startswith("same file") for text in texts) else REQUIRED
         found[min(pair), max(pair)] += strength
-    for several in (*folders.values(), *_sections(units)):
-        strength = SAME_FOLDER if several in folders.values() else SAME_SECTION
-        for one in several:
-            for two in several:
-                if one < two:
-                    found[one, two] += strength
+    for strength, sets in ((SAME_FOLDER, folders.values()), (SAME_SECTION, _sections(units))):
+        for several in sets:
+            for one, two in combinations(sorted(several), 2):
+                found[one, two] += strength
     for (first, second), count in table.together.items():
         pair = (owner.get(first, -1), owner.get(second, -1))
         if -1 not in pair and pair[0] != pair[1] and count >= 3:

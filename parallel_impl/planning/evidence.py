@@ -34,6 +34,7 @@ class ClueKind(StrEnum):
     HOT = "changed often"
     SEQUENCE = "next number"
     TOPIC = "same topic"
+    SYMBOL = "defines what is named"
 
 
 class Resolution(StrEnum):

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from parallel_impl.plan import kinds
 from parallel_impl.planning import balance, cohesion, coupling, scopes, shared_kinds, touches
 from parallel_impl.planning.assembly import Cut, assemble
 from parallel_impl.planning.balance import Limits
@@ -64,7 +65,7 @@ def _last_tasks(table: Table, found: Iterable[Touch]) -> frozenset[str]:
 
 
 def _is_prose(path: str) -> bool:
-    return path.endswith((".md", ".rst", ".txt")) or bool(shared_kinds.kind_of(path))
+    return path.endswith((".md", ".rst", ".txt")) or bool(kinds.kind_of(path))
 
 
 def _common(found: Iterable[Touch], units: Sequence[Unit], hot: frozenset[str]) -> frozenset[str]:
@@ -72,7 +73,7 @@ def _common(found: Iterable[Touch], units: Sequence[Unit], hot: frozenset[str]) 
     unit_of = {task: number for number, unit in enumerate(units) for task in unit.tasks}
     common = set()
     for touch in found:
-        if shared_kinds.kind_of(touch.path) or touch.path in hot:
+        if kinds.kind_of(touch.path) or touch.path in hot:
             users = {unit_of.get(task, -1) for task in coupling.workers(touch)}
             if len(users) > 1:
                 common.add(touch.path)

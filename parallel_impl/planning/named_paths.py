@@ -72,8 +72,8 @@ def _in_lines(text: str) -> Iterator[NamedPath]:
 
 def _words(text: str) -> list[str]:
     """Words, with braces kept whole: `src/{a,b}.ts` is one."""
-    kept = _BRACES.sub(lambda match: "{" + match[1].replace(",", "\0").replace(" ", "") + "}", text)
-    return [word.replace("\0", ",") for word in _WORD.findall(_PLACEHOLDER.sub("*", kept))]
+    kept = _BRACES.sub(lambda match: "{" + re.sub(r"\s*,\s*", "\0", match[1].strip()) + "}", text)
+    return [word.replace("\0", ",") for word in _WORD.findall(kept)]
 
 
 def _expanded(word: str) -> list[str]:

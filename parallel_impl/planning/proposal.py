@@ -26,6 +26,7 @@ from parallel_impl.planning import addition, draft, plan_facts, sign_off, snapsh
 from parallel_impl.planning.code import Code
 from parallel_impl.planning.draft import Draft
 from parallel_impl.planning.evidence import Table
+from parallel_impl.planning.phases import Phases
 from parallel_impl.planning.plan_text import Origin
 from parallel_impl.planning.preparation import implementation_plan
 from parallel_impl.planning.sources import ChangeSources
@@ -34,10 +35,14 @@ Drafting = Callable[["Subject", Origin], Draft]
 
 
 class Subject:
-    """A change that is being planned: its sources, and what is read of them when it is asked for."""
+    """A change that is being planned: its sources, and what is read of them when it is asked for.
 
-    def __init__(self, sources: ChangeSources) -> None:
+    `phases`: what it means that one section of the task list stands behind another.
+    """
+
+    def __init__(self, sources: ChangeSources, phases: Phases | None = None) -> None:
         self.sources = sources
+        self.phases = phases
 
     @cached_property
     def code(self) -> Code:
@@ -53,12 +58,18 @@ class Subject:
     def table(self) -> Table:
         """The evidence table."""
         found = self.sources
-        return table.build(found.change_id, found.documents, self.code, change_path=found.folder)
+        return table.build(found.change_id, found.documents, self.code, change_path=found.folder, phases=self.phases)
 
     @property
     def source(self) -> str:
         """The plan as messages call it, from the root of the repository."""
         return self.sources.plan_file.relative_to(self.sources.top).as_posix()
+
+    def written(self) -> list[str]:
+        """The files that writing the plan writes, from the root of the repository."""
+        found = self.sources
+        files = (found.tasks_file, found.plan_file) if found.made_tasks else (found.plan_file,)
+        return [file.relative_to(found.top).as_posix() for file in files]
 
     def read(self, path: str) -> bytes | None:
         """A file of the code."""
@@ -153,10 +164,15 @@ def age(subject: Subject, plan: Plan) -> list[Problem]:
 
 
 def write(subject: Subject, content: bytes, folder: Path) -> tuple[str, str]:
-    """Write the plan, and nothing else; the two lines that commit it, as they are typed in `folder`."""
-    found, file = subject.sources, subject.sources.plan_file
-    put_file(file, content)
-    wanted = file.parent if found.uncommitted else file
+    """Write the plan, and nothing else; the two lines that commit it, as they are typed in `folder`.
+
+    A task list that was made from an implementation spec is written beside it: the plan names its boxes.
+    """
+    found = subject.sources
+    if found.made_tasks:
+        put_file(found.tasks_file, found.made_tasks)
+    put_file(found.plan_file, content)
+    wanted = found.plan_file.parent if found.uncommitted or found.made_tasks else found.plan_file
     return plan_check.commit_lines(shlex.quote(os.path.relpath(wanted, folder)), found.change_id)
 
 

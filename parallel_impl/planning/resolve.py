@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from parallel_impl.plan import names_of_tests
 from parallel_impl.planning import tests_beside
 from parallel_impl.planning.evidence import Resolution
 from parallel_impl.planning.named_paths import NamedPath
@@ -68,7 +69,7 @@ class Company:
         for group in self.groups:
             counts: dict[str, int] = {}
             for path in sorted(group):
-                if extension(path) == ending and not tests_beside.is_test(path):
+                if extension(path) == ending and not names_of_tests.is_test(path):
                     counts[folder_of(path)] = counts.get(folder_of(path), 0) + 1
             found |= dict.fromkeys(sorted(counts, key=lambda folder: (-counts[folder], folder)))
         return list(found)
@@ -166,7 +167,10 @@ def _new(name: NamedPath, tree: FileTree, company: Company | None) -> list[Resol
     path = f"{base}{text}"
     if not ending:
         return [Resolved(f"{path}/", Resolution.NEW, 0.4)]
-    return [Resolved(path, Resolution.NEW, 1.0 if known else 0.9)]
+    found = [Resolved(path, Resolution.NEW, 1.0 if known else 0.9)]
+    if base and text.count("/") > 1:
+        found.append(Resolved(text, Resolution.NEW, 0.3))  # or a tree of its own at the top: that costs no file
+    return found
 
 
 def _base(text: str, tree: FileTree, company: Company | None) -> str | None:
@@ -195,7 +199,7 @@ def _new_beside(name: NamedPath, tree: FileTree, company: Company | None) -> lis
     if company is None or not name.quoted or tree.ending(name.text):
         return []
     folders = company.folders(extension(name.text))
-    if tests_beside.is_test(name.text):
+    if names_of_tests.is_test(name.text):
         sources = [f"{folder}/x{extension(name.text)}" for folder in folders]
         homes = [home for source in sources for home in tests_beside.homes(source, tree)]
         folders = homes or folders

@@ -11,7 +11,7 @@ from parallel_impl.plan.globs.overlap import intersect
 from parallel_impl.planning.evidence import Table
 from parallel_impl.planning.touches import Touch
 
-SMALL = 0.01  # of the repository's files: a folder up to that size may be a glob
+SMALL = 0.015  # of the repository's files: a folder up to that size may be a glob
 MOST_TASKS = 4  # in one line of evidence
 FEW = 12  # files that a folder may hold in a repository so small that one in a hundred is nothing
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from parallel_impl.git.repo import Repo, decode
 from parallel_impl.planning.code import Code
+from parallel_impl.planning.documents import ChangeDocument, document
 
 LAST = 2000
 
@@ -27,3 +28,18 @@ def _commits(repo: Repo, commit: str) -> tuple[frozenset[str], ...]:
     options = ("--no-merges", f"--max-count={LAST}", "--name-only", "--no-renames", "--format=%x01", "-z")
     out = decode(repo.git("log", *options, "--no-ext-diff", "--no-textconv", "--end-of-options", commit))
     return tuple(frozenset(filter(None, block.lstrip("\0\n").split("\0"))) for block in out.split("\x01")[1:])
+
+
+def uncommitted(repo: Repo, commit: str, change_path: str, documents: Iterable[ChangeDocument]) -> tuple[str, ...]:
+    """The documents (paths inside the change folder) that differ from the commit, or are only in one of both."""
+    head = f"{change_path.rstrip('/')}/"
+    entries = [entry for entry in repo.entries(commit, head, recurse=True) if entry.kind == "blob"]
+    blobs = repo.blobs([entry.oid for entry in entries])
+    there = {one.path: one.text for entry in entries if (one := document(entry.path[len(head) :], blobs[entry.oid]))}
+    here = {one.path: one.text for one in documents}
+    return tuple(path for path in sorted({*here, *there}) if _unix(here.get(path)) != _unix(there.get(path)))
+
+
+def _unix(text: str | None) -> str | None:
+    """The text with line ends as git stores them where `core.autocrlf` is set."""
+    return text if text is None else text.replace("\r\n", "\n")

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from parallel_impl.openspec import tasks as task_list
 from parallel_impl.planning import documents as texts
-from parallel_impl.planning import history, imports, named_paths, neighbours, resolve, task_graph
+from parallel_impl.planning import history, imports, named_paths, neighbours, resolve, symbols, task_graph
 from parallel_impl.planning.code import Code
 from parallel_impl.planning.documents import ChangeDocument
 from parallel_impl.planning.evidence import Clue, ClueKind, PlannedTask, Resolution, Table
@@ -27,7 +27,8 @@ _WORTH = {
 }
 _BY_FORM = {Resolution.EXACT: 1.0, Resolution.SUFFIX: 1.0, Resolution.NEW: 1.0, Resolution.FOLDER: 0.8}
 _BARE = 0.8
-LEAST_PROSE, NEW_PROSE = 0.15, 0.5
+LEAST_PROSE, NEW_PROSE, FOLDER_PROSE = 0.15, 0.5, 0.5
+SYMBOL = 0.6
 _OWN = ("openspec/changes/", "openspec/specs/")
 
 
@@ -52,11 +53,13 @@ def build(
     planned = task_graph.plan(found)
     reading = _Reading(tree, documents, len(planned.tasks))
     named = reading.read(mentions(found, planned.tasks, documents))
+    named += _symbols(found, planned.tasks, named, tree, code)
     said = [(task.text, task.id) for task in planned.tasks]
     derived = [
         *neighbours.candidates(named, tree),
         *neighbours.shared(named, code.commits, tree),
         *neighbours.sequences(said, named, tree),
+        *neighbours.topics(change_id, named, tree, _prose(named, len(planned.tasks))),
     ]
     evidence = tuple(sorted([*named, *derived], key=lambda clue: (-clue.certainty, clue.path, clue.task, clue.kind)))
     near = frozenset(clue.path for clue in evidence) & tree.files
@@ -92,6 +95,30 @@ def _phased(
     ordered = in_order(tasks) if phases is Phases.ORDER else on_evidence(tasks, evidence, imported, contracts)
     kept, circles = task_graph.without_circles(ordered)
     return tuple(kept), circles
+
+
+def _symbols(
+    found: task_list.TaskList, tasks: Sequence[PlannedTask], named: Sequence[Clue], tree: FileTree, code: Code
+) -> list[Clue]:
+    """The files that define what tasks name, in the components that the change is about (all, if nothing tells)."""
+    texts_of = {task.id: "\n".join(found.line(number) for number in task.lines) for task in tasks}
+    wanted = {task: symbols.find(text) for task, text in texts_of.items()}
+    components = {tree.component(clue.path) for clue in named}
+    paths = [
+        path
+        for path in sorted(tree.files)
+        if extension(path) in symbols.LANGUAGES
+        and code.sizes[path] <= imports.MAX_BYTES
+        and (not components or tree.component(path) in components)
+    ]
+    names = {name for several in wanted.values() for name in several}
+    places = symbols.defined(code.read(paths), names) if names else {}
+    return neighbours.strongest(
+        Clue(places[name], task, ClueKind.SYMBOL, SYMBOL, Resolution.EXACT, name)
+        for task, several in wanted.items()
+        for name in several
+        if name in places
+    )
 
 
 def _title(documents: Iterable[ChangeDocument]) -> str:
@@ -182,15 +209,19 @@ def weighed(clues: Sequence[Clue], tree: FileTree, tasks: int) -> list[Clue]:
     changes 4 of 250 were changed); where the tasks name few, the prose is what there is (4 of 17).
     """
     ours = {clue.path for clue in clues if clue.kind in (ClueKind.TASK, ClueKind.SECTION)}
-    naming = {clue.task for clue in clues if clue.kind is ClueKind.TASK}
-    prose = max(LEAST_PROSE, 1 - 1.5 * len(naming) / max(1, tasks))
+    prose = _prose(clues, tasks)
     return [_weighed(clue, tree, prose=1.0 if clue.path in ours else prose) for clue in clues]
+
+
+def _prose(clues: Iterable[Clue], tasks: int) -> float:
+    naming = {clue.task for clue in clues if clue.kind is ClueKind.TASK}
+    return max(LEAST_PROSE, 1 - 1.5 * len(naming) / max(1, tasks))
 
 
 def _weighed(clue: Clue, tree: FileTree, *, prose: float) -> Clue:
     certainty = clue.certainty
     if clue.resolution is Resolution.FOLDER:
-        certainty *= neighbours.by_size(tree.folders.get(clue.path.rstrip("/"), 0))
+        certainty *= neighbours.by_size(tree.folders.get(clue.path.rstrip("/"), 0)) * max(prose, FOLDER_PROSE)
     elif clue.resolution is Resolution.NEW:
         certainty *= max(prose, NEW_PROSE)
     else:

@@ -16,7 +16,8 @@ from parallel_impl.planning.evidence import Clue, ClueKind, PlannedTask, Resolut
 
 NAMED = frozenset({ClueKind.TASK, ClueKind.SECTION})
 DOCUMENTS = frozenset({ClueKind.PROPOSAL, ClueKind.DESIGN, ClueKind.SPEC, ClueKind.CONTRACT})
-LEAST = 0.15  # certainty below which a path is not worth a line in a scope
+LEAST = 0.1  # certainty below which an existing path is not worth a line in a scope: see `evidence`
+LEAST_CHEAP = 0.05  # the same for new files and patterns, which open nothing, and for configuration, often missed
 NEAR = 0.5  # how much of its folder a path must share with one of a task to count as near it
 FEWEST_LETTERS = 5  # of a file's name that stands in the text of a task; `api` and `test` stand everywhere
 
@@ -57,16 +58,21 @@ class Touch:
         return self.pattern or self.path.endswith("/")
 
 
-def find(table: Table, *, least: float = LEAST) -> tuple[Touch, ...]:
+def find(table: Table) -> tuple[Touch, ...]:
     """Every path of the table that is certain enough, sorted; paths inside the change's own folder are left out."""
     clues: dict[str, list[Clue]] = defaultdict(list)
     for clue in table.evidence:
         if clue.resolution is not Resolution.UNRESOLVED and not _is_plan(clue.path):
             clues[clue.path].append(clue)
     rough = {path: _touch(path, several) for path, several in clues.items()}
-    kept = {path: touch for path, touch in rough.items() if touch.certainty >= least}
+    kept = {path: touch for path, touch in rough.items() if touch.certainty >= _least(touch)}
     nearby = _Nearby(table.tasks, kept)
     return tuple(kept[path] if kept[path].said else _leaning(kept[path], kept, nearby) for path in sorted(kept))
+
+
+def _least(touch: Touch) -> float:
+    cheap = touch.new or touch.pattern or any(clue.kind is ClueKind.ROOT_CONFIG for clue in touch.clues)
+    return LEAST_CHEAP if cheap else LEAST
 
 
 def _is_plan(path: str) -> bool:

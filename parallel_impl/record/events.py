@@ -40,6 +40,7 @@ class RunStarted(Event, frozen=True, kw_only=True):
     `carried`: refs that packages' repositories have beside the base's ancestors, and where they were.
     `repository_name`: the name of each worktree's folder, on a level of its own (empty in a run of a version whose
     worktrees lay side by side). `part`: the folder that the change's `openspec/` lies in ("": the root).
+    `single`: the plan was made from the change, and `plan_blob` lies in no commit.
     `agent_from`: the folder where `--agent` was typed, which the next
     start uses again; "" when the configuration names the agent.
     `attempts`: how many attempts an aborted run of the change had made at packages; numbers go on from there.
@@ -66,6 +67,7 @@ class RunStarted(Event, frozen=True, kw_only=True):
     carried: Mapping[str, str] = {}
     repository_name: str = ""
     part: str = ""
+    single: bool = False
 
 
 class RunContinued(Event, frozen=True, kw_only=True):

@@ -75,6 +75,8 @@ def implement(
                 home=cleared.home,
                 inherited={**os.environ, **(dropped or {})},
             )
+            if preflight.is_archived(request):
+                return 0
             if options.dry_run:
                 preflight.try_out(request)
                 return 0

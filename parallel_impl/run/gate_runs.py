@@ -95,7 +95,7 @@ def explain(one: GateVerdict, report: GateReport) -> str:
     if len(one.new_failures) > SHOWN:
         lines.append(f"  and {len(one.new_failures) - SHOWN} more")
     if one.status is VerdictStatus.NOT_PROVEN:
-        lines.append(f"  give it a parser, or switch it off by name: gates.{one.gate} = false")
+        lines.append(f"  give it a parser, or {quality.switch_off(one.gate)}")
     return "\n".join([*lines, f"  log: {report.log}"])
 
 

@@ -20,7 +20,7 @@ from typing import Any
 from parallel_impl.git.repo import Repo
 from parallel_impl.plan import order
 from parallel_impl.plan.globs.globs import is_literal, match
-from parallel_impl.planning import code, documents, table
+from parallel_impl.planning import documents, snapshot, table
 from parallel_impl.planning.draft import Draft, draft
 from parallel_impl.planning.evidence import Table
 from parallel_impl.planning.grouped import GroupedPackage
@@ -89,7 +89,7 @@ def read(case: dict[str, Any], repo: Repo) -> Table:
     }
     blobs = repo.blobs(shown.values())
     texts = [one for path, oid in sorted(shown.items()) if (one := documents.document(path, blobs[oid]))]
-    return table.build(case["id"], texts, code.take(repo, case["repo_commit"]), change_path=folder)
+    return table.build(case["id"], texts, snapshot.take(repo, case["repo_commit"]), change_path=folder)
 
 
 def measure(case: dict[str, Any], repo: Repo) -> tuple[Draft, Row]:

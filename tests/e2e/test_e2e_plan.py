@@ -37,7 +37,7 @@ def test_a_plan_is_printed_or_written_and_a_run_knows_when_it_is_stale(unplanned
     written = tool(unplanned, "plan", "fix-typos", "--write", "--json")
     assert written.returncode == 1
     told = json.loads(written.stdout)
-    assert (told["written"], told["parallel"], told["plan"]) == (str(PLAN), False, printed.stdout)
+    assert (told["written"], told["parallel"], told["plan"]) == ([str(PLAN)], False, printed.stdout)
     assert (unplanned / PLAN).read_text() == printed.stdout
     for line in told["to_commit"]:
         subprocess.run(["sh", "-c", line], cwd=unplanned, check=True, capture_output=True)

@@ -132,9 +132,10 @@ def test_the_two_halves_of_one_file_are_never_two_packages() -> None:
     assert package_of(grouped, "1.1") == package_of(grouped, "1.2")
 
 
-def test_a_small_section_is_joined_to_another() -> None:
-    grouped = group(table({**APART, "3.1": "src/mail/e.py"}, requires={"3.1": "2.1"}))
-    assert package_of(grouped, "3.1") == package_of(grouped, "2.1")
+def test_a_section_that_is_a_small_part_of_the_work_is_joined_to_another() -> None:
+    named = {f"{n}.1": " ".join(f"src/{n}/{k}.py" for k in range(10)) for n in (1, 2, 3)}
+    grouped = group(table({**named, "4.1": "src/2/z.py"}, requires={"4.1": "2.1"}))
+    assert package_of(grouped, "4.1") == package_of(grouped, "2.1")
 
 
 def test_what_all_others_require_is_the_foundation() -> None:
@@ -174,7 +175,7 @@ def test_a_file_that_only_the_design_names_goes_to_the_task_in_its_folder() -> N
 
 
 def test_what_is_hardly_certain_is_in_no_scope() -> None:
-    grouped = group(table(APART, more=[clue("README.md", "", ClueKind.ROOT_CONFIG, 0.05)]))
+    grouped = group(table(APART, more=[clue("README.md", "", ClueKind.ROOT_CONFIG, 0.04)]))
     assert not any("README.md" in one.write_allow for one in grouped.packages)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from parallel_impl import config
-from parallel_impl.errors import Problem, Severity, UserError, printable
+from parallel_impl.errors import Problem, Severity, UserError, count, printable
 from parallel_impl.gates import programs, quality, setup
 from parallel_impl.gates.quality import Gate
 from parallel_impl.git import filters, hooks, staging
@@ -58,7 +58,7 @@ def check(spec: RunSpec, workspace: Workspace, launch: Launch, in_force: PlanInF
         raise UserError(outcome.failure, where="set-up on the base", hint=_set_up_hint(spec))
     workspace.watch.expect_hooks(hooks.installed(checkout))
     environment = setup.environment_of(checkout.path, spec.environment)
-    problems += programs.check(in_force.plan, in_force.order, environment, checkout.path, set_up=bool(spec.setup))
+    problems += programs.check(in_force.plan, in_force.order, environment, checkout.path, commands=spec.setup)
     gates, gate_problems = quality.check_programs(spec.gates, checkout=checkout.path, env=spec.environment)
     problems += [*gate_problems, *_incomplete(gates, workspace, checkout, environment, launch)]
     notes = tuple(_outside(checkout))
@@ -132,7 +132,7 @@ def describe(spec: RunSpec, workspace: Workspace, in_force: PlanInForce, done: B
     waves = order.waves()
     minutes = {package.id: float(package.timeout_minutes) for package in plan.packages}
     path, longest = critical_path(order.depends_on, minutes)
-    lines = [f"{plan.feature_id}: {len(plan.packages)} packages on {spec.base[:12]} ({spec.base_from})"]
+    lines = [f"{plan.feature_id}: {count(len(plan.packages), 'package')} on {spec.base[:12]} ({spec.base_from})"]
     for number, wave in enumerate(waves, 1):
         lines.append(f"  wave {number}, {len(wave)} wide: {', '.join(wave)}")
     lines.append(f"  critical path: {' -> '.join(path)} (at most {longest:.0f} minutes of agent time)")
