@@ -51,8 +51,7 @@ def at_risk(plan: Plan, files: Paths) -> dict[str, str]:
         folder = path.rpartition("/")[0]
         if folder in touched and (kind := kind_of(path)):
             found.setdefault(folder, {}).setdefault(kind, []).append(path)
-    rows = dict.fromkeys(row for path in created for row in _near(path, found))
-    return dict(rows)
+    return dict(row for path in created for row in _near(path, found))
 
 
 def _near(path: str, found: dict[str, dict[str, list[str]]]) -> Iterator[tuple[str, str]]:

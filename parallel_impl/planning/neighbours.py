@@ -243,7 +243,7 @@ def topics(change_id: str, named: Sequence[Clue], tree: FileTree, weight: float,
                 Clue(path, "", ClueKind.TOPIC, round(rates.topic * weight, 4), Resolution.EXACT, pair) for path in near
             ]
         for folder in sorted({*folders, *map(folder_of, near)}):
-            name = f"{'test_' if tests_beside.is_test(f'{folder}/x') else ''}{pair}*".replace("_", "[_-]")
+            name = f"{'test_' if names_of_tests.is_test(f'{folder}/x') else ''}{pair}*".replace("_", "[_-]")
             found.append(
                 Clue(f"{folder}/{name}".lstrip("/"), "", ClueKind.TOPIC, rates.pattern, Resolution.PATTERN, pair)
             )
@@ -252,7 +252,7 @@ def topics(change_id: str, named: Sequence[Clue], tree: FileTree, weight: float,
 
 def _worked_in(named: Sequence[Clue], tree: FileTree) -> set[str]:
     """The folders of the sources that tasks name, and the tests folders nearest to them."""
-    sources = [clue.path for clue in named if clue.task and tests_beside.is_tested(clue.path)]
+    sources = [clue.path for clue in named if clue.task and names_of_tests.is_tested(clue.path)]
     homes = {home for path in sources for home in tests_beside.homes(path, tree)[:1]}
     return {folder_of(path) for path in sources} & tree.folders.keys() | homes
 
