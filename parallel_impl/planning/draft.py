@@ -16,10 +16,10 @@ from parallel_impl.plan.estimate import Estimate
 from parallel_impl.plan.model import Plan
 from parallel_impl.plan.reading import load as loading
 from parallel_impl.planning import cohesion, grouping, plan_text, templates, touches, verification
-from parallel_impl.planning.evidence import Table
+from parallel_impl.planning.evidence import ClueKind, Table
 from parallel_impl.planning.grouped import GroupedPackage, Grouping, in_order
 from parallel_impl.planning.plan_text import Origin
-from parallel_impl.planning.templates import Choice
+from parallel_impl.planning.templates import Choice, Template
 
 WORTH_IT = 1.2  # predicted weighted speed-up below which one agent is the better plan
 SOURCE = "work-packages.yaml"
@@ -60,9 +60,9 @@ def draft(table: Table, *, template: str = "", read: Read = lambda _: None, orig
     """
     found = touches.find(table)
     choice = templates.choose(table, found, len(cohesion.find(table.tasks, found)), template)
-    cut = settle(table, grouping.group(table, templates.limits(choice.template)))
+    cut = settle(table, grouping.group(table, templates.limits(choice.template), templates.bonds(choice.template)))
     considered = of(cut)
-    why_alone = _alone(cut, considered, choice)
+    why_alone = _alone(table, cut, considered, choice)
     used = grouping.alone(table) if why_alone else cut
     recommendation = f"one package: {why_alone}"
     if considered and not why_alone:
@@ -131,10 +131,10 @@ def settle(table: Table, used: Grouping) -> Grouping:
     return used
 
 
-def _alone(cut: Grouping, considered: Estimate | None, choice: Choice) -> str:
+def _alone(table: Table, cut: Grouping, considered: Estimate | None, choice: Choice) -> str:
     """Why one package is better; empty where several are."""
     if considered is None or len(cut.packages) < 2:
-        return "the work is one piece that no two agents can share"
+        return _one_piece(table, choice)
     if not choice.triggers:
         return "there is too little to do for two agents"
     if considered.total < TINY:
@@ -145,6 +145,18 @@ def _alone(cut: Grouping, considered: Estimate | None, choice: Choice) -> str:
             f"less than {WORTH_IT}: {' -> '.join(considered.critical_path)} wait for each other"
         )
     return ""
+
+
+def _one_piece(table: Table, choice: Choice) -> str:
+    named = {clue.task for clue in table.evidence if clue.kind is ClueKind.TASK}
+    count = sum(task.id in named for task in table.tasks)
+    if choice.template is Template.BUG_FIX:
+        return "a fix and its regression test are one agent's"
+    if count < len(table.tasks) / 2:
+        return (
+            f"only {count} of {len(table.tasks)} tasks name a file, so nothing shows which could be done side by side"
+        )
+    return "the tasks are one piece of work that no two agents can share"
 
 
 def _head(table: Table, used: Grouping, judged: Judgement, estimated: Estimate | None) -> list[str]:

@@ -12,6 +12,7 @@ from parallel_impl.planning import balance, cohesion, coupling, scopes, shared_k
 from parallel_impl.planning.assembly import Cut, assemble
 from parallel_impl.planning.balance import Limits
 from parallel_impl.planning.cohesion import Unit
+from parallel_impl.planning.coupling import Bonds
 from parallel_impl.planning.evidence import Table
 from parallel_impl.planning.grouped import Grouping
 from parallel_impl.planning.touches import Touch
@@ -22,7 +23,7 @@ _LAST = re.compile(
 )
 
 
-def group(table: Table, limits: Limits | None = None) -> Grouping:
+def group(table: Table, limits: Limits | None = None, bonds: Bonds | None = None) -> Grouping:
     """Group the tasks of the table; without tasks everything is one package."""
     if not table.tasks:
         return alone(table)
@@ -33,7 +34,7 @@ def group(table: Table, limits: Limits | None = None) -> Grouping:
     common = _common(found, units, hot)
     units = _with_files(table, units, found, common)
     why = coupling.reasons(table, units, found, common)
-    kin = coupling.affinity(units, found, table, why)
+    kin = coupling.affinity(units, found, table, why, bonds or Bonds())
     groups = balance.partition(_weights(units, found, common), why, kin, limits or Limits())
     return assemble(Cut(table, found, units, groups, why, last, common))
 

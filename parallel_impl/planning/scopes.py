@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from parallel_impl.plan.globs.globs import match, problem
+from parallel_impl.plan.globs.globs import covers, match, problem
 from parallel_impl.plan.globs.overlap import intersect
 from parallel_impl.planning.evidence import Table
 from parallel_impl.planning.touches import Touch
@@ -59,16 +59,10 @@ def _part_patterns(own: Sequence[dict[str, Touch]]) -> None:
 
 def _owned(number: int, own: Sequence[Mapping[str, Touch]]) -> Owned:
     """What is inside a folder of the package needs no line of its own; what another package has there is denied."""
-    mine = own[number]
+    mine = _without_traps(number, own)
     wide = [touch.glob for touch in mine.values() if touch.is_glob]
     inside = {glob for glob, touch in mine.items() if any(_holds(other, touch) for other in wide if other != glob)}
-    foreign = {
-        touch.glob
-        for other, theirs in enumerate(own)
-        if other != number
-        for touch in theirs.values()
-        if touch.glob not in mine and any(_holds(glob, touch) for glob in wide)
-    }
+    foreign = {glob for one in wide for glob in _foreign(number, own, one) if glob not in mine}
     creates = sorted(path for path, touch in mine.items() if touch.new and touch.said and not touch.is_glob)
     return Owned(
         write_allow=tuple(sorted(mine.keys() - inside)),
@@ -77,6 +71,33 @@ def _owned(number: int, own: Sequence[Mapping[str, Touch]]) -> Owned:
         weight=sum(expected(touch) for touch in mine.values()),
         evidence={glob: because(mine[glob]) for glob in sorted(mine.keys() - inside)},
     )
+
+
+def _foreign(number: int, own: Sequence[Mapping[str, Touch]], glob: str) -> set[str]:
+    """What other packages have inside a glob of this one."""
+    return {
+        touch.glob
+        for other, theirs in enumerate(own)
+        if other != number
+        for touch in theirs.values()
+        if _holds(glob, touch)
+    }
+
+
+def _without_traps(number: int, own: Sequence[Mapping[str, Touch]]) -> Mapping[str, Touch]:
+    """The package's paths without each glob whose exceptions would take a path out that is its own by another line."""
+    mine = own[number]
+    traps = {
+        touch.glob
+        for touch in mine.values()
+        if touch.is_glob
+        and any(
+            not other.is_glob and covers(glob, other.path)
+            for glob in _foreign(number, own, touch.glob) - mine.keys()
+            for other in mine.values()
+        )
+    }
+    return {glob: touch for glob, touch in mine.items() if glob not in traps}
 
 
 def _holds(glob: str, touch: Touch) -> bool:

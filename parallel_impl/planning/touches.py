@@ -21,7 +21,7 @@ LEAST_CHEAP = 0.05  # the same for new files and patterns, which open nothing, a
 NEAR = 0.5  # how much of its folder a path must share with one of a task to count as near it
 FEWEST_LETTERS = 5  # of a file's name that stands in the text of a task; `api` and `test` stand everywhere
 
-_WORD = re.compile(r"[a-z0-9]+")
+_WORD = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class _Nearby:
 
     def __init__(self, tasks: Sequence[PlannedTask], touches: Mapping[str, Touch]) -> None:
         self._starts = [(task.lines[0], task.id) for task in tasks if task.lines]
-        self._texts = [(task.id, f" {' '.join(_WORD.findall(task.text.lower()))} ") for task in tasks]
+        self._texts = [(task.id, f" {_words(task.text)} ") for task in tasks]
         self._folders: dict[str, dict[str, float]] = defaultdict(dict)
         for touch in touches.values():
             for task, certainty in touch.said.items():
@@ -135,10 +135,7 @@ class _Nearby:
     def by_text(self, path: str) -> str:
         """The first task whose text holds the file's name without its suffix, in whatever spelling."""
         stem = posixpath.basename(path.rstrip("/")).partition(".")[0]
-        words = _WORD.findall(stem.lower())
-        if words and words[0] == "test":
-            words = words[1:]
-        name = " ".join(words)
+        name = _words(stem).removeprefix("test ")
         return (
             next((task for task, text in self._texts if f" {name} " in text), "") if len(name) >= FEWEST_LETTERS else ""
         )
@@ -160,3 +157,8 @@ def _folders(path: str) -> Iterable[str]:
     while folder:
         yield folder
         folder = posixpath.dirname(folder)
+
+
+def _words(text: str) -> str:
+    """The words of a text, of names in every spelling: `statusCommand`, `status-command` and `status_command` alike."""
+    return " ".join(_WORD.findall(text)).lower()
