@@ -83,7 +83,7 @@ def finish(
 ) -> Draft:
     """The draft of a grouping, whoever made it: its steps, its text, and what reading the text as a plan says."""
     steps = {
-        package.id: verification.steps(package.write_allow, package.creates, table.files, read)
+        package.id: package.steps or verification.steps(package.write_allow, package.creates, table.files, read)
         for package in used.packages
     }
     estimated = of(used)

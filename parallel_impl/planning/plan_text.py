@@ -161,7 +161,9 @@ def _description(table: Table, grouping: Grouping, package: GroupedPackage) -> l
     """What the agent is told beside the tasks themselves, which it gets from tasks.md."""
     tasks = {task.id: task for task in table.tasks}
     lines = [f"{one_line(package.title, TITLE) or package.id}: the tasks below, as one piece of work."]
-    if package.integration:
+    if package.description:
+        lines = [clean(line) for line in package.description.strip().splitlines()]
+    elif package.integration:
         lines = ["Put the work of all other packages together: what they share, and the tasks below."]
     lines += [_task(tasks[task]) for task in package.tasks if task in tasks]
     if len(package.tasks) > 1 and not package.integration:
