@@ -17,7 +17,7 @@ from parallel_impl.agents import answer
 from parallel_impl.agents.agent import Agent
 from parallel_impl.agents.answer import Desk, Question, Reply
 from parallel_impl.agents.budget import Budget
-from parallel_impl.errors import Problem, Severity
+from parallel_impl.errors import Problem, Severity, printable
 from parallel_impl.gates.project_files import Read
 from parallel_impl.plan import conflicts, order, promises
 from parallel_impl.plan.globs.globs import match
@@ -344,6 +344,5 @@ def _broad(plan: Plan, table: Table) -> Iterator[str]:
 
 
 def _notes(value: Mapping[str, Any]) -> Iterator[str]:
-    yield from value.get("notes", ())
-    for path, why in value.get("left_out", {}).items():
-        yield f"nobody writes {path}: {why}"
+    said = [*value.get("notes", ()), *(f"nobody writes {path}: {why}" for path, why in value.get("left_out", {}).items())]
+    yield from (printable(" ".join(note.split())) for note in said)
