@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import combinations, pairwise
 
 from parallel_impl.plan import kinds
+from parallel_impl.plan.names_of_tests import is_test
 from parallel_impl.planning.cohesion import SURE, Unit
 from parallel_impl.planning.evidence import ClueKind, Table
 from parallel_impl.planning.touches import Touch
@@ -83,7 +84,7 @@ def _only_tests(table: Table, unit: Unit, touches: Iterable[Touch]) -> bool:
     """Whether a unit stands below a heading of tests and names nothing but tests."""
     title = table.sections[unit.section].title if 0 <= unit.section < len(table.sections) else ""
     own = [touch.path for touch in touches if not touch.said.keys().isdisjoint(unit.tasks)]
-    return bool(_TESTS.search(title)) and all(map(shared_kinds.is_test, own))
+    return bool(_TESTS.search(title)) and all(map(is_test, own))
 
 
 def workers(touch: Touch) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from parallel_impl.plan import kinds
-from parallel_impl.planning import balance, cohesion, coupling, scopes, shared_kinds, touches
+from parallel_impl.planning import balance, cohesion, coupling, hot, scopes, touches
 from parallel_impl.planning.assembly import Cut, assemble
 from parallel_impl.planning.balance import Limits
 from parallel_impl.planning.cohesion import Unit
@@ -30,8 +30,7 @@ def group(table: Table, limits: Limits | None = None, bonds: Bonds | None = None
     found = touches.find(table)
     last = _last_tasks(table, found)
     units = cohesion.find([task for task in table.tasks if task.id not in last], found)
-    hot = shared_kinds.hot_files(table.hot, max(table.hot.values(), default=0) * 4)
-    common = _common(found, units, hot)
+    common = _common(found, units, hot.files(table.hot))
     units = _with_files(table, units, found, common)
     why = coupling.reasons(table, units, found, common)
     kin = coupling.affinity(units, found, table, why, bonds or Bonds())
@@ -69,12 +68,12 @@ def _is_prose(path: str) -> bool:
     return path.endswith((".md", ".rst", ".txt")) or bool(kinds.kind_of(path))
 
 
-def _common(found: Iterable[Touch], units: Sequence[Unit], hot: frozenset[str]) -> frozenset[str]:
+def _common(found: Iterable[Touch], units: Sequence[Unit], often: frozenset[str]) -> frozenset[str]:
     """Shared kinds that several units would change: the integration package writes them, so they tie nobody."""
     unit_of = {task: number for number, unit in enumerate(units) for task in unit.tasks}
     common = set()
     for touch in found:
-        if kinds.kind_of(touch.path) or touch.path in hot:
+        if kinds.kind_of(touch.path) or touch.path in often:
             users = {unit_of.get(task, -1) for task in coupling.workers(touch)}
             if len(users) > 1:
                 common.add(touch.path)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from parallel_impl.errors import UserError
-from parallel_impl.planning import shared_kinds
+from parallel_impl.plan.names_of_tests import is_test
 from parallel_impl.planning.balance import Limits
 from parallel_impl.planning.coupling import Bonds
 from parallel_impl.planning.evidence import Table
@@ -97,6 +97,6 @@ def _triggers(found: Sequence[Touch], units: int) -> list[str]:
 
 
 def _domain(path: str) -> str:
-    if shared_kinds.is_test(path):
+    if is_test(path):
         return "tests"
     return "documentation" if path.endswith((".md", ".rst", ".txt")) else "code"
