@@ -56,7 +56,7 @@ def drafting(typed: str, template: str) -> Drafting:
         own = proposal.by_code(subject, origin, template=template)
         with respondent(subject, typed) as found:
             texts = respondents.texts(subject.sources)
-            asked = agent_plan.Asked(subject.table, own, texts, subject.read, origin, found.minutes, found.budget)
+            asked = agent_plan.Briefing(subject.table, own, texts, subject.read, origin, found.minutes, found.budget)
             plan = agent_plan.make(found.agent, asked, found.desk)
         put(respondents.told(plan.reply.spent), err=True)
         if plan.warning:

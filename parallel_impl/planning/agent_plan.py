@@ -17,7 +17,7 @@ from parallel_impl.agents import answer
 from parallel_impl.agents.agent import Agent
 from parallel_impl.agents.answer import Desk, Question, Reply
 from parallel_impl.agents.budget import Budget
-from parallel_impl.errors import Problem, Severity
+from parallel_impl.errors import Problem, Severity, printable
 from parallel_impl.gates.project_files import Read
 from parallel_impl.plan import conflicts, order, promises
 from parallel_impl.plan.globs.globs import match
@@ -121,7 +121,7 @@ class AgentPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Briefing:
     """What the agent is asked about: the table, code's draft, the documents by name, and how a draft is finished."""
 
     table: Table
@@ -133,7 +133,7 @@ class Asked:
     budget: Budget = field(default_factory=Budget)
 
 
-def make(agent: Agent, asked: Asked, desk: Desk) -> AgentPlan:
+def make(agent: Agent, asked: Briefing, desk: Desk) -> AgentPlan:
     """Ask the agent for the packages; code's draft with a warning where no sound plan comes."""
     question = Question(
         name=NAME,
@@ -150,7 +150,7 @@ def make(agent: Agent, asked: Asked, desk: Desk) -> AgentPlan:
     return AgentPlan(_finished(reply.value, asked), "", reply)
 
 
-def render(asked: Asked) -> str:
+def render(asked: Briefing) -> str:
     """The prompt; the form of the answer is put behind it by whoever asks."""
     table = asked.table
     return PROMPT.format(
@@ -234,7 +234,7 @@ def _inlined(node: Any, defs: Mapping[str, Any]) -> Any:
     return {name: _inlined(value, defs) for name, value in node.items() if name not in LEFT_OUT}
 
 
-def errors(value: Mapping[str, Any], asked: Asked) -> Iterator[str]:
+def errors(value: Mapping[str, Any], asked: Briefing) -> Iterator[str]:
     """All that keeps an answer that fits its schema from being a plan; one line each, for the agent."""
     table = asked.table
     whole = {"schema_version": 1, "feature": {"id": table.change_id}, "packages": value["packages"]}
@@ -252,7 +252,7 @@ def errors(value: Mapping[str, Any], asked: Asked) -> Iterator[str]:
     yield from told
 
 
-def _finished(value: Mapping[str, Any], asked: Asked) -> Draft:
+def _finished(value: Mapping[str, Any], asked: Briefing) -> Draft:
     """The agent's packages as a draft."""
     used = grouping(value)
     estimated = drafts.of(used)
@@ -344,6 +344,8 @@ def _broad(plan: Plan, table: Table) -> Iterator[str]:
 
 
 def _notes(value: Mapping[str, Any]) -> Iterator[str]:
-    yield from value.get("notes", ())
-    for path, why in value.get("left_out", {}).items():
-        yield f"nobody writes {path}: {why}"
+    said = [
+        *value.get("notes", ()),
+        *(f"nobody writes {path}: {why}" for path, why in value.get("left_out", {}).items()),
+    ]
+    yield from (printable(" ".join(note.split())) for note in said)

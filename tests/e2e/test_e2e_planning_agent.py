@@ -78,7 +78,7 @@ def test_prepared_by_four_planners_of_which_one_fails_then_grouped_and_run(repo:
 def test_a_critical_conflict_is_a_question_to_a_person_and_nothing_is_written(repo: Path) -> None:
     asked = plan(repo, "--prepare", "--agent", agent("critical"), "--write", "--yes")
     assert asked.returncode == 1
-    assert "  core and docs: the title is in two languages\n    English or German?\n" in asked.stderr
+    assert "  core and docs: the title is in two languages\n    English or German?\\x1b[2J\n" in asked.stderr
     assert "write the decision into design.md, then give the same command again" in asked.stderr
     assert not (repo / CHANGE / "implementation_plan.md").exists()
     assert not (repo / CHANGE / "work-packages.yaml").exists()

@@ -44,7 +44,7 @@ CRITICAL = {
     "what": "the title is in two languages",
     "tracks": ["core", "docs"],
     "severity": "critical",
-    "question": "English or German?",
+    "question": "English or\nGerman?\x1b[2J",
 }
 SECTIONS = {
     "executive_summary": "Two pages are corrected.",

@@ -18,7 +18,7 @@ from parallel_impl.agents.dialects.catalogue import DIALECTS
 from parallel_impl.config import AgentSettings
 from parallel_impl.planning import agent_plan, material
 from parallel_impl.planning import draft as drafts
-from parallel_impl.planning.agent_plan import AgentPlan, Asked
+from parallel_impl.planning.agent_plan import AgentPlan, Briefing
 from parallel_impl.planning.evidence import Clue, ClueKind, Part, PlannedTask, Resolution, Table
 from parallel_impl.processes.launch import Launch, Limits
 from tests.models.requests import Request
@@ -58,7 +58,7 @@ def package(
     return {**words, "scope": {"write_allow": write}, **depends, **more}
 
 
-ASKED = Asked(TABLE, drafts.draft(TABLE), {"design.md": "Sessions last an hour."})
+ASKED = Briefing(TABLE, drafts.draft(TABLE), {"design.md": "Sessions last an hour."})
 TYPES = package("wp-types", ["1.1"], ["src/session.py"], {}, creates=["src/session.py"], foundation=True)
 API = package("wp-api", ["2.1", "2.2"], ["src/api.py", "tests/test_api.py"], {"wp-types": "uses Session"})
 FORM = package("wp-form", ["3.1"], ["web/login.ts", "web/routes.ts"], {"wp-types": "shows Session"})
@@ -79,11 +79,15 @@ def desk(folder: Path) -> Desk:
 
 def test_a_sound_answer_has_no_errors_and_becomes_a_plan_with_its_words_and_steps() -> None:
     proven = {**API, "verification": {"steps": [{"name": "api", "command": "pytest -q tests/test_api.py"}]}}
-    answer = {"packages": [FORM, proven, TYPES], "shared_files": [SHARED], "left_out": {"README.md": "is right"}}
+    answer = {
+        "packages": [FORM, proven, TYPES],
+        "shared_files": [SHARED],
+        "left_out": {"README.md": "is\nright\x1b[2J"},
+    }
     assert errors(answer) == []
     made = agent_plan.grouping(answer)
     assert [one.id for one in made.packages] == ["wp-types", "wp-form", "wp-api"]
-    assert made.notes == ("nobody writes README.md: is right",)
+    assert made.notes == ("nobody writes README.md: is right\\x1b[2J",)
     done = drafts.finish(TABLE, made, ASKED.draft.judged)
     assert [str(one.severity) for one in done.problems] == ["warning"]  # nothing proves two of them
     assert done.plan is not None
@@ -93,6 +97,15 @@ def test_a_sound_answer_has_no_errors_and_becomes_a_plan_with_its_words_and_step
     assert [step.command for step in api.steps] == ["pytest -q tests/test_api.py"]
     assert done.plan.package("wp-types").foundation
     assert [(one.path, one.package) for one in done.plan.shared_files] == [("web/routes.ts", "wp-form")]
+
+
+def test_a_description_is_kept_whatever_it_begins_with() -> None:
+    odd = {**API, "description": " \n  - First.\n Then:\n\n    code # no comment\n"}
+    assert errors({"packages": [TYPES, odd, FORM]}) == []
+    done = drafts.finish(TABLE, agent_plan.grouping({"packages": [TYPES, odd, FORM]}), ASKED.draft.judged)
+    assert done.plan is not None
+    told = done.plan.package("wp-api").description
+    assert told.startswith("- First.\n Then:\n\n    code # no comment\n- 2.1 Add")
 
 
 def test_code_s_draft_is_shown_in_the_form_of_an_answer() -> None:

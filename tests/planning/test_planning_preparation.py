@@ -156,7 +156,7 @@ def test_a_critical_conflict_asks_and_any_other_is_reconciled() -> None:
         "the minor conflict 'the users of Titles differ' needs a proposal that reconciles it",
     ]
     review = msgspec.convert(value, Coherence)
-    assert [one.question for one in review.critical] == ["English or German?"]
+    assert [one.question for one in review.critical] == ["English or\nGerman?\x1b[2J"]
     assert list(review.notes()) == [
         "minor conflict of core and integrations: the users of Titles differ; index uses it"
     ]

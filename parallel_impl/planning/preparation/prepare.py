@@ -18,6 +18,7 @@ from parallel_impl.agents.agent import Agent
 from parallel_impl.agents.answer import Desk, Question, Reply
 from parallel_impl.agents.budget import Budget
 from parallel_impl.agents.spending import Spent
+from parallel_impl.errors import printable
 from parallel_impl.planning.evidence import Table
 from parallel_impl.planning.preparation import coherence, depth, implementation_plan, metrics, scores, sign_off, tracks
 from parallel_impl.planning.preparation.coherence import Coherence
@@ -110,13 +111,13 @@ class _Work:
 def prepare(agent: Agent, table: Table, texts: Mapping[str, str], desk: Desk, *, wanted: Wanted, say: Say) -> Prepared:
     """Prepare the implementation of a change. `texts` maps names of its documents to their text.
 
-    `say` is told what goes on, a line each; threads do not call it.
+    `say` is told what goes on, a line each; threads do not call it. What agents wrote is printable in there.
     """
     found = scores.measure(table, complexity=wanted.complexity, debt=wanted.debt)
     effort = depth.choose(found, phased=scores.is_phased(table))
     for line in (*found.lines, effort.line, *effort.rules):
         say(line)
-    work = _Work(agent, table, texts, desk, wanted, found, effort, say)
+    work = _Work(agent, table, texts, desk, wanted, found, effort, lambda line: say(shown(line)))
     planned = _plan(work)
     spent = spending.total(one.spent for one in planned.values())
     if any(one.interrupted for one in planned.values()):
@@ -192,8 +193,8 @@ def _review(work: _Work, planned: Mapping[Track, TrackOutcome], spent: Spent) ->
 def _questions(review: Coherence) -> Iterable[str]:
     yield "the plans contradict each other, and only a person can decide:"
     for one in review.critical:
-        yield f"  {' and '.join(one.tracks)}: {one.what}"
-        yield f"    {one.question}"
+        yield shown(f"  {' and '.join(one.tracks)}: {one.what}")
+        yield shown(f"    {one.question}")
     yield "write the decision into design.md, then give the same command again"
 
 
@@ -240,7 +241,7 @@ def _finish(  # noqa: PLR0917  (the end of all steps: what each made)
     for figure in metrics.measure(work.table, plans, review, sections, retries, signed=signed.signed):
         work.say(str(figure))
     text = _file(work, sections, signed, planned, review)
-    lines = tuple(f"the lead: {reason}" for reason in signed.reasons)
+    lines = tuple(shown(f"the lead: {reason}") for reason in signed.reasons)
     stop = Unfinished.UNSIGNED if work.wanted.signer is Signer.ME else Unfinished.REFUSED
     return Prepared(text, None if signed.signed else stop, lines, spent)
 
@@ -263,6 +264,11 @@ def _failed(who: str, reply: Reply, spent: Spent) -> Prepared:
     stop = Unfinished.INTERRUPTED if reply.code is Failure.INTERRUPTED else Unfinished.FAILED
     lines = (f"{who}: {reply.failure}", f"see {reply.files}; the same command tries again")
     return Prepared(stop=stop, lines=lines, spent=spent)
+
+
+def shown(line: str) -> str:
+    """A line with words of an agent, as a terminal may print it."""
+    return printable(line).replace("\n", " ")
 
 
 def limited(wanted: Wanted, minutes: float, budget: Budget) -> Wanted:
