@@ -84,9 +84,14 @@ def clean(value: str) -> str:
     return CONTROL_IN_SCALAR.sub("", value.encode("utf-8", "replace").decode())
 
 
+def clean_lines(value: str) -> list[str]:
+    """A text as the lines of a block, the first of which begins with a letter: its indentation is the block's."""
+    return [clean(line) for line in "\n".join(map(clean, value.splitlines())).strip().splitlines()]
+
+
 def one_line(value: str, limit: int) -> str:
     """A string in one line, shortened."""
-    return shorten(clean(" ".join(value.split())), limit)
+    return shorten(" ".join(clean(value).split()), limit)
 
 
 def minutes(weight: float) -> int:
@@ -161,7 +166,9 @@ def _description(table: Table, grouping: Grouping, package: GroupedPackage) -> l
     """What the agent is told beside the tasks themselves, which it gets from tasks.md."""
     tasks = {task.id: task for task in table.tasks}
     lines = [f"{one_line(package.title, TITLE) or package.id}: the tasks below, as one piece of work."]
-    if package.integration:
+    if package.description:
+        lines = clean_lines(package.description)
+    elif package.integration:
         lines = ["Put the work of all other packages together: what they share, and the tasks below."]
     lines += [_task(tasks[task]) for task in package.tasks if task in tasks]
     if len(package.tasks) > 1 and not package.integration:

@@ -18,7 +18,7 @@ from parallel_impl.contracts import plan_check
 from parallel_impl.errors import Problem, Severity, UserError, count
 from parallel_impl.openspec import plan_age, task_names, tasks
 from parallel_impl.openspec.tasks import TaskList
-from parallel_impl.plan import check
+from parallel_impl.plan import check, ids
 from parallel_impl.plan.check import Finding
 from parallel_impl.plan.model import Plan
 from parallel_impl.plan.order import Order
@@ -28,6 +28,7 @@ from parallel_impl.planning.draft import Draft
 from parallel_impl.planning.evidence import Table
 from parallel_impl.planning.phases import Phases
 from parallel_impl.planning.plan_text import Origin
+from parallel_impl.planning.preparation import implementation_plan
 from parallel_impl.planning.sources import ChangeSources
 
 Drafting = Callable[["Subject", Origin], Draft]
@@ -76,7 +77,7 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
-class Proposal:
+class ProposedPlan:
     """A plan as it would be written. `plan` and `order` are None where `problems` has an error.
 
     `recommendation` says whether it is worth running in parallel (`parallel`); `notes` are for a person; `added` are
@@ -105,18 +106,23 @@ def by_code(subject: Subject, origin: Origin, *, template: str = "") -> Draft:
     return draft.draft(subject.table, template=template, read=subject.read, origin=origin)
 
 
-def fresh(subject: Subject, drafting: Drafting) -> Proposal:
-    """A plan made from the change alone, whatever plan it has. UserError where there are no tasks."""
+def require_tasks(subject: Subject) -> None:
+    """UserError where there is nothing to plan."""
     if not subject.tasks.tasks:
         where = f"{subject.sources.folder}/tasks.md"
         what = "there is no tasks.md" if subject.sources.tasks is None else "there is no box in it"
         raise UserError(f"nothing to plan: {what}", where=where, hint="write what is to be done: - [ ] 1.1 …")
+
+
+def fresh(subject: Subject, drafting: Drafting) -> ProposedPlan:
+    """A plan made from the change alone, whatever plan it has. UserError where there are no tasks."""
+    require_tasks(subject)
     made = drafting(subject, Origin(subject.sources.commit, tasks.tasks_hash(subject.tasks)))
     judged = made.judged
     return _examined(subject, made.text.encode(), judged.recommendation, parallel=judged.parallel, notes=made.notes)
 
 
-def extended(subject: Subject, content: bytes) -> Proposal:
+def extended(subject: Subject, content: bytes) -> ProposedPlan:
     """The plan that the change has, with packages for the tasks that nobody has. UserError where it cannot be used."""
     checked = _check(subject, content)
     if checked.plan is None:
@@ -129,7 +135,7 @@ def extended(subject: Subject, content: bytes) -> Proposal:
     return replace(proposal, problems=(*proposal.problems, *age(subject, plan)))
 
 
-def again(subject: Subject, before: Proposal, content: bytes) -> Proposal:
+def again(subject: Subject, before: ProposedPlan, content: bytes) -> ProposedPlan:
     """A proposal whose text a person edited."""
     return _examined(
         subject, content, before.recommendation, parallel=before.parallel, notes=before.notes, added=before.added
@@ -141,6 +147,14 @@ def examine(subject: Subject, plan: Plan, order: Order) -> list[Finding]:
     found = subject.sources
     facts = plan_facts.find(plan, subject.table, subject.tasks, subject.code.read, has_design=found.has_design)
     return check.check(plan, order, facts)
+
+
+def documents(subject: Subject) -> list[Problem]:
+    """Warnings about the documents: those that are not committed, and what an implementation plan lacks."""
+    found = subject.sources
+    prepared = [one for one in found.documents if one.path == ids.IMPLEMENTATION_PLAN]
+    lacks = (implementation_plan.problems(one.text, f"{found.folder}/{one.path}") for one in prepared)
+    return [*found.problems(), *(problem for each in lacks for problem in each)]
 
 
 def age(subject: Subject, plan: Plan) -> list[Problem]:
@@ -156,14 +170,14 @@ def write(subject: Subject, content: bytes, folder: Path) -> tuple[str, str]:
     """
     found = subject.sources
     if found.made_tasks:
-        _write(found.tasks_file, found.made_tasks)
-    _write(found.plan_file, content)
+        put_file(found.tasks_file, found.made_tasks)
+    put_file(found.plan_file, content)
     wanted = found.plan_file.parent if found.uncommitted or found.made_tasks else found.plan_file
     return plan_check.commit_lines(shlex.quote(os.path.relpath(wanted, folder)), found.change_id)
 
 
-def _write(file: Path, content: bytes) -> None:
-    """Replace a file; its mode stays, and it is its owner's, who will want to edit it."""
+def put_file(file: Path, content: bytes) -> None:
+    """Write a file of the change folder for whoever owns that: they will want to edit it."""
     existed = file.exists()
     before = file.stat() if existed else file.parent.stat()
     storage.write_atomically(file, content)
@@ -181,10 +195,10 @@ def _examined(
     parallel: bool,
     notes: Sequence[str] = (),
     added: tuple[str, ...] | None = None,
-) -> Proposal:
+) -> ProposedPlan:
     checked = _check(subject, content)
     findings = examine(subject, checked.plan, checked.order) if checked.plan and checked.order else []
-    return Proposal(
+    return ProposedPlan(
         content=content,
         plan=checked.plan,
         order=checked.order,
