@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from parallel_impl.errors import Problem
-    from parallel_impl.planning.proposal import Drafting, Proposal, Subject
+    from parallel_impl.planning.proposal import Drafting, ProposedPlan, Subject
 
 
 @click.command(name="plan", context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("change_id", metavar="<change-id>")
-@click.option("--write", is_flag=True, help="Write work-packages.yaml; a plan that is there only gets what it lacks.")
+@click.option("--write", is_flag=True, help="Write the plan; one that is there only gets what it lacks.")
 @click.option("--fresh", is_flag=True, help="Make the plan again, in place of the one that is there.")
 @click.option("--check", is_flag=True, help="Check the plan that is there against the texts and the code.")
 @click.option("--from", "spec", metavar="FILE", help="Tasks from a spec with phases and tickets (no tasks.md yet).")
@@ -117,7 +117,7 @@ def _drafting(agent: str, template: str, *, prepare: bool) -> Drafting:
     return planning_agent.drafting(agent, template)
 
 
-def _finish(subject: Subject, proposal: Proposal, *, write: bool, as_json: bool) -> int:
+def _finish(subject: Subject, proposal: ProposedPlan, *, write: bool, as_json: bool) -> int:
     """Print or write the plan; the exit code."""
     from parallel_impl.planning import proposal as proposals  # noqa: PLC0415
 
@@ -167,7 +167,7 @@ def _check(subject: Subject, *, as_json: bool) -> int:
     return 0 if usable else 2
 
 
-def _report(problems: Iterable[Problem], proposal: Proposal) -> None:
+def _report(problems: Iterable[Problem], proposal: ProposedPlan) -> None:
     """Everything for people, on stderr."""
     for problem in problems:
         put(str(problem), err=True)
@@ -181,7 +181,7 @@ def _is_terminal() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def _sign_off(subject: Subject, proposal: Proposal) -> Proposal | None:
+def _sign_off(subject: Subject, proposal: ProposedPlan) -> ProposedPlan | None:
     """The proposal as the person at the terminal accepts it, edited or not; None when there is no such."""
     from parallel_impl.planning import proposal as proposals  # noqa: PLC0415
 
@@ -199,7 +199,7 @@ def _sign_off(subject: Subject, proposal: Proposal) -> Proposal | None:
                 _report(proposal.problems, proposal)
 
 
-def _as_json(subject: Subject, proposal: Proposal, lines: tuple[str, ...]) -> dict[str, Any]:
+def _as_json(subject: Subject, proposal: ProposedPlan, lines: tuple[str, ...]) -> dict[str, Any]:
     from parallel_impl.plan import estimate  # noqa: PLC0415
 
     found = estimate.estimate(proposal.plan, proposal.order) if proposal.plan else None

@@ -73,12 +73,24 @@ def existing(path: str, by_name: Mapping[str, Sequence[str]]) -> list[str]:
     found: list[str] = []
     around = ["", *folders_above(path)]
     for name in names(path):
-        depths = {
-            one: around.index(_owner(one)) for one in by_name.get(name, ()) if one != path and _owner(one) in around
+        ranks = {
+            one: (around.index(_owner(one)), _alike(one, path))
+            for one in by_name.get(name, ())
+            if one != path and _owner(one) in around
         }
-        innermost = max(depths.values(), default=0)
-        found += [one for one, depth in depths.items() if depth == innermost]
+        best = max(ranks.values(), default=(0, 0))
+        found += [one for one, rank in ranks.items() if rank == best]
     return list(dict.fromkeys(found))
+
+
+def _alike(one: str, other: str) -> int:
+    """How many folders two paths have in common from the inside: `test/core/x` and `src/core/x` one."""
+    count = 0
+    for first, second in zip(reversed(one.split("/")[:-1]), reversed(other.split("/")[:-1]), strict=False):
+        if first != second:
+            break
+        count += 1
+    return count
 
 
 def _owner(test: str) -> str:

@@ -13,6 +13,7 @@ from parallel_impl.errors import Problem, Severity
 from parallel_impl.gates.project_files import Read
 from parallel_impl.plan import conflicts, estimate, order
 from parallel_impl.plan.estimate import Estimate
+from parallel_impl.plan.ids import PLAN_FILE
 from parallel_impl.plan.model import Plan
 from parallel_impl.plan.reading import load as loading
 from parallel_impl.planning import cohesion, grouping, plan_text, templates, touches, verification
@@ -22,7 +23,7 @@ from parallel_impl.planning.plan_text import Origin
 from parallel_impl.planning.templates import Choice, Template
 
 WORTH_IT = 1.2  # predicted weighted speed-up below which one agent is the better plan
-SOURCE = "work-packages.yaml"
+SOURCE = PLAN_FILE
 TINY = 4  # expected files: below that starting a second agent costs more than it saves
 
 

@@ -77,7 +77,7 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
-class Proposal:
+class ProposedPlan:
     """A plan as it would be written. `plan` and `order` are None where `problems` has an error.
 
     `recommendation` says whether it is worth running in parallel (`parallel`); `notes` are for a person; `added` are
@@ -114,7 +114,7 @@ def require_tasks(subject: Subject) -> None:
         raise UserError(f"nothing to plan: {what}", where=where, hint="write what is to be done: - [ ] 1.1 …")
 
 
-def fresh(subject: Subject, drafting: Drafting) -> Proposal:
+def fresh(subject: Subject, drafting: Drafting) -> ProposedPlan:
     """A plan made from the change alone, whatever plan it has. UserError where there are no tasks."""
     require_tasks(subject)
     made = drafting(subject, Origin(subject.sources.commit, tasks.tasks_hash(subject.tasks)))
@@ -122,7 +122,7 @@ def fresh(subject: Subject, drafting: Drafting) -> Proposal:
     return _examined(subject, made.text.encode(), judged.recommendation, parallel=judged.parallel, notes=made.notes)
 
 
-def extended(subject: Subject, content: bytes) -> Proposal:
+def extended(subject: Subject, content: bytes) -> ProposedPlan:
     """The plan that the change has, with packages for the tasks that nobody has. UserError where it cannot be used."""
     checked = _check(subject, content)
     if checked.plan is None:
@@ -135,7 +135,7 @@ def extended(subject: Subject, content: bytes) -> Proposal:
     return replace(proposal, problems=(*proposal.problems, *age(subject, plan)))
 
 
-def again(subject: Subject, before: Proposal, content: bytes) -> Proposal:
+def again(subject: Subject, before: ProposedPlan, content: bytes) -> ProposedPlan:
     """A proposal whose text a person edited."""
     return _examined(
         subject, content, before.recommendation, parallel=before.parallel, notes=before.notes, added=before.added
@@ -195,10 +195,10 @@ def _examined(
     parallel: bool,
     notes: Sequence[str] = (),
     added: tuple[str, ...] | None = None,
-) -> Proposal:
+) -> ProposedPlan:
     checked = _check(subject, content)
     findings = examine(subject, checked.plan, checked.order) if checked.plan and checked.order else []
-    return Proposal(
+    return ProposedPlan(
         content=content,
         plan=checked.plan,
         order=checked.order,

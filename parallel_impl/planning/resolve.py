@@ -120,7 +120,7 @@ def _folder(text: str, tree: FileTree, company: Company | None) -> list[Resolved
     if several and company and (one := company.nearest([f"{path}/" for path in several])):
         return [Resolved(one, Resolution.FOLDER, 0.7)]
     if not several and "/" in text and "*" not in text and (base := _base(text, tree, company)) is not None:
-        return [Resolved(f"{base}{text}/", Resolution.NEW, 0.9)]
+        return [Resolved(f"{base}{text}/", Resolution.NEW, _unknown_folder(f"{base}{text}/", tree))]
     return []
 
 
@@ -167,10 +167,16 @@ def _new(name: NamedPath, tree: FileTree, company: Company | None) -> list[Resol
     path = f"{base}{text}"
     if not ending:
         return [Resolved(f"{path}/", Resolution.NEW, 0.4)]
-    found = [Resolved(path, Resolution.NEW, 1.0 if known else 0.9)]
+    found = [Resolved(path, Resolution.NEW, 1.0 if known else _unknown_folder(path, tree))]
     if base and text.count("/") > 1:
         found.append(Resolved(text, Resolution.NEW, 0.3))  # or a tree of its own at the top: that costs no file
     return found
+
+
+def _unknown_folder(path: str, tree: FileTree) -> float:
+    """How sure a new path in no known folder is; a hidden folder that the tree lacks is mostly where a tool writes."""
+    first = path.partition("/")[0]
+    return 0.3 if first.startswith(".") and first not in tree.folders else 0.9
 
 
 def _base(text: str, tree: FileTree, company: Company | None) -> str | None:

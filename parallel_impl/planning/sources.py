@@ -12,7 +12,7 @@ from parallel_impl.contracts import plan_check
 from parallel_impl.errors import Problem, Severity, UserError
 from parallel_impl.git.repo import Repo
 from parallel_impl.plan import ids, parts
-from parallel_impl.planning import documents, tickets
+from parallel_impl.planning import documents, snapshot, tickets
 from parallel_impl.planning.documents import ChangeDocument
 from parallel_impl.planning.evidence import ClueKind
 
@@ -81,18 +81,15 @@ def find(folder: Path, typed: str) -> ChangeSources:
     commit = repo.head(here)
     if commit is None:
         raise UserError("the repository has no commit yet", where=str(top), hint="commit the code first")
-    committed = {entry.path: entry.oid for entry in repo.entries(commit, recurse=True)}
-    part = _part(top, here, change_id, list(committed))
+    committed = [entry.path for entry in repo.entries(commit, recurse=True)]
+    part = _part(top, here, change_id, committed)
     inside = ids.folder(change_id, part)
     if not (top / inside).is_dir():
         changes = top / ids.changes(part)
         known = [path.relative_to(changes.parent.parent).as_posix() for path in changes.glob("*/*")]
         raise plan_check.no_plan(change_id, known, str(changes))
     found = documents.load(top / inside)
-    changed = [
-        one.path for one in found if _differs(repo, top / inside / one.path, committed.get(f"{inside}/{one.path}"))
-    ]
-    return ChangeSources(repo, top, change_id, inside, commit, found, tuple(changed))
+    return ChangeSources(repo, top, change_id, inside, commit, found, snapshot.uncommitted(repo, commit, inside, found))
 
 
 def with_spec(found: ChangeSources, file: Path) -> ChangeSources:
@@ -129,9 +126,3 @@ def _part(top: Path, here: Path, change_id: str, committed: list[str]) -> str:
     folders = (ids.folder(change_id, part) for part in parts.above(inside))
     lying = [f"{one}/" for one in folders if (top / one).is_dir()]
     return parts.choose(change_id, inside, [*committed, *lying])
-
-
-def _differs(repo: Repo, file: Path, committed: str | None) -> bool:
-    """Whether a file is not as it is committed (line endings apart, which git may convert)."""
-    content = file.read_bytes()
-    return committed not in (repo.blob_id(content), repo.blob_id(content.replace(b"\r\n", b"\n")))

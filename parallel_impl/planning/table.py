@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from parallel_impl.openspec import tasks as task_list
+from parallel_impl.plan.ids import CHANGES, PLAN_FILE
 from parallel_impl.planning import documents as texts
 from parallel_impl.planning import history, imports, named_paths, neighbours, resolve, symbols, task_graph
 from parallel_impl.planning.code import Code
@@ -27,9 +28,10 @@ _WORTH = {
 }
 _BY_FORM = {Resolution.EXACT: 1.0, Resolution.SUFFIX: 1.0, Resolution.NEW: 1.0, Resolution.FOLDER: 0.8}
 _BARE = 0.8
+_OWN_NAMES = frozenset((".openspec.yaml", "tasks.md", "proposal.md", "design.md", "spec.md", PLAN_FILE))
 LEAST_PROSE, NEW_PROSE, FOLDER_PROSE = 0.15, 0.5, 0.5
 SYMBOL = 0.6
-_OWN = ("openspec/changes/", "openspec/specs/")
+_OWN = (f"{CHANGES}/", "openspec/specs/")
 
 
 def build(
@@ -79,8 +81,16 @@ def build(
         hot=history.changes(code.commits, tree.files),
         sizes={path: size for path, size in code.sizes.items() if path in tree.files},
         contracts=contracts,
-        notes=(*planned.notes, *circles, *notes),
+        notes=(*_without_boxes(found), *planned.notes, *circles, *notes),
     )
+
+
+def _without_boxes(found: task_list.TaskList) -> list[str]:
+    if found.tasks:
+        return []
+    if not found.lines:
+        return ["the change has no tasks.md, or an empty one"]
+    return ["tasks.md has no box (`- [ ] 1.1 …`): where its headings are the tasks, read it as a spec with --from"]
 
 
 def _phased(
@@ -193,7 +203,8 @@ class _Reading:
         """Whether a name means a document of the change itself, or another change or spec of OpenSpec."""
         head = text.partition("/")[0]
         inside = head in ("contracts", "specs") and head not in self.tree.folders
-        return text in self.documents or inside or text.startswith(_OWN) or text in ("openspec", "openspec/")
+        ours = inside or text in self.documents or (text in _OWN_NAMES and text not in self.tree.files)
+        return ours or text.startswith(_OWN) or text in ("openspec", "openspec/")
 
 
 def _clue(mention: Mention, found: Resolved) -> Clue:
@@ -223,7 +234,8 @@ def _weighed(clue: Clue, tree: FileTree, *, prose: float) -> Clue:
     if clue.resolution is Resolution.FOLDER:
         certainty *= neighbours.by_size(tree.folders.get(clue.path.rstrip("/"), 0)) * max(prose, FOLDER_PROSE)
     elif clue.resolution is Resolution.NEW:
-        certainty *= max(prose, NEW_PROSE)
+        told = clue.kind not in (ClueKind.SPEC, ClueKind.CONTRACT)  # those name examples and outputs
+        certainty *= max(prose, NEW_PROSE) if told else min(prose, NEW_PROSE) / 2
     else:
         certainty *= prose
     return replace(clue, certainty=round(certainty, 4))

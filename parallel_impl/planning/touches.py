@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from parallel_impl.plan.ids import CHANGES
 from parallel_impl.planning.evidence import Clue, ClueKind, PlannedTask, Resolution, Table
 
 NAMED = frozenset({ClueKind.TASK, ClueKind.SECTION})
@@ -77,7 +78,7 @@ def _least(touch: Touch) -> float:
 
 def _is_plan(path: str) -> bool:
     """Whether `path` is one of the change's documents, which no package writes."""
-    return path.startswith("openspec/changes/")
+    return path.startswith(f"{CHANGES}/")
 
 
 def _touch(path: str, clues: Iterable[Clue]) -> Touch:

@@ -11,7 +11,7 @@ from parallel_impl.plan.model import Plan
 from parallel_impl.planning import proposal as proposals
 from parallel_impl.planning import sources
 from parallel_impl.planning.phases import Phases
-from parallel_impl.planning.proposal import Proposal, Subject
+from parallel_impl.planning.proposal import ProposedPlan, Subject
 from tests.repository import commit_all, git, init
 
 TASKS = """\
@@ -62,7 +62,7 @@ def subject(repo: Path, typed: str = "add-cart") -> Subject:
     return Subject(sources.find(repo, typed))
 
 
-def fresh(repo: Path) -> Proposal:
+def fresh(repo: Path) -> ProposedPlan:
     return proposals.fresh(subject(repo), proposals.by_code)
 
 
