@@ -21,7 +21,7 @@ KINSHIP = 0.05  # of the work: how much longer a path may be made to keep togeth
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class PartitionLimits:
     """What a partition must keep: see the constants for what each number rests on."""
 
     share: float = 0.34  # of the work that one package may hold; in 44 real plans the heaviest held 0.42
@@ -33,7 +33,7 @@ class Limits:
 
 
 def partition(
-    weights: Sequence[float], requires: Iterable[Pair], affinity: Mapping[Pair, float], limits: Limits
+    weights: Sequence[float], requires: Iterable[Pair], affinity: Mapping[Pair, float], limits: PartitionLimits
 ) -> tuple[tuple[int, ...], ...]:
     """Put `0 .. len(weights) - 1` into groups whose order has no cycle; each group and the groups sorted.
 
@@ -51,7 +51,11 @@ class _Groups:
     """The groups so far, by the number of their first unit."""
 
     def __init__(
-        self, weights: Sequence[float], requires: Iterable[Pair], affinity: Mapping[Pair, float], limits: Limits
+        self,
+        weights: Sequence[float],
+        requires: Iterable[Pair],
+        affinity: Mapping[Pair, float],
+        limits: PartitionLimits,
     ) -> None:
         self.limits = limits
         self.total = sum(weights) or 1.0

@@ -38,7 +38,7 @@ def expected(touch: Touch) -> float:
 
 def scopes(table: Table, found: Sequence[Touch], owners: Mapping[str, Sequence[int]], count: int) -> list[Owned]:
     """The scope of each of `count` packages: every path has the packages in `owners`."""
-    tree = Tree(table.files)
+    tree = TreeIndex(table.files)
     own: list[dict[str, Touch]] = [{} for _ in range(count)]
     for touch in found:
         if problem(touch.glob) or (touch.path.endswith("/") and not tree.is_small(touch.path)):
@@ -125,7 +125,7 @@ def because(touch: Touch) -> str:
     return f"{clue.kind} of {clue.because}" if clue.because in touch.path or "/" in clue.because else str(clue.kind)
 
 
-class Tree:
+class TreeIndex:
     """The repository's files in order, so that what a glob means is found by what it begins with."""
 
     def __init__(self, files: Iterable[str]) -> None:

@@ -16,7 +16,7 @@ from functools import cache
 
 from parallel_impl.gates import quality
 from parallel_impl.gates.project_files import Read
-from parallel_impl.planning.scopes import Tree
+from parallel_impl.planning.scopes import TreeIndex
 
 MOST_TESTS = 30  # paths in one command; with more their folders are named
 INSTALLS = {
@@ -36,7 +36,7 @@ class ProposedStep:
     cwd: str = "."
 
 
-def steps(write_allow: Sequence[str], creates: Sequence[str], tree: Tree, read: Read) -> list[ProposedStep]:
+def steps(write_allow: Sequence[str], creates: Sequence[str], tree: TreeIndex, read: Read) -> list[ProposedStep]:
     """The steps for a package with this scope; `read` gives a file of the base tree."""
     paths = sorted({path for glob in write_allow for path in tree.matching(glob)} | set(creates))
     known = cache(read)
