@@ -23,7 +23,7 @@ from parallel_impl.run.places import Places
 from parallel_impl.run.resume import abort, leftovers
 from parallel_impl.run.run import Listener, Listeners, Run
 from parallel_impl.run.start import part, preflight, writable
-from parallel_impl.run.start.request import Options, Request
+from parallel_impl.run.start.request import Answer, Options, Request
 
 
 def implement(
@@ -33,10 +33,12 @@ def implement(
     listeners: Sequence[Listener],
     *,
     dropped: Mapping[str, str] | None = None,
+    answer: Answer = print,
 ) -> int:
     """What was typed in `folder`, done; returns the exit code.
 
-    `dropped` are variables that this process was started with and that git must not see as they are.
+    `dropped` are variables that this process was started with and that git must not see as they are; `answer` takes
+    what a dry run was asked for.
 
     UserError when the input or the repository is not usable; nothing has been started then. KeyboardInterrupt when a
     signal came before there was a run to stop.
@@ -74,6 +76,7 @@ def implement(
                 run_id=cleared.run_id,
                 home=cleared.home,
                 inherited={**os.environ, **(dropped or {})},
+                answer=answer,
             )
             if options.dry_run:
                 preflight.try_out(request)

@@ -55,6 +55,7 @@ def prepare(request: Request) -> Iterator[Run]:
             state=request.state,
             listener=request.listener,
             jobs=_jobs(request, known),
+            fail_fast=request.options.fail_fast,
             base_checkout=ready.base.checkout,
         )
         _open(run, request, known, edit)
@@ -71,7 +72,7 @@ def try_out(request: Request) -> None:
         packages = known.plan.packages
         say("\n".join(claims.describe(places.change_id, packages, claims.rivals(places, packages))))
         with _checked(request, known) as ready:
-            say(base_check.describe(ready.spec, ready.workspace, ready.in_force, ready.base))
+            request.answer(base_check.describe(ready.spec, ready.workspace, ready.in_force, ready.base))
 
 
 @dataclass(frozen=True, slots=True)
