@@ -14,8 +14,8 @@ from parallel_impl.cli import main
 from tests.repository import make_repository, tool
 
 COMMANDS = main.group.commands
-PROGRAMS = {"parallel-impl": main.group, "parallel-implement": main.implement_command}
-PROGRAMS |= {"parallel-cleanup": main.cleanup_command}
+PROGRAMS = {"parallel-impl": main.group, "parallel-implement": COMMANDS["implement"]}
+PROGRAMS |= {"parallel-cleanup": COMMANDS["cleanup"]}
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -225,3 +225,17 @@ def test_it_works_in_a_part_of_the_repository_and_is_done_again_when_asked(repo:
     )
     assert again.returncode == 0, again.stdout + again.stderr
     assert git(repo, "show", f"openspec/{CHANGE}:n") == "x"
+
+
+def test_a_prompt_that_fits_into_no_argument_is_refused_before_an_agent_is_paid(repo: Path) -> None:
+    for name in "abc":
+        write(repo, **{f"{FOLDER}/specs/{name}/spec.md": f"{name} word\n" * 9_000})
+    commit_all(repo, "Long texts")
+    marker = repo.parent / "paid"
+    agent = ("--agent", f"command: sh -c 'touch {marker}' {{prompt}}")
+    done = tool(repo, "implement", CHANGE, "--single", *agent)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "the prompt of wp-single has " in done.stderr
+    assert "write {prompt_file} in the place of {prompt}" in done.stderr
+    assert not marker.exists()
+    assert refs(repo, "refs/parallel-impl") == []

@@ -26,7 +26,7 @@ from parallel_impl.run.claims import change_lock, claims
 from parallel_impl.run.resume import attempts, go_on, leftovers
 from parallel_impl.run.run import Run
 from parallel_impl.run.spec import PlanEdit, PlanInForce, RunSpec, Workspace
-from parallel_impl.run.start import base_check, inputs, plan_edit, run_spec, single, writable
+from parallel_impl.run.start import base_check, inputs, plan_edit, prompt_size, run_spec, single, writable
 from parallel_impl.run.start.base_check import BaseCheck
 from parallel_impl.run.start.inputs import Inputs
 from parallel_impl.run.start.request import Request
@@ -139,6 +139,7 @@ def _checked(request: Request, known: Inputs) -> Iterator[_Ready]:
     try:
         writable.check_home(home)
         homes.check_space(home, known.tree_bytes, jobs=_jobs(request, known))
+        base_check.report(list(prompt_size.problems(spec, workspace, in_force)), request.listener)
         checked = base_check.check(spec, workspace, launch, in_force, request.listener)
         base_check.report(single.unverified(spec, checked.gates), request.listener)
         yield _Ready(spec, workspace, launch, in_force, checked)
