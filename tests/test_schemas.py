@@ -171,6 +171,7 @@ SUMMARIES = {
         contracts=(summary.ContractRow("contracts/api.yaml", "valid"),),
         switched_off=("gate mypy",),
         for_a_person=("wp-a: look",),
+        open_tasks=("1.1 Make it",),
         notes=("a note",),
     )
 }

@@ -19,6 +19,7 @@ from parallel_impl.cli.cleanup import cleanup as cleanup_command
 from parallel_impl.cli.implement import implement as implement_command
 from parallel_impl.cli.logs import logs
 from parallel_impl.cli.output import put
+from parallel_impl.cli.plan import plan as plan_command
 from parallel_impl.cli.runs import runs
 from parallel_impl.cli.show import show
 from parallel_impl.cli.status import status
@@ -37,6 +38,7 @@ def group() -> None:
 
 group.add_command(implement_command)
 group.add_command(cleanup_command)
+group.add_command(plan_command)
 group.add_command(validate)
 group.add_command(status)
 group.add_command(show)
@@ -45,7 +47,7 @@ group.add_command(runs)
 
 
 for program in group.commands.values():
-    own = program in (implement_command, cleanup_command)
+    own = program in (implement_command, cleanup_command, plan_command)
     click.version_option(__version__, prog_name=f"parallel-{program.name}" if own else f"parallel-impl {program.name}")(
         program
     )
@@ -64,6 +66,11 @@ def implement() -> NoReturn:
 def cleanup() -> NoReturn:
     """The command `parallel-cleanup`."""
     _main(cleanup_command)
+
+
+def plan() -> NoReturn:
+    """The command `parallel-plan`."""
+    _main(plan_command)
 
 
 def _main(command: click.Command) -> NoReturn:

@@ -20,7 +20,7 @@ def validate(plan: str, fix: bool) -> int:
     from parallel_impl.errors import Severity, count  # noqa: PLC0415
     from parallel_impl.gates import step_check  # noqa: PLC0415
     from parallel_impl.git import links  # noqa: PLC0415
-    from parallel_impl.run.start import task_names  # noqa: PLC0415
+    from parallel_impl.openspec import task_names  # noqa: PLC0415
 
     if fix:
         fixed = plan_check.fix(plan, Path.cwd(), links.of_index)

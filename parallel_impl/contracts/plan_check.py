@@ -80,17 +80,17 @@ def validate(
     )
     content, source = _read(file), _named(file, folder)
     base = root or file.parent
-    checked = check(content, source, _reader(base), folder=inside, openapi_seconds=settings.openapi_seconds)
+    checked = check(content, source, reader(base), folder=inside, openapi_seconds=settings.openapi_seconds)
     found = list(checked.problems)
     if checked.plan:
         tree = tracked(file.parent)
         found += [*links.problems(checked.plan, tree), *_taken(inside, tree)]
-        found += of_part(checked.plan, _part(inside), tree, _reader(base))
+        found += of_part(checked.plan, _part(inside), tree, reader(base))
         if checked.order:
-            found += check_steps(checked.plan, checked.order, settings, root, _reader(base))
+            found += check_steps(checked.plan, checked.order, settings, root, reader(base))
         if inside:
             tasks = f"{inside}/tasks.md"
-            found += check_tasks(_reader(base)(tasks), tasks, checked.plan)
+            found += check_tasks(reader(base)(tasks), tasks, checked.plan)
     misplaced = _misplaced(file, inside, checked.plan)
     found += [misplaced] if misplaced else []
     usable = None if any(problem.severity is Severity.ERROR for problem in found) else checked.plan
@@ -270,7 +270,7 @@ def _up_to_root(folder: Path) -> Iterator[Path]:
             return
 
 
-def _reader(root: Path) -> Read:
+def reader(root: Path) -> Read:
     """Files below `root` by relative path; nothing that leaves it, and no FIFO or device, is ever opened."""
     whole = root.resolve()
 

@@ -146,6 +146,9 @@ def names(found: TaskList) -> tuple[str, ...]:
         for whole in ([number] if number else [], text, [number, *text] if number else []):
             for length in range(1, len(whole) + 1):
                 beginnings.setdefault(tuple(whole[:length]), set()).add(n)
+    for number in {task.number.casefold() for task in found.tasks if task.number}:
+        if any(_is_section(section, [number]) for section in found.sections):
+            beginnings.pop((number,), None)  # alone it means the section
     taken: dict[str, int] = {}
     return tuple(_once(_own_name(task, n, beginnings), taken) for n, task in enumerate(found.tasks))
 
@@ -168,6 +171,28 @@ def _once(name: str, taken: dict[str, int]) -> str:
         own = f"{name} ({taken[name]})"
     taken[own] = 1
     return own
+
+
+def named(found: TaskList, names: Mapping[str, Sequence[str]]) -> frozenset[int]:
+    """The tasks that any package names; one that names nothing has tasks (see `assign`), but vouches for none."""
+    assigned = assign(found, names).tasks
+    return frozenset(task for package, wanted in names.items() if wanted for task in assigned[package])
+
+
+def tick(found: TaskList, tasks: Iterable[int]) -> bytes:
+    """The file with the boxes of these tasks ticked: only `[ ]` becomes `[x]`, every other byte stays."""
+    lines = list(found.lines)
+    for task in (found.tasks[index] for index in tasks):
+        number, at = task.lines[0] - 1, task.column
+        if lines[number][at] == Mark.OPEN:  # the blank in a box may be another one, which is none of ours
+            lines[number] = f"{lines[number][:at]}{Mark.DONE}{lines[number][at + 1 :]}"
+    return encoded("".join(lines))
+
+
+def still_open(found: TaskList) -> tuple[str, ...]:
+    """The number and the text of each box that is not ticked."""
+    left = (task for task in found.tasks if task.mark is not Mark.DONE)
+    return tuple(f"{task.number} {' '.join(task.text.split())}".strip() for task in left)
 
 
 def excerpt(found: TaskList, tasks: Iterable[int]) -> str:

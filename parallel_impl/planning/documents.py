@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from parallel_impl.planning.evidence import ClueKind
 
 TASKS = "tasks.md"
-MAX_BYTES = 1_000_000  # a contract may be generated: nobody names files in more than that
+MAX_BYTES = 1_000_000  # of a contract, which may be generated: nobody names files in more than that
 _ALONE = {"proposal.md": ClueKind.PROPOSAL, "design.md": ClueKind.DESIGN, TASKS: ClueKind.TASK}
 _BELOW = {"specs": ClueKind.SPEC, "contracts": ClueKind.CONTRACT}
 
@@ -29,7 +29,9 @@ def document(path: str, content: bytes) -> ChangeDocument | None:
     kind = _BELOW.get(first) if below else _ALONE.get(first)
     if kind is None or (kind is ClueKind.SPEC and not path.endswith(".md")):
         return None
-    return ChangeDocument(path, content[:MAX_BYTES].decode("utf-8", "surrogateescape"), kind)
+    if kind is ClueKind.CONTRACT:
+        content = content[:MAX_BYTES]
+    return ChangeDocument(path, content.decode("utf-8", "surrogateescape"), kind)
 
 
 def load(folder: Path) -> tuple[ChangeDocument, ...]:
@@ -37,9 +39,7 @@ def load(folder: Path) -> tuple[ChangeDocument, ...]:
     found = []
     for path in sorted(_files(folder)):
         inside = path.relative_to(folder).as_posix()
-        with path.open("rb") as file:
-            read = document(inside, file.read(MAX_BYTES))
-        if read:
+        if read := document(inside, path.read_bytes()):
             found.append(read)
     return tuple(found)
 

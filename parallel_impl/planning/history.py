@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from itertools import combinations
 
 WIDE = 50  # a commit over more files than this (a move, a format run) says nothing about which belong together
@@ -27,7 +27,7 @@ def together(commits: Iterable[Collection[str]], files: frozenset[str]) -> dict[
     return counts
 
 
-def hottest(counts: dict[str, int], commits: Sequence[Collection[str]], least: float) -> dict[str, float]:
-    """The files that changed in at least this share of the commits, each with its share."""
-    total = max(len(commits), 1)
-    return {path: count / total for path, count in counts.items() if count / total >= least}
+def hottest(commits: Iterable[Collection[str]], inside: frozenset[str], files: frozenset[str]) -> dict[str, float]:
+    """How often each of the files changed in the commits that touch what is `inside`, as a share of those commits."""
+    near = [commit for commit in commits if len(commit) <= WIDE and not inside.isdisjoint(commit)]
+    return {path: count / len(near) for path, count in changes(near, files).items()}

@@ -21,7 +21,7 @@ _DRAWN = re.compile(r"^([\s\u2502|]*)(?:[\u251c\u2514\u2570+`|]\s?[\u2500-]{1,3}
 _CHARACTERS = re.compile(r"[\w.@+\-\[\]()*/?~]+")
 _NUMBERS = re.compile(r"v?[0-9]+(?:[./-][0-9]+)*(?:[a-z]{1,3}[0-9]*)?")
 _DATE_OR_FRACTION = re.compile(r"[\d/.%-]+")
-_AROUND = "*_.,:;!?\"'"
+_AROUND = ",:;!?\"'"
 MAX_LENGTH, MAX_DEPTH = 240, 16
 
 
@@ -51,9 +51,8 @@ def cleaned(word: str) -> list[str]:
     """A word as the paths that it may mean, more than one for braces; none where its form says that it is no path."""
     if _URL.match(word) or word.startswith(("@", "-", "~", "$", "#", "!")):
         return []
-    word = word.strip(_AROUND.replace(".", "").replace("*", "")).rstrip(".")
-    word = re.sub(r"\\(?=[\w.])", "/", word)
-    word = _LINES.sub("", word).strip("_:;,\"'").rstrip(".")
+    word = word.strip(_AROUND).rstrip(".")
+    word = _LINES.sub("", re.sub(r"\\(?=[\w.])", "/", word)).strip(_AROUND).rstrip(".")
     word = _PLACEHOLDER.sub("*", word)
     return [path for one in _expanded(word) if (path := _plain(one))]
 
@@ -73,8 +72,8 @@ def _in_lines(text: str) -> Iterator[NamedPath]:
 
 def _words(text: str) -> list[str]:
     """Words, with braces kept whole: `src/{a,b}.ts` is one."""
-    kept = _BRACES.sub(lambda match: "{" + match[1].replace(",", "\0").replace(" ", "") + "}", text)
-    return [word.replace("\0", ",") for word in _WORD.findall(_PLACEHOLDER.sub("*", kept))]
+    kept = _BRACES.sub(lambda match: "{" + re.sub(r"\s*,\s*", "\0", match[1].strip()) + "}", text)
+    return [word.replace("\0", ",") for word in _WORD.findall(kept)]
 
 
 def _expanded(word: str) -> list[str]:
@@ -89,7 +88,7 @@ def _plain(word: str) -> str:
     """One word as a path; "" for what is none: too long, an option, a number, a route, only dots or stars."""
     while word.startswith("./"):
         word = word[2:]
-    word = word.strip("*") if word.startswith("**") and not word.startswith("**/") else word
+    word = re.sub(r"(?<=\w)\*\*$|^\*\*(?=[\w.])", "", word)  # bold
     parts = word.removesuffix("/").split("/")
     if not word or len(word) > MAX_LENGTH or len(parts) > MAX_DEPTH or not _CHARACTERS.fullmatch(word):
         return ""

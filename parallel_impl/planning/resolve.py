@@ -21,6 +21,7 @@ _ENDINGS = frozenset((
     ".bash", ".sql", ".md", ".mdx", ".rst", ".txt", ".json", ".jsonl", ".yaml", ".yml", ".toml", ".ini", ".cfg",
     ".css", ".scss", ".less", ".html", ".svg", ".xml", ".proto", ".graphql", ".tf", ".lock", ".env", ".j2", ".csv",
 ))  # fmt: skip
+_NOT_OURS = frozenset((".git", ".venv", "venv", "node_modules", "__pycache__", "site-packages"))  # nobody edits there
 _MANY = 40  # a glob over more files than this names none of them
 
 
@@ -48,6 +49,19 @@ class Company:
                 return several[depths.index(best)]
         return ""
 
+    def home(self, bases: Sequence[str]) -> str | None:
+        """Of several folders (with their slash, "" for the top) the one that a group has most of its paths in.
+
+        The top where none has more than half; None where the top is none of them.
+        """
+        inner = [base for base in bases if base]
+        for group in self.groups:
+            counts = [sum(path.startswith(base) for path in group) for base in inner]
+            best = max(counts, default=0)
+            if best * 2 > len(group) and counts.count(best) == 1:
+                return inner[counts.index(best)]
+        return "" if "" in bases else None
+
     def folders(self, ending: str) -> list[str]:
         """The folders of the company's files with this extension, in order of closeness and then of frequency."""
         found: dict[str, None] = {}
@@ -63,6 +77,8 @@ class Company:
 def resolve(name: NamedPath, tree: FileTree, company: Company | None = None) -> list[Resolved]:
     """The paths that a name means; without company only what needs none. Empty where it means none, or not surely."""
     text = name.text
+    if any(part in _NOT_OURS for part in text.split("/")):
+        return []
     if text.endswith("/"):
         return _folder(text.rstrip("/"), tree, company)
     if text in tree.files:
@@ -154,20 +170,19 @@ def _new(name: NamedPath, tree: FileTree, company: Company | None) -> list[Resol
 
 
 def _base(text: str, tree: FileTree, company: Company | None) -> str | None:
-    """What stands before a new path: "" where it is whole; None where that cannot be told yet."""
+    """What stands before a new path: "" where it is whole; None where that cannot be told yet.
+
+    A first folder that lies at the top and in components too (`tests/`, `scripts/`) means the component that most of
+    the document's other names are in, if there is one.
+    """
     parts = text.split("/")
     for depth in range(len(parts) - 1, 0, -1):
         head = "/".join(parts[:depth])
-        if head in tree.folders:
-            return ""
-        several = tree.folders_ending(head)
-        if len(several) == 1 and (depth > 1 or company):
-            return several[0].removesuffix(head)
-        if several and company:
-            nearest = company.nearest([f"{path}/" for path in several])
-            return nearest.removesuffix("/").removesuffix(head) if nearest else None
+        several = [path.removesuffix(head) for path in tree.folders_ending(head)]
+        if several == [""] or (depth > 1 and "" in several) or (len(several) == 1 and (depth > 1 or company)):
+            return several[0] if len(several) == 1 else ""
         if several:
-            return None
+            return company.home(several) if company else None
     if company is None:
         return None
     inside = [folder for group in company.groups for path in group for folder in above(f"{path.rstrip('/')}/x")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from parallel_impl.planning.tree import FileTree, above, extension, folder_of, name_of
 
@@ -98,6 +99,44 @@ def homes(path: str, tree: FileTree, new: frozenset[str] = frozenset()) -> list[
             if home in tree.folders or home in new:
                 found.append(_mirrored(home, path, folder, tree))
     return found
+
+
+class ComponentTests:
+    """Tests folders with a folder for each component: `tests/shop/` of `src/shop/`, `skills/tests/x/` of `skills/x/`.
+
+    Learned from the tree: such a folder's own folders are, for the most part, named as those of a folder beside it.
+    """
+
+    def __init__(self, tree: FileTree) -> None:
+        self.tree = tree
+        children: dict[str, set[str]] = {}
+        for folder in tree.folders:
+            children.setdefault(folder_of(folder), set()).add(name_of(folder))
+        self.pairs: list[tuple[str, str]] = []  # (folder of components, folder of their tests)
+        for home in sorted(children):
+            parts = home.split("/")
+            if any(part in FOLDERS for part in parts):
+                outer = "/".join(parts[: next(n for n, part in enumerate(parts) if part in FOLDERS)])
+                beside = [outer, *(f"{outer}/{name}".lstrip("/") for name in sorted(children.get(outer, ())))]
+                self.pairs += [(base, home) for base in beside if self._is_mirror(children, base, home)]
+
+    @staticmethod
+    def _is_mirror(children: Mapping[str, set[str]], base: str, home: str) -> bool:
+        if base == home or base not in children or (home.startswith(f"{base}/") and base in FOLDERS):
+            return False
+        own = children[home] - FOLDERS - {"fixtures", "__pycache__"}
+        both = own & (children[base] - FOLDERS)
+        return len(both) >= 2 and len(both) * 2 >= len(own)
+
+    def of(self, path: str) -> list[str]:
+        """The folders for the tests of the component that a path lies in, whether or not they exist."""
+        found = []
+        for base, home in self.pairs:
+            inside = path.removeprefix(f"{base}/" if base else "")
+            component, slash, _ = inside.partition("/")
+            if slash and component not in FOLDERS and (not base or inside != path) and not path.startswith(f"{home}/"):
+                found.append(f"{home}/{component}")
+        return found
 
 
 def _mirrored(home: str, path: str, folder: str, tree: FileTree) -> str:

@@ -7,6 +7,11 @@ from functools import cached_property
 
 from parallel_impl.plan.globs import globs
 
+MANIFESTS = (
+    "pyproject.toml", "setup.py", "package.json", "go.mod", "Cargo.toml", "pom.xml", "build.gradle", "build.gradle.kts",
+    "Gemfile", "composer.json", "mix.exs", "pubspec.yaml", "Package.swift", "CMakeLists.txt",
+)  # fmt: skip
+
 
 class FileTree:
     """The paths of a commit's files, and their folders (without the top, which is "")."""
@@ -44,6 +49,17 @@ class FileTree:
             ending = extension(path)
             seen[ending] = seen.get(ending, 0) + 1
         return frozenset(ending for ending, count in seen.items() if ending and count > 1)
+
+    @cached_property
+    def components(self) -> frozenset[str]:
+        """The folders that are built or published on their own: a manifest lies in them. The top is none of them."""
+        return frozenset(
+            folder for name in MANIFESTS for path in self.by_name.get(name, ()) if (folder := folder_of(path))
+        )
+
+    def component(self, path: str) -> str:
+        """The innermost component that a path lies in; "" outside of all."""
+        return next((folder for folder in reversed(above(path)) if folder in self.components), "")
 
     def ending(self, name: str) -> list[str]:
         """The files whose path is `name` or ends in `/name`."""

@@ -143,6 +143,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     fence: str = "not fenced"
     switched_off: tuple[str, ...]
     for_a_person: tuple[str, ...]
+    open_tasks: tuple[str, ...] = ()
     notes: tuple[str, ...]
 
 
@@ -163,6 +164,7 @@ class Facts:
     contracts: tuple[ContractRow, ...] = ()
     switched_off: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    open_tasks: tuple[str, ...] = ()
 
 
 def build(facts: Facts, happened: Sequence[e.Event]) -> Summary:
@@ -202,6 +204,7 @@ def build(facts: Facts, happened: Sequence[e.Event]) -> Summary:
             if step.kind is not StepKind.COMMAND
         ),
         notes=facts.notes,
+        open_tasks=facts.open_tasks,
     )
 
 

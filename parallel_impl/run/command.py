@@ -78,6 +78,8 @@ def implement(
                 inherited={**os.environ, **(dropped or {})},
                 answer=answer,
             )
+            if preflight.is_archived(request):
+                return 0
             if options.dry_run:
                 preflight.try_out(request)
                 return 0

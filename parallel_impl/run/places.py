@@ -280,3 +280,8 @@ class Places:
     @property
     def tasks_file(self) -> str:
         return f"{self.folder}/tasks.md"
+
+    @property
+    def own_files(self) -> tuple[str, ...]:
+        """What only the orchestrator writes in a candidate: an agent's edits of it are left out of its work."""
+        return (self.tasks_file,)

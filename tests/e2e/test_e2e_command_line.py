@@ -15,7 +15,7 @@ from tests.repository import make_repository, tool
 
 COMMANDS = main.group.commands
 PROGRAMS = {"parallel-impl": main.group, "parallel-implement": COMMANDS["implement"]}
-PROGRAMS |= {"parallel-cleanup": COMMANDS["cleanup"]}
+PROGRAMS |= {"parallel-cleanup": COMMANDS["cleanup"], "parallel-plan": COMMANDS["plan"]}
 
 
 @pytest.mark.parametrize("name", COMMANDS)

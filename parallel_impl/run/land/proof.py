@@ -66,7 +66,8 @@ def prove(run: Run, candidate: str, base_proof: BaseProof) -> Proof:
         return Proof((), passed=False, why="the run was stopped")
     states = {name: report.state.replace("-", " ") for name, report in before.items()}  # as verdicts are spelt
     run.record(e.GatesEnded(at=now(), on=BASE, tree=repo.tree(spec.base), verdicts=states))
-    changed = {change.path for change in repo.changes(spec.base, candidate)}
+    ours = run.workspace.places.own_files
+    changed = {change.path for change in repo.changes(spec.base, candidate)}.difference(ours)
     verdicts = [verdict.compare(before.get(name), report, changed) for name, report in after.items()]
     rows = _rows(spec, verdicts, after)
     run.record(

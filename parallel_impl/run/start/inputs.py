@@ -22,6 +22,7 @@ from parallel_impl.gates.quality import Gate
 from parallel_impl.git import ignored
 from parallel_impl.git import links as found_links
 from parallel_impl.git.repo import Entry, GitError, Repo
+from parallel_impl.openspec import task_names
 from parallel_impl.plan import ids, links
 from parallel_impl.plan.globs import globs
 from parallel_impl.plan.model import Plan
@@ -30,7 +31,7 @@ from parallel_impl.plan.reading import load as loading
 from parallel_impl.record.state import State
 from parallel_impl.run.places import Places
 from parallel_impl.run.resume import pinned
-from parallel_impl.run.start import task_names
+from parallel_impl.run.start import plan_advice
 from parallel_impl.text import did_you_mean
 
 
@@ -154,7 +155,12 @@ def load(
     problems += [*tables.problems(settings), *assignment.problems(settings, checked.plan.packages)]
     tree = found_links.of_entries(repo, entries.values())
     problems += [*links.problems(checked.plan, tree), *plan_check.of_part(checked.plan, places.part, tree, read)]
-    problems += task_names.problems(read(places.tasks_file), places.tasks_file, checked.plan)
+    tasks = repo.read(plan_from, places.tasks_file) if plan_from else read(places.tasks_file)
+    problems += task_names.problems(tasks, places.tasks_file, checked.plan)
+    if not plan_from and not made:
+        problems += plan_advice.problems(
+            repo, places, base, checked.plan, checked.order, paths=entries.keys(), listed=tasks
+        )
     problems += _uncommitted(repo, places, entries, folder, came_from, continued=bool(plan_from))
     if found_setup:
         problems.append(Problem(f"set-up: {found_setup.why}", severity=Severity.NOTICE))

@@ -18,11 +18,13 @@ from parallel_impl.git import home as homes
 from parallel_impl.git.remove import remove
 from parallel_impl.git.suitability import check_repository
 from parallel_impl.git.trees import Trees
+from parallel_impl.plan import ids
 from parallel_impl.processes.launch import Launch, Limits
 from parallel_impl.record import events as e
 from parallel_impl.record.journal import Journal, now
 from parallel_impl.run import run_id
 from parallel_impl.run.claims import change_lock, claims
+from parallel_impl.run.inspect import archive
 from parallel_impl.run.resume import attempts, go_on, leftovers
 from parallel_impl.run.run import Run
 from parallel_impl.run.spec import PlanEdit, PlanInForce, RunSpec, Workspace
@@ -73,6 +75,21 @@ def try_out(request: Request) -> None:
         say("\n".join(claims.describe(places.change_id, packages, claims.rivals(places, packages))))
         with _checked(request, known) as ready:
             request.answer(base_check.describe(ready.spec, ready.workspace, ready.in_force, ready.base))
+
+
+def is_archived(request: Request) -> bool:
+    """Whether the change lies below `changes/archive/` in what is checked out, or in the typed base; told then.
+
+    A feature branch that is still there holds the change as it was before, so it is not asked.
+    """
+    repo, options, places = request.repo, request.options, request.places
+    commit = repo.resolve(options.base) if options.base else repo.head(request.folder)
+    name = archive.archived_as(repo, commit, places.change_id, places.part) if commit else ""
+    if not name or request.state.started:
+        return False
+    with _leaving_nothing(request):
+        request.listener.say(f"{places.change_id} is archived as {ids.changes(places.part)}/archive/{name}")
+    return True
 
 
 @dataclass(frozen=True, slots=True)
