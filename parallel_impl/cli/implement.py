@@ -25,6 +25,7 @@ from parallel_impl.config import MAX_JOBS
 @click.option("--fail-fast", is_flag=True, help="Start nothing more once a package has failed; what is at work ends.")
 @click.option("--abort", is_flag=True, help="Give the run up: its work stays on refs of attempts.")
 @click.option("--wait/--no-wait", help="Wait while other runs hold what this change claims (default: refuse).")
+@click.option("--pr/--no-pr", "pr", default=None, help="Push what lands and open a pull request (default: the key pr).")
 @click.option("--as-owner", is_flag=True, help="As root in somebody else's repository: go on as its owner.")
 @click.option("--dry-run", is_flag=True, help="Everything but agents: problems, waves, critical path, set-up proven.")
 @click.option("--json", "as_json", is_flag=True, help="Events as JSON lines on stdout, and nothing else there.")
@@ -41,6 +42,7 @@ def implement(
     fail_fast: bool,
     abort: bool,
     wait: bool,
+    pr: bool | None,
     as_owner: bool,
     dry_run: bool,
     as_json: bool,
@@ -70,6 +72,7 @@ def implement(
         wait=wait,
         single=single,
         fail_fast=fail_fast,
+        pr=pr,
     )
     listener = JsonLines() if as_json else Terminal()
     # with --json only events go to stdout

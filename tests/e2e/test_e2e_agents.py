@@ -113,8 +113,8 @@ def test_the_key_reaches_the_agent_alone_and_a_dry_run_says_who_pays(stub: Stub,
     assert "MY_KEY" not in git(repo, "show", f"refs/parallel-impl/{CHANGE}/attempts/wp-words/1:env.txt")
     missing = tool(repo, "implement", CHANGE, "--dry-run")
     assert missing.returncode == 2
-    asked = "[tool.parallel-impl] of pyproject.toml: error: agents.mine: its key is missing: the variable MY_KEY is not set\n"
-    assert f"{asked}    export MY_KEY=…\n" in missing.stderr
+    asked = "[tool.parallel-impl] of pyproject.toml: error: agents.mine: its key is missing"
+    assert f"{asked}: the variable MY_KEY is not set\n    export MY_KEY=…\n" in missing.stderr
     typed = tool(repo, "implement", CHANGE, "--dry-run", "--agent", "anthropic")
     assert "--agent: error: anthropic has no key\n    export ANTHROPIC_API_KEY=…\n" in typed.stderr
 

@@ -19,7 +19,7 @@ Answer = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What was typed; empty and 0 mean "not given"."""
+    """What was typed; empty, 0 and None mean "not given"."""
 
     change_id: str
     agent: str = ""
@@ -33,6 +33,7 @@ class Options:
     wait: bool = False
     single: bool = False
     fail_fast: bool = False
+    pr: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
