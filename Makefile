@@ -34,7 +34,7 @@ $(VENV)/runtime.stamp: pyproject.toml $(PINS)
 	@PYTHON=$(PYTHON) scripts/machine.sh
 	@test -x $(BIN)/python || { echo 'making $(VENV)'; $(PYTHON) -m venv $(VENV); }
 	@echo 'installing the tool into $(VENV)'
-	@$(PIP) --editable .
+	@$(PIP) --editable '.[demo]'
 	@touch $@
 
 $(VENV)/dev.stamp: $(VENV)/runtime.stamp

@@ -6,12 +6,13 @@ import re
 import subprocess
 import sys
 import tomllib
-from importlib.metadata import packages_distributions
+from importlib.metadata import distribution, packages_distributions
 from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from parallel_impl.gates.quality import COMMANDS, INSTALL
 from tests.house import ROOT, imports
 
 PROJECT = ROOT.parent
@@ -49,6 +50,23 @@ def test_what_is_imported_is_declared() -> None:
     foreign = names - NOT_INSTALLED - {""}
     missing = {name for name in foreign if not declared & {canonicalize_name(one) for one in sources.get(name, ())}}
     assert missing == set()
+
+
+def test_what_a_user_installs_brings_no_program_that_a_gate_could_take_for_the_project_s_own() -> None:
+    todo, brought, programs = [canonicalize_name(one.name) for one in RUN], set[str](), set[str]()
+    while todo:
+        name = todo.pop()
+        if name in brought:
+            continue
+        brought.add(name)
+        found = distribution(name)
+        programs |= {one.name for one in found.entry_points if one.group == "console_scripts"}
+        needs = map(Requirement, found.requires or ())
+        todo += [
+            canonicalize_name(one.name) for one in needs if one.marker is None or one.marker.evaluate({"extra": ""})
+        ]
+    assert programs & {*COMMANDS, *INSTALL, "py.test", "coverage", "tox", "nox", "python", "pip", "npm"} == set()
+    assert "jsonschema" in programs  # it looked at something
 
 
 def test_the_lowest_versions_are_those_of_pyproject() -> None:

@@ -64,6 +64,15 @@ class Command:
     def record(self) -> AgentRecord:
         return AgentRecord(name=self.name, kind="command", program=self.words[0])
 
+    @property
+    def takes_prompt(self) -> bool:
+        """Whether the prompt itself is one of its arguments, or a part of one."""
+        return any("{prompt}" in word for word in self.words)
+
+    def can_be_given(self, prompt: str) -> bool:
+        """Whether this prompt fits into an argument, as far as that is known without a job."""
+        return all(len(word.replace("{prompt}", prompt).encode()) <= LONGEST_WORD for word in self.words)
+
     def check(self) -> Problem | None:
         """A program that cannot be started, found before anything is started."""
         word = self.words[0]
@@ -82,7 +91,7 @@ class Command:
             "attempt": str(job.attempt),
             "result_file": str(job.result_file),
         }
-        if any("{prompt}" in word for word in self.words):
+        if self.takes_prompt:
             values["prompt"] = job.prompt_file.read_text("utf-8")
         argv = [PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), word) for word in self.words]
         if any(len(word.encode(errors="surrogateescape")) > LONGEST_WORD for word in argv):

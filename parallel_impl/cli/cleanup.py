@@ -7,9 +7,11 @@ from pathlib import Path
 
 import click
 
+from parallel_impl.cli.change import CHANGE
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("change_id", metavar="<change-id>")
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]}, epilog="Example: parallel-cleanup add-login")
+@click.argument("change_id", metavar="<change-id>", type=CHANGE)
 @click.option("--force", is_flag=True, help="Remove work too that is contained in no branch.")
 @click.option("--as-owner", is_flag=True, help="As root in somebody else's repository: go on as its owner.")
 @click.option("--dry-run", is_flag=True, help="Only report what would be removed, kept and archived.")

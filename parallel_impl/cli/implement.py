@@ -6,11 +6,15 @@ from pathlib import Path
 
 import click
 
+from parallel_impl.cli.change import CHANGE
 from parallel_impl.config import MAX_JOBS
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("change_id", metavar="<change-id>")
+@click.command(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: parallel-implement add-login --agent claude",
+)
+@click.argument("change_id", metavar="<change-id>", type=CHANGE)
 @click.option("--agent", metavar="NAME|SPEC", help="The agent: claude, codex, …, or 'command: my-agent'.")
 @click.option("--jobs", type=click.IntRange(1, MAX_JOBS), metavar="N", help="How many agents at once (default: 4).")
 @click.option("--base", metavar="REF", help="Start from this commit (default: the feature branch, else HEAD).")
@@ -18,6 +22,7 @@ from parallel_impl.config import MAX_JOBS
 @click.option("--single", is_flag=True, help="The whole change as one package, without a plan; nothing runs beside it.")
 @click.option("--retry-failed", is_flag=True, help="Try packages again that failed in this run.")
 @click.option("--restart", metavar="PKG", multiple=True, help="Do this package again, and what builds on it.")
+@click.option("--fail-fast", is_flag=True, help="Start nothing more once a package has failed; what is at work ends.")
 @click.option("--abort", is_flag=True, help="Give the run up: its work stays on refs of attempts.")
 @click.option("--wait/--no-wait", help="Wait while other runs hold what this change claims (default: refuse).")
 @click.option("--pr/--no-pr", "pr", default=None, help="Push what lands and open a pull request (default: the key pr).")
@@ -34,6 +39,7 @@ def implement(
     single: bool,
     retry_failed: bool,
     restart: tuple[str, ...],
+    fail_fast: bool,
     abort: bool,
     wait: bool,
     pr: bool | None,
@@ -46,8 +52,10 @@ def implement(
     The same command again goes on with a run that was stopped. Exit code: 0 landed; 1 not everything landed;
     2 the input or the repository is not usable; 3 a bug; 130 interrupted.
     """
+    from parallel_impl.cli.output import put  # noqa: PLC0415
     from parallel_impl.cli.owner import work_as_owner  # noqa: PLC0415
     from parallel_impl.cli.terminal import JsonLines, Terminal  # noqa: PLC0415
+    from parallel_impl.errors import printable  # noqa: PLC0415
     from parallel_impl.git.repo import Repo  # noqa: PLC0415  (160 ms: not for --help)
     from parallel_impl.run import command  # noqa: PLC0415
     from parallel_impl.run.start.request import Options  # noqa: PLC0415
@@ -63,7 +71,11 @@ def implement(
         abort=abort,
         wait=wait,
         single=single,
+        fail_fast=fail_fast,
         pr=pr,
     )
     listener = JsonLines() if as_json else Terminal()
-    return command.implement(Repo.discover(Path.cwd()), Path.cwd(), options, [listener], dropped=dropped)
+    # with --json only events go to stdout
+    answer = listener.say if as_json else (lambda text: put(printable(text)))
+    repo = Repo.discover(Path.cwd())
+    return command.implement(repo, Path.cwd(), options, [listener], dropped=dropped, answer=answer)

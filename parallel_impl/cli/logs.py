@@ -6,9 +6,13 @@ from pathlib import Path
 
 import click
 
+from parallel_impl.cli.change import CHANGE
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("change_id", metavar="<change-id>")
+
+@click.command(
+    context_settings={"help_option_names": ["-h", "--help"]}, epilog="Example: parallel-impl logs add-login wp-api -f"
+)
+@click.argument("change_id", metavar="<change-id>", type=CHANGE)
 @click.argument("package_id", metavar="[package-id]", required=False)
 @click.option("-f", "--follow", is_flag=True, help="Go on until nobody works on the run any more.")
 @click.option("--raw", is_flag=True, help="The agent's own lines as they came, escaped for the terminal.")

@@ -28,14 +28,15 @@ from parallel_impl.cli.validate import validate
 from parallel_impl.errors import UserError
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: parallel-impl status; each command has its own --help",
+)
 @click.version_option(__version__, prog_name="parallel-impl")
 def group() -> None:
     """Run one coding agent per work package of an approved OpenSpec change; land only what is proven."""
 
 
-for program in (implement_command, cleanup_command, plan_command):
-    click.version_option(__version__, prog_name=f"parallel-{program.name}")(program)
 group.add_command(implement_command)
 group.add_command(cleanup_command)
 group.add_command(plan_command)
@@ -45,6 +46,13 @@ group.add_command(show)
 group.add_command(logs)
 group.add_command(runs)
 group.add_command(pr)
+
+
+for program in group.commands.values():
+    own = program in (implement_command, cleanup_command, plan_command)
+    click.version_option(__version__, prog_name=f"parallel-{program.name}" if own else f"parallel-impl {program.name}")(
+        program
+    )
 
 
 def umbrella() -> NoReturn:

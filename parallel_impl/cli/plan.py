@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from parallel_impl.cli.change import CHANGE
 from parallel_impl.cli.output import put
 
 if TYPE_CHECKING:
@@ -18,8 +19,12 @@ if TYPE_CHECKING:
     from parallel_impl.planning.proposal import Drafting, ProposedPlan, Subject
 
 
-@click.command(name="plan", context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("change_id", metavar="<change-id>")
+@click.command(
+    name="plan",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: parallel-plan add-login --write",
+)
+@click.argument("change_id", metavar="<change-id>", type=CHANGE)
 @click.option("--write", is_flag=True, help="Write the plan; one that is there only gets what it lacks.")
 @click.option("--fresh", is_flag=True, help="Make the plan again, in place of the one that is there.")
 @click.option("--check", is_flag=True, help="Check the plan that is there against the texts and the code.")

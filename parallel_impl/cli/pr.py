@@ -7,9 +7,14 @@ from pathlib import Path
 
 import click
 
+from parallel_impl.cli.change import CHANGE
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("change_id", metavar="<change-id>")
+
+@click.command(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: parallel-impl pr add-login --wait --minutes 20",
+)
+@click.argument("change_id", metavar="<change-id>", type=CHANGE)
 @click.option("--wait", is_flag=True, help="Wait for the required checks; exit code 1 unless they passed.")
 @click.option("--minutes", type=click.FloatRange(0, 1440), default=30, show_default=True, help="How long --wait waits.")
 @click.option("--as-owner", is_flag=True, help="As root in somebody else's repository: go on as its owner.")
@@ -20,8 +25,6 @@ def pr(change_id: str, *, wait: bool, minutes: float, as_owner: bool, as_json: b
     May be given again at any time: nothing is opened twice, and only the text of this tool is replaced in a body. Exit
     code: 0 done; 1 the remote or the forge refused, or checks did not pass; 2 nothing has landed, or the configuration
     is wrong.
-
-    For example: parallel-impl pr add-orders --wait --minutes 20
     """
     from parallel_impl.cli.owner import work_as_owner  # noqa: PLC0415
     from parallel_impl.cli.terminal import JsonLines, Terminal  # noqa: PLC0415

@@ -6,9 +6,19 @@ from pathlib import Path
 
 import click
 
+from parallel_impl.cli.change import CHANGE_OR_PATH
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--for", "plan", metavar="<change-id or path>", help="Report whether this change can run beside them.")
+
+@click.command(
+    context_settings={"help_option_names": ["-h", "--help"]}, epilog="Example: parallel-impl runs --for add-login"
+)
+@click.option(
+    "--for",
+    "plan",
+    metavar="<change-id or path>",
+    type=CHANGE_OR_PATH,
+    help="Report whether this change can run beside them.",
+)
 def runs(plan: str | None) -> int:
     """List the runs of this repository, who holds them, and what each package claims.
 

@@ -6,9 +6,13 @@ from pathlib import Path
 
 import click
 
+from parallel_impl.cli.change import CHANGE
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("change_id", metavar="<change-id>")
+
+@click.command(
+    context_settings={"help_option_names": ["-h", "--help"]}, epilog="Example: parallel-impl show add-login wp-api"
+)
+@click.argument("change_id", metavar="<change-id>", type=CHANGE)
 @click.argument("package_id", metavar="[package-id]", required=False)
 def show(change_id: str, package_id: str | None) -> int:
     """Show the summary of a run, or the attempts, steps and logs of one package."""

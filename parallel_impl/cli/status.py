@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from parallel_impl.cli.change import CHANGE
+
 if TYPE_CHECKING:
     from parallel_impl.run.inspect.run_status import RunStatus
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("change_id", metavar="[change-id]", required=False)
+@click.command(
+    context_settings={"help_option_names": ["-h", "--help"]}, epilog="Example: parallel-impl status add-login"
+)
+@click.argument("change_id", metavar="[change-id]", required=False, type=CHANGE)
 def status(change_id: str | None) -> int:
     """Show the runs of this repository, or the packages of one: states, attempts, commits."""
     from parallel_impl.errors import count, first_line, printable  # noqa: PLC0415

@@ -6,9 +6,13 @@ from pathlib import Path
 
 import click
 
+from parallel_impl.cli.change import CHANGE_OR_PATH
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("plan", metavar="<change-id or path>")
+
+@click.command(
+    context_settings={"help_option_names": ["-h", "--help"]}, epilog="Example: parallel-impl validate add-login"
+)
+@click.argument("plan", metavar="<change-id or path>", type=CHANGE_OR_PATH)
 @click.option("--fix", is_flag=True, help="Rewrite a plan in an older spelling first; its comments stay.")
 def validate(plan: str, fix: bool) -> int:
     """Check a plan: everything that is wrong, with file, line and what to write instead. Exit code 0 or 2."""

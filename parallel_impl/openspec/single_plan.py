@@ -58,8 +58,8 @@ def denied(change_id: str, part: str, configuration: str) -> Iterator[str]:
     """
     yield ids.plan_file(change_id, part)
     for place in dict.fromkeys((part, "")):
-        openspec = f"{place}/openspec" if place else "openspec"
-        yield from (f"{openspec}/specs", f"{openspec}/changes/archive")
+        changes = ids.changes(place)
+        yield from (f"{changes.rpartition('/')[0]}/specs", f"{changes}/archive")
     yield configuration
 
 

@@ -5,6 +5,7 @@ The rule is narrower than git's, so that an id is safe as a ref, a folder and a 
 
 from __future__ import annotations
 
+import posixpath
 import re
 from dataclasses import replace
 
@@ -56,6 +57,18 @@ def _is_in_namespace(text: str) -> bool:
     return (
         len(parts) > 1 and all(problem(part, package=True) is None for part in parts) and not text.startswith(CHANGES)
     )
+
+
+def named(typed: str, folder: str) -> str:
+    """The id of the change whose folder, or whose plan, the path `typed` names in `folder`; else what was typed.
+
+    `folder` is absolute, with `/` between its parts. An id is never taken for a path.
+    """
+    if not typed or problem(typed) is None:
+        return typed
+    path = posixpath.normpath(posixpath.join(folder, typed)).removesuffix(f"/{PLAN_FILE}")
+    above, _, name = path.rpartition("/")
+    return name if f"/{above}".endswith(f"/{CHANGES}") and problem(name) is None else typed
 
 
 def check(change_id: str) -> None:

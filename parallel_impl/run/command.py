@@ -24,7 +24,7 @@ from parallel_impl.run.publish import publish
 from parallel_impl.run.resume import abort, leftovers
 from parallel_impl.run.run import Listener, Listeners, Run
 from parallel_impl.run.start import part, preflight, writable
-from parallel_impl.run.start.request import Options, Request
+from parallel_impl.run.start.request import Answer, Options, Request
 
 NOTHING = Ending(0, "", "", ())  # no run was wanted, or none came of it
 
@@ -36,10 +36,12 @@ def implement(
     listeners: Sequence[Listener],
     *,
     dropped: Mapping[str, str] | None = None,
+    answer: Answer = print,
 ) -> int:
     """What was typed in `folder`, done; returns the exit code.
 
-    `dropped` are variables that this process was started with and that git must not see as they are.
+    `dropped` are variables that this process was started with and that git must not see as they are; `answer` takes
+    what a dry run was asked for.
 
     UserError when the input or the repository is not usable; nothing has been started then. KeyboardInterrupt when a
     signal came before there was a run to stop.
@@ -49,7 +51,7 @@ def implement(
     listener = Listeners(listeners)
     inherited = {**os.environ, **(dropped or {})}
     with Interruption() as interruption:
-        ended = _work(repo, folder, options, listener, inherited, interruption=interruption)
+        ended = _work(repo, folder, options, listener, inherited, interruption=interruption, answer=answer)
         for line in ended.lines:
             listener.say(line)
         if ended.status == "landed":
@@ -66,6 +68,7 @@ def _work(
     inherited: Mapping[str, str],
     *,
     interruption: Interruption,
+    answer: Answer,
 ) -> Ending:
     """What is done while nobody else works on the change."""
     places = Places(repo.git_dir, options.change_id)
@@ -97,6 +100,7 @@ def _work(
             run_id=cleared.run_id,
             home=cleared.home,
             inherited=inherited,
+            answer=answer,
         )
         if preflight.is_archived(request):
             return NOTHING

@@ -51,7 +51,8 @@ class Listeners:
 class Run:
     """One execution of a change: `in_force` is its plan, `layers` its accepted work by package.
 
-    `stop` ends it and all that it started. `base_checkout` is made ready for the gates on the base.
+    `stop` ends it and all that it started. `fail_fast`: once a package has failed in this start, nothing more starts.
+    `base_checkout` is made ready for the gates on the base.
     """
 
     spec: RunSpec
@@ -63,6 +64,7 @@ class Run:
     state: State
     listener: Listener
     jobs: int = 1
+    fail_fast: bool = False
     base_checkout: Checkout | None = None
     layers: dict[str, Layer] = field(default_factory=dict)
     posted: SimpleQueue[Event] = field(default_factory=SimpleQueue)

@@ -21,7 +21,7 @@ from parallel_impl.record import result
 from parallel_impl.record.activity import Usage
 from parallel_impl.record.codes import Failure, Halt
 from parallel_impl.record.journal import now
-from parallel_impl.record.state import Progress
+from parallel_impl.record.state import PackageState, Progress
 from parallel_impl.run import size_watch
 from parallel_impl.run.admission import Admission
 from parallel_impl.run.attempt import attempt
@@ -115,10 +115,14 @@ class Loop:
 
 def _loop(loop: Loop) -> str:
     run, admission, order = loop.run, loop.admission, _start_order(loop.run)
+    failed, held = _failed(run), False
     while True:
         run.record_posted()
         _cancel_doomed(run)
-        again, ready = math.inf, run.state.ready(order, only=loop.only)
+        if run.fail_fast and not held and (new := _failed(run) - failed):
+            held = True
+            _tell_held(run, min(new))
+        again, ready = math.inf, [] if held else run.state.ready(order, only=loop.only)
         if not run.stop:
             names, again = admission.choose(ready, now())
             jobs = [admission.admit(_job(loop, name), now()) for name in names]
@@ -265,6 +269,17 @@ def _problems(run: Run, job: Job, outcome: Outcome) -> str:
         files = run.workspace.places.attempt_files(job.package.id, job.number)
         write_atomically(files.result, result.dump(outcome.result.failed(Failure.RESULT_INVALID, wrong)))
     return wrong
+
+
+def _failed(run: Run) -> frozenset[str]:
+    return frozenset(name for name, progress in run.state.packages.items() if progress.state is PackageState.FAILED)
+
+
+def _tell_held(run: Run, failed: str) -> None:
+    """Report what `--fail-fast` means now."""
+    live = run.state.live()
+    rest = f"; at work until its end: {', '.join(live)}" if live else ""
+    run.listener.say(f"--fail-fast: {failed} failed, so nothing more starts{rest}")
 
 
 def _cancel_doomed(run: Run) -> None:

@@ -105,15 +105,18 @@ def test_the_key_reaches_the_agent_alone_and_a_dry_run_says_who_pays(stub: Stub,
     repo = diamond(tmp_path, 'agent = "mine"', table(stub), rule, 'pass_env = ["MY_KEY"]')
     planned = tool(repo, "implement", CHANGE, "--dry-run", env={"MY_KEY": KEY})
     assert planned.returncode == 0, planned.stderr
-    assert f"agent: command: sh {script}: wp-words" in planned.stderr
-    assert "agent: mine (anthropic " in planned.stderr
-    assert ", model stub): wp-formal, wp-casual, wp-integration" in planned.stderr
-    assert "mine: pays by the key in MY_KEY" in planned.stderr
+    assert f"agent: command: sh {script}: wp-words" in planned.stdout
+    assert "agent: mine (anthropic " in planned.stdout
+    assert ", model stub): wp-formal, wp-casual, wp-integration" in planned.stdout
+    assert "mine: pays by the key in MY_KEY" in planned.stdout
     assert only(repo).startswith("1\n")
     assert "MY_KEY" not in git(repo, "show", f"refs/parallel-impl/{CHANGE}/attempts/wp-words/1:env.txt")
     missing = tool(repo, "implement", CHANGE, "--dry-run")
     assert missing.returncode == 2
-    assert "export MY_KEY=…" in missing.stderr
+    asked = "[tool.parallel-impl] of pyproject.toml: error: agents.mine: its key is missing"
+    assert f"{asked}: the variable MY_KEY is not set\n    export MY_KEY=…\n" in missing.stderr
+    typed = tool(repo, "implement", CHANGE, "--dry-run", "--agent", "anthropic")
+    assert "--agent: error: anthropic has no key\n    export ANTHROPIC_API_KEY=…\n" in typed.stderr
 
 
 CLIENT = """\

@@ -108,7 +108,8 @@ def test_single_lands_the_change_without_a_plan_and_leaves_nothing(repo: Path) -
     assert done.returncode == 0, done.stdout + done.stderr
     assert "one package claims the whole repository, so no other run works beside it" in done.stderr
     changed = git(repo, "diff", "--name-only", f"main...openspec/{CHANGE}").splitlines()
-    assert changed == ["note.txt"]  # and no plan
+    assert changed == ["note.txt", f"{FOLDER}/tasks.md"]  # and no plan
+    assert "- [x] 1.1 Write `note.txt`" in git(repo, "show", f"openspec/{CHANGE}:{FOLDER}/tasks.md")
     assert git(repo, "cat-file", "-t", f"{OWN}/plans/1") == "blob"
     prompt = (attempt(repo, 1) / "prompt.md").read_text()
     assert "- `openspec/specs`\n" in prompt
@@ -225,3 +226,17 @@ def test_it_works_in_a_part_of_the_repository_and_is_done_again_when_asked(repo:
     )
     assert again.returncode == 0, again.stdout + again.stderr
     assert git(repo, "show", f"openspec/{CHANGE}:n") == "x"
+
+
+def test_a_prompt_that_fits_into_no_argument_is_refused_before_an_agent_is_paid(repo: Path) -> None:
+    for name in "abc":
+        write(repo, **{f"{FOLDER}/specs/{name}/spec.md": f"{name} word\n" * 9_000})
+    commit_all(repo, "Long texts")
+    marker = repo.parent / "paid"
+    agent = ("--agent", f"command: sh -c 'touch {marker}' {{prompt}}")
+    done = tool(repo, "implement", CHANGE, "--single", *agent)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "the prompt of wp-single has " in done.stderr
+    assert "write {prompt_file} in the place of {prompt}" in done.stderr
+    assert not marker.exists()
+    assert refs(repo, "refs/parallel-impl") == []

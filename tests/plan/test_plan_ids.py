@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import parallel_impl
 from parallel_impl.errors import UserError
-from parallel_impl.plan.ids import branch, change_of, check, folder, plan_file, problem
+from parallel_impl.plan.ids import branch, change_of, check, folder, named, plan_file, problem
 
 ROOT = Path(parallel_impl.__file__).parent
 SPELT = re.compile(r"openspec/changes|work-packages\.yaml")
@@ -124,3 +124,22 @@ def texts(path: Path) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in told:
             yield node.value
+
+
+@pytest.mark.parametrize(
+    ("typed", "place", "meant"),
+    [
+        ("add-x", "/r/openspec/changes", "add-x"),
+        ("openspec/changes/add-x", "/r", "add-x"),
+        ("./openspec/changes//add-x/", "/r", "add-x"),
+        ("/r/web/openspec/changes/add-x/", "/elsewhere", "add-x"),
+        ("../add-x", "/r/openspec/changes/add-y", "add-x"),
+        ("openspec/changes/add-x/work-packages.yaml", "/r", "add-x"),
+        ("add-x/", "/r", "add-x/"),  # a folder, but of no change
+        ("openspec/changes/archive/add-x", "/r", "openspec/changes/archive/add-x"),
+        ("openspec/changes/Add_X", "/r", "openspec/changes/Add_X"),
+        ("", "/r/openspec/changes/add-x", ""),
+    ],
+)
+def test_a_path_to_the_folder_of_a_change_means_its_id(typed: str, place: str, meant: str) -> None:
+    assert named(typed, place) == meant

@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,18 @@ from parallel_impl.run import runner
 from parallel_impl.run.attempt.job import Job, Outcome, Post
 from parallel_impl.run.run import Run
 from tests.run.attempts import Agents, passing, result
-from tests.run.scene import heard, make_repository, open_run, package
+from tests.run.scene import Recorder, heard, make_repository, open_run, package
+
+
+@dataclass
+class Failing(Recorder):
+    """Says when it hears what `--fail-fast` means now."""
+
+    heard: threading.Event = field(default_factory=threading.Event)
+
+    def say(self, text: str) -> None:
+        super().say(text)
+        self.heard.set()
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +152,44 @@ def test_nothing_below_a_failure_starts_and_what_is_beside_it_goes_on(opened: Ca
     assert sorted(agents.started) == ["a", "d"]
     states = {name: str(progress.state) for name, progress in run.state.packages.items()}
     assert states == {"a": "failed", "b": "cancelled", "c": "cancelled", "d": "accepted"}
+
+
+def test_fail_fast_starts_nothing_after_the_first_failure_and_lets_what_is_at_work_end(
+    opened: Callable[..., Run],
+) -> None:
+    run = opened(package("a", retries=0), package("b"), package("c"), package("d", "b"), jobs=2)
+    run.fail_fast, both, failed = True, threading.Barrier(2, timeout=20), threading.Event()
+    run.listener = listener = Failing(heard=failed)
+
+    def act(job: Job, _: Post) -> Outcome:
+        both.wait()
+        if job.package.id == "b":
+            assert failed.wait(timeout=20)  # until the run knows of it
+        code = Failure.AGENT_FAILED if job.package.id == "a" else None
+        return Outcome(result(job), commit=run.spec.base, code=code)
+
+    agents = Agents(act)
+    runner.run_packages(run, run_attempt=agents)
+
+    assert sorted(agents.started) == ["a", "b"]
+    states = {name: str(progress.state) for name, progress in run.state.packages.items()}
+    assert states == {"a": "failed", "b": "accepted", "c": "queued", "d": "queued"}
+    assert listener.said == ["--fail-fast: a failed, so nothing more starts; at work until its end: b"]
+
+    run.fail_fast = False  # the same command without it goes on
+    runner.run_packages(run, run_attempt=Agents(passing(run.spec.base)))
+    assert [str(progress.state) for progress in run.state.packages.values()] == ["failed", *["accepted"] * 3]
+
+
+def test_what_failed_in_an_earlier_start_holds_nothing_up(opened: Callable[..., Run]) -> None:
+    run = opened(package("a", retries=0), package("b"), jobs=1)
+    agents = Agents(lambda job, _: Outcome(result(job), code=Failure.AGENT_FAILED))
+    runner.run_packages(run, only=frozenset({"a"}), run_attempt=agents)
+    run.fail_fast = True
+
+    runner.run_packages(run, run_attempt=Agents(passing(run.spec.base)))
+
+    assert str(run.state.packages["b"].state) == "accepted"
 
 
 def test_only_the_wanted_packages_start(opened: Callable[..., Run]) -> None:

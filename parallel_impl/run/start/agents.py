@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from parallel_impl.agents import assignment, selection
 from parallel_impl.agents.agent import Agent
 from parallel_impl.agents.client import Client
 from parallel_impl.config import Config
-from parallel_impl.errors import UserError
+from parallel_impl.errors import Problem, UserError
 from parallel_impl.record.result import AgentRecord
 from parallel_impl.run.start.inputs import Inputs
 from parallel_impl.run.start.request import Request
@@ -41,11 +41,23 @@ def choose(request: Request, known: Inputs, inherited: Mapping[str, str]) -> Cho
     agents: Mapping[str, Agent] = assignment.assign(packages, known.config, spec, folder, for_all=typed)
     if wrong := list(selection.unwatched(agents, known.config.limits)):
         raise UserError(wrong)
-    agents = selection.make_ready(agents, inherited, known.config, request.stop)
+    try:
+        agents = selection.make_ready(agents, inherited, known.config, request.stop)
+    except UserError as error:
+        raise UserError([_at_its_place(one, known.config, typed=typed) for one in error.problems]) from None
     names = dict.fromkeys(agent.record.name for agent in agents.values())
     words = spec if typed or not known.config.assign else ", ".join(names)
     told = (*selection.notes(agents), *_kept_from_others(agents, known.config.pass_env))
     return Chosen(agents, words, str(folder) if typed else "", told)
+
+
+def _at_its_place(problem: Problem, config: Config, *, typed: bool) -> Problem:
+    """The problem of an agent, told where a person asked for it: in its table, by `--agent` or configuration."""
+    table = problem.where.startswith("agents.")
+    if table or problem.what.startswith("agents."):
+        what = f"{problem.where}: {problem.what}" if table else problem.what
+        return replace(problem, what=what, where=config.source)
+    return replace(problem, where=problem.where or ("--agent" if typed else config.source))
 
 
 def _kept_from_others(agents: Mapping[str, Agent], pass_env: Collection[str]) -> Iterator[str]:

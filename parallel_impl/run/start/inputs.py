@@ -157,7 +157,7 @@ def load(
     problems += [*links.problems(checked.plan, tree), *plan_check.of_part(checked.plan, places.part, tree, read)]
     tasks = repo.read(plan_from, places.tasks_file) if plan_from else read(places.tasks_file)
     problems += task_names.problems(tasks, places.tasks_file, checked.plan)
-    if not plan_from:
+    if not plan_from and not made:
         problems += plan_advice.problems(
             repo, places, base, checked.plan, checked.order, paths=entries.keys(), listed=tasks
         )

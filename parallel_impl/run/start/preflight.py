@@ -28,7 +28,7 @@ from parallel_impl.run.inspect import archive
 from parallel_impl.run.resume import attempts, go_on, leftovers
 from parallel_impl.run.run import Run
 from parallel_impl.run.spec import PlanEdit, PlanInForce, RunSpec, Workspace
-from parallel_impl.run.start import base_check, inputs, plan_edit, run_spec, single, writable
+from parallel_impl.run.start import base_check, inputs, plan_edit, prompt_size, run_spec, single, writable
 from parallel_impl.run.start.base_check import BaseCheck
 from parallel_impl.run.start.inputs import Inputs
 from parallel_impl.run.start.request import Request
@@ -57,6 +57,7 @@ def prepare(request: Request) -> Iterator[Run]:
             state=request.state,
             listener=request.listener,
             jobs=_jobs(request, known),
+            fail_fast=request.options.fail_fast,
             base_checkout=ready.base.checkout,
         )
         _open(run, request, known, edit)
@@ -73,7 +74,7 @@ def try_out(request: Request) -> None:
         packages = known.plan.packages
         say("\n".join(claims.describe(places.change_id, packages, claims.rivals(places, packages))))
         with _checked(request, known) as ready:
-            say(base_check.describe(ready.spec, ready.workspace, ready.in_force, ready.base))
+            request.answer(base_check.describe(ready.spec, ready.workspace, ready.in_force, ready.base))
 
 
 def is_archived(request: Request) -> bool:
@@ -155,6 +156,7 @@ def _checked(request: Request, known: Inputs) -> Iterator[_Ready]:
     try:
         writable.check_home(home)
         homes.check_space(home, known.tree_bytes, jobs=_jobs(request, known))
+        base_check.report(list(prompt_size.problems(spec, workspace, in_force)), request.listener)
         checked = base_check.check(spec, workspace, launch, in_force, request.listener)
         base_check.report(single.unverified(spec, checked.gates), request.listener)
         yield _Ready(spec, workspace, launch, in_force, checked)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +13,8 @@ from parallel_impl.record.state import State
 from parallel_impl.run.claims import change_lock
 from parallel_impl.run.places import Places
 from parallel_impl.run.run import Listener
+
+Answer = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class Options:
     abort: bool = False
     wait: bool = False
     single: bool = False
+    fail_fast: bool = False
     pr: bool | None = None
 
 
@@ -38,7 +41,8 @@ class Request:
     """One call that wants a run: where it stands, what it asks, and the run so far.
 
     `checkout` is the user's worktree (None in a bare repository), `home` the folder of the packages' worktrees.
-    `inherited` is the environment that this process was started with.
+    `inherited` is the environment that this process was started with; `answer` takes what was asked for (of a dry run:
+    its plan), which is no report on the way.
     """
 
     repo: Repo
@@ -53,3 +57,4 @@ class Request:
     run_id: str
     home: Home
     inherited: Mapping[str, str] = field(default_factory=dict)
+    answer: Answer = print
