@@ -210,7 +210,10 @@ def _new_beside(name: NamedPath, tree: FileTree, company: Company | None) -> lis
         folders = homes or folders
     if not folders or name.text.startswith("."):
         return []
-    return [Resolved(f"{folders[0]}/{name.text}".lstrip("/"), Resolution.NEW, 0.5)]
+    beside = Resolved(f"{folders[0]}/{name.text}".lstrip("/"), Resolution.NEW, 0.5)
+    if extension(name.text) in tests_beside.TESTED or not folders[0]:
+        return [beside]
+    return [beside, Resolved(name.text, Resolution.NEW, 0.3)]  # data and settings may lie at the top as well
 
 
 def paths_of(found: Iterable[Resolved]) -> frozenset[str]:

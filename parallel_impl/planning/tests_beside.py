@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from parallel_impl.planning.tree import FileTree, above, extension, folder_of, name_of
 
 FOLDERS = frozenset(("tests", "test", "__tests__", "spec", "specs", "e2e", "testing"))
-_TESTED = frozenset((
+TESTED = frozenset((
     ".py", ".ts", ".tsx", ".js", ".jsx", ".mjs", ".cjs", ".mts", ".cts", ".go", ".java", ".kt", ".rb", ".php", ".cs",
     ".ex", ".vue", ".svelte", ".sh", ".rs", ".scala", ".swift", ".dart", ".c", ".cc", ".cpp",
 ))  # fmt: skip
@@ -43,7 +43,7 @@ def is_test(path: str) -> bool:
 
 def is_tested(path: str) -> bool:
     """Whether a file is source that tests are written for."""
-    return extension(path) in _TESTED and not is_test(path) and not name_of(path).startswith("__init__.")
+    return extension(path) in TESTED and not is_test(path) and not name_of(path).startswith("__init__.")
 
 
 def names(path: str) -> tuple[str, ...]:
@@ -164,7 +164,7 @@ def expected(path: str, tree: FileTree, new: frozenset[str] = frozenset()) -> st
     forms = names(path)
     if not forms:
         return ""
-    beside = [one for one in tree.direct.get(folder_of(path), ()) if subject(one) and extension(one) in _TESTED]
+    beside = [one for one in tree.direct.get(folder_of(path), ()) if subject(one) and extension(one) in TESTED]
     if extension(path) == ".go" or (beside and extension(path) in _SCRIPT):
         return f"{folder_of(path)}/{_like(forms, beside)}".strip("/")
     home = next(iter(homes(path, tree, new)), "")
