@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from parallel_impl.planning import tests_beside
 from parallel_impl.planning.evidence import Resolution
@@ -194,9 +195,18 @@ def _base(text: str, tree: FileTree, company: Company | None) -> str | None:
             return company.home(several) if company else None
     if company is None:
         return None
-    inside = [folder for group in company.groups for path in group for folder in above(f"{path.rstrip('/')}/x")]
-    ends = [folder for folder in dict.fromkeys(inside) if name_of(folder) == parts[0]]
-    return f"{folder_of(ends[0])}/".lstrip("/") if ends else ""
+    around = next((folder for group in company.groups if (folder := _folders_in(group).get(parts[0]))), "")
+    return f"{folder_of(around)}/".lstrip("/") if around else ""
+
+
+@lru_cache(maxsize=4096)  # the same few groups stand behind hundreds of names
+def _folders_in(group: frozenset[str]) -> dict[str, str]:
+    """The folders that paths lie in, by their own name: of several the first."""
+    found: dict[str, str] = {}
+    for path in sorted(group):
+        for folder in above(f"{path.rstrip('/')}/x"):
+            found.setdefault(name_of(folder), folder)
+    return found
 
 
 def _new_beside(name: NamedPath, tree: FileTree, company: Company | None) -> list[Resolved]:
