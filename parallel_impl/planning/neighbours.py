@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from parallel_impl.plan import names_of_tests
 from parallel_impl.planning import history, tests_beside
 from parallel_impl.planning.evidence import Clue, ClueKind, Resolution
 from parallel_impl.planning.tree import FileTree, above, extension, folder_of, name_of
@@ -101,14 +102,14 @@ def _derived(clue: Clue, path: str, kind: ClueKind, rate: float, resolution: Res
 def _tests(clue: Clue, around: _Around, rates: Rates) -> Iterator[Clue]:
     """The tests of a named source, existing or to be written; the source of a named test."""
     tree = around.tree
-    if tests_beside.is_tested(clue.path):
+    if names_of_tests.is_tested(clue.path):
         several = tests_beside.existing(clue.path, tree)
         for path in several:
             yield _derived(clue, path, ClueKind.TEST_MIRROR, rates.test, Resolution.EXACT)
         expected = "" if several else tests_beside.expected(clue.path, tree, around.new)
         if expected and expected not in tree.files:
             yield _derived(clue, expected, ClueKind.TEST_MIRROR, rates.new_test, Resolution.NEW)
-    elif stem := tests_beside.subject(clue.path):
+    elif stem := names_of_tests.subject(clue.path):
         for path in _subjects(clue.path, stem, tree):
             yield _derived(clue, path, ClueKind.TEST_MIRROR, rates.source, Resolution.EXACT)
 
@@ -117,7 +118,7 @@ def _component_tests(clue: Clue, around: _Around, rates: Rates) -> Iterator[Clue
     """The tests folder nearest to a named source, and the one that the tree keeps for its component."""
     for home in around.component_tests.of(clue.path):
         yield _tests_folder(clue, home, around, rates.own_tests_folder)
-    if tests_beside.is_tested(clue.path):
+    if names_of_tests.is_tested(clue.path):
         for home in tests_beside.homes(clue.path, around.tree, around.new)[:1]:
             yield _tests_folder(clue, home, around, rates.tests_folder)
 
@@ -133,7 +134,7 @@ def _siblings(clue: Clue, around: _Around, rates: Rates) -> Iterator[Clue]:
     stem, ending = name_of(clue.path).removesuffix(extension(clue.path)), extension(clue.path)
     if (
         not clue.task
-        or not tests_beside.is_tested(clue.path)
+        or not names_of_tests.is_tested(clue.path)
         or len(stem) < SHORT
         or stem in ("index", "main", "__main__")
     ):
@@ -151,7 +152,7 @@ def _subjects(test: str, stem: str, tree: FileTree) -> list[str]:
     several = [
         path
         for path in tree.by_name.get(f"{stem}{extension(test)}", ())
-        if path.startswith(f"{component}/") and tests_beside.is_tested(path)
+        if path.startswith(f"{component}/") and names_of_tests.is_tested(path)
     ]
     return several if len(several) == 1 else []
 
@@ -253,7 +254,7 @@ def topics(change_id: str, named: Sequence[Clue], tree: FileTree, weight: float,
                 Clue(path, "", ClueKind.TOPIC, round(rates.topic * weight, 4), Resolution.EXACT, pair) for path in near
             ]
         for folder in sorted({*folders, *map(folder_of, near)}):
-            name = f"{'test_' if tests_beside.is_test(f'{folder}/x') else ''}{pair}*".replace("_", "[_-]")
+            name = f"{'test_' if names_of_tests.is_test(f'{folder}/x') else ''}{pair}*".replace("_", "[_-]")
             found.append(
                 Clue(f"{folder}/{name}".lstrip("/"), "", ClueKind.TOPIC, rates.pattern, Resolution.PATTERN, pair)
             )
@@ -265,7 +266,7 @@ def topics(change_id: str, named: Sequence[Clue], tree: FileTree, weight: float,
 
 def _worked_in(named: Sequence[Clue], tree: FileTree) -> set[str]:
     """The folders of the sources that tasks name, and the tests folders nearest to them."""
-    sources = [clue.path for clue in named if clue.task and tests_beside.is_tested(clue.path)]
+    sources = [clue.path for clue in named if clue.task and names_of_tests.is_tested(clue.path)]
     homes = {home for path in sources for home in tests_beside.homes(path, tree)[:1]}
     return {folder_of(path) for path in sources} & tree.folders.keys() | homes
 

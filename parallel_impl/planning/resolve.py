@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from parallel_impl.plan import names_of_tests
 from parallel_impl.planning import tests_beside
 from parallel_impl.planning.evidence import Resolution
 from parallel_impl.planning.named_paths import NamedPath
@@ -69,7 +70,7 @@ class Company:
         for group in self.groups:
             counts: dict[str, int] = {}
             for path in sorted(group):
-                if extension(path) == ending and not tests_beside.is_test(path):
+                if extension(path) == ending and not names_of_tests.is_test(path):
                     counts[folder_of(path)] = counts.get(folder_of(path), 0) + 1
             found |= dict.fromkeys(sorted(counts, key=lambda folder: (-counts[folder], folder)))
         return list(found)
@@ -214,14 +215,14 @@ def _new_beside(name: NamedPath, tree: FileTree, company: Company | None) -> lis
     if company is None or not name.quoted or tree.ending(name.text):
         return []
     folders = company.folders(extension(name.text))
-    if tests_beside.is_test(name.text):
+    if names_of_tests.is_test(name.text):
         sources = [f"{folder}/x{extension(name.text)}" for folder in folders]
         homes = [home for source in sources for home in tests_beside.homes(source, tree)]
         folders = homes or folders
     if not folders or name.text.startswith("."):
         return []
     beside = Resolved(f"{folders[0]}/{name.text}".lstrip("/"), Resolution.NEW, 0.5)
-    if extension(name.text) in tests_beside.TESTED or not folders[0]:
+    if extension(name.text) in names_of_tests.TESTED or not folders[0]:
         return [beside]
     return [beside, Resolved(name.text, Resolution.NEW, 0.3)]  # data and settings may lie at the top as well
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from parallel_impl.planning import tests_beside
+from parallel_impl.plan import names_of_tests
 from parallel_impl.planning.tree import extension
 
 _SCRIPT = (
@@ -37,7 +37,7 @@ def defined(contents: Mapping[str, bytes], wanted: Iterable[str]) -> dict[str, s
     names = {name.encode() for name in wanted}
     places: dict[str, set[str]] = {}
     for path, content in contents.items():
-        if not tests_beside.is_test(path):
+        if not names_of_tests.is_test(path):
             for name in names.intersection(_DEFINED[extension(path)].findall(content)):
                 places.setdefault(name.decode(), set()).add(path)
     return {name: next(iter(paths)) for name, paths in places.items() if len(paths) == 1}

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from parallel_impl.openspec import tasks as task_list
+from parallel_impl.plan.ids import CHANGES, PLAN_FILE
 from parallel_impl.planning import documents as texts
 from parallel_impl.planning import history, imports, named_paths, neighbours, resolve, symbols, task_graph
 from parallel_impl.planning.code import Code
@@ -27,10 +28,10 @@ _WORTH = {
 }
 _BY_FORM = {Resolution.EXACT: 1.0, Resolution.SUFFIX: 1.0, Resolution.NEW: 1.0, Resolution.FOLDER: 0.8}
 _BARE = 0.8
-_OWN_NAMES = frozenset((".openspec.yaml", "tasks.md", "proposal.md", "design.md", "spec.md", "work-packages.yaml"))
+_OWN_NAMES = frozenset((".openspec.yaml", "tasks.md", "proposal.md", "design.md", "spec.md", PLAN_FILE))
 LEAST_PROSE, NEW_PROSE, FOLDER_PROSE = 0.15, 0.5, 0.5
 SYMBOL = 0.6
-_OWN = ("openspec/changes/", "openspec/specs/")
+_OWN = (f"{CHANGES}/", "openspec/specs/")
 
 
 def build(
