@@ -27,6 +27,12 @@ CONFIGURATION = (
     "build.gradle", "composer.json", "Dockerfile", ".gitignore", "docker-compose.yml", "compose.yaml", "Makefile",
     "requirements.txt", ".env.example", "README.md", "CHANGELOG.md",
 )  # fmt: skip
+# Half of these are missed by people's plans, and they are few: those of a component that a task works in always count.
+BUILD = frozenset((
+    "pyproject.toml", "setup.cfg", "package.json", "go.mod", "Cargo.toml", "Gemfile", "pom.xml", "build.gradle",
+    "composer.json", "Dockerfile", ".dockerignore", "docker-compose.yml", "docker-compose.yaml", "compose.yaml",
+    "compose.yml", "Makefile", ".gitignore", "requirements.txt",
+))  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,7 @@ class Rates:
     configuration: float = 2.0
     hot: float = 1.2
     most: float = 0.5
+    build: float = 0.12
     least: float = 0.05
     sequence: float = 0.3
     topic: float = 0.5
@@ -186,10 +193,14 @@ def shared(
     inside = frozenset(path for path in tree.files if tree.component(path) in components)
     outside = frozenset(path for path in tree.files if not tree.component(path))
     found = []
-    for path, share in sorted(history.hottest(commits, inside, inside | outside).items()):
+    shares = history.hottest(commits, inside, inside | outside)
+    beside = [path for folder in components for path in tree.direct.get(folder, ()) if name_of(path) in BUILD]
+    for path, share in sorted({**dict.fromkeys(beside, 0.0), **shares}.items()):
         name = name_of(path)
         kind = ClueKind.ROOT_CONFIG if name in CONFIGURATION else ClueKind.HOT
         certainty = min(rates.most, share * (rates.configuration if kind is ClueKind.ROOT_CONFIG else rates.hot))
+        if name in BUILD and folder_of(path) in components:
+            certainty = max(certainty, rates.build)
         if certainty >= rates.least:
             found.append(
                 Clue(path, "", kind, round(certainty, 4), Resolution.EXACT, f"in {share:.1%} of the commits here")
@@ -225,7 +236,7 @@ def topics(change_id: str, named: Sequence[Clue], tree: FileTree, weight: float,
     is what such a guess is worth here: little where the tasks name their files.
     """
     words = change_id.casefold().split("-")
-    pairs = [f"{one}_{other}" for one, other in pairwise(words) if len(one) + len(other) >= SHORT]
+    pairs = [f"{one}_{other.removesuffix('s')}" for one, other in pairwise(words) if len(one) + len(other) >= SHORT]
     known = {
         pair: [path for path in sorted(tree.files) if pair in name_of(path).casefold().replace("-", "_")]
         for pair in pairs
@@ -247,6 +258,9 @@ def topics(change_id: str, named: Sequence[Clue], tree: FileTree, weight: float,
             found.append(
                 Clue(f"{folder}/{name}".lstrip("/"), "", ClueKind.TOPIC, rates.pattern, Resolution.PATTERN, pair)
             )
+    mirrors = tests_beside.ComponentTests(tree)
+    for home in sorted({folder_of(home) for clue in named for home in mirrors.of(clue.path)}):
+        found.append(Clue(f"{home}/{change_id}/", "", ClueKind.TOPIC, rates.pattern, Resolution.NEW, change_id))
     return strongest(found)
 
 

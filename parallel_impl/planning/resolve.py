@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from parallel_impl.plan import names_of_tests
 from parallel_impl.planning import tests_beside
@@ -195,9 +196,18 @@ def _base(text: str, tree: FileTree, company: Company | None) -> str | None:
             return company.home(several) if company else None
     if company is None:
         return None
-    inside = [folder for group in company.groups for path in group for folder in above(f"{path.rstrip('/')}/x")]
-    ends = [folder for folder in dict.fromkeys(inside) if name_of(folder) == parts[0]]
-    return f"{folder_of(ends[0])}/".lstrip("/") if ends else ""
+    around = next((folder for group in company.groups if (folder := _folders_in(group).get(parts[0]))), "")
+    return f"{folder_of(around)}/".lstrip("/") if around else ""
+
+
+@lru_cache(maxsize=4096)  # the same few groups stand behind hundreds of names
+def _folders_in(group: frozenset[str]) -> dict[str, str]:
+    """The folders that paths lie in, by their own name: of several the first."""
+    found: dict[str, str] = {}
+    for path in sorted(group):
+        for folder in above(f"{path.rstrip('/')}/x"):
+            found.setdefault(name_of(folder), folder)
+    return found
 
 
 def _new_beside(name: NamedPath, tree: FileTree, company: Company | None) -> list[Resolved]:
@@ -211,7 +221,10 @@ def _new_beside(name: NamedPath, tree: FileTree, company: Company | None) -> lis
         folders = homes or folders
     if not folders or name.text.startswith("."):
         return []
-    return [Resolved(f"{folders[0]}/{name.text}".lstrip("/"), Resolution.NEW, 0.5)]
+    beside = Resolved(f"{folders[0]}/{name.text}".lstrip("/"), Resolution.NEW, 0.5)
+    if extension(name.text) in names_of_tests.TESTED or not folders[0]:
+        return [beside]
+    return [beside, Resolved(name.text, Resolution.NEW, 0.3)]  # data and settings may lie at the top as well
 
 
 def paths_of(found: Iterable[Resolved]) -> frozenset[str]:

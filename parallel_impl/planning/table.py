@@ -245,10 +245,11 @@ class _FirstGroups:
     """The paths that are known after the first pass, by task, section and document."""
 
     def __init__(self, first: Iterable[tuple[Mention, Sequence[Resolved]]]) -> None:
-        self.by: dict[tuple[str, str | int], set[str]] = {}
+        by: dict[tuple[str, str | int], set[str]] = {}
         for mention, found in first:
             for key in self.keys(mention):
-                self.by.setdefault(key, set()).update(resolve.paths_of(found))
+                by.setdefault(key, set()).update(resolve.paths_of(found))
+        self.by = {key: frozenset(paths) for key, paths in by.items()}
 
     def keys(self, mention: Mention) -> list[tuple[str, str | int]]:
         path = mention.where.rpartition(":")[0]
@@ -257,4 +258,4 @@ class _FirstGroups:
         return [*tasks, *sections, ("line", mention.where), ("document", path), ("change", "")]
 
     def company(self, mention: Mention) -> Company:
-        return Company(tuple(frozenset(self.by[key]) for key in self.keys(mention) if key in self.by))
+        return Company(tuple(self.by[key] for key in self.keys(mention) if key in self.by))

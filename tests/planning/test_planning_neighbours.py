@@ -80,4 +80,26 @@ def test_files_that_changed_with_the_component_are_hot_and_others_are_not() -> N
     named = [Clue("a/x.ts", "1.1", ClueKind.TASK, 0.9, Resolution.EXACT)]
     commits = [frozenset({"a/x.ts", "a/routes.ts"}), frozenset({"a/x.ts"}), frozenset({"b/y.ts"})]
     found = {one.path: one.kind for one in neighbours.shared(named, commits, tree)}
-    assert found == {"a/x.ts": ClueKind.HOT, "a/routes.ts": ClueKind.HOT}
+    assert found == {
+        "a/package.json": ClueKind.ROOT_CONFIG,  # a component's own build files always count
+        "a/routes.ts": ClueKind.HOT,
+        "a/x.ts": ClueKind.HOT,
+    }
+
+
+def test_two_words_of_the_change_id_that_names_know_are_a_topic() -> None:
+    tree = FileTree(("app/merge_train.py", "app/pay.py", "app/tests/test_pay.py"))
+    named = [Clue("app/pay.py", "1.1", ClueKind.TASK, 0.9, Resolution.EXACT)]
+    found = {one.path: one.resolution for one in neighbours.topics("speculative-merge-trains", named, tree, 1.0)}
+    assert found == {
+        "app/merge_train.py": Resolution.EXACT,
+        "app/merge[_-]train*": Resolution.PATTERN,
+        "app/tests/test[_-]merge[_-]train*": Resolution.PATTERN,
+    }
+
+
+def test_where_components_have_their_own_tests_the_change_may_have_a_folder_there() -> None:
+    tree = FileTree(("skills/a/x.py", "skills/b/x.py", "skills/tests/a/test_x.py", "skills/tests/b/test_x.py"))
+    named = [Clue("skills/a/x.py", "1.1", ClueKind.TASK, 0.9, Resolution.EXACT)]
+    found = neighbours.topics("new-thing", named, tree, 1.0)
+    assert [(one.path, one.resolution) for one in found] == [("skills/tests/new-thing/", Resolution.NEW)]

@@ -64,6 +64,11 @@ def test_a_new_file_without_folder_lies_beside_its_company() -> None:
     assert found("discount.py") == []
 
 
+def test_a_new_file_of_settings_may_lie_at_the_top_as_well() -> None:
+    near = ("app/src/a.yaml",)
+    assert found("flags.yaml", *near) == [("app/src/flags.yaml", Resolution.NEW), ("flags.yaml", Resolution.NEW)]
+
+
 def test_a_glob_means_the_files_that_it_matches() -> None:
     assert found("app/src/*.py") == [("app/src/cart.py", Resolution.EXACT), ("app/src/pay.py", Resolution.EXACT)]
     assert found("app/src/*.rs") == [("app/src/", Resolution.FOLDER)]
