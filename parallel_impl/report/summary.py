@@ -24,7 +24,10 @@ from parallel_impl.record.state import Progress, State
 
 
 class GateRow(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One quality gate; what there is nothing of is left out of the JSON."""
+    """One quality gate; what there is nothing of is left out of the JSON.
+
+    `texts` is who checked, where that was texts only ("" for a gate on the code).
+    """
 
     name: str
     verdict: str
@@ -34,6 +37,7 @@ class GateRow(msgspec.Struct, frozen=True, omit_defaults=True):
     gone: tuple[str, ...] = ()
     old_failures: int = 0
     log: str = ""
+    texts: str = ""
 
 
 class ContractRow(msgspec.Struct, frozen=True):
@@ -139,6 +143,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     fence: str = "not fenced"
     switched_off: tuple[str, ...]
     for_a_person: tuple[str, ...]
+    open_tasks: tuple[str, ...] = ()
     notes: tuple[str, ...]
 
 
@@ -159,6 +164,7 @@ class Facts:
     contracts: tuple[ContractRow, ...] = ()
     switched_off: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    open_tasks: tuple[str, ...] = ()
 
 
 def build(facts: Facts, happened: Sequence[e.Event]) -> Summary:
@@ -198,6 +204,7 @@ def build(facts: Facts, happened: Sequence[e.Event]) -> Summary:
             if step.kind is not StepKind.COMMAND
         ),
         notes=facts.notes,
+        open_tasks=facts.open_tasks,
     )
 
 

@@ -98,6 +98,8 @@ def _work(
             home=cleared.home,
             inherited=inherited,
         )
+        if preflight.is_archived(request):
+            return NOTHING
         if options.dry_run:
             preflight.try_out(request)
             return NOTHING

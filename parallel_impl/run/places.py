@@ -66,6 +66,11 @@ class AttemptFiles:
         return self.folder / "agent.log"
 
     @property
+    def gates(self) -> Path:
+        """What the gates printed about this attempt, where they are its steps."""
+        return self.folder / "gates"
+
+    @property
     def setup_log(self) -> Path:
         return self.folder / "setup.log"
 
@@ -285,3 +290,8 @@ class Places:
     @property
     def tasks_file(self) -> str:
         return f"{self.folder}/tasks.md"
+
+    @property
+    def own_files(self) -> tuple[str, ...]:
+        """What only the orchestrator writes in a candidate: an agent's edits of it are left out of its work."""
+        return (self.tasks_file,)
