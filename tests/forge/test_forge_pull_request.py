@@ -195,6 +195,7 @@ def test_what_changes_nothing_is_asked_again_after_a_failure_of_the_server(hub: 
             "No commits",
         ),
         (Trouble("POST", ".*/pulls", 500, {"message": "oops"}), "the forge has a problem"),
+        (Trouble("POST", ".*/pulls", 200, {"login": "here"}), "an answer that cannot be read"),
     ],
     ids=str,
 )
