@@ -17,6 +17,7 @@ import click
 from parallel_impl import __version__, environment, storage
 from parallel_impl.cli.cleanup import cleanup as cleanup_command
 from parallel_impl.cli.implement import implement as implement_command
+from parallel_impl.cli.init import init
 from parallel_impl.cli.logs import logs
 from parallel_impl.cli.output import put
 from parallel_impl.cli.runs import runs
@@ -41,6 +42,7 @@ group.add_command(status)
 group.add_command(show)
 group.add_command(logs)
 group.add_command(runs)
+group.add_command(init)
 
 
 def umbrella() -> NoReturn:
