@@ -27,6 +27,7 @@ FOLDERS: dict[str, tuple[str, ...]] = {
 SLOW = (
     "jsonschema",
     "openapi_spec_validator",
+    "rich",
     "ruamel",
     "tree_sitter",
     "tree_sitter_bash",
@@ -34,9 +35,23 @@ SLOW = (
 PURE = (
     "plan",
     "record.state",
+    "report.picture",
     "run.throttle",
     "run.spending",
     "openspec.tasks",
+    "planning.code",
+    "planning.evidence",
+    "planning.history",
+    "planning.imports",
+    "planning.named_paths",
+    "planning.neighbours",
+    "planning.phases",
+    "planning.resolve",
+    "planning.table",
+    "planning.task_graph",
+    "planning.tests_beside",
+    "planning.tickets",
+    "planning.tree",
     "openspec.structure",
 )  # tested with literals: they know no git, no process, no clock
 IMPURE = (

@@ -15,6 +15,7 @@ from parallel_impl.config import MAX_JOBS
 @click.option("--jobs", type=click.IntRange(1, MAX_JOBS), metavar="N", help="How many agents at once (default: 4).")
 @click.option("--base", metavar="REF", help="Start from this commit (default: the feature branch, else HEAD).")
 @click.option("--only", metavar="PKG", help="Run this package and what it depends on; nothing lands.")
+@click.option("--single", is_flag=True, help="The whole change as one package, without a plan; nothing runs beside it.")
 @click.option("--retry-failed", is_flag=True, help="Try packages again that failed in this run.")
 @click.option("--restart", metavar="PKG", multiple=True, help="Do this package again, and what builds on it.")
 @click.option("--abort", is_flag=True, help="Give the run up: its work stays on refs of attempts.")
@@ -29,6 +30,7 @@ def implement(
     base: str | None,
     only: str | None,
     *,
+    single: bool,
     retry_failed: bool,
     restart: tuple[str, ...],
     abort: bool,
@@ -51,6 +53,14 @@ def implement(
     dropped = click.get_current_context().obj or {}  # inherited variables that git must not see as they are
     work_as_owner(f"parallel-implement {change_id}", dropped, wanted=as_owner)
     given = (change_id, agent or "", jobs or 0, base or "", only or "")
-    options = Options(*given, dry_run=dry_run, retry_failed=retry_failed, restart=restart, abort=abort, wait=wait)
+    options = Options(
+        *given,
+        dry_run=dry_run,
+        retry_failed=retry_failed,
+        restart=restart,
+        abort=abort,
+        wait=wait,
+        single=single,
+    )
     listener = JsonLines() if as_json else Terminal()
     return command.implement(Repo.discover(Path.cwd()), Path.cwd(), options, [listener], dropped=dropped)

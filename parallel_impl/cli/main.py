@@ -20,6 +20,7 @@ from parallel_impl.cli.implement import implement as implement_command
 from parallel_impl.cli.init import init
 from parallel_impl.cli.logs import logs
 from parallel_impl.cli.output import put
+from parallel_impl.cli.plan import plan as plan_command
 from parallel_impl.cli.runs import runs
 from parallel_impl.cli.show import show
 from parallel_impl.cli.status import status
@@ -33,10 +34,11 @@ def group() -> None:
     """Run one coding agent per work package of an approved OpenSpec change; land only what is proven."""
 
 
-for program in (implement_command, cleanup_command):
+for program in (implement_command, cleanup_command, plan_command):
     click.version_option(__version__, prog_name=f"parallel-{program.name}")(program)
 group.add_command(implement_command)
 group.add_command(cleanup_command)
+group.add_command(plan_command)
 group.add_command(validate)
 group.add_command(status)
 group.add_command(show)
@@ -58,6 +60,11 @@ def implement() -> NoReturn:
 def cleanup() -> NoReturn:
     """The command `parallel-cleanup`."""
     _main(cleanup_command)
+
+
+def plan() -> NoReturn:
+    """The command `parallel-plan`."""
+    _main(plan_command)
 
 
 def _main(command: click.Command) -> NoReturn:

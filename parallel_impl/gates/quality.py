@@ -9,7 +9,7 @@ import os
 import re
 import shlex
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -76,6 +76,11 @@ class Gate(msgspec.Struct, frozen=True):
         """What is run, for people."""
         return f"own check of {self.texts}" if self.is_own else self.command
 
+    @property
+    def runs(self) -> bool:
+        """Whether it is neither switched off nor without its program, or our own check takes that one's place."""
+        return self.is_own or not (self.off or self.absent)
+
 
 # -- which gates there are
 
@@ -88,7 +93,7 @@ def find(
     Those of our configuration come as they are; pytest, mypy, ruff and openspec are found from the
     repository's own configuration where ours does not speak of them. `part` is the folder of the change's `openspec/`.
     """
-    gates, said = [], []
+    gates, said, off = [], [], list[str]()
     detected = {"pytest": _pytest, "mypy": _mypy, "ruff": _ruff}
     for name in dict.fromkeys((*GATES, *configured)):
         own = configured.get(name)
@@ -97,7 +102,7 @@ def find(
             gates.append(Gate(name, own.command, own.parser, "configured", texts=texts))
         elif own is False:
             gates.append(Gate(name, found="switched off by the configuration", off=True))
-            said.append(Problem(f"gate {name} is switched off by the configuration", severity=Severity.WARNING))
+            off.append(name)
         elif name == "openspec":
             inside = f"cd {shlex.quote(part)} && " if part else ""
             command = f"{inside}openspec validate {shlex.quote(change_id)} --strict --json"
@@ -109,7 +114,14 @@ def find(
             what = f"gate mypy is not run: {where} configures mypy but does not say what to check"
             hint = 'write gates.mypy = {command = "mypy src", parser = "mypy"}, or files = ["src"] for mypy itself'
             said.append(Problem(what, where=where, hint=hint, severity=Severity.WARNING))
-    return gates, said
+    return gates, [*_switched_off(off), *said]
+
+
+def _switched_off(names: Sequence[str]) -> Iterator[Problem]:
+    """One warning for all of them."""
+    if names:
+        what = f"gate {names[0]} is" if len(names) == 1 else f"gates {', '.join(names)} are"
+        yield Problem(f"{what} switched off by the configuration", severity=Severity.WARNING)
 
 
 def _pytest(read: Read) -> str | None:
@@ -165,10 +177,12 @@ def check_programs(
         if gone and gate.required:
             program = gone[0].program
             install = INSTALL.get(program, f"install {program}, or let set-up install it into .venv")
+            if gone[0].file:
+                install = f"{programs.executable(gone[0].path or program)}, and commit that"
             problems.append(
                 Problem(
-                    f"gate {gate.name} ({gate.found}) needs {names}, which is not there",
-                    hint=f"{install}   or switch the gate off: gates.{gate.name} = false",
+                    f"gate {gate.name} ({gate.found}) needs {names}, which {gone[0].state}",
+                    hint=f"{install}   or {switch_off(gate.name)}",
                 )
             )
         elif gone and gate.texts:
@@ -183,6 +197,11 @@ def check_programs(
             problems.append(Problem(what, hint=hint, severity=Severity.WARNING))
         checked.append(replace(gate, absent=bool(gone)))
     return checked, problems
+
+
+def switch_off(name: str) -> str:
+    """What to write so that a gate does not run: one that is only configured is taken out."""
+    return f"switch the gate off: gates.{name} = false" if name in GATES else f"take the gate out: delete gates.{name}"
 
 
 def _elsewhere(gate: Gate, checkout: Path, env: Mapping[str, str]) -> str:
@@ -206,19 +225,28 @@ def run_gates(
     stop: Stops = None,
     mask: tuple[bytes, ...] = (),
     own: OwnCheck | None = None,
+    started: Callable[[Gate], None] = lambda _gate: None,
+    ended: Callable[[GateReport], None] = lambda _report: None,
 ) -> dict[str, GateReport]:
     """Run all gates side by side on one checkout that is ready; one report each, by name, in the gates' order.
 
     `<folder>/<gate>.log` and report files are overwritten. `seconds` is the limit of each. `own` checks the texts of
-    the change where the program for that is absent.
+    the change where the program for that is absent. `started` and `ended` hear of each that runs, in its own thread.
     """
     folder.mkdir(parents=True, exist_ok=True)
     root = checkout.resolve()
 
     def one(gate: Gate) -> GateReport:
-        if own and gate.is_own:
-            return _check_texts(gate, root, own, _file(gate, folder, ".log"))
-        return _run(gate, root, env=env, folder=folder, seconds=seconds, stop=stop, mask=mask)
+        checks_texts = own is not None and gate.is_own
+        if not checks_texts and (gate.off or gate.absent):
+            return _not_run(gate)
+        started(gate)
+        if own is not None and gate.is_own:
+            report = _check_texts(gate, root, own, _file(gate, folder, ".log"))
+        else:
+            report = _run(gate, root, env=env, folder=folder, seconds=seconds, stop=stop, mask=mask)
+        ended(report)
+        return report
 
     with ThreadPoolExecutor(max(1, len(gates)), thread_name_prefix="gate") as pool:
         return dict(zip((gate.name for gate in gates), pool.map(one, gates), strict=True))
@@ -234,9 +262,6 @@ def _run(
     stop: Stops,
     mask: tuple[bytes, ...],
 ) -> GateReport:
-    if gate.off or gate.absent:
-        why = gate.found if gate.off else "its program is not there"
-        return GateReport(gate.name, GateState.OFF if gate.off else GateState.NOT_RUN, why=why)
     log, lines, junit = (_file(gate, folder, end) for end in (".log", ".tests.jsonl", ".report"))
     for old in (log, lines, junit):
         old.unlink(missing_ok=True)
@@ -269,6 +294,11 @@ def _run(
 def _file(gate: Gate, folder: Path, ending: str) -> Path:
     place = re.sub(r"[^A-Za-z0-9_-]+", "-", gate.name) or "gate"
     return folder / f"{place}{ending}"
+
+
+def _not_run(gate: Gate) -> GateReport:
+    why = gate.found if gate.off else "its program is not there"
+    return GateReport(gate.name, GateState.OFF if gate.off else GateState.NOT_RUN, why=why)
 
 
 def _check_texts(gate: Gate, checkout: Path, own: OwnCheck, log: Path) -> GateReport:

@@ -98,11 +98,14 @@ def run_steps(
     files_modified: int | None = None,
     stop: Stops = None,
     mask: tuple[bytes, ...] = (),
+    started: Callable[[Step, int], None] = lambda _step, _place: None,
+    ended: Callable[[StepResult], None] = lambda _result: None,
 ) -> Verification:
     """Run the package's steps in `checkout`, logs in `<folder>/steps/`, evidence in `<folder>/artifacts/`.
 
     `env` is the allow-listed environment of steps; `changed` names the tracked or unignored files of the
-    checkout that differ from its commit; `files_modified` is how many files the attempt changed.
+    checkout that differ from its commit; `files_modified` is how many files the attempt changed. `started` hears of
+    each step that runs, with its place from 1, `ended` how it ended.
     """
     runner = _Runner(checkout.resolve(), folder, env, changed, files_modified, stop, mask)
     results: list[StepResult] = []
@@ -118,7 +121,9 @@ def run_steps(
             )
             results.append(StepResult(step.name, step.kind, _unstarted(step), step.command, why=why))
             continue
+        started(step, number)
         result = runner.run(number, step)
+        ended(result)
         results.append(result)
         failed = result if result.status is not StepStatus.PASSED else None
     return _summed_up(package, results, failed, wrote=runner.wrote, known=runner.known, stopped=runner.stopped)

@@ -8,6 +8,7 @@ ignored, and data is read as bytes with `-z`. What is inherited of `GIT_*` has b
 
 from __future__ import annotations
 
+import hashlib
 import re
 import subprocess
 from collections.abc import Collection, Iterable, Mapping
@@ -285,6 +286,10 @@ class Repo:
         if len(entries) != 1 or entries[0].kind != "blob" or entries[0].mode == "120000":
             return None
         return self.git("cat-file", "blob", entries[0].oid)
+
+    def blob_id(self, content: bytes) -> str:
+        """The object id that git gives a file with this content."""
+        return hashlib.new(self.object_format, b"blob %d\0" % len(content) + content).hexdigest()
 
     def entries(self, treeish: str, *paths: str, recurse: bool = False, sizes: bool = False) -> list[Entry]:
         """The entries of a tree: all, or those at the given paths; `recurse` lists files below directories."""

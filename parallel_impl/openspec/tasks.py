@@ -8,6 +8,7 @@ a box can be ticked without a change to any other byte.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -133,6 +134,45 @@ def assign(found: TaskList, names: Mapping[str, Sequence[str]]) -> Assignment:
     return Assignment(tasks, {package: several for package, several in unknown.items() if several})
 
 
+def names(found: TaskList) -> tuple[str, ...]:
+    """A name for each task that means it and no other: its number, else words of its text, as few as that takes.
+
+    `assign` understands each of them. Only tasks of the same number and text cannot be told apart: they get ` (2)`
+    and so on, which `assign` does not know.
+    """
+    words = [(task.number.casefold(), _words(task.text)) for task in found.tasks]
+    beginnings: dict[tuple[str, ...], set[int]] = {}
+    for n, (number, text) in enumerate(words):
+        for whole in ([number] if number else [], text, [number, *text] if number else []):
+            for length in range(1, len(whole) + 1):
+                beginnings.setdefault(tuple(whole[:length]), set()).add(n)
+    for number in {task.number.casefold() for task in found.tasks if task.number}:
+        if any(_is_section(section, [number]) for section in found.sections):
+            beginnings.pop((number,), None)  # alone it means the section
+    taken: dict[str, int] = {}
+    return tuple(_once(_own_name(task, n, beginnings), taken) for n, task in enumerate(found.tasks))
+
+
+def _own_name(task: ListedTask, n: int, beginnings: Mapping[tuple[str, ...], set[int]]) -> str:
+    text = task.text.split()
+    candidates = [task.number] if task.number else [" ".join(text[:6])] if text else []
+    candidates += [" ".join([task.number, *text[:length]]).strip() for length in range(1, len(text) + 1)]
+    for name in candidates:
+        if (task.number or len(name.split()) >= min(6, len(text))) and beginnings.get(tuple(_words(name))) == {n}:
+            return name
+    return " ".join([task.number, *text]).strip() or f"box in line {task.lines[0]}"
+
+
+def _once(name: str, taken: dict[str, int]) -> str:
+    """A name that no earlier one is: ` (2)` and so on behind a repeated one."""
+    own = name
+    while own in taken:
+        taken[name] += 1
+        own = f"{name} ({taken[name]})"
+    taken[own] = 1
+    return own
+
+
 def named(found: TaskList, names: Mapping[str, Sequence[str]]) -> frozenset[int]:
     """The tasks that any package names; one that names nothing has tasks (see `assign`), but vouches for none."""
     assigned = assign(found, names).tasks
@@ -164,6 +204,19 @@ def excerpt(found: TaskList, tasks: Iterable[int]) -> str:
         if inside & wanted:
             lines.update(section.lines if inside <= wanted else section.lines[:1])
     return "\n".join(found.line(number) for number in sorted(lines)).strip("\n")
+
+
+def tasks_hash(found: TaskList) -> str:
+    """SHA-256 over the numbers and texts of all boxes, with what belongs to each; what is ticked changes nothing.
+
+    Nor do blanks, the form of a box, headings and what belongs to no box.
+    """
+    texts = (f"{task.number}\0{_whole_text(found, task)}\0" for task in found.tasks)
+    return hashlib.sha256(encoded("".join(texts))).hexdigest()
+
+
+def _whole_text(found: TaskList, task: ListedTask) -> str:
+    return " ".join(" ".join([task.text, *(found.line(number) for number in task.lines[1:])]).split())
 
 
 def _claim(found: TaskList, name: str) -> dict[int, int]:

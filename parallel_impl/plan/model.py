@@ -66,9 +66,29 @@ class Step:
     instructions: str = ""
 
 
+class SharingRule(StrEnum):
+    """Who may change a shared file: its owner, or the integration package, which depends on every other."""
+
+    OWNER = "owner"
+    INTEGRATION_ONLY = "integration-only"
+
+
+@dataclass(frozen=True, slots=True)
+class SharedFile:
+    """A file that several packages are tempted to change, and whose it is; `package` may be empty for integration."""
+
+    path: str
+    rule: SharingRule
+    package: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Package:
-    """One work package: one agent, one worktree, one commit."""
+    """One work package: one agent, one worktree, one commit.
+
+    `creates` are paths of new files, `reasons` pairs of a package that `depends_on` names and why, `evidence` pairs of
+    a path or glob ("" for none) and why it is in the scope, `weight` how much work it is beside the others.
+    """
 
     id: str
     description: str
@@ -89,6 +109,11 @@ class Package:
     output_keys: tuple[str, ...] = ()
     output_artifacts: tuple[str, ...] = ()
     may_be_empty: bool = False
+    creates: tuple[str, ...] = ()
+    reasons: tuple[tuple[str, str], ...] = ()
+    weight: float = 1.0
+    evidence: tuple[tuple[str, str], ...] = ()
+    foundation: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +128,19 @@ class Contracts:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A validated plan. `packages` keep the order of the file; `position` maps YAML paths to (line, column)."""
+    """A validated plan. `packages` keep the order of the file; `position` maps YAML paths to (line, column).
+
+    `base_commit` is the commit that the plan was made on, `tasks_hash` that of the tasks then; "" where not given.
+    """
 
     feature_id: str
     packages: tuple[Package, ...]
     title: str = ""
     revision: int = 1
     contracts: Contracts = field(default_factory=Contracts)
+    shared_files: tuple[SharedFile, ...] = ()
+    base_commit: str = ""
+    tasks_hash: str = ""
     source: str = "work-packages.yaml"
     position: Mapping[YamlPath, tuple[int, int]] = field(default_factory=dict, compare=False, repr=False)
 

@@ -1,8 +1,10 @@
 """What an edited plan means for results that exist already. Pure.
 
 The rule: a package is unchanged when everything is the same that its work is made from and judged by; its
-priority, its retries and its time limits may differ. What is changed is done again, and so is whatever depends on
-it. A change of the contracts (their revision, or which files they are) changes every package.
+priority, its retries and its time limits may differ, and so may what the plan says about the plan itself: which tasks
+are whose, new files, reasons, evidence, weights, shared files, what the plan was made from. What is changed is done
+again, and so is whatever depends on it. A change of the contracts (their revision, or which files they are) changes
+every package.
 """
 
 from __future__ import annotations
@@ -47,6 +49,7 @@ def compare(old: Plan, new: Plan) -> Revision:
 
 
 def _judged_by(package: Package) -> Package:
-    """The package without what decides only when and how long it runs."""
+    """The package without what decides only when and how long it runs, and what only says why it is as it is."""
     steps = tuple(replace(step, timeout_minutes=0) for step in package.steps)
-    return replace(package, priority=0, retry_budget=0, timeout_minutes=0, steps=steps)
+    timing = replace(package, priority=0, retry_budget=0, timeout_minutes=0, weight=0.0, steps=steps)
+    return replace(timing, tasks=(), creates=(), reasons=(), evidence=(), foundation=False)

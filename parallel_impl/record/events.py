@@ -40,6 +40,7 @@ class RunStarted(Event, frozen=True, kw_only=True):
     `carried`: refs that packages' repositories have beside the base's ancestors, and where they were.
     `repository_name`: the name of each worktree's folder, on a level of its own (empty in a run of a version whose
     worktrees lay side by side). `part`: the folder that the change's `openspec/` lies in ("": the root).
+    `single`: the plan was made from the change, and `plan_blob` lies in no commit.
     `agent_from`: the folder where `--agent` was typed, which the next
     start uses again; "" when the configuration names the agent.
     `attempts`: how many attempts an aborted run of the change had made at packages; numbers go on from there.
@@ -66,6 +67,7 @@ class RunStarted(Event, frozen=True, kw_only=True):
     carried: Mapping[str, str] = {}
     repository_name: str = ""
     part: str = ""
+    single: bool = False
 
 
 class RunContinued(Event, frozen=True, kw_only=True):
@@ -126,6 +128,64 @@ class AttemptEnded(Event, frozen=True, kw_only=True):
     denied: int = 0
     retries: int = 0
     calls: int = 0
+
+
+class SetupStarted(Event, frozen=True, kw_only=True):
+    """Set-up of a checkout begins: of the `base`, of a `candidate`, or ("") of an attempt at a package.
+
+    This and the other starts and ends of set-ups, steps and gates are for whoever watches: nothing relies on them, and
+    they are written without a sync, so that any may be missing.
+    """
+
+    on: str = ""
+    package: str = ""
+    number: int = 0
+
+
+class SetupEnded(Event, frozen=True, kw_only=True):
+    """Set-up of a checkout is over; `why` is empty where the checkout can work."""
+
+    on: str = ""
+    package: str = ""
+    number: int = 0
+    seconds: float = 0.0
+    why: str = ""
+
+
+class StepStarted(Event, frozen=True, kw_only=True):
+    """A verification step of an attempt begins: the `place`-th of `steps`."""
+
+    package: str
+    number: int
+    step: str
+    place: int = 1
+    steps: int = 1
+
+
+class StepEnded(Event, frozen=True, kw_only=True):
+    """A verification step is over."""
+
+    package: str
+    number: int
+    step: str
+    passed: bool
+    seconds: float = 0.0
+
+
+class GateStarted(Event, frozen=True, kw_only=True):
+    """One quality gate begins, on the `base` or on a `candidate`."""
+
+    on: str
+    gate: str
+
+
+class GateEnded(Event, frozen=True, kw_only=True):
+    """One quality gate is over: what it showed (`green`, `red`, `broken`), before it is compared with the base."""
+
+    on: str
+    gate: str
+    state: str
+    seconds: float = 0.0
 
 
 class PackageAccepted(Event, frozen=True, kw_only=True):
@@ -274,6 +334,7 @@ class Interrupted(Event, frozen=True, kw_only=True):
     by: str
 
 
+Watched = SetupStarted | SetupEnded | StepStarted | StepEnded | GateStarted | GateEnded  # written without a sync
 KINDS: tuple[type[Event], ...] = tuple(Event.__subclasses__())
 _line = msgspec.json.Decoder(reduce(or_, KINDS))
 _lines = msgspec.json.Decoder(list[reduce(or_, KINDS)])  # type: ignore[misc]

@@ -120,6 +120,11 @@ class State:
         return pinned.plan_blob if pinned else ""
 
     @property
+    def single(self) -> bool:
+        """Whether the plan was made from the change (`--single`), so that its blob lies in no commit."""
+        return self.started is not None and self.started.single
+
+    @property
     def plan_revision(self) -> int:
         """The number of the plan in force: the file's own, or the next one after an edit that did not raise it."""
         pinned = self.revised or self.started

@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +17,8 @@ from parallel_impl.git import hooks
 from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.remove import remove
 from parallel_impl.processes.launch import Launch
+from parallel_impl.record import events as e
+from parallel_impl.record.journal import now
 from parallel_impl.run import ports
 from parallel_impl.run.run_id import MARK
 from parallel_impl.run.spec import RunSpec, Workspace
@@ -73,11 +75,24 @@ def remove_temporary_folders(run_id: str) -> None:
         remove(folder)
 
 
-def make_ready(spec: RunSpec, launch: Launch, checkout: Checkout, log: Path) -> SetupOutcome:
+def make_ready(
+    spec: RunSpec,
+    launch: Launch,
+    checkout: Checkout,
+    log: Path,
+    *,
+    tell: Callable[[e.Event], None],
+    on: str = "",
+    package: str = "",
+    number: int = 0,
+) -> SetupOutcome:
     """Run the set-up of this repository in a checkout, whose hooks then never run; its output replaces `log`.
 
-    Set-up sees where the main worktree lies, to link what belongs beside it.
+    Set-up sees where the main worktree lies, to link what belongs beside it. `tell` hears that it begins and ends, of
+    which checkout; nothing where there is no set-up.
     """
+    if spec.setup:
+        tell(e.SetupStarted(at=now(), on=on, package=package, number=number))
     outcome = setup.make_ready(
         checkout.path,
         spec.setup,
@@ -88,6 +103,9 @@ def make_ready(spec: RunSpec, launch: Launch, checkout: Checkout, log: Path) -> 
         mask=launch.mask,
     )
     hooks.switch_off(checkout)
+    if spec.setup:
+        seconds, why = round(outcome.seconds, 3), outcome.failure or ""
+        tell(e.SetupEnded(at=now(), on=on, package=package, number=number, seconds=seconds, why=why))
     return outcome
 
 

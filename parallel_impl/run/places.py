@@ -66,6 +66,11 @@ class AttemptFiles:
         return self.folder / "agent.log"
 
     @property
+    def gates(self) -> Path:
+        """What the gates printed about this attempt, where they are its steps."""
+        return self.folder / "gates"
+
+    @property
     def setup_log(self) -> Path:
         return self.folder / "setup.log"
 

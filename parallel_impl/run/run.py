@@ -1,12 +1,13 @@
 """One run in memory: what it is made from, its journal, and the one state that the journal folds to.
 
-Only the main thread calls `record`; workers post events to it, and hand back what they found.
+Only the main thread calls `record`; other threads post events to it, and hand back what they found.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from queue import SimpleQueue
 from typing import Protocol
 
 from parallel_impl.git.checkout import Checkout
@@ -64,6 +65,7 @@ class Run:
     jobs: int = 1
     base_checkout: Checkout | None = None
     layers: dict[str, Layer] = field(default_factory=dict)
+    posted: SimpleQueue[Event] = field(default_factory=SimpleQueue)
 
     def record(self, *events: Event, sync: bool = True) -> None:
         """Write events to the journal, durably with `sync`; then take them into the state and show them."""
@@ -71,6 +73,16 @@ class Run:
         for event in events:
             self.state.apply(event)
             self.listener.event(event)
+
+    def post(self, event: Event) -> None:
+        """Something that another thread has to tell and nothing relies on: `record_posted` journals it."""
+        self.posted.put(event)
+
+    def record_posted(self) -> None:
+        """Write what other threads posted until now, without a sync."""
+        waiting = [self.posted.get() for _ in range(self.posted.qsize())]
+        if waiting:
+            self.record(*waiting, sync=False)
 
     def note(self, text: str, package: str = "") -> None:
         """Something that the summary must say, of this start or a later one."""

@@ -305,6 +305,11 @@ def test_the_configuration_replaces_adds_and_switches_off() -> None:
     assert [problem.what for problem in said] == ["gate ruff is switched off by the configuration"]
 
 
+def test_gates_that_are_switched_off_are_one_line() -> None:
+    _, said = quality.find(lambda _: None, {"ruff": False, "mypy": False, "openspec": False}, change_id="x")
+    assert [problem.what for problem in said] == ["gates mypy, ruff, openspec are switched off by the configuration"]
+
+
 def test_an_absent_program_is_an_error_where_it_was_asked_for_and_else_said(tmp_path: Path) -> None:
     gates = [
         Gate("mypy", "no-such-mypy --strict", "mypy", "configured"),

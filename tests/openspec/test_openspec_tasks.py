@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parallel_impl.openspec.tasks import Mark, TaskList, assign, encoded, excerpt, read
+from parallel_impl.openspec.tasks import Mark, TaskList, assign, encoded, excerpt, read, tasks_hash
 
 
 def tasks(text: str) -> TaskList:
@@ -255,3 +255,33 @@ def test_every_box_is_somebodys_where_one_package_names_nothing(text: str, names
     found = tasks(text)
     own = assign(found, {"a": names, "b": []}).tasks
     assert sorted({*own["a"], *own["b"]}) == list(range(len(found.tasks)))
+
+
+@given(PIECES, st.sampled_from("xX~ "))
+def test_what_is_ticked_does_not_change_the_hash_of_the_tasks(text: str, mark: str) -> None:
+    found = tasks(text)
+    lines = list(found.lines)
+    for task in found.tasks:
+        line = lines[task.lines[0] - 1]
+        lines[task.lines[0] - 1] = f"{line[: task.column]}{mark}{line[task.column + 1 :]}"
+    assert tasks_hash(tasks("".join(lines))) == tasks_hash(found)
+
+
+BRIEF = "# Tasks\n## 1. Core\n- [ ] 1.1 Make it\n  - Files: a.py\n- [ ] 1.2 Test it\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        (BRIEF.replace("[ ]", "[x]"), True),
+        (BRIEF.replace("- [ ] 1.2", "*  [ ]  1.2").replace("\n", "\r\n"), True),
+        (BRIEF.replace("## 1. Core", "## 1. The core"), True),
+        (BRIEF.replace("a.py", "b.py"), False),
+        (BRIEF.replace("1.2", "1.3"), False),
+        (BRIEF.replace("Test it", "Test them"), False),
+        (f"{BRIEF}- [ ] 1.3 Write it down\n", False),
+        (BRIEF.replace("- [ ] 1.1 Make it\n", ""), False),
+    ],
+)
+def test_the_hash_of_the_tasks_is_over_their_numbers_and_texts(text: str, *, same: bool) -> None:
+    assert (tasks_hash(tasks(text)) == tasks_hash(tasks(BRIEF))) == same

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from parallel_impl import schema
 from parallel_impl.errors import Severity
-from parallel_impl.plan.model import Contracts, Locks, Package, Plan, Scope, Step, StepKind
+from parallel_impl.plan.model import Contracts, Locks, Package, Plan, Scope, SharedFile, SharingRule, Step, StepKind
 from parallel_impl.plan.reading.load import load
 
 HEAD = """\
@@ -235,6 +235,60 @@ packages:
         output_keys=("done",),
         output_artifacts=("out/b",),
     )
+
+
+def test_what_a_plan_says_about_itself_is_read() -> None:
+    head = HEAD.replace(
+        "packages:",
+        f"plan_base_commit: '{'1' * 40}'\ntasks_hash: '{'a' * 64}'\n"
+        "shared_files: [{path: lib/wp-a/x.py, rule: owner, package: wp-a}, {path: m.md, rule: integration-only}]\n"
+        "packages:",
+    )
+    fields = ("tasks: ['1.1', 2]", "creates: [lib/wp-b/new.py]", "depends_on: [wp-a]", "foundation: true")
+    several = ("reasons: {wp-a: imports it}", "evidence: {lib/wp-b/x.py: named by 1.1}", "weight: 2.5")
+    found = plan(head + package("wp-a", "weight: 3", "evidence: [by hand]") + package("wp-b", *fields, *several))
+    assert (found.base_commit, found.tasks_hash) == ("1" * 40, "a" * 64)
+    assert found.shared_files == (
+        SharedFile("lib/wp-a/x.py", SharingRule.OWNER, "wp-a"),
+        SharedFile("m.md", SharingRule.INTEGRATION_ONLY),
+    )
+    first, second = found.packages
+    assert (first.weight, first.evidence, first.foundation) == (3.0, (("", "by hand"),), False)
+    assert (second.tasks, second.creates, second.weight) == (("1.1", "2"), ("lib/wp-b/new.py",), 2.5)
+    assert (second.reasons, second.evidence) == ((("wp-a", "imports it"),), (("lib/wp-b/x.py", "named by 1.1"),))
+    assert second.foundation
+
+
+@pytest.mark.parametrize(
+    ("field", "expected"),
+    [
+        (
+            "reasons: {wp-c: imports it}",
+            "p.yaml:13:15: error: wp-b gives a reason to depend on wp-c, and does not depend on it "
+            "(packages[1].reasons.wp-c) | did you mean wp-a?",
+        ),
+        (
+            "creates: [lib/wp-b/*.py]",
+            'p.yaml:13:15: error: names no file: "lib/wp-b/*.py" (packages[1].creates[0])'
+            " | write the path of each file, without * or ?",
+        ),
+    ],
+)
+def test_a_reason_is_for_a_dependency_and_a_new_file_is_one_path(field: str, expected: str) -> None:
+    assert said(HEAD + package("wp-a") + package("wp-b", "depends_on: [wp-a]", field)) == [expected]
+
+
+def test_a_shared_file_has_one_rule_and_an_owner_that_exists() -> None:
+    rows = ("{path: a.py, rule: owner, package: wp-x}", "{path: b.py, rule: owner}", "{path: a.py, rule: owner}")
+    text = HEAD.replace("packages:", f"shared_files:\n  - {rows[0]}\n  - {rows[1]}\n  - {rows[2]}\npackages:")
+    assert said(text + package("wp-a")) == [
+        "p.yaml:4:40: error: no package is called wp-x (shared_files[0].package) | did you mean wp-a?",
+        "p.yaml:5:5: error: the rule of b.py is owner, and no package is named (shared_files[1])"
+        " | add e.g. package: wp-api",
+        "p.yaml:6:5: error: the rule of a.py is owner, and no package is named (shared_files[2])"
+        " | add e.g. package: wp-api",
+        "p.yaml:6:12: error: a.py has a rule already, in line 4 (shared_files[2].path) | delete one of the two",
+    ]
 
 
 def test_a_primary_contract_is_among_the_files() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from parallel_impl.plan.model import Contracts, Locks, Package, Plan, Scope, Step
+from parallel_impl.plan.model import Contracts, Locks, Package, Plan, Scope, SharedFile, SharingRule, Step
 from parallel_impl.plan.revision import compare
 
 
@@ -28,7 +28,6 @@ def edited(name: str, **fields: object) -> Plan:
     [
         {"description": "other work"},
         {"title": "Other"},
-        {"tasks": ("1.2",)},
         {"scope": Scope(("src/b/**", "docs/b.md"))},
         {"scope": Scope(("src/b/**",), deny=("src/b/x",))},
         {"locks": Locks(keys=("db:migration-slot",))},
@@ -56,6 +55,27 @@ def test_what_is_changed_starts_anew_with_all_that_depends_on_it(fields: dict[st
 )
 def test_when_and_how_long_a_package_runs_changes_no_result(fields: dict[str, object]) -> None:
     assert compare(DIAMOND, edited("b", **fields)).kept == ("a", "b", "c", "d", "e")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"tasks": ("1.2",)},
+        {"creates": ("src/b/new.py",)},
+        {"reasons": (("a", "imports it"),)},
+        {"weight": 3.0},
+        {"evidence": (("src/b/x.py", "named by task 1.2"),)},
+        {"foundation": True},
+    ],
+)
+def test_what_a_plan_says_about_itself_changes_no_result(fields: dict[str, object]) -> None:
+    assert compare(DIAMOND, edited("b", **fields)).kept == ("a", "b", "c", "d", "e")
+
+
+def test_what_the_plan_was_made_from_and_whose_a_shared_file_is_changes_no_result() -> None:
+    shared = (SharedFile("src/b/api.py", SharingRule.OWNER, "b"),)
+    new = replace(DIAMOND, shared_files=shared, base_commit="1" * 40, tasks_hash="2" * 64)
+    assert compare(DIAMOND, new).kept == ("a", "b", "c", "d", "e")
 
 
 def test_a_change_far_above_reaches_everything_below_it() -> None:

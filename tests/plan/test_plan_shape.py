@@ -26,6 +26,9 @@ FULL: dict[str, Any] = {
         "generated": {"pydantic_dir": "gen"},
         "mocks": {"prism": {"enabled": True}},
     },
+    "plan_base_commit": "0" * 40,
+    "tasks_hash": "0" * 64,
+    "shared_files": [{"path": "src/x.py", "rule": "owner", "package": "wp-a"}],
     "defaults": {"priority": 5, "timeout_minutes": 60, "retry_budget": 1, "verification_tier_required": "A"},
     "packages": [
         {
@@ -34,6 +37,11 @@ FULL: dict[str, Any] = {
             "description": "does A",
             "task_type": "implement",
             "tasks": ["1.1", 2],
+            "creates": ["src/new.py"],
+            "reasons": {"wp-b": "imports it"},
+            "weight": 3,
+            "evidence": {"src/x.py": "named by task 1.1"},
+            "foundation": False,
             "depends_on": ["wp-b"],
             "priority": 1,
             "timeout_minutes": 5,
@@ -80,7 +88,7 @@ def places(node: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int,
 PLACES = places(FULL)
 VALUES: list[Any] = [
     None, True, False, 0, 1, -1, 11, 256, 20_000, "", " ", "x", "wp-a", "wp-a\n", "A", "a\nb", "a b", "ab" * 300,
-    "manual", "ci",
+    "0.5", "0.0", "manual", "ci",
     [], {}, [""], ["x", "x"], ["wp-a"], [1], [None], {"x": 1}, {"x": "y"}, {"name": "n"}, {"steps": [{"name": "n"}]},
 ]  # fmt: skip
 
@@ -172,6 +180,10 @@ PACKAGE = ("packages", 0)
         ((*PACKAGE, "scope"), {}, "write_allow is missing", 'write e.g. write_allow: ["src/api/**"]'),
         ((*PACKAGE, "description"), " ", "must not be empty", "write e.g. description: Add the login endpoint"),
         ((*PACKAGE, "verification", "tier_required"), "b", 'must be A or B or C, not "b"', "did you mean B?"),
+        ((*PACKAGE, "weight"), 0, "must be more than 0, not 0", "write e.g. weight: 3"),
+        ((*PACKAGE, "weight"), "heavy", '"heavy" cannot be used here', "write e.g. weight: 3"),
+        (("tasks_hash",), "abc", '"abc" cannot be used here', 'write e.g. tasks_hash: e3b0'),
+        (("shared_files", 0, "rule"), "own", 'must be owner or integration-only, not "own"', "did you mean owner?"),
         ((*PACKAGE, "locks"), None, "must be a mapping, not nothing", 'write e.g. locks: {keys: ["db:schema:users"]}'),
     ],
 )  # fmt: skip

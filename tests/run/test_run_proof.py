@@ -10,7 +10,8 @@ import pytest
 from parallel_impl.gates.gate_report import GateState
 from parallel_impl.gates.quality import Gate
 from parallel_impl.report.summary import GateRow
-from parallel_impl.run.land.proof import Proof, read_kept
+from parallel_impl.run.gate_runs import read_kept
+from parallel_impl.run.land.proof import Proof
 
 GATE = {
     "name": "check",

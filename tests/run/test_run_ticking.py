@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from parallel_impl.openspec import task_names
 from parallel_impl.plan.model import Plan
 from parallel_impl.record import events as e
 from parallel_impl.run.land import assemble, land, ticking
 from parallel_impl.run.run import Run
-from parallel_impl.run.start import task_names
 from tests.repository import git
 from tests.run.scene import commit, in_force, make_repository, open_run, package
 from tests.run.test_run_land import accept, branch, no_gates

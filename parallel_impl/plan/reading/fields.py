@@ -76,6 +76,19 @@ class Reading:
                 self.check_pattern((*path, key, position), value)
         return texts(data, key)
 
+    def paths(self, data: Any, key: str, path: YamlPath) -> tuple[str, ...]:
+        """The texts in the list under `key` of `data`, which is at `path`, each checked to name one file."""
+        for position, value in enumerate(entries(data, key)):
+            if isinstance(value, str):
+                self.check_path((*path, key, position), value)
+        return texts(data, key)
+
+    def check_path(self, path: YamlPath, name: str) -> None:
+        """Report `name` if it is not the path of one file inside the repository."""
+        self.check_pattern(path, name)
+        if "*" in name or "?" in name or name.endswith("/"):
+            self.error(path, f"names no file: {globs.quoted(name)}", "write the path of each file, without * or ?")
+
     def note(self, data: Any, prefix: str, names: tuple[str, ...]) -> None:
         """Remember which of the fields `names` of `data` are there and not acted on."""
         if isinstance(data, dict):

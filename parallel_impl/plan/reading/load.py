@@ -15,10 +15,10 @@ from typing import Any
 from parallel_impl import schema
 from parallel_impl.errors import Problem, Severity, UserError
 from parallel_impl.plan import ids, order
-from parallel_impl.plan.model import Contracts, Package, Plan, YamlPath
+from parallel_impl.plan.model import Contracts, Package, Plan, SharedFile, SharingRule, YamlPath
 from parallel_impl.plan.reading import document, fields, older, packages, shape
 from parallel_impl.plan.reading.fields import Reading
-from parallel_impl.text import nearest, shorten_line
+from parallel_impl.text import did_you_mean, nearest, shorten_line
 
 SCHEMA = "work-packages"
 FURTHER = ("schemas", "readme")  # keys of contracts that real plans have beside openapi
@@ -116,6 +116,9 @@ def _plan(reading: Reading) -> Plan:
         title=fields.text(feature, "title"),
         revision=fields.number(feature, "plan_revision", 1),
         contracts=_contracts(reading, fields.mapping(data, "contracts")),
+        shared_files=_shared_files(reading, data, rows),
+        base_commit=fields.text(data, "plan_base_commit"),
+        tasks_hash=fields.text(data, "tasks_hash"),
         source=reading.document.source,
         position=reading.document.position,
     )
@@ -148,6 +151,29 @@ def _contracts(reading: Reading, raw: dict[str, Any]) -> Contracts:
     primary = fields.text(openapi, "primary")
     files = sorted(found, key=lambda text: text != primary or text in fields.texts(openapi, "files"))
     return Contracts(fields.number(raw, "revision", 1), primary, tuple(files), tuple(found[text] for text in files))
+
+
+def _shared_files(reading: Reading, data: dict[str, Any], rows: list[tuple[int, Package]]) -> tuple[SharedFile, ...]:
+    """The files with a rule; each once, and each with a package that exists where its rule needs one."""
+    found: list[SharedFile] = []
+    known, lines = {package.id for _, package in rows}, dict[str, int]()
+    for number, raw in enumerate(fields.entries(data, "shared_files")):
+        rule, name = fields.text(raw, "rule"), fields.text(raw, "package")
+        path, here = fields.text(raw, "path"), ("shared_files", number)
+        if not path or rule not in tuple(SharingRule):  # the schema reports it
+            continue
+        reading.check_path((*here, "path"), path)
+        if path in lines:
+            line, _ = reading.document.position.nearest(("shared_files", lines[path]))
+            reading.error((*here, "path"), f"{path} has a rule already, in line {line}", "delete one of the two")
+        lines.setdefault(path, number)
+        if name and name not in known:
+            hint = did_you_mean(name, known) or f"delete it, or add a package {_short(name)}"
+            reading.error((*here, "package"), f"no package is called {_short(name)}", hint)
+        elif not name and rule == SharingRule.OWNER:
+            reading.error(here, f"the rule of {path} is owner, and no package is named", "add e.g. package: wp-api")
+        found.append(SharedFile(path, SharingRule(rule), name))
+    return tuple(found)
 
 
 def _paths(value: Any, path: YamlPath) -> Iterator[tuple[str, YamlPath]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -11,10 +12,12 @@ from parallel_impl.plan import ids, lock_keys
 from parallel_impl.plan.model import Locks, Package, Scope, YamlPath
 from parallel_impl.plan.reading import fields, steps
 from parallel_impl.plan.reading.fields import Reading
+from parallel_impl.text import did_you_mean, shorten_line
 
 _NOT_ACTED_ON = (
     "agent_hint", "decomposition", "stack_position", "metadata", "context_impact", "min_trust_level",
 )  # fmt: skip
+_DECIMAL = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,3})?")
 _BUILT_IN = Package("", "", Scope(()))  # the defaults of a plan that gives none
 
 
@@ -27,6 +30,7 @@ def read(reading: Reading, raw: dict[str, Any], path: YamlPath, defaults: Packag
     package = _filled(reading, raw, path, defaults)
     if "depends_on" not in raw and package.id in package.depends_on:
         package = replace(package, depends_on=())
+    _check_reasons(reading, package, (*path, "reasons"))
     return replace(package, steps=steps.timed(package.steps, package.timeout_minutes))
 
 
@@ -61,6 +65,11 @@ def _filled(reading: Reading, raw: dict[str, Any], path: YamlPath, defaults: Pac
         output_keys=fields.texts(outputs, "result_keys"),
         output_artifacts=reading.patterns(outputs, "artifacts", (*path, "outputs")),
         may_be_empty=raw.get("may_be_empty") is True,
+        creates=reading.paths(raw, "creates", path),
+        reasons=_pairs(raw.get("reasons")),
+        weight=_weight(raw.get("weight")),
+        evidence=_pairs(raw.get("evidence")),
+        foundation=raw.get("foundation") is True,
     )
 
 
@@ -114,6 +123,27 @@ def _inputs(inputs: dict[str, Any], outputs: dict[str, Any]) -> str:
             lines.append(f"{title}:")
             lines += [f"  {name}: {json.dumps(value, ensure_ascii=False)}" for name, value in part.items()]
     return "\n".join(lines)
+
+
+def _pairs(value: Any) -> tuple[tuple[str, str], ...]:
+    """A mapping of texts as pairs; a list of texts as pairs without the first."""
+    rows = (
+        value.items() if isinstance(value, dict) else [("", text) for text in value] if isinstance(value, list) else ()
+    )
+    return tuple((name, text) for name, text in rows if isinstance(text, str))
+
+
+def _weight(value: Any) -> float:
+    """A number above 0: the reader gives whole ones as numbers, decimals as text."""
+    return float(value) if isinstance(value, int) or (isinstance(value, str) and _DECIMAL.fullmatch(value)) else 1.0
+
+
+def _check_reasons(reading: Reading, package: Package, path: YamlPath) -> None:
+    for name, _ in package.reasons:
+        if name not in package.depends_on:
+            what = f"{package.id} gives a reason to depend on {shorten_line(name, 64)}, and does not depend on it"
+            hint = did_you_mean(name, package.depends_on) or "delete it, or add the package to depends_on"
+            reading.error((*path, name), what, hint, key=True)
 
 
 def _note(reading: Reading, raw: dict[str, Any]) -> None:

@@ -27,6 +27,7 @@ Schema = Mapping[str, Any]
 
 _TYPES: dict[str, type] = {
     "object": dict, "array": list, "string": str, "integer": int, "boolean": bool, "null": type(None),
+    "number": int,  # the reader leaves decimals as text
 }  # fmt: skip
 _ANNOTATIONS = {"$schema", "$id", "$defs", "title", "description", "examples", "default", "x-misspellings"}
 
@@ -114,7 +115,7 @@ class _Compiler:
             return [(list, _unique)]
         if keyword in ("const", "enum"):
             admitted = [value] if keyword == "const" else list(value)
-            return [(kind, _one_of(admitted, schema)) for kind in _TYPES.values()]
+            return [(kind, _one_of(admitted, schema)) for kind in dict.fromkeys(_TYPES.values())]
         if keyword == "pattern":
             return [(str, _pattern(value, schema))]
         if keyword in _BOUNDS:
@@ -238,6 +239,7 @@ def _bound(limit: int, measure: Callable[[Any], int], sign: int, what: str, sche
 
 _BOUNDS: dict[str, tuple[type, Callable[[Any], int], int, str]] = {
     "minimum": (int, int, 1, "must be at least {limit}"),
+    "exclusiveMinimum": (int, lambda value: value - 1, 1, "must be more than {limit}"),
     "maximum": (int, int, -1, "must be at most {limit}"),
     "minLength": (str, len, 1, "must have at least {limit} characters"),
     "maxLength": (str, len, -1, "must have at most {limit} characters"),

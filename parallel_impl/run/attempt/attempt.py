@@ -19,13 +19,14 @@ from parallel_impl.agents.agent import AgentJob, Worked
 from parallel_impl.contracts import check as contracts
 from parallel_impl.errors import Severity, UserError, count, printable
 from parallel_impl.gates import setup, steps
+from parallel_impl.gates.steps import StepResult, StepStatus, Verification
 from parallel_impl.git import scope
 from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.repo import GitError
 from parallel_impl.git.staging import Snapshot
 from parallel_impl.git.traces import Traces
 from parallel_impl.git.walk import CACHE_RULE
-from parallel_impl.plan.model import StepKind
+from parallel_impl.plan.model import Step, StepKind
 from parallel_impl.processes.launch import Launch, Limits
 from parallel_impl.processes.process import Reason
 from parallel_impl.record import events as e
@@ -36,7 +37,9 @@ from parallel_impl.run.attempt import (
     agent_limits,
     agent_report,
     attempt_record,
+    configuration,
     emptiness,
+    gate_steps,
     package_base,
     prompt_context,
     result,
@@ -141,7 +144,8 @@ def _in_scope_but_left_out(attempt: Attempt) -> str:
 
 def _set_up(attempt: Attempt, checkout: Checkout, log: Path) -> None:
     with _equip(attempt, checkout) as launch:
-        outcome = make_ready(attempt.spec, launch, checkout, log)
+        package, number = attempt.package.id, attempt.job.number
+        outcome = make_ready(attempt.spec, launch, checkout, log, tell=attempt.post, package=package, number=number)
     attempt.setup_seconds += outcome.seconds
     if outcome.failure:
         code = Failure.INTERRUPTED if outcome.stopped else Failure.SETUP_FAILED
@@ -227,7 +231,7 @@ def _check_scope(attempt: Attempt) -> None:
         base=attempt.base,
         denied=(workspace.places.plan_file,),
     )
-    attempt.outside = (*attempt.work.too_big, *found)
+    attempt.outside = (*attempt.work.too_big, *found, *configuration.violations(attempt))
     if attempt.outside:
         listed = "\n".join(f"  {violation}" for violation in attempt.outside)
         raise _FailureError(Failure.SCOPE_VIOLATION, f"{_what_is_wrong(attempt)}:\n{listed}")
@@ -265,32 +269,50 @@ def _check_contracts(attempt: Attempt) -> None:
 
 def _verify(attempt: Attempt) -> None:
     """The package's steps pass in a fresh checkout of the attempt's commit, never in the folder the agent left."""
-    workspace, package = attempt.workspace, attempt.package
-    if not any(step.kind is StepKind.COMMAND for step in package.steps):
+    workspace, package, by_gates = attempt.workspace, attempt.package, attempt.spec.single
+    if not (gate_steps.runs_any(attempt) if by_gates else any(step.kind is StepKind.COMMAND for step in package.steps)):
         attempt.verification = steps.not_run(package)
         return
     name = workspace.places.verify_checkout(package.id)
     checkout = workspace.source.open(name, attempt.commit)
     try:
         _set_up(attempt, checkout, attempt.files.verify_setup_log)
-        traces = Traces(workspace.trees, checkout, set_up=bool(attempt.spec.setup))
         with _equip(attempt, checkout) as launch:
-            attempt.verification = steps.run_steps(
-                package,
-                checkout=checkout.path,
-                folder=attempt.files.folder,
-                env=launch.env,
-                changed=traces.changed,
-                files_modified=len(attempt.work.changes),
-                stop=launch.stop,
-                mask=launch.mask,
-            )
+            run = gate_steps.run if by_gates else _run_steps
+            attempt.verification = run(attempt, launch, checkout)
     finally:
         workspace.put_away(name, attempt.job.number, attempt.note)
     if attempt.verification.stopped:
         raise _FailureError(Failure.INTERRUPTED, "the run was stopped during verification")
     if not attempt.verification.passed:
         raise _FailureError(Failure.VERIFICATION_FAILED, attempt.verification.why)
+
+
+def _run_steps(attempt: Attempt, launch: Launch, checkout: Checkout) -> Verification:
+    traces = Traces(attempt.workspace.trees, checkout, set_up=bool(attempt.spec.setup))
+    return steps.run_steps(
+        attempt.package,
+        checkout=checkout.path,
+        folder=attempt.files.folder,
+        env=launch.env,
+        changed=traces.changed,
+        files_modified=len(attempt.work.changes),
+        started=lambda step, place: attempt.post(_step_started(attempt, step, place)),
+        ended=lambda step: attempt.post(_step_ended(attempt, step)),
+        stop=launch.stop,
+        mask=launch.mask,
+    )
+
+
+def _step_started(attempt: Attempt, step: Step, place: int) -> e.StepStarted:
+    package, number, all_steps = attempt.package.id, attempt.job.number, len(attempt.package.steps)
+    return e.StepStarted(at=now(), package=package, number=number, step=step.name, place=place, steps=all_steps)
+
+
+def _step_ended(attempt: Attempt, step: StepResult) -> e.StepEnded:
+    package, number, passed = attempt.package.id, attempt.job.number, step.status is StepStatus.PASSED
+    seconds = round(step.seconds, 3)
+    return e.StepEnded(at=now(), package=package, number=number, step=step.name, passed=passed, seconds=seconds)
 
 
 def _leave(attempt: Attempt, checkout: Checkout, failure: BaseException) -> None:

@@ -78,7 +78,8 @@ def _clean(repo: Repo, folder: Path, places: Places, state: State, report: Repor
     contained = _Containment(repo, folder, places, state)
     for ref, commit in repo.refs(places.refs).items():
         users = ref == places.base_ref or ref.startswith(places.plan_refs)  # with all below them, not only one change
-        theirs = ref.startswith(f"{places.carried_refs}/")  # no work of this run: where a branch of the user's was
+        # no work of this run: where a branch of the user's was, and the plan that was made for --single (a blob)
+        theirs = ref.startswith(f"{places.carried_refs}/") or (users and repo.resolve(commit) is None)
         if force or theirs or (contained.reaches(commit) if users else contained.holds(commit)):
             report.removed.append(ref)
             if not report.dry_run:

@@ -12,9 +12,10 @@ from parallel_impl.git.repo import GitError
 from parallel_impl.record import events as e
 from parallel_impl.record.codes import Halt
 from parallel_impl.record.journal import now
+from parallel_impl.run.gate_runs import BaseProof
 from parallel_impl.run.land import assemble, ending, proof, ticking
 from parallel_impl.run.land.ending import Ending
-from parallel_impl.run.land.proof import BaseProof, Proof
+from parallel_impl.run.land.proof import Proof
 from parallel_impl.run.run import Run
 
 ROUNDS = 3  # the first try and, when the branch moved meanwhile, two more

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from parallel_impl import config
-from parallel_impl.errors import Problem, Severity, UserError, printable
+from parallel_impl.errors import Problem, Severity, UserError, count, printable
 from parallel_impl.gates import programs, quality, setup
 from parallel_impl.gates.quality import Gate
 from parallel_impl.git import filters, hooks, staging
@@ -19,6 +19,7 @@ from parallel_impl.openspec import program
 from parallel_impl.openspec.program import OpenSpecError
 from parallel_impl.plan.order import critical_path
 from parallel_impl.processes.launch import Launch
+from parallel_impl.record import events as e
 from parallel_impl.run.launch import equip, make_ready
 from parallel_impl.run.places import BASE_CHECKOUT
 from parallel_impl.run.run import Listener
@@ -30,31 +31,40 @@ from parallel_impl.run.start import agents
 class BaseCheck:
     """What was proven: the checkout of the base, seconds of set-up, and the gates that can run.
 
-    `notes` is what the summary must say: what is read from outside the checkouts.
+    `notes` is what the summary must say: what is read from outside the checkouts. `watched` are the events that were
+    told before there was a journal.
     """
 
     checkout: Checkout
     setup_seconds: float
     gates: tuple[Gate, ...]
     notes: tuple[str, ...] = ()
+    watched: tuple[e.Event, ...] = ()
 
 
 def check(spec: RunSpec, workspace: Workspace, launch: Launch, in_force: PlanInForce, listener: Listener) -> BaseCheck:
     """Check out the base, make it ready, look up what steps and gates need. UserError with all that is wrong."""
     checkout, problems = _open(spec, workspace)
+    watched: list[e.Event] = []
+
+    def tell(event: e.Event) -> None:
+        watched.append(event)
+        listener.event(event)
+
     with equip(launch, spec, workspace, checkout) as inside:
-        outcome = make_ready(spec, inside, checkout, workspace.places.gate_setup_log("base"))
+        log = workspace.places.gate_setup_log("base")
+        outcome = make_ready(spec, inside, checkout, log, tell=tell, on="base")
     if outcome.failure:
         raise UserError(outcome.failure, where="set-up on the base", hint=_set_up_hint(spec))
     workspace.watch.expect_hooks(hooks.installed(checkout))
     environment = setup.environment_of(checkout.path, spec.environment)
-    problems += programs.check(in_force.plan, in_force.order, environment, checkout.path, set_up=bool(spec.setup))
+    problems += programs.check(in_force.plan, in_force.order, environment, checkout.path, commands=spec.setup)
     gates, gate_problems = quality.check_programs(spec.gates, checkout=checkout.path, env=spec.environment)
     problems += [*gate_problems, *_incomplete(gates, workspace, checkout, environment, launch)]
     notes = tuple(_outside(checkout))
     problems += [Problem(note, severity=Severity.NOTICE) for note in notes]
     report(problems, listener)
-    return BaseCheck(checkout, outcome.seconds, tuple(gates), notes)
+    return BaseCheck(checkout, outcome.seconds, tuple(gates), notes, tuple(watched))
 
 
 def _incomplete(
@@ -122,7 +132,7 @@ def describe(spec: RunSpec, workspace: Workspace, in_force: PlanInForce, done: B
     waves = order.waves()
     minutes = {package.id: float(package.timeout_minutes) for package in plan.packages}
     path, longest = critical_path(order.depends_on, minutes)
-    lines = [f"{plan.feature_id}: {len(plan.packages)} packages on {spec.base[:12]} ({spec.base_from})"]
+    lines = [f"{plan.feature_id}: {count(len(plan.packages), 'package')} on {spec.base[:12]} ({spec.base_from})"]
     for number, wave in enumerate(waves, 1):
         lines.append(f"  wave {number}, {len(wave)} wide: {', '.join(wave)}")
     lines.append(f"  critical path: {' -> '.join(path)} (at most {longest:.0f} minutes of agent time)")

@@ -28,7 +28,7 @@ from parallel_impl.run.inspect import archive
 from parallel_impl.run.resume import attempts, go_on, leftovers
 from parallel_impl.run.run import Run
 from parallel_impl.run.spec import PlanEdit, PlanInForce, RunSpec, Workspace
-from parallel_impl.run.start import base_check, inputs, plan_edit, run_spec, writable
+from parallel_impl.run.start import base_check, inputs, plan_edit, run_spec, single, writable
 from parallel_impl.run.start.base_check import BaseCheck
 from parallel_impl.run.start.inputs import Inputs
 from parallel_impl.run.start.request import Request
@@ -60,6 +60,7 @@ def prepare(request: Request) -> Iterator[Run]:
             base_checkout=ready.base.checkout,
         )
         _open(run, request, known, edit)
+        journal.append(*ready.base.watched, sync=False)  # listeners have heard them
         yield run
 
 
@@ -109,7 +110,7 @@ def _leaving_nothing(request: Request) -> Iterator[None]:
         yield
     finally:
         if not places.last_journal.exists() and not places.attempts.exists():
-            for ref, commit in repo.refs(places.base_ref, places.carried_refs).items():
+            for ref, commit in repo.refs(places.base_ref, places.carried_refs, places.plan_refs).items():
                 repo.delete_ref(ref, commit)
             remove(places.state)
             change_lock.forget(places)
@@ -155,6 +156,7 @@ def _checked(request: Request, known: Inputs) -> Iterator[_Ready]:
         writable.check_home(home)
         homes.check_space(home, known.tree_bytes, jobs=_jobs(request, known))
         checked = base_check.check(spec, workspace, launch, in_force, request.listener)
+        base_check.report(single.unverified(spec, checked.gates), request.listener)
         yield _Ready(spec, workspace, launch, in_force, checked)
     finally:
         leftovers.close(request.places, home)
@@ -180,6 +182,9 @@ def _find(request: Request) -> tuple[str, str, str]:
     """The base, where it came from, and the commit with an edited plan ("" when there is none)."""
     repo, folder, places, state = request.repo, request.folder, request.places, request.state
     commit, came_from = inputs.find_base(repo, folder, places, request.options.base, state)
+    if state.single:
+        single.check_unplanned(repo, places, state, inputs.find_current(repo, folder, places, state))
+        return commit, came_from, ""
     return commit, came_from, inputs.find_edited_plan(repo, folder, places, state)
 
 
@@ -188,7 +193,9 @@ def _read_inputs(request: Request, found: tuple[str, str, str]) -> tuple[Inputs,
     repo, places, options, state = request.repo, request.places, request.options, request.state
     commit, came_from, edited = found
     inputs.anchor(repo, places, commit)
-    known = inputs.load(repo, places, commit, came_from, request.folder, plan_from=edited or state.plan_commit)
+    made = single.pin(request, commit, came_from)
+    plan_from = edited or state.plan_commit
+    known = inputs.load(repo, places, commit, came_from, request.folder, plan_from=plan_from, made=made)
     known = plan_edit.numbered(known, state, edited=bool(edited))
     known = inputs.with_current_limits(repo, known, inputs.find_current(repo, request.folder, places, state))
     trees = Trees(repo, places.trees)
@@ -244,4 +251,5 @@ def _first_event(run: Run, only: str, known: Inputs) -> e.RunStarted:
         carried=spec.carried,
         repository_name=run.workspace.source.repository_name,
         part=places.part,
+        single=spec.single,
     )

@@ -29,6 +29,7 @@ class Options:
     restart: tuple[str, ...] = ()
     abort: bool = False
     wait: bool = False
+    single: bool = False
 
 
 @dataclass(frozen=True, slots=True)

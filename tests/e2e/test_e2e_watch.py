@@ -1,0 +1,44 @@
+"""A run as it is watched: what its journal tells of set-ups, steps and gates, and what a pipe or a terminal shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from parallel_impl.record import events as e
+from parallel_impl.record.journal import read
+from tests.repository import commit_all, make_repository, replay, tool
+
+CONFIGURED = 'setup = ["true"]\ngates.openspec = false\ngates.check = "true"\n'
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A repository with a landed run that had a set-up, steps and a gate; and what that run printed."""
+    repo = make_repository("no-contracts", tmp_path_factory.mktemp("watched"))
+    (repo / "parallel-impl.toml").write_text(CONFIGURED)
+    commit_all(repo, "Set-up and a gate")
+    done = tool(repo, "implement", "fix-typos", "--agent", replay("no-contracts"))
+    assert done.returncode == 0, done.stderr
+    return repo, done.stdout
+
+
+def test_set_ups_steps_and_gates_are_journalled_from_start_to_end(watched: tuple[Path, str]) -> None:
+    happened = read(watched[0] / ".git/parallel-impl/fix-typos/journal.jsonl")
+    setups = [(one.on, one.package) for one in happened if isinstance(one, e.SetupStarted)]
+    packages = [("", "wp-guide"), ("", "wp-guide"), ("", "wp-index")]  # one has a step, so a second checkout
+    assert sorted(setups) == [*packages, ("base", ""), ("candidate", "")]
+    ended = [(one.on, one.package) for one in happened if isinstance(one, e.SetupEnded) and not one.why]
+    assert sorted(ended) == sorted(setups)
+    steps = [(one.package, one.step, one.passed) for one in happened if isinstance(one, e.StepEnded)]
+    assert steps == [("wp-guide", "title", True)]
+    gates = [(one.on, one.gate, one.state) for one in happened if isinstance(one, e.GateEnded)]
+    assert gates == [("base", "check", "green"), ("candidate", "check", "green")]
+
+
+def test_the_journal_begins_with_the_run_although_set_up_was_before_it(watched: tuple[Path, str]) -> None:
+    first, second, *_ = read(watched[0] / ".git/parallel-impl/fix-typos/journal.jsonl")
+    assert isinstance(first, e.RunStarted)
+    assert isinstance(second, e.SetupStarted)
+    assert second.at <= first.at
