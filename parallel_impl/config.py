@@ -14,7 +14,7 @@ from typing import Any
 
 from parallel_impl import environment
 from parallel_impl.errors import Problem, Severity, UserError
-from parallel_impl.text import did_you_mean
+from parallel_impl.text import did_you_mean, nearest
 
 FILE = "parallel-impl.toml"
 SECTION = "[tool.parallel-impl] of pyproject.toml"
@@ -23,6 +23,7 @@ MAX_JOBS = 512  # agents at once, by `--jobs` too
 MAX_PORTS = 100  # for each checkout
 GATES = ("pytest", "mypy", "ruff", "openspec")
 PARSERS = ("pytest", "mypy", "ruff", "junit", "openspec", "exit-code")
+FORGES = ("github", "gitlab", "none")  # none: the branch is pushed, the rest is printed
 _COMMANDS = {"pytest": "pytest -q", "mypy": "mypy src", "ruff": "ruff check .", "openspec": "openspec validate --all"}
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -109,6 +110,12 @@ class Config:
     provider_wait_minutes: float = 60
     limits: UsageLimits = field(default_factory=UsageLimits)
     ports: int = 0
+    pr: bool = False
+    forge: str = ""
+    remote: str = ""
+    pr_base: str = ""
+    reviewers: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
 
 
 LIMITS = ("minutes", "turns", "tokens", "dollars", "output_mb", "disk_mb")
@@ -118,6 +125,7 @@ KEYS = (
     "agents", "assign", "standards",
     "commit_identity", "signoff",
     "provider_wait_minutes", "limits", "ports",
+    "pr", "forge", "remote", "pr_base", "reviewers", "labels",
 )  # fmt: skip
 TEXTS = ("kind", "program", "model", "effort", "base_url", "key", "provider")  # of an agent
 GLOBS = ("package", "role", "archetype", "task_type")  # of a rule
@@ -217,6 +225,12 @@ class _Reader:
             provider_wait_minutes=self.number(values, "provider_wait_minutes", 60),
             limits=self.limits(values.get("limits", {})),
             ports=self.whole(values, "ports", 0, MAX_PORTS, default=0),
+            pr=self.flag(values, "pr", default=False),
+            forge=self.choice(values, "forge", FORGES),
+            remote=self.text(values, "remote"),
+            pr_base=self.text(values, "pr_base"),
+            reviewers=self.texts(values, "reviewers"),
+            labels=self.texts(values, "labels"),
         )
 
     def agents(self, value: Any) -> Iterator[tuple[str, AgentSettings]]:
@@ -279,6 +293,15 @@ class _Reader:
             self.wrong(f"{table}{key}", "must be a non-empty string", f'write {table}{key} = "…"')
             return ""
         return value
+
+    def choice(self, values: dict[str, Any], key: str, known: tuple[str, ...]) -> str:
+        """One of the known words; "" when it is not given."""
+        word = self.text(values, key)
+        if word and word not in known:
+            near = nearest(word, known) or known[0]
+            self.wrong(key, f"{word!r} is none of {', '.join(known)}", f'write {key} = "{near}"')
+            return ""
+        return word
 
     def texts(self, values: dict[str, Any], key: str, table: str = "") -> tuple[str, ...]:
         value = values.get(key, [])

@@ -40,14 +40,14 @@ def cleanup(
 
     dropped = click.get_current_context().obj or {}
     work_as_owner(f"parallel-cleanup {change_id}", dropped, wanted=as_owner)
-    repo, refused = Repo.discover(Path.cwd()), False
+    repo, refused, inherited = Repo.discover(Path.cwd()), False, {**os.environ, **dropped}
     if archive:  # first: what cleaning up removes tells what landed
         options = archiving.ArchiveOptions(archive_on or "", with_open_tasks=with_open_tasks, dry_run=dry_run)
-        archived = archiving.archive(repo, Path.cwd(), change_id, options, {**os.environ, **dropped})
+        archived = archiving.archive(repo, Path.cwd(), change_id, options, inherited)
         refused = archived.refused
         for line in archived.lines:
             click.echo(printable(line))
-    report = cleaning.clean(repo, Path.cwd(), change_id, force=force, dry_run=dry_run)
+    report = cleaning.clean(repo, Path.cwd(), change_id, force=force, dry_run=dry_run, inherited=inherited)
     for line in report.lines:
         click.echo(printable(line))
     return 1 if report.kept or refused else 0

@@ -20,6 +20,7 @@ from parallel_impl.config import MAX_JOBS
 @click.option("--restart", metavar="PKG", multiple=True, help="Do this package again, and what builds on it.")
 @click.option("--abort", is_flag=True, help="Give the run up: its work stays on refs of attempts.")
 @click.option("--wait/--no-wait", help="Wait while other runs hold what this change claims (default: refuse).")
+@click.option("--pr/--no-pr", "pr", default=None, help="Push what lands and open a pull request (default: the key pr).")
 @click.option("--as-owner", is_flag=True, help="As root in somebody else's repository: go on as its owner.")
 @click.option("--dry-run", is_flag=True, help="Everything but agents: problems, waves, critical path, set-up proven.")
 @click.option("--json", "as_json", is_flag=True, help="Events as JSON lines on stdout, and nothing else there.")
@@ -35,6 +36,7 @@ def implement(
     restart: tuple[str, ...],
     abort: bool,
     wait: bool,
+    pr: bool | None,
     as_owner: bool,
     dry_run: bool,
     as_json: bool,
@@ -61,6 +63,7 @@ def implement(
         abort=abort,
         wait=wait,
         single=single,
+        pr=pr,
     )
     listener = JsonLines() if as_json else Terminal()
     return command.implement(Repo.discover(Path.cwd()), Path.cwd(), options, [listener], dropped=dropped)

@@ -21,6 +21,7 @@ from parallel_impl.cli.init import init
 from parallel_impl.cli.logs import logs
 from parallel_impl.cli.output import put
 from parallel_impl.cli.plan import plan as plan_command
+from parallel_impl.cli.pr import pr
 from parallel_impl.cli.runs import runs
 from parallel_impl.cli.show import show
 from parallel_impl.cli.status import status
@@ -45,6 +46,7 @@ group.add_command(show)
 group.add_command(logs)
 group.add_command(runs)
 group.add_command(init)
+group.add_command(pr)
 
 
 def umbrella() -> NoReturn:

@@ -284,6 +284,45 @@ class Landed(Event, frozen=True, kw_only=True):
     old: str = ""
 
 
+class BranchPushed(Event, frozen=True, kw_only=True):
+    """The feature branch is at this commit on the remote; `old` is where it was there ("" when it was made)."""
+
+    remote: str
+    branch: str
+    commit: str
+    old: str = ""
+
+
+class PullRequestOpened(Event, frozen=True, kw_only=True):
+    """The pull request of the branch exists, with the body of this run; `commit` is what its branch was at."""
+
+    url: str
+    number: int
+    commit: str = ""
+    draft: bool = False
+
+
+class ChecksAnswered(Event, frozen=True, kw_only=True):
+    """What the forge's checks said about a commit: `passed`, `failed` or `unanswered`; the verdicts by their names.
+
+    `required`: they are those that the forge requires of the base branch, else all that there are.
+    """
+
+    commit: str
+    verdict: str
+    checks: Mapping[str, str]
+    required: bool = False
+
+
+class Merged(Event, frozen=True, kw_only=True):
+    """The forge says that the pull request is merged: `head` is what was merged, `commit` what the base got."""
+
+    url: str
+    number: int
+    head: str
+    commit: str = ""
+
+
 class RunHalted(Event, frozen=True, kw_only=True):
     """The run ended without landing; everything is kept."""
 

@@ -169,6 +169,16 @@ class Places:
         return self.state / "summary.json"
 
     @property
+    def pull_request_body(self) -> Path:
+        """The body of a pull request for a forge that cannot be asked."""
+        return self.state / "pull-request.md"
+
+    @property
+    def checks(self) -> Path:
+        """What the forge's checks said."""
+        return self.state / "checks.json"
+
+    @property
     def client_homes(self) -> Path:
         """The private HOMEs of packages whose agent has a key of its own."""
         return self.state / "homes"

@@ -60,9 +60,11 @@ def landed(run: Run, commit: str, old: str, proven: Proof) -> Ending:
 
 def _publish(run: Run) -> Iterator[str]:
     """The line that publishes the branch, where there is a remote to publish it to."""
-    remotes = remotes_of_git.for_publishing(run.workspace.repo, run.spec.users_branch)
+    spec, repo = run.spec, run.workspace.repo
+    remotes = remotes_of_git.for_publishing(repo, spec.users_branch, spec.config.remote)
     if len(remotes) == 1:
         yield f"  publish:  git push -u {shlex.quote(remotes[0])} {run.workspace.places.branch_ref}"
+        yield f"  review:   parallel-impl pr {run.workspace.places.change_id}"
     elif remotes:
         yield f"  publish:  git push -u <remote> {run.workspace.places.branch_ref}   (one of {', '.join(remotes)})"
 
