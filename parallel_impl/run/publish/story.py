@@ -26,7 +26,7 @@ def load(repo: Repo, places: Places, state: State) -> Content:
     except (OSError, ValueError) as error:
         hint = "it is written when a run lands; without it there is nothing to tell"
         raise UserError(f"the summary cannot be read: {error}", where=str(places.summary_json), hint=hint) from None
-    plan = pinned.read_plan(repo, places, state.plan_commit, state.plan_revision).plan
+    plan = pinned.read_plan(repo, places, state).plan
     commit = state.landed.commit if state.landed else summary.commit
     return Content(
         change_id=places.change_id,
