@@ -260,7 +260,7 @@ def archived_as(repo: Repo, commit: str, change_id: str, part: str = "") -> str:
 
 
 def _state(places: Places) -> State:
-    """What the journal knows; nothing where it is damaged, which the cleaning up reports after it released the claims."""
+    """What the journal knows; nothing where it is damaged, which the cleaning up reports later on."""
     try:
         return load_state(places.last_journal)
     except UserError:
