@@ -12,7 +12,7 @@ from parallel_impl.forge.address import ENTERPRISE_CLOUD, Address, ForgeKind
 OF_GITHUB = ("GH_TOKEN", "GITHUB_TOKEN")
 OF_ENTERPRISE = ("GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN")  # gh reads these for a server of one's own
 OF_GITLAB = ("GITLAB_TOKEN",)
-CERTIFICATES = ("SSL_CERT_FILE", "GIT_SSL_CAINFO")
+CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "GIT_SSL_CAINFO")  # as requests orders them
 SECONDS = 20
 
 
@@ -38,9 +38,7 @@ class Access:
 
 
 def verify(environment: Mapping[str, str]) -> str | bool:
-    """The file of certificates that the user named; that of `requests` itself where it has one by its own variable."""
-    if environment.get("REQUESTS_CA_BUNDLE") or environment.get("CURL_CA_BUNDLE"):
-        return True
+    """The file of certificates that the user named, or True for those that come with the library."""
     return next((environment[name] for name in CERTIFICATES if environment.get(name)), True)
 
 

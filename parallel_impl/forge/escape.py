@@ -16,7 +16,7 @@ from parallel_impl.errors import printable
 
 BREAK = "&#8203;"
 INVISIBLE = "\u200b"  # the same inside of code, where an entity would be shown as it is written
-_REFERENCE = re.compile(r"@(?=[\w-])|[#!](?=\d)|(?<=\b[Gg][Hh]-)(?=\d)|(?<=://)|(?<=\bwww)\.")
+_REFERENCE = re.compile(r"@(?=[\w-])|[#!](?=\d)|(?<=[Gg][Hh]-)(?=\d)|(?<=://)|(?<=\bwww)\.")
 _SYMBOLS = re.compile(r"[\\`*_\[\]|~$]")
 # how the best-known kinds of keys look: a body is public, and a key may come from a file that no variable names
 KEYS = re.compile(

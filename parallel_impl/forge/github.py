@@ -24,16 +24,13 @@ TIMEOUT = 15  # seconds for an answer
 TRIES = 3  # of what changes nothing
 LONGEST_WAIT = 60  # seconds for a rate limit to end
 PASSED = ("success", "neutral", "skipped")  # as GitHub itself counts them for a merge
-INSTALL = "pip install 'parallel-implement[github]'"
 
 
 def open_repository(address: Address, target: str, access: Access) -> GitHub:
     """The repository of an address, and the one that its pull requests go to: `target`, its parent, or itself."""
-    try:
-        import github  # noqa: PLC0415
-        from github.GithubRetry import GithubRetry  # noqa: PLC0415
-    except ImportError:
-        raise ForgeError("the library for GitHub is not installed", hint=INSTALL) from None
+    import github  # noqa: PLC0415
+    from github.GithubRetry import GithubRetry  # noqa: PLC0415
+
     retry = GithubRetry(
         total=TRIES,
         backoff_factor=0.5,

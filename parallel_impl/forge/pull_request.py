@@ -30,7 +30,7 @@ class Way(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Proposal:
+class WantedPull:
     """A pull request as it is wanted: `commit` is what its branch has, `write` makes the text for so many characters.
 
     `complete` is the number of the one that labels and reviewers were given before: people may have taken them back.
@@ -59,7 +59,7 @@ class OpenedPull:
     remarks: tuple[str, ...] = ()
 
 
-def open_pull_request(forge: Forge, wanted: Proposal, push: Callable[[], object]) -> OpenedPull:
+def open_pull_request(forge: Forge, wanted: WantedPull, push: Callable[[], object]) -> OpenedPull:
     """Push the branch and open its pull request, or bring an open one up to date; a merged one is only reported.
 
     ForgeError where another pull request is open for the branch, and where the forge refuses; UserError of `push`.
@@ -86,12 +86,12 @@ def open_pull_request(forge: Forge, wanted: Proposal, push: Callable[[], object]
     return _complete(forge, ours, wanted, rest, Way.UPDATED if changed else Way.UNCHANGED)
 
 
-def _is_merged(pull: PullRequest, wanted: Proposal) -> bool:
+def _is_merged(pull: PullRequest, wanted: WantedPull) -> bool:
     same = pull.head == wanted.commit or marker.run_of(pull.body, wanted.change_id) == wanted.run_id
     return pull.state is PullState.MERGED and same
 
 
-def _ours(found: Sequence[PullRequest], wanted: Proposal) -> PullRequest | None:
+def _ours(found: Sequence[PullRequest], wanted: WantedPull) -> PullRequest | None:
     """The open one; ForgeError where it is somebody else's."""
     pull = next((one for one in found if one.state is PullState.OPEN), None)
     if pull is not None and not marker.run_of(pull.body, wanted.change_id):
@@ -103,21 +103,21 @@ def _ours(found: Sequence[PullRequest], wanted: Proposal) -> PullRequest | None:
     return pull
 
 
-def _new(wanted: Proposal) -> tuple[str, tuple[str, ...]]:
+def _new(wanted: WantedPull) -> tuple[str, tuple[str, ...]]:
     around = wanted.template if len(wanted.template) + MARKS + LEAST < LIMIT else ""
     written = wanted.write(LIMIT - len(around) - MARKS)
     text = marker.wrapped(written.body, wanted.change_id, wanted.run_id)
     return template.filled(around, text), written.comments
 
 
-def _renewed(pull: PullRequest, wanted: Proposal) -> tuple[str, tuple[str, ...]]:
+def _renewed(pull: PullRequest, wanted: WantedPull) -> tuple[str, tuple[str, ...]]:
     """The body with our text renewed; what people wrote around it keeps its room."""
     around = len(marker.replaced(pull.body, "", wanted.change_id, wanted.run_id))
     written = wanted.write(max(LIMIT - around - MARKS, LEAST))
     return marker.replaced(pull.body, written.body, wanted.change_id, wanted.run_id), written.comments
 
 
-def _complete(forge: Forge, pull: PullRequest, wanted: Proposal, rest: Sequence[str], way: Way) -> OpenedPull:
+def _complete(forge: Forge, pull: PullRequest, wanted: WantedPull, rest: Sequence[str], way: Way) -> OpenedPull:
     """What a pull request has besides its body: the comments that this goes on in, labels, reviewers."""
     _write_comments(forge, pull.number, wanted, rest)
     remarks = []
@@ -140,7 +140,7 @@ def _complete(forge: Forge, pull: PullRequest, wanted: Proposal, rest: Sequence[
     return OpenedPull(pull, way, tuple(remarks))
 
 
-def _write_comments(forge: Forge, number: int, wanted: Proposal, rest: Sequence[str]) -> None:
+def _write_comments(forge: Forge, number: int, wanted: WantedPull, rest: Sequence[str]) -> None:
     """The parts of a long body from the second on; those of an earlier, longer body are removed."""
     texts = {part: marker.wrapped(text, wanted.change_id, wanted.run_id, part) for part, text in enumerate(rest, 2)}
     for comment in forge.comments(number):

@@ -153,7 +153,7 @@ class _Reading:
     def read(self, mentioned: Sequence[Mention]) -> list[Clue]:
         ours = [one for one in mentioned if not self.is_of_the_change(one.name.text)]
         first = [(one, resolve.resolve(one.name, self.tree)) for one in ours]
-        groups = _Groups(first)
+        groups = _FirstGroups(first)
         clues: list[Clue] = []
         for one, known in first:
             found = known or resolve.resolve(one.name, self.tree, groups.company(one))
@@ -198,7 +198,7 @@ def _weighed(clue: Clue, tree: FileTree, *, prose: float) -> Clue:
     return replace(clue, certainty=round(certainty, 4))
 
 
-class _Groups:
+class _FirstGroups:
     """The paths that are known after the first pass, by task, section and document."""
 
     def __init__(self, first: Iterable[tuple[Mention, Sequence[Resolved]]]) -> None:

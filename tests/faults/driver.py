@@ -39,6 +39,10 @@ from typing import Any
 WRITING_GIT = (
     "commit-tree", "fast-import", "hash-object", "merge-tree", "read-tree", "update-index", "update-ref", "write-tree",
 )  # fmt: skip
+ASKING = (  # what a forge is asked to do or to tell, by the methods of our class for it
+    "find", "get", "open", "edit", "comments", "add_comment", "edit_comment", "remove_comment", "add_labels",
+    "ask_reviewers", "required_checks", "checks",
+)  # fmt: skip
 FULL = ("fsync", "rename", "file")  # points that fail here; the journal fails in its write, git by itself
 
 
@@ -239,7 +243,8 @@ def instrument_tool(points: Points) -> None:
             real_append(self, *events, **more)
 
     def git(self: Repo, *args: str, **more: Any) -> bytes:
-        with points.around("git-write" if set(args) & set(WRITING_GIT) else "git", " ".join(args)[:160]):
+        kind = "push" if args[0] == "push" else "git-write" if set(args) & set(WRITING_GIT) else "git"
+        with points.around(kind, " ".join(args)[:160]):
             return real_git(self, *args, **more)
 
     def run(argv: Any, *given: Any, started: Callable[[int], None] | None = None, **more: Any) -> Any:
@@ -270,6 +275,8 @@ def instrument_tool(points: Points) -> None:
     Journal.append, Repo.git, process.run, removal.remove = append, git, run, remove  # type: ignore[method-assign]
     subprocess.Popen.wait = wait  # type: ignore[method-assign]
 
+    instrument_forge(points)
+
     from parallel_impl.run.attempt import attempt
 
     real_attempt = attempt.run
@@ -279,6 +286,23 @@ def instrument_tool(points: Points) -> None:
             return real_attempt(spec, workspace, launch, job, post)
 
     attempt.run = attempted
+
+
+def instrument_forge(points: Points) -> None:
+    """What GitHub is asked."""
+    from parallel_impl.forge.github import GitHub
+
+    def asking(name: str) -> Callable[..., Any]:
+        real = getattr(GitHub, name)
+
+        def ask(*given: Any, **more: Any) -> Any:
+            with points.around("rest", name):
+                return real(*given, **more)
+
+        return ask
+
+    for name in ASKING:
+        setattr(GitHub, name, asking(name))
 
 
 def serve() -> None:

@@ -93,6 +93,7 @@ class LoopbackForge:
             "GH_TOKEN": TOKEN,
             "GITLAB_TOKEN": TOKEN,
             "SSL_CERT_FILE": str(self.certificate),
+            "REQUESTS_CA_BUNDLE": str(self.certificate),  # it comes before, and this machine may have one
             "GIT_SSL_CAINFO": str(self.certificate),
             "no_proxy": "localhost",
         }

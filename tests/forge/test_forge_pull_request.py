@@ -16,7 +16,7 @@ from parallel_impl.forge.address import recognise
 from parallel_impl.forge.body import Written
 from parallel_impl.forge.checks import Checks, ChecksVerdict, wait
 from parallel_impl.forge.forge import Forge, ForgeError
-from parallel_impl.forge.pull_request import Proposal, Way, open_pull_request
+from parallel_impl.forge.pull_request import WantedPull, Way, open_pull_request
 from tests.forge.github import LoopbackGitHub
 from tests.forge.server import Trouble
 from tests.repository import git
@@ -46,8 +46,8 @@ def connect(hub: LoopbackGitHub, name: str = NAME, target: str = "") -> Forge:
     return connection.connect(recognise(hub.url(name), "github"), target, hub.environment)
 
 
-def wanted(commit: str, text: str = "BODY", comments: tuple[str, ...] = (), run: str = "r1") -> Proposal:
-    return Proposal("add-a", run, BRANCH, commit, "main", "Orders", lambda _room: Written(text, comments))
+def wanted(commit: str, text: str = "BODY", comments: tuple[str, ...] = (), run: str = "r1") -> WantedPull:
+    return WantedPull("add-a", run, BRANCH, commit, "main", "Orders", lambda _room: Written(text, comments))
 
 
 def nothing() -> None:

@@ -28,7 +28,14 @@ def said(*packages: tuple[str, tuple[str, ...]], base_commit: str = "") -> list[
 def test_every_task_in_one_package_is_as_it_should_be() -> None:
     assert said(("a", ("1.1", "1.2")), ("b", ("2",))) == []
     assert said(("a", ("1", "2.1")), ("b", ("2",))) == []  # the box is named more closely than its section
-    assert said(("a", ()), ("b", ())) == []
+    assert said(("a", ("1",)), ("b", ())) == []
+
+
+def test_a_plan_that_names_no_task_ticks_none() -> None:
+    assert said(("a", ()), ("b", ())) == [
+        "work-packages.yaml: warning: no package names its tasks, so no box of tasks.md will be ticked"
+        ' | write in each package those that it does, by number or section: tasks: ["1.1", "1.2"]'
+    ]
 
 
 def test_a_task_that_two_packages_name_is_a_warning_once_for_all_that_they_share() -> None:

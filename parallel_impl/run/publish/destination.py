@@ -17,7 +17,7 @@ from parallel_impl.forge import connection
 from parallel_impl.forge.address import Address, ForgeKind, recognise
 from parallel_impl.forge.body import Written
 from parallel_impl.forge.forge import Forge
-from parallel_impl.forge.pull_request import OpenedPull, Proposal
+from parallel_impl.forge.pull_request import OpenedPull, WantedPull
 from parallel_impl.forge.pull_request import open_pull_request as _open
 from parallel_impl.git.remotes import Remote
 from parallel_impl.git.repo import Repo
@@ -67,7 +67,7 @@ class Destination:
         """The branch that pull requests go to: `pr_base`, else the forge's, else the one of the remote's HEAD."""
         return self._target[1] or (forge.default_base if forge else self.remote.default_branch() or "main")
 
-    def open(self, forge: Forge, wanted: Proposal) -> OpenedPull:
+    def open(self, forge: Forge, wanted: WantedPull) -> OpenedPull:
         """Push the branch of a proposal and open its pull request, or bring it up to date."""
         return _open(forge, wanted, lambda: self.remote.push(wanted.branch, wanted.commit))
 
@@ -105,7 +105,7 @@ def open_pull_request(
     """
     destination = Destination.find(repo, folder, inherited, fallback=commit)
     forge = destination.connect()
-    wanted = Proposal(
+    wanted = WantedPull(
         change_id=change_id,
         run_id=run_id,
         branch=branch,

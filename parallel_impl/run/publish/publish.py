@@ -19,7 +19,7 @@ from parallel_impl.forge.checks import Checks, ChecksVerdict
 from parallel_impl.forge.checks import wait as wait_for_checks
 from parallel_impl.forge.content import Content, draft_reasons
 from parallel_impl.forge.forge import Forge
-from parallel_impl.forge.pull_request import OpenedPull, Proposal, Way
+from parallel_impl.forge.pull_request import OpenedPull, WantedPull, Way
 from parallel_impl.git import remotes
 from parallel_impl.git.repo import Repo
 from parallel_impl.plan import ids
@@ -140,10 +140,10 @@ def _open(publication: Publication, forge: Forge) -> OpenedPull:
     return opened
 
 
-def _proposal(publication: Publication, forge: Forge) -> Proposal:
+def _proposal(publication: Publication, forge: Forge) -> WantedPull:
     found, content, told = publication.destination, publication.content, publication.state.pull_request
     secrets = found.secrets
-    return Proposal(
+    return WantedPull(
         change_id=content.change_id,
         run_id=content.run_id,
         branch=content.branch,
