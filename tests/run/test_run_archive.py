@@ -197,3 +197,14 @@ def test_a_merge_is_found_as_it_is_squashed_and_rebased_and_a_part_of_it_is_none
     git(folder, "switch", "--quiet", "--orphan", "alone")
     git(folder, "commit", "--quiet", "--allow-empty", "-m", "alone")
     assert not merged.holds(repo, git(folder, "rev-parse", "HEAD"), landed)
+
+
+def test_what_a_killed_process_left_is_in_nobodys_way(place: Folder) -> None:
+    folder, _ = place
+    squash(folder)
+    half = git(folder, "commit-tree", "HEAD^{tree}", "-p", "HEAD", "-m", "half")
+    git(folder, "update-ref", "refs/parallel-impl/c1/archive", half)  # made, and not yet on its branch
+    assert call(place, dry_run=True).lines == ["would archive c1 on main"]
+    git(folder, "update-ref", "refs/parallel-impl/c1/archive", half)
+    assert call(place).lines[0].startswith("archived c1 as ")
+    assert git(folder, "for-each-ref", "refs/parallel-impl") == ""
