@@ -268,9 +268,14 @@ def _state(places: Places) -> State:
 
 
 def _landed(repo: Repo, places: Places, state: State) -> str:
-    """The commit that landed: what the feature branch is at, else what the journal has."""
+    """The commit that landed: what the feature branch is at, else what the journal has; "" while a run is not over.
+
+    A person may have taken what was proven themselves, where the branch was checked out.
+    """
     if found := repo.ref(places.branch_ref):
-        return found
+        proven = repo.ref(places.proven_ref)
+        over = state.started is None or state.landed or (proven and repo.is_ancestor(proven, found))
+        return found if over else ""
     landed = state.landed
     return landed.commit if landed and repo.resolve(landed.commit) else ""
 
