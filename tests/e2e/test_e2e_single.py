@@ -108,7 +108,8 @@ def test_single_lands_the_change_without_a_plan_and_leaves_nothing(repo: Path) -
     assert done.returncode == 0, done.stdout + done.stderr
     assert "one package claims the whole repository, so no other run works beside it" in done.stderr
     changed = git(repo, "diff", "--name-only", f"main...openspec/{CHANGE}").splitlines()
-    assert changed == ["note.txt"]  # and no plan
+    assert changed == ["note.txt", f"{FOLDER}/tasks.md"]  # and no plan
+    assert "- [x] 1.1" in git(repo, "show", f"openspec/{CHANGE}:{FOLDER}/tasks.md")
     assert git(repo, "cat-file", "-t", f"{OWN}/plans/1") == "blob"
     prompt = (attempt(repo, 1) / "prompt.md").read_text()
     assert "- `openspec/specs`\n" in prompt
