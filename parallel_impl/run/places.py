@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from parallel_impl.plan import ids
+from parallel_impl.plan.ids import STATE
 from parallel_impl.record import result
 
-STATE = "parallel-impl"
 LOCKS = ".locks"
 BASE_CHECKOUT = "base.gate"
 CANDIDATE_CHECKOUT = "candidate.gate"
@@ -92,7 +92,7 @@ class Places:
 
     @property
     def state(self) -> Path:
-        return self.common / STATE / self.change_id
+        return self.common / ids.state(self.change_id)
 
     @property
     def locks(self) -> Path:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import Protocol
 
+from parallel_impl.agents import spending
 from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.remove import remove
 from parallel_impl.git.union import Layer
@@ -18,7 +19,6 @@ from parallel_impl.record.codes import Failure
 from parallel_impl.record.events import Event, Noted, PackageFailed, RepositoryChanged
 from parallel_impl.record.journal import Journal, now
 from parallel_impl.record.state import State
-from parallel_impl.run import spending
 from parallel_impl.run.spec import PlanInForce, RunSpec, Workspace
 
 
