@@ -13,8 +13,10 @@ reason() { # why npm or a program failed: the useful lines at the end of its log
     grep -v -e 'A complete log of this run' -e '^$' "$1" | tail -n 3 | sed 's/^/    /'
 }
 
-install() { # name, program, package
+install() { # name, program, packages
     local name=$1 program=$2 package=$3 folder=$root/$1 log=$root/$1.log
+    local -a packages
+    read -ra packages <<< "$package"
     if [ "$(cat "$folder/installed" 2> /dev/null)" != "$package" ]; then
         rm -rf "$folder"
         mkdir -p "$folder"
@@ -23,7 +25,7 @@ install() { # name, program, package
             echo 'npm is not on PATH: apt-get install npm, or from https://nodejs.org' > "$log"
             return 1
         fi
-        timeout 300 npm install --prefix "$folder" --no-audit --no-fund --no-update-notifier --save-exact "$package" \
+        timeout 300 npm install --prefix "$folder" --no-audit --no-fund --no-update-notifier --save-exact "${packages[@]}" \
             > "$log" 2>&1 < /dev/null || return 1
     fi
     ln -sfn "../$name/node_modules/.bin/$program" "$root/bin/$program"

@@ -10,12 +10,14 @@ import msgspec
 import pytest
 
 from parallel_impl import schema
+from parallel_impl.forge.checks import Checks, ChecksVerdict
+from parallel_impl.forge.forge import CheckAnswer, CheckVerdict
 from parallel_impl.plan.model import Locks, Scope, StepKind
 from parallel_impl.record import agent_report, json_form, result
 from parallel_impl.record.activity import Usage
 from parallel_impl.report import summary
 
-RESULT, SUMMARY, REPORT = "work-queue-result", "execution-summary", "agent-report"
+RESULT, SUMMARY, REPORT, CHECKS = "work-queue-result", "execution-summary", "agent-report", "checks"
 COMMIT = "0123456789" * 4
 PAIRS = [
     (RESULT, "", result.Result),
@@ -44,6 +46,8 @@ PAIRS = [
     (SUMMARY, "$defs/package", summary.PackageRow),
     (SUMMARY, "$defs/package/properties/attempts/items", summary.AttemptRow),
     (SUMMARY, "$defs/package/properties/steps/items", summary.StepRow),
+    (CHECKS, "", Checks),
+    (CHECKS, "properties/answers/items", CheckAnswer),
 ]
 STEP = result.StepRecord(name="unit", kind=StepKind.COMMAND, passed=True, exit_code=0)
 FULL_STEP = result.StepRecord(
@@ -220,7 +224,7 @@ def objects(value: Any, pointer: str = "") -> Iterator[str]:
                 yield from objects(below, f"{pointer}/{key}".removeprefix("/"))
 
 
-@pytest.mark.parametrize("name", [RESULT, SUMMARY, REPORT])
+@pytest.mark.parametrize("name", [RESULT, SUMMARY, REPORT, CHECKS])
 def test_every_object_of_a_schema_has_its_struct(name: str) -> None:
     assert set(objects(schema.document(name))) == {pointer for of, pointer, _ in PAIRS if of == name}
 
@@ -237,6 +241,16 @@ def test_a_summary_is_valid_and_comes_back(name: str) -> None:
     made = SUMMARIES[name]
     assert list(schema.validator(SUMMARY).iter_errors(json_form.plain(made))) == []
     assert json_form.decode(json_form.encode(made, indent=1), summary.Summary) == made
+
+
+def test_checks_are_valid_and_come_back() -> None:
+    answer = CheckAnswer("unit", CheckVerdict.FAILED, "failure", "https://x")
+    for required in (None, (), ("unit", "lint")):
+        made = Checks(
+            commit=COMMIT, base="main", verdict=ChecksVerdict.FAILED, required=required, answers=(answer,), trouble="x"
+        )
+        assert list(schema.validator(CHECKS).iter_errors(json_form.plain(made))) == []
+        assert json_form.decode(json_form.encode(made, indent=1), Checks) == made
 
 
 def test_a_report_is_valid_and_comes_back() -> None:

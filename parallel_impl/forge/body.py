@@ -28,6 +28,7 @@ LIMIT = 65_536  # characters, of a body and of a comment, on GitHub; GitLab take
 DRAWN = 60  # packages in the picture: with more nobody reads it
 FILES = 30  # of a package
 ITEMS = 50  # of a list
+DID_NOT_RUN = ("not run", "switched off")  # verdicts of gates
 LONGEST = 1_000  # characters of one line of an agent's
 NOTE = "\n\n_This goes on in {} below._"
 
@@ -120,7 +121,7 @@ class _Writer:
     def head(self, content: Content) -> str:
         purpose = f"{self.text(content.purpose)}\n\n" if content.purpose else ""
         run = f"run {self.code(content.run_id[:12])}, {content.seconds:.0f} s"
-        ids = f"{self.code(content.branch)} is {self.code(content.commit[:12])} on {self.code(content.base[:12])}"
+        ids = f"From {self.code(content.base[:12])} to {self.code(content.commit[:12])}"
         return (
             f"{purpose}OpenSpec change {self.code(content.change_id)}: {self.text(content.headline)}.\n\n{ids}; {run}."
         )
@@ -164,7 +165,7 @@ class _Writer:
             (
                 self.text(gate.name),
                 self.text(gate.verdict),
-                str(gate.old_failures),
+                "" if gate.verdict in DID_NOT_RUN else str(gate.old_failures),
                 self.text(gate.why),
                 self.code(gate.command),
             )

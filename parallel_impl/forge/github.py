@@ -110,7 +110,7 @@ class GitHub:
 
     def add_labels(self, number: int, labels: Sequence[str]) -> None:
         with _asking(self._address.host):
-            self._pull(number).add_to_labels(*labels)
+            self._ask("POST", f"/issues/{number}/labels", {"labels": list(labels)})  # the library sends a bare list
 
     def ask_reviewers(self, number: int, reviewers: Sequence[str]) -> None:
         people = [name for name in reviewers if "/" not in name]
@@ -178,6 +178,9 @@ def _asking(host: str) -> Iterator[None]:
     except (requests.RequestException, OSError) as error:
         hint = "look at the network, at HTTPS_PROXY, and for a certificate of your own at SSL_CERT_FILE"
         raise ForgeError(f"no answer: {type(error).__name__}: {error}", where=host, hint=hint, again=True) from None
+    except (AttributeError, KeyError, TypeError, ValueError) as error:  # a page of a proxy, say, in place of an answer
+        what = f"an answer that cannot be read: {type(error).__name__}: {error}"
+        raise ForgeError(what, where=host, hint="look at what is between here and the forge", again=True) from None
 
 
 def _refusal(host: str, status: int, told: str, headers: Any) -> ForgeError:

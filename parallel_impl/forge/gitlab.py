@@ -168,3 +168,6 @@ def _asking(host: str) -> Iterator[None]:
     except (requests.RequestException, OSError) as error:
         hint = "look at the network, at HTTPS_PROXY, and for a certificate of your own at SSL_CERT_FILE"
         raise ForgeError(f"no answer: {type(error).__name__}: {error}", where=host, hint=hint, again=True) from None
+    except (AttributeError, KeyError, TypeError, ValueError) as error:  # a page of a proxy, say, in place of an answer
+        what = f"an answer that cannot be read: {type(error).__name__}: {error}"
+        raise ForgeError(what, where=host, hint="look at what is between here and the forge", again=True) from None

@@ -18,6 +18,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
@@ -124,15 +125,15 @@ class LoopbackForge:
     @contextmanager
     def running(self) -> Iterator[Self]:
         """Serve until the end of the block."""
-        authority = trustme.CA()
+        authority, certificate = _trusted()
         authority.cert_pem.write_to_path(str(self.certificate))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert("localhost").configure_cert(context)
+        certificate.configure_cert(context)
         servers = [_server(self, plain=False), _server(self, plain=True)]
         servers[0].socket = context.wrap_socket(servers[0].socket, server_side=True)
         self.host = f"localhost:{servers[0].server_address[1]}"
         self.plain = f"http://127.0.0.1:{servers[1].server_address[1]}"
-        threads = [threading.Thread(target=one.serve_forever, kwargs={"poll_interval": 0.05}) for one in servers]
+        threads = [threading.Thread(target=one.serve_forever, kwargs={"poll_interval": 0.01}) for one in servers]
         for thread in threads:
             thread.start()
         try:
@@ -161,6 +162,13 @@ class LoopbackForge:
                     self.troubles.remove(one)
                     return one
         return None
+
+
+@cache
+def _trusted() -> tuple[trustme.CA, trustme.LeafCert]:
+    """An authority and a certificate of it, made once a process."""
+    authority = trustme.CA()
+    return authority, authority.issue_cert("localhost")
 
 
 class _Server(ThreadingHTTPServer):

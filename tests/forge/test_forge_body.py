@@ -62,6 +62,7 @@ def test_a_reviewers_questions_are_answered_in_their_order() -> None:
         "## Packages",
         "## Notes",
     ]
+    assert "From `bbbbbbbbbbbb` to `cccccccccccc`; run `rrrrrrrrrrrr`, 0 s." in text
     for part in ("Nobody can order.", "2 files, +12 −3", "look: Open the page.", "not fenced", "1,200", "$0.50"):
         assert part in text
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import shutil
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -26,20 +29,28 @@ BRANCH = "openspec/add-a"
 RATE = {"message": "API rate limit exceeded for user"}
 
 
+@cache
+def seeded(folder: Path) -> tuple[Path, str, str]:
+    """A bare repository with a base and a branch, to be copied; and the commits of both."""
+    bare = folder / "seed.git"
+    git(folder, "init", "--quiet", "--bare", "-b", "main", str(bare))
+    git(bare, "config", "http.receivepack", "true")
+    tree = git(bare, "hash-object", "-w", "-t", "tree", "/dev/null")
+    base = git(bare, "commit-tree", tree, "-m", "base")
+    head = git(bare, "commit-tree", tree, "-p", base, "-m", "head")
+    git(bare, "update-ref", "refs/heads/main", base)
+    git(bare, "update-ref", f"refs/heads/{BRANCH}", head)
+    return bare, base, head
+
+
 def seed(hub: LoopbackGitHub, tmp_path: Path, *names: str) -> tuple[str, str]:
     """Repositories with a base and a branch; the commits of both."""
-    work = tmp_path / "work"
-    git(tmp_path, "init", "--quiet", "-b", "main", str(work))
-    commits = []
-    for name in ("base", "head"):
-        (work / "file").write_text(name)
-        git(work, "add", "file")
-        git(work, "commit", "--quiet", "-m", name)
-        commits.append(git(work, "rev-parse", "HEAD"))
+    shared = tmp_path.parent / "seed"
+    shared.mkdir(exist_ok=True)
+    bare, base, head = seeded(shared)
     for name in names or (NAME,):
-        bare = hub.add_repository(name)
-        git(work, "push", "--quiet", str(bare), f"{commits[0]}:refs/heads/main", f"{commits[1]}:refs/heads/{BRANCH}")
-    return commits[0], commits[1]
+        shutil.copytree(bare, hub.bare(name))
+    return base, head
 
 
 def connect(hub: LoopbackGitHub, name: str = NAME, target: str = "") -> Forge:
@@ -183,29 +194,27 @@ def test_what_changes_nothing_is_asked_again_after_a_failure_of_the_server(hub: 
     assert open_pull_request(forge, wanted(commit), nothing).way is Way.OPENED
 
 
-@pytest.mark.parametrize(
-    ("trouble", "told"),
-    [
-        (Trouble("POST", ".*/pulls", 401, {"message": "Bad credentials"}), "the token is not valid"),
-        (Trouble("POST", ".*/pulls", 403, {"message": "Resource not accessible"}), "the token may not do this"),
-        (Trouble("POST", ".*/pulls", 403, RATE, {"x-ratelimit-remaining": "0"}), "a rate limit: wait"),
-        (Trouble("POST", ".*/pulls", 404, {"message": "Not Found"}), "may not see it"),
-        (
-            Trouble("POST", ".*/pulls", 422, {"message": "x", "errors": [{"message": "No commits between"}]}),
-            "No commits",
-        ),
-        (Trouble("POST", ".*/pulls", 500, {"message": "oops"}), "the forge has a problem"),
-    ],
-    ids=str,
+REFUSALS = (
+    (Trouble("POST", ".*/pulls", 401, {"message": "Bad credentials"}), "the token is not valid"),
+    (Trouble("POST", ".*/pulls", 403, {"message": "Resource not accessible"}), "the token may not do this"),
+    (Trouble("POST", ".*/pulls", 403, RATE, {"x-ratelimit-remaining": "0"}), "a rate limit: wait"),
+    (Trouble("POST", ".*/pulls", 404, {"message": "Not Found"}), "may not see it"),
+    (
+        Trouble("POST", ".*/pulls", 422, {"message": "x", "errors": [{"message": "No commits between"}]}),
+        "No commits",
+    ),
+    (Trouble("POST", ".*/pulls", 500, {"message": "oops"}), "the forge has a problem"),
+    (Trouble("POST", ".*/pulls", 200, {"login": "here"}), "an answer that cannot be read"),
 )
-def test_a_refusal_says_what_it_was_and_what_to_do(
-    trouble: Trouble, told: str, hub: LoopbackGitHub, tmp_path: Path
-) -> None:
+
+
+def test_a_refusal_says_what_it_was_and_what_to_do(hub: LoopbackGitHub, tmp_path: Path) -> None:
     _, commit = seed(hub, tmp_path)
     forge = connect(hub)
-    hub.troubles.append(trouble)
-    with pytest.raises(ForgeError, match=told):
-        open_pull_request(forge, wanted(commit), nothing)
+    for trouble, told in REFUSALS:
+        hub.troubles.append(trouble)
+        with pytest.raises(ForgeError, match=told):
+            open_pull_request(forge, wanted(commit), nothing)
     assert hub.pulls == []
 
 
@@ -227,6 +236,12 @@ def test_without_a_token_nothing_is_asked_and_the_line_is_printed(hub: LoopbackG
     with pytest.raises(UserError, match=rf"no token for {hub.host}.*(?s:.*)gh auth login -h"):
         connection.connect(recognise(hub.url(NAME), "github"), "", environment | {"PATH": str(tmp_path)})
     assert hub.calls == []
+
+
+def test_without_the_library_for_gitlab_the_line_that_installs_it_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "gitlab", None)
+    with pytest.raises(ForgeError, match=r"not installed\n *pip install 'parallel-implement\[gitlab\]'"):
+        connection.connect(recognise("https://gitlab.com/a/b"), "", {"GITLAB_TOKEN": "x"})
 
 
 def test_the_token_of_gh_is_used_where_no_variable_has_one(hub: LoopbackGitHub, tmp_path: Path) -> None:
@@ -269,25 +284,25 @@ def test_the_required_checks_decide_and_others_do_not(hub: LoopbackGitHub, tmp_p
     assert (found.verdict, found.required) == (ChecksVerdict.PASSED, ("unit", "legacy"))
 
 
-@pytest.mark.parametrize(
-    ("conclusion", "verdict"),
-    [
-        ("success", ChecksVerdict.PASSED),
-        ("neutral", ChecksVerdict.PASSED),
-        ("skipped", ChecksVerdict.PASSED),
-        ("failure", ChecksVerdict.FAILED),
-        ("cancelled", ChecksVerdict.FAILED),
-        ("timed_out", ChecksVerdict.FAILED),
-        (None, ChecksVerdict.UNANSWERED),
-    ],
-)
-def test_a_check_counts_as_the_forge_counts_it(
-    conclusion: str | None, verdict: ChecksVerdict, hub: LoopbackGitHub, tmp_path: Path
-) -> None:
+CONCLUSIONS = {
+    "success": ChecksVerdict.PASSED,
+    "neutral": ChecksVerdict.PASSED,
+    "skipped": ChecksVerdict.PASSED,
+    "failure": ChecksVerdict.FAILED,
+    "cancelled": ChecksVerdict.FAILED,
+    "timed_out": ChecksVerdict.FAILED,
+    None: ChecksVerdict.UNANSWERED,
+}
+
+
+def test_a_check_counts_as_the_forge_counts_it(hub: LoopbackGitHub, tmp_path: Path) -> None:
     _, commit = seed(hub, tmp_path)
-    hub.require("unit")
-    hub.answer_check(commit, "unit", conclusion)
-    assert waited(hub, commit).verdict is verdict
+    found = {}
+    for conclusion in CONCLUSIONS:
+        hub.require(f"unit {conclusion}")
+        hub.answer_check(commit, f"unit {conclusion}", conclusion)
+        found[conclusion] = waited(hub, commit).verdict
+    assert found == CONCLUSIONS
 
 
 def test_without_any_answer_nothing_has_passed(hub: LoopbackGitHub, tmp_path: Path) -> None:

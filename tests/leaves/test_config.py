@@ -210,3 +210,34 @@ def test_configuration_of_a_part_is_reported_where_it_is_ours() -> None:
             "move it to the root of the repository: [tool.parallel-impl] of pyproject.toml",
         ),
     ]
+
+
+def test_pull_requests_are_off_until_they_are_wanted_and_their_keys_are_read() -> None:
+    off = read(b"", None)
+    assert (off.pr, off.forge, off.remote, off.pr_base, off.reviewers, off.labels) == (False, "", "", "", (), ())
+    on = read(
+        b'pr = true\nforge = "gitlab"\nremote = "mine"\npr_base = "acme/demo:trunk"\n'
+        b'reviewers = ["ada", "acme/team"]\nlabels = ["agents"]\n',
+        None,
+    )
+    assert (on.pr, on.forge, on.remote, on.pr_base) == (True, "gitlab", "mine", "acme/demo:trunk")
+    assert (on.reviewers, on.labels) == (("ada", "acme/team"), ("agents",))
+
+
+@pytest.mark.parametrize(
+    ("line", "what", "hint"),
+    [
+        (b'forge = "guthub"', "forge: 'guthub' is none of github, gitlab, none", 'write forge = "github"'),
+        (b'forge = "gitlub"', "forge: 'gitlub' is none of github, gitlab, none", 'write forge = "gitlab"'),
+        (b"forge = true", "forge: must be a non-empty string", 'write forge = "'),
+        (b'pr = "yes"', "pr: must be true or false", "write pr = true"),
+        (b'reviewers = "ada"', "reviewers: must be a list of non-empty strings", "write reviewers = ["),
+        (b'remotes = "x"', "remotes: unknown key", "did you mean remote?"),
+    ],
+)
+def test_a_mistake_about_pull_requests_is_told_with_the_nearest_word(line: bytes, what: str, hint: str) -> None:
+    with pytest.raises(UserError) as error:
+        read(line, None)
+    (problem,) = error.value.problems
+    assert problem.what == what
+    assert problem.hint.startswith(hint)

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from parallel_impl.environment import allowed, drop_git, for_filters, is_redirecting, remarks, secret_values
+from parallel_impl.environment import allowed, drop_git, for_filters, for_push, is_redirecting, remarks, secret_values
 from parallel_impl.text import masked
 
 INHERITED = {
@@ -101,3 +101,9 @@ def test_a_secret_that_json_escapes_is_masked_in_lines_of_json_too() -> None:
     secrets = secret_values({"MY_PASSWORD": value})
     for line in (json.dumps({"text": value}), json.dumps({"text": value}, ensure_ascii=False), value):
         assert masked(line.encode(), secrets).decode() in ('{"text": "***"}', "***")
+
+
+def test_a_push_gets_what_reaches_a_remote_and_nothing_that_leads_git_elsewhere() -> None:
+    reaching = {"GIT_SSH": "ssh", "GIT_SSH_COMMAND": "ssh -v", "GIT_ASKPASS": "ask", "GIT_SSL_CAINFO": "ca.pem"}
+    others = {"GIT_DIR": "/x", "GIT_CONFIG_COUNT": "1", "GIT_SSHX": "x", "GIT_TRACE": "1", "HOME": "/h"}
+    assert for_push(reaching | others) == reaching

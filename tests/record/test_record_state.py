@@ -228,3 +228,18 @@ def test_a_budget_that_is_used_up_leaves_no_try_until_the_user_asks_for_new_ones
     state.apply(e.FailedRetried(packages=["a"]))
     assert state.packages["a"].may_retry(0)
     assert state.packages["a"].counts_from == 1
+
+
+def test_what_became_of_a_landed_branch_is_kept_and_the_run_stays_landed() -> None:
+    state = fold([started({"a": []})])
+    accept(state, "a")
+    published = [
+        e.BranchPushed(remote="https://x/y", branch="openspec/c", commit="1" * 40),
+        e.PullRequestOpened(url="https://x/y/pull/1", number=1, commit="1" * 40, draft=True),
+        e.ChecksAnswered(commit="1" * 40, verdict="passed", checks={"unit": "passed"}, required=True),
+        e.Merged(url="https://x/y/pull/1", number=1, head="1" * 40, commit="2" * 40),
+    ]
+    for event in (e.Landed(commit="1" * 40, branch="openspec/c"), *published):
+        state.apply(e.from_line(e.to_line(event)))
+    assert [state.pushed, state.pull_request, state.checks, state.merged] == published
+    assert state.run is RunState.LANDED

@@ -39,7 +39,7 @@ def find(repo: Repo, folder: Path, state: State, inherited: Mapping[str, str]) -
 
     A run without a pull request of ours asks nobody.
     """
-    opened, landed = state.pull_request, state.landed
+    opened, landed = state.pull_request or state.merged, state.landed
     if opened is None or landed is None:
         return None, ""
     try:
