@@ -30,9 +30,10 @@ from parallel_impl.git import repo as gits
 from parallel_impl.git.repo import Repo
 from parallel_impl.openspec import program
 from parallel_impl.openspec.program import OpenSpecError
+from parallel_impl.plan.ids import STATE
 from parallel_impl.processes import namespace
 from parallel_impl.run.claims import lock_trial
-from parallel_impl.run.places import LOCKS, STATE
+from parallel_impl.run.places import LOCKS
 from parallel_impl.run.publish import destination
 from parallel_impl.run.publish.destination import Destination
 
