@@ -74,6 +74,8 @@ PURE = (
     "planning.tickets",
     "planning.tree",
     "openspec.structure",
+    "openspec.workflow",
+    "openspec.commands",
 )  # tested with literals: they know no git, no process, no clock
 IMPURE = (
     "git", "parallel_impl.git", "parallel_impl.processes", "subprocess", "multiprocessing", "os", "shutil", "socket",

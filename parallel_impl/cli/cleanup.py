@@ -17,6 +17,7 @@ from parallel_impl.cli.change import CHANGE
 @click.option("--dry-run", is_flag=True, help="Only report what would be removed, kept and archived.")
 @click.option("--archive/--no-archive", default=True, help="Archive the change in OpenSpec where it is merged.")
 @click.option("--archive-on", metavar="BRANCH", help="Archive on this local branch, checked out nowhere; moves it.")
+@click.option("--pr", is_flag=True, help="Open a pull request of the branch with the archived change.")
 @click.option("--with-open-tasks", is_flag=True, help="Archive with open tasks too: they become a follow-up list.")
 def cleanup(
     change_id: str,
@@ -26,6 +27,7 @@ def cleanup(
     dry_run: bool,
     archive: bool,
     archive_on: str | None,
+    pr: bool,
     with_open_tasks: bool,
 ) -> int:
     """Remove worktrees, package repositories, refs and state of a change that are no longer needed.
@@ -42,9 +44,9 @@ def cleanup(
 
     dropped = click.get_current_context().obj or {}
     work_as_owner(f"parallel-cleanup {change_id}", dropped, wanted=as_owner)
-    inherited, repo, refused = {**os.environ, **dropped}, Repo.discover(Path.cwd()), False
+    repo, refused, inherited = Repo.discover(Path.cwd()), False, {**os.environ, **dropped}
     if archive:  # first: what cleaning up removes tells what landed
-        options = archiving.ArchiveOptions(archive_on or "", with_open_tasks=with_open_tasks, dry_run=dry_run)
+        options = archiving.ArchiveOptions(archive_on or "", pr, with_open_tasks, dry_run)
         archived = archiving.archive(repo, Path.cwd(), change_id, options, inherited)
         refused = archived.refused
         for line in archived.lines:

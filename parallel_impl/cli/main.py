@@ -16,7 +16,9 @@ import click
 
 from parallel_impl import __version__, environment, storage
 from parallel_impl.cli.cleanup import cleanup as cleanup_command
+from parallel_impl.cli.doctor import doctor
 from parallel_impl.cli.implement import implement as implement_command
+from parallel_impl.cli.init import init
 from parallel_impl.cli.logs import logs
 from parallel_impl.cli.output import put
 from parallel_impl.cli.plan import plan as plan_command
@@ -45,6 +47,8 @@ group.add_command(status)
 group.add_command(show)
 group.add_command(logs)
 group.add_command(runs)
+group.add_command(init)
+group.add_command(doctor)
 group.add_command(pr)
 
 

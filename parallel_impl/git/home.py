@@ -74,15 +74,17 @@ def away(repo: Repo, change_id: str) -> Path:
 
 def check_space(home: Path, tree_bytes: int, *, jobs: int) -> None:
     """UserError when there is no room for checkouts of `tree_bytes` each: two per job and two for the gates at most."""
-    nearest, checkouts = storage.nearest(home), 2 * jobs + 2
-    need, free = tree_bytes * checkouts, shutil.disk_usage(nearest).free
-    if need > free:
-        raise UserError(
-            f"{need / 1e6:.0f} MB are needed for {checkouts} checkouts of {tree_bytes / 1e6:.0f} MB, "
-            f"{free / 1e6:.0f} MB are free",
-            where=str(nearest),
-            hint="free some space, or use fewer --jobs",
-        )
+    if why := shortage(home, tree_bytes, jobs=jobs):
+        raise UserError(why, where=str(storage.nearest(home)), hint="free some space, or use fewer --jobs")
+
+
+def shortage(home: Path, tree_bytes: int, *, jobs: int) -> str:
+    """What room is missing for that many jobs; "" when there is enough."""
+    checkouts, free = 2 * jobs + 2, shutil.disk_usage(storage.nearest(home)).free
+    if (need := tree_bytes * checkouts) <= free:
+        return ""
+    each, there = f"{tree_bytes / 1e6:.0f} MB", f"{free / 1e6:.0f} MB"
+    return f"{need / 1e6:.0f} MB are needed for {checkouts} checkouts of {each}, {there} are free"
 
 
 def remove_empty(home: Path) -> None:

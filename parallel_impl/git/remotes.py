@@ -93,6 +93,12 @@ class Remote:
         named = re.search(r"^ref: refs/heads/(\S+)\tHEAD$", found, re.MULTILINE)
         return named[1] if named else ""
 
+    def fetch(self, branch: str, ref: str) -> str:
+        """Fetch a branch to a ref of our own and return its commit: no remote-tracking branch of the user's moves."""
+        options = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-maintenance")
+        self._ask("fetch", *options, "--end-of-options", self.url, f"+refs/heads/{branch}:{ref}")
+        return self.repo.ref(ref) or ""
+
     def push(self, branch: str, commit: str) -> str:
         """Put the branch at `commit` and return where it was ("" when it is new), by compare-and-swap.
 

@@ -69,7 +69,12 @@ def test_a_change_of_a_part_is_found_upwards_and_its_run_goes_on_from_anywhere(m
     again = tool(monorepo / "web", "implement", "fix-typos", "--agent", agent, "--retry-failed")
     assert again.returncode == 0, again.stderr
     changed = git(monorepo, "diff", "--name-only", "main", "openspec/fix-typos").split()
-    assert changed == ["guide.md", "index.md"]  # scopes are relative to the root
+    tasks = "services/api/openspec/changes/fix-typos/tasks.md"
+    assert changed == [
+        "guide.md",
+        "index.md",
+        tasks,
+    ]  # scopes are relative to the root; the tasks are ticked in the part
     assert tool(monorepo, "cleanup", "fix-typos").returncode == 0
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,12 @@ import pytest
 from parallel_impl.errors import UserError
 from parallel_impl.git import merged
 from parallel_impl.git.repo import Repo
+from parallel_impl.record.journal import Journal
 from parallel_impl.run.inspect import archive
 from parallel_impl.run.inspect.archive import ArchiveOptions, ArchiveReport
+from parallel_impl.run.places import Places
 from tests.repository import commit_all, git, init, tool, users_side
+from tests.run.scene import first_event, package
 
 NAME = "2026-01-02-c1"
 OPENSPEC = f"""#!/bin/sh
@@ -197,3 +201,25 @@ def test_a_merge_is_found_as_it_is_squashed_and_rebased_and_a_part_of_it_is_none
     git(folder, "switch", "--quiet", "--orphan", "alone")
     git(folder, "commit", "--quiet", "--allow-empty", "-m", "alone")
     assert not merged.holds(repo, git(folder, "rev-parse", "HEAD"), landed)
+
+
+def test_a_change_whose_next_run_is_not_over_is_not_archived(place: Folder) -> None:
+    folder, _ = place
+    squash(folder)
+    places = Places(folder / ".git", "c1")
+    with closing(Journal(places.journal)) as journal:
+        journal.append(first_event(git(folder, "rev-parse", "main"), [package("a")], folder))
+    assert call(place).lines == []
+    git(folder, "update-ref", places.proven_ref, "openspec/c1")  # its work was taken by hand
+    assert call(place).lines[0].startswith("archived c1 as ")
+
+
+def test_what_a_killed_process_left_is_in_nobodys_way(place: Folder) -> None:
+    folder, _ = place
+    squash(folder)
+    half = git(folder, "commit-tree", "HEAD^{tree}", "-p", "HEAD", "-m", "half")
+    git(folder, "update-ref", "refs/parallel-impl/c1/archive", half)  # made, and not yet on its branch
+    assert call(place, dry_run=True).lines == ["would archive c1 on main"]
+    git(folder, "update-ref", "refs/parallel-impl/c1/archive", half)
+    assert call(place).lines[0].startswith("archived c1 as ")
+    assert git(folder, "for-each-ref", "refs/parallel-impl") == ""

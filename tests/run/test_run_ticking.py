@@ -108,3 +108,9 @@ def test_a_tasks_file_that_is_a_link_is_left_alone(run: Run) -> None:
     tree = repo.git("write-tree", index=index).decode().strip()
     linked = repo.commit_tree(tree, [run.spec.base], "link", date=1_700_000_000)
     assert ticking.tick(run, linked) == linked
+
+
+def test_a_run_without_a_plan_ticks_all(run: Run) -> None:
+    run.spec, run.in_force = replace(run.spec, single=True), in_force([package("a")])
+    made = ticking.tick(run, assemble.assemble(run))
+    assert run.workspace.repo.read(made, FILE) == TASKS.replace("[ ]", "[x]").encode()

@@ -20,18 +20,23 @@ from parallel_impl.openspec import archiving, program, tasks
 from parallel_impl.openspec.program import OpenSpecError
 from parallel_impl.plan import ids, parts
 from parallel_impl.record.journal import load_state
+from parallel_impl.record.state import State
 from parallel_impl.run.claims import change_lock
 from parallel_impl.run.places import Places
+from parallel_impl.run.publish import destination
+from parallel_impl.run.publish import merged as merged_pull
+from parallel_impl.run.publish.destination import Destination
 
 FIRST = 20  # open tasks that are listed
-REACHING = ("GIT_SSH", "GIT_ASKPASS", "GIT_SSL_")  # variables by which git reaches a remote
+OF_ARCHIVE = "archive"  # stands for the run in the mark of its pull request
 
 
 @dataclass(frozen=True, slots=True)
 class ArchiveOptions:
-    """What was typed: a local branch to move, and whether open tasks may become a follow-up list."""
+    """What was typed: a local branch to move, a pull request to open, open tasks that become a follow-up list."""
 
     on_branch: str = ""
+    pull_request: bool = False
     with_open_tasks: bool = False
     dry_run: bool = False
 
@@ -63,7 +68,8 @@ def archive(repo: Repo, folder: Path, change_id: str, options: ArchiveOptions, e
     """
     ids.check(change_id)
     places = Places(repo.git_dir, change_id)
-    landed = _landed(repo, places)
+    state = _state(places)
+    landed = _landed(repo, places, state)
     if not landed:
         if options.on_branch:
             raise UserError(f"{change_id} has not landed, so there is nothing to archive", where="--archive-on")
@@ -72,7 +78,7 @@ def archive(repo: Repo, folder: Path, change_id: str, options: ArchiveOptions, e
     places = replace(places, part=min(found, default=""))
     known = places.state.exists() or change_lock.has_files(places)
     with change_lock.hold(places):
-        archiver = _Archiver(repo, folder, places, landed, options, env)
+        archiver = _Archiver(repo, folder, places, landed, options, env, state)
         try:
             archiver.archive()
         finally:
@@ -85,7 +91,10 @@ def archive(repo: Repo, folder: Path, change_id: str, options: ArchiveOptions, e
 
 @dataclass(slots=True)
 class _Archiver:
-    """One call: what was typed and found, and what became of it so far. `landed` is the commit that landed."""
+    """One call: what was typed and found, and what became of it so far.
+
+    `landed` is the commit that landed, `state` what the journal knows of its run.
+    """
 
     repo: Repo
     folder: Path
@@ -93,6 +102,7 @@ class _Archiver:
     landed: str
     options: ArchiveOptions
     env: Mapping[str, str]
+    state: State
     report: ArchiveReport = field(default_factory=ArchiveReport)
 
     @property
@@ -154,7 +164,32 @@ class _Archiver:
         if left:
             where = f"{ids.changes(places.part)}/archive/{done.name}/{archiving.FOLLOW_UP}"
             report.lines += [f"  follow-up, {count(len(left), 'open task')}, in {where}:", *_listed(left)]
-        report.lines += [] if moves else _how_to_merge(target, branch)
+        if not moves:
+            self.publish(target, branch, done.commit)
+
+    def publish(self, target: Target, branch: str, commit: str) -> None:
+        """Open the pull request of the branch where that is wanted, else tell the line that merges it."""
+        if not self.options.pull_request:
+            self.report.lines += _how_to_merge(target, branch)
+            return
+        change_id = self.places.change_id
+        try:
+            opened = destination.open_pull_request(
+                self.repo,
+                self.folder,
+                self.env,
+                change_id=change_id,
+                run_id=OF_ARCHIVE,
+                branch=branch,
+                commit=commit,
+                title=f"Archive {change_id}",
+                body=f"{change_id} is merged: this archives it in OpenSpec and merges its deltas into the specs.",
+            )
+        except UserError as error:
+            self.report.refused = True
+            self.report.lines += [f"no pull request: {error}", *_how_to_merge(target, branch)]
+            return
+        self.report.lines.append(f"  pull request {opened.way}: {opened.pull.url}")
 
     def target(self) -> Target | None:
         """The branch that has the change; None, with the reason in the report, where it is not merged yet."""
@@ -165,6 +200,10 @@ class _Archiver:
                 raise UserError(f"{typed} does not hold {feature} yet", where="--archive-on", hint="merge it first")
             return target
         try:
+            found, trouble = merged_pull.find(self.repo, self.folder, self.state, self.env)
+            if found:
+                return self.fetch(found.destination, found.pull.base)
+            self.report.lines += [f"note: {trouble}"] if trouble else []
             targets = list(self.targets())
         except UserError as error:
             self.report.lines.append(f"not archived: whether {feature} is merged could not be asked: {error}")
@@ -179,35 +218,26 @@ class _Archiver:
     def targets(self) -> Iterator[Target]:
         """Where the change would be merged: the remote's base branch as it is now, else the user's own branches."""
         users = self.repo.branch(self.folder)
-        names = remotes.for_publishing(self.repo, users)
-        if len(names) == 1:
-            yield self.fetch(names[0])
+        if len(remotes.for_publishing(self.repo, users)) == 1:
+            found = Destination.find(self.repo, self.folder, self.env, fallback=self.landed)
+            yield self.fetch(found, found.base(None))
             return
         for branch in dict.fromkeys((users, "main", "master")):
             tip = self.repo.ref(f"refs/heads/{branch}") if branch and branch != self.places.branch else None
             if tip:
                 yield Target(branch, tip, branch)
 
-    def fetch(self, remote: str) -> Target:
-        """The base branch of the remote, fetched by URL: no remote-tracking branch of the user's moves."""
-        repo, url = self.repo, self.repo.text("remote", "get-url", remote)
-        reaching = {name: value for name, value in self.env.items() if name.startswith(REACHING)}
-        options = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-maintenance")
-        try:
-            head = repo.git("ls-remote", "--symref", "--end-of-options", url, "HEAD", env=reaching).decode()
-            named = head.split("\n", 1)[0]
-            branch = named.removeprefix("ref: refs/heads/").partition("\t")[0] if named.startswith("ref: ") else "main"
-            what = f"+refs/heads/{branch}:{self.scratch_ref}"
-            repo.git("fetch", *options, "--end-of-options", url, what, env=reaching)
-        except GitError as error:
-            raise UserError(f"{remote}: {error.stderr}", hint=f"look: git ls-remote {remote}") from None
-        return Target(f"{remote}/{branch}", repo.ref(self.scratch_ref) or "", branch, remote)
+    def fetch(self, found: Destination, branch: str) -> Target:
+        """A branch of the remote, fetched by URL."""
+        remote = found.remote
+        return Target(f"{remote.name}/{branch}", remote.fetch(branch, self.scratch_ref), branch, remote.name)
 
     def report_made(self, target: Target, branch: str, made: str) -> None:
         """The branch of an earlier cleanup: what to do with it."""
         self.report.commit, self.report.branch = made, branch
         if self.repo.parents(made)[:1] == (target.tip,):
-            self.report.lines += [f"archived on the branch {branch} already", *_how_to_merge(target, branch)]
+            self.report.lines.append(f"archived on the branch {branch} already")
+            self.publish(target, branch, made)
             return
         self.report.lines += [
             f"{branch} was made for another commit than {target.shown} is at now",
@@ -229,14 +259,24 @@ def archived_as(repo: Repo, commit: str, change_id: str, part: str = "") -> str:
     return max((name for name in names if ids.is_archived(name, change_id)), default="")
 
 
-def _landed(repo: Repo, places: Places) -> str:
-    """The commit that landed: what the feature branch is at, else what the journal has."""
-    if found := repo.ref(places.branch_ref):
-        return found
+def _state(places: Places) -> State:
+    """What the journal knows; nothing where it is damaged, which the cleaning up reports later on."""
     try:
-        landed = load_state(places.last_journal).landed
+        return load_state(places.last_journal)
     except UserError:
-        return ""  # a journal that is damaged is reported by the cleaning up, after it gave the claims up
+        return State()
+
+
+def _landed(repo: Repo, places: Places, state: State) -> str:
+    """The commit that landed: what the feature branch is at, else what the journal has; "" while a run is not over.
+
+    A person may have taken what was proven themselves, where the branch was checked out.
+    """
+    if found := repo.ref(places.branch_ref):
+        proven = repo.ref(places.proven_ref)
+        over = state.started is None or state.landed or (proven and repo.is_ancestor(proven, found))
+        return found if over else ""
+    landed = state.landed
     return landed.commit if landed and repo.resolve(landed.commit) else ""
 
 

@@ -13,15 +13,19 @@ from parallel_impl.run.run import Run
 
 
 def tick(run: Run, candidate: str) -> str:
-    """The candidate with the boxes of its packages' tasks ticked; `candidate` itself where there is none to tick."""
+    """The candidate with the boxes of its packages' tasks ticked; `candidate` itself where there is none to tick.
+
+    The one package of a run without a plan has all tasks, whatever it could name.
+    """
     repo, places = run.workspace.repo, run.workspace.places
     names = {package.id: package.tasks for package in run.in_force.plan.packages}
     found = repo.entries(candidate, places.tasks_file)
     content = repo.read(candidate, places.tasks_file)
-    if content is None or not any(names.values()):
+    if content is None or not (run.spec.single or any(names.values())):
         return candidate
     listed = tasks.read(content)
-    ticked = tasks.tick(listed, tasks.named(listed, names))
+    done = range(len(listed.tasks)) if run.spec.single else tasks.named(listed, names)
+    ticked = tasks.tick(listed, done)
     if ticked == content:
         return candidate
     mode, old = found[0].mode, found[0].oid

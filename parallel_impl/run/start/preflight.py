@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 
 from parallel_impl import environment
-from parallel_impl.errors import Problem
+from parallel_impl.errors import Problem, Severity
 from parallel_impl.git import carried, ignored_scope
 from parallel_impl.git import home as homes
 from parallel_impl.git.remove import remove
@@ -28,7 +28,7 @@ from parallel_impl.run.inspect import archive
 from parallel_impl.run.resume import attempts, go_on, leftovers
 from parallel_impl.run.run import Run
 from parallel_impl.run.spec import PlanEdit, PlanInForce, RunSpec, Workspace
-from parallel_impl.run.start import base_check, inputs, plan_edit, prompt_size, run_spec, single, writable
+from parallel_impl.run.start import base_check, capabilities, inputs, plan_edit, prompt_size, run_spec, single, writable
 from parallel_impl.run.start.base_check import BaseCheck
 from parallel_impl.run.start.inputs import Inputs
 from parallel_impl.run.start.request import Request
@@ -56,7 +56,7 @@ def prepare(request: Request) -> Iterator[Run]:
             journal=journal,
             state=request.state,
             listener=request.listener,
-            jobs=_jobs(request, known),
+            jobs=ready.jobs,
             fail_fast=request.options.fail_fast,
             base_checkout=ready.base.checkout,
         )
@@ -101,6 +101,7 @@ class _Ready:
     launch: Launch
     in_force: PlanInForce
     base: BaseCheck
+    jobs: int
 
 
 @contextmanager
@@ -155,11 +156,15 @@ def _checked(request: Request, known: Inputs) -> Iterator[_Ready]:
     in_force = PlanInForce(known.plan, known.order)
     try:
         writable.check_home(home)
-        homes.check_space(home, known.tree_bytes, jobs=_jobs(request, known))
+        wanted = request.options.jobs or known.config.jobs
+        capable = capabilities.check(request.places.locks, home, known.tree_bytes, jobs=wanted)
+        for lack in capable.lacking:
+            request.listener.say(str(Problem(lack, severity=Severity.WARNING)))
+        spec = replace(spec, notes=(*spec.notes, *capable.lacking))
         base_check.report(list(prompt_size.problems(spec, workspace, in_force)), request.listener)
         checked = base_check.check(spec, workspace, launch, in_force, request.listener)
         base_check.report(single.unverified(spec, checked.gates), request.listener)
-        yield _Ready(spec, workspace, launch, in_force, checked)
+        yield _Ready(spec, workspace, launch, in_force, checked, capable.jobs)
     finally:
         leftovers.close(request.places, home)
 
@@ -169,10 +174,6 @@ def _repository_name(request: Request) -> str:
     if started := request.state.started:
         return started.repository_name
     return homes.repository_name(request.repo, request.checkout)
-
-
-def _jobs(request: Request, known: Inputs) -> int:
-    return request.options.jobs or known.config.jobs
 
 
 def _warn_of_file_system(request: Request) -> None:

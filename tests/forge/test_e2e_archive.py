@@ -1,0 +1,45 @@
+"""A change that the forge says is merged is archived on the pull request's base, by a pull request of its own."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from tests.forge.github import LoopbackGitHub
+from tests.forge.test_e2e_pull_request import CHANGE, NAME, Scene, make
+from tests.repository import git
+
+ARCHIVED = f"2026-01-02-{CHANGE}"
+OPENSPEC = f"""#!/bin/sh
+set -eu
+mkdir -p openspec/changes/archive
+mv openspec/changes/{CHANGE} openspec/changes/archive/{ARCHIVED}
+echo '{{"archive": {{"change": "{CHANGE}", "archivedAs": "{ARCHIVED}"}}}}'
+"""
+
+
+def test_the_archive_of_a_merged_change_is_a_pull_request_and_given_again_it_is_the_same(
+    hub: LoopbackGitHub, tmp_path: Path
+) -> None:
+    scene = Scene(hub, make(tmp_path))
+    assert scene.implement("--pr").returncode == 0
+    merged = hub.merge(1, "squash")
+    program = tmp_path / "bin/openspec"
+    program.parent.mkdir()
+    program.write_text(OPENSPEC)
+    program.chmod(0o755)
+    path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
+
+    done = scene.tool("cleanup", CHANGE, "--pr", PATH=path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"archived {CHANGE} as {ARCHIVED}: one commit on origin/main, on the branch archive/{CHANGE}" in done.stdout
+    assert f"pull request opened: https://{hub.host}/{NAME}/pull/2" in done.stdout
+    pull = hub.pulls[1]
+    assert (pull["title"], pull["base"], pull["branch"]) == (f"Archive {CHANGE}", "main", f"archive/{CHANGE}")
+    tip = hub.tip(NAME, f"archive/{CHANGE}")
+    assert git(scene.repo, "rev-parse", f"{tip}^") == merged
+
+    again = scene.tool("cleanup", CHANGE, "--pr", PATH=path)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert f"archived on the branch archive/{CHANGE} already" in again.stdout
+    assert len(hub.pulls) == 2
