@@ -130,6 +130,10 @@ class TreeIndex:
     def __init__(self, files: Iterable[str]) -> None:
         self._files = sorted(files)
 
+    def __contains__(self, path: str) -> bool:
+        place = bisect_left(self._files, path)
+        return self._files[place : place + 1] == [path]
+
     def below(self, folder: str) -> int:
         """How many files lie below `folder`, which ends in `/`."""
         first, last = self._span(folder)
