@@ -39,7 +39,11 @@ class ProposedStep:
 def steps(write_allow: Sequence[str], creates: Sequence[str], tree: TreeIndex, read: Read) -> list[ProposedStep]:
     """The steps for a package with this scope; `read` gives a file of the base tree."""
     paths = sorted({path for glob in write_allow for path in tree.matching(glob)} | set(creates))
-    known = cache(read)
+
+    @cache
+    def known(path: str) -> bytes | None:  # most names asked for are not there, and each read is a process
+        return read(path) if path in tree else None
+
     return [*_pytest(paths, known), *_node(paths, known), *_cargo(paths, known), *_go(paths, known)]
 
 

@@ -161,7 +161,7 @@ NODE = {
 
 
 def steps(scope: str, repository: dict[str, bytes], creates: str = "", files: str = "") -> list[tuple[str, str]]:
-    found = verification.steps(scope.split(), creates.split(), TreeIndex(files.split()), repository.get)
+    found = verification.steps(scope.split(), creates.split(), TreeIndex([*files.split(), *repository]), repository.get)
     return [(step.cwd, step.command) for step in found]
 
 
@@ -201,7 +201,7 @@ def test_go_and_rust_are_tested_where_their_project_file_is() -> None:
 
 
 def test_the_steps_are_in_the_text() -> None:
-    drafted = draft(table({**APART, "1.2": "+tests/test_cart.py"}), read=PYTHON.get)
+    drafted = draft(table({**APART, "1.2": "+tests/test_cart.py"}, files="pyproject.toml"), read=PYTHON.get)
     assert drafted.plan
     package = next(one for one in drafted.plan.packages if "1.2" in one.tasks)
     assert [step.command for step in package.steps] == ["pytest -q tests/test_cart.py"]
