@@ -19,7 +19,7 @@ from parallel_impl.plan.ids import IMPLEMENTATION_PLAN
 
 if TYPE_CHECKING:
     from parallel_impl.planning.draft import Draft
-    from parallel_impl.planning.plan_text import Origin
+    from parallel_impl.planning.plan_text import PlanOrigin
     from parallel_impl.planning.preparation.prepare import Prepared, Wanted
     from parallel_impl.planning.proposal import Drafting, Subject
     from parallel_impl.planning.respondent import Respondent
@@ -49,7 +49,7 @@ def respondent(subject: Subject, typed: str) -> Iterator[Respondent]:
 def drafting(typed: str, template: str) -> Drafting:
     """How a draft is made by the agent; it is code's own, with a warning, where no sound one comes."""
 
-    def made(subject: Subject, origin: Origin) -> Draft:
+    def made(subject: Subject, origin: PlanOrigin) -> Draft:
         from parallel_impl.planning import agent_plan, proposal  # noqa: PLC0415
         from parallel_impl.planning import respondent as respondents  # noqa: PLC0415
 

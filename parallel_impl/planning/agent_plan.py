@@ -25,10 +25,10 @@ from parallel_impl.plan.model import Plan
 from parallel_impl.plan.reading.load import load
 from parallel_impl.planning import draft as drafts
 from parallel_impl.planning import material
-from parallel_impl.planning.draft import TINY, WORTH_IT, Draft, Judgement
+from parallel_impl.planning.draft import TINY, WORTH_IT, Assessment, Draft
 from parallel_impl.planning.evidence import ClueKind, Resolution, Table
 from parallel_impl.planning.grouped import GroupedPackage, Grouping, SharedPath, in_order
-from parallel_impl.planning.plan_text import Origin
+from parallel_impl.planning.plan_text import PlanOrigin
 from parallel_impl.planning.verification import ProposedStep
 
 NAME = "packages"
@@ -128,7 +128,7 @@ class Briefing:
     draft: Draft
     texts: Mapping[str, str]
     read: Read = lambda _: None
-    origin: Origin | None = None
+    origin: PlanOrigin | None = None
     minutes: float = MINUTES
     budget: Budget = field(default_factory=Budget)
 
@@ -262,7 +262,7 @@ def _finished(value: Mapping[str, Any], asked: Briefing) -> Draft:
         told = f"{len(used.packages)} packages of the agent, about {estimated.speedup:.1f} times as fast as one agent"
         parallel = estimated.speedup >= WORTH_IT and estimated.total >= TINY
         told += "" if parallel else "; that is not worth several agents"
-    judged = Judgement(choice, told, estimated, parallel)
+    judged = Assessment(choice, told, estimated, parallel)
     return drafts.finish(asked.table, used, judged, read=asked.read, origin=asked.origin)
 
 

@@ -19,7 +19,8 @@ from parallel_impl.plan.reading import load as loading
 from parallel_impl.planning import cohesion, grouping, plan_text, templates, touches, verification
 from parallel_impl.planning.evidence import ClueKind, Table
 from parallel_impl.planning.grouped import GroupedPackage, Grouping, in_order
-from parallel_impl.planning.plan_text import Origin
+from parallel_impl.planning.plan_text import PlanOrigin
+from parallel_impl.planning.scopes import TreeIndex
 from parallel_impl.planning.templates import Choice, Template
 
 WORTH_IT = 1.2  # predicted weighted speed-up below which one agent is the better plan
@@ -28,7 +29,7 @@ TINY = 4  # expected files: below that starting a second agent costs more than i
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class Assessment:
     """Whether running it beside each other pays (`parallel`); `recommendation` says it, with the reason.
 
     `considered` is the estimate of the best cut that was found, also where the draft is one package.
@@ -48,13 +49,13 @@ class Draft:
     plan: Plan | None
     packages: tuple[GroupedPackage, ...]
     grouping: Grouping
-    judged: Judgement
+    judged: Assessment
     estimate: Estimate | None
     notes: tuple[str, ...]
     problems: tuple[Problem, ...] = ()
 
 
-def draft(table: Table, *, template: str = "", read: Read = lambda _: None, origin: Origin | None = None) -> Draft:
+def draft(table: Table, *, template: str = "", read: Read = lambda _: None, origin: PlanOrigin | None = None) -> Draft:
     """Draft a plan from the table; `read` gives a file of the base tree, for verification steps.
 
     UserError for a template that is none.
@@ -71,25 +72,26 @@ def draft(table: Table, *, template: str = "", read: Read = lambda _: None, orig
             f"parallel: {len(cut.packages)} packages, {considered.width} at most beside each other, "
             f"about {considered.speedup:.1f} times as fast as one agent"
         )
-    return finish(table, used, Judgement(choice, recommendation, considered, not why_alone), read=read, origin=origin)
+    return finish(table, used, Assessment(choice, recommendation, considered, not why_alone), read=read, origin=origin)
 
 
 def finish(
     table: Table,
     used: Grouping,
-    judged: Judgement,
+    judged: Assessment,
     *,
     read: Read = lambda _: None,
-    origin: Origin | None = None,
+    origin: PlanOrigin | None = None,
 ) -> Draft:
     """The draft of a grouping, whoever made it: its steps, its text, and what reading the text as a plan says."""
+    tree = TreeIndex(table.files)
     steps = {
-        package.id: package.steps or verification.steps(package.write_allow, package.creates, table.files, read)
+        package.id: package.steps or verification.steps(package.write_allow, package.creates, tree, read)
         for package in used.packages
     }
     estimated = of(used)
     head = _head(table, used, judged, estimated)
-    text = plan_text.text(table, used, steps, head, origin or Origin())
+    text = plan_text.text(table, used, steps, head, origin or PlanOrigin())
     plan, problems = loading.load(text.encode(), SOURCE)
     if plan:
         problems = [*problems, *conflicts.problems(plan, order.of(plan))]
@@ -160,7 +162,7 @@ def _one_piece(table: Table, choice: Choice) -> str:
     return "the tasks are one piece of work that no two agents can share"
 
 
-def _head(table: Table, used: Grouping, judged: Judgement, estimated: Estimate | None) -> list[str]:
+def _head(table: Table, used: Grouping, judged: Assessment, estimated: Estimate | None) -> list[str]:
     """The comment that the file begins with."""
     lines = [
         f"Drafted by parallel-plan from the documents of {table.change_id} and the code; yours to edit.",

@@ -10,7 +10,7 @@ from dataclasses import replace
 from parallel_impl.plan import kinds
 from parallel_impl.planning import balance, cohesion, coupling, hot, scopes, touches
 from parallel_impl.planning.assembly import Cut, assemble
-from parallel_impl.planning.balance import Limits
+from parallel_impl.planning.balance import PartitionLimits
 from parallel_impl.planning.cohesion import Unit
 from parallel_impl.planning.coupling import Bonds
 from parallel_impl.planning.evidence import Table
@@ -23,7 +23,7 @@ _LAST = re.compile(
 )
 
 
-def group(table: Table, limits: Limits | None = None, bonds: Bonds | None = None) -> Grouping:
+def group(table: Table, limits: PartitionLimits | None = None, bonds: Bonds | None = None) -> Grouping:
     """Group the tasks of the table; without tasks everything is one package."""
     if not table.tasks:
         return alone(table)
@@ -34,7 +34,7 @@ def group(table: Table, limits: Limits | None = None, bonds: Bonds | None = None
     units = _with_files(table, units, found, common)
     why = coupling.reasons(table, units, found, common)
     kin = coupling.affinity(units, found, table, why, bonds or Bonds())
-    groups = balance.partition(_weights(units, found, common), why, kin, limits or Limits())
+    groups = balance.partition(_weights(units, found, common), why, kin, limits or PartitionLimits())
     return assemble(Cut(table, found, units, groups, why, last, common))
 
 

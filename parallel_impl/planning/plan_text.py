@@ -28,7 +28,7 @@ _WORDS = re.compile(r"(?i:y|n|yes|no|on|off|true|false|null)")
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class PlanOrigin:
     """What the plan was made from; empty where it is not known."""
 
     commit: str = ""
@@ -36,7 +36,11 @@ class Origin:
 
 
 def text(
-    table: Table, grouping: Grouping, steps: Mapping[str, Sequence[ProposedStep]], said: Iterable[str], origin: Origin
+    table: Table,
+    grouping: Grouping,
+    steps: Mapping[str, Sequence[ProposedStep]],
+    said: Iterable[str],
+    origin: PlanOrigin,
 ) -> str:
     """The whole file. `said` are lines for its head; `steps` those of each package."""
     lines = [*_comments(said), "schema_version: 1", "feature:", f"  id: {scalar(table.change_id)}"]

@@ -27,11 +27,11 @@ from parallel_impl.planning.code import Code
 from parallel_impl.planning.draft import Draft
 from parallel_impl.planning.evidence import Table
 from parallel_impl.planning.phases import Phases
-from parallel_impl.planning.plan_text import Origin
+from parallel_impl.planning.plan_text import PlanOrigin
 from parallel_impl.planning.preparation import implementation_plan
 from parallel_impl.planning.sources import ChangeSources
 
-Drafting = Callable[["Subject", Origin], Draft]
+Drafting = Callable[["Subject", PlanOrigin], Draft]
 
 
 class Subject:
@@ -101,7 +101,7 @@ class ProposedPlan:
         return sign_off.screen(self.plan, self.order, self.findings, self.recommendation)
 
 
-def by_code(subject: Subject, origin: Origin, *, template: str = "") -> Draft:
+def by_code(subject: Subject, origin: PlanOrigin, *, template: str = "") -> Draft:
     """The draft that code makes by itself."""
     return draft.draft(subject.table, template=template, read=subject.read, origin=origin)
 
@@ -117,7 +117,7 @@ def require_tasks(subject: Subject) -> None:
 def fresh(subject: Subject, drafting: Drafting) -> ProposedPlan:
     """A plan made from the change alone, whatever plan it has. UserError where there are no tasks."""
     require_tasks(subject)
-    made = drafting(subject, Origin(subject.sources.commit, tasks.tasks_hash(subject.tasks)))
+    made = drafting(subject, PlanOrigin(subject.sources.commit, tasks.tasks_hash(subject.tasks)))
     judged = made.judged
     return _examined(subject, made.text.encode(), judged.recommendation, parallel=judged.parallel, notes=made.notes)
 

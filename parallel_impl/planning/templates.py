@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from parallel_impl.errors import UserError
 from parallel_impl.plan.names_of_tests import is_test
-from parallel_impl.planning.balance import Limits
+from parallel_impl.planning.balance import PartitionLimits
 from parallel_impl.planning.coupling import Bonds
 from parallel_impl.planning.evidence import Table
 from parallel_impl.planning.touches import Touch
@@ -52,9 +52,9 @@ def choose(table: Table, found: Sequence[Touch], units: int, wanted: str = "") -
     return Choice(*_named(wanted) if wanted else _by_rule(table, found), triggers=tuple(_triggers(found, units)))
 
 
-def limits(template: Template) -> Limits:
+def limits(template: Template) -> PartitionLimits:
     """What a partition must keep, by the shape of the work."""
-    return Limits(share=1.0, width=1.0, most=1) if template is Template.BUG_FIX else Limits()
+    return PartitionLimits(share=1.0, width=1.0, most=1) if template is Template.BUG_FIX else PartitionLimits()
 
 
 def bonds(template: Template) -> Bonds:

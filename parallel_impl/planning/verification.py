@@ -12,10 +12,11 @@ import shlex
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from parallel_impl.gates import quality
 from parallel_impl.gates.project_files import Read
-from parallel_impl.plan.globs.globs import match
+from parallel_impl.planning.scopes import TreeIndex
 
 MOST_TESTS = 30  # paths in one command; with more their folders are named
 INSTALLS = {
@@ -35,15 +36,11 @@ class ProposedStep:
     cwd: str = "."
 
 
-def steps(write_allow: Sequence[str], creates: Sequence[str], files: frozenset[str], read: Read) -> list[ProposedStep]:
+def steps(write_allow: Sequence[str], creates: Sequence[str], tree: TreeIndex, read: Read) -> list[ProposedStep]:
     """The steps for a package with this scope; `read` gives a file of the base tree."""
-    paths = sorted({path for path in files if any(_means(glob, path) for glob in write_allow)} | set(creates))
-    return [*_pytest(paths, read), *_node(paths, read), *_cargo(paths, read), *_go(paths, read)]
-
-
-def _means(glob: str, path: str) -> bool:
-    """`match`, at the price of a comparison for the literal paths that most scopes are made of."""
-    return glob == path or (("*" in glob or path.startswith(f"{glob}/")) and match(glob, path))
+    paths = sorted({path for glob in write_allow for path in tree.matching(glob)} | set(creates))
+    known = cache(read)
+    return [*_pytest(paths, known), *_node(paths, known), *_cargo(paths, known), *_go(paths, known)]
 
 
 def _pytest(paths: Iterable[str], read: Read) -> list[ProposedStep]:

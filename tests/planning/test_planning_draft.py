@@ -9,7 +9,8 @@ from parallel_impl.plan.reading import load
 from parallel_impl.planning import verification
 from parallel_impl.planning.draft import Draft, draft
 from parallel_impl.planning.evidence import Part
-from parallel_impl.planning.plan_text import Origin, minutes, scalar
+from parallel_impl.planning.plan_text import PlanOrigin, minutes, scalar
+from parallel_impl.planning.scopes import TreeIndex
 from parallel_impl.planning.templates import Template
 from tests.planning.drawn_tables import table
 
@@ -108,7 +109,7 @@ def test_tests_of_their_own_section_wait_for_what_they_test() -> None:
 
 
 def test_the_text_names_what_it_was_made_from() -> None:
-    drafted = draft(table(APART), origin=Origin("0" * 40, "a" * 64))
+    drafted = draft(table(APART), origin=PlanOrigin("0" * 40, "a" * 64))
     assert drafted.plan
     assert (drafted.plan.base_commit, drafted.plan.tasks_hash) == ("0" * 40, "a" * 64)
 
@@ -160,8 +161,7 @@ NODE = {
 
 
 def steps(scope: str, repository: dict[str, bytes], creates: str = "", files: str = "") -> list[tuple[str, str]]:
-    known = frozenset(files.split())
-    found = verification.steps(scope.split(), creates.split(), known, repository.get)
+    found = verification.steps(scope.split(), creates.split(), TreeIndex(files.split()), repository.get)
     return [(step.cwd, step.command) for step in found]
 
 
