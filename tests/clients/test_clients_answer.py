@@ -17,12 +17,12 @@ from parallel_impl.config import AgentSettings, Config
 from parallel_impl.processes.launch import Launch, Limits
 from tests.clients.scene import CLIENTS, INSTALLED, KEY, PLAYED, missing
 from tests.models.requests import Request
-from tests.models.scenario import Say, Scenario, Step, Write
+from tests.models.scenario import Run, Say, Scenario, Step, Write
 from tests.models.stub import Stub
 
 pytestmark = pytest.mark.clients
 SCHEMA = {"type": "object", "required": ["number"], "properties": {"number": {"type": "integer"}}}
-WRONG, RIGHT = '{"number": "four"}\n', '{"number": 4}\n'
+WRONG, RIGHT = '{"number": "four"}', '{"number": 4}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,8 @@ class Corrects(Scenario):
     """A model that writes a wrong answer, and the right one when it is sent back."""
 
     def all_steps(self, request: Request) -> tuple[Step, ...]:
-        if "was not accepted" in request.text:
-            return (Write("answer.json", RIGHT, WRONG),), (Say("Corrected."),)
+        if "was not accepted" in request.text:  # by the shell: some count the steps of the first round in the second
+            return *[(Run(f"printf '%s' '{RIGHT}' > answer.json"),)] * 4, (Say("Corrected."),)
         return (Write("answer.json", WRONG),), (Say("Written."),)
 
 
