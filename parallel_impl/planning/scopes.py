@@ -46,6 +46,7 @@ def scopes(table: Table, found: Sequence[Touch], owners: Mapping[str, Sequence[i
         for number in owners[touch.path]:
             own[number][touch.glob] = touch
     _part_patterns(own)
+    _drop_traps(own)
     return [_owned(number, own) for number in range(count)]
 
 
@@ -63,7 +64,7 @@ def _part_patterns(own: Sequence[dict[str, Touch]]) -> None:
 
 def _owned(number: int, own: Sequence[Mapping[str, Touch]]) -> Owned:
     """What is inside a folder of the package needs no line of its own; what another package has there is denied."""
-    mine = _without_traps(number, own)
+    mine = own[number]
     wide = [touch.glob for touch in mine.values() if touch.is_glob]
     inside = {glob for glob, touch in mine.items() if any(_holds(other, touch) for other in wide if other != glob)}
     foreign = {glob for one in wide for glob in _foreign(number, own, one) if glob not in mine}
@@ -88,20 +89,18 @@ def _foreign(number: int, own: Sequence[Mapping[str, Touch]], glob: str) -> set[
     }
 
 
-def _without_traps(number: int, own: Sequence[Mapping[str, Touch]]) -> Mapping[str, Touch]:
-    """The package's paths without each glob whose exceptions would take a path out that is its own by another line."""
-    mine = own[number]
-    traps = {
-        touch.glob
-        for touch in mine.values()
-        if touch.is_glob
-        and any(
-            not other.is_glob and covers(glob, other.path)
-            for glob in _foreign(number, own, touch.glob) - mine.keys()
-            for other in mine.values()
-        )
-    }
-    return {glob: touch for glob, touch in mine.items() if glob not in traps}
+def _drop_traps(own: Sequence[dict[str, Touch]]) -> None:
+    """Drop each glob inside another package's folder that has to be denied there and means a path named there.
+
+    Nothing is lost to the plan: the folder around it stays, and both keep the paths that they name.
+    """
+    for number, mine in enumerate(own):
+        named = [touch.path for touch in mine.values() if not touch.is_glob]
+        for wide in [touch.glob for touch in mine.values() if touch.is_glob]:
+            for glob in _foreign(number, own, wide) - mine.keys():
+                if any(covers(glob, path) for path in named):
+                    for theirs in own:
+                        theirs.pop(glob, None)
 
 
 def _holds(glob: str, touch: Touch) -> bool:

@@ -159,9 +159,11 @@ def test_no_exception_takes_a_path_out_of_a_scope_that_names_it() -> None:
         "1.1": "src/cart/a.py +src/new/ +src/new/tests/test_a.py",
         "2.1": "src/mail/a.py src/mail/b.py src/mail/x.py +src/new/tests/",
     }
-    first = package_of(group(table(named)), "1.1")
-    assert "src/new/tests/test_a.py" in first.write_allow
+    grouped = group(table(named))
+    first = package_of(grouped, "1.1")
+    assert "src/new/**" in first.write_allow
     assert not any(covers(glob, "src/new/tests/test_a.py") for glob in first.deny)
+    assert "src/new/tests/**" not in package_of(grouped, "2.1").write_allow
 
 
 def test_of_two_patterns_that_could_mean_one_path_the_surer_stays() -> None:
