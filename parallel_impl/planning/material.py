@@ -11,13 +11,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from parallel_impl.errors import printable
-from parallel_impl.planning.evidence import Clue, PlannedTask, Resolution, Table
+from parallel_impl.planning.evidence import Clue, Part, PlannedTask, Resolution, Table
 from parallel_impl.text import shorten_line
 
 LONGEST = 20_000  # characters of one document
 LONGEST_OF_ALL = 100_000
 LONGEST_TASK = 600
 MOST = 800  # lines of one list
+TOGETHER = 2  # commits from which on two files that changed together are told
 SHOWN = 4  # clues of one path
 WORDS = {Resolution.EXACT: "exists", Resolution.SUFFIX: "exists", Resolution.NEW: "new", Resolution.FOLDER: "folder"}
 
@@ -36,9 +37,15 @@ def tasks(table: Table) -> str:
     for number, section in enumerate([*table.sections, None]):
         own = [task for task in table.tasks if (_section(table, task) == number)]
         if own:
-            lines.append(f"# {section.number} {section.title}".replace("  ", " ") if section else "# no section")
+            lines.append(f"# {heading(section) if section else 'no section'}")
             lines += [_task(task) for task in own]
     return fenced("\n".join(_cut(lines)))
+
+
+def heading(part: Part) -> str:
+    """A heading with its number, which many titles hold already."""
+    held = not part.number or part.title.startswith(part.number)
+    return part.title if held else f"{part.number} {part.title}".strip()
 
 
 def _section(table: Table, task: PlannedTask) -> int:
@@ -88,7 +95,11 @@ def coupling(table: Table) -> str:
         for other in sorted(table.imports[one] & near)
     ]
     pairs = sorted(table.together.items(), key=lambda pair: (-pair[1], pair[0]))
-    lines += [f"{one} and {two} changed together {count} times" for (one, two), count in pairs if {one, two} <= near]
+    lines += [
+        f"{one} and {two} changed together {count} times"
+        for (one, two), count in pairs
+        if count >= TOGETHER and {one, two} <= near
+    ]
     hot = sorted(((path, table.hot[path]) for path in near & table.hot.keys()), key=lambda one: (-one[1], one[0]))
     lines += [f"{path} changed in {count} of the last commits" for path, count in hot[:20]]
     return fenced("\n".join(_cut(lines)) or "none is known")

@@ -176,6 +176,14 @@ def test_the_prompt_shows_table_documents_and_draft_between_fences_that_nothing_
     assert f'"package_id": "{ASKED.draft.packages[0].id}"' in prompt
 
 
+def test_a_heading_has_its_number_once() -> None:
+    assert [material.heading(part) for part in (Part("1", "API"), Part("1", "1. API"), Part("", "API"))] == [
+        "1 API",
+        "1. API",
+        "API",
+    ]
+
+
 def test_a_long_document_and_a_long_list_are_cut_and_say_so() -> None:
     shown = material.documents({"design.md": "x" * 20_001})
     assert "[cut after 20000 of 20001 characters]" in shown

@@ -216,7 +216,6 @@ def minimal(track: Track, table: Table, why: str) -> TrackPlan:
     for number, section in enumerate(table.sections):
         own = tuple(task.id for task in table.tasks if task.section == number)
         if own:
-            name = f"{section.number} {section.title}".strip()
-            items.append(PlannedItem(name=name, purpose=f"{track}: as its tasks say", tasks=own))
+            items.append(PlannedItem(name=material.heading(section), purpose=f"{track}: as its tasks say", tasks=own))
     summary = f"Nobody planned this track ({why}). Follow the tasks, and decide as you implement."
     return TrackPlan(summary=summary, items=tuple(items))
