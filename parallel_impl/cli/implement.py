@@ -21,6 +21,7 @@ from parallel_impl.config import MAX_JOBS
 @click.option("--wait/--no-wait", help="Wait while other runs hold what this change claims (default: refuse).")
 @click.option("--as-owner", is_flag=True, help="As root in somebody else's repository: go on as its owner.")
 @click.option("--dry-run", is_flag=True, help="Everything but agents: problems, waves, critical path, set-up proven.")
+@click.option("--plain", is_flag=True, help="Lines, and one each minute, where a terminal would show a board.")
 @click.option("--json", "as_json", is_flag=True, help="Events as JSON lines on stdout, and nothing else there.")
 def implement(
     change_id: str,
@@ -35,6 +36,7 @@ def implement(
     wait: bool,
     as_owner: bool,
     dry_run: bool,
+    plain: bool,
     as_json: bool,
 ) -> int:
     """Run the work packages of an approved OpenSpec change in parallel, and land what is proven.
@@ -43,7 +45,7 @@ def implement(
     2 the input or the repository is not usable; 3 a bug; 130 interrupted.
     """
     from parallel_impl.cli.owner import work_as_owner  # noqa: PLC0415
-    from parallel_impl.cli.terminal import JsonLines, Terminal  # noqa: PLC0415
+    from parallel_impl.cli.terminal import JsonLines, view  # noqa: PLC0415
     from parallel_impl.git.repo import Repo  # noqa: PLC0415  (160 ms: not for --help)
     from parallel_impl.run import command  # noqa: PLC0415
     from parallel_impl.run.start.request import Options  # noqa: PLC0415
@@ -52,5 +54,9 @@ def implement(
     work_as_owner(f"parallel-implement {change_id}", dropped, wanted=as_owner)
     given = (change_id, agent or "", jobs or 0, base or "", only or "")
     options = Options(*given, dry_run=dry_run, retry_failed=retry_failed, restart=restart, abort=abort, wait=wait)
-    listener = JsonLines() if as_json else Terminal()
-    return command.implement(Repo.discover(Path.cwd()), Path.cwd(), options, [listener], dropped=dropped)
+    repo = Repo.discover(Path.cwd())
+    listener = JsonLines() if as_json else view(plain=plain or dry_run or abort)
+    try:
+        return command.implement(repo, Path.cwd(), options, [listener], dropped=dropped)
+    finally:
+        listener.end()

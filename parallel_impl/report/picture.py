@@ -37,7 +37,7 @@ WORDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class BarPart:
     """A part of a bar, from second to second of the run."""
 
     stage: Stage
@@ -51,7 +51,7 @@ class Bar:
 
     number: int
     outcome: str
-    parts: tuple[Part, ...]
+    parts: tuple[BarPart, ...]
     why: str = ""
 
 
@@ -89,7 +89,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class CheckRow:
     """A set-up or a gate of the base or of the whole: `state` is running, or what it showed."""
 
     on: str
@@ -123,8 +123,8 @@ class Picture:
     rows: tuple[Row, ...]
     waves: tuple[tuple[str, ...], ...]
     critical_path: tuple[str, ...]
-    setups: tuple[Mark, ...]
-    gates: tuple[Mark, ...]
+    setups: tuple[CheckRow, ...]
+    gates: tuple[CheckRow, ...]
     needs: tuple[Need, ...]
     usage: Usage
     why: str = ""
@@ -430,7 +430,7 @@ def _bar(course: Course, one: Try, now: float, *, goes_on: bool) -> Bar:
     until = course.active.at(now) if goes_on else course.active.seconds
     live = one.end is None and goes_on
     parts = (
-        Part(part.stage, round(part.start, 3), round(max(part.start, until if part.end is None else part.end), 3))
+        BarPart(part.stage, round(part.start, 3), round(max(part.start, until if part.end is None else part.end), 3))
         for part in one.stretches
     )
     unended = "live" if live else "interrupted"
@@ -440,10 +440,10 @@ def _bar(course: Course, one: Try, now: float, *, goes_on: bool) -> Bar:
     return Bar(one.number, outcome, tuple(parts), one_line(f"{one.code}: {one.why}") if one.code else "")
 
 
-def _mark(one: Check, now: float, *, goes_on: bool) -> Mark:
+def _mark(one: Check, now: float, *, goes_on: bool) -> CheckRow:
     if one.seconds is not None:
-        return Mark(one.on, one_line(one.name), one.verdict, one.seconds)
-    return Mark(one.on, one_line(one.name), "running" if goes_on else "interrupted", max(0.0, now - one.at))
+        return CheckRow(one.on, one_line(one.name), one.verdict, one.seconds)
+    return CheckRow(one.on, one_line(one.name), "running" if goes_on else "interrupted", max(0.0, now - one.at))
 
 
 # -- what needs a person

@@ -79,6 +79,7 @@ def implement(
                 preflight.try_out(request)
                 return 0
             ended = _execute(request, interruption)
+        listener.end()
         for line in ended.lines:
             listener.say(line)
     return ended.exit_code

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import os
+import pty
+import struct
+import subprocess
+import sys
+import termios
 from pathlib import Path
 
+import pyte
 import pytest
 
 from parallel_impl.record import events as e
@@ -42,3 +51,44 @@ def test_the_journal_begins_with_the_run_although_set_up_was_before_it(watched: 
     assert isinstance(first, e.RunStarted)
     assert isinstance(second, e.SetupStarted)
     assert second.at <= first.at
+
+
+def test_a_pipe_gets_plain_lines_with_set_up_and_gates(watched: tuple[Path, str]) -> None:
+    printed = watched[1]
+    assert "\x1b" not in printed
+    lines = [line.split("s  ", 1)[1] for line in printed.splitlines()]
+    assert lines[:2] == ["set-up of the base runs", "set-up of the base done"]
+    for line in ("gate check runs on the base", "gate check on the base: green", "wp-guide  step title"):
+        assert line in lines
+
+
+def test_a_terminal_gets_the_board_and_then_how_it_ended(tmp_path: Path) -> None:
+    repo = make_repository("no-contracts", tmp_path)
+    (repo / "parallel-impl.toml").write_text(CONFIGURED)
+    commit_all(repo, "Set-up and a gate")
+    main, side = pty.openpty()
+    fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    plain = {"CI", "GITHUB_ACTIONS", "NO_COLOR"}
+    environment = {name: value for name, value in os.environ.items() if name not in plain} | {"TERM": "xterm-256color"}
+    arguments = ("implement", "fix-typos", "--agent", replay("no-contracts"))
+    run = subprocess.Popen(
+        [sys.executable, "-m", "parallel_impl", *arguments],
+        cwd=repo,
+        env=environment,
+        stdin=side,
+        stdout=side,
+        stderr=side,
+    )
+    os.close(side)
+    screen = pyte.Screen(80, 24)
+    fed = pyte.ByteStream(screen)
+    with contextlib.suppress(OSError):  # EIO: nobody has the other side any more
+        while read := os.read(main, 65536):
+            fed.feed(read)
+    os.close(main)
+    assert run.wait() == 0
+    shown = "\n".join(line.rstrip() for line in screen.display)
+    assert "2 of 2 packages accepted" in shown
+    assert "✓ accepted   wp-guide" in shown
+    assert "base: set-up done" in shown
+    assert shown.index("✓ accepted   wp-guide") < shown.index("Landed: openspec/fix-typos")

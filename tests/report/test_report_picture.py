@@ -15,7 +15,7 @@ from parallel_impl.record.events import Event
 from parallel_impl.record.journal import read
 from parallel_impl.report.course import Stage
 from parallel_impl.report.outline import Outline, PackageOutline
-from parallel_impl.report.picture import Bar, Mark, Part, Picture, draw, duration
+from parallel_impl.report.picture import Bar, BarPart, CheckRow, Picture, draw, duration
 
 KEPT = Path(__file__).parent.parent / "kept"
 
@@ -124,10 +124,10 @@ def test_set_up_and_steps_are_what_a_package_is_at() -> None:
             1,
             "live",
             (
-                Part(Stage.AGENT, 1.0, 2.0),
-                Part(Stage.SET_UP, 2.0, 4.0),
-                Part(Stage.AGENT, 4.0, 5.0),
-                Part(Stage.STEPS, 5.0, 7.0),
+                BarPart(Stage.AGENT, 1.0, 2.0),
+                BarPart(Stage.SET_UP, 2.0, 4.0),
+                BarPart(Stage.AGENT, 4.0, 5.0),
+                BarPart(Stage.STEPS, 5.0, 7.0),
             ),
         ),
     )
@@ -135,7 +135,7 @@ def test_set_up_and_steps_are_what_a_package_is_at() -> None:
 
 def test_the_set_up_of_the_base_shows_before_there_is_a_run() -> None:
     drawn = draw([e.SetupStarted(at=100, on="base")], (), 112.0)
-    assert drawn.setups == (Mark("base", "set-up", "running", 12.0),)
+    assert drawn.setups == (CheckRow("base", "set-up", "running", 12.0),)
     assert (drawn.state, drawn.elapsed, drawn.heartbeat) == ("getting ready", 12.0, "set-up on the base")
     both = [e.SetupEnded(at=115, on="base", seconds=15.0), started(at=116, a=[])]
     assert draw([e.SetupStarted(at=100, on="base"), *both], (), 120.0).elapsed == 20.0
@@ -143,12 +143,12 @@ def test_the_set_up_of_the_base_shows_before_there_is_a_run() -> None:
 
 def test_gates_run_and_then_have_a_verdict() -> None:
     happened = [started(a=[]), e.GateStarted(at=1, on="base", gate="pytest")]
-    assert draw(happened, (), 5.0).gates == (Mark("base", "pytest", "running", 4.0),)
+    assert draw(happened, (), 5.0).gates == (CheckRow("base", "pytest", "running", 4.0),)
     happened += [e.GateEnded(at=6, on="base", gate="pytest", state="red", seconds=5.0)]
     happened += [e.GatesEnded(at=7, on="candidate", tree="t", verdicts={"pytest": "passed"})]
     assert draw(happened, (), 9.0).gates == (
-        Mark("base", "pytest", "red", 5.0),
-        Mark("candidate", "pytest", "passed", 0.0),
+        CheckRow("base", "pytest", "red", 5.0),
+        CheckRow("candidate", "pytest", "passed", 0.0),
     )
 
 

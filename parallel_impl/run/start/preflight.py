@@ -20,7 +20,8 @@ from parallel_impl.git.suitability import check_repository
 from parallel_impl.git.trees import Trees
 from parallel_impl.processes.launch import Launch, Limits
 from parallel_impl.record import events as e
-from parallel_impl.record.journal import Journal, now
+from parallel_impl.record.journal import Journal, now, read
+from parallel_impl.report.outline import outline
 from parallel_impl.run import run_id
 from parallel_impl.run.claims import change_lock, claims
 from parallel_impl.run.resume import attempts, go_on, leftovers
@@ -193,7 +194,9 @@ def _read_inputs(request: Request, found: tuple[str, str, str]) -> tuple[Inputs,
 
 def _open(run: Run, request: Request, known: Inputs, edit: PlanEdit | None) -> None:
     """Write the first event, or take in what is asked of a run that goes on."""
-    options, places = request.options, request.places
+    options, places, plan = request.options, request.places, run.in_force
+    outlined = outline(plan.plan, plan.order, state=places.state, jobs=run.jobs)
+    run.listener.begin(outlined, read(places.journal))
     if run.state.started:
         go_on.go_on(run, edit, only=options.only, retry_failed=options.retry_failed, restart=options.restart)
     else:
