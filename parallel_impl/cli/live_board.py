@@ -92,8 +92,11 @@ class Screen:
         try:
             self.stream.write(text)
             self.stream.flush()
-        except (OSError, ValueError):  # the terminal is gone: a run goes on without
+        except OSError:  # the terminal is gone: a run goes on without
             self._gone = True
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.stream.fileno())  # for what is still in the buffer
+            os.close(nowhere)
 
 
 class Board:

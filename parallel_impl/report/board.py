@@ -5,22 +5,16 @@ What is at work comes first when not all packages have room; what has none is co
 
 from __future__ import annotations
 
-import io
 from collections import Counter
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Iterator, Sequence
+from typing import Literal
 
 from parallel_impl.record.state import LIVE, PackageState
 from parallel_impl.report.picture import CheckRow, Picture, Row, duration, named
 
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
+Words = tuple[str, str]  # a text and its style
 Colours = Literal["standard", "256", "truecolor"] | None
 NARROW, WIDE = 100, 140  # columns from which agent and tries, tokens and cost are shown
-LEAST = 40  # columns for which it is laid out; a narrower terminal sees its left part
 NEEDS = 6  # lines about what a person has to do
 GLYPHS: dict[str, tuple[str, str]] = {
     PackageState.RUNNING: ("▶", "blue"),
@@ -39,61 +33,51 @@ GOOD, BAD = ("green", "passed", "done", "old failures"), ("red", "failed", "brok
 
 def lines(picture: Picture, width: int, height: int, colours: Colours = None) -> list[str]:
     """At most `height` lines of at most `width` columns, with colours where there are `colours`."""
-    from rich.console import Console  # noqa: PLC0415  (40 ms: not for --help)
-
-    console = Console(
-        file=io.StringIO(),
-        width=max(width, LEAST),
-        height=max(height, 1),
-        color_system=colours,
-        force_terminal=colours is not None,
-        highlight=False,
-        markup=False,
-        emoji=False,
-        legacy_windows=False,
-        _environ={},
-    )
-    head = [*_head(picture, console), *_checks(picture)]
+    head = [*_head(picture, width), *_checks(picture)]
     needs = _needs(picture)[: max(0, min(NEEDS, height - len(head) - 3))]
-    room = height - len(head) - len(needs) - (1 if needs else 0)
-    with console.capture() as captured:
-        for line in head:
-            console.print(line, no_wrap=True, overflow="ellipsis", crop=True)
-        if picture.rows and room > 0:
-            console.print(_table(picture, console, room))
-            if more := _more(picture, room):
-                console.print(more, no_wrap=True, overflow="ellipsis", style="dim")
-        for number, need in enumerate(needs):
-            console.print(need, no_wrap=True, overflow="ellipsis", style="" if number else "bold")
-    found = captured.get().splitlines()[: max(height, 1)]
-    return found if width >= LEAST else _cropped(found, width)
+    room = height - len(head) - len(needs)
+    rows = _table(picture, width, room) if picture.rows and room > 1 else []
+    told = [*head, *rows, *([(need, "bold" if need[0] != " " else "")] for need in needs)]
+    return [_painted(parts, width, colours) for parts in told[: max(height, 1)]]
 
 
-def _cropped(found: list[str], width: int) -> list[str]:
-    from rich.text import Text  # noqa: PLC0415
+def _painted(parts: Sequence[Words], width: int, colours: Colours) -> str:
+    """One line, cut at the width of the terminal: wide characters take two columns."""
+    from rich.cells import cell_len  # noqa: PLC0415  (rich: 40 ms, not for --help)
+    from rich.color import ColorSystem  # noqa: PLC0415
+    from rich.style import Style  # noqa: PLC0415
 
-    cut = [Text.from_ansi(line) for line in found]
-    for line in cut:
-        line.truncate(max(width, 1))
-    return [line.plain for line in cut]
+    system = {"standard": ColorSystem.STANDARD, "256": ColorSystem.EIGHT_BIT, "truecolor": ColorSystem.TRUECOLOR}
+    found, left = "", width
+    for text, style in parts:
+        shown = text if cell_len(text) <= left else _fit(text, left)
+        left -= cell_len(shown)
+        found += Style.parse(style).render(shown, color_system=system[colours]) if colours and style else shown
+    return found.rstrip(" ")
 
 
-def _head(picture: Picture, console: Console) -> Iterator[Text]:
-    from rich.text import Text  # noqa: PLC0415
+def _fit(text: str, width: int, *, right: bool = False) -> str:
+    """`text` in exactly so many columns, with an ellipsis where something is left out."""
+    from rich.cells import cell_len, set_cell_size  # noqa: PLC0415
 
+    size = cell_len(text)
+    if size > width:
+        return set_cell_size(text, width - 1) + "…" if width > 0 else ""
+    return " " * (width - size) + text if right else text + " " * (width - size)
+
+
+def _head(picture: Picture, width: int) -> Iterator[list[Words]]:
     left = [picture.state, duration(picture.elapsed)]
     left += [f"about {duration(picture.left)} left, if nothing fails"] if picture.left is not None else []
     left += [f"{_short(picture.usage.tokens)} tokens"] if picture.usage.tokens is not None else []
     left += [f"${picture.usage.dollars:.2f}"] if picture.usage.dollars is not None else []
-    name = Text(picture.change_id or "parallel-implement", style="bold")
-    yield Text.assemble(name, "  ", ", ".join(left))
+    yield [(picture.change_id or "parallel-implement", "bold"), ("  " + ", ".join(left), "")]
     if picture.rows:
         words = picture.sentence
-        cells = max(10, min(40, console.width - len(words) - 2))
-        yield Text.assemble(*_bar(picture, cells), "  ", words)
+        yield [*_bar(picture, max(10, min(40, width - len(words) - 2))), (f"  {words}", "")]
 
 
-def _bar(picture: Picture, cells: int) -> Iterator[tuple[str, str]]:
+def _bar(picture: Picture, cells: int) -> Iterator[Words]:
     """One bar over all packages: accepted, at work, stopped, the rest."""
     whole, used = len(picture.rows), 0
     for number, glyph, style in (
@@ -107,49 +91,42 @@ def _bar(picture: Picture, cells: int) -> Iterator[tuple[str, str]]:
     yield "┄" * (cells - used), "dim"
 
 
-def _checks(picture: Picture) -> Iterator[Text]:
+def _checks(picture: Picture) -> Iterator[list[Words]]:
     """Set-ups and gates of the base and of the whole, a line for each of the two."""
-    from rich.text import Text  # noqa: PLC0415
-
-    for on in dict.fromkeys(mark.on for mark in (*picture.setups, *picture.gates)):
-        told = Text(f"{named(on)}: ")
-        for number, mark in enumerate(one for one in (*picture.setups, *picture.gates) if one.on == on):
-            told.append(", " if number else "")
-            told.append(f"{mark.name} {mark.state} {duration(mark.seconds)}", _colour(mark))
-        yield told
+    both = (*picture.setups, *picture.gates)
+    for on in dict.fromkeys(mark.on for mark in both):
+        told = [(f"{mark.name} {mark.state} {duration(mark.seconds)}", _colour(mark)) for mark in both if mark.on == on]
+        parted = (words for one in told for words in ((", ", ""), one))
+        yield [(f"{named(on)}: ", ""), *list(parted)[1:]]
 
 
 def _colour(mark: CheckRow) -> str:
     return "blue" if mark.state == "running" else "green" if mark.state in GOOD else "red" if mark.state in BAD else ""
 
 
-def _table(picture: Picture, console: Console, room: int) -> Table:
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
-
-    table = Table(box=None, expand=True, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
-    agents, figures = console.width >= NARROW, console.width >= WIDE
+def _table(picture: Picture, width: int, room: int) -> list[list[Words]]:
+    """A line of headings, the rows that have room, and one that counts the others."""
     shown = _shown(picture, room)
-    longest = max((len(row.id) for row in shown), default=0)
-    table.add_column("wave", width=4, no_wrap=True, justify="right")
-    table.add_column("state", width=12, no_wrap=True)
-    table.add_column("package", width=min(longest, console.width // 4), no_wrap=True, overflow="ellipsis")
-    table.add_column("time", width=7, no_wrap=True, justify="right")
-    table.add_column("try", width=3, no_wrap=True, justify="right")
-    if agents:
-        table.add_column("agent", width=14, no_wrap=True, overflow="ellipsis")
-    if figures:
-        table.add_column("tokens", width=7, no_wrap=True, justify="right")
-        table.add_column("cost", width=7, no_wrap=True, justify="right")
-    table.add_column("", ratio=1, no_wrap=True, overflow="ellipsis")
+    package = min(max((len(row.id) for row in shown), default=0), width // 4)
+    columns = [
+        ("wave", 4, True),
+        ("state", 12, False),
+        ("package", package, False),
+        ("time", 7, True),
+        ("try", 3, True),
+    ]
+    columns += [("agent", 14, False)] if width >= NARROW else []
+    columns += [("tokens", 7, True), ("cost", 7, True)] if width >= WIDE else []
+    found: list[list[Words]] = [[(f"{_fit(name, size, right=right)} ", "dim") for name, size, right in columns]]
     for row in shown:
         glyph, style = GLYPHS.get(row.state, ("!", "yellow"))
-        cells = [Text(str(row.wave)), Text(f"{glyph} {STATES.get(row.state, row.state)}", style)]
-        cells += [Text(row.id), Text(duration(row.seconds) if row.attempts else ""), Text(str(row.attempts or ""))]
-        cells += [Text(row.agent)] if agents else []
-        cells += [Text(word) for word in _figures(row)] if figures else []
-        table.add_row(*cells, Text(_answer(row)))
-    return table
+        cells = [str(row.wave), f"{glyph} {STATES.get(row.state, row.state)}", row.id]
+        cells += [duration(row.seconds) if row.attempts else "", str(row.attempts or ""), row.agent, *_figures(row)]
+        line = [f"{_fit(text, size, right=right)} " for text, (_, size, right) in zip(cells, columns, strict=False)]
+        styled = [(text, style if number == 1 else "") for number, text in enumerate(line)]
+        found.append([*styled, (_answer(row), "")])
+    more = _more(picture, room)
+    return [*found, [(more, "dim")]] if more else found
 
 
 def _answer(row: Row) -> str:
