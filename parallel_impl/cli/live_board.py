@@ -13,12 +13,12 @@ from queue import SimpleQueue
 from typing import Protocol
 
 from parallel_impl.cli.output import put
-from parallel_impl.cli.ticker import Ticker
 from parallel_impl.errors import printable
 from parallel_impl.record.events import Event
 from parallel_impl.report import board
 from parallel_impl.report.board import Colours
 from parallel_impl.report.outline import Outline
+from parallel_impl.report.ticker import Ticker
 from parallel_impl.report.viewer import Viewer
 
 FRAME = 0.25  # seconds between two frames at least
@@ -105,7 +105,7 @@ class Board:
     def __init__(self, screen: Screen, colours: Colours, clock: Callable[[], float] = time.time) -> None:
         self.screen, self.colours, self.clock = screen, colours, clock
         self.viewer = Viewer()
-        self.ticker = Ticker(self.tick, clock)
+        self.ticker = Ticker(self.tick, self.finish, clock=clock)
         self._said: SimpleQueue[str] = SimpleQueue()
         self._last, self._new = 0.0, False
         self._open = True
@@ -127,10 +127,13 @@ class Board:
     def end(self) -> None:
         """Draw how it ended, and leave the terminal to what is printed next."""
         if self._open:
-            self.ticker.stop()
             self._open = False
-            self.draw(self.clock())
-            self.screen.leave()
+            self.ticker.stop()
+
+    def finish(self) -> None:
+        """The last frame."""
+        self.draw(self.clock(), alive=False)
+        self.screen.leave()
 
     def tick(self, now: float) -> float:
         """Draw if there is something new and it is time to; returns the seconds until it wants to be called again."""
@@ -141,12 +144,12 @@ class Board:
             self.draw(now)
         return LOOK
 
-    def draw(self, now: float) -> None:
+    def draw(self, now: float, *, alive: bool = True) -> None:
         """One frame."""
         self.viewer.catch_up()
         self._last, self._new = now, False
         said = [self._said.get() for _ in range(self._said.qsize())]
         width, height = self.screen.size()
-        shown = self.viewer.picture(now) if self.viewer.begun else None
+        shown = self.viewer.picture(now, alive=alive) if self.viewer.begun else None
         drawn = board.lines(shown, width, max(height - 1, 1), self.colours) if shown else []
         self.screen.draw(drawn, "".join(f"{printable(text)}\n" for text in said))

@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 from parallel_impl.cli import ci
 from parallel_impl.cli.output import put
-from parallel_impl.cli.ticker import Ticker
 from parallel_impl.errors import first_line, printable
 from parallel_impl.record.events import Event, to_line
 from parallel_impl.report.event_line import describe
 from parallel_impl.report.outline import Outline
+from parallel_impl.report.ticker import Ticker
 from parallel_impl.report.viewer import Viewer
 from parallel_impl.run.run import Listener
 
@@ -46,7 +46,7 @@ class Terminal:
         self._began = 0.0
         self._last = clock()
         self.clock, self.viewer = clock, Viewer()
-        self.ticker = Ticker(self.tick, clock)
+        self.ticker = Ticker(self.tick, clock=clock)
 
     def begin(self, outline: Outline, earlier: Sequence[Event]) -> None:
         self.viewer.begin(outline, earlier)

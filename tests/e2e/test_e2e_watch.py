@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 import pty
 import struct
@@ -15,6 +16,7 @@ from pathlib import Path
 import pyte
 import pytest
 
+from parallel_impl import schema
 from parallel_impl.record import events as e
 from parallel_impl.record.journal import read
 from tests.repository import commit_all, make_repository, replay, tool
@@ -92,3 +94,27 @@ def test_a_terminal_gets_the_board_and_then_how_it_ended(tmp_path: Path) -> None
     assert "✓ accepted   wp-guide" in shown
     assert "base: set-up done" in shown
     assert shown.index("✓ accepted   wp-guide") < shown.index("Landed: openspec/fix-typos")
+
+
+def test_progress_is_beside_the_journal_and_says_how_the_run_ended(watched: tuple[Path, str]) -> None:
+    state = watched[0] / ".git/parallel-impl/fix-typos"
+    found = json.loads((state / "progress.json").read_bytes())
+    assert list(schema.validator("progress").iter_errors(found)) == []
+    assert (found["state"], found["counts"]["accepted"], found["counts"]["tasks_done"]) == ("landed", 2, 2)
+    for one in found["packages"]:
+        assert (state / one["log"]).is_dir()
+        assert (state / one["result"]).is_file()
+
+
+def test_outside_programs_hear_of_the_run_and_never_undo_its_landing(tmp_path: Path) -> None:
+    repo = make_repository("no-contracts", tmp_path)
+    (tmp_path / "announce.sh").write_text(f"cat >>{tmp_path}/heard\n")
+    configured = f'gates.openspec = false\nannounce = "sh {tmp_path}/announce.sh"\nnotify = "false --now"\n'
+    (repo / "parallel-impl.toml").write_text(configured)
+    commit_all(repo, "Tell others")
+    done = tool(repo, "implement", "fix-typos", "--agent", replay("no-contracts"))
+    assert done.returncode == 0, done.stderr
+    heard = [json.loads(line)["event"] for line in (tmp_path / "heard").read_text().splitlines()]
+    assert (heard[0], heard[1], heard[-1]) == ("plan", "run-started", "landed")
+    told = [line for line in done.stderr.splitlines() if "notify" in line]
+    assert [line.split("; log:")[0] for line in told] == ["  notify (false --now): exit 1"]

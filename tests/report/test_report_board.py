@@ -187,10 +187,10 @@ def test_what_is_said_stays_above_and_the_last_board_below_it(glass: Glass, tmp_
     drawn.tick(1.0)
     drawn._said.put("warning: one\n    and more")
     drawn.tick(2.0)
-    drawn.end()
+    drawn.finish()
     lines = glass.look().splitlines()
     assert lines[:2] == ["warning: one", "    and more"]
-    assert lines[2].startswith("add-a  running")
+    assert lines[2].startswith("add-a  interrupted")
     glass.write("Landed.\n")
     assert glass.look().splitlines()[-1] == "Landed."
 
@@ -202,5 +202,5 @@ def test_a_terminal_that_is_gone_stops_no_run(glass: Glass, tmp_path: Path) -> N
         drawn.screen.stream = full
         drawn.tick(1.0)
         drawn.tick(2.0)
-        drawn.end()
+        drawn.finish()
     assert drawn.screen.frames == 1

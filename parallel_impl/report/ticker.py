@@ -10,10 +10,16 @@ PATIENCE = 2.0  # seconds that the end of a run waits for a terminal that takes 
 
 
 class Ticker:
-    """Calls `tick(now)` when it is woken, and when the seconds are over that the last call returned."""
+    """Calls `tick(now)` when it is woken, and when the seconds are over that the last call returned; then `finish`."""
 
-    def __init__(self, tick: Callable[[float], float], clock: Callable[[], float] = time.time) -> None:
-        self._tick, self._clock = tick, clock
+    def __init__(
+        self,
+        tick: Callable[[float], float],
+        finish: Callable[[], None] = lambda: None,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._tick, self._finish, self._clock = tick, finish, clock
         self._woken, self._over = threading.Event(), False
         self._thread = threading.Thread(target=self._run, name="view", daemon=True)
 
@@ -25,7 +31,7 @@ class Ticker:
         self._woken.set()
 
     def stop(self) -> None:
-        """No further call begins; one that goes on is waited for, if it does not hang."""
+        """No further call begins, but for `finish`; that is waited for, if it does not hang."""
         self._over = True
         self._woken.set()
         if self._thread.is_alive():
@@ -37,5 +43,6 @@ class Ticker:
             self._woken.wait(seconds)
             self._woken.clear()
             if self._over:
+                self._finish()
                 return
             seconds = max(self._tick(self._clock()), 0.0)
