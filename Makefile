@@ -12,7 +12,7 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 AGAIN := $(MAKE) --no-print-directory
 OLDEST = $(shell scripts/pythons.sh 2>/dev/null | head -n 1)
 
-.PHONY: help demo demo-agent clients test test-clients test-fast test-faults test-latest test-lowest test-pythons test-gits suite lock bench lint
+.PHONY: help demo demo-agent clients test test-clients test-fast test-faults test-latest test-lowest test-pythons test-gits suite lock bench bench-planning lint
 
 help:
 	@echo 'make demo       builds a sample repository in demo/ and runs a change of five packages on it'
@@ -26,6 +26,7 @@ help:
 	@echo 'make lock       renews constraints.txt: the newest versions of everything that is installed'
 	@echo 'make test-latest, test-lowest  all tests on the newest versions, and on the lowest that pyproject.toml admits'
 	@echo 'make test-pythons, test-gits  … on each Python that this machine has; on its oldest and newest git'
+	@echo 'make bench-planning CASES=file REPOSITORY=folder  drafts of plans, held against what real changes touched'
 	@echo 'make bench      preflight, start-up, idle CPU and runs of 30 and 200 packages, measured'
 
 # One virtual environment for everything, made again only when the dependencies change.
@@ -78,6 +79,10 @@ test-clients: $(VENV)/dev.stamp
 
 bench: $(VENV)/dev.stamp
 	$(BIN)/python tests/bench/bench.py
+
+bench-planning: $(VENV)/dev.stamp
+	@test -n "$(CASES)" -a -n "$(REPOSITORY)" || { echo 'make bench-planning CASES=file.json REPOSITORY=folder'; exit 2; }
+	$(BIN)/python tests/bench/planning.py $(CASES) $(REPOSITORY)
 
 lock:
 	@rm -rf .venv-lock

@@ -15,7 +15,7 @@ from typing import Any
 
 from parallel_impl import environment
 from parallel_impl.errors import Problem, Severity, UserError
-from parallel_impl.text import did_you_mean
+from parallel_impl.text import did_you_mean, nearest
 
 FILE = "parallel-impl.toml"
 SECTION = "[tool.parallel-impl] of pyproject.toml"
@@ -23,7 +23,8 @@ PERSON = re.compile(r"([^<>\s\0](?:[^<>\n\0]*[^<>\s\0])?) <([^<>\s\0]+@[^<>\s\0]
 MAX_JOBS = 512  # agents at once, by `--jobs` too
 MAX_PORTS = 100  # for each checkout
 GATES = ("pytest", "mypy", "ruff", "openspec")
-PARSERS = ("pytest", "mypy", "ruff", "junit", "exit-code")
+PARSERS = ("pytest", "mypy", "ruff", "junit", "openspec", "exit-code")
+FORGES = ("github", "gitlab", "none")  # none: the branch is pushed, the rest is printed
 _COMMANDS = {"pytest": "pytest -q", "mypy": "mypy src", "ruff": "ruff check .", "openspec": "openspec validate --all"}
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -112,6 +113,12 @@ class Config:
     ports: int = 0
     announce: str = ""
     notify: str = ""
+    pr: bool = False
+    forge: str = ""
+    remote: str = ""
+    pr_base: str = ""
+    reviewers: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
 
 
 LIMITS = ("minutes", "turns", "tokens", "dollars", "output_mb", "disk_mb")
@@ -121,6 +128,7 @@ KEYS = (
     "agents", "assign", "standards",
     "commit_identity", "signoff",
     "provider_wait_minutes", "limits", "ports", "announce", "notify",
+    "pr", "forge", "remote", "pr_base", "reviewers", "labels",
 )  # fmt: skip
 TEXTS = ("kind", "program", "model", "effort", "base_url", "key", "provider")  # of an agent
 GLOBS = ("package", "role", "archetype", "task_type")  # of a rule
@@ -149,7 +157,7 @@ def unread(part: str, read: Callable[[str], bytes | None]) -> Iterator[Problem]:
     """Warnings about configuration in a part of the repository: only that at the root is read."""
     for name in (FILE, "pyproject.toml") if part else ():
         content, what = read(f"{part}/{name}"), FILE if name == FILE else SECTION
-        if content is not None and (name == FILE or _configures(content)):
+        if content is not None and (name == FILE or own_table(content) is not None):
             yield Problem(
                 "the configuration of a part is not read",
                 where=f"{part}/{name}",
@@ -158,13 +166,16 @@ def unread(part: str, read: Callable[[str], bytes | None]) -> Iterator[Problem]:
             )
 
 
-def _configures(pyproject: bytes) -> bool:
-    """Whether a pyproject.toml has a section of ours; one that cannot be read is its own project's to repair."""
+def own_table(pyproject: bytes | None) -> object:
+    """What a pyproject.toml says to this tool, to be compared; None where it says nothing, or cannot be read.
+
+    One that cannot be read is its own project's to repair.
+    """
     try:
         section = _table(pyproject, "pyproject.toml").get("tool", {})
     except UserError:
-        return False
-    return isinstance(section, dict) and "parallel-impl" in section
+        return None
+    return section.get("parallel-impl") if isinstance(section, dict) else None
 
 
 def _table(content: bytes | None, name: str) -> dict[str, Any]:
@@ -185,6 +196,8 @@ class _Reader:
         self.problems.append(Problem(f"{key}: {what}", where=self.source, hint=hint))
 
     def config(self, values: dict[str, Any]) -> Config:
+        for key in _with_nul(values):
+            self.wrong(key, "holds a NUL character, which no program can be given", "take it out")
         for key in values:
             if key not in KEYS:
                 self.wrong(key, "unknown key", _nearest(key, KEYS))
@@ -217,6 +230,12 @@ class _Reader:
             ports=self.whole(values, "ports", 0, MAX_PORTS, default=0),
             announce=self.words(values, "announce"),
             notify=self.words(values, "notify"),
+            pr=self.flag(values, "pr", default=False),
+            forge=self.choice(values, "forge", FORGES),
+            remote=self.text(values, "remote"),
+            pr_base=self.text(values, "pr_base"),
+            reviewers=self.texts(values, "reviewers"),
+            labels=self.texts(values, "labels"),
         )
 
     def agents(self, value: Any) -> Iterator[tuple[str, AgentSettings]]:
@@ -240,14 +259,15 @@ class _Reader:
         if texts["key"] and not environment.NAME.fullmatch(texts["key"]):  # it may be a key: it is not shown
             hint = f'export KEY_VARIABLE=…, and write {at}key = "KEY_VARIABLE"'
             self.wrong(f"{at}key", "key is the NAME of a variable, not the key itself", hint)
-        env, most = table.get("env", {}), table.get("max", 0)
+        env, most = table.get("env", {}), table.get("max", 1)
         if not isinstance(env, dict) or not all(isinstance(one, str) for one in env.values()):
             self.wrong(f"{at}env", "must be a table of strings", f'write {at}env = {{NAME = "value"}}')
             env = {}
-        if isinstance(most, bool) or not isinstance(most, int) or not 0 <= most <= MAX_JOBS:
-            self.wrong(f"{at}max", f"must be a whole number from 1 to {MAX_JOBS}", f"write {at}max = 2")
+        if isinstance(most, bool) or not isinstance(most, int) or not 1 <= most <= MAX_JOBS:
+            hint = f"write {at}max = 2, or leave it away: no limit"
+            self.wrong(f"{at}max", f"must be a whole number from 1 to {MAX_JOBS}", hint)
             most = 0
-        return AgentSettings(**texts, args=self.texts(table, "args", at), env=env, max=most)
+        return AgentSettings(**texts, args=self.texts(table, "args", at), env=env, max=most if "max" in table else 0)
 
     def rules(self, value: Any) -> Iterator[Rule]:
         hint = 'write assign = [{task_type = "test*", agent = "cheap"}]'
@@ -288,6 +308,15 @@ class _Reader:
             self.wrong(key, f"cannot be split into words: {error}", f'write {key} = "my-tool --option"')
             return ""
         return text
+
+    def choice(self, values: dict[str, Any], key: str, known: tuple[str, ...]) -> str:
+        """One of the known words; "" when it is not given."""
+        word = self.text(values, key)
+        if word and word not in known:
+            near = nearest(word, known) or known[0]
+            self.wrong(key, f"{word!r} is none of {', '.join(known)}", f'write {key} = "{near}"')
+            return ""
+        return word
 
     def texts(self, values: dict[str, Any], key: str, table: str = "") -> tuple[str, ...]:
         value = values.get(key, [])
@@ -377,15 +406,32 @@ class _Reader:
             return
         for name, gate in value.items():
             default = name if name in PARSERS else "exit-code"
-            if gate is False:
+            if gate is False and name not in GATES:
+                hint = did_you_mean(name, GATES) or f"known: {', '.join(GATES)}; delete the line"
+                self.wrong(f"gates.{name}", "there is no gate of this name to switch off", hint)
+            elif gate is False:
                 yield name, False
             elif isinstance(gate, str) and gate.strip():
                 yield name, GateCommand(gate, default)
             elif isinstance(gate, dict) and _is_gate(gate):
                 yield name, GateCommand(str(gate["command"]), str(gate.get("parser", default)))
             else:
-                what = f"must be false, a command, or command and parser ({', '.join(PARSERS)})"
+                false = "false, " if name in GATES else ""
+                what = f"must be {false}a command, or command and parser ({', '.join(PARSERS)})"
                 self.wrong(f"gates.{name}", what, _gate_hint(name))
+
+
+def _with_nul(value: Any, at: str = "") -> Iterator[str]:
+    """Where a text, or the name of a key, holds the character that ends an argument of a program."""
+    if isinstance(value, dict):
+        for name, member in value.items():
+            below = f"{at}.{name}" if at else name
+            yield from [below] if "\0" in name else _with_nul(member, below)
+    elif isinstance(value, list):
+        for number, member in enumerate(value):
+            yield from _with_nul(member, f"{at}[{number}]")
+    elif isinstance(value, str) and "\0" in value:
+        yield at
 
 
 def _is_setup(item: dict[str, Any]) -> bool:
@@ -399,7 +445,8 @@ def _gate_hint(name: str) -> str:
     key = f"gates.{name if _BARE_KEY.fullmatch(name) else json.dumps(name)}"
     parser = name if name in PARSERS else PARSERS[-1]
     command = _COMMANDS.get(name, "make check")
-    return f'write {key} = {{command = "{command}", parser = "{parser}"}}, or {key} = false'
+    off = f"{key} = false" if name in GATES else "delete the line"
+    return f'write {key} = {{command = "{command}", parser = "{parser}"}}, or {off}'
 
 
 def _is_gate(item: dict[str, Any]) -> bool:

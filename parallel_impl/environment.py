@@ -41,6 +41,15 @@ READ_BY_GIT = (
 )  # fmt: skip
 
 
+# how git reaches a remote and proves who asks: kept for a push, and for nothing else
+FOR_PUSH = ("GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSH_VARIANT", "GIT_ASKPASS", "GIT_SSL_*")
+
+
+def for_push(inherited: Mapping[str, str]) -> dict[str, str]:
+    """Of the dropped variables those that a push needs."""
+    return {name: value for name, value in inherited.items() if _is_among(name, FOR_PUSH)}
+
+
 def drop_git(variables: MutableMapping[str, str]) -> dict[str, str]:
     """Remove inherited `GIT_*`: a `GIT_DIR` of the caller's (a hook, `git rebase --exec`) names another repository.
 

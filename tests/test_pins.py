@@ -20,8 +20,9 @@ PINS = (PROJECT / "constraints.txt").read_text().splitlines()
 TOLD = tomllib.loads((PROJECT / "pyproject.toml").read_text())
 RUN = [Requirement(line) for line in TOLD["project"]["dependencies"]]
 EXTRAS = TOLD["project"]["optional-dependencies"]
-OPTIONAL = [Requirement(line) for extra, lines in EXTRAS.items() if extra != "dev" for line in lines]
-DEV = [Requirement(line) for line in EXTRAS["dev"] if line not in {str(one) for one in OPTIONAL}]
+OF_EXTRAS = dict.fromkeys(line for extra, lines in EXTRAS.items() if extra != "dev" for line in lines)  # each once
+OPTIONAL = [Requirement(line) for line in OF_EXTRAS]
+DEV = [Requirement(line) for line in EXTRAS["dev"] if line not in OF_EXTRAS]
 BUILD = [Requirement(line) for line in TOLD["build-system"]["requires"]]
 
 

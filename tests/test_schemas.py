@@ -173,11 +173,13 @@ SUMMARIES = {
         usage=USAGE,
         gates=(
             summary.GateRow("pytest", "failed", "pytest -q", "1 new", ("test_x",), ("test_y",), 2, "pytest.log"),
+            summary.GateRow("openspec", "passed", texts="openspec"),
             summary.GateRow("mypy", "switched off"),
         ),
         contracts=(summary.ContractRow("contracts/api.yaml", "valid"),),
         switched_off=("gate mypy",),
         for_a_person=("wp-a: look",),
+        open_tasks=("1.1 Make it",),
         notes=("a note",),
     )
 }

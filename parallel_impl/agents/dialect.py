@@ -135,10 +135,6 @@ class Dialect(Protocol):
         """The fields of `Usage` that count the earlier starts of a resumed conversation again."""
 
     @property
-    def own_sandbox(self) -> bool:
-        """Whether it starts a sandbox of its own, which must nest in ours."""
-
-    @property
     def log_in(self) -> LogIn | None:
         """How it is asked for a log-in; None when it cannot be asked. (`NO_LOG_IN`: there is none.)"""
 

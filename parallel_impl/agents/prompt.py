@@ -23,7 +23,10 @@ REPORT = (
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What an agent is told. Documents map a path in the worktree to its text."""
+    """What an agent is told. Documents map a path in the worktree to its text.
+
+    `gates` are the repository's (name, command), where they verify the package in the place of steps.
+    """
 
     package: Package
     change_id: str
@@ -40,6 +43,7 @@ class Context:
     ports: int = 0
     continues: bool = False
     folder: str = ""
+    gates: tuple[tuple[str, str], ...] = ()
 
 
 def render(context: Context) -> str:
@@ -52,7 +56,7 @@ def render(context: Context) -> str:
         _previous(context),
         _scope(package),
         _reading(package),
-        _verification(package),
+        _gates(context.gates) or _verification(package),
         _rules(context),
         _dependencies(context),
         _document("Tasks of this package", context.tasks),
@@ -85,9 +89,12 @@ def _scope(package: Package) -> str:
     if package.scope.deny:
         but = "Not these, nor anything below them, even where a line above covers it:"
         lines += ["", but, "", *_bullets(package.scope.deny)]
+    whole = "**" in package.scope.write_allow
+    any_other = "A file of these" if whole else "Any other file"
+    others = "" if whole else ": other agents work on the rest"
     lines += [
         "",
-        "Any other file that you change, add, delete or rename makes this attempt fail: other agents work on the rest.",
+        f"{any_other} that you change, add, delete or rename makes this attempt fail{others}.",
         "`**` stands for any folders; `*` and `?` stop at `/`; a plain folder covers everything below it.",
     ]
     return "\n".join(lines)
@@ -120,6 +127,18 @@ def _verification(package: Package) -> str:
         lines.append(f"- {step.name}{place}{expected}:\n\n      " + command.strip().replace("\n", "\n      "))
         lines += [f"  - must leave {artifact}" for artifact in step.artifacts]
     return "\n".join(lines)
+
+
+def _gates(gates: Iterable[tuple[str, str]]) -> str:
+    """The gates that verify a package; "" where there are none."""
+    listed = [f"- {name}:\n\n      " + command.strip().replace("\n", "\n      ") for name, command in gates]
+    if not listed:
+        return ""
+    told = (
+        "The checks of the repository run in a fresh checkout of your work, and in one of the state before it. What\n"
+        "fails now and did not fail before is yours to repair; no test of before may be gone:"
+    )
+    return "\n".join(["## How your work is verified", "", told, "", *listed])
 
 
 def _rules(context: Context) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -11,20 +12,42 @@ import click
 @click.argument("change_id", metavar="<change-id>")
 @click.option("--force", is_flag=True, help="Remove work too that is contained in no branch.")
 @click.option("--as-owner", is_flag=True, help="As root in somebody else's repository: go on as its owner.")
-@click.option("--dry-run", is_flag=True, help="Only report what would be removed and what would be kept.")
-def cleanup(change_id: str, *, force: bool, as_owner: bool, dry_run: bool) -> int:
+@click.option("--dry-run", is_flag=True, help="Only report what would be removed, kept and archived.")
+@click.option("--archive/--no-archive", default=True, help="Archive the change in OpenSpec where it is merged.")
+@click.option("--archive-on", metavar="BRANCH", help="Archive on this local branch, checked out nowhere; moves it.")
+@click.option("--with-open-tasks", is_flag=True, help="Archive with open tasks too: they become a follow-up list.")
+def cleanup(
+    change_id: str,
+    *,
+    force: bool,
+    as_owner: bool,
+    dry_run: bool,
+    archive: bool,
+    archive_on: str | None,
+    with_open_tasks: bool,
+) -> int:
     """Remove worktrees, package repositories, refs and state of a change that are no longer needed.
 
-    Work that the feature branch does not contain is listed and kept. Exit code: 0 all removed; 1 something was
-    kept; 2 the input or the repository is not usable.
+    Work that the feature branch does not contain is listed and kept. Once the branch is merged the change is archived
+    as OpenSpec does it, in one commit on the new branch archive/<change-id>. Exit code: 0 all removed; 1 something
+    was kept, or not archived; 2 the input or the repository is not usable.
     """
     from parallel_impl.cli.owner import work_as_owner  # noqa: PLC0415
     from parallel_impl.errors import printable  # noqa: PLC0415
     from parallel_impl.git.repo import Repo  # noqa: PLC0415
+    from parallel_impl.run.inspect import archive as archiving  # noqa: PLC0415
     from parallel_impl.run.inspect import cleanup as cleaning  # noqa: PLC0415
 
-    work_as_owner(f"parallel-cleanup {change_id}", click.get_current_context().obj or {}, wanted=as_owner)
-    report = cleaning.clean(Repo.discover(Path.cwd()), Path.cwd(), change_id, force=force, dry_run=dry_run)
+    dropped = click.get_current_context().obj or {}
+    work_as_owner(f"parallel-cleanup {change_id}", dropped, wanted=as_owner)
+    inherited, repo, refused = {**os.environ, **dropped}, Repo.discover(Path.cwd()), False
+    if archive:  # first: what cleaning up removes tells what landed
+        options = archiving.ArchiveOptions(archive_on or "", with_open_tasks=with_open_tasks, dry_run=dry_run)
+        archived = archiving.archive(repo, Path.cwd(), change_id, options, inherited)
+        refused = archived.refused
+        for line in archived.lines:
+            click.echo(printable(line))
+    report = cleaning.clean(repo, Path.cwd(), change_id, force=force, dry_run=dry_run, inherited=inherited)
     for line in report.lines:
         click.echo(printable(line))
-    return 1 if report.kept else 0
+    return 1 if report.kept or refused else 0

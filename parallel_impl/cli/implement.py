@@ -15,10 +15,12 @@ from parallel_impl.config import MAX_JOBS
 @click.option("--jobs", type=click.IntRange(1, MAX_JOBS), metavar="N", help="How many agents at once (default: 4).")
 @click.option("--base", metavar="REF", help="Start from this commit (default: the feature branch, else HEAD).")
 @click.option("--only", metavar="PKG", help="Run this package and what it depends on; nothing lands.")
+@click.option("--single", is_flag=True, help="The whole change as one package, without a plan; nothing runs beside it.")
 @click.option("--retry-failed", is_flag=True, help="Try packages again that failed in this run.")
 @click.option("--restart", metavar="PKG", multiple=True, help="Do this package again, and what builds on it.")
 @click.option("--abort", is_flag=True, help="Give the run up: its work stays on refs of attempts.")
 @click.option("--wait/--no-wait", help="Wait while other runs hold what this change claims (default: refuse).")
+@click.option("--pr/--no-pr", "pr", default=None, help="Push what lands and open a pull request (default: the key pr).")
 @click.option("--as-owner", is_flag=True, help="As root in somebody else's repository: go on as its owner.")
 @click.option("--dry-run", is_flag=True, help="Everything but agents: problems, waves, critical path, set-up proven.")
 @click.option("--plain", is_flag=True, help="Lines, and one each minute, where a terminal would show a board.")
@@ -30,10 +32,12 @@ def implement(
     base: str | None,
     only: str | None,
     *,
+    single: bool,
     retry_failed: bool,
     restart: tuple[str, ...],
     abort: bool,
     wait: bool,
+    pr: bool | None,
     as_owner: bool,
     dry_run: bool,
     plain: bool,
@@ -53,7 +57,16 @@ def implement(
     dropped = click.get_current_context().obj or {}  # inherited variables that git must not see as they are
     work_as_owner(f"parallel-implement {change_id}", dropped, wanted=as_owner)
     given = (change_id, agent or "", jobs or 0, base or "", only or "")
-    options = Options(*given, dry_run=dry_run, retry_failed=retry_failed, restart=restart, abort=abort, wait=wait)
+    options = Options(
+        *given,
+        dry_run=dry_run,
+        retry_failed=retry_failed,
+        restart=restart,
+        abort=abort,
+        wait=wait,
+        single=single,
+        pr=pr,
+    )
     repo = Repo.discover(Path.cwd())
     listener = JsonLines() if as_json else view(plain=plain or dry_run or abort)
     try:

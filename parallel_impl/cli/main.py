@@ -19,6 +19,8 @@ from parallel_impl.cli.cleanup import cleanup as cleanup_command
 from parallel_impl.cli.implement import implement as implement_command
 from parallel_impl.cli.logs import logs
 from parallel_impl.cli.output import put
+from parallel_impl.cli.plan import plan as plan_command
+from parallel_impl.cli.pr import pr
 from parallel_impl.cli.runs import runs
 from parallel_impl.cli.show import show
 from parallel_impl.cli.status import status
@@ -32,15 +34,17 @@ def group() -> None:
     """Run one coding agent per work package of an approved OpenSpec change; land only what is proven."""
 
 
-for program in (implement_command, cleanup_command):
+for program in (implement_command, cleanup_command, plan_command):
     click.version_option(__version__, prog_name=f"parallel-{program.name}")(program)
 group.add_command(implement_command)
 group.add_command(cleanup_command)
+group.add_command(plan_command)
 group.add_command(validate)
 group.add_command(status)
 group.add_command(show)
 group.add_command(logs)
 group.add_command(runs)
+group.add_command(pr)
 
 
 def umbrella() -> NoReturn:
@@ -56,6 +60,11 @@ def implement() -> NoReturn:
 def cleanup() -> NoReturn:
     """The command `parallel-cleanup`."""
     _main(cleanup_command)
+
+
+def plan() -> NoReturn:
+    """The command `parallel-plan`."""
+    _main(plan_command)
 
 
 def _main(command: click.Command) -> NoReturn:

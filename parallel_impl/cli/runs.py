@@ -17,8 +17,8 @@ def runs(plan: str | None) -> int:
     """
     from parallel_impl.contracts import plan_check  # noqa: PLC0415
     from parallel_impl.git import links  # noqa: PLC0415
+    from parallel_impl.openspec import task_names  # noqa: PLC0415
     from parallel_impl.run.inspect import run_status  # noqa: PLC0415
-    from parallel_impl.run.start import task_names  # noqa: PLC0415
 
     if plan is not None:
         checked = plan_check.validate(plan, Path.cwd(), links.of_index, task_names.problems)

@@ -14,8 +14,9 @@ def validate(plan: str, fix: bool) -> int:
     """Check a plan: everything that is wrong, with file, line and what to write instead. Exit code 0 or 2."""
     from parallel_impl.contracts import plan_check  # noqa: PLC0415
     from parallel_impl.errors import Severity, count  # noqa: PLC0415
+    from parallel_impl.gates import step_check  # noqa: PLC0415
     from parallel_impl.git import links  # noqa: PLC0415
-    from parallel_impl.run.start import task_names  # noqa: PLC0415
+    from parallel_impl.openspec import task_names  # noqa: PLC0415
 
     if fix:
         fixed = plan_check.fix(plan, Path.cwd(), links.of_index)
@@ -23,7 +24,7 @@ def validate(plan: str, fix: bool) -> int:
         click.echo(f"{fixed.source}: {said}")
         if fixed.to_commit:
             click.echo("\n    ".join(("a run reads what is committed:", *fixed.to_commit)))
-    checked = plan_check.validate(plan, Path.cwd(), links.of_index, task_names.problems)
+    checked = plan_check.validate(plan, Path.cwd(), links.of_index, task_names.problems, step_check.problems)
     for problem in checked.problems:
         click.echo(str(problem), err=True)
     errors = sum(problem.severity is Severity.ERROR for problem in checked.problems)

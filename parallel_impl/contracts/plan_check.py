@@ -29,6 +29,7 @@ _OF_A_CHANGE = frozenset({"proposal.md", "design.md", "tasks.md", ".openspec.yam
 
 Tracked = Callable[[Path], links.Tree]
 CheckTasks = Callable[[bytes | None, str, Plan], Iterable[Problem]]
+CheckSteps = Callable[[Plan, Order, config.Config, Path | None, Read], Iterable[Problem]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +61,17 @@ def check(content: bytes, source: str, read: Read, *, folder: str, openapi_secon
     return Checked(source, plan, order, tuple(problems))
 
 
-def validate(plan: str, folder: Path, tracked: Tracked, check_tasks: CheckTasks) -> Checked:
+def validate(
+    plan: str,
+    folder: Path,
+    tracked: Tracked,
+    check_tasks: CheckTasks,
+    check_steps: CheckSteps = lambda *_: (),
+) -> Checked:
     """Check a change by its id, or a plan by its path, with the files that lie on disk around `folder`.
 
-    `tracked` gives what the repository of a folder tracks, `check_tasks` what is wrong with the names of tasks.
-    UserError when there is no such plan.
+    `tracked` gives what the repository of a folder tracks, `check_tasks` what is wrong with the names of tasks,
+    `check_steps` with the steps. UserError when there is no such plan.
     """
     file = _locate(plan, folder, tracked)
     root, inside = _root(file)
@@ -73,15 +80,17 @@ def validate(plan: str, folder: Path, tracked: Tracked, check_tasks: CheckTasks)
     )
     content, source = _read(file), _named(file, folder)
     base = root or file.parent
-    checked = check(content, source, _reader(base), folder=inside, openapi_seconds=settings.openapi_seconds)
+    checked = check(content, source, reader(base), folder=inside, openapi_seconds=settings.openapi_seconds)
     found = list(checked.problems)
     if checked.plan:
         tree = tracked(file.parent)
         found += [*links.problems(checked.plan, tree), *_taken(inside, tree)]
-        found += of_part(checked.plan, _part(inside), tree, _reader(base))
+        found += of_part(checked.plan, _part(inside), tree, reader(base))
+        if checked.order:
+            found += check_steps(checked.plan, checked.order, settings, root, reader(base))
         if inside:
             tasks = f"{inside}/tasks.md"
-            found += check_tasks(_reader(base)(tasks), tasks, checked.plan)
+            found += check_tasks(reader(base)(tasks), tasks, checked.plan)
     misplaced = _misplaced(file, inside, checked.plan)
     found += [misplaced] if misplaced else []
     usable = None if any(problem.severity is Severity.ERROR for problem in found) else checked.plan
@@ -179,7 +188,9 @@ def no_plan(change_id: str, files: Iterable[str], where: str) -> UserError:
         moved = ids.in_namespace(inside[0], inside[0].replace("/", "-"))
         return UserError(what, where=where, hint=f"{moved.what}\n    {moved.hint}")
     if any(parts[0] == change_id and len(parts) > 1 for parts in below):
-        return UserError(f"the change has no {PLAN_FILE}", where=f"{where}/{change_id}", hint="write the plan first")
+        hint = f"make a plan:             parallel-plan {change_id} --write\n"
+        hint += f"    or do it as one package: parallel-implement {change_id} --single"
+        return UserError(f"the change has no {PLAN_FILE}", where=f"{where}/{change_id}", hint=hint)
     if elsewhere:
         moved = ids.in_namespace(elsewhere[0], change_id)
         return UserError(f"there is no change {change_id!r}, but {moved.what}", where=where, hint=moved.hint)
@@ -259,7 +270,7 @@ def _up_to_root(folder: Path) -> Iterator[Path]:
             return
 
 
-def _reader(root: Path) -> Read:
+def reader(root: Path) -> Read:
     """Files below `root` by relative path; nothing that leaves it, and no FIFO or device, is ever opened."""
     whole = root.resolve()
 

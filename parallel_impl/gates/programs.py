@@ -6,16 +6,19 @@ notice, never an error.
 
 from __future__ import annotations
 
+import json
 import os
 import posixpath
 import re
+import shlex
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
 from operator import or_
 from pathlib import Path
 
+from parallel_impl.config import SetupCommand
 from parallel_impl.errors import Problem, Severity
 from parallel_impl.gates import script, shell
 from parallel_impl.plan.model import Package, Plan, Step, StepKind, yaml_path
@@ -32,19 +35,60 @@ NOT_FOUND = 127
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """A program that is not there: as written, and as a path from the root of the checkout ("" for a bare name)."""
+    """A program that is not there: as written, and as a path from the root of the checkout ("" for a bare name).
+
+    `file`: it is there, and only not executable.
+    """
 
     program: str
     path: str
+    file: bool = False
+
+    @property
+    def state(self) -> str:
+        """What is wrong with it, for people."""
+        return "is not executable" if self.file else "is not there"
+
+    @property
+    def environment(self) -> SetupCommand | None:
+        """The set-up that makes the environment which it belongs to; None where it belongs to none."""
+        if not (inside := INSTALLED.search(self.path)):
+            return None
+        run = "npm ci" if inside[2] == "node_modules" else "uv sync --frozen"
+        return SetupCommand(run, self.path[: inside.start()].rstrip("/") or ".")
+
+    @property
+    def by_set_up(self) -> bool:
+        """Whether set-up may make it: it lies in an environment, or is looked for in one."""
+        return self.environment is not None or (not self.path and "/" not in self.program)
+
+
+Gone = dict[Missing, list[tuple[str, partial[Problem]]]]  # what is missing, and each step that calls it
+
+
+@dataclass(frozen=True, slots=True)
+class LookedUp:
+    """What is wrong with the steps of a plan: `missing` are the errors about programs, the first call of each."""
+
+    problems: tuple[Problem, ...]
+    missing: tuple[tuple[Problem, Missing], ...]
 
 
 def check(
-    plan: Plan, order: Order, env: Mapping[str, str], checkout: Path | None, *, set_up: bool = True
+    plan: Plan, order: Order, env: Mapping[str, str], checkout: Path | None, *, commands: Sequence[SetupCommand] = ()
 ) -> list[Problem]:
+    """As `look_up`, with all that is wrong in one list."""
+    found = look_up(plan, order, env, checkout, commands=commands)
+    return [*found.problems, *(problem for problem, _ in found.missing)]
+
+
+def look_up(
+    plan: Plan, order: Order, env: Mapping[str, str], checkout: Path | None, *, commands: Sequence[SetupCommand]
+) -> LookedUp:
     """Everything that is wrong with the plan's steps as shell, each with position and the next move.
 
     `order` is the plan's; `env` and `checkout` are those that steps will have, after set-up; without a checkout only
-    the syntax is checked. `set_up`: whether set-up runs any command, so that a package may change what it installs.
+    the syntax is checked. `commands` are set-up's: where there are any, a package may change what they install.
     """
     steps = [
         (number, package, index, step)
@@ -54,8 +98,8 @@ def check(
     ]
     broken = shell.parse_errors((step.command for *_, step in steps if isinstance(step.command, str)), env)
     found: list[Problem] = []
-    gone: dict[Missing, list[tuple[str, partial[Problem]]]] = {}
-    looking = (_Scopes(plan, order, checkout, set_up=set_up), _Lookup(checkout, env)) if checkout else None
+    gone: Gone = {}
+    looking = (_Scopes(plan, order, checkout, set_up=bool(commands)), _Lookup(checkout, env)) if checkout else None
     for number, package, index, step in steps:
         path = ("packages", number, "verification", "steps", index, "command")
         problem = partial(Problem, where=plan.where(*path), path=yaml_path(path))
@@ -64,14 +108,26 @@ def check(
             found.append(problem(what, hint="correct the quoting, or write the command as a list"))
         elif looking:
             found += _programs(package, step, *looking, problem=problem, errors=gone)
-    return found + [_not_there(missing, calls) for missing, calls in gone.items()]
+    return LookedUp(tuple(found), tuple(_not_there(gone, commands)))
 
 
-def _not_there(gone: Missing, calls: list[tuple[str, partial[Problem]]]) -> Problem:
-    """One error for one program: the first step that calls it, and how many others (121 steps of 31 real plans)."""
-    step, problem = calls[0]
-    more = f" (and so do {len(calls) - 1} more)" if len(calls) > 1 else ""
-    return problem(f"{step} calls {gone.program!r}, which is not there{more}", hint=_hint(gone))
+def _not_there(gone: Gone, commands: Sequence[SetupCommand]) -> Iterator[tuple[Problem, Missing]]:
+    """One error for one program: the first step that calls it, and how many others (121 steps of 31 real plans).
+
+    Programs of several environments are one error, whose hint is the one line that makes all of them.
+    """
+    several = {missing: missing.environment for missing in gone if missing.environment}
+    one_line = len(set(several.values())) > 1
+    for missing, calls in gone.items():
+        step, problem = calls[0]
+        more = f" (and so do {len(calls) - 1} more)" if len(calls) > 1 else ""
+        what = f"{step} calls {missing.program!r}, which {missing.state}{more}"
+        if not (one_line and missing in several):
+            yield problem(what, hint=_hint(missing, commands)), missing
+        elif missing == next(iter(several)):
+            others = ", ".join(repr(other.program) for other in list(several)[1:])
+            what += f"; the same of {others}"
+            yield problem(what, hint=_environments_hint(several.values(), commands)), missing
 
 
 def _programs(
@@ -81,7 +137,7 @@ def _programs(
     lookup: _Lookup,
     *,
     problem: partial[Problem],
-    errors: dict[Missing, list[tuple[str, partial[Problem]]]],
+    errors: Gone,
 ) -> Iterator[Problem]:
     """What is missing for one step goes to `errors`; what is not decidable is a notice."""
     reading = _reading(step)
@@ -117,14 +173,31 @@ def _reading(step: Step) -> script.ScriptReading:
     return script.ScriptReading((script.Call(step.command[0]),) if step.command else ())
 
 
-def _hint(gone: Missing) -> str:
-    if inside := INSTALLED.search(gone.path):
-        cwd = gone.path[: inside.start()].rstrip("/") or "."
-        run = "npm ci" if inside[2] == "node_modules" else "uv sync --frozen"
-        return f'set-up does not make it; say how in the configuration: setup = [{{run = "{run}", cwd = "{cwd}"}}]'
+def _hint(gone: Missing, commands: Sequence[SetupCommand]) -> str:
+    if gone.environment:
+        return _environments_hint([gone.environment], commands)
+    if gone.file:
+        return f"{executable(gone.path or gone.program)}, and commit that"
     if gone.path:
         return "correct the path (it is relative to the step's cwd), or let a package before this one write it"
     return "install it, let set-up install it into .venv, or correct the command"
+
+
+def executable(file: str) -> str:
+    """The line that makes a file executable."""
+    return f"chmod +x {shlex.quote(file)}"
+
+
+def _environments_hint(wanted: Iterable[SetupCommand | None], commands: Sequence[SetupCommand]) -> str:
+    """The one line that makes these environments, after what set-up does already."""
+    every = dict.fromkeys((*commands, *(command for command in wanted if command)))
+    listed = ", ".join(_toml(command) for command in every)
+    return f"set-up does not make it; say how in the configuration: setup = [{listed}]"
+
+
+def _toml(command: SetupCommand) -> str:
+    run = json.dumps(command.run, ensure_ascii=False)
+    return run if command.cwd == "." else f"{{run = {run}, cwd = {json.dumps(command.cwd, ensure_ascii=False)}}}"
 
 
 class _Lookup:
@@ -140,13 +213,14 @@ class _Lookup:
         if "/" not in program:
             return None if program in script.BUILTINS or self.bare(program) else Missing(program, "")
         if program.startswith("/"):
-            return None if self.file(program) else Missing(program, "")
+            return None if self.file(program) else Missing(program, "", Path(program).is_file())
         if call.cwd is None:
             return None
         path = posixpath.normpath(posixpath.join(cwd, call.cwd, program))
         if path.startswith(("../", "/")):
             return None
-        return None if self.file(str(self.checkout / path)) else Missing(program, path)
+        file = self.checkout / path
+        return None if self.file(str(file)) else Missing(program, path, file.is_file())
 
     def bare(self, program: str) -> bool:
         if program not in self.known:

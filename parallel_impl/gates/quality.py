@@ -9,7 +9,7 @@ import os
 import re
 import shlex
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,9 +20,10 @@ from parallel_impl import storage
 from parallel_impl.config import GATES, GateCommand
 from parallel_impl.errors import Problem, Severity, printable
 from parallel_impl.gates import programs, reports, setup, shell
-from parallel_impl.gates.gate_report import GateReport, GateState
+from parallel_impl.gates.gate_report import GateFinding, GateReport, GateState
 from parallel_impl.gates.project_files import Read, Table, sections, table, toml
 from parallel_impl.gates.reports import GateOutput
+from parallel_impl.plan import ids
 from parallel_impl.processes.launch import Launch, Limits, Stops
 from parallel_impl.processes.process import Reason, run
 from parallel_impl.text import masked, tail
@@ -39,12 +40,16 @@ JUNIT_OPTION = re.compile(r"--junit-?xml[= ]([^\s'\"]+)")
 NO_JSON = b"unrecognized arguments: --output=json"
 NOT_STARTED = (126, 127)
 LOG_LIMIT = 50_000_000
+OFFLINE = {"OPENSPEC_TELEMETRY": "0", "OPENSPEC_NO_UPDATE_CHECK": "1"}  # the CLI asks the network otherwise
+
+OwnCheck = Callable[[Path, str], Sequence[GateFinding]]  # checkout and change folder -> what is wrong with the texts
 
 
 class Gate(msgspec.Struct, frozen=True):
     """One quality gate. `found` says where it comes from, for people; `off`: switched off by name.
 
-    `required`: the configuration names it, so that an absent program is an error and not `not run`.
+    `required`: the configuration names it, so that an absent program is an error and not `not run`. `texts` is the
+    change folder whose texts are all that it checks: such a gate proves nothing about the code.
     """
 
     name: str
@@ -54,6 +59,27 @@ class Gate(msgspec.Struct, frozen=True):
     required: bool = True
     off: bool = False
     absent: bool = False
+    texts: str = ""
+
+    @property
+    def is_own(self) -> bool:
+        """Whether our own check of the texts runs in the place of a program that is not installed."""
+        return bool(self.texts) and self.absent and not self.required and not self.off
+
+    @property
+    def reader(self) -> str:
+        """Who checks the texts, for people; "" for a gate on the code."""
+        return "this tool's own rules" if self.is_own else self.name if self.texts else ""
+
+    @property
+    def shown(self) -> str:
+        """What is run, for people."""
+        return f"own check of {self.texts}" if self.is_own else self.command
+
+    @property
+    def runs(self) -> bool:
+        """Whether it is neither switched off nor without its program, or our own check takes that one's place."""
+        return self.is_own or not (self.off or self.absent)
 
 
 # -- which gates there are
@@ -67,19 +93,20 @@ def find(
     Those of our configuration come as they are; pytest, mypy, ruff and openspec are found from the
     repository's own configuration where ours does not speak of them. `part` is the folder of the change's `openspec/`.
     """
-    gates, said = [], []
+    gates, said, off = [], [], list[str]()
     detected = {"pytest": _pytest, "mypy": _mypy, "ruff": _ruff}
     for name in dict.fromkeys((*GATES, *configured)):
         own = configured.get(name)
+        texts = ids.folder(change_id, part) if name == "openspec" else ""
         if isinstance(own, GateCommand):
-            gates.append(Gate(name, own.command, own.parser, "configured"))
+            gates.append(Gate(name, own.command, own.parser, "configured", texts=texts))
         elif own is False:
             gates.append(Gate(name, found="switched off by the configuration", off=True))
-            said.append(Problem(f"gate {name} is switched off by the configuration", severity=Severity.WARNING))
+            off.append(name)
         elif name == "openspec":
             inside = f"cd {shlex.quote(part)} && " if part else ""
-            command = f"{inside}openspec validate {shlex.quote(change_id)} --strict"
-            gates.append(Gate(name, command, found="every change is validated", required=False))
+            command = f"{inside}openspec validate {shlex.quote(change_id)} --strict --json"
+            gates.append(Gate(name, command, name, "every change is validated", required=False, texts=texts))
         elif where := detected[name](read):
             required = not where.endswith("conftest.py")
             gates.append(Gate(name, COMMANDS[name], name, f"found from {where}", required))
@@ -87,7 +114,14 @@ def find(
             what = f"gate mypy is not run: {where} configures mypy but does not say what to check"
             hint = 'write gates.mypy = {command = "mypy src", parser = "mypy"}, or files = ["src"] for mypy itself'
             said.append(Problem(what, where=where, hint=hint, severity=Severity.WARNING))
-    return gates, said
+    return gates, [*_switched_off(off), *said]
+
+
+def _switched_off(names: Sequence[str]) -> Iterator[Problem]:
+    """One warning for all of them."""
+    if names:
+        what = f"gate {names[0]} is" if len(names) == 1 else f"gates {', '.join(names)} are"
+        yield Problem(f"{what} switched off by the configuration", severity=Severity.WARNING)
 
 
 def _pytest(read: Read) -> str | None:
@@ -143,12 +177,17 @@ def check_programs(
         if gone and gate.required:
             program = gone[0].program
             install = INSTALL.get(program, f"install {program}, or let set-up install it into .venv")
+            if gone[0].file:
+                install = f"{programs.executable(gone[0].path or program)}, and commit that"
             problems.append(
                 Problem(
-                    f"gate {gate.name} ({gate.found}) needs {names}, which is not there",
-                    hint=f"{install}   or switch the gate off: gates.{gate.name} = false",
+                    f"gate {gate.name} ({gate.found}) needs {names}, which {gone[0].state}",
+                    hint=f"{install}   or {switch_off(gate.name)}",
                 )
             )
+        elif gone and gate.texts:
+            what = f"{names} is not installed: this tool's own rules check the texts of the change, and they are fewer"
+            problems.append(Problem(what, hint=INSTALL.get(gate.name, ""), severity=Severity.WARNING))
         elif gone:
             what = f"gate {gate.name} is not run: {names} is not there"
             problems.append(Problem(what, hint=INSTALL.get(gate.name, ""), severity=Severity.WARNING))
@@ -158,6 +197,11 @@ def check_programs(
             problems.append(Problem(what, hint=hint, severity=Severity.WARNING))
         checked.append(replace(gate, absent=bool(gone)))
     return checked, problems
+
+
+def switch_off(name: str) -> str:
+    """What to write so that a gate does not run: one that is only configured is taken out."""
+    return f"switch the gate off: gates.{name} = false" if name in GATES else f"take the gate out: delete gates.{name}"
 
 
 def _elsewhere(gate: Gate, checkout: Path, env: Mapping[str, str]) -> str:
@@ -180,24 +224,28 @@ def run_gates(
     seconds: float = 3600,
     stop: Stops = None,
     mask: tuple[bytes, ...] = (),
+    own: OwnCheck | None = None,
     started: Callable[[Gate], None] = lambda _gate: None,
     ended: Callable[[GateReport], None] = lambda _report: None,
 ) -> dict[str, GateReport]:
     """Run all gates side by side on one checkout that is ready; one report each, by name, in the gates' order.
 
-    `<folder>/<gate>.log` and report files are overwritten. `seconds` is the limit of each. `started` and `ended` hear
-    of each that runs, in its own thread.
+    `<folder>/<gate>.log` and report files are overwritten. `seconds` is the limit of each. `own` checks the texts of
+    the change where the program for that is absent. `started` and `ended` hear of each that runs, in its own thread.
     """
     folder.mkdir(parents=True, exist_ok=True)
     root = checkout.resolve()
 
     def one(gate: Gate) -> GateReport:
-        runs = not (gate.off or gate.absent)
-        if runs:
-            started(gate)
-        report = _run(gate, root, env=env, folder=folder, seconds=seconds, stop=stop, mask=mask)
-        if runs:
-            ended(report)
+        checks_texts = own is not None and gate.is_own
+        if not checks_texts and (gate.off or gate.absent):
+            return _not_run(gate)
+        started(gate)
+        if own is not None and gate.is_own:
+            report = _check_texts(gate, root, own, _file(gate, folder, ".log"))
+        else:
+            report = _run(gate, root, env=env, folder=folder, seconds=seconds, stop=stop, mask=mask)
+        ended(report)
         return report
 
     with ThreadPoolExecutor(max(1, len(gates)), thread_name_prefix="gate") as pool:
@@ -214,11 +262,7 @@ def _run(
     stop: Stops,
     mask: tuple[bytes, ...],
 ) -> GateReport:
-    if gate.off or gate.absent:
-        why = gate.found if gate.off else "its program is not there"
-        return GateReport(gate.name, GateState.OFF if gate.off else GateState.NOT_RUN, why=why)
-    place = re.sub(r"[^A-Za-z0-9_-]+", "-", gate.name) or "gate"
-    log, lines, junit = (folder / f"{place}{end}" for end in (".log", ".tests.jsonl", ".report"))
+    log, lines, junit = (_file(gate, folder, end) for end in (".log", ".tests.jsonl", ".report"))
     for old in (log, lines, junit):
         old.unlink(missing_ok=True)
     inside = _environment(gate, checkout, env, lines, junit)
@@ -247,6 +291,24 @@ def _run(
     return replace(found, why=printable(found.why + more))
 
 
+def _file(gate: Gate, folder: Path, ending: str) -> Path:
+    place = re.sub(r"[^A-Za-z0-9_-]+", "-", gate.name) or "gate"
+    return folder / f"{place}{ending}"
+
+
+def _not_run(gate: Gate) -> GateReport:
+    why = gate.found if gate.off else "its program is not there"
+    return GateReport(gate.name, GateState.OFF if gate.off else GateState.NOT_RUN, why=why)
+
+
+def _check_texts(gate: Gate, checkout: Path, own: OwnCheck, log: Path) -> GateReport:
+    findings = tuple(own(checkout, gate.texts))
+    log.write_text("".join(f"{printable(str(one))}\n" for one in findings))
+    state = GateState.RED if findings else GateState.GREEN
+    why = "by this tool's own rules, openspec is not installed"
+    return GateReport(gate.name, state, log=str(log), why=why, findings=findings)
+
+
 def _environment(gate: Gate, checkout: Path, env: Mapping[str, str], lines: Path, junit: Path) -> dict[str, str]:
     """The environment of one gate: what makes tools write reports that can be read."""
     inside = setup.environment_of(checkout, env) | {
@@ -254,7 +316,7 @@ def _environment(gate: Gate, checkout: Path, env: Mapping[str, str], lines: Path
         "PWD": str(checkout),
         "RUFF_OUTPUT_FORMAT": "json",
         "MYPY_FORCE_TERMINAL_WIDTH": "10000",  # `pretty = true` breaks lines at the width of a terminal
-        "OPENSPEC_TELEMETRY": "0",
+        **OFFLINE,
         "PARALLEL_IMPL_REPORT": str(junit),
     }
     if gate.parser == "pytest":

@@ -47,7 +47,9 @@ class GateOutput:
 
 def read(parser: str, output: GateOutput, report: GateReport) -> GateReport:
     """`report` with what the output of a gate that ran to its end says, by its parser (`config.PARSERS`)."""
-    found = {"pytest": _pytest, "junit": _junit, "mypy": _mypy, "ruff": _ruff}.get(parser, _exit_code)(output, report)
+    found = {"pytest": _pytest, "junit": _junit, "mypy": _mypy, "ruff": _ruff, "openspec": _openspec}.get(
+        parser, _exit_code
+    )(output, report)
     red = any(test.outcome is TestOutcome.FAILED for test in found.tests) or bool(found.findings)
     if found.state is GateState.BROKEN:
         return found
@@ -303,6 +305,53 @@ def _ruff(output: GateOutput, report: GateReport) -> GateReport:
     ]
     findings += [_finding(output, path, "format", "would be reformatted", 0) for path in OLD_FORMAT.findall(text)]
     return replace(report, state=GateState.RED, findings=tuple(findings))
+
+
+class OpenSpecIssue(msgspec.Struct, frozen=True):
+    """Something about one text, as `openspec validate --json` prints it; INFO is no objection."""
+
+    message: str
+    level: str = ""
+    path: str = ""
+    line: int = 0
+
+
+class OpenSpecItem(msgspec.Struct, frozen=True):
+    """One change or spec that was validated."""
+
+    id: str
+    issues: tuple[OpenSpecIssue, ...] = ()
+
+
+class OpenSpecStatus(msgspec.Struct, frozen=True):
+    """Why openspec could not do what was asked: the change is not there, say."""
+
+    message: str
+    severity: str = ""
+    code: str = ""
+
+
+class OpenSpecAnswer(msgspec.Struct, frozen=True):
+    """What `openspec validate --json` prints."""
+
+    items: tuple[OpenSpecItem, ...] = ()
+    status: tuple[OpenSpecStatus, ...] = ()
+
+
+def _openspec(output: GateOutput, report: GateReport) -> GateReport:
+    """`openspec validate --json` (1.x); output of another form is judged by the exit code alone."""
+    text = output.log.decode(errors="replace")
+    answer = _convert(_json(text[max(text.find("{"), 0) :].encode()), OpenSpecAnswer)
+    if answer is None:
+        return _exit_code(output, report)
+    findings = [
+        _finding(output, one.path or item.id, one.level.lower(), one.message, one.line)
+        for item in answer.items
+        for one in item.issues
+        if one.level != "INFO"
+    ]
+    findings += [_finding(output, "openspec", one.code, one.message, 0) for one in answer.status]
+    return replace(report, state=GateState.RED if findings else GateState.GREEN, findings=tuple(findings))
 
 
 def _arrays(text: str) -> Iterator[object]:

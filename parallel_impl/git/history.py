@@ -5,7 +5,6 @@ A file of the user's checkout that becomes what such a commit has is the user's 
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
@@ -21,7 +20,7 @@ class History:
     """The commits that are reachable from refs and worktrees now; `checkouts` are the tops of the user's worktrees."""
 
     def __init__(self, repo: Repo, refs: Collection[str], checkouts: Sequence[Path]) -> None:
-        self._repo, self._format = repo, repo.object_format
+        self._repo = repo
         heads = (repo.head(checkout) for checkout in checkouts)
         self.checkouts = tuple(checkouts)
         self._tips = frozenset({*refs, *filter(None, heads)})
@@ -47,7 +46,7 @@ class History:
     def _wanted(self, content: bytes, *, executable: bool | None, link: bool) -> set[Version]:
         modes = ["100644", EXECUTABLE] if executable is None else [EXECUTABLE if executable else "100644"]
         plain = {content, content.replace(b"\r\n", b"\n")}
-        ids = {hashlib.new(self._format, b"blob %d\0" % len(one) + one).hexdigest() for one in plain}
+        ids = {self._repo.blob_id(one) for one in plain}
         return {(mode, oid) for mode in ([SYMLINK] if link else modes) for oid in ids}
 
     def _versions(self, file: Path) -> set[Version]:

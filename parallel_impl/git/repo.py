@@ -8,6 +8,7 @@ ignored, and data is read as bytes with `-z`. What is inherited of `GIT_*` has b
 
 from __future__ import annotations
 
+import hashlib
 import re
 import subprocess
 from collections.abc import Collection, Iterable, Mapping
@@ -286,6 +287,10 @@ class Repo:
             return None
         return self.git("cat-file", "blob", entries[0].oid)
 
+    def blob_id(self, content: bytes) -> str:
+        """The object id that git gives a file with this content."""
+        return hashlib.new(self.object_format, b"blob %d\0" % len(content) + content).hexdigest()
+
     def entries(self, treeish: str, *paths: str, recurse: bool = False, sizes: bool = False) -> list[Entry]:
         """The entries of a tree: all, or those at the given paths; `recurse` lists files below directories."""
         options = (["-r"] if recurse else []) + (["-l"] if sizes else [])
@@ -314,6 +319,10 @@ class Repo:
             "--no-textconv",
         )
         return parse_changes(self.git(*arguments, "--end-of-options", old, new, index=absent))
+
+    def write_blob(self, content: bytes) -> str:
+        """Put content into the object database as it is; its id."""
+        return decode(self.git("hash-object", "-w", "--no-filters", "--stdin", input=content)).strip()
 
     def blobs(self, oids: Collection[str]) -> dict[str, bytes]:
         """The contents of the given blobs by object id, read in one process; GitError when one is absent."""

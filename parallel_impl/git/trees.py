@@ -170,7 +170,8 @@ class Trees:
         rules = self._rules(listing)
         above = {b"", *(prefix for path in paths for prefix in _folders_above(path))}
         for path in sorted(path for path in paths if path.endswith(b"/")):  # a folder before those in it
-            if path.count(b"/") <= DEEP and len(path) < LONG:  # below, the files are asked about one by one as well
+            # Deeper ones have their files asked about one by one as well; an ignore file is none to be made a folder.
+            if path.count(b"/") <= DEEP and len(path) < LONG and not any(one in rules for one in _folders_above(path)):
                 os.makedirs(os.path.join(skeleton, path), exist_ok=True)  # noqa: PTH103, PTH118 - bytes
         for folder in above:
             content = rules.get(folder + b"/.gitignore" if folder else b".gitignore")

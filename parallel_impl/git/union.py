@@ -108,6 +108,15 @@ def candidate(
     return stream.write(repo)
 
 
+def put(
+    repo: Repo, parent: str, changes: Sequence[Change], message: str, *, ref: str, date: int, identity: Identity = OURS
+) -> str:
+    """One commit on `parent` with these changes, on `ref`."""
+    stream = _Stream(ref, parent, date, identity)
+    stream.commit(message, [], changes)
+    return stream.write(repo)
+
+
 class _Stream:
     """A `git fast-import` stream of commits that follow each other on one ref."""
 

@@ -134,6 +134,67 @@ def assign(found: TaskList, names: Mapping[str, Sequence[str]]) -> Assignment:
     return Assignment(tasks, {package: several for package, several in unknown.items() if several})
 
 
+def names(found: TaskList) -> tuple[str, ...]:
+    """A name for each task that means it and no other: its number, else words of its text, as few as that takes.
+
+    `assign` understands each of them. Only tasks of the same number and text cannot be told apart: they get ` (2)`
+    and so on, which `assign` does not know.
+    """
+    words = [(task.number.casefold(), _words(task.text)) for task in found.tasks]
+    beginnings: dict[tuple[str, ...], set[int]] = {}
+    for n, (number, text) in enumerate(words):
+        for whole in ([number] if number else [], text, [number, *text] if number else []):
+            for length in range(1, len(whole) + 1):
+                beginnings.setdefault(tuple(whole[:length]), set()).add(n)
+    for number in {task.number.casefold() for task in found.tasks if task.number}:
+        if any(_is_section(section, [number]) for section in found.sections):
+            beginnings.pop((number,), None)  # alone it means the section
+    taken: dict[str, int] = {}
+    return tuple(_once(_own_name(task, n, beginnings), taken) for n, task in enumerate(found.tasks))
+
+
+def _own_name(task: ListedTask, n: int, beginnings: Mapping[tuple[str, ...], set[int]]) -> str:
+    text = task.text.split()
+    candidates = [task.number] if task.number else [" ".join(text[:6])] if text else []
+    candidates += [" ".join([task.number, *text[:length]]).strip() for length in range(1, len(text) + 1)]
+    for name in candidates:
+        if (task.number or len(name.split()) >= min(6, len(text))) and beginnings.get(tuple(_words(name))) == {n}:
+            return name
+    return " ".join([task.number, *text]).strip() or f"box in line {task.lines[0]}"
+
+
+def _once(name: str, taken: dict[str, int]) -> str:
+    """A name that no earlier one is: ` (2)` and so on behind a repeated one."""
+    own = name
+    while own in taken:
+        taken[name] += 1
+        own = f"{name} ({taken[name]})"
+    taken[own] = 1
+    return own
+
+
+def named(found: TaskList, names: Mapping[str, Sequence[str]]) -> frozenset[int]:
+    """The tasks that any package names; one that names nothing has tasks (see `assign`), but vouches for none."""
+    assigned = assign(found, names).tasks
+    return frozenset(task for package, wanted in names.items() if wanted for task in assigned[package])
+
+
+def tick(found: TaskList, tasks: Iterable[int]) -> bytes:
+    """The file with the boxes of these tasks ticked: only `[ ]` becomes `[x]`, every other byte stays."""
+    lines = list(found.lines)
+    for task in (found.tasks[index] for index in tasks):
+        number, at = task.lines[0] - 1, task.column
+        if lines[number][at] == Mark.OPEN:  # the blank in a box may be another one, which is none of ours
+            lines[number] = f"{lines[number][:at]}{Mark.DONE}{lines[number][at + 1 :]}"
+    return encoded("".join(lines))
+
+
+def still_open(found: TaskList) -> tuple[str, ...]:
+    """The number and the text of each box that is not ticked."""
+    left = (task for task in found.tasks if task.mark is not Mark.DONE)
+    return tuple(f"{task.number} {' '.join(task.text.split())}".strip() for task in left)
+
+
 def excerpt(found: TaskList, tasks: Iterable[int]) -> str:
     """These tasks as text, each with what belongs to it, below the headings of their sections."""
     wanted = set(tasks)

@@ -83,6 +83,11 @@ def change_of(plan_file: str) -> str:
     return found[2] if found and problem(found[2]) is None else ""
 
 
+def is_archived(name: str, change_id: str) -> bool:
+    """Whether a folder below `changes/archive/` is this change, archived: `<date>-<id>`."""
+    return bool(re.fullmatch(rf"\d{{4}}-\d{{2}}-\d{{2}}-{re.escape(change_id)}", name))
+
+
 def branch(change_id: str, package_id: str = "") -> str:
     """The branch of a change, or of one of its packages; `openspec/c` and `openspec/c/p` could not both exist."""
     return f"openspec/{change_id}--{package_id}" if package_id else f"openspec/{change_id}"

@@ -1,7 +1,13 @@
 """The evidence table: which files a change will probably touch, for which task, and how that is known.
 
-Data only. `readers` fill it from documents, tree and history; `grouping` reads nothing else, and an agent that groups
-gets exactly this, not the repository.
+Data only. `table.build` fills it from documents, tree and history; grouping reads nothing else, and an agent that
+groups gets exactly this, not the repository.
+
+`certainty` orders clues by how much recall they bring for the files of the repository that they cover: a large folder
+is worth less than a small one, prose less where the tasks themselves name their files. Measured on 33 real changes,
+folders over 1 % of the repository left out (recall mean / median, median share of the repository's files):
+cut 0.05: 0.86 / 0.94 at 4.1 %; 0.1: 0.84 / 0.92 at 3.0 %; 0.2: 0.81 / 0.91 at 1.8 %; 0.4: 0.70 / 0.75 at 1.2 %.
+0.1 is the cut for a plan's scope; NEW and PATTERN clues cost no existing file and may be taken below it.
 """
 
 from __future__ import annotations
@@ -26,15 +32,22 @@ class ClueKind(StrEnum):
     REGISTRY = "registry beside a new module"
     ROOT_CONFIG = "configuration"
     HOT = "changed often"
+    SEQUENCE = "next number"
+    TOPIC = "same topic"
 
 
 class Resolution(StrEnum):
-    """How a name that stands in a text became a path: as it is, by its end, as a new file, as a folder, not at all."""
+    """How a name that stands in a text became a path: as it is, by its end, as a new file, as a folder, not at all.
+
+    PATTERN: the path is a glob in the scope language, for new files whose names code can only guess the beginning of
+    (`tests/shop/test_discount*.py`); it may match files that exist.
+    """
 
     EXACT = "exact"
     SUFFIX = "unique suffix"
     NEW = "new file"
     FOLDER = "folder"
+    PATTERN = "pattern"
     UNRESOLVED = "unresolved"
 
 
@@ -67,7 +80,8 @@ class Part:
 class Clue:
     """One reason for one path. `task` is empty where the whole change names it; `certainty` from 0 to 1.
 
-    `path` ends in `/` where a folder is meant; `resolution` tells whether it exists (EXACT, SUFFIX, FOLDER) or not.
+    `path` ends in `/` where a folder is meant, and is a glob where `resolution` is PATTERN; else `resolution` tells
+    whether it exists (EXACT, SUFFIX, FOLDER) or not (NEW).
     `because` is for a person: the words of the text, or the file that this one was derived from.
     """
 

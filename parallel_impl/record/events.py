@@ -40,6 +40,7 @@ class RunStarted(Event, frozen=True, kw_only=True):
     `carried`: refs that packages' repositories have beside the base's ancestors, and where they were.
     `repository_name`: the name of each worktree's folder, on a level of its own (empty in a run of a version whose
     worktrees lay side by side). `part`: the folder that the change's `openspec/` lies in ("": the root).
+    `single`: the plan was made from the change, and `plan_blob` lies in no commit.
     `agent_from`: the folder where `--agent` was typed, which the next
     start uses again; "" when the configuration names the agent.
     `attempts`: how many attempts an aborted run of the change had made at packages; numbers go on from there.
@@ -66,6 +67,7 @@ class RunStarted(Event, frozen=True, kw_only=True):
     carried: Mapping[str, str] = {}
     repository_name: str = ""
     part: str = ""
+    single: bool = False
 
 
 class RunContinued(Event, frozen=True, kw_only=True):
@@ -280,6 +282,45 @@ class Landed(Event, frozen=True, kw_only=True):
     commit: str
     branch: str
     old: str = ""
+
+
+class BranchPushed(Event, frozen=True, kw_only=True):
+    """The feature branch is at this commit on the remote; `old` is where it was there ("" when it was made)."""
+
+    remote: str
+    branch: str
+    commit: str
+    old: str = ""
+
+
+class PullRequestOpened(Event, frozen=True, kw_only=True):
+    """The pull request of the branch exists, with the body of this run; `commit` is what its branch was at."""
+
+    url: str
+    number: int
+    commit: str = ""
+    draft: bool = False
+
+
+class ChecksAnswered(Event, frozen=True, kw_only=True):
+    """What the forge's checks said about a commit: `passed`, `failed` or `unanswered`; the verdicts by their names.
+
+    `required`: they are those that the forge requires of the base branch, else all that there are.
+    """
+
+    commit: str
+    verdict: str
+    checks: Mapping[str, str]
+    required: bool = False
+
+
+class Merged(Event, frozen=True, kw_only=True):
+    """The forge says that the pull request is merged: `head` is what was merged, `commit` what the base got."""
+
+    url: str
+    number: int
+    head: str
+    commit: str = ""
 
 
 class RunHalted(Event, frozen=True, kw_only=True):

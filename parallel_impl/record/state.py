@@ -107,6 +107,10 @@ class State:
     agent: str = ""
     agent_from: str = ""
     notes: list[str] = field(default_factory=list)
+    pushed: e.BranchPushed | None = None
+    pull_request: e.PullRequestOpened | None = None
+    checks: e.ChecksAnswered | None = None
+    merged: e.Merged | None = None
 
     @property
     def plan_commit(self) -> str:
@@ -118,6 +122,11 @@ class State:
         """The id of the plan in force."""
         pinned = self.revised or self.started
         return pinned.plan_blob if pinned else ""
+
+    @property
+    def single(self) -> bool:
+        """Whether the plan was made from the change (`--single`), so that its blob lies in no commit."""
+        return self.started is not None and self.started.single
 
     @property
     def plan_revision(self) -> int:
@@ -173,6 +182,20 @@ class State:
                 self.halted, self.run = event, RunState.HALTED
             case e.RunAborted():
                 self.run = RunState.ABORTED
+            case _:
+                self._publish(event)
+
+    def _publish(self, event: e.Event) -> None:
+        """What became of the landed branch on a remote and on a forge."""
+        match event:
+            case e.BranchPushed():
+                self.pushed = event
+            case e.PullRequestOpened():
+                self.pull_request = event
+            case e.ChecksAnswered():
+                self.checks = event
+            case e.Merged():
+                self.merged = event
 
     def startable(self, order: Iterable[str], *, jobs: int, only: frozenset[str] | None = None) -> list[str]:
         """Which packages may start now, in the given start order; never more than `jobs` live ones."""

@@ -35,7 +35,8 @@ def describe(event: Event) -> str:
         case e.RepositoryChanged():
             return f"the repository changed while {', '.join(event.running) or 'nothing'} ran: {'; '.join(event.what)}"
         case _:
-            return _describe_start(event) or _describe_check(event) or _describe_end(event)
+            told = _describe_start(event) or _describe_check(event) or _describe_end(event)
+            return told or _describe_publication(event)
 
 
 def _describe_start(event: Event) -> str:
@@ -97,5 +98,19 @@ def _describe_end(event: Event) -> str:
             return f"goes on after {event.by} had paused it"
         case e.Interrupted():
             return f"interrupted by {event.by}"
+        case _:
+            return ""
+
+
+def _describe_publication(event: Event) -> str:
+    match event:
+        case e.BranchPushed():
+            return f"pushed: {event.branch} is {event.commit[:12]} on {event.remote}"
+        case e.PullRequestOpened():
+            return f"{'draft ' if event.draft else ''}pull request: {event.url}"
+        case e.ChecksAnswered():
+            return f"checks of {event.commit[:12]}: {event.verdict}"
+        case e.Merged():
+            return f"merged: {event.url}"
         case _:
             return ""

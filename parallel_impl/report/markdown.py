@@ -22,6 +22,7 @@ def render(summary: Summary) -> str:
         _gates(summary.gates, landed=summary.status == "landed"),
         _list("Switched off", summary.switched_off),
         _list("For a person to check", summary.for_a_person),
+        _list("Open tasks", summary.open_tasks),
         _contracts(summary.contracts),
         _usage(summary),
         _timeline(summary),

@@ -25,7 +25,10 @@ from parallel_impl.report.active_time import ActiveTime
 
 
 class GateRow(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One quality gate; what there is nothing of is left out of the JSON."""
+    """One quality gate; what there is nothing of is left out of the JSON.
+
+    `texts` is who checked, where that was texts only ("" for a gate on the code).
+    """
 
     name: str
     verdict: str
@@ -35,6 +38,7 @@ class GateRow(msgspec.Struct, frozen=True, omit_defaults=True):
     gone: tuple[str, ...] = ()
     old_failures: int = 0
     log: str = ""
+    texts: str = ""
 
 
 class ContractRow(msgspec.Struct, frozen=True):
@@ -140,6 +144,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     fence: str = "not fenced"
     switched_off: tuple[str, ...]
     for_a_person: tuple[str, ...]
+    open_tasks: tuple[str, ...] = ()
     notes: tuple[str, ...]
 
 
@@ -160,6 +165,7 @@ class Facts:
     contracts: tuple[ContractRow, ...] = ()
     switched_off: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    open_tasks: tuple[str, ...] = ()
 
 
 def build(facts: Facts, happened: Sequence[e.Event]) -> Summary:
@@ -199,6 +205,7 @@ def build(facts: Facts, happened: Sequence[e.Event]) -> Summary:
             if step.kind is not StepKind.COMMAND
         ),
         notes=facts.notes,
+        open_tasks=facts.open_tasks,
     )
 
 

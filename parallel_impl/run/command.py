@@ -21,10 +21,13 @@ from parallel_impl.run.interruption import Interruption
 from parallel_impl.run.land import ending
 from parallel_impl.run.land.ending import Ending
 from parallel_impl.run.places import Places
+from parallel_impl.run.publish import publish
 from parallel_impl.run.resume import abort, leftovers
 from parallel_impl.run.run import Listener, Listeners, Run
 from parallel_impl.run.start import part, preflight, writable
 from parallel_impl.run.start.request import Options, Request
+
+NOTHING = Ending(0, "", "", ())  # no run was wanted, or none came of it
 
 
 def implement(
@@ -44,46 +47,65 @@ def implement(
     """
     ids.check(options.change_id)
     adopt_orphans()
-    places, listener = Places(repo.git_dir, options.change_id), Listeners([*listeners, ProgressFile()])
+    listener = Listeners([*listeners, ProgressFile()])
+    inherited = {**os.environ, **(dropped or {})}
     with Interruption() as interruption:
-        writable.check_repository(places)
-        with change_lock.hold(places) as hold:
-            state = load_state(places.journal)
-            if abort.finish(repo, places, state, listener):
-                if options.abort:
-                    return 0
-                state = State()
-            if options.abort:
-                abort.abort(repo, places, state, listener, checkout=repo.top(folder), stop=interruption.stop)
-                return 0
-            checkout = repo.top(folder)
-            cleared = leftovers.clear(repo, places, state, checkout=checkout)
-            places = part.locate(repo, folder, places, state, base=options.base)
-            if state.landed:
-                _report_landed(state.landed, places, options, listener)
-                return 0
-            request = Request(
-                repo=repo,
-                folder=folder,
-                checkout=checkout,
-                options=options,
-                listener=listener,
-                stop=interruption.stop,
-                places=places,
-                hold=hold,
-                state=state,
-                run_id=cleared.run_id,
-                home=cleared.home,
-                inherited={**os.environ, **(dropped or {})},
-            )
-            if options.dry_run:
-                preflight.try_out(request)
-                return 0
-            ended = _execute(request, interruption)
+        ended = _work(repo, folder, options, listener, inherited, interruption=interruption)
         listener.end()
         for line in ended.lines:
             listener.say(line)
+        if ended.status == "landed":
+            asked = publish.Asked(repo, folder, options.change_id, inherited)
+            publish.after_landing(asked, listener, wanted=options.pr)
     return ended.exit_code
+
+
+def _work(
+    repo: Repo,
+    folder: Path,
+    options: Options,
+    listener: Listener,
+    inherited: Mapping[str, str],
+    *,
+    interruption: Interruption,
+) -> Ending:
+    """What is done while nobody else works on the change."""
+    places = Places(repo.git_dir, options.change_id)
+    writable.check_repository(places)
+    with change_lock.hold(places) as hold:
+        state = load_state(places.journal)
+        if abort.finish(repo, places, state, listener):
+            if options.abort:
+                return NOTHING
+            state = State()
+        if options.abort:
+            abort.abort(repo, places, state, listener, checkout=repo.top(folder), stop=interruption.stop)
+            return NOTHING
+        checkout = repo.top(folder)
+        cleared = leftovers.clear(repo, places, state, checkout=checkout)
+        places = part.locate(repo, folder, places, state, base=options.base)
+        if state.landed:
+            return _report_landed(state.landed, places, options, listener)
+        request = Request(
+            repo=repo,
+            folder=folder,
+            checkout=checkout,
+            options=options,
+            listener=listener,
+            stop=interruption.stop,
+            places=places,
+            hold=hold,
+            state=state,
+            run_id=cleared.run_id,
+            home=cleared.home,
+            inherited=inherited,
+        )
+        if preflight.is_archived(request):
+            return NOTHING
+        if options.dry_run:
+            preflight.try_out(request)
+            return NOTHING
+        return _execute(request, interruption)
 
 
 def _execute(request: Request, interruption: Interruption) -> Ending:
@@ -104,10 +126,11 @@ def _wanted(run: Run, only: str) -> frozenset[str] | None:
     return frozenset((only, *run.in_force.order.dependencies(only))) if only else None
 
 
-def _report_landed(landed: Landed, places: Places, options: Options, listener: Listener) -> None:
+def _report_landed(landed: Landed, places: Places, options: Options, listener: Listener) -> Ending:
     claims.release(places)  # its process may have been killed before it could
     what = f"{landed.branch} landed already: {landed.commit[:12]}"
     if options.restart:
         raise UserError(what, hint=f"start again after: parallel-cleanup {places.change_id}")
     listener.event(landed)
     listener.say(f"{what}; see {places.summary}")
+    return Ending(0, "landed", what, ())

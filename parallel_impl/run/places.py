@@ -67,6 +67,11 @@ class AttemptFiles:
         return self.folder / "agent.log"
 
     @property
+    def gates(self) -> Path:
+        """What the gates printed about this attempt, where they are its steps."""
+        return self.folder / "gates"
+
+    @property
     def setup_log(self) -> Path:
         return self.folder / "setup.log"
 
@@ -180,6 +185,16 @@ class Places:
         return self.state / "notify.log"
 
     @property
+    def pull_request_body(self) -> Path:
+        """The body of a pull request for a forge that cannot be asked."""
+        return self.state / "pull-request.md"
+
+    @property
+    def checks(self) -> Path:
+        """What the forge's checks said."""
+        return self.state / "checks.json"
+
+    @property
     def client_homes(self) -> Path:
         """The private HOMEs of packages whose agent has a key of its own."""
         return self.state / "homes"
@@ -291,3 +306,8 @@ class Places:
     @property
     def tasks_file(self) -> str:
         return f"{self.folder}/tasks.md"
+
+    @property
+    def own_files(self) -> tuple[str, ...]:
+        """What only the orchestrator writes in a candidate: an agent's edits of it are left out of its work."""
+        return (self.tasks_file,)

@@ -27,6 +27,7 @@ from parallel_impl.run.admission import Admission
 from parallel_impl.run.attempt import attempt
 from parallel_impl.run.attempt.attempt import RunAttempt
 from parallel_impl.run.attempt.job import Job, Outcome, Previous, Working
+from parallel_impl.run.gate_runs import BaseProof
 from parallel_impl.run.land import ending, land, proof
 from parallel_impl.run.land.ending import Ending
 from parallel_impl.run.run import Run
@@ -55,7 +56,7 @@ def execute(run: Run, *, only: frozenset[str] | None = None, run_attempt: RunAtt
     """
     with proof.on_base(run) as base_proof:
         try:
-            over = run_packages(run, only=only, run_attempt=run_attempt)
+            over = run_packages(run, only=only, run_attempt=run_attempt, base_proof=base_proof)
             run.look_at_repository(files=True)
             if run.state.tampering and not run.stop:
                 return ending.halt(run, Halt.REPOSITORY_CHANGED, "\n".join(run.state.tampering.what))
@@ -73,7 +74,13 @@ def execute(run: Run, *, only: frozenset[str] | None = None, run_attempt: RunAtt
     return ended
 
 
-def run_packages(run: Run, *, only: frozenset[str] | None = None, run_attempt: RunAttempt = attempt.run) -> str:
+def run_packages(
+    run: Run,
+    *,
+    only: frozenset[str] | None = None,
+    run_attempt: RunAttempt = attempt.run,
+    base_proof: BaseProof | None = None,
+) -> str:
     """Until nothing is live and nothing may start, or a signal stopped the run and all workers came back.
 
     Returns which limit of the run keeps a package from starting, for people; "" when none does. What a worker raises
@@ -85,7 +92,7 @@ def run_packages(run: Run, *, only: frozenset[str] | None = None, run_attempt: R
             try:
                 admission = Admission(run)
                 with size_watch.watching(run, lambda: admission.at_work, inbox.put):
-                    return _loop(Loop(run, workers, inbox, admission, only, run_attempt))
+                    return _loop(Loop(run, workers, inbox, admission, only, run_attempt, base_proof))
             except BaseException:
                 run.stop.set()
                 raise
@@ -103,6 +110,7 @@ class Loop:
     admission: Admission
     only: frozenset[str] | None
     run_attempt: RunAttempt
+    base_proof: BaseProof | None = None
 
 
 def _loop(loop: Loop) -> str:
@@ -113,7 +121,7 @@ def _loop(loop: Loop) -> str:
         again, ready = math.inf, run.state.ready(order, only=loop.only)
         if not run.stop:
             names, again = admission.choose(ready, now())
-            jobs = [admission.admit(_job(run, name), now()) for name in names]
+            jobs = [admission.admit(_job(loop, name), now()) for name in names]
             _start(loop, jobs)
         if not run.state.live() and again == math.inf:
             return admission.over_run(now()) if ready else ""
@@ -201,11 +209,13 @@ def _previous(progress: Progress, last: e.AttemptEnded) -> Previous:
     )
 
 
-def _job(run: Run, name: str) -> Job:
+def _job(loop: Loop, name: str) -> Job:
+    run = loop.run
     progress, in_force = run.state.packages[name], run.in_force
     previous = _previous(progress, last) if (last := progress.last_failure) else None
     above = tuple(run.layers[other] for other in in_force.order.dependencies(name))
-    return Job(in_force.plan.package(name), progress.attempts + 1, in_force, above, previous)
+    package, number = in_force.plan.package(name), progress.attempts + 1
+    return Job(package, number, in_force, above, previous, base_proof=loop.base_proof)
 
 
 def _settle(run: Run, admission: Admission, job: Job, outcome: Outcome) -> None:

@@ -32,7 +32,8 @@ class RunSpec:
     with their keys. `environment` is for set-up, steps and gates: it has no secrets. `namespace` contains agents (None:
     they are not contained). `identity` is in all commits; `carried` are refs that packages' repositories have beside
     the base's ancestors. `repository` is the main worktree, which set-up sees, `users_branch` the branch that the run
-    was started on ("" when there is none). `notes` is what the summary must say about all this.
+    was started on ("" when there is none). `single`: the one package of the plan is verified by the gates.
+    `notes` is what the summary must say about all this.
     """
 
     base: str
@@ -55,6 +56,7 @@ class RunSpec:
     namespace: Namespace | None = None
     repository: Path = Path()
     users_branch: str = ""
+    single: bool = False
     notes: tuple[str, ...] = ()
 
     def agent_record(self, package: str) -> AgentRecord:

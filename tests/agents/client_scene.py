@@ -38,7 +38,6 @@ class Fake:
     key: ClassVar[str] = "FAKE_KEY"
     tells: ClassVar[frozenset[Tell]] = frozenset(Tell)
     resumes: ClassVar[bool] = True
-    own_sandbox: ClassVar[bool] = False
     follows: ClassVar[frozenset[Setting]] = frozenset(Setting)
     log_in: ClassVar[LogIn | None] = None
     version_after: ClassVar[str] = ""

@@ -19,7 +19,7 @@ def files(repo: Path, commit: str) -> list[str]:
 
 def packages_on(repo: Path, branch: str) -> list[str]:
     """The packages that were merged into a branch after `main`, oldest first, by the trailer of their commits."""
-    merges = git(repo, "rev-list", "--reverse", "--first-parent", f"main..{branch}").splitlines()
+    merges = git(repo, "rev-list", "--reverse", "--merges", "--first-parent", f"main..{branch}").splitlines()
     shown = "--format=%(trailers:key=Work-Package,valueonly,separator=%x2C)"
     return [git(repo, "log", "-1", shown, f"{merge}^2") for merge in merges]
 

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from parallel_impl.config import SetupCommand
 from parallel_impl.errors import Severity
 from parallel_impl.gates import programs
 from parallel_impl.plan import order
 from parallel_impl.plan.model import Package, Plan, Scope, Step, StepKind
+
+SET_UP = (SetupCommand("make env"),)
 
 
 def package(
@@ -23,7 +26,7 @@ def package(
 
 def said(checkout: Path, *packages: Package) -> list[tuple[Severity, str, str]]:
     plan = Plan("x", packages)
-    found = programs.check(plan, order.of(plan), {"PATH": os.environ["PATH"]}, checkout)
+    found = programs.check(plan, order.of(plan), {"PATH": os.environ["PATH"]}, checkout, commands=SET_UP)
     return [(problem.severity, problem.what, problem.hint) for problem in found]
 
 
@@ -41,8 +44,34 @@ def test_a_program_of_the_environment_that_set_up_did_not_make_is_an_error_with_
     assert only == (
         Severity.ERROR,
         "step 'check' of wp-a calls 'api/.venv/bin/python', which is not there",
-        'set-up does not make it; say how in the configuration: setup = [{run = "uv sync --frozen", cwd = "api"}]',
+        "set-up does not make it; say how in the configuration: "
+        'setup = ["make env", {run = "uv sync --frozen", cwd = "api"}]',
     )
+
+
+def test_several_environments_are_one_error_with_the_one_line_that_makes_them(tmp_path: Path) -> None:
+    found = said(
+        tmp_path,
+        package("api/.venv/bin/python -m pytest"),
+        package("web/node_modules/.bin/tsc", name="wp-b"),
+        package("node_modules/.bin/tsc", name="wp-c", cwd="web"),
+        package("nosuchtool", name="wp-d"),
+    )
+
+    assert found == [
+        (
+            Severity.ERROR,
+            "step 'check' of wp-a calls 'api/.venv/bin/python', which is not there; "
+            "the same of 'web/node_modules/.bin/tsc', 'node_modules/.bin/tsc'",
+            "set-up does not make it; say how in the configuration: "
+            'setup = ["make env", {run = "uv sync --frozen", cwd = "api"}, {run = "npm ci", cwd = "web"}]',
+        ),
+        (
+            Severity.ERROR,
+            "step 'check' of wp-d calls 'nosuchtool', which is not there",
+            "install it, let set-up install it into .venv, or correct the command",
+        ),
+    ]
 
 
 def test_programs_that_are_there_say_nothing(tmp_path: Path) -> None:
@@ -54,10 +83,17 @@ def test_programs_that_are_there_say_nothing(tmp_path: Path) -> None:
     assert said(tmp_path, package(("./check.sh", "x"))) == []
 
 
-def test_a_program_that_is_no_executable_file_is_missing(tmp_path: Path) -> None:
-    (tmp_path / "check.sh").write_text("")
+def test_a_program_that_is_not_executable_comes_with_the_line_that_makes_it_so(tmp_path: Path) -> None:
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools/check it.sh").write_text("")
 
-    assert [severity for severity, *_ in said(tmp_path, package("./check.sh"))] == [Severity.ERROR]
+    assert said(tmp_path, package("'./check it.sh'", cwd="tools")) == [
+        (
+            Severity.ERROR,
+            "step 'check' of wp-a calls './check it.sh', which is not executable",
+            "chmod +x 'tools/check it.sh', and commit that",
+        )
+    ]
 
 
 def test_a_program_in_the_scope_of_the_package_or_of_one_above_it_may_still_be_missing(tmp_path: Path) -> None:
@@ -105,7 +141,7 @@ def test_a_thousand_steps_in_a_chain_are_looked_up_in_a_second(tmp_path: Path) -
 
 def test_without_set_up_nothing_can_be_installed(tmp_path: Path) -> None:
     plan = Plan("x", (package(".venv/bin/newtool", "**"),))
-    found = programs.check(plan, order.of(plan), os.environ, tmp_path, set_up=False)
+    found = programs.check(plan, order.of(plan), os.environ, tmp_path, commands=())
 
     assert [problem.severity for problem in found] == [Severity.ERROR]
 

@@ -15,7 +15,7 @@ import pytest
 from parallel_impl.config import GateCommand
 from parallel_impl.errors import Severity
 from parallel_impl.gates import quality
-from parallel_impl.gates.gate_report import GateReport, GateState, TestOutcome
+from parallel_impl.gates.gate_report import GateFinding, GateReport, GateState, TestOutcome
 from parallel_impl.gates.quality import Gate
 from parallel_impl.gates.verdict import VerdictStatus, compare
 
@@ -263,7 +263,7 @@ def test_gates_are_found_from_the_repositorys_own_configuration() -> None:
         "pytest": "pytest -q",
         "mypy": "mypy --output=json",
         "ruff": "ruff check --output-format=json",
-        "openspec": "openspec validate add-x --strict",
+        "openspec": "openspec validate add-x --strict --json",
     }
     assert [name for name, gate in everything.items() if not gate.required] == ["openspec"]
     assert sorted(found({})) == ["openspec"]
@@ -276,7 +276,8 @@ def test_gates_are_found_from_the_repositorys_own_configuration() -> None:
 
 def test_openspec_validates_where_the_changes_openspec_lies() -> None:
     gates, _ = quality.find(lambda _: None, {}, change_id="add-x", part="services/my api")
-    assert [gate.command for gate in gates] == ["cd 'services/my api' && openspec validate add-x --strict"]
+    assert [gate.command for gate in gates] == ["cd 'services/my api' && openspec validate add-x --strict --json"]
+    assert gates[0].texts == "services/my api/openspec/changes/add-x"
 
 
 def test_mypy_that_does_not_say_what_to_check_is_said_and_not_run() -> None:
@@ -298,10 +299,15 @@ def test_the_configuration_replaces_adds_and_switches_off() -> None:
     assert {gate.name: (gate.command, gate.parser, gate.off) for gate in gates} == {
         "pytest": ("make test", "pytest", False),
         "ruff": ("", "exit-code", True),
-        "openspec": ("openspec validate x --strict", "exit-code", False),
+        "openspec": ("openspec validate x --strict --json", "openspec", False),
         "smoke": ("make smoke", "exit-code", False),
     }
     assert [problem.what for problem in said] == ["gate ruff is switched off by the configuration"]
+
+
+def test_gates_that_are_switched_off_are_one_line() -> None:
+    _, said = quality.find(lambda _: None, {"ruff": False, "mypy": False, "openspec": False}, change_id="x")
+    assert [problem.what for problem in said] == ["gates mypy, ruff, openspec are switched off by the configuration"]
 
 
 def test_an_absent_program_is_an_error_where_it_was_asked_for_and_else_said(tmp_path: Path) -> None:
@@ -319,3 +325,20 @@ def test_an_absent_program_is_an_error_where_it_was_asked_for_and_else_said(tmp_
     ]
     assert problems[0].hint.endswith("or switch the gate off: gates.mypy = false")
     assert [gate.absent for gate in checked] == [True, True, False]
+
+
+def test_our_own_check_of_the_texts_takes_the_place_of_an_absent_openspec(tmp_path: Path, env: dict[str, str]) -> None:
+    gate = Gate("openspec", "no-such-openspec validate x", required=False, texts="openspec/changes/x")
+    checked, problems = quality.check_programs([gate], checkout=tmp_path, env=env)
+    assert "no-such-openspec is not installed: this tool's own rules check the texts" in problems[0].what
+    finding = GateFinding("openspec/changes/x/specs/a/spec.md", "structure", "no scenario", 3)
+
+    def own(checkout: Path, folder: str) -> list[GateFinding]:
+        return [finding] if (checkout, folder) == (tmp_path.resolve(), "openspec/changes/x") else []
+
+    report = quality.run_gates(tmp_path, checked, env=env, folder=tmp_path / "gates", own=own)["openspec"]
+
+    assert (report.state, report.findings, report.explained) == (GateState.RED, (finding,), True)
+    assert "no scenario" in Path(report.log).read_text()
+    assert checked[0].shown == "own check of openspec/changes/x"
+    assert compare(report, report, set()).status is VerdictStatus.PASSED  # an old finding holds nothing back

@@ -141,3 +141,21 @@ def test_any_output_is_answered_without_an_exception(parser: str, log: bytes, co
     )
 
     assert read(parser, output, GateReport("g", GateState.BROKEN, code)).gate == "g"
+
+
+def test_openspec_findings_are_its_issues_and_what_it_could_not_do_but_no_information(tmp_path: Path) -> None:
+    issues = [
+        {"level": "INFO", "path": "a/spec.md", "line": 22, "message": "ignored"},
+        {"level": "WARNING", "path": "a/spec.md", "message": "should contain SHALL or MUST"},
+    ]
+    printed = json.dumps({"items": [{"id": "c", "type": "change", "valid": False, "issues": issues}]}, indent=1)
+    report = said("openspec", printed, root=tmp_path)
+    assert (report.state, report.explained) == (GateState.RED, True)
+    assert [str(one) for one in report.findings] == ["a/spec.md: warning should contain SHALL or MUST"]
+
+    refused = '{"status": [{"severity": "error", "code": "unknown_item", "message": "no c"}]}'
+    unknown = said("openspec", refused, root=tmp_path)
+    assert [str(one) for one in unknown.findings] == ["openspec: unknown_item no c"]
+    assert said("openspec", '{"items": [{"id": "c", "issues": []}]}', 0, root=tmp_path).state is GateState.GREEN
+    plain = said("openspec", "Change 'c' has issues", root=tmp_path)
+    assert (plain.state, plain.explained) == (GateState.RED, False)

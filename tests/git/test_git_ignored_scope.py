@@ -42,7 +42,9 @@ def test_every_pattern_is_named(trees: Trees) -> None:
     assert [severity for severity, _ in found(trees, "out", "web/dist/*.js")] == [Severity.ERROR, Severity.ERROR]
 
 
-@pytest.mark.parametrize("pattern", ["**", "src/**", "*.log", "dist/**", "src/kept.log", "dist", "distant/x"])
+@pytest.mark.parametrize(
+    "pattern", ["**", "src/**", "*.log", "dist/**", "src/kept.log", "dist", "distant/x", ".gitignore", ".gitignore/x"]
+)
 def test_what_has_tracked_files_or_is_not_ignored_is_fine(pattern: str, trees: Trees) -> None:
     assert found(trees, pattern) == []
 

@@ -69,6 +69,30 @@ def test_all_mistakes_are_said_at_once_with_the_nearest_key() -> None:
     assert "did you mean jobs?" in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("line", "what", "hint"),
+    [
+        ("gates.pytset = false", "gates.pytset: there is no gate of this name", "did you mean pytest?"),
+        ("gates.smoke = false", "gates.smoke: there is no gate of this name", "known: pytest, mypy, ruff, openspec"),
+        ('agents.a = {kind = "claude", max = 0}', "agents.a.max: must be a whole number from 1 to", "leave it away"),
+        (r'agents.a = {kind = "claude", args = ["-p", "a\u0000"]}', "agents.a.args[1]: holds a NUL", "take it out"),
+        (r'agents.a = {kind = "claude", env = {A = "\u0000"}}', "agents.a.env.A: holds a NUL", "take it out"),
+        (r'setup = [{run = "x\u0000"}]', "setup[0].run: holds a NUL", "take it out"),
+        (r'gates.smoke = "x\u0000"', "gates.smoke: holds a NUL", "take it out"),
+    ],
+)
+def test_what_would_only_show_when_it_is_used_is_refused(line: str, what: str, hint: str) -> None:
+    with pytest.raises(UserError) as raised:
+        read(line.encode(), None)
+    (problem,) = raised.value.problems
+    assert what in problem.what
+    assert hint in problem.hint
+
+
+def test_an_agent_without_max_has_no_limit() -> None:
+    assert read(b'agents.a = {kind = "claude"}', None).agents["a"].max == 0
+
+
 @pytest.mark.parametrize("cwd", ["/etc", "../other", "a/../../b"])
 def test_setup_may_not_leave_the_checkout(cwd: str) -> None:
     with pytest.raises(UserError, match="cwd inside the checkout"):
@@ -110,15 +134,15 @@ def test_jobs_have_one_bound_here_and_on_the_command_line(jobs: str) -> None:
     ("gate", "hint"),
     [
         ("mypy", 'write gates.mypy = {command = "mypy src", parser = "mypy"}, or gates.mypy = false'),
-        ("jest", 'write gates.jest = {command = "make check", parser = "exit-code"}, or gates.jest = false'),
-        ('"a b"', 'write gates."a b" = {command = "make check", parser = "exit-code"}, or gates."a b" = false'),
+        ("jest", 'write gates.jest = {command = "make check", parser = "exit-code"}, or delete the line'),
+        ('"a b"', 'write gates."a b" = {command = "make check", parser = "exit-code"}, or delete the line'),
     ],
 )
 def test_the_hint_for_a_gate_names_that_gate_and_can_be_written(gate: str, hint: str) -> None:
     with pytest.raises(UserError) as raised:
         read(f"gates.{gate} = true".encode(), None)
     assert raised.value.problems[0].hint == hint
-    for line in hint.removeprefix("write ").split(", or "):
+    for line in hint.removeprefix("write ").removesuffix(", or delete the line").split(", or "):
         assert read(line.encode(), None).gates
 
 

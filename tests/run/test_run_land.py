@@ -12,9 +12,9 @@ from parallel_impl.git.union import Layer
 from parallel_impl.record import events as e
 from parallel_impl.record.codes import Halt
 from parallel_impl.record.journal import read
+from parallel_impl.run.gate_runs import BaseProof
 from parallel_impl.run.land import assemble, land
 from parallel_impl.run.land.ending import Ending
-from parallel_impl.run.land.proof import BaseProof
 from parallel_impl.run.run import Run
 from tests.repository import git
 from tests.run.scene import commit, heard, make_repository, open_run, package

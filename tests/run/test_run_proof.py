@@ -9,7 +9,9 @@ import pytest
 
 from parallel_impl.gates.gate_report import GateState
 from parallel_impl.gates.quality import Gate
-from parallel_impl.run.land.proof import read_kept
+from parallel_impl.report.summary import GateRow
+from parallel_impl.run.gate_runs import read_kept
+from parallel_impl.run.land.proof import Proof
 
 GATE = {
     "name": "check",
@@ -49,3 +51,13 @@ def test_what_cannot_be_read_is_not_believed(tmp_path: Path, content: bytes) -> 
 
     assert read_kept(tmp_path / "kept") is None
     assert read_kept(tmp_path / "none") is None
+
+
+def test_a_check_of_texts_proves_nothing_and_says_who_made_it() -> None:
+    code, texts = GateRow("pytest", "passed"), GateRow("openspec", "passed", texts="openspec")
+    assert Proof((code, texts), passed=True).headline == "proven by pytest; texts checked by openspec"
+    own = GateRow("openspec", "passed", texts="this tool's own rules")
+    assert (
+        Proof((own,), passed=True).headline == "no gate ran on the whole tree; texts checked by this tool's own rules"
+    )
+    assert Proof((code, texts), passed=True).by == ("pytest",)

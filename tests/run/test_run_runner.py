@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,14 @@ def test_what_is_ready_starts_by_priority_then_by_the_longest_way_below_it(opene
     agents = Agents(passing(run.spec.base))
     runner.run_packages(run, run_attempt=agents)
     assert agents.started[:2] == ["z", "b"]
+
+
+def test_the_longest_way_is_measured_by_weight(opened: Callable[..., Run]) -> None:
+    light, heavy = package("a"), replace(package("b"), weight=2.5)
+    run = opened(light, package("below", "a"), heavy, jobs=1)
+    agents = Agents(passing(run.spec.base))
+    runner.run_packages(run, run_attempt=agents)
+    assert agents.started[:2] == ["b", "a"]
 
 
 def test_no_more_attempts_run_at_once_than_there_are_jobs(opened: Callable[..., Run]) -> None:

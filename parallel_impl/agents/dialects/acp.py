@@ -34,7 +34,6 @@ class Acp:
     live: ClassVar[frozenset[Tell]] = tells
     resumes: ClassVar[bool] = True  # an agent that cannot says so, and begins again
     cumulative: ClassVar[frozenset[str]] = frozenset()
-    own_sandbox: ClassVar[bool] = False
     follows: ClassVar[frozenset[Setting]] = frozenset({Setting.MODEL})
     log_in: ClassVar[LogIn | None] = None
     version_after: ClassVar[str] = ""

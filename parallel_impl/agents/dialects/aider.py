@@ -59,7 +59,6 @@ class Aider:
     live: ClassVar[frozenset[Tell]] = tells
     resumes: ClassVar[bool] = False
     cumulative: ClassVar[frozenset[str]] = frozenset()
-    own_sandbox: ClassVar[bool] = False
     follows: ClassVar[frozenset[Setting]] = frozenset(Setting)
     log_in: ClassVar[LogIn | None] = None
     version_after: ClassVar[str] = "aider "

@@ -29,7 +29,6 @@ class Anthropic:
     live: ClassVar[frozenset[Tell]] = tells
     resumes: ClassVar[bool] = False
     cumulative: ClassVar[frozenset[str]] = frozenset()
-    own_sandbox: ClassVar[bool] = False
     follows: ClassVar[frozenset[Setting]] = frozenset(Setting)
     log_in: ClassVar[LogIn | None] = dialect.NO_LOG_IN
     version_after: ClassVar[str] = ""

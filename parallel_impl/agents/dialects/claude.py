@@ -57,7 +57,6 @@ class Claude:
     live: ClassVar[frozenset[Tell]] = frozenset({Tell.CALLS, Tell.RETRIES, Tell.LIMITS})
     resumes: ClassVar[bool] = True
     cumulative: ClassVar[frozenset[str]] = frozenset({"dollars"})
-    own_sandbox: ClassVar[bool] = False
     follows: ClassVar[frozenset[Setting]] = frozenset(Setting)
     log_in: ClassVar[LogIn | None] = LOG_IN
     version_after: ClassVar[str] = ""

@@ -58,7 +58,6 @@ class Codex:
     live: ClassVar[frozenset[Tell]] = frozenset({Tell.CALLS, Tell.DENIALS, Tell.RETRIES, Tell.LIMITS})
     resumes: ClassVar[bool] = True
     cumulative: ClassVar[frozenset[str]] = frozenset({"input", "output", "cache_read"})
-    own_sandbox: ClassVar[bool] = True
     follows: ClassVar[frozenset[Setting]] = frozenset(Setting)
     log_in: ClassVar[LogIn | None] = LOG_IN
     version_after: ClassVar[str] = "codex-cli "

@@ -49,7 +49,6 @@ class Copilot:
     live: ClassVar[frozenset[Tell]] = tells
     resumes: ClassVar[bool] = True
     cumulative: ClassVar[frozenset[str]] = frozenset()
-    own_sandbox: ClassVar[bool] = False
     follows: ClassVar[frozenset[Setting]] = frozenset(Setting)
     log_in: ClassVar[LogIn | None] = None
     version_after: ClassVar[str] = "CLI "

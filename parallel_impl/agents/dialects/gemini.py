@@ -67,7 +67,6 @@ class Gemini:
     live: ClassVar[frozenset[Tell]] = frozenset({Tell.CALLS, Tell.DENIALS, Tell.RETRIES, Tell.LIMITS})
     resumes: ClassVar[bool] = False
     cumulative: ClassVar[frozenset[str]] = frozenset()
-    own_sandbox: ClassVar[bool] = False
     follows: ClassVar[frozenset[Setting]] = frozenset({Setting.MODEL, Setting.BASE_URL})
     log_in: ClassVar[LogIn | None] = None
     version_after: ClassVar[str] = ""

@@ -61,7 +61,6 @@ class OpenCode:
     live: ClassVar[frozenset[Tell]] = frozenset(Tell) - {Tell.CALLS}
     resumes: ClassVar[bool] = True
     cumulative: ClassVar[frozenset[str]] = frozenset()
-    own_sandbox: ClassVar[bool] = False
     follows: ClassVar[frozenset[Setting]] = frozenset(Setting)
     log_in: ClassVar[LogIn | None] = LOG_IN
     version_after: ClassVar[str] = ""

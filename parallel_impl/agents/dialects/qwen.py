@@ -47,7 +47,6 @@ class Qwen:
     live: ClassVar[frozenset[Tell]] = frozenset({Tell.CALLS})
     resumes: ClassVar[bool] = True
     cumulative: ClassVar[frozenset[str]] = frozenset({"input", "output", "cache_read"})
-    own_sandbox: ClassVar[bool] = False
     follows: ClassVar[frozenset[Setting]] = frozenset({Setting.MODEL, Setting.BASE_URL})
     log_in: ClassVar[LogIn | None] = None
     version_after: ClassVar[str] = ""

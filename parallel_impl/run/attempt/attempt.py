@@ -19,7 +19,7 @@ from parallel_impl.agents.agent import AgentJob, Worked
 from parallel_impl.contracts import check as contracts
 from parallel_impl.errors import Severity, UserError, count, printable
 from parallel_impl.gates import setup, steps
-from parallel_impl.gates.steps import StepResult, StepStatus
+from parallel_impl.gates.steps import StepResult, StepStatus, Verification
 from parallel_impl.git import scope
 from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.repo import GitError
@@ -37,7 +37,9 @@ from parallel_impl.run.attempt import (
     agent_limits,
     agent_report,
     attempt_record,
+    configuration,
     emptiness,
+    gate_steps,
     package_base,
     prompt_context,
     result,
@@ -229,7 +231,7 @@ def _check_scope(attempt: Attempt) -> None:
         base=attempt.base,
         denied=(workspace.places.plan_file,),
     )
-    attempt.outside = (*attempt.work.too_big, *found)
+    attempt.outside = (*attempt.work.too_big, *found, *configuration.violations(attempt))
     if attempt.outside:
         listed = "\n".join(f"  {violation}" for violation in attempt.outside)
         raise _FailureError(Failure.SCOPE_VIOLATION, f"{_what_is_wrong(attempt)}:\n{listed}")
@@ -267,34 +269,39 @@ def _check_contracts(attempt: Attempt) -> None:
 
 def _verify(attempt: Attempt) -> None:
     """The package's steps pass in a fresh checkout of the attempt's commit, never in the folder the agent left."""
-    workspace, package = attempt.workspace, attempt.package
-    if not any(step.kind is StepKind.COMMAND for step in package.steps):
+    workspace, package, by_gates = attempt.workspace, attempt.package, attempt.spec.single
+    if not (gate_steps.runs_any(attempt) if by_gates else any(step.kind is StepKind.COMMAND for step in package.steps)):
         attempt.verification = steps.not_run(package)
         return
     name = workspace.places.verify_checkout(package.id)
     checkout = workspace.source.open(name, attempt.commit)
     try:
         _set_up(attempt, checkout, attempt.files.verify_setup_log)
-        traces = Traces(workspace.trees, checkout, set_up=bool(attempt.spec.setup))
         with _equip(attempt, checkout) as launch:
-            attempt.verification = steps.run_steps(
-                package,
-                checkout=checkout.path,
-                folder=attempt.files.folder,
-                env=launch.env,
-                changed=traces.changed,
-                files_modified=len(attempt.work.changes),
-                started=lambda step, place: attempt.post(_step_started(attempt, step, place)),
-                ended=lambda step: attempt.post(_step_ended(attempt, step)),
-                stop=launch.stop,
-                mask=launch.mask,
-            )
+            run = gate_steps.run if by_gates else _run_steps
+            attempt.verification = run(attempt, launch, checkout)
     finally:
         workspace.put_away(name, attempt.job.number, attempt.note)
     if attempt.verification.stopped:
         raise _FailureError(Failure.INTERRUPTED, "the run was stopped during verification")
     if not attempt.verification.passed:
         raise _FailureError(Failure.VERIFICATION_FAILED, attempt.verification.why)
+
+
+def _run_steps(attempt: Attempt, launch: Launch, checkout: Checkout) -> Verification:
+    traces = Traces(attempt.workspace.trees, checkout, set_up=bool(attempt.spec.setup))
+    return steps.run_steps(
+        attempt.package,
+        checkout=checkout.path,
+        folder=attempt.files.folder,
+        env=launch.env,
+        changed=traces.changed,
+        files_modified=len(attempt.work.changes),
+        started=lambda step, place: attempt.post(_step_started(attempt, step, place)),
+        ended=lambda step: attempt.post(_step_ended(attempt, step)),
+        stop=launch.stop,
+        mask=launch.mask,
+    )
 
 
 def _step_started(attempt: Attempt, step: Step, place: int) -> e.StepStarted:

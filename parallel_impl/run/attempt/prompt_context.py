@@ -38,6 +38,7 @@ def collect(workspace: Workspace, spec: RunSpec, job: Job, tree: str) -> Context
         continues=bool(previous and previous.start),
         folder=folder,
         ports=spec.config.ports,
+        gates=tuple((gate.name, gate.shown) for gate in spec.gates if gate.runs) if spec.single else (),
     )
 
 

@@ -33,7 +33,7 @@ class Taken:
 
 def stage(spec: RunSpec, workspace: Workspace, checkout: Checkout, package: Package, *, base: str) -> Staging:
     """The staging of an agent's worktree; `base` is its package's."""
-    left_out, limit = (workspace.places.tasks_file,), spec.config.max_blob_mb
+    left_out, limit = workspace.places.own_files, spec.config.max_blob_mb
     return Staging(workspace.trees, checkout, base=base, left_out=left_out, max_blob_mb=limit, scope=package.scope)
 
 

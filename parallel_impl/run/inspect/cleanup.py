@@ -8,10 +8,11 @@ and kept, unless `--force`.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from parallel_impl.errors import UserError, first_line
 from parallel_impl.git import home as homes
 from parallel_impl.git.checkout import KEPT
 from parallel_impl.git.remove import remove
@@ -21,6 +22,7 @@ from parallel_impl.record.journal import load_state
 from parallel_impl.record.state import State
 from parallel_impl.run.claims import change_lock, claims, ledger
 from parallel_impl.run.places import Places
+from parallel_impl.run.publish import merged as merged_pull
 from parallel_impl.run.resume import leftovers
 
 HISTORY = 2_000  # commits of a branch that are looked at for a squash merge; the message says when there are more
@@ -28,10 +30,11 @@ HISTORY = 2_000  # commits of a branch that are looked at for a squash merge; th
 
 @dataclass(slots=True)
 class Report:
-    """What was removed (or would be) and what was kept, as lines for people."""
+    """What was removed (or would be) and what was kept, as lines for people; `notes` are what could not be asked."""
 
     removed: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     dry_run: bool = False
     change_id: str = ""
 
@@ -41,11 +44,23 @@ class Report:
         found = [f"{verb} {what}" for what in self.removed] + [f"kept {what}" for what in self.kept]
         if self.kept:
             found.append(f"to remove this too: parallel-cleanup {self.change_id} --force")
-        return found or [f"nothing to clean up for {self.change_id}"]
+        notes = [f"note: {note}" for note in self.notes]
+        return [*notes, *(found or [f"nothing to clean up for {self.change_id}"])]
 
 
-def clean(repo: Repo, folder: Path, change_id: str, *, force: bool, dry_run: bool) -> Report:
-    """Clean up after a change. UserError when the id is none, or while a run of it is alive."""
+def clean(
+    repo: Repo,
+    folder: Path,
+    change_id: str,
+    *,
+    force: bool,
+    dry_run: bool,
+    inherited: Mapping[str, str] | None = None,
+) -> Report:
+    """Clean up after a change. UserError when the id is none, or while a run of it is alive.
+
+    `inherited` are the variables by which the forge of a pull request is asked, and its remote reached.
+    """
     ids.check(change_id)
     places = Places(repo.git_dir, change_id)
     report = Report(dry_run=dry_run, change_id=change_id)
@@ -68,17 +83,37 @@ def clean(repo: Repo, folder: Path, change_id: str, *, force: bool, dry_run: boo
             else:
                 home = leftovers.clear(repo, places, state, checkout=checkout).home
             _clean_home(home.path, places, state, report, force=force)
-        _clean(repo, folder, places, state, report, force=force)
+        merged = _ask_forge(repo, folder, state, report, inherited or {})
+        _clean(repo, folder, places, state, report, force=force, merged=merged)
         if not report.kept and not dry_run:
             change_lock.forget(places)
     return report
 
 
-def _clean(repo: Repo, folder: Path, places: Places, state: State, report: Report, *, force: bool) -> None:
-    contained = _Containment(repo, folder, places, state)
+def _ask_forge(repo: Repo, folder: Path, state: State, report: Report, inherited: Mapping[str, str]) -> str:
+    """What the forge says was merged, "" where it does not; the branch on the remote goes only then."""
+    found, trouble = merged_pull.find(repo, folder, state, inherited)
+    if found is None:
+        report.notes += [trouble] if trouble else []
+        return ""
+    where = f"{found.branch} on {found.destination.remote.name}"
+    try:
+        tip = found.find_remote()
+        if tip and (tip != found.head if report.dry_run else not found.remove_remote()):
+            report.kept.append(f"{where}: it is {tip[:12]}, and {found.head[:12]} was merged")
+        elif tip:
+            report.removed.append(f"{where}: {found.pull.url} is merged")
+    except UserError as error:
+        report.notes.append(f"{where} is left: {first_line(str(error))}")
+    return found.head if repo.resolve(found.head) else ""
+
+
+def _clean(repo: Repo, folder: Path, places: Places, state: State, report: Report, *, force: bool, merged: str) -> None:
+    contained = _Containment(repo, folder, places, state, merged)
     for ref, commit in repo.refs(places.refs).items():
         users = ref == places.base_ref or ref.startswith(places.plan_refs)  # with all below them, not only one change
-        theirs = ref.startswith(f"{places.carried_refs}/")  # no work of this run: where a branch of the user's was
+        # no work of this run: where a branch of the user's was, and the plan that was made for --single (a blob)
+        theirs = ref.startswith(f"{places.carried_refs}/") or (users and repo.resolve(commit) is None)
         if force or theirs or (contained.reaches(commit) if users else contained.holds(commit)):
             report.removed.append(ref)
             if not report.dry_run:
@@ -125,10 +160,12 @@ def _worktrees(kept: Path) -> Iterator[Path]:
 class _Containment:
     """Which commits are contained in the feature branch, in what is checked out, or in a remote's default branch."""
 
-    def __init__(self, repo: Repo, folder: Path, places: Places, state: State) -> None:
+    def __init__(self, repo: Repo, folder: Path, places: Places, state: State, merged: str) -> None:
         self._repo = repo
         self._base = state.started.base if state.started else ""
         self._tips = dict(_targets(repo, folder, places))
+        if merged:  # by a merge, a squash or a rebase: the forge knows
+            self._tips["the merged pull request"] = merged
         self.names = list(self._tips) or ["any branch"]
 
     def reaches(self, commit: str) -> bool:

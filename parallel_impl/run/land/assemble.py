@@ -63,11 +63,15 @@ def merge_tip(run: Run, commit: str, tip: str | None) -> tuple[str, list[str]]:
 
 
 def _edited_plan(run: Run) -> list[Change]:
-    """What an edit of the plan between two starts changed: it lands with the work that was done for it."""
+    """What an edit of the plan between two starts changed: it lands with the work that was done for it.
+
+    Its tasks are carried with it, for they are ticked by the names that the new plan gives them.
+    """
     if not run.state.revised:
         return []
-    repo, plan_file = run.workspace.repo, run.workspace.places.plan_file
-    return [one for one in repo.changes(run.spec.base, run.state.plan_commit) if one.path == plan_file]
+    repo, places = run.workspace.repo, run.workspace.places
+    carried = (places.plan_file, places.tasks_file)
+    return [one for one in repo.changes(run.spec.base, run.state.plan_commit) if one.path in carried]
 
 
 def _describe_blocked(run: Run, blocked: Mapping[str, PackageState]) -> str:

@@ -16,10 +16,11 @@ from parallel_impl.record.codes import Halt
 from parallel_impl.record.journal import now, read
 from parallel_impl.record.state import PackageState
 from parallel_impl.report import markdown, summary
+from parallel_impl.run.land import ticking
 from parallel_impl.run.land.proof import Proof
 from parallel_impl.run.run import Run
 from parallel_impl.storage import write_atomically
-from parallel_impl.text import until
+from parallel_impl.text import shorten, until
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ def landed(run: Run, commit: str, old: str, proven: Proof) -> Ending:
         f"  look:     git log --first-parent --oneline {branch}",
         f"  diff:     git diff {run.spec.base[:12]}...{branch}",
         f"  evidence: {places.summary}",
+        *_open_tasks(run, commit),
         *_publish(run),
         f"  clean up: parallel-cleanup {places.change_id}",
     )
@@ -58,11 +60,20 @@ def landed(run: Run, commit: str, old: str, proven: Proof) -> Ending:
 
 def _publish(run: Run) -> Iterator[str]:
     """The line that publishes the branch, where there is a remote to publish it to."""
-    remotes = remotes_of_git.for_publishing(run.workspace.repo, run.spec.users_branch)
+    spec, repo = run.spec, run.workspace.repo
+    remotes = remotes_of_git.for_publishing(repo, spec.users_branch, spec.config.remote)
     if len(remotes) == 1:
         yield f"  publish:  git push -u {shlex.quote(remotes[0])} {run.workspace.places.branch_ref}"
+        yield f"  review:   parallel-impl pr {run.workspace.places.change_id}"
     elif remotes:
         yield f"  publish:  git push -u <remote> {run.workspace.places.branch_ref}   (one of {', '.join(remotes)})"
+
+
+def _open_tasks(run: Run, commit: str) -> Iterator[str]:
+    """The boxes that are still open, as no package's tasks name them: the first few."""
+    if left := ticking.open_tasks(run, commit):
+        shown = "; ".join(shorten(task, 60) for task in left[:3]) + (" …" if len(left) > 3 else "")
+        yield f"  open:     {count(len(left), 'task')} of tasks.md that no package names: {shown}"
 
 
 def _installed(run: Run) -> Iterator[str]:
@@ -156,6 +167,7 @@ def summarise(run: Run, ending: Ending) -> None:
         gates=ending.proof.rows if ending.proof else (),
         contracts=tuple(summary.ContractRow(*one) for one in _contracts(run, ending.commit)),
         switched_off=tuple(_switched_off(run)),
+        open_tasks=ticking.open_tasks(run, ending.commit) if ending.commit else (),
         notes=tuple(run.state.notes),
     )
     document = summary.build(facts, read(places.journal))

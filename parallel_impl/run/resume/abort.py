@@ -90,7 +90,7 @@ def _open(
         ),
         launch=Launch(home, {}, Limits(0), stop=stop),
         stop=stop,
-        in_force=pinned.read_plan(repo, places, state.plan_commit, state.plan_revision),
+        in_force=pinned.read_plan(repo, places, state),
         journal=journal,
         state=state,
         listener=listener,

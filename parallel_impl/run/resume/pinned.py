@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from parallel_impl.errors import Problem, UserError
 from parallel_impl.git.identity import OURS, Identity, parse
-from parallel_impl.git.repo import Repo
+from parallel_impl.git.repo import GitError, Repo
 from parallel_impl.plan import order as ordering
 from parallel_impl.plan.reading import load
 from parallel_impl.record.events import RunStarted
+from parallel_impl.record.state import State
 from parallel_impl.run.places import Places
 from parallel_impl.run.spec import PlanInForce
 
@@ -26,10 +27,20 @@ def identity(started: RunStarted) -> Identity:
     return Identity(author, committer) if author and committer else OURS
 
 
-def read_plan(repo: Repo, places: Places, commit: str, revision: int) -> PlanInForce:
-    """The plan that `commit` holds, under its number in this run. UserError when it cannot be read any more."""
-    plan, problems = load.load(repo.read(commit, places.plan_file) or b"", places.plan_file)
+def read_plan(repo: Repo, places: Places, state: State) -> PlanInForce:
+    """The plan that the run has so far, under its number there. UserError when it cannot be read any more."""
+    plan, problems = load.load(_content(repo, places, state), places.plan_file)
     if plan is None:
         hint = f"clean up and start again: parallel-cleanup {places.change_id}"
         raise UserError([*problems, Problem("the plan of this run cannot be read any more", hint=hint)])
-    return PlanInForce(replace(plan, revision=revision), ordering.of(plan))
+    return PlanInForce(replace(plan, revision=state.plan_revision), ordering.of(plan))
+
+
+def _content(repo: Repo, places: Places, state: State) -> bytes:
+    """The plan's text; empty where its commit or, of a plan that was made, its blob is gone."""
+    if not state.single:
+        return repo.read(state.plan_commit, places.plan_file) or b""
+    try:
+        return repo.git("cat-file", "blob", state.plan_blob)
+    except GitError:
+        return b""

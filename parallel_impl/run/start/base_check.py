@@ -5,16 +5,18 @@ The checkout stays for the gates on the base, which run while agents work.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from parallel_impl import config
-from parallel_impl.errors import Problem, Severity, UserError, printable
+from parallel_impl.errors import Problem, Severity, UserError, count, printable
 from parallel_impl.gates import programs, quality, setup
 from parallel_impl.gates.quality import Gate
 from parallel_impl.git import filters, hooks, staging
 from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.repo import GitError
+from parallel_impl.openspec import program
+from parallel_impl.openspec.program import OpenSpecError
 from parallel_impl.plan.order import critical_path
 from parallel_impl.processes.launch import Launch
 from parallel_impl.record import events as e
@@ -56,13 +58,34 @@ def check(spec: RunSpec, workspace: Workspace, launch: Launch, in_force: PlanInF
         raise UserError(outcome.failure, where="set-up on the base", hint=_set_up_hint(spec))
     workspace.watch.expect_hooks(hooks.installed(checkout))
     environment = setup.environment_of(checkout.path, spec.environment)
-    problems += programs.check(in_force.plan, in_force.order, environment, checkout.path, set_up=bool(spec.setup))
+    problems += programs.check(in_force.plan, in_force.order, environment, checkout.path, commands=spec.setup)
     gates, gate_problems = quality.check_programs(spec.gates, checkout=checkout.path, env=spec.environment)
-    problems += gate_problems
+    problems += [*gate_problems, *_incomplete(gates, workspace, checkout, environment, launch)]
     notes = tuple(_outside(checkout))
     problems += [Problem(note, severity=Severity.NOTICE) for note in notes]
     report(problems, listener)
     return BaseCheck(checkout, outcome.seconds, tuple(gates), notes, tuple(watched))
+
+
+def _incomplete(
+    gates: list[Gate], workspace: Workspace, checkout: Checkout, env: Mapping[str, str], launch: Launch
+) -> Iterator[Problem]:
+    """One warning where OpenSpec does not take the texts of the change for complete."""
+    if not any(gate.texts and not gate.off and not gate.absent for gate in gates) or not program.find(env):
+        return
+    places = workspace.places
+    try:
+        missing = program.status(places.change_id, checkout.path / places.part, env, launch.stop).missing
+    except OpenSpecError as error:
+        yield Problem(f"whether the change is complete is not known: {error}", severity=Severity.WARNING)
+        return
+    if missing:
+        yield Problem(
+            f"openspec takes the change for incomplete: {', '.join(missing)} not written",
+            where=places.folder,
+            hint=f"look: openspec status --change {places.change_id}",
+            severity=Severity.WARNING,
+        )
 
 
 def _set_up_hint(spec: RunSpec) -> str:
@@ -109,7 +132,7 @@ def describe(spec: RunSpec, workspace: Workspace, in_force: PlanInForce, done: B
     waves = order.waves()
     minutes = {package.id: float(package.timeout_minutes) for package in plan.packages}
     path, longest = critical_path(order.depends_on, minutes)
-    lines = [f"{plan.feature_id}: {len(plan.packages)} packages on {spec.base[:12]} ({spec.base_from})"]
+    lines = [f"{plan.feature_id}: {count(len(plan.packages), 'package')} on {spec.base[:12]} ({spec.base_from})"]
     for number, wave in enumerate(waves, 1):
         lines.append(f"  wave {number}, {len(wave)} wide: {', '.join(wave)}")
     lines.append(f"  critical path: {' -> '.join(path)} (at most {longest:.0f} minutes of agent time)")
@@ -117,7 +140,11 @@ def describe(spec: RunSpec, workspace: Workspace, in_force: PlanInForce, done: B
         lines.append(f"  set-up: proven on the base in {done.setup_seconds:.1f} s")
     else:
         lines.append("  set-up: none")
-    gates = [f"{gate.name} ({gate.found})" for gate in done.gates if not gate.off and not gate.absent]
+    gates = [
+        f"{gate.name} ({gate.shown if gate.is_own else gate.found})"
+        for gate in done.gates
+        if gate.is_own or (not gate.off and not gate.absent)
+    ]
     lines.append(f"  gates: {', '.join(gates) or 'none'}")
     lines += agents.describe(spec.agents, spec.agent_records, spec.config)
     lines.append(f"  worktrees: {workspace.home}")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from parallel_impl.gates.quality import Gate
 from parallel_impl.git import ignored
 from parallel_impl.git import links as found_links
 from parallel_impl.git.repo import Entry, GitError, Repo
+from parallel_impl.openspec import task_names
 from parallel_impl.plan import ids, links
 from parallel_impl.plan.globs import globs
 from parallel_impl.plan.model import Plan
@@ -30,7 +31,7 @@ from parallel_impl.plan.reading import load as loading
 from parallel_impl.record.state import State
 from parallel_impl.run.places import Places
 from parallel_impl.run.resume import pinned
-from parallel_impl.run.start import task_names
+from parallel_impl.run.start import plan_advice
 from parallel_impl.text import did_you_mean
 
 
@@ -114,15 +115,24 @@ def with_current_limits(repo: Repo, known: Inputs, commit: str) -> Inputs:
     return replace(known, config=replace(known.config, provider_wait_minutes=wait, limits=limits))
 
 
-def load(repo: Repo, places: Places, base: str, came_from: str, folder: Path, *, plan_from: str = "") -> Inputs:
+def load(
+    repo: Repo,
+    places: Places,
+    base: str,
+    came_from: str,
+    folder: Path,
+    *,
+    plan_from: str = "",
+    made: Entry | None = None,
+) -> Inputs:
     """Read and check everything in the base tree; the plan itself in the commit `plan_from` where one is given.
 
-    UserError when there is no plan to read at all.
+    `made` is a plan that was made from the change, and lies in no commit. UserError when there is no plan at all.
     """
     entries = {entry.path: entry for entry in repo.entries(base, recurse=True, sizes=True)}
     if plan_from:
         entries |= {entry.path: entry for entry in repo.entries(plan_from, places.plan_file)}
-    plan_entry = entries.get(places.plan_file)
+    plan_entry = made or entries.get(places.plan_file)
     if plan_entry is None:
         raise _no_plan(repo, places, came_from, folder, entries)
 
@@ -131,7 +141,7 @@ def load(repo: Repo, places: Places, base: str, came_from: str, folder: Path, *,
         return repo.git("cat-file", "blob", entry.oid) if entry and entry.mode in ("100644", "100755") else None
 
     settings = config.read(read(config.FILE), read("pyproject.toml"))
-    content = read(places.plan_file) or b""
+    content = repo.git("cat-file", "blob", made.oid) if made else read(places.plan_file) or b""
     checked = plan_check.check(
         content, places.plan_file, read, folder=places.folder, openapi_seconds=settings.openapi_seconds
     )
@@ -139,12 +149,18 @@ def load(repo: Repo, places: Places, base: str, came_from: str, folder: Path, *,
         raise UserError(_unusable(checked, places, repo.top(folder), came_from))
     found_setup = setup.find(read) if settings.setup is None else None
     gates, gate_problems = quality.find(read, settings.gates, change_id=places.change_id, part=places.part)
-    problems = [*checked.problems, *gate_problems, *_own(places, checked.plan, came_from)]
+    told = [one for one in checked.problems if not made or one.severity is Severity.ERROR]  # nobody wrote a made plan
+    problems = [*told, *gate_problems, *_own(places, checked.plan, came_from)]
     problems += _standards(settings, entries)
     problems += [*tables.problems(settings), *assignment.problems(settings, checked.plan.packages)]
     tree = found_links.of_entries(repo, entries.values())
     problems += [*links.problems(checked.plan, tree), *plan_check.of_part(checked.plan, places.part, tree, read)]
-    problems += task_names.problems(read(places.tasks_file), places.tasks_file, checked.plan)
+    tasks = repo.read(plan_from, places.tasks_file) if plan_from else read(places.tasks_file)
+    problems += task_names.problems(tasks, places.tasks_file, checked.plan)
+    if not plan_from:
+        problems += plan_advice.problems(
+            repo, places, base, checked.plan, checked.order, paths=entries.keys(), listed=tasks
+        )
     problems += _uncommitted(repo, places, entries, folder, came_from, continued=bool(plan_from))
     if found_setup:
         problems.append(Problem(f"set-up: {found_setup.why}", severity=Severity.NOTICE))
@@ -209,14 +225,25 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return did_you_mean(name, names) or f"known: {', '.join(names[:10])}"
 
 
-def _no_plan(repo: Repo, places: Places, came_from: str, folder: Path, entries: Iterable[str]) -> UserError:
-    top = repo.top(folder)
-    if top and (top / places.plan_file).is_file():
-        rule = ignored.rule(repo, top, places.plan_file)
+def undescribed(repo: Repo, places: Places, came_from: str, folder: Path, base: str) -> UserError:
+    """Why no package can be made from the change: it is not there, not committed, or says nothing."""
+    paths = [entry.path for entry in repo.entries(base, recurse=True)]
+    below = [path.removeprefix(f"{places.folder}/") for path in paths if path.startswith(f"{places.folder}/")]
+    if not any(path == "design.md" or path.startswith("specs/") for path in below):
+        return _no_plan(repo, places, came_from, folder, paths)
+    hint = "write what is to be done there, and commit it: that is what the agent is told"
+    return UserError("the change has neither proposal.md nor tasks.md", where=places.folder, hint=hint)
+
+
+def _no_plan(repo: Repo, places: Places, came_from: str, folder: Path, entries: Collection[str]) -> UserError:
+    top, committed = repo.top(folder), any(path.startswith(f"{places.folder}/") for path in entries)
+    uncommitted = (places.plan_file, *(() if committed else (f"{places.folder}/proposal.md", places.tasks_file)))
+    if top and (file := next((one for one in uncommitted if (top / one).is_file()), "")):
+        rule = ignored.rule(repo, top, file)
         return UserError(
             f"the change is not committed in {came_from}: a run reads it from there"
             + (f"; git ignores it ({rule})" if rule else ""),
-            where=places.plan_file,
+            where=file,
             hint=_commit_lines(places, came_from, force=bool(rule)),
         )
     prefix = f"{places.part}/" if places.part else ""

@@ -18,7 +18,7 @@ from parallel_impl.run.start.inputs import Inputs
 
 def edit(repo: Repo, places: Places, state: State, known: Inputs, commit: str) -> PlanEdit:
     """How the plan in `known`, which `commit` holds, stands to the one that the run has so far."""
-    before = pinned.read_plan(repo, places, state.plan_commit, state.plan_revision)
+    before = pinned.read_plan(repo, places, state)
     return PlanEdit(before, commit, revisions.compare(before.plan, known.plan))
 
 

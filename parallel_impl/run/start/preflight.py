@@ -19,6 +19,7 @@ from parallel_impl.git import home as homes
 from parallel_impl.git.remove import remove
 from parallel_impl.git.suitability import check_repository
 from parallel_impl.git.trees import Trees
+from parallel_impl.plan import ids
 from parallel_impl.processes.launch import Launch, Limits
 from parallel_impl.record import events as e
 from parallel_impl.record.journal import Journal, now, read
@@ -26,10 +27,11 @@ from parallel_impl.report.announce import Announcer
 from parallel_impl.report.outline import outline
 from parallel_impl.run import run_id
 from parallel_impl.run.claims import change_lock, claims
+from parallel_impl.run.inspect import archive
 from parallel_impl.run.resume import attempts, go_on, leftovers
 from parallel_impl.run.run import Listeners, Run
 from parallel_impl.run.spec import PlanEdit, PlanInForce, RunSpec, Workspace
-from parallel_impl.run.start import base_check, inputs, plan_edit, run_spec, writable
+from parallel_impl.run.start import base_check, inputs, plan_edit, run_spec, single, writable
 from parallel_impl.run.start.base_check import BaseCheck
 from parallel_impl.run.start.inputs import Inputs
 from parallel_impl.run.start.request import Request
@@ -80,6 +82,21 @@ def try_out(request: Request) -> None:
             say(base_check.describe(ready.spec, ready.workspace, ready.in_force, ready.base))
 
 
+def is_archived(request: Request) -> bool:
+    """Whether the change lies below `changes/archive/` in what is checked out, or in the typed base; told then.
+
+    A feature branch that is still there holds the change as it was before, so it is not asked.
+    """
+    repo, options, places = request.repo, request.options, request.places
+    commit = repo.resolve(options.base) if options.base else repo.head(request.folder)
+    name = archive.archived_as(repo, commit, places.change_id, places.part) if commit else ""
+    if not name or request.state.started:
+        return False
+    with _leaving_nothing(request):
+        request.listener.say(f"{places.change_id} is archived as {ids.changes(places.part)}/archive/{name}")
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class _Ready:
     """What a run can be opened with."""
@@ -99,7 +116,7 @@ def _leaving_nothing(request: Request) -> Iterator[None]:
         yield
     finally:
         if not places.last_journal.exists() and not places.attempts.exists():
-            for ref, commit in repo.refs(places.base_ref, places.carried_refs).items():
+            for ref, commit in repo.refs(places.base_ref, places.carried_refs, places.plan_refs).items():
                 repo.delete_ref(ref, commit)
             remove(places.state)
             change_lock.forget(places)
@@ -145,6 +162,7 @@ def _checked(request: Request, known: Inputs) -> Iterator[_Ready]:
         writable.check_home(home)
         homes.check_space(home, known.tree_bytes, jobs=_jobs(request, known))
         checked = base_check.check(spec, workspace, launch, in_force, request.listener)
+        base_check.report(single.unverified(spec, checked.gates), request.listener)
         yield _Ready(spec, workspace, launch, in_force, checked)
     finally:
         leftovers.close(request.places, home)
@@ -170,6 +188,9 @@ def _find(request: Request) -> tuple[str, str, str]:
     """The base, where it came from, and the commit with an edited plan ("" when there is none)."""
     repo, folder, places, state = request.repo, request.folder, request.places, request.state
     commit, came_from = inputs.find_base(repo, folder, places, request.options.base, state)
+    if state.single:
+        single.check_unplanned(repo, places, state, inputs.find_current(repo, folder, places, state))
+        return commit, came_from, ""
     return commit, came_from, inputs.find_edited_plan(repo, folder, places, state)
 
 
@@ -178,7 +199,9 @@ def _read_inputs(request: Request, found: tuple[str, str, str]) -> tuple[Inputs,
     repo, places, options, state = request.repo, request.places, request.options, request.state
     commit, came_from, edited = found
     inputs.anchor(repo, places, commit)
-    known = inputs.load(repo, places, commit, came_from, request.folder, plan_from=edited or state.plan_commit)
+    made = single.pin(request, commit, came_from)
+    plan_from = edited or state.plan_commit
+    known = inputs.load(repo, places, commit, came_from, request.folder, plan_from=plan_from, made=made)
     known = plan_edit.numbered(known, state, edited=bool(edited))
     known = inputs.with_current_limits(repo, known, inputs.find_current(repo, request.folder, places, state))
     trees = Trees(repo, places.trees)
@@ -240,4 +263,5 @@ def _first_event(run: Run, only: str, known: Inputs) -> e.RunStarted:
         carried=spec.carried,
         repository_name=run.workspace.source.repository_name,
         part=places.part,
+        single=spec.single,
     )

@@ -17,7 +17,7 @@ from parallel_impl.run.run import Listener
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What was typed; empty and 0 mean "not given"."""
+    """What was typed; empty, 0 and None mean "not given"."""
 
     change_id: str
     agent: str = ""
@@ -29,6 +29,8 @@ class Options:
     restart: tuple[str, ...] = ()
     abort: bool = False
     wait: bool = False
+    single: bool = False
+    pr: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,7 @@ def specify(request: Request, known: Inputs) -> RunSpec:
         namespace=contained.namespace,
         repository=repository,
         users_branch=_users_branch(request, known),
+        single=request.state.single or request.options.single,
         notes=(*chosen.notes, *limits),
     )
 

@@ -1,0 +1,166 @@
+"""`parallel-plan <change-id>`: from what a change has (tasks.md, design, specs, the code) to a plan, and its check."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from parallel_impl.cli.output import put
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from parallel_impl.errors import Problem
+    from parallel_impl.planning.proposal import Proposal, Subject
+
+
+@click.command(name="plan", context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("change_id", metavar="<change-id>")
+@click.option("--write", is_flag=True, help="Write work-packages.yaml; a plan that is there only gets what it lacks.")
+@click.option("--fresh", is_flag=True, help="Make the plan again, in place of the one that is there.")
+@click.option("--check", is_flag=True, help="Check the plan that is there against the texts and the code.")
+@click.option("--template", metavar="NAME", default="", help="The shape of the work (default: by a rule, printed).")
+@click.option("-y", "--yes", is_flag=True, help="Ask nothing.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, and nothing else there.")
+def plan(change_id: str, *, write: bool, fresh: bool, check: bool, template: str, yes: bool, as_json: bool) -> int:
+    """Make a plan of work packages for an OpenSpec change: printed, or written with --write.
+
+    Documents are read from the work tree, the code from HEAD. Exit code: 0; 1 not worth running in parallel (a plan
+    of one package is made all the same), or not signed off; 2 the change or its plan is not usable.
+    """
+    from parallel_impl.planning import proposal as proposals  # noqa: PLC0415
+    from parallel_impl.planning import sources  # noqa: PLC0415
+
+    if check and (write or fresh or template):
+        raise click.UsageError("--check looks at the plan that is there: leave --write, --fresh and --template away")
+    subject = proposals.Subject(sources.find(Path.cwd(), change_id))
+    if check:
+        return _check(subject, as_json=as_json)
+    file = subject.sources.plan_file
+    if file.is_file() and not fresh:
+        if template:
+            raise click.UsageError("--template is for a new plan: add --fresh to make it again")
+        proposal = proposals.extended(subject, file.read_bytes())
+    else:
+        proposal = proposals.fresh(subject, lambda one, origin: proposals.by_code(one, origin, template=template))
+    _report([*subject.sources.problems(), *proposal.problems], proposal)
+    if write and proposal.plan and not yes and _is_terminal():
+        signed = _sign_off(subject, proposal)
+        if signed is None:
+            put("nothing was written", err=True)
+            return 1
+        proposal = signed
+    return _finish(subject, proposal, write=write, as_json=as_json)
+
+
+def _finish(subject: Subject, proposal: Proposal, *, write: bool, as_json: bool) -> int:
+    """Print or write the plan; the exit code."""
+    from parallel_impl.planning import proposal as proposals  # noqa: PLC0415
+
+    usable = proposal.plan is not None
+    lines: tuple[str, ...] = ()
+    if write and usable and proposal.added != ():
+        lines = proposals.write(subject, proposal.content, Path.cwd())
+    if as_json:
+        put(json.dumps(_as_json(subject, proposal, lines), ensure_ascii=False, indent=1))
+    elif not write:
+        put(proposal.content.decode().rstrip("\n"))
+    elif lines:
+        put("\n    ".join((f"{subject.source}: written; a run reads what is committed:", *lines)))
+    if not usable:
+        put(f"{subject.source}: not usable", err=True)
+        return 2
+    return 0 if proposal.parallel else 1
+
+
+def _check(subject: Subject, *, as_json: bool) -> int:
+    from parallel_impl.contracts import plan_check  # noqa: PLC0415
+    from parallel_impl.errors import count  # noqa: PLC0415
+    from parallel_impl.git import links  # noqa: PLC0415
+    from parallel_impl.openspec import task_names  # noqa: PLC0415
+    from parallel_impl.plan import check  # noqa: PLC0415
+    from parallel_impl.planning import proposal as proposals  # noqa: PLC0415
+
+    file = subject.sources.plan_file
+    named = str(file) if file.is_file() else subject.sources.change_id
+    checked = plan_check.validate(named, Path.cwd(), links.of_index, task_names.problems)
+    problems = [*subject.sources.problems(), *checked.problems]
+    usable = bool(checked.plan and checked.order and not checked.misnamed)
+    findings = []
+    if checked.plan and checked.order:
+        problems += proposals.age(subject, checked.plan)
+        findings = proposals.examine(subject, checked.plan, checked.order)
+        problems += check.problems(findings, checked.source, brief=False)
+    for problem in problems:
+        put(str(problem), err=True)
+    found = count(len(findings), "finding") if findings else "nothing found"
+    put(f"{checked.source}: {found if usable else 'not usable'}", err=True)
+    if as_json:
+        row = {"change_id": subject.sources.change_id, "usable": usable, "problems": _problems(problems)}
+        kinds = [{"kind": one.kind, "what": one.what, "names": one.names, "hint": one.hint} for one in findings]
+        put(json.dumps({**row, "findings": kinds}, ensure_ascii=False, indent=1))
+    return 0 if usable else 2
+
+
+def _report(problems: Iterable[Problem], proposal: Proposal) -> None:
+    """Everything for people, on stderr."""
+    for problem in problems:
+        put(str(problem), err=True)
+    for note in proposal.notes:
+        put(f"note: {note}", err=True)
+    for line in proposal.screen():
+        put(line, err=True)
+
+
+def _is_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def _sign_off(subject: Subject, proposal: Proposal) -> Proposal | None:
+    """The proposal as the person at the terminal accepts it, edited or not; None when there is no such."""
+    from parallel_impl.planning import proposal as proposals  # noqa: PLC0415
+
+    while True:
+        choices = "[a]ccept, [e]dit, [q]uit" if proposal.plan else "[e]dit, [q]uit"
+        answer = click.prompt(choices, prompt_suffix="? ", err=True).strip().lower()[:1]
+        if answer == "q":
+            return None
+        if answer == "a" and proposal.plan:
+            return proposal
+        if answer == "e":
+            edited = click.edit(proposal.content.decode(), extension=".yaml")
+            if edited is not None:
+                proposal = proposals.again(subject, proposal, edited.encode())
+                _report(proposal.problems, proposal)
+
+
+def _as_json(subject: Subject, proposal: Proposal, lines: tuple[str, ...]) -> dict[str, Any]:
+    from parallel_impl.plan import estimate  # noqa: PLC0415
+
+    found = estimate.estimate(proposal.plan, proposal.order) if proposal.plan else None
+    return {
+        "change_id": subject.sources.change_id,
+        "usable": proposal.plan is not None,
+        "parallel": proposal.parallel,
+        "recommendation": proposal.recommendation,
+        "speedup": round(found.speedup, 3) if found else None,
+        "waves": found.waves if found else [],
+        "critical_path": found.critical_path if found else [],
+        "weights": found.weights if found else {},
+        "problems": _problems(proposal.problems),
+        "findings": [{"kind": one.kind, "what": one.what, "names": one.names} for one in proposal.findings],
+        "notes": proposal.notes,
+        "added": proposal.added,
+        "plan": proposal.content.decode(),
+        "written": subject.source if lines else None,
+        "to_commit": lines,
+    }
+
+
+def _problems(problems: Iterable[Problem]) -> list[dict[str, str]]:
+    names = ("what", "where", "path", "hint", "severity")
+    return [{name: str(getattr(one, name)) for name in names} for one in problems]

@@ -1,0 +1,29 @@
+"""Whether a branch has what a commit changed, however it was merged: as it is, squashed, or rebased."""
+
+from __future__ import annotations
+
+from parallel_impl.git.repo import Repo
+
+HISTORY = 2_000  # commits of the branch that are looked at
+ABSENT = "000000"
+
+
+def holds(repo: Repo, tip: str, commit: str) -> bool:
+    """Whether `tip` contains `commit`, or every path that it changed stood exactly so at one time on the way to `tip`.
+
+    Later edits on the branch do not matter.
+    """
+    if repo.is_ancestor(commit, tip):
+        return True
+    base = repo.text("merge-base", tip, commit, ok=(0, 1)).split("\n")[0]
+    if not base:
+        return False
+    changes = repo.changes(base, commit)
+    wanted = {one.path: (one.new_mode, one.new) for one in changes if one.new_mode != ABSENT}
+    paths = [one.path for one in changes]
+    options = ("--first-parent", f"--max-count={HISTORY}", "--end-of-options", tip, f"^{base}")
+    for one in repo.text("rev-list", *options).split():
+        entries = {entry.path: (entry.mode, entry.oid) for entry in repo.entries(one, *paths)} if paths else {}
+        if entries == wanted:
+            return True
+    return False

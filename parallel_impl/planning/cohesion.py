@@ -1,0 +1,150 @@
+"""The smallest pieces of work that one agent must do: tasks that would make two agents disagree are one unit.
+
+Together stay: a task and those nested in it; a test and the code that it tests; tasks of one section that name the same
+file; several new files that are alike (one folder, one ending: widgets, handlers, migrations); one user story.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from parallel_impl.planning import shared_kinds
+from parallel_impl.planning.evidence import ClueKind, PlannedTask
+from parallel_impl.planning.touches import Touch
+
+SURE = 0.5  # certainty from which a name in a text means that the task works on the file
+ALIKE = 3  # new files that are alike before they are one unit of work
+
+_ENDING = re.compile(r"(?:[A-Z][a-z0-9]+|[_-][a-z0-9]+)(?=\.\w+$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """Tasks that stay together, in the order of the document; `section` is that of the first."""
+
+    tasks: tuple[str, ...]
+    section: int
+
+
+def find(tasks: Sequence[PlannedTask], touches: Sequence[Touch]) -> tuple[Unit, ...]:
+    """The units of these tasks, in their order; every task is in exactly one."""
+    union = _Union(task.id for task in tasks)
+    sections = {task.id: task.section for task in tasks}
+    for first, second in (
+        *_nested(tasks),
+        *_stories(tasks),
+        *_same_file(touches, sections),
+        *_tests(tasks, touches),
+        *_alike(touches, sections),
+        *_without_files(tasks, touches),
+    ):
+        if first in sections and second in sections:
+            union.join(first, second)
+    return tuple(Unit(several, sections[several[0]]) for several in union.sets())
+
+
+def _nested(tasks: Iterable[PlannedTask]) -> Iterable[tuple[str, str]]:
+    """`1.2.1` belongs to `1.2` where that is a task."""
+    known = {task.id for task in tasks}
+    for task in known:
+        above = task.rpartition(".")[0]
+        if above in known:
+            yield above, task
+
+
+def _stories(tasks: Iterable[PlannedTask]) -> Iterable[tuple[str, str]]:
+    """The tasks of one user journey."""
+    first: dict[str, str] = {}
+    for task in tasks:
+        if task.story:
+            yield first.setdefault(task.story, task.id), task.id
+
+
+def _same_file(touches: Iterable[Touch], sections: Mapping[str, int]) -> Iterable[tuple[str, str]]:
+    for touch in touches:
+        if touch.is_glob or shared_kinds.kind_of(touch.path):
+            continue
+        first: dict[int, str] = {}
+        for task, certainty in touch.said.items():
+            if certainty >= SURE and task in sections:
+                yield first.setdefault(sections[task], task), task
+
+
+def _tests(tasks: Sequence[PlannedTask], touches: Sequence[Touch]) -> Iterable[tuple[str, str]]:
+    """A task that names nothing but tests belongs to the one that names what they test."""
+    known = {touch.path: touch for touch in touches}
+    sources = {
+        touch.path: [
+            clue.because for clue in touch.clues if clue.kind is ClueKind.TEST_MIRROR and clue.because in known
+        ]
+        for touch in touches
+    }
+    named: dict[str, list[Touch]] = defaultdict(list)
+    for touch in touches:
+        for name in touch.said:
+            named[name].append(touch)
+    for task in tasks:
+        if not (own := named[task.id]) or not all(sources[touch.path] for touch in own):
+            continue
+        source = known[sources[own[0].path][0]]
+        if source.said and task.id not in source.said:
+            yield source.owner, task.id
+
+
+def _alike(touches: Iterable[Touch], sections: Mapping[str, int]) -> Iterable[tuple[str, str]]:
+    """Tasks that make new files of one folder and one ending: `MetricWidget.tsx`, `ChartWidget.tsx`."""
+    families: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for touch in touches:
+        ending = _ENDING.search(posixpath.basename(touch.path))
+        if touch.new and touch.said and ending:
+            families[posixpath.dirname(touch.path), ending[0]].append(touch.owner)
+    for tasks in families.values():
+        if len(tasks) >= ALIKE:
+            yield from ((tasks[0], task) for task in tasks if sections.get(task) == sections.get(tasks[0]))
+
+
+def _without_files(tasks: Sequence[PlannedTask], touches: Iterable[Touch]) -> Iterable[tuple[str, str]]:
+    """A task that names no file goes with the one before it in its section, the first ones with the one after."""
+    named = {task for touch in touches for task in touch.said} | {touch.owner for touch in touches}
+    by_section: dict[int, list[str]] = defaultdict(list)
+    for task in tasks:
+        by_section[task.section].append(task.id)
+    requires = {task.id: task.requires for task in tasks}
+    for several in by_section.values():
+        anchor = next((one for one in several if one in named), several[0])
+        for one in several:
+            if one in named:
+                anchor = one
+                continue
+            yield next((other for other in reversed(requires[one]) if other in several and other in named), anchor), one
+
+
+class _Union:
+    """Disjoint sets of names that keep the order in which the names came."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._above = {name: name for name in names}
+        self._place = {name: place for place, name in enumerate(self._above)}
+
+    def top(self, name: str) -> str:
+        """The earliest name of the set."""
+        while self._above[name] != name:
+            self._above[name] = self._above[self._above[name]]
+            name = self._above[name]
+        return name
+
+    def join(self, first: str, second: str) -> None:
+        """Make the sets of both one."""
+        low, high = sorted((self.top(first), self.top(second)), key=self._place.__getitem__)
+        self._above[high] = low
+
+    def sets(self) -> list[tuple[str, ...]]:
+        """Every set, by its earliest name."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for name in self._above:
+            found[self.top(name)].append(name)
+        return [tuple(found[name]) for name in found]

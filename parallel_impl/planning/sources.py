@@ -1,0 +1,111 @@
+"""What a plan is made from: the documents of a change as they lie in the work tree, the code at HEAD.
+
+A plan is written beside documents that are still being written, and for code that is committed: agents get no other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from parallel_impl.contracts import plan_check
+from parallel_impl.errors import Problem, Severity, UserError
+from parallel_impl.git.repo import Repo
+from parallel_impl.plan import ids, parts
+from parallel_impl.planning import documents
+from parallel_impl.planning.documents import ChangeDocument
+
+FEW = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeSources:
+    """A change in a work tree whose root is `top`: `folder` is its folder from there, `commit` HEAD.
+
+    `documents` have paths inside the folder; `uncommitted` are those that HEAD has in another form, or not.
+    """
+
+    repo: Repo
+    top: Path
+    change_id: str
+    folder: str
+    commit: str
+    documents: tuple[ChangeDocument, ...]
+    uncommitted: tuple[str, ...]
+
+    @property
+    def plan_file(self) -> Path:
+        """Where the plan lies, or will."""
+        return self.top / self.folder / ids.PLAN_FILE
+
+    @property
+    def tasks(self) -> bytes | None:
+        """The content of tasks.md; None where there is none."""
+        file = self.top / self.folder / documents.TASKS
+        return file.read_bytes() if file.is_file() else None
+
+    @property
+    def has_design(self) -> bool:
+        """Whether a design says what packages agree on."""
+        return any(one.path == "design.md" for one in self.documents)
+
+    def problems(self) -> list[Problem]:
+        """A warning about documents that a run, which reads what is committed, would not see."""
+        if not self.uncommitted:
+            return []
+        more = " …" if len(self.uncommitted) > FEW else ""
+        what = f"not committed, and read all the same: {', '.join(self.uncommitted[:FEW])}{more}"
+        hint = "a run reads the committed change: commit these with the plan"
+        return [Problem(what, self.folder, hint=hint, severity=Severity.WARNING)]
+
+
+def find(folder: Path, typed: str) -> ChangeSources:
+    """The change that is meant by what was typed in `folder`: an id, or the path of a change folder.
+
+    UserError where there is no such change, no commit, or no work tree.
+    """
+    change_id, here = _meant(folder.resolve(), typed)
+    ids.check(change_id)
+    repo = Repo.discover(here)
+    top = repo.top(here)
+    if top is None:
+        raise UserError("a bare repository has no documents of a change", where=str(here), hint="go to a work tree")
+    top = top.resolve()
+    commit = repo.head(here)
+    if commit is None:
+        raise UserError("the repository has no commit yet", where=str(top), hint="commit the code first")
+    committed = {entry.path: entry.oid for entry in repo.entries(commit, recurse=True)}
+    part = _part(top, here, change_id, list(committed))
+    inside = ids.folder(change_id, part)
+    if not (top / inside).is_dir():
+        changes = top / ids.changes(part)
+        known = [path.relative_to(changes.parent.parent).as_posix() for path in changes.glob("*/*")]
+        raise plan_check.no_plan(change_id, known, str(changes))
+    found = documents.load(top / inside)
+    changed = [
+        one.path for one in found if _differs(repo, top / inside / one.path, committed.get(f"{inside}/{one.path}"))
+    ]
+    return ChangeSources(repo, top, change_id, inside, commit, found, tuple(changed))
+
+
+def _meant(folder: Path, typed: str) -> tuple[str, Path]:
+    """The change-id, and the folder from which its part of the repository is looked for."""
+    given = (folder / typed).resolve()
+    if "/" in typed.rstrip("/") and given.is_dir() and given.parent.as_posix().endswith(f"/{ids.CHANGES}"):
+        return given.name, given.parent.parent.parent
+    return typed.rstrip("/"), folder
+
+
+def _part(top: Path, here: Path, change_id: str, committed: list[str]) -> str:
+    """The part of the repository that has the change; one that is not committed yet is found where it lies."""
+    inside = here.relative_to(top).as_posix() if here.is_relative_to(top) else "."
+    inside = "" if inside == "." else inside
+    folders = (ids.folder(change_id, part) for part in parts.above(inside))
+    lying = [f"{one}/" for one in folders if (top / one).is_dir()]
+    return parts.choose(change_id, inside, [*committed, *lying])
+
+
+def _differs(repo: Repo, file: Path, committed: str | None) -> bool:
+    """Whether a file is not as it is committed (line endings apart, which git may convert)."""
+    content = file.read_bytes()
+    return committed not in (repo.blob_id(content), repo.blob_id(content.replace(b"\r\n", b"\n")))

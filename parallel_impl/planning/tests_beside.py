@@ -1,0 +1,169 @@
+"""Where the tests of a file are, by the names that test runners look for, and the other way round."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from parallel_impl.planning.tree import FileTree, above, extension, folder_of, name_of
+
+FOLDERS = frozenset(("tests", "test", "__tests__", "spec", "specs", "e2e", "testing"))
+_TESTED = frozenset((
+    ".py", ".ts", ".tsx", ".js", ".jsx", ".mjs", ".cjs", ".mts", ".cts", ".go", ".java", ".kt", ".rb", ".php", ".cs",
+    ".ex", ".vue", ".svelte", ".sh", ".rs", ".scala", ".swift", ".dart", ".c", ".cc", ".cpp",
+))  # fmt: skip
+_SCRIPT = (".ts", ".tsx", ".js", ".jsx", ".mjs", ".cjs", ".mts", ".cts", ".vue", ".svelte")
+# The forms of a test's name; the first of a language is the one that a new test gets where no other says otherwise.
+_FORMS: dict[str, tuple[str, ...]] = {
+    ".py": ("test_{}.py", "{}_test.py"),
+    ".go": ("{}_test.go",),
+    ".java": ("{}Test.java", "{}Tests.java", "{}IT.java"),
+    ".kt": ("{}Test.kt",),
+    ".scala": ("{}Test.scala", "{}Spec.scala"),
+    ".swift": ("{}Tests.swift",),
+    ".cs": ("{}Tests.cs", "{}Test.cs"),
+    ".php": ("{}Test.php",),
+    ".rb": ("{}_spec.rb", "{}_test.rb", "test_{}.rb"),
+    ".ex": ("{}_test.exs",),
+    ".dart": ("{}_test.dart",),
+    ".rs": ("{}_test.rs", "test_{}.rs", "{}.rs"),
+    ".sh": ("test_{}.sh", "{}.bats", "test_{}.py", "{}_test.sh"),
+    ".c": ("test_{}.c", "{}_test.c"),
+    ".cc": ("{}_test.cc", "{}_unittest.cc"),
+    ".cpp": ("{}_test.cpp", "test_{}.cpp"),
+}
+_TEST_NAME = re.compile(r"test_.+|.+_test|.+[._-](?:test|spec|e2e|unittest)|.+(?:Test|Tests|IT|Spec)|conftest")
+
+
+def is_test(path: str) -> bool:
+    """Whether a file is a test or lies among tests."""
+    stem = name_of(path).rpartition(".")[0]
+    return bool(_TEST_NAME.fullmatch(stem)) or any(part in FOLDERS for part in path.split("/")[:-1])
+
+
+def is_tested(path: str) -> bool:
+    """Whether a file is source that tests are written for."""
+    return extension(path) in _TESTED and not is_test(path) and not name_of(path).startswith("__init__.")
+
+
+def names(path: str) -> tuple[str, ...]:
+    """The names that a test of a source file has, the usual first."""
+    stem, _, _ = name_of(path).rpartition(".")
+    ending = extension(path)
+    if ending in _SCRIPT:
+        own = ending if ending not in (".vue", ".svelte") else ".ts"
+        endings = dict.fromkeys((own, ".ts", ".tsx", ".js", ".jsx", ".mjs"))
+        return tuple(f"{stem}.{kind}{one}" for one in endings for kind in ("test", "spec"))
+    plain = stem.replace("-", "_") if ending in (".sh", ".py") else stem
+    return tuple(form.format(plain) for form in _FORMS.get(ending, ()))
+
+
+def subject(path: str) -> str:
+    """The stem of the file that a test tests; "" for what is no test by its name."""
+    stem = name_of(path).rpartition(".")[0]
+    bare = re.sub(r"^test_|_test$|[._-](?:test|spec|e2e|unittest)$|(?:Test|Tests|IT|Spec)$", "", stem)
+    return bare if bare and bare != stem else ""
+
+
+def existing(path: str, tree: FileTree) -> list[str]:
+    """The tests of a source file that exist: of each name those that belong to the innermost folder around it."""
+    found: list[str] = []
+    around = ["", *above(path)]
+    for name in names(path):
+        depths = {
+            one: around.index(_owner(one))
+            for one in tree.by_name.get(name, ())
+            if one != path and _owner(one) in around
+        }
+        innermost = max(depths.values(), default=0)
+        found += [one for one, depth in depths.items() if depth == innermost]
+    return list(dict.fromkeys(found))
+
+
+def _owner(test: str) -> str:
+    """The folder whose code a test is for: the one that its tests folder lies in, else its own."""
+    parts = test.split("/")[:-1]
+    outer = next((n for n, part in enumerate(parts) if part in FOLDERS), len(parts))
+    return "/".join(parts[:outer])
+
+
+def homes(path: str, tree: FileTree, new: frozenset[str] = frozenset()) -> list[str]:
+    """The folders of tests nearest to a file, the nearest first: beside it, then beside each folder above it.
+
+    `new` are folders that do not exist yet. A tests folder that mirrors the source's folders is followed down.
+    """
+    found = []
+    for folder in [*reversed(above(path)), ""]:
+        for name in sorted(FOLDERS - {"e2e", "testing", "spec", "specs"}):
+            home = f"{folder}/{name}" if folder else name
+            if home in tree.folders or home in new:
+                found.append(_mirrored(home, path, folder, tree))
+    return found
+
+
+class ComponentTests:
+    """Tests folders with a folder for each component: `tests/shop/` of `src/shop/`, `skills/tests/x/` of `skills/x/`.
+
+    Learned from the tree: such a folder's own folders are, for the most part, named as those of a folder beside it.
+    """
+
+    def __init__(self, tree: FileTree) -> None:
+        self.tree = tree
+        children: dict[str, set[str]] = {}
+        for folder in tree.folders:
+            children.setdefault(folder_of(folder), set()).add(name_of(folder))
+        self.pairs: list[tuple[str, str]] = []  # (folder of components, folder of their tests)
+        for home in sorted(children):
+            parts = home.split("/")
+            if any(part in FOLDERS for part in parts):
+                outer = "/".join(parts[: next(n for n, part in enumerate(parts) if part in FOLDERS)])
+                beside = [outer, *(f"{outer}/{name}".lstrip("/") for name in sorted(children.get(outer, ())))]
+                self.pairs += [(base, home) for base in beside if self._is_mirror(children, base, home)]
+
+    @staticmethod
+    def _is_mirror(children: Mapping[str, set[str]], base: str, home: str) -> bool:
+        if base == home or base not in children or (home.startswith(f"{base}/") and base in FOLDERS):
+            return False
+        own = children[home] - FOLDERS - {"fixtures", "__pycache__"}
+        both = own & (children[base] - FOLDERS)
+        return len(both) >= 2 and len(both) * 2 >= len(own)
+
+    def of(self, path: str) -> list[str]:
+        """The folders for the tests of the component that a path lies in, whether or not they exist."""
+        found = []
+        for base, home in self.pairs:
+            inside = path.removeprefix(f"{base}/" if base else "")
+            component, slash, _ = inside.partition("/")
+            if slash and component not in FOLDERS and (not base or inside != path) and not path.startswith(f"{home}/"):
+                found.append(f"{home}/{component}")
+        return found
+
+
+def _mirrored(home: str, path: str, folder: str, tree: FileTree) -> str:
+    """The folder below `home` that follows the source's own folders, as deep as it goes."""
+    inside = path[len(folder) :].strip("/").split("/")[:-1]
+    for skipped in range(len(inside) + 1):
+        deeper = "/".join(inside[skipped:])
+        if deeper and f"{home}/{deeper}" in tree.folders:
+            return f"{home}/{deeper}"
+    return home
+
+
+def expected(path: str, tree: FileTree, new: frozenset[str] = frozenset()) -> str:
+    """Where a test of a source file without one would be written; "" where nothing in the tree tells."""
+    forms = names(path)
+    if not forms:
+        return ""
+    beside = [one for one in tree.direct.get(folder_of(path), ()) if subject(one) and extension(one) in _TESTED]
+    if extension(path) == ".go" or (beside and extension(path) in _SCRIPT):
+        return f"{folder_of(path)}/{_like(forms, beside)}".strip("/")
+    home = next(iter(homes(path, tree, new)), "")
+    return f"{home}/{_like(forms, tree.direct.get(home, []))}" if home else ""
+
+
+def _like(forms: tuple[str, ...], others: list[str]) -> str:
+    """The name among the forms that is built as most of the others are."""
+    tail = [re.search(r"(?:^test_|_test|\.test|\.spec|_spec|Test)\b.*|\.\w+$", name_of(one)) for one in others]
+    endings = [match[0] for match in tail if match]
+    counts = {form: sum(form.endswith(ending) for ending in endings) for form in forms}
+    return max(forms, key=lambda form: counts[form])

@@ -1,0 +1,128 @@
+"""How the work of a package is proven, with what the repository has: nothing that cannot exist is written.
+
+Only tests that are there, or that a task says will be, are named. A package of nothing testable has no steps.
+"""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import re
+import shlex
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from parallel_impl.gates import quality
+from parallel_impl.gates.project_files import Read
+from parallel_impl.plan.globs.globs import match
+
+MOST_TESTS = 30  # paths in one command; with more their folders are named
+NO_TESTS = re.compile(r"no test specified")
+
+
+@dataclass(frozen=True, slots=True)
+class ProposedStep:
+    """One command step, and the folder that it runs in."""
+
+    name: str
+    command: str
+    cwd: str = "."
+
+
+def steps(write_allow: Sequence[str], creates: Sequence[str], files: frozenset[str], read: Read) -> list[ProposedStep]:
+    """The steps for a package with this scope; `read` gives a file of the base tree."""
+    paths = sorted({path for path in files if any(_means(glob, path) for glob in write_allow)} | set(creates))
+    return [*_pytest(paths, read), *_npm(paths, read), *_cargo(paths, read), *_go(paths, read)]
+
+
+def _means(glob: str, path: str) -> bool:
+    """`match`, at the price of a comparison for the literal paths that most scopes are made of."""
+    return glob == path or (("*" in glob or path.startswith(f"{glob}/")) and match(glob, path))
+
+
+def _pytest(paths: Iterable[str], read: Read) -> list[ProposedStep]:
+    tests: dict[str, list[str]] = defaultdict(list)
+    for path in paths:
+        name = posixpath.basename(path)
+        if re.fullmatch(r"(test_.*|.*_test)\.py", name) and (project := _project(path, read)) is not None:
+            tests[project].append(posixpath.relpath(path, project))
+    found = []
+    for project, several in sorted(tests.items()):
+        named = several if len(several) <= MOST_TESTS else sorted({posixpath.dirname(test) or "." for test in several})
+        runner = "uv run --frozen pytest" if project != "." and read(f"{project}/uv.lock") is not None else "pytest"
+        found.append(ProposedStep(_named("tests", project), f"{runner} -q {shlex.join(named)}", project))
+    return found
+
+
+def _project(path: str, read: Read) -> str | None:
+    """The nearest folder above a test that configures pytest; None where no folder does."""
+    for folder in _above(path):
+        inside = _reader(read, folder)
+        gates, _ = quality.find(inside, {"mypy": False, "ruff": False, "openspec": False}, change_id="x")
+        if any(gate.name == "pytest" for gate in gates):
+            return folder
+    return None
+
+
+def _reader(read: Read, folder: str) -> Read:
+    return lambda name: read(name if folder == "." else f"{folder}/{name}")
+
+
+def _above(path: str) -> Iterable[str]:
+    folder = posixpath.dirname(path)
+    while folder:
+        yield folder
+        folder = posixpath.dirname(folder)
+    yield "."
+
+
+def _named(what: str, folder: str) -> str:
+    return what if folder == "." else f"{what} of {folder}"
+
+
+def _npm(paths: Iterable[str], read: Read) -> list[ProposedStep]:
+    """`npm test` of each project with a script for it whose packages set-up or the step itself can install."""
+    found: dict[str, ProposedStep] = {}
+    for path in paths:
+        if not path.endswith((".ts", ".tsx", ".js", ".jsx", ".mjs", ".cjs", ".vue", ".svelte")):
+            continue
+        project = next((folder for folder in _above(path) if _reader(read, folder)("package.json") is not None), None)
+        if project is None or project in found or not _has_script(_reader(read, project)("package.json")):
+            continue
+        if _reader(read, project)("package-lock.json") is not None:
+            install = "" if project == "." else "npm ci && "
+            found[project] = ProposedStep(_named("npm test", project), f"{install}npm test", project)
+    return [found[project] for project in sorted(found)]
+
+
+def _has_script(content: bytes | None) -> bool:
+    try:
+        script = json.loads(content or b"{}")["scripts"]["test"]
+    except (ValueError, KeyError, TypeError):
+        return False
+    return isinstance(script, str) and bool(script.strip()) and not NO_TESTS.search(script)
+
+
+def _cargo(paths: Iterable[str], read: Read) -> list[ProposedStep]:
+    roots = {_nearest(path, "Cargo.toml", read) for path in paths if path.endswith(".rs")} - {None}
+    return [
+        ProposedStep(_named("cargo test", root), "cargo test --quiet", root) for root in sorted(filter(None, roots))
+    ]
+
+
+def _go(paths: Iterable[str], read: Read) -> list[ProposedStep]:
+    folders: dict[str, set[str]] = defaultdict(set)
+    for path in paths:
+        if path.endswith(".go") and (root := _nearest(path, "go.mod", read)):
+            folders[root].add(posixpath.relpath(posixpath.dirname(path) or ".", root))
+    return [
+        ProposedStep(
+            _named("go test", root), f"go test {' '.join(shlex.quote(f'./{one}') for one in sorted(several))}", root
+        )
+        for root, several in sorted(folders.items())
+    ]
+
+
+def _nearest(path: str, name: str, read: Read) -> str | None:
+    return next((folder for folder in _above(path) if _reader(read, folder)(name) is not None), None)

@@ -1,0 +1,288 @@
+"""A merged change is archived: one commit on the base branch's tip, on the new branch `archive/<change-id>`.
+
+Merged means: the branch holds the landed commit, or (squashed, rebased) all that it changed. Nothing of the user's is
+touched but that branch, and what does not work is told with the line to type: it keeps nobody from cleaning up.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from parallel_impl import config
+from parallel_impl.errors import UserError, count, printable
+from parallel_impl.git import identity, merged, remotes
+from parallel_impl.git.identity import Identity
+from parallel_impl.git.repo import GitError, Repo
+from parallel_impl.openspec import archiving, program, tasks
+from parallel_impl.openspec.program import OpenSpecError
+from parallel_impl.plan import ids, parts
+from parallel_impl.record.journal import load_state
+from parallel_impl.run.claims import change_lock
+from parallel_impl.run.places import Places
+
+FIRST = 20  # open tasks that are listed
+REACHING = ("GIT_SSH", "GIT_ASKPASS", "GIT_SSL_")  # variables by which git reaches a remote
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveOptions:
+    """What was typed: a local branch to move, and whether open tasks may become a follow-up list."""
+
+    on_branch: str = ""
+    with_open_tasks: bool = False
+    dry_run: bool = False
+
+
+@dataclass(slots=True)
+class ArchiveReport:
+    """What became of it, as lines for people; `refused`: the change was to be archived and was not."""
+
+    lines: list[str] = field(default_factory=list)
+    refused: bool = False
+    commit: str = ""
+    branch: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The branch that the change is archived on: for people, its tip, and its name on the remote (else "")."""
+
+    shown: str
+    tip: str
+    branch: str
+    remote: str = ""
+
+
+def archive(repo: Repo, folder: Path, change_id: str, options: ArchiveOptions, env: Mapping[str, str]) -> ArchiveReport:
+    """Archive the change where it is merged. UserError when the id is none, or while a run of it is alive.
+
+    `env` is the environment that was inherited, with the variables by which git reaches a remote.
+    """
+    ids.check(change_id)
+    places = Places(repo.git_dir, change_id)
+    landed = _landed(repo, places)
+    if not landed:
+        if options.on_branch:
+            raise UserError(f"{change_id} has not landed, so there is nothing to archive", where="--archive-on")
+        return ArchiveReport()
+    found = parts.having(change_id, [entry.path for entry in repo.entries(landed, recurse=True)])
+    places = replace(places, part=min(found, default=""))
+    known = places.state.exists() or change_lock.has_files(places)
+    with change_lock.hold(places):
+        archiver = _Archiver(repo, folder, places, landed, options, env)
+        try:
+            archiver.archive()
+        finally:
+            for ref, commit in repo.refs(archiver.scratch_ref).items():
+                repo.delete_ref(ref, commit)
+            if not known:
+                change_lock.forget(places)
+    return archiver.report
+
+
+@dataclass(slots=True)
+class _Archiver:
+    """One call: what was typed and found, and what became of it so far. `landed` is the commit that landed."""
+
+    repo: Repo
+    folder: Path
+    places: Places
+    landed: str
+    options: ArchiveOptions
+    env: Mapping[str, str]
+    report: ArchiveReport = field(default_factory=ArchiveReport)
+
+    @property
+    def scratch_ref(self) -> str:
+        """Where the fetched tip and the new commit are until they are on a branch."""
+        return f"{self.places.refs}/archive"
+
+    def archive(self) -> None:
+        """Find the branch that has the change merged, and archive the change there, if it is not yet."""
+        repo, places, report = self.repo, self.places, self.report
+        if (target := self.target()) is None:
+            return
+        if name := archived_as(repo, target.tip, places.change_id, places.part):
+            folder = f"{ids.changes(places.part)}/archive/{name}"
+            report.lines.append(f"{places.change_id} is archived on {target.shown} as {folder}")
+            return
+        if not repo.entries(target.tip, places.folder):
+            return
+        branch = self.options.on_branch or f"archive/{places.change_id}"
+        if not self.options.on_branch and (made := repo.ref(f"refs/heads/{branch}")):
+            self.report_made(target, branch, made)
+            return
+        content = repo.read(target.tip, places.tasks_file)
+        left = tasks.still_open(tasks.read(content)) if content is not None else ()
+        if left and not self.options.with_open_tasks:
+            report.refused = True
+            what = f"not archived: {count(len(left), 'task')} of {places.change_id} still open:"
+            again = f"to archive all the same, with these as a follow-up list: {self.again()}"
+            report.lines += [what, *_listed(left), again]
+        elif self.options.dry_run:
+            report.lines.append(f"would archive {places.change_id} on {target.shown}")
+        else:
+            self.commit(target, branch, left)
+
+    def commit(self, target: Target, branch: str, left: tuple[str, ...]) -> None:
+        """Make the commit and put it on `branch`; `left` are the open tasks."""
+        places, report = self.places, self.report
+        try:
+            done = archiving.archive(
+                self.repo,
+                target.tip,
+                places.change_id,
+                part=places.part,
+                open_tasks=left,
+                env=self.env,
+                ref=self.scratch_ref,
+                identity=_identity(self.repo, self.folder, target.tip, self.env),
+                date=int(time.time()),
+            )
+        except OpenSpecError as error:
+            report.refused = bool(program.find(self.env))
+            report.lines += [f"not archived: {error}", f"  then: parallel-cleanup {places.change_id}"]
+            return
+        moves = bool(self.options.on_branch)
+        _move(self.repo, branch, done.commit, target.tip if moves else None)
+        report.commit, report.branch = done.commit, branch
+        what = f"archived {places.change_id} as {done.name}: one commit on {target.shown}"
+        report.lines.append(what if moves else f"{what}, on the branch {branch}")
+        if left:
+            where = f"{ids.changes(places.part)}/archive/{done.name}/{archiving.FOLLOW_UP}"
+            report.lines += [f"  follow-up, {count(len(left), 'open task')}, in {where}:", *_listed(left)]
+        report.lines += [] if moves else _how_to_merge(target, branch)
+
+    def target(self) -> Target | None:
+        """The branch that has the change; None, with the reason in the report, where it is not merged yet."""
+        feature = self.places.branch
+        if typed := self.options.on_branch:
+            target = _named(self.repo, typed)
+            if not merged.holds(self.repo, target.tip, self.landed):
+                raise UserError(f"{typed} does not hold {feature} yet", where="--archive-on", hint="merge it first")
+            return target
+        try:
+            targets = list(self.targets())
+        except UserError as error:
+            self.report.lines.append(f"not archived: whether {feature} is merged could not be asked: {error}")
+            return None
+        for target in targets:
+            if merged.holds(self.repo, target.tip, self.landed):
+                return target
+        if targets and self.repo.entries(self.landed, self.places.folder):
+            self.report.lines.append(f"not archived: {feature} is not merged into {targets[0].shown} yet")
+        return None
+
+    def targets(self) -> Iterator[Target]:
+        """Where the change would be merged: the remote's base branch as it is now, else the user's own branches."""
+        users = self.repo.branch(self.folder)
+        names = remotes.for_publishing(self.repo, users)
+        if len(names) == 1:
+            yield self.fetch(names[0])
+            return
+        for branch in dict.fromkeys((users, "main", "master")):
+            tip = self.repo.ref(f"refs/heads/{branch}") if branch and branch != self.places.branch else None
+            if tip:
+                yield Target(branch, tip, branch)
+
+    def fetch(self, remote: str) -> Target:
+        """The base branch of the remote, fetched by URL: no remote-tracking branch of the user's moves."""
+        repo, url = self.repo, self.repo.text("remote", "get-url", remote)
+        reaching = {name: value for name, value in self.env.items() if name.startswith(REACHING)}
+        options = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-maintenance")
+        try:
+            head = repo.git("ls-remote", "--symref", "--end-of-options", url, "HEAD", env=reaching).decode()
+            named = head.split("\n", 1)[0]
+            branch = named.removeprefix("ref: refs/heads/").partition("\t")[0] if named.startswith("ref: ") else "main"
+            what = f"+refs/heads/{branch}:{self.scratch_ref}"
+            repo.git("fetch", *options, "--end-of-options", url, what, env=reaching)
+        except GitError as error:
+            raise UserError(f"{remote}: {error.stderr}", hint=f"look: git ls-remote {remote}") from None
+        return Target(f"{remote}/{branch}", repo.ref(self.scratch_ref) or "", branch, remote)
+
+    def report_made(self, target: Target, branch: str, made: str) -> None:
+        """The branch of an earlier cleanup: what to do with it."""
+        self.report.commit, self.report.branch = made, branch
+        if self.repo.parents(made)[:1] == (target.tip,):
+            self.report.lines += [f"archived on the branch {branch} already", *_how_to_merge(target, branch)]
+            return
+        self.report.lines += [
+            f"{branch} was made for another commit than {target.shown} is at now",
+            f"  to archive on that: git branch -D {branch}, then the same command again",
+        ]
+
+    def again(self) -> str:
+        """The command that archives all the same."""
+        on = f" --archive-on {self.options.on_branch}" if self.options.on_branch else ""
+        return f"parallel-cleanup {self.places.change_id}{on} --with-open-tasks"
+
+
+def archived_as(repo: Repo, commit: str, change_id: str, part: str = "") -> str:
+    """The name of the change below `changes/archive/`, `<date>-<id>`; "" while it is not archived."""
+    if repo.entries(commit, ids.folder(change_id, part)):
+        return ""
+    archive_folder = f"{ids.changes(part)}/archive"
+    names = (entry.path.rpartition("/")[2] for entry in repo.entries(commit, f"{archive_folder}/"))
+    return max((name for name in names if ids.is_archived(name, change_id)), default="")
+
+
+def _landed(repo: Repo, places: Places) -> str:
+    """The commit that landed: what the feature branch is at, else what the journal has."""
+    if found := repo.ref(places.branch_ref):
+        return found
+    try:
+        landed = load_state(places.last_journal).landed
+    except UserError:
+        return ""  # a journal that is damaged is reported by the cleaning up, after it gave the claims up
+    return landed.commit if landed and repo.resolve(landed.commit) else ""
+
+
+def _named(repo: Repo, branch: str) -> Target:
+    """The local branch that was typed. UserError where it cannot be moved."""
+    ref = f"refs/heads/{branch}"
+    tip = repo.ref(ref)
+    if tip is None:
+        raise UserError(f"there is no local branch {branch!r}", where="--archive-on")
+    _check_not_checked_out(repo, ref)
+    return Target(branch, tip, branch)
+
+
+def _check_not_checked_out(repo: Repo, ref: str) -> None:
+    for worktree in repo.worktrees():
+        if worktree.branch == ref:
+            raise UserError(
+                f"{ref.removeprefix('refs/heads/')} is checked out in {worktree.path}: it is not moved under it",
+                where="--archive-on",
+                hint="leave --archive-on away, and merge the branch that is then made",
+            )
+
+
+def _move(repo: Repo, branch: str, commit: str, old: str | None) -> None:
+    ref = f"refs/heads/{branch}"
+    if old:
+        _check_not_checked_out(repo, ref)
+    try:
+        repo.update_ref(ref, commit, old)
+    except GitError as error:
+        raise UserError(f"git refuses to move {branch}: {error.stderr}", where=ref, hint="give it again") from None
+
+
+def _how_to_merge(target: Target, branch: str) -> list[str]:
+    if target.remote:
+        return [f"  publish: git push {target.remote} {branch}   # then merge it into {target.branch}"]
+    return [f"  merge:   git merge --ff-only {branch}   # on {target.branch}"]
+
+
+def _listed(left: tuple[str, ...]) -> list[str]:
+    more = [f"  and {len(left) - FIRST} more"] if len(left) > FIRST else []
+    return [*(printable(f"  - {task}") for task in left[:FIRST]), *more]
+
+
+def _identity(repo: Repo, folder: Path, tip: str, env: Mapping[str, str]) -> Identity:
+    settings = config.read(repo.read(tip, config.FILE), repo.read(tip, "pyproject.toml"))
+    named = identity.parse(settings.commit_identity)
+    found = Identity(named, named) if named else identity.find(repo, folder, env)
+    return Identity(found.author, found.committer, signoff=settings.signoff)

@@ -1,0 +1,103 @@
+"""What a pull request tells about a landed run, taken from its summary, its plan and the landed tree."""
+
+from __future__ import annotations
+
+import re
+
+from parallel_impl.errors import UserError
+from parallel_impl.forge.content import Content, GateEvidence, PackageEvidence, StepOutcome
+from parallel_impl.git.repo import Repo
+from parallel_impl.openspec import tasks
+from parallel_impl.plan.model import Package, Plan, StepKind
+from parallel_impl.record import json_form
+from parallel_impl.record.result import AgentRecord
+from parallel_impl.record.state import State
+from parallel_impl.report.summary import GateRow, PackageRow, StepRow, Summary
+from parallel_impl.run.places import Places
+from parallel_impl.run.resume import pinned
+
+_WHY = re.compile(r"^##\s+Why\s*$(.*?)(?=^#|\Z)", re.MULTILINE | re.DOTALL | re.IGNORECASE)
+
+
+def load(repo: Repo, places: Places, state: State) -> Content:
+    """The content for a run that landed. UserError where its summary or its plan cannot be read."""
+    try:
+        summary = json_form.decode(places.summary_json.read_bytes(), Summary)
+    except (OSError, ValueError) as error:
+        hint = "it is written when a run lands; without it there is nothing to tell"
+        raise UserError(f"the summary cannot be read: {error}", where=str(places.summary_json), hint=hint) from None
+    plan = pinned.read_plan(repo, places, state).plan
+    commit = state.landed.commit if state.landed else summary.commit
+    return Content(
+        change_id=places.change_id,
+        run_id=summary.run_id,
+        title=plan.title,
+        branch=summary.branch,
+        base=summary.base,
+        commit=commit,
+        headline=summary.headline,
+        purpose=_purpose(repo, places, commit),
+        lines=_lines(repo, summary.base, commit),
+        packages=tuple(_package(row, plan) for row in summary.packages),
+        gates=tuple(map(_gate, summary.gates)),
+        contracts=tuple((row.path, row.status) for row in summary.contracts),
+        switched_off=summary.switched_off,
+        fence=summary.fence,
+        open_tasks=_open_tasks(repo, places, commit),
+        notes=summary.notes,
+        seconds=summary.makespan_seconds,
+        tokens=summary.usage.tokens,
+        dollars=summary.usage.dollars,
+    )
+
+
+def _package(row: PackageRow, plan: Plan) -> PackageEvidence:
+    planned = next((one for one in plan.packages if one.id == row.id), None)
+    agent = row.agent.describe() if isinstance(row.agent, AgentRecord) else row.agent
+    return PackageEvidence(
+        id=row.id,
+        state=row.state,
+        title=(planned.title or planned.description) if planned else "",
+        depends_on=row.depends_on,
+        commit=row.commit,
+        files=row.files,
+        steps=tuple(_step(step, planned) for step in row.steps),
+        tier=row.tier,
+        attempts=len(row.attempts),
+        agent=agent,
+        tokens=row.usage.tokens,
+        dollars=row.usage.dollars,
+        report=row.report,
+        locks=planned.locks.keys if planned else (),
+    )
+
+
+def _step(row: StepRow, planned: Package | None) -> StepOutcome:
+    instructions = ""
+    if row.kind is not StepKind.COMMAND and planned:
+        instructions = next((step.instructions for step in planned.steps if step.name == row.name), "")
+    return StepOutcome(row.name, row.kind, row.passed, row.why, instructions)
+
+
+def _gate(row: GateRow) -> GateEvidence:
+    return GateEvidence(row.name, row.verdict, row.why, row.command, row.old_failures, row.gone)
+
+
+def _purpose(repo: Repo, places: Places, commit: str) -> str:
+    """The first paragraph of why the change was proposed."""
+    proposal = (repo.read(commit, f"{places.folder}/proposal.md") or b"").decode(errors="replace")
+    found = _WHY.search(proposal.replace("\r\n", "\n"))
+    return found[1].strip().split("\n\n")[0] if found else ""
+
+
+def _open_tasks(repo: Repo, places: Places, commit: str) -> tuple[str, ...]:
+    found = tasks.read(repo.read(commit, places.tasks_file) or b"").tasks
+    return tuple(f"{task.number} {task.text}".strip() for task in found if task.mark is not tasks.Mark.DONE)
+
+
+def _lines(repo: Repo, base: str, commit: str) -> tuple[int, int]:
+    """Lines that were added and removed; binary files have none."""
+    options = ("--numstat", "-r", "--no-renames", "--no-ext-diff", "--no-textconv")
+    rows = [line.split("\t") for line in repo.text("diff-tree", *options, "--end-of-options", base, commit).split("\n")]
+    counted = [(int(row[0]), int(row[1])) for row in rows if len(row) == 3 and row[0].isdigit()]
+    return sum(added for added, _ in counted), sum(removed for _, removed in counted)
