@@ -68,7 +68,7 @@ def implement(
         pr=pr,
     )
     repo = Repo.discover(Path.cwd())
-    listener = JsonLines() if as_json else view(plain=plain or dry_run or abort)
+    listener = JsonLines(plan=dry_run) if as_json else view(plain=plain or dry_run or abort)
     try:
         return command.implement(repo, Path.cwd(), options, [listener], dropped=dropped)
     finally:

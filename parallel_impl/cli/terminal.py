@@ -7,8 +7,10 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+import msgspec
+
 from parallel_impl.cli import ci
-from parallel_impl.cli.output import put
+from parallel_impl.cli.output import put, put_json
 from parallel_impl.errors import first_line, printable
 from parallel_impl.record.events import Event, to_line
 from parallel_impl.report.event_line import describe
@@ -21,10 +23,18 @@ HEARTBEAT = 60.0  # seconds without a line after which one says that the run goe
 
 
 class JsonLines:
-    """Events as JSON lines on stdout and nothing else there; text for people goes to stderr."""
+    """Events as JSON lines on stdout and nothing else there; text for people goes to stderr.
+
+    With `plan`, as in a dry run, which has no events, the plan is a line too; else progress.json has it.
+    """
+
+    def __init__(self, *, plan: bool = False) -> None:
+        self._plan = plan
 
     def begin(self, outline: Outline, earlier: Sequence[Event]) -> None:
-        """Nothing: a program reads the plan from progress.json."""
+        del earlier
+        if self._plan:
+            put_json({"event": "plan", **msgspec.to_builtins(outline)})
 
     def event(self, event: Event) -> None:
         put(ci.guarded_json(to_line(event)))

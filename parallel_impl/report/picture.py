@@ -69,6 +69,7 @@ class Row:
     tasks: tuple[str, ...]
     state: str
     wave: int
+    weight: float = 1.0
     agent: str = ""
     model: str = ""
     attempts: int = 0
@@ -350,6 +351,7 @@ def _rows(course: Course, estimate: _Estimate, critical: frozenset[str], now: fl
             tasks=_about(course, name).tasks,
             state=str(progress.state) if goes_on or not live else "interrupted",
             wave=waves[name],
+            weight=_about(course, name).weight,
             agent=one_line(last.agent) if last else "",
             model=one_line(last.model) if last else "",
             attempts=progress.attempts,

@@ -62,6 +62,7 @@ class ProgressRow(msgspec.Struct, frozen=True, kw_only=True):
     tasks: tuple[str, ...] = ()
     state: str
     wave: int
+    weight: float = 1.0
     depends_on: tuple[str, ...] = ()
     waits_for: tuple[str, ...] = ()
     held_by: tuple[str, ...] = ()
@@ -156,6 +157,7 @@ def _row(row: Row) -> ProgressRow:
         tasks=row.tasks,
         state=row.state,
         wave=row.wave,
+        weight=row.weight,
         depends_on=row.depends_on,
         waits_for=row.waits_for,
         held_by=row.held_by,

@@ -47,7 +47,7 @@ def implement(
     """
     ids.check(options.change_id)
     adopt_orphans()
-    listener = Listeners([*listeners, ProgressFile()])
+    listener = Listeners([*listeners, *([] if options.dry_run else [ProgressFile()])])
     inherited = {**os.environ, **(dropped or {})}
     with Interruption() as interruption:
         ended = _work(repo, folder, options, listener, inherited, interruption=interruption)

@@ -118,3 +118,57 @@ def test_outside_programs_hear_of_the_run_and_never_undo_its_landing(tmp_path: P
     assert (heard[0], heard[1], heard[-1]) == ("plan", "run-started", "landed")
     told = [line for line in done.stderr.splitlines() if "notify" in line]
     assert [line.split("; log:")[0] for line in told] == ["  notify (false --now): exit 1"]
+
+
+def test_each_reading_command_answers_in_json(watched: tuple[Path, str]) -> None:
+    repo = watched[0]
+
+    def asked(*arguments: str) -> dict[str, object]:
+        done = tool(repo, *arguments, "--json")
+        assert (done.returncode, done.stderr) == (0, "")
+        told = json.loads(done.stdout)
+        assert isinstance(told, dict)
+        return told
+
+    one = asked("status", "fix-typos")
+    assert list(schema.validator("progress").iter_errors(one)) == []
+    assert (one["state"], asked("status")["runs"]) == ("landed", [one])
+    assert list(schema.validator("execution-summary").iter_errors(asked("show", "fix-typos"))) == []
+    package = asked("show", "fix-typos", "wp-guide")
+    assert (package["state"], package["attempts"], len(str(package["results"])) > 100) == ("accepted", 1, True)
+    assert asked("runs") == {"runs": [{"change_id": "fix-typos", "state": "landed", "owner": "", "claims": {}}]}
+    checked = asked("validate", "fix-typos")
+    assert (checked["sound"], checked["waves"]) == (True, [["wp-guide"], ["wp-index"]])
+
+
+def test_validate_tells_in_json_what_is_wrong(tmp_path: Path) -> None:
+    repo = make_repository("no-contracts", tmp_path)
+    plan = repo / "openspec/changes/fix-typos/work-packages.yaml"
+    plan.write_text(plan.read_text().replace("depends_on: [wp-guide]", "depends_on: [wp-gide]"))
+    done = tool(repo, "validate", "fix-typos", "--json")
+    found = json.loads(done.stdout)
+    assert (done.returncode, done.stderr, found["sound"]) == (2, "", False)
+    assert any("wp-gide" in problem["what"] and problem["where"] for problem in found["problems"])
+
+
+def test_a_dry_run_tells_its_plan_in_json(tmp_path: Path) -> None:
+    repo = make_repository("no-contracts", tmp_path)
+    done = tool(repo, "implement", "fix-typos", "--dry-run", "--json")
+    assert done.returncode == 0, done.stderr
+    (plan,) = [json.loads(line) for line in done.stdout.splitlines()]
+    assert (plan["event"], plan["waves"]) == ("plan", [["wp-guide"], ["wp-index"]])
+    assert not (repo / ".git/parallel-impl/fix-typos").exists()
+
+
+def test_show_has_the_diff_the_prompt_and_the_log_of_a_package(watched: tuple[Path, str]) -> None:
+    repo = watched[0]
+    assert "\n+# Guide\n" in tool(repo, "show", "fix-typos", "wp-guide", "--diff").stdout
+    assert "wp-guide" in tool(repo, "show", "fix-typos", "wp-guide", "--prompt").stdout
+    log = tool(repo, "show", "fix-typos", "wp-guide", "--log")
+    assert (log.returncode, "guide.md" in log.stdout) == (0, True)
+    assert "packages: wp-guide, wp-index" in tool(repo, "show", "fix-typos", "--diff").stderr
+
+
+def test_status_watches_until_nobody_works_on_the_run(watched: tuple[Path, str]) -> None:
+    done = tool(watched[0], "status", "fix-typos", "--watch")
+    assert (done.returncode, done.stdout) == (0, "landed: 2 of 2\n")

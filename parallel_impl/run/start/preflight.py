@@ -79,6 +79,8 @@ def try_out(request: Request) -> None:
         packages = known.plan.packages
         say("\n".join(claims.describe(places.change_id, packages, claims.rivals(places, packages))))
         with _checked(request, known) as ready:
+            plan, jobs = ready.in_force, _jobs(request, known)
+            request.listener.begin(outline(plan.plan, plan.order, state=places.state, jobs=jobs), ())
             say(base_check.describe(ready.spec, ready.workspace, ready.in_force, ready.base))
 
 
