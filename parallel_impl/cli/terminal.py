@@ -6,15 +6,17 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import msgspec
 
 from parallel_impl.cli import ci
 from parallel_impl.cli.output import put, put_json
 from parallel_impl.errors import first_line, printable
-from parallel_impl.record.events import Event, to_line
+from parallel_impl.record.events import Event, RunContinued, RunStarted, to_line
 from parallel_impl.report.event_line import describe
 from parallel_impl.report.outline import Outline
+from parallel_impl.report.picture import Roots, relative
 from parallel_impl.report.ticker import Ticker
 from parallel_impl.report.viewer import Viewer
 from parallel_impl.run.run import Listener
@@ -53,19 +55,23 @@ class Terminal:
     """
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
-        self._began = 0.0
+        self._began, self._roots = 0.0, Roots()
         self._last = clock()
         self.clock, self.viewer = clock, Viewer()
         self.ticker = Ticker(self.tick, clock=clock)
 
     def begin(self, outline: Outline, earlier: Sequence[Event]) -> None:
         self.viewer.begin(outline, earlier)
+        self._roots = replace(self._roots, state=outline.state)
+        for event in earlier[:1]:
+            self._place(event)
 
     def event(self, event: Event) -> None:
+        self._place(event)
         self._began = self._began or event.at
         self.viewer.event(event)
         if line := describe(event):
-            self._put(event.at, first_line(line))  # all of it comes once, at the end
+            self._put(event.at, relative(first_line(line), self._roots))  # all of it comes once, at the end
 
     def say(self, text: str) -> None:
         put(ci.guarded(printable(text), os.environ), err=True)
@@ -81,6 +87,13 @@ class Terminal:
         self._began = self._began or now
         self._put(now, self.viewer.picture(now).heartbeat)
         return HEARTBEAT
+
+    def _place(self, event: Event) -> None:
+        """Where the run has its worktrees: paths in there are shown from there."""
+        if isinstance(event, RunStarted):
+            self._roots = replace(self._roots, home=event.home, repository=event.repository_name)
+        elif isinstance(event, RunContinued) and event.home:
+            self._roots = replace(self._roots, home=event.home)
 
     def _put(self, at: float, line: str) -> None:
         self._last = self.clock()

@@ -236,24 +236,35 @@ def named(on: str) -> str:
     return "whole" if on == "candidate" else on
 
 
-def telling(why: str, course: Course) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True)
+class Roots:
+    """What is the same in all paths of a run: the folder of its worktrees, the name of each, its own folder."""
+
+    home: str = ""
+    repository: str = ""
+    state: str = ""
+
+    @classmethod
+    def of(cls, course: Course) -> Roots:
+        """Those of a run, as far as they are known."""
+        started, outline = course.state.started, course.outline
+        return cls(course.state.home, started.repository_name if started else "", outline.state if outline else "")
+
+
+def telling(why: str, roots: Roots) -> tuple[str, ...]:
     """At most five lines of a failure that tell why; its own first line is the row's answer."""
     lines = [text for line in why.split("\n")[1:] if (text := one_line(line))]
     telling = [line for line in lines if TELLS.match(line)]
     rest = [line for line in lines if not line.startswith("log: ")]
-    return tuple(shorten(relative(line, course), LONGEST) for line in (telling[:TELLING] or rest[-TELLING:]))
+    return tuple(shorten(relative(line, roots), LONGEST) for line in (telling[:TELLING] or rest[-TELLING:]))
 
 
-def relative(text: str, course: Course) -> str:
+def relative(text: str, roots: Roots) -> str:
     """Paths of worktrees and of the run's own folder without what is the same in all of them."""
-    home = course.state.home
-    repository = course.state.started.repository_name if course.state.started else ""
-    if home:
-        below = rf"/{re.escape(repository)}(?:/|\b)" if repository else r"(?:/|\b)"
-        text = re.sub(re.escape(home) + r"/[A-Za-z0-9._-]+" + below, "", text)
-    if course.outline and course.outline.state:
-        text = text.replace(f"{course.outline.state}/", "")
-    return text
+    if roots.home and roots.home in text:
+        below = rf"/{re.escape(roots.repository)}(?:/|\b)" if roots.repository else r"(?:/|\b)"
+        text = re.sub(re.escape(roots.home) + r"/[A-Za-z0-9._-]+" + below, "", text)
+    return text.replace(f"{roots.state}/", "") if roots.state else text
 
 
 # -- time
@@ -330,7 +341,7 @@ def _elapsed(course: Course, now: float, *, goes_on: bool) -> float:
 
 
 def _rows(course: Course, estimate: _Estimate, critical: frozenset[str], now: float, *, goes_on: bool) -> Iterator[Row]:
-    state, order = course.state, course.state.order
+    state, order, roots = course.state, course.state.order, Roots.of(course)
     bits = {name: 1 << place for name, place in order.index.items()}
     not_accepted = frontier = 0
     for name, one in state.packages.items():
@@ -360,8 +371,8 @@ def _rows(course: Course, estimate: _Estimate, critical: frozenset[str], now: fl
             seconds=max(0.0, now - live.at) if live else _spent(course, name, None),
             quiet=max(0.0, now - live.did_at) if live and live.did_at and goes_on else None,
             usage=reduce(add, (one.usage for one in tries), Usage()),
-            answer=shorten(relative(_answer(course, name, live, _waits(waits, held)), course), LONGEST),
-            telling=telling(progress.why, course) if progress.state is PackageState.FAILED else (),
+            answer=shorten(relative(_answer(course, name, live, _waits(waits, held)), roots), LONGEST),
+            telling=telling(progress.why, roots) if progress.state is PackageState.FAILED else (),
             depends_on=progress.depends_on,
             waits_for=waits if waiting else (),
             held_by=held,

@@ -65,6 +65,15 @@ def test_a_line_each_minute_says_that_the_run_goes_on(tmp_path: Path, capsys: py
     assert capsys.readouterr().out == "   60.0s  0 of 3, 1 running, 2 wait for wp-contracts\n"
 
 
+def test_paths_of_worktrees_are_shown_from_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = Terminal(lambda: 0.0)
+    lines.begin(outlined(THREE, "/state"), ())
+    why = "see /home/worktrees/add-a/wp-api/repo/src/a.py:3; log: /state/attempts/wp-api/1/x.log"
+    for event in (started(THREE), e.AttemptEnded(package="wp-api", number=1, code="TIMEOUT", why=why)):
+        lines.event(event)
+    assert capsys.readouterr().out.splitlines()[-1].endswith("see src/a.py:3; log: attempts/wp-api/1/x.log")
+
+
 @pytest.mark.parametrize("asked", [{"NO_COLOR": "1"}, {"CI": "true"}, GITHUB, {"TERM": "dumb"}])
 def test_no_board_is_drawn_where_it_is_not_wanted(asked: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)

@@ -64,6 +64,36 @@ def test_a_pipe_gets_plain_lines_with_set_up_and_gates(watched: tuple[Path, str]
         assert line in lines
 
 
+def test_what_landed_names_the_command_that_merges_it_and_what_fails_as_before(tmp_path: Path) -> None:
+    repo = make_repository("no-contracts", tmp_path)
+    junit = "<testsuite><testcase name='a' file='a.py'><failure>no</failure></testcase></testsuite>"
+    gate = f"""gates.old = {{command = "echo \\"{junit}\\" >$PARALLEL_IMPL_REPORT; exit 1", parser = "junit"}}\n"""
+    (repo / "parallel-impl.toml").write_text(f"gates.openspec = false\n{gate}")
+    commit_all(repo, "A test that fails")
+    done = tool(repo, "implement", "fix-typos", "--agent", replay("no-contracts"))
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert "  merge:    git merge openspec/fix-typos\n" in done.stderr
+    assert "  failing as before, on the base too: old 1\n" in done.stderr
+
+
+def test_a_cause_is_on_its_live_line_and_once_more_at_the_end_with_the_lines_that_tell(tmp_path: Path) -> None:
+    repo = make_repository("no-contracts", tmp_path)
+    plan = repo / "openspec/changes/fix-typos/work-packages.yaml"
+    failing = "for n in 1 2 3 4 5 6 7 8; do echo noise $n; done; echo 'FAILED guide::title'; pwd; false"
+    written = plan.read_text().replace("command: grep -qx '# Guide' guide.md", f'command: "{failing}"')
+    plan.write_text(written.replace('    tasks: ["1.1"]', '    retry_budget: 0\n    tasks: ["1.1"]'))
+    (repo / "parallel-impl.toml").write_text("gates.openspec = false\n")
+    commit_all(repo, "A step that fails")
+    done = tool(repo, "implement", "fix-typos", "--agent", replay("no-contracts"))
+    assert done.returncode == 1
+    live = [line for line in done.stdout.splitlines() if "VERIFICATION_FAILED: step 'title': exit 1" in line]
+    assert live
+    assert str(tmp_path) not in "".join(live)
+    assert done.stderr.count("FAILED guide::title") == 1
+    assert "noise" not in done.stderr
+    assert "wp-guide failed: VERIFICATION_FAILED: step 'title': exit 1" in done.stderr
+
+
 def test_a_terminal_gets_the_board_and_then_how_it_ended(tmp_path: Path) -> None:
     repo = make_repository("no-contracts", tmp_path)
     (repo / "parallel-impl.toml").write_text(CONFIGURED)

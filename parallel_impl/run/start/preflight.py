@@ -77,7 +77,7 @@ def try_out(request: Request) -> None:
         _warn_of_file_system(request)
         known, _ = _read_inputs(request, _find(request))
         packages = known.plan.packages
-        say("\n".join(claims.describe(places.change_id, packages, claims.rivals(places, packages))))
+        say("\n".join(claims.beside(places.change_id, packages, claims.rivals(places, packages))))
         with _checked(request, known) as ready:
             plan, jobs = ready.in_force, _jobs(request, known)
             request.listener.begin(outline(plan.plan, plan.order, state=places.state, jobs=jobs), ())
