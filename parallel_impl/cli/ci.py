@@ -26,7 +26,7 @@ def guarded(text: str, environment: Mapping[str, str]) -> str:
         return text
     if environment.get("GITHUB_ACTIONS") == "true":
         word = secrets.token_hex(16)
-        return f"::stop-commands::{word}\n{text}\n::{word}::"
+        return f"::stop-commands::{word}\n{text.removesuffix(chr(10))}\n::{word}::"
     return text.replace("##", "# #")
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from parallel_impl.cli.output import echo
+
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("change_id", metavar="<change-id>")
@@ -18,5 +20,5 @@ def logs(change_id: str, package_id: str | None, *, follow: bool, raw: bool) -> 
 
     run = run_status.run(Path.cwd(), change_id)
     for line in logs.lines(run, package_id or "", follow=follow, raw=raw):
-        click.echo(line)
+        echo(line)
     return 0

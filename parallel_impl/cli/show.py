@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from parallel_impl.cli.output import put_json
+from parallel_impl.cli.output import echo, put_json
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -33,7 +33,7 @@ def show(change_id: str, package_id: str | None, *, part: str | None, as_json: b
         put_json(show.results_and_state(run, package_id) if package_id else show.summary(run))
     elif part and package_id:
         for text in show.part(run, package_id, part):
-            click.echo(text, nl=False)
+            echo(text, nl=False)
     else:
-        click.echo(run.describe_package(package_id) if package_id else run.describe(), nl=False)
+        echo(run.describe_package(package_id) if package_id else run.describe(), nl=False)
     return 0

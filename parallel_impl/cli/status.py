@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from parallel_impl.cli.output import put, put_json
+from parallel_impl.cli.output import echo, put, put_json
 
 if TYPE_CHECKING:
     from parallel_impl.report.picture import Picture
@@ -49,7 +49,7 @@ def status(change_id: str | None, *, watch: bool, as_json: bool) -> int:
         put_json(_told(picture))
         return 0
     for line in (_line(run), *run.pause_lines, *_rows(picture)):
-        click.echo(line)
+        echo(line)
     return 0
 
 
@@ -63,7 +63,7 @@ def _all(runs: list[RunStatus], *, as_json: bool) -> int:
         put_json({"runs": told, "unreadable": broken})
         return 0
     for line in [line for run in runs for line in (_line(run), *run.pause_lines)] or ["no runs in this repository"]:
-        click.echo(line)
+        echo(line)
     return 0
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from parallel_impl.cli import ci
+from parallel_impl.cli.output import echo
 from parallel_impl.cli.terminal import JsonLines, Terminal, is_plain
 from parallel_impl.record import events as e
 from tests.report.scene import THREE, begin, outlined, started
@@ -41,6 +42,17 @@ def test_a_runner_takes_no_command_from_what_an_agent_wrote(hostile: str) -> Non
 def test_the_word_that_ends_it_cannot_be_guessed_and_harmless_lines_stay_as_they_are() -> None:
     assert ci.guarded("::x::", GITHUB) != ci.guarded("::x::", GITHUB)
     assert ci.guarded("12 of 20: all is well", GITHUB) == "12 of 20: all is well"
+
+
+def test_what_reading_commands_print_is_no_command_either(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    for text, nl in (("::error::no", True), ("+ ##[error]no\n", False), ("harmless\n", False), ("end", True)):
+        echo(text, nl=nl)
+    printed = capsys.readouterr().out
+    assert obeyed(printed) == []
+    assert [line for line in printed.splitlines() if "::" not in line] == ["+ ##[error]no", "harmless", "end"]
 
 
 def test_json_lines_hold_no_command_and_the_same_data(capsys: pytest.CaptureFixture[str]) -> None:
