@@ -53,7 +53,7 @@ PURE = (
     "record.state",
     "report.picture",
     "run.throttle",
-    "run.spending",
+    "agents.spending",
     "openspec.tasks",
     "planning.code",
     "planning.evidence",

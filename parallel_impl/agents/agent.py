@@ -37,7 +37,8 @@ class AgentJob:
 
     An agent that starts a process tells `started` its pid. `home` is the private HOME of the package, `activity` and
     `raw` the files for what a client does and for its own lines; `budget` is what is left of the package's; `heard` is
-    told what it has done until now, by whichever thread hears it.
+    told what it has done until now, by whichever thread hears it. `answer`: the one file that it is asked for ("": it
+    works on a package).
     """
 
     package_id: str
@@ -57,6 +58,7 @@ class AgentJob:
     resume: Resume | None = None
     budget: Budget = field(default_factory=Budget)
     heard: Callable[[Seen], None] = lambda _: None
+    answer: str = ""
 
     @property
     def worktree(self) -> Path:

@@ -110,6 +110,7 @@ class Client:
             resume=resume.session if resume else "",
             budget=job.budget,
             seconds=job.launch.limits.seconds,
+            answer=job.answer,
         )
         start = self.dialect.start(task)
         if home:

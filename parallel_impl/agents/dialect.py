@@ -40,7 +40,7 @@ class Task:
 
     `key` is the key itself; `home` the private HOME of the package, None: the user's own, with its log-in. `resume`:
     the conversation that goes on, "" for a fresh one. `budget`: what is left of it; clients count from their start.
-    `seconds`: the wall-clock limit, for a driver to end in time.
+    `seconds`: the wall-clock limit, for a driver to end in time. `answer`: the one file that is asked for ("": none).
     """
 
     settings: Settings
@@ -51,6 +51,7 @@ class Task:
     resume: str = ""
     budget: Budget = field(default_factory=Budget)
     seconds: float = 0.0
+    answer: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ class Context:
     change_id: str
     proposal: str = ""
     design: str = ""
+    implementation_plan: str = ""
     tasks: str = ""
     specs: Mapping[str, str] = field(default_factory=dict)
     contracts: Mapping[str, str] = field(default_factory=dict)
@@ -62,6 +63,7 @@ def render(context: Context) -> str:
         _document("Tasks of this package", context.tasks),
         _document("Proposal", context.proposal),
         _document("Design", context.design),
+        _document("Implementation plan of the whole change", context.implementation_plan),
         *(_document(f"Spec delta {path}", text) for path, text in context.specs.items()),
         *(_document(f"Contract {path}", text) for path, text in context.contracts.items()),
         _document("Inputs and outputs that the plan names", package.inputs),

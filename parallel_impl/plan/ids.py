@@ -13,6 +13,8 @@ from parallel_impl.text import shorten
 
 CHANGES = "openspec/changes"
 PLAN_FILE = "work-packages.yaml"
+IMPLEMENTATION_PLAN = "implementation_plan.md"
+STATE = "parallel-impl"  # the folder, in the git common dir, of all that is kept of changes
 LONGEST_CHANGE, LONGEST_PACKAGE = 128, 64  # with both, a branch is a file name of 200 characters; systems take 255
 FEATURE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")  # no double hyphen: it parts change and package in branch names
 PACKAGE = re.compile(r"[a-z][a-z0-9_]*(-[a-z0-9_]+)*")
@@ -75,6 +77,11 @@ def folder(change_id: str, part: str = "") -> str:
 def plan_file(change_id: str, part: str = "") -> str:
     """The plan of a change, from the root of the repository."""
     return f"{folder(change_id, part)}/{PLAN_FILE}"
+
+
+def state(change_id: str) -> str:
+    """The folder of all that is kept of a change, from the git common dir."""
+    return f"{STATE}/{change_id}"
 
 
 def change_of(plan_file: str) -> str:

@@ -18,7 +18,8 @@ from parallel_impl.planning import draft, plan_text, verification
 from parallel_impl.planning.draft import Draft
 from parallel_impl.planning.evidence import Table
 from parallel_impl.planning.grouped import GroupedPackage, Grouping
-from parallel_impl.planning.plan_text import Origin
+from parallel_impl.planning.plan_text import PlanOrigin
+from parallel_impl.planning.scopes import TreeIndex
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,9 @@ def add(content: bytes, source: str, plan: Plan, table: Table, tasks: Iterable[O
     drafted = draft.draft(_only(table, frozenset(missing)), read=read)
     packages = _placed(_renamed(drafted, plan), plan, table, owned)
     used = Grouping(packages)
-    steps = {one.id: verification.steps(one.write_allow, one.creates, table.files, read) for one in packages}
-    text = plan_text.text(table, used, steps, (), Origin())
+    tree = TreeIndex(table.files)
+    steps = {one.id: verification.steps(one.write_allow, one.creates, tree, read) for one in packages}
+    text = plan_text.text(table, used, steps, (), PlanOrigin())
     return Addition(round_trip.extended(content, source, text), tuple(one.id for one in packages))
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from parallel_impl.planning import coupling, scopes, shared_kinds
+from parallel_impl.plan import kinds
+from parallel_impl.planning import coupling, scopes
 from parallel_impl.planning.cohesion import Unit
 from parallel_impl.planning.evidence import Table
 from parallel_impl.planning.grouped import GroupedPackage, Grouping, SharedPath, in_order
@@ -92,7 +93,7 @@ def _last(edges: Edges) -> int:
 
 def _shared(cut: Cut, package: str) -> tuple[SharedPath, ...]:
     return tuple(
-        SharedPath(path, "integration-only", package, shared_kinds.kind_of(path) or "changed often")
+        SharedPath(path, "integration-only", package, kinds.kind_of(path) or "changed often")
         for path in sorted(cut.common)
     )
 

@@ -16,11 +16,12 @@ from parallel_impl.plan import order
 
 Pair = tuple[int, int]
 
+CLOSE = 3.0  # affinity of two units below one heading
 KINSHIP = 0.05  # of the work: how much longer a path may be made to keep together what belongs together
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class PartitionLimits:
     """What a partition must keep: see the constants for what each number rests on."""
 
     share: float = 0.34  # of the work that one package may hold; in 44 real plans the heaviest held 0.42
@@ -32,7 +33,7 @@ class Limits:
 
 
 def partition(
-    weights: Sequence[float], requires: Iterable[Pair], affinity: Mapping[Pair, float], limits: Limits
+    weights: Sequence[float], requires: Iterable[Pair], affinity: Mapping[Pair, float], limits: PartitionLimits
 ) -> tuple[tuple[int, ...], ...]:
     """Put `0 .. len(weights) - 1` into groups whose order has no cycle; each group and the groups sorted.
 
@@ -50,13 +51,19 @@ class _Groups:
     """The groups so far, by the number of their first unit."""
 
     def __init__(
-        self, weights: Sequence[float], requires: Iterable[Pair], affinity: Mapping[Pair, float], limits: Limits
+        self,
+        weights: Sequence[float],
+        requires: Iterable[Pair],
+        affinity: Mapping[Pair, float],
+        limits: PartitionLimits,
     ) -> None:
         self.limits = limits
         self.total = sum(weights) or 1.0
         self.heaviest = max(limits.share * self.total, limits.worth)
         self.weight = dict(enumerate(map(float, weights)))
         self.members = {number: [number] for number in self.weight}
+        self.ends: dict[int, float] = {}
+        self.starts: dict[int, float] = {}
         self.below: dict[int, set[int]] = {number: set() for number in self.weight}
         self.above: dict[int, set[int]] = {number: set() for number in self.weight}
         for later, earlier in requires:
@@ -70,6 +77,7 @@ class _Groups:
 
     def join(self, into: int, other: int) -> None:
         """Make two groups one."""
+        self.ends, self.starts = {}, {}
         self.members[into] += self.members.pop(other)
         self.weight[into] += self.weight.pop(other)
         for there, back in ((self.below, self.above), (self.above, self.below)):
@@ -95,13 +103,9 @@ class _Groups:
         """Join the groups that belong together most, as long as the limits hold."""
         allowed = max(self.path() * self.limits.slack, self.total / self.limits.width, self.limits.worth)
         refused: set[Pair] = set()
-        while pair := self._closest(refused):
-            if self._fits(*pair) and self._path_joined(*pair) <= allowed:
-                self.join(*pair)
-                refused = {(one, two) for one, two in refused if one in self.members and two in self.members}
-                refused = {(one, two) for one, two in refused if pair[0] not in (one, two)}
-            else:
-                refused.add(pair)
+        while pair := self._closest(refused, allowed):
+            self.join(*pair)
+            refused = {one for one in refused if self.members.keys() >= set(one) and pair[0] not in one}
 
     def join_tiny(self) -> None:
         """Join each group that is too small to be worth an agent to the one that it lengthens least."""
@@ -126,6 +130,20 @@ class _Groups:
         return max(self._ends().values(), default=0.0)
 
     def _ends(self) -> dict[int, float]:
+        """The same as `_upward`, kept until the next join."""
+        if not self.ends:
+            self.ends = self._upward()
+        return self.ends
+
+    def _starts(self) -> dict[int, float]:
+        """For each group the weight of the heaviest path from it on, itself included; kept until the next join."""
+        if not self.starts:
+            self.below, self.above = self.above, self.below
+            self.starts = self._upward()
+            self.below, self.above = self.above, self.below
+        return self.starts
+
+    def _upward(self) -> dict[int, float]:
         """For each group the weight of the heaviest path up to it, itself included."""
         ends: dict[int, float] = {}
         missing = {number: len(self.below[number]) for number in self.members}
@@ -146,17 +164,14 @@ class _Groups:
         after = max((starts[other] for other in (self.above[one] | self.above[two]) - {one, two}), default=0.0)
         return max(before + self.weight[one] + self.weight[two] + after, 0.0)
 
-    def _starts(self) -> dict[int, float]:
-        """For each group the weight of the heaviest path from it on, itself included."""
-        self.below, self.above = self.above, self.below
-        try:
-            return self._ends()
-        finally:
-            self.below, self.above = self.above, self.below
-
     def _fits(self, one: int, two: int) -> bool:
         """Whether the two may be one group: small enough, and no third one lies between them."""
         return self.weight[one] + self.weight[two] <= self.heaviest and not self._between(one, two)
+
+    def _is_little(self, one: int, two: int) -> bool:
+        """Whether the two are close, and together no more than one agent does in one go."""
+        little = self.weight[one] + self.weight[two] <= self.limits.worth
+        return little and self.kin[one].get(two, 0.0) >= CLOSE
 
     def _between(self, one: int, two: int) -> bool:
         """Whether a path leads from one of the two to the other over a third group."""
@@ -174,16 +189,20 @@ class _Groups:
                 todo.extend(self.below[number])
         return False
 
-    def _closest(self, refused: set[Pair]) -> Pair | None:
-        """The pair with the greatest affinity for its size, among those that were not refused."""
-        pairs = (
-            (strength / (len(self.members[one]) * len(self.members[two])) ** 0.5, -one, -two)
+    def _closest(self, refused: set[Pair], allowed: float) -> Pair | None:
+        """The pair with the greatest affinity for its size that may be joined; those that may not are `refused` too."""
+        size = {number: len(members) ** 0.5 for number, members in self.members.items()}
+        pairs = sorted(
+            (-strength / (size[one] * size[two]), one, two)
             for one, others in self.kin.items()
             for two, strength in others.items()
             if one < two and strength > 0 and (one, two) not in refused
         )
-        best = max(pairs, default=None)
-        return (-best[1], -best[2]) if best else None
+        for _, one, two in pairs:
+            if self._fits(one, two) and (self._is_little(one, two) or self._path_joined(one, two) <= allowed):
+                return one, two
+            refused.add((one, two))
+        return None
 
     def _cheapest(self, number: int, heaviest: float) -> Pair | None:
         """The group that `number` is best joined to, of those that would not become heavier than `heaviest`."""

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from parallel_impl.planning import shared_kinds
+from parallel_impl.plan import kinds
 from parallel_impl.planning.evidence import ClueKind, PlannedTask
 from parallel_impl.planning.touches import Touch
 
@@ -66,7 +66,7 @@ def _stories(tasks: Iterable[PlannedTask]) -> Iterable[tuple[str, str]]:
 
 def _same_file(touches: Iterable[Touch], sections: Mapping[str, int]) -> Iterable[tuple[str, str]]:
     for touch in touches:
-        if touch.is_glob or shared_kinds.kind_of(touch.path):
+        if touch.is_glob or kinds.kind_of(touch.path):
             continue
         first: dict[int, str] = {}
         for task, certainty in touch.said.items():

@@ -3,27 +3,38 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
+from dataclasses import dataclass
+from itertools import combinations, pairwise
 
-from parallel_impl.planning import shared_kinds
+from parallel_impl.plan import kinds
+from parallel_impl.plan.names_of_tests import is_test
 from parallel_impl.planning.cohesion import SURE, Unit
-from parallel_impl.planning.evidence import Table
+from parallel_impl.planning.evidence import ClueKind, Table
 from parallel_impl.planning.touches import Touch
 
 Pair = tuple[int, int]
 Reasons = Mapping[Pair, tuple[str, ...]]
 
-SAME_SECTION = 3.0  # affinity of two units that a person wrote below one heading
-SAME_FILE = 2.0
-REQUIRED = 1.0
-SAME_FOLDER = 1.0
-TOGETHER = 0.5  # for files that history changed together in at least three commits
+_TESTS = re.compile(r"\btest(s|ing)?\b", re.IGNORECASE)
+
 SECONDARY = 0.5  # of the surest mention: below it a file is only spoken of
 
 
-def reasons(table: Table, units: Sequence[Unit], touches: Iterable[Touch], common: frozenset[str]) -> Reasons:
+@dataclass(frozen=True, slots=True)
+class Bonds:
+    """What each kind of closeness adds to the affinity of two units."""
+
+    section: float = 3.0  # a person wrote them below one heading
+    file: float = 2.0
+    required: float = 1.0
+    folder: float = 1.0
+    together: float = 0.5  # for each pair of files that history changed together in at least three commits
+
+
+def reasons(table: Table, units: Sequence[Unit], touches: Sequence[Touch], common: frozenset[str]) -> Reasons:
     """Why a unit (first) waits for another (second): tasks that require tasks, files that both change.
 
     Files in `common` are settled by a rule and tie nobody.
@@ -35,6 +46,8 @@ def reasons(table: Table, units: Sequence[Unit], touches: Iterable[Touch], commo
             pair = (unit_of.get(task.id, -1), unit_of.get(other, -1))
             if -1 not in pair and pair[0] != pair[1]:
                 found[pair].append(f"task {task.id} requires {other}")
+    for later, earlier, why in _tests(table, units, touches):
+        found[later, earlier].append(why)
     places = _places(len(units), found)
     for touch in touches:
         if touch.path in common or touch.is_glob:
@@ -45,13 +58,44 @@ def reasons(table: Table, units: Sequence[Unit], touches: Iterable[Touch], commo
     return {pair: tuple(why) for pair, why in found.items()}
 
 
+def _tests(table: Table, units: Sequence[Unit], touches: Sequence[Touch]) -> Iterable[tuple[int, int, str]]:
+    """Work that only tests waits for what it tests: the sources of its files, else all code above it.
+
+    Where a task says itself what it requires, that is believed instead.
+    """
+    unit_of = {task: number for number, unit in enumerate(units) for task in unit.tasks}
+    says = {unit_of[task.id] for task in table.tasks if task.requires and task.id in unit_of}
+    only = {number for number, unit in enumerate(units) if _only_tests(table, unit, touches)}
+    owner = {touch.path: unit_of[touch.owner] for touch in touches if touch.owner in unit_of}
+    for number in sorted(only - says):
+        sources = {
+            owner[one.because]: one.because
+            for touch in touches
+            if owner.get(touch.path) == number
+            for one in touch.clues
+            if one.kind is ClueKind.TEST_MIRROR and owner.get(one.because, number) not in only
+        }
+        above = {other: "" for other in range(number) if other not in only and units[other].section != -1}
+        for other, path in sorted((sources or above).items()):
+            yield number, other, f"tests {path}" if path else "tests what is made there"
+
+
+def _only_tests(table: Table, unit: Unit, touches: Iterable[Touch]) -> bool:
+    """Whether a unit stands below a heading of tests and names nothing but tests."""
+    title = table.sections[unit.section].title if 0 <= unit.section < len(table.sections) else ""
+    own = [touch.path for touch in touches if not touch.said.keys().isdisjoint(unit.tasks)]
+    return bool(_TESTS.search(title)) and all(map(is_test, own))
+
+
 def workers(touch: Touch) -> tuple[str, ...]:
     """The tasks that name the path surely enough to change it; one that is named much less surely only speaks of it."""
     best = max(touch.said.values(), default=0.0)
     return tuple(task for task, certainty in touch.said.items() if certainty >= max(SURE, best * SECONDARY))
 
 
-def affinity(units: Sequence[Unit], touches: Iterable[Touch], table: Table, why: Reasons) -> Mapping[Pair, float]:
+def affinity(
+    units: Sequence[Unit], touches: Iterable[Touch], table: Table, why: Reasons, bonds: Bonds
+) -> Mapping[Pair, float]:
     """How much two units belong together; the lower number first."""
     unit_of = {task: number for number, unit in enumerate(units) for task in unit.tasks}
     found: dict[Pair, float] = defaultdict(float)
@@ -60,21 +104,19 @@ def affinity(units: Sequence[Unit], touches: Iterable[Touch], table: Table, why:
     for touch in touches:
         if touch.owner in unit_of:
             owner[touch.path] = unit_of[touch.owner]
-            if not shared_kinds.kind_of(touch.path):
+            if not kinds.kind_of(touch.path):
                 folders[posixpath.dirname(touch.path.rstrip("/"))].add(unit_of[touch.owner])
     for pair, texts in why.items():
-        strength = SAME_FILE if any(text.startswith("same file") for text in texts) else REQUIRED
+        strength = bonds.file if any(text.startswith("same file") for text in texts) else bonds.required
         found[min(pair), max(pair)] += strength
-    for several in (*folders.values(), *_sections(units)):
-        strength = SAME_FOLDER if several in folders.values() else SAME_SECTION
-        for one in several:
-            for two in several:
-                if one < two:
-                    found[one, two] += strength
+    for strength, sets in ((bonds.folder, folders.values()), (bonds.section, _sections(units))):
+        for several in sets:
+            for one, two in combinations(sorted(several), 2):
+                found[one, two] += strength
     for (first, second), count in table.together.items():
         pair = (owner.get(first, -1), owner.get(second, -1))
         if -1 not in pair and pair[0] != pair[1] and count >= 3:
-            found[min(pair), max(pair)] += TOGETHER
+            found[min(pair), max(pair)] += bonds.together
     return found
 
 

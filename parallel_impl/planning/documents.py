@@ -6,11 +6,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from parallel_impl.plan.ids import IMPLEMENTATION_PLAN
 from parallel_impl.planning.evidence import ClueKind
 
 TASKS = "tasks.md"
 MAX_BYTES = 1_000_000  # of a contract, which may be generated: nobody names files in more than that
-_ALONE = {"proposal.md": ClueKind.PROPOSAL, "design.md": ClueKind.DESIGN, TASKS: ClueKind.TASK}
+_ALONE = {
+    "proposal.md": ClueKind.PROPOSAL,
+    "design.md": ClueKind.DESIGN,
+    IMPLEMENTATION_PLAN: ClueKind.DESIGN,  # made of all the others by `--prepare`, and yours to edit
+    TASKS: ClueKind.TASK,
+}
 _BELOW = {"specs": ClueKind.SPEC, "contracts": ClueKind.CONTRACT}
 
 

@@ -13,21 +13,23 @@ from parallel_impl.errors import Problem, Severity
 from parallel_impl.gates.project_files import Read
 from parallel_impl.plan import conflicts, estimate, order
 from parallel_impl.plan.estimate import Estimate
+from parallel_impl.plan.ids import PLAN_FILE
 from parallel_impl.plan.model import Plan
 from parallel_impl.plan.reading import load as loading
 from parallel_impl.planning import cohesion, grouping, plan_text, templates, touches, verification
-from parallel_impl.planning.evidence import Table
+from parallel_impl.planning.evidence import ClueKind, Table
 from parallel_impl.planning.grouped import GroupedPackage, Grouping, in_order
-from parallel_impl.planning.plan_text import Origin
-from parallel_impl.planning.templates import Choice
+from parallel_impl.planning.plan_text import PlanOrigin
+from parallel_impl.planning.scopes import TreeIndex
+from parallel_impl.planning.templates import Choice, Template
 
 WORTH_IT = 1.2  # predicted weighted speed-up below which one agent is the better plan
-SOURCE = "work-packages.yaml"
+SOURCE = PLAN_FILE
 TINY = 4  # expected files: below that starting a second agent costs more than it saves
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class Assessment:
     """Whether running it beside each other pays (`parallel`); `recommendation` says it, with the reason.
 
     `considered` is the estimate of the best cut that was found, also where the draft is one package.
@@ -47,22 +49,22 @@ class Draft:
     plan: Plan | None
     packages: tuple[GroupedPackage, ...]
     grouping: Grouping
-    judged: Judgement
+    judged: Assessment
     estimate: Estimate | None
     notes: tuple[str, ...]
     problems: tuple[Problem, ...] = ()
 
 
-def draft(table: Table, *, template: str = "", read: Read = lambda _: None, origin: Origin | None = None) -> Draft:
+def draft(table: Table, *, template: str = "", read: Read = lambda _: None, origin: PlanOrigin | None = None) -> Draft:
     """Draft a plan from the table; `read` gives a file of the base tree, for verification steps.
 
     UserError for a template that is none.
     """
     found = touches.find(table)
     choice = templates.choose(table, found, len(cohesion.find(table.tasks, found)), template)
-    cut = settle(table, grouping.group(table, templates.limits(choice.template)))
+    cut = settle(table, grouping.group(table, templates.limits(choice.template), templates.bonds(choice.template)))
     considered = of(cut)
-    why_alone = _alone(cut, considered, choice)
+    why_alone = _alone(table, cut, considered, choice)
     used = grouping.alone(table) if why_alone else cut
     recommendation = f"one package: {why_alone}"
     if considered and not why_alone:
@@ -70,25 +72,26 @@ def draft(table: Table, *, template: str = "", read: Read = lambda _: None, orig
             f"parallel: {len(cut.packages)} packages, {considered.width} at most beside each other, "
             f"about {considered.speedup:.1f} times as fast as one agent"
         )
-    return finish(table, used, Judgement(choice, recommendation, considered, not why_alone), read=read, origin=origin)
+    return finish(table, used, Assessment(choice, recommendation, considered, not why_alone), read=read, origin=origin)
 
 
 def finish(
     table: Table,
     used: Grouping,
-    judged: Judgement,
+    judged: Assessment,
     *,
     read: Read = lambda _: None,
-    origin: Origin | None = None,
+    origin: PlanOrigin | None = None,
 ) -> Draft:
     """The draft of a grouping, whoever made it: its steps, its text, and what reading the text as a plan says."""
+    tree = TreeIndex(table.files)
     steps = {
-        package.id: verification.steps(package.write_allow, package.creates, table.files, read)
+        package.id: package.steps or verification.steps(package.write_allow, package.creates, tree, read)
         for package in used.packages
     }
     estimated = of(used)
     head = _head(table, used, judged, estimated)
-    text = plan_text.text(table, used, steps, head, origin or Origin())
+    text = plan_text.text(table, used, steps, head, origin or PlanOrigin())
     plan, problems = loading.load(text.encode(), SOURCE)
     if plan:
         problems = [*problems, *conflicts.problems(plan, order.of(plan))]
@@ -131,10 +134,10 @@ def settle(table: Table, used: Grouping) -> Grouping:
     return used
 
 
-def _alone(cut: Grouping, considered: Estimate | None, choice: Choice) -> str:
+def _alone(table: Table, cut: Grouping, considered: Estimate | None, choice: Choice) -> str:
     """Why one package is better; empty where several are."""
     if considered is None or len(cut.packages) < 2:
-        return "the work is one piece that no two agents can share"
+        return _one_piece(table, choice)
     if not choice.triggers:
         return "there is too little to do for two agents"
     if considered.total < TINY:
@@ -147,7 +150,19 @@ def _alone(cut: Grouping, considered: Estimate | None, choice: Choice) -> str:
     return ""
 
 
-def _head(table: Table, used: Grouping, judged: Judgement, estimated: Estimate | None) -> list[str]:
+def _one_piece(table: Table, choice: Choice) -> str:
+    named = {clue.task for clue in table.evidence if clue.kind is ClueKind.TASK}
+    count = sum(task.id in named for task in table.tasks)
+    if choice.template is Template.BUG_FIX:
+        return "a fix and its regression test are one agent's"
+    if count < len(table.tasks) / 2:
+        return (
+            f"only {count} of {len(table.tasks)} tasks name a file, so nothing shows which could be done side by side"
+        )
+    return "the tasks are one piece of work that no two agents can share"
+
+
+def _head(table: Table, used: Grouping, judged: Assessment, estimated: Estimate | None) -> list[str]:
     """The comment that the file begins with."""
     lines = [
         f"Drafted by parallel-plan from the documents of {table.change_id} and the code; yours to edit.",

@@ -6,11 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from parallel_impl.plan.model import Package, Scope
+from parallel_impl.planning.verification import ProposedStep
 
 
 @dataclass(frozen=True, slots=True)
 class GroupedPackage:
-    """One package as code proposes it. `reasons` are those of `depends_on`, by package."""
+    """One package as code or an agent proposes it. `reasons` are those of `depends_on`, by package.
+
+    `description` comes before the tasks ("": code's own words); `steps` take the place of those that code finds.
+    """
 
     id: str
     title: str
@@ -24,6 +28,8 @@ class GroupedPackage:
     integration: bool = False
     may_be_empty: bool = False
     evidence: Mapping[str, str] = field(default_factory=dict)
+    description: str = ""
+    steps: tuple[ProposedStep, ...] = ()
 
     @property
     def depends_on(self) -> tuple[str, ...]:

@@ -7,10 +7,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from parallel_impl.planning import balance, cohesion, coupling, scopes, shared_kinds, touches
+from parallel_impl.plan import kinds
+from parallel_impl.planning import balance, cohesion, coupling, hot, scopes, touches
 from parallel_impl.planning.assembly import Cut, assemble
-from parallel_impl.planning.balance import Limits
+from parallel_impl.planning.balance import PartitionLimits
 from parallel_impl.planning.cohesion import Unit
+from parallel_impl.planning.coupling import Bonds
 from parallel_impl.planning.evidence import Table
 from parallel_impl.planning.grouped import Grouping
 from parallel_impl.planning.touches import Touch
@@ -21,19 +23,18 @@ _LAST = re.compile(
 )
 
 
-def group(table: Table, limits: Limits | None = None) -> Grouping:
+def group(table: Table, limits: PartitionLimits | None = None, bonds: Bonds | None = None) -> Grouping:
     """Group the tasks of the table; without tasks everything is one package."""
     if not table.tasks:
         return alone(table)
     found = touches.find(table)
     last = _last_tasks(table, found)
     units = cohesion.find([task for task in table.tasks if task.id not in last], found)
-    hot = shared_kinds.hot_files(table.hot, max(table.hot.values(), default=0) * 4)
-    common = _common(found, units, hot)
+    common = _common(found, units, hot.files(table.hot))
     units = _with_files(table, units, found, common)
     why = coupling.reasons(table, units, found, common)
-    kin = coupling.affinity(units, found, table, why)
-    groups = balance.partition(_weights(units, found, common), why, kin, limits or Limits())
+    kin = coupling.affinity(units, found, table, why, bonds or Bonds())
+    groups = balance.partition(_weights(units, found, common), why, kin, limits or PartitionLimits())
     return assemble(Cut(table, found, units, groups, why, last, common))
 
 
@@ -64,15 +65,15 @@ def _last_tasks(table: Table, found: Iterable[Touch]) -> frozenset[str]:
 
 
 def _is_prose(path: str) -> bool:
-    return path.endswith((".md", ".rst", ".txt")) or bool(shared_kinds.kind_of(path))
+    return path.endswith((".md", ".rst", ".txt")) or bool(kinds.kind_of(path))
 
 
-def _common(found: Iterable[Touch], units: Sequence[Unit], hot: frozenset[str]) -> frozenset[str]:
+def _common(found: Iterable[Touch], units: Sequence[Unit], often: frozenset[str]) -> frozenset[str]:
     """Shared kinds that several units would change: the integration package writes them, so they tie nobody."""
     unit_of = {task: number for number, unit in enumerate(units) for task in unit.tasks}
     common = set()
     for touch in found:
-        if shared_kinds.kind_of(touch.path) or touch.path in hot:
+        if kinds.kind_of(touch.path) or touch.path in often:
             users = {unit_of.get(task, -1) for task in coupling.workers(touch)}
             if len(users) > 1:
                 common.add(touch.path)

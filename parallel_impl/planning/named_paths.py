@@ -89,8 +89,9 @@ def _plain(word: str) -> str:
     while word.startswith("./"):
         word = word[2:]
     word = re.sub(r"(?<=\w)\*\*$|^\*\*(?=[\w.])", "", word)  # bold
+    word = word.removesuffix("()")
     parts = word.removesuffix("/").split("/")
-    if not word or len(word) > MAX_LENGTH or len(parts) > MAX_DEPTH or not _CHARACTERS.fullmatch(word):
+    if not word or "()" in word or len(word) > MAX_LENGTH or len(parts) > MAX_DEPTH or not _CHARACTERS.fullmatch(word):
         return ""
     if word.startswith("/") or any(part in ("", ".", "..") for part in parts):
         return ""

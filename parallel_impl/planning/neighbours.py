@@ -10,7 +10,9 @@ import math
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
+from parallel_impl.plan import names_of_tests
 from parallel_impl.planning import history, tests_beside
 from parallel_impl.planning.evidence import Clue, ClueKind, Resolution
 from parallel_impl.planning.tree import FileTree, above, extension, folder_of, name_of
@@ -36,15 +38,17 @@ class Rates:
     source: float = 0.4
     tests_folder: float = 0.4
     own_tests_folder: float = 0.5
-    sibling: float = 0.4
+    sibling: float = 0.12
     new_folder: float = 0.8
     small_folder: float = 0.5
     registry: float = 0.15
     configuration: float = 2.0
-    hot: float = 2.0
+    hot: float = 1.2
     most: float = 0.5
     least: float = 0.05
     sequence: float = 0.3
+    topic: float = 0.5
+    pattern: float = 0.1
 
 
 RATES = Rates()
@@ -91,14 +95,14 @@ def _derived(clue: Clue, path: str, kind: ClueKind, rate: float, resolution: Res
 def _tests(clue: Clue, around: _Around, rates: Rates) -> Iterator[Clue]:
     """The tests of a named source, existing or to be written; the source of a named test."""
     tree = around.tree
-    if tests_beside.is_tested(clue.path):
+    if names_of_tests.is_tested(clue.path):
         several = tests_beside.existing(clue.path, tree)
         for path in several:
             yield _derived(clue, path, ClueKind.TEST_MIRROR, rates.test, Resolution.EXACT)
         expected = "" if several else tests_beside.expected(clue.path, tree, around.new)
         if expected and expected not in tree.files:
             yield _derived(clue, expected, ClueKind.TEST_MIRROR, rates.new_test, Resolution.NEW)
-    elif stem := tests_beside.subject(clue.path):
+    elif stem := names_of_tests.subject(clue.path):
         for path in _subjects(clue.path, stem, tree):
             yield _derived(clue, path, ClueKind.TEST_MIRROR, rates.source, Resolution.EXACT)
 
@@ -107,7 +111,7 @@ def _component_tests(clue: Clue, around: _Around, rates: Rates) -> Iterator[Clue
     """The tests folder nearest to a named source, and the one that the tree keeps for its component."""
     for home in around.component_tests.of(clue.path):
         yield _tests_folder(clue, home, around, rates.own_tests_folder)
-    if tests_beside.is_tested(clue.path):
+    if names_of_tests.is_tested(clue.path):
         for home in tests_beside.homes(clue.path, around.tree, around.new)[:1]:
             yield _tests_folder(clue, home, around, rates.tests_folder)
 
@@ -123,7 +127,7 @@ def _siblings(clue: Clue, around: _Around, rates: Rates) -> Iterator[Clue]:
     stem, ending = name_of(clue.path).removesuffix(extension(clue.path)), extension(clue.path)
     if (
         not clue.task
-        or not tests_beside.is_tested(clue.path)
+        or not names_of_tests.is_tested(clue.path)
         or len(stem) < SHORT
         or stem in ("index", "main", "__main__")
     ):
@@ -141,7 +145,7 @@ def _subjects(test: str, stem: str, tree: FileTree) -> list[str]:
     several = [
         path
         for path in tree.by_name.get(f"{stem}{extension(test)}", ())
-        if path.startswith(f"{component}/") and tests_beside.is_tested(path)
+        if path.startswith(f"{component}/") and names_of_tests.is_tested(path)
     ]
     return several if len(several) == 1 else []
 
@@ -211,6 +215,46 @@ def sequences(
             if words & {singular, f"{singular}s"}:
                 found.append(Clue(pattern, task, ClueKind.SEQUENCE, rates.sequence, Resolution.PATTERN, text[:60]))
     return strongest(found)
+
+
+def topics(change_id: str, named: Sequence[Clue], tree: FileTree, weight: float, rates: Rates = RATES) -> list[Clue]:
+    """Files whose names speak of what the change is called by, two words of its id: those that exist, and new ones.
+
+    `code-search` in the id means `code_search.py` and whatever new `code_search_*` and `test_code_search_*` lie where
+    the change works. Only words that the names of the repository or of the change know together are a topic. `weight`
+    is what such a guess is worth here: little where the tasks name their files.
+    """
+    words = change_id.casefold().split("-")
+    pairs = [f"{one}_{other}" for one, other in pairwise(words) if len(one) + len(other) >= SHORT]
+    known = {
+        pair: [path for path in sorted(tree.files) if pair in name_of(path).casefold().replace("-", "_")]
+        for pair in pairs
+    }
+    spoken = " ".join(clue.path for clue in named).casefold().replace("-", "_")
+    components = {tree.component(clue.path) for clue in named}
+    folders = _worked_in(named, tree)
+    found = []
+    for pair, paths in known.items():
+        if not paths and pair not in spoken:
+            continue
+        near = [path for path in paths if tree.component(path) in components]
+        if len(near) <= FEW * 3:
+            found += [
+                Clue(path, "", ClueKind.TOPIC, round(rates.topic * weight, 4), Resolution.EXACT, pair) for path in near
+            ]
+        for folder in sorted({*folders, *map(folder_of, near)}):
+            name = f"{'test_' if names_of_tests.is_test(f'{folder}/x') else ''}{pair}*".replace("_", "[_-]")
+            found.append(
+                Clue(f"{folder}/{name}".lstrip("/"), "", ClueKind.TOPIC, rates.pattern, Resolution.PATTERN, pair)
+            )
+    return strongest(found)
+
+
+def _worked_in(named: Sequence[Clue], tree: FileTree) -> set[str]:
+    """The folders of the sources that tasks name, and the tests folders nearest to them."""
+    sources = [clue.path for clue in named if clue.task and names_of_tests.is_tested(clue.path)]
+    homes = {home for path in sources for home in tests_beside.homes(path, tree)[:1]}
+    return {folder_of(path) for path in sources} & tree.folders.keys() | homes
 
 
 def _next(folder: str, tree: FileTree) -> str:

@@ -28,7 +28,7 @@ _WORDS = re.compile(r"(?i:y|n|yes|no|on|off|true|false|null)")
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class PlanOrigin:
     """What the plan was made from; empty where it is not known."""
 
     commit: str = ""
@@ -36,7 +36,11 @@ class Origin:
 
 
 def text(
-    table: Table, grouping: Grouping, steps: Mapping[str, Sequence[ProposedStep]], said: Iterable[str], origin: Origin
+    table: Table,
+    grouping: Grouping,
+    steps: Mapping[str, Sequence[ProposedStep]],
+    said: Iterable[str],
+    origin: PlanOrigin,
 ) -> str:
     """The whole file. `said` are lines for its head; `steps` those of each package."""
     lines = [*_comments(said), "schema_version: 1", "feature:", f"  id: {scalar(table.change_id)}"]
@@ -84,9 +88,14 @@ def clean(value: str) -> str:
     return CONTROL_IN_SCALAR.sub("", value.encode("utf-8", "replace").decode())
 
 
+def clean_lines(value: str) -> list[str]:
+    """A text as the lines of a block, the first of which begins with a letter: its indentation is the block's."""
+    return [clean(line) for line in "\n".join(map(clean, value.splitlines())).strip().splitlines()]
+
+
 def one_line(value: str, limit: int) -> str:
     """A string in one line, shortened."""
-    return shorten(clean(" ".join(value.split())), limit)
+    return shorten(" ".join(clean(value).split()), limit)
 
 
 def minutes(weight: float) -> int:
@@ -161,7 +170,9 @@ def _description(table: Table, grouping: Grouping, package: GroupedPackage) -> l
     """What the agent is told beside the tasks themselves, which it gets from tasks.md."""
     tasks = {task.id: task for task in table.tasks}
     lines = [f"{one_line(package.title, TITLE) or package.id}: the tasks below, as one piece of work."]
-    if package.integration:
+    if package.description:
+        lines = clean_lines(package.description)
+    elif package.integration:
         lines = ["Put the work of all other packages together: what they share, and the tasks below."]
     lines += [_task(tasks[task]) for task in package.tasks if task in tasks]
     if len(package.tasks) > 1 and not package.integration:

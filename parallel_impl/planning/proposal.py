@@ -18,7 +18,7 @@ from parallel_impl.contracts import plan_check
 from parallel_impl.errors import Problem, Severity, UserError, count
 from parallel_impl.openspec import plan_age, task_names, tasks
 from parallel_impl.openspec.tasks import TaskList
-from parallel_impl.plan import check
+from parallel_impl.plan import check, ids
 from parallel_impl.plan.check import Finding
 from parallel_impl.plan.model import Plan
 from parallel_impl.plan.order import Order
@@ -26,17 +26,23 @@ from parallel_impl.planning import addition, draft, plan_facts, sign_off, snapsh
 from parallel_impl.planning.code import Code
 from parallel_impl.planning.draft import Draft
 from parallel_impl.planning.evidence import Table
-from parallel_impl.planning.plan_text import Origin
+from parallel_impl.planning.phases import Phases
+from parallel_impl.planning.plan_text import PlanOrigin
+from parallel_impl.planning.preparation import implementation_plan
 from parallel_impl.planning.sources import ChangeSources
 
-Drafting = Callable[["Subject", Origin], Draft]
+Drafting = Callable[["Subject", PlanOrigin], Draft]
 
 
 class Subject:
-    """A change that is being planned: its sources, and what is read of them when it is asked for."""
+    """A change that is being planned: its sources, and what is read of them when it is asked for.
 
-    def __init__(self, sources: ChangeSources) -> None:
+    `phases`: what it means that one section of the task list stands behind another.
+    """
+
+    def __init__(self, sources: ChangeSources, phases: Phases | None = None) -> None:
         self.sources = sources
+        self.phases = phases
 
     @cached_property
     def code(self) -> Code:
@@ -52,12 +58,18 @@ class Subject:
     def table(self) -> Table:
         """The evidence table."""
         found = self.sources
-        return table.build(found.change_id, found.documents, self.code, change_path=found.folder)
+        return table.build(found.change_id, found.documents, self.code, change_path=found.folder, phases=self.phases)
 
     @property
     def source(self) -> str:
         """The plan as messages call it, from the root of the repository."""
         return self.sources.plan_file.relative_to(self.sources.top).as_posix()
+
+    def written(self) -> list[str]:
+        """The files that writing the plan writes, from the root of the repository."""
+        found = self.sources
+        files = (found.tasks_file, found.plan_file) if found.made_tasks else (found.plan_file,)
+        return [file.relative_to(found.top).as_posix() for file in files]
 
     def read(self, path: str) -> bytes | None:
         """A file of the code."""
@@ -65,7 +77,7 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
-class Proposal:
+class ProposedPlan:
     """A plan as it would be written. `plan` and `order` are None where `problems` has an error.
 
     `recommendation` says whether it is worth running in parallel (`parallel`); `notes` are for a person; `added` are
@@ -89,23 +101,28 @@ class Proposal:
         return sign_off.screen(self.plan, self.order, self.findings, self.recommendation)
 
 
-def by_code(subject: Subject, origin: Origin, *, template: str = "") -> Draft:
+def by_code(subject: Subject, origin: PlanOrigin, *, template: str = "") -> Draft:
     """The draft that code makes by itself."""
     return draft.draft(subject.table, template=template, read=subject.read, origin=origin)
 
 
-def fresh(subject: Subject, drafting: Drafting) -> Proposal:
-    """A plan made from the change alone, whatever plan it has. UserError where there are no tasks."""
+def require_tasks(subject: Subject) -> None:
+    """UserError where there is nothing to plan."""
     if not subject.tasks.tasks:
         where = f"{subject.sources.folder}/tasks.md"
         what = "there is no tasks.md" if subject.sources.tasks is None else "there is no box in it"
         raise UserError(f"nothing to plan: {what}", where=where, hint="write what is to be done: - [ ] 1.1 …")
-    made = drafting(subject, Origin(subject.sources.commit, tasks.tasks_hash(subject.tasks)))
+
+
+def fresh(subject: Subject, drafting: Drafting) -> ProposedPlan:
+    """A plan made from the change alone, whatever plan it has. UserError where there are no tasks."""
+    require_tasks(subject)
+    made = drafting(subject, PlanOrigin(subject.sources.commit, tasks.tasks_hash(subject.tasks)))
     judged = made.judged
     return _examined(subject, made.text.encode(), judged.recommendation, parallel=judged.parallel, notes=made.notes)
 
 
-def extended(subject: Subject, content: bytes) -> Proposal:
+def extended(subject: Subject, content: bytes) -> ProposedPlan:
     """The plan that the change has, with packages for the tasks that nobody has. UserError where it cannot be used."""
     checked = _check(subject, content)
     if checked.plan is None:
@@ -118,7 +135,7 @@ def extended(subject: Subject, content: bytes) -> Proposal:
     return replace(proposal, problems=(*proposal.problems, *age(subject, plan)))
 
 
-def again(subject: Subject, before: Proposal, content: bytes) -> Proposal:
+def again(subject: Subject, before: ProposedPlan, content: bytes) -> ProposedPlan:
     """A proposal whose text a person edited."""
     return _examined(
         subject, content, before.recommendation, parallel=before.parallel, notes=before.notes, added=before.added
@@ -132,6 +149,14 @@ def examine(subject: Subject, plan: Plan, order: Order) -> list[Finding]:
     return check.check(plan, order, facts)
 
 
+def documents(subject: Subject) -> list[Problem]:
+    """Warnings about the documents: those that are not committed, and what an implementation plan lacks."""
+    found = subject.sources
+    prepared = [one for one in found.documents if one.path == ids.IMPLEMENTATION_PLAN]
+    lacks = (implementation_plan.problems(one.text, f"{found.folder}/{one.path}") for one in prepared)
+    return [*found.problems(), *(problem for each in lacks for problem in each)]
+
+
 def age(subject: Subject, plan: Plan) -> list[Problem]:
     """Warnings where a plan is older than its tasks, or than what it names at HEAD."""
     found = subject.sources
@@ -139,17 +164,27 @@ def age(subject: Subject, plan: Plan) -> list[Problem]:
 
 
 def write(subject: Subject, content: bytes, folder: Path) -> tuple[str, str]:
-    """Write the plan, and nothing else; the two lines that commit it, as they are typed in `folder`."""
-    found, file = subject.sources, subject.sources.plan_file
-    before = file.stat() if file.exists() else file.parent.stat()
+    """Write the plan, and nothing else; the two lines that commit it, as they are typed in `folder`.
+
+    A task list that was made from an implementation spec is written beside it: the plan names its boxes.
+    """
+    found = subject.sources
+    if found.made_tasks:
+        put_file(found.tasks_file, found.made_tasks)
+    put_file(found.plan_file, content)
+    wanted = found.plan_file.parent if found.uncommitted or found.made_tasks else found.plan_file
+    return plan_check.commit_lines(shlex.quote(os.path.relpath(wanted, folder)), found.change_id)
+
+
+def put_file(file: Path, content: bytes) -> None:
+    """Write a file of the change folder for whoever owns that: they will want to edit it."""
     existed = file.exists()
+    before = file.stat() if existed else file.parent.stat()
     storage.write_atomically(file, content)
     if os.geteuid() == 0:
-        os.chown(file, before.st_uid, before.st_gid)  # its owner will want to edit it
+        os.chown(file, before.st_uid, before.st_gid)
     if existed:
         file.chmod(before.st_mode)
-    wanted = file.parent if found.uncommitted else file
-    return plan_check.commit_lines(shlex.quote(os.path.relpath(wanted, folder)), found.change_id)
 
 
 def _examined(
@@ -160,10 +195,10 @@ def _examined(
     parallel: bool,
     notes: Sequence[str] = (),
     added: tuple[str, ...] | None = None,
-) -> Proposal:
+) -> ProposedPlan:
     checked = _check(subject, content)
     findings = examine(subject, checked.plan, checked.order) if checked.plan and checked.order else []
-    return Proposal(
+    return ProposedPlan(
         content=content,
         plan=checked.plan,
         order=checked.order,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from parallel_impl.plan import names_of_tests
 from parallel_impl.planning import tests_beside
 from parallel_impl.planning.evidence import Resolution
 from parallel_impl.planning.named_paths import NamedPath
@@ -68,7 +69,7 @@ class Company:
         for group in self.groups:
             counts: dict[str, int] = {}
             for path in sorted(group):
-                if extension(path) == ending and not tests_beside.is_test(path):
+                if extension(path) == ending and not names_of_tests.is_test(path):
                     counts[folder_of(path)] = counts.get(folder_of(path), 0) + 1
             found |= dict.fromkeys(sorted(counts, key=lambda folder: (-counts[folder], folder)))
         return list(found)
@@ -119,7 +120,7 @@ def _folder(text: str, tree: FileTree, company: Company | None) -> list[Resolved
     if several and company and (one := company.nearest([f"{path}/" for path in several])):
         return [Resolved(one, Resolution.FOLDER, 0.7)]
     if not several and "/" in text and "*" not in text and (base := _base(text, tree, company)) is not None:
-        return [Resolved(f"{base}{text}/", Resolution.NEW, 0.9)]
+        return [Resolved(f"{base}{text}/", Resolution.NEW, _unknown_folder(f"{base}{text}/", tree))]
     return []
 
 
@@ -166,7 +167,16 @@ def _new(name: NamedPath, tree: FileTree, company: Company | None) -> list[Resol
     path = f"{base}{text}"
     if not ending:
         return [Resolved(f"{path}/", Resolution.NEW, 0.4)]
-    return [Resolved(path, Resolution.NEW, 1.0 if known else 0.9)]
+    found = [Resolved(path, Resolution.NEW, 1.0 if known else _unknown_folder(path, tree))]
+    if base and text.count("/") > 1:
+        found.append(Resolved(text, Resolution.NEW, 0.3))  # or a tree of its own at the top: that costs no file
+    return found
+
+
+def _unknown_folder(path: str, tree: FileTree) -> float:
+    """How sure a new path in no known folder is; a hidden folder that the tree lacks is mostly where a tool writes."""
+    first = path.partition("/")[0]
+    return 0.3 if first.startswith(".") and first not in tree.folders else 0.9
 
 
 def _base(text: str, tree: FileTree, company: Company | None) -> str | None:
@@ -195,7 +205,7 @@ def _new_beside(name: NamedPath, tree: FileTree, company: Company | None) -> lis
     if company is None or not name.quoted or tree.ending(name.text):
         return []
     folders = company.folders(extension(name.text))
-    if tests_beside.is_test(name.text):
+    if names_of_tests.is_test(name.text):
         sources = [f"{folder}/x{extension(name.text)}" for folder in folders]
         homes = [home for source in sources for home in tests_beside.homes(source, tree)]
         folders = homes or folders

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
-from parallel_impl.plan.globs.globs import match, problem
+from parallel_impl.plan.globs.globs import covers, match, problem
 from parallel_impl.plan.globs.overlap import intersect
 from parallel_impl.planning.evidence import Table
 from parallel_impl.planning.touches import Touch
 
-SMALL = 0.01  # of the repository's files: a folder up to that size may be a glob
+SMALL = 0.015  # of the repository's files: a folder up to that size may be a glob
+_SPECIAL = re.compile(r"[*?\[]")
+
 MOST_TASKS = 4  # in one line of evidence
 FEW = 12  # files that a folder may hold in a repository so small that one in a hundred is nothing
 
@@ -34,7 +38,7 @@ def expected(touch: Touch) -> float:
 
 def scopes(table: Table, found: Sequence[Touch], owners: Mapping[str, Sequence[int]], count: int) -> list[Owned]:
     """The scope of each of `count` packages: every path has the packages in `owners`."""
-    tree = Tree(table.files)
+    tree = TreeIndex(table.files)
     own: list[dict[str, Touch]] = [{} for _ in range(count)]
     for touch in found:
         if problem(touch.glob) or (touch.path.endswith("/") and not tree.is_small(touch.path)):
@@ -59,16 +63,10 @@ def _part_patterns(own: Sequence[dict[str, Touch]]) -> None:
 
 def _owned(number: int, own: Sequence[Mapping[str, Touch]]) -> Owned:
     """What is inside a folder of the package needs no line of its own; what another package has there is denied."""
-    mine = own[number]
+    mine = _without_traps(number, own)
     wide = [touch.glob for touch in mine.values() if touch.is_glob]
     inside = {glob for glob, touch in mine.items() if any(_holds(other, touch) for other in wide if other != glob)}
-    foreign = {
-        touch.glob
-        for other, theirs in enumerate(own)
-        if other != number
-        for touch in theirs.values()
-        if touch.glob not in mine and any(_holds(glob, touch) for glob in wide)
-    }
+    foreign = {glob for one in wide for glob in _foreign(number, own, one) if glob not in mine}
     creates = sorted(path for path, touch in mine.items() if touch.new and touch.said and not touch.is_glob)
     return Owned(
         write_allow=tuple(sorted(mine.keys() - inside)),
@@ -79,11 +77,44 @@ def _owned(number: int, own: Sequence[Mapping[str, Touch]]) -> Owned:
     )
 
 
+def _foreign(number: int, own: Sequence[Mapping[str, Touch]], glob: str) -> set[str]:
+    """What other packages have inside a glob of this one."""
+    return {
+        touch.glob
+        for other, theirs in enumerate(own)
+        if other != number
+        for touch in theirs.values()
+        if _holds(glob, touch)
+    }
+
+
+def _without_traps(number: int, own: Sequence[Mapping[str, Touch]]) -> Mapping[str, Touch]:
+    """The package's paths without each glob whose exceptions would take a path out that is its own by another line."""
+    mine = own[number]
+    traps = {
+        touch.glob
+        for touch in mine.values()
+        if touch.is_glob
+        and any(
+            not other.is_glob and covers(glob, other.path)
+            for glob in _foreign(number, own, touch.glob) - mine.keys()
+            for other in mine.values()
+        )
+    }
+    return {glob: touch for glob, touch in mine.items() if glob not in traps}
+
+
 def _holds(glob: str, touch: Touch) -> bool:
     """Whether everything that the touch means lies in the folder of the glob, or matches it."""
     if glob.endswith("/**"):
         return touch.path.startswith(glob[:-2])
-    return not touch.is_glob and match(glob, touch.path)
+    return touch.path.startswith(_beginning(glob)) and not touch.is_glob and match(glob, touch.path)
+
+
+@lru_cache(maxsize=16384)
+def _beginning(glob: str) -> str:
+    """What every path begins with that a glob means."""
+    return _SPECIAL.split(glob, maxsplit=1)[0]
 
 
 def because(touch: Touch) -> str:
@@ -94,16 +125,26 @@ def because(touch: Touch) -> str:
     return f"{clue.kind} of {clue.because}" if clue.because in touch.path or "/" in clue.because else str(clue.kind)
 
 
-class Tree:
-    """The repository's files, counted by folder."""
+class TreeIndex:
+    """The repository's files in order, so that what a glob means is found by what it begins with."""
 
     def __init__(self, files: Iterable[str]) -> None:
         self._files = sorted(files)
 
     def below(self, folder: str) -> int:
         """How many files lie below `folder`, which ends in `/`."""
-        return bisect_left(self._files, folder[:-1] + chr(ord("/") + 1)) - bisect_left(self._files, folder)
+        first, last = self._span(folder)
+        return last - first
 
     def is_small(self, folder: str) -> bool:
         """Whether a glob of the folder is no more than a small part of the repository."""
         return self.below(folder) <= max(FEW, SMALL * len(self._files))
+
+    def matching(self, glob: str) -> list[str]:
+        """The files that a glob means."""
+        first, last = self._span(_beginning(glob))
+        return [path for path in self._files[first:last] if match(glob, path)]
+
+    def _span(self, start: str) -> tuple[int, int]:
+        """Where the files lie that begin with a text; U+10FFFF comes after what any path goes on with."""
+        return bisect_left(self._files, start), bisect_left(self._files, f"{start}\U0010ffff")

@@ -7,6 +7,7 @@ are, what nobody owns, and the recommendation.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from textwrap import wrap
 
 from parallel_impl.errors import count
 from parallel_impl.plan import estimate, promises
@@ -18,6 +19,8 @@ from parallel_impl.text import shorten
 
 ROWS = 6  # of one kind
 WIDTH = 100
+LINES = 3  # of one wave
+_FIRM = "\N{NO-BREAK SPACE}"
 _OWNERLESS = (FindingKind.UNOWNED, FindingKind.AT_RISK, FindingKind.TASK)
 
 
@@ -41,10 +44,11 @@ def screen(plan: Plan, order: Order, findings: Sequence[Finding], recommendation
 
 
 def _waves(found: estimate.Estimate) -> Iterator[str]:
-    waves = found.waves if len(found.waves) <= 2 * ROWS else found.waves[: 2 * ROWS]
+    waves = found.waves[: 2 * ROWS]
     for number, wave in enumerate(waves, 1):
-        named = ", ".join(f"{name} ({found.weights[name]:g})" for name in wave[: 2 * ROWS])
-        yield f"  wave {number:<2}        {_short(named + (', …' if len(wave) > 2 * ROWS else ''))}"
+        named = ", ".join(f"{name} ({found.weights[name]:g})".replace(" ", _FIRM) for name in wave)
+        rows = wrap(named, WIDTH, max_lines=LINES, placeholder=" …", break_on_hyphens=False)
+        yield from _listed(f"wave {number}", [row.replace(_FIRM, " ") for row in rows])
     if len(waves) < len(found.waves):
         yield f"  … {len(found.waves) - len(waves)} more waves"
 

@@ -5,15 +5,16 @@ A plan is written beside documents that are still being written, and for code th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from parallel_impl.contracts import plan_check
 from parallel_impl.errors import Problem, Severity, UserError
 from parallel_impl.git.repo import Repo
 from parallel_impl.plan import ids, parts
-from parallel_impl.planning import documents
+from parallel_impl.planning import documents, snapshot, tickets
 from parallel_impl.planning.documents import ChangeDocument
+from parallel_impl.planning.evidence import ClueKind
 
 FEW = 5
 
@@ -23,6 +24,7 @@ class ChangeSources:
     """A change in a work tree whose root is `top`: `folder` is its folder from there, `commit` HEAD.
 
     `documents` have paths inside the folder; `uncommitted` are those that HEAD has in another form, or not.
+    `made_tasks` is the task list that was made from an implementation spec, for a change that has none of its own.
     """
 
     repo: Repo
@@ -32,6 +34,7 @@ class ChangeSources:
     commit: str
     documents: tuple[ChangeDocument, ...]
     uncommitted: tuple[str, ...]
+    made_tasks: bytes = b""
 
     @property
     def plan_file(self) -> Path:
@@ -39,10 +42,14 @@ class ChangeSources:
         return self.top / self.folder / ids.PLAN_FILE
 
     @property
+    def tasks_file(self) -> Path:
+        """Where the task list lies, or will."""
+        return self.top / self.folder / documents.TASKS
+
+    @property
     def tasks(self) -> bytes | None:
-        """The content of tasks.md; None where there is none."""
-        file = self.top / self.folder / documents.TASKS
-        return file.read_bytes() if file.is_file() else None
+        """The content of tasks.md, or of what was made in its place; None where there is neither."""
+        return self.made_tasks or (self.tasks_file.read_bytes() if self.tasks_file.is_file() else None)
 
     @property
     def has_design(self) -> bool:
@@ -74,18 +81,34 @@ def find(folder: Path, typed: str) -> ChangeSources:
     commit = repo.head(here)
     if commit is None:
         raise UserError("the repository has no commit yet", where=str(top), hint="commit the code first")
-    committed = {entry.path: entry.oid for entry in repo.entries(commit, recurse=True)}
-    part = _part(top, here, change_id, list(committed))
+    committed = [entry.path for entry in repo.entries(commit, recurse=True)]
+    part = _part(top, here, change_id, committed)
     inside = ids.folder(change_id, part)
     if not (top / inside).is_dir():
         changes = top / ids.changes(part)
         known = [path.relative_to(changes.parent.parent).as_posix() for path in changes.glob("*/*")]
         raise plan_check.no_plan(change_id, known, str(changes))
     found = documents.load(top / inside)
-    changed = [
-        one.path for one in found if _differs(repo, top / inside / one.path, committed.get(f"{inside}/{one.path}"))
-    ]
-    return ChangeSources(repo, top, change_id, inside, commit, found, tuple(changed))
+    return ChangeSources(repo, top, change_id, inside, commit, found, snapshot.uncommitted(repo, commit, inside, found))
+
+
+def with_spec(found: ChangeSources, file: Path) -> ChangeSources:
+    """The change with the task list that its implementation spec gives: phases are sections, tickets are boxes.
+
+    UserError for a spec that cannot be read, and for a change that has another task list.
+    """
+    try:
+        text = file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot be read: {error}", where=str(file), hint="name a Markdown file") from None
+    made = tickets.as_tasks(tickets.read(text, where=str(file)))
+    there = found.tasks
+    if there is not None and there != made.encode():
+        what = "the change has a tasks.md already, and it is not the one that this spec gives"
+        raise UserError(what, where=f"{found.folder}/{documents.TASKS}", hint="plan without --from, or remove it first")
+    others = tuple(one for one in found.documents if one.path != documents.TASKS)
+    own = ChangeDocument(documents.TASKS, made, ClueKind.TASK)
+    return replace(found, documents=(*others, own), made_tasks=made.encode())
 
 
 def _meant(folder: Path, typed: str) -> tuple[str, Path]:
@@ -103,9 +126,3 @@ def _part(top: Path, here: Path, change_id: str, committed: list[str]) -> str:
     folders = (ids.folder(change_id, part) for part in parts.above(inside))
     lying = [f"{one}/" for one in folders if (top / one).is_dir()]
     return parts.choose(change_id, inside, [*committed, *lying])
-
-
-def _differs(repo: Repo, file: Path, committed: str | None) -> bool:
-    """Whether a file is not as it is committed (line endings apart, which git may convert)."""
-    content = file.read_bytes()
-    return committed not in (repo.blob_id(content), repo.blob_id(content.replace(b"\r\n", b"\n")))

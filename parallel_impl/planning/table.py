@@ -7,8 +7,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from parallel_impl.openspec import tasks as task_list
+from parallel_impl.plan.ids import CHANGES, PLAN_FILE
 from parallel_impl.planning import documents as texts
-from parallel_impl.planning import history, imports, named_paths, neighbours, resolve, task_graph
+from parallel_impl.planning import history, imports, named_paths, neighbours, resolve, symbols, task_graph
 from parallel_impl.planning.code import Code
 from parallel_impl.planning.documents import ChangeDocument
 from parallel_impl.planning.evidence import Clue, ClueKind, PlannedTask, Resolution, Table
@@ -27,8 +28,10 @@ _WORTH = {
 }
 _BY_FORM = {Resolution.EXACT: 1.0, Resolution.SUFFIX: 1.0, Resolution.NEW: 1.0, Resolution.FOLDER: 0.8}
 _BARE = 0.8
-LEAST_PROSE, NEW_PROSE = 0.15, 0.5
-_OWN = ("openspec/changes/", "openspec/specs/")
+_OWN_NAMES = frozenset((".openspec.yaml", "tasks.md", "proposal.md", "design.md", "spec.md", PLAN_FILE))
+LEAST_PROSE, NEW_PROSE, FOLDER_PROSE = 0.15, 0.5, 0.5
+SYMBOL = 0.6
+_OWN = (f"{CHANGES}/", "openspec/specs/")
 
 
 def build(
@@ -52,11 +55,13 @@ def build(
     planned = task_graph.plan(found)
     reading = _Reading(tree, documents, len(planned.tasks))
     named = reading.read(mentions(found, planned.tasks, documents))
+    named += _symbols(found, planned.tasks, named, tree, code)
     said = [(task.text, task.id) for task in planned.tasks]
     derived = [
         *neighbours.candidates(named, tree),
         *neighbours.shared(named, code.commits, tree),
         *neighbours.sequences(said, named, tree),
+        *neighbours.topics(change_id, named, tree, _prose(named, len(planned.tasks))),
     ]
     evidence = tuple(sorted([*named, *derived], key=lambda clue: (-clue.certainty, clue.path, clue.task, clue.kind)))
     near = frozenset(clue.path for clue in evidence) & tree.files
@@ -76,8 +81,16 @@ def build(
         hot=history.changes(code.commits, tree.files),
         sizes={path: size for path, size in code.sizes.items() if path in tree.files},
         contracts=contracts,
-        notes=(*planned.notes, *circles, *notes),
+        notes=(*_without_boxes(found), *planned.notes, *circles, *notes),
     )
+
+
+def _without_boxes(found: task_list.TaskList) -> list[str]:
+    if found.tasks:
+        return []
+    if not found.lines:
+        return ["the change has no tasks.md, or an empty one"]
+    return ["tasks.md has no box (`- [ ] 1.1 …`): where its headings are the tasks, read it as a spec with --from"]
 
 
 def _phased(
@@ -92,6 +105,30 @@ def _phased(
     ordered = in_order(tasks) if phases is Phases.ORDER else on_evidence(tasks, evidence, imported, contracts)
     kept, circles = task_graph.without_circles(ordered)
     return tuple(kept), circles
+
+
+def _symbols(
+    found: task_list.TaskList, tasks: Sequence[PlannedTask], named: Sequence[Clue], tree: FileTree, code: Code
+) -> list[Clue]:
+    """The files that define what tasks name, in the components that the change is about (all, if nothing tells)."""
+    texts_of = {task.id: "\n".join(found.line(number) for number in task.lines) for task in tasks}
+    wanted = {task: symbols.find(text) for task, text in texts_of.items()}
+    components = {tree.component(clue.path) for clue in named}
+    paths = [
+        path
+        for path in sorted(tree.files)
+        if extension(path) in symbols.LANGUAGES
+        and code.sizes[path] <= imports.MAX_BYTES
+        and (not components or tree.component(path) in components)
+    ]
+    names = {name for several in wanted.values() for name in several}
+    places = symbols.defined(code.read(paths), names) if names else {}
+    return neighbours.strongest(
+        Clue(places[name], task, ClueKind.SYMBOL, SYMBOL, Resolution.EXACT, name)
+        for task, several in wanted.items()
+        for name in several
+        if name in places
+    )
 
 
 def _title(documents: Iterable[ChangeDocument]) -> str:
@@ -166,7 +203,8 @@ class _Reading:
         """Whether a name means a document of the change itself, or another change or spec of OpenSpec."""
         head = text.partition("/")[0]
         inside = head in ("contracts", "specs") and head not in self.tree.folders
-        return text in self.documents or inside or text.startswith(_OWN) or text in ("openspec", "openspec/")
+        ours = inside or text in self.documents or (text in _OWN_NAMES and text not in self.tree.files)
+        return ours or text.startswith(_OWN) or text in ("openspec", "openspec/")
 
 
 def _clue(mention: Mention, found: Resolved) -> Clue:
@@ -182,17 +220,22 @@ def weighed(clues: Sequence[Clue], tree: FileTree, tasks: int) -> list[Clue]:
     changes 4 of 250 were changed); where the tasks name few, the prose is what there is (4 of 17).
     """
     ours = {clue.path for clue in clues if clue.kind in (ClueKind.TASK, ClueKind.SECTION)}
-    naming = {clue.task for clue in clues if clue.kind is ClueKind.TASK}
-    prose = max(LEAST_PROSE, 1 - 1.5 * len(naming) / max(1, tasks))
+    prose = _prose(clues, tasks)
     return [_weighed(clue, tree, prose=1.0 if clue.path in ours else prose) for clue in clues]
+
+
+def _prose(clues: Iterable[Clue], tasks: int) -> float:
+    naming = {clue.task for clue in clues if clue.kind is ClueKind.TASK}
+    return max(LEAST_PROSE, 1 - 1.5 * len(naming) / max(1, tasks))
 
 
 def _weighed(clue: Clue, tree: FileTree, *, prose: float) -> Clue:
     certainty = clue.certainty
     if clue.resolution is Resolution.FOLDER:
-        certainty *= neighbours.by_size(tree.folders.get(clue.path.rstrip("/"), 0))
+        certainty *= neighbours.by_size(tree.folders.get(clue.path.rstrip("/"), 0)) * max(prose, FOLDER_PROSE)
     elif clue.resolution is Resolution.NEW:
-        certainty *= max(prose, NEW_PROSE)
+        told = clue.kind not in (ClueKind.SPEC, ClueKind.CONTRACT)  # those name examples and outputs
+        certainty *= max(prose, NEW_PROSE) if told else min(prose, NEW_PROSE) / 2
     else:
         certainty *= prose
     return replace(clue, certainty=round(certainty, 4))

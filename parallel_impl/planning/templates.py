@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from parallel_impl.errors import UserError
-from parallel_impl.planning.balance import Limits
+from parallel_impl.plan.names_of_tests import is_test
+from parallel_impl.planning.balance import PartitionLimits
+from parallel_impl.planning.coupling import Bonds
 from parallel_impl.planning.evidence import Table
 from parallel_impl.planning.touches import Touch
 from parallel_impl.text import did_you_mean
@@ -50,11 +52,14 @@ def choose(table: Table, found: Sequence[Touch], units: int, wanted: str = "") -
     return Choice(*_named(wanted) if wanted else _by_rule(table, found), triggers=tuple(_triggers(found, units)))
 
 
-def limits(template: Template) -> Limits:
+def limits(template: Template) -> PartitionLimits:
     """What a partition must keep, by the shape of the work."""
-    if template is Template.BUG_FIX:
-        return Limits(share=1.0, slack=9.0, width=1.0)
-    return Limits()
+    return PartitionLimits(share=1.0, width=1.0, most=1) if template is Template.BUG_FIX else PartitionLimits()
+
+
+def bonds(template: Template) -> Bonds:
+    """What holds units together, by the shape of the work: in a refactor the folder, not the heading."""
+    return Bonds(section=1.0, folder=3.0) if template is Template.REFACTOR else Bonds()
 
 
 def _named(wanted: str) -> tuple[Template, str]:
@@ -95,14 +100,3 @@ def _domain(path: str) -> str:
     if is_test(path):
         return "tests"
     return "documentation" if path.endswith((".md", ".rst", ".txt")) else "code"
-
-
-def is_test(path: str) -> bool:
-    """Whether `path` is that of a test, by the conventions of the languages."""
-    folder, _, name = path.lower().rpartition("/")
-    parts = folder.split("/")
-    return (
-        name.startswith("test_")
-        or bool(re.search(r"(_test|\.test|\.spec|_spec)\.\w+$", name))
-        or any(part in ("tests", "test", "__tests__", "spec", "e2e") for part in parts)
-    )

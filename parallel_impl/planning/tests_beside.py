@@ -5,86 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from parallel_impl.plan import names_of_tests
+from parallel_impl.plan.names_of_tests import FOLDERS, SCRIPT, TESTED, names, subject
 from parallel_impl.planning.tree import FileTree, above, extension, folder_of, name_of
-
-FOLDERS = frozenset(("tests", "test", "__tests__", "spec", "specs", "e2e", "testing"))
-_TESTED = frozenset((
-    ".py", ".ts", ".tsx", ".js", ".jsx", ".mjs", ".cjs", ".mts", ".cts", ".go", ".java", ".kt", ".rb", ".php", ".cs",
-    ".ex", ".vue", ".svelte", ".sh", ".rs", ".scala", ".swift", ".dart", ".c", ".cc", ".cpp",
-))  # fmt: skip
-_SCRIPT = (".ts", ".tsx", ".js", ".jsx", ".mjs", ".cjs", ".mts", ".cts", ".vue", ".svelte")
-# The forms of a test's name; the first of a language is the one that a new test gets where no other says otherwise.
-_FORMS: dict[str, tuple[str, ...]] = {
-    ".py": ("test_{}.py", "{}_test.py"),
-    ".go": ("{}_test.go",),
-    ".java": ("{}Test.java", "{}Tests.java", "{}IT.java"),
-    ".kt": ("{}Test.kt",),
-    ".scala": ("{}Test.scala", "{}Spec.scala"),
-    ".swift": ("{}Tests.swift",),
-    ".cs": ("{}Tests.cs", "{}Test.cs"),
-    ".php": ("{}Test.php",),
-    ".rb": ("{}_spec.rb", "{}_test.rb", "test_{}.rb"),
-    ".ex": ("{}_test.exs",),
-    ".dart": ("{}_test.dart",),
-    ".rs": ("{}_test.rs", "test_{}.rs", "{}.rs"),
-    ".sh": ("test_{}.sh", "{}.bats", "test_{}.py", "{}_test.sh"),
-    ".c": ("test_{}.c", "{}_test.c"),
-    ".cc": ("{}_test.cc", "{}_unittest.cc"),
-    ".cpp": ("{}_test.cpp", "test_{}.cpp"),
-}
-_TEST_NAME = re.compile(r"test_.+|.+_test|.+[._-](?:test|spec|e2e|unittest)|.+(?:Test|Tests|IT|Spec)|conftest")
-
-
-def is_test(path: str) -> bool:
-    """Whether a file is a test or lies among tests."""
-    stem = name_of(path).rpartition(".")[0]
-    return bool(_TEST_NAME.fullmatch(stem)) or any(part in FOLDERS for part in path.split("/")[:-1])
-
-
-def is_tested(path: str) -> bool:
-    """Whether a file is source that tests are written for."""
-    return extension(path) in _TESTED and not is_test(path) and not name_of(path).startswith("__init__.")
-
-
-def names(path: str) -> tuple[str, ...]:
-    """The names that a test of a source file has, the usual first."""
-    stem, _, _ = name_of(path).rpartition(".")
-    ending = extension(path)
-    if ending in _SCRIPT:
-        own = ending if ending not in (".vue", ".svelte") else ".ts"
-        endings = dict.fromkeys((own, ".ts", ".tsx", ".js", ".jsx", ".mjs"))
-        return tuple(f"{stem}.{kind}{one}" for one in endings for kind in ("test", "spec"))
-    plain = stem.replace("-", "_") if ending in (".sh", ".py") else stem
-    return tuple(form.format(plain) for form in _FORMS.get(ending, ()))
-
-
-def subject(path: str) -> str:
-    """The stem of the file that a test tests; "" for what is no test by its name."""
-    stem = name_of(path).rpartition(".")[0]
-    bare = re.sub(r"^test_|_test$|[._-](?:test|spec|e2e|unittest)$|(?:Test|Tests|IT|Spec)$", "", stem)
-    return bare if bare and bare != stem else ""
 
 
 def existing(path: str, tree: FileTree) -> list[str]:
-    """The tests of a source file that exist: of each name those that belong to the innermost folder around it."""
-    found: list[str] = []
-    around = ["", *above(path)]
-    for name in names(path):
-        depths = {
-            one: around.index(_owner(one))
-            for one in tree.by_name.get(name, ())
-            if one != path and _owner(one) in around
-        }
-        innermost = max(depths.values(), default=0)
-        found += [one for one, depth in depths.items() if depth == innermost]
-    return list(dict.fromkeys(found))
-
-
-def _owner(test: str) -> str:
-    """The folder whose code a test is for: the one that its tests folder lies in, else its own."""
-    parts = test.split("/")[:-1]
-    outer = next((n for n, part in enumerate(parts) if part in FOLDERS), len(parts))
-    return "/".join(parts[:outer])
+    """The tests of a source file that exist in a tree."""
+    return names_of_tests.existing(path, tree.by_name)
 
 
 def homes(path: str, tree: FileTree, new: frozenset[str] = frozenset()) -> list[str]:
@@ -154,8 +82,8 @@ def expected(path: str, tree: FileTree, new: frozenset[str] = frozenset()) -> st
     forms = names(path)
     if not forms:
         return ""
-    beside = [one for one in tree.direct.get(folder_of(path), ()) if subject(one) and extension(one) in _TESTED]
-    if extension(path) == ".go" or (beside and extension(path) in _SCRIPT):
+    beside = [one for one in tree.direct.get(folder_of(path), ()) if subject(one) and extension(one) in TESTED]
+    if extension(path) == ".go" or (beside and extension(path) in SCRIPT):
         return f"{folder_of(path)}/{_like(forms, beside)}".strip("/")
     home = next(iter(homes(path, tree, new)), "")
     return f"{home}/{_like(forms, tree.direct.get(home, []))}" if home else ""

@@ -21,6 +21,10 @@ _PHASE = re.compile(
     r"[*_]*(?:phase|milestone|stage|wave|sprint|iteration|step)\s+([0-9]+|[a-z]|[ivx]+)\b[*_]*\s*[-:.\u2013\u2014)]*\s*(.*)",
     re.IGNORECASE,
 )
+# A heading over tickets of a spec that has no phases.
+_GROUP = re.compile(
+    r"[*_]*(?:implementation\s+)?(tasks|tickets|stories|user stories|work items|backlog)[*_]*:?", re.IGNORECASE
+)
 _ID = r"(?:[A-Za-z]{1,10}[-_#]?[0-9]+(?:[.-][0-9]+)*[a-z]?|#?[0-9]+(?:\.[0-9]+)+[a-z]?|#[0-9]+)"
 _WORDED = re.compile(
     rf"[*_\[]*(?:ticket|task|story|issue|work item|item)\s*[#:]?\s*({_ID}|[0-9]+[a-z]?)\b[*_\]]*"
@@ -174,6 +178,9 @@ class _SpecReader:
         if match := _PHASE.fullmatch(text):
             title = match[2].strip("* ") or f"Phase {match[1]}"
             self.phases.append(_OpenPhase(title, number, level, self.form(number, level)))
+            self.ticket = None
+        elif not inside and (group := _GROUP.fullmatch(text)):
+            self.phases.append(_OpenPhase(group[1].capitalize(), number, level, self.form(number, level)))
             self.ticket = None
         elif inside and (named := _named(text)):
             self.open(_OpenTicket(*named, number, level))

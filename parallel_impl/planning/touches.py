@@ -12,15 +12,17 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from parallel_impl.plan.ids import CHANGES
 from parallel_impl.planning.evidence import Clue, ClueKind, PlannedTask, Resolution, Table
 
 NAMED = frozenset({ClueKind.TASK, ClueKind.SECTION})
 DOCUMENTS = frozenset({ClueKind.PROPOSAL, ClueKind.DESIGN, ClueKind.SPEC, ClueKind.CONTRACT})
-LEAST = 0.15  # certainty below which a path is not worth a line in a scope
+LEAST = 0.1  # certainty below which an existing path is not worth a line in a scope: see `evidence`
+LEAST_CHEAP = 0.05  # the same for new files and patterns, which open nothing, and for configuration, often missed
 NEAR = 0.5  # how much of its folder a path must share with one of a task to count as near it
 FEWEST_LETTERS = 5  # of a file's name that stands in the text of a task; `api` and `test` stand everywhere
 
-_WORD = re.compile(r"[a-z0-9]+")
+_WORD = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +59,26 @@ class Touch:
         return self.pattern or self.path.endswith("/")
 
 
-def find(table: Table, *, least: float = LEAST) -> tuple[Touch, ...]:
+def find(table: Table) -> tuple[Touch, ...]:
     """Every path of the table that is certain enough, sorted; paths inside the change's own folder are left out."""
     clues: dict[str, list[Clue]] = defaultdict(list)
     for clue in table.evidence:
         if clue.resolution is not Resolution.UNRESOLVED and not _is_plan(clue.path):
             clues[clue.path].append(clue)
     rough = {path: _touch(path, several) for path, several in clues.items()}
-    kept = {path: touch for path, touch in rough.items() if touch.certainty >= least}
+    kept = {path: touch for path, touch in rough.items() if touch.certainty >= _least(touch)}
     nearby = _Nearby(table.tasks, kept)
     return tuple(kept[path] if kept[path].said else _leaning(kept[path], kept, nearby) for path in sorted(kept))
 
 
+def _least(touch: Touch) -> float:
+    cheap = touch.new or touch.pattern or any(clue.kind is ClueKind.ROOT_CONFIG for clue in touch.clues)
+    return LEAST_CHEAP if cheap else LEAST
+
+
 def _is_plan(path: str) -> bool:
     """Whether `path` is one of the change's documents, which no package writes."""
-    return path.startswith("openspec/changes/")
+    return path.startswith(f"{CHANGES}/")
 
 
 def _touch(path: str, clues: Iterable[Clue]) -> Touch:
@@ -111,7 +118,7 @@ class _Nearby:
 
     def __init__(self, tasks: Sequence[PlannedTask], touches: Mapping[str, Touch]) -> None:
         self._starts = [(task.lines[0], task.id) for task in tasks if task.lines]
-        self._texts = [(task.id, f" {' '.join(_WORD.findall(task.text.lower()))} ") for task in tasks]
+        self._texts = [(task.id, f" {_words(task.text)} ") for task in tasks]
         self._folders: dict[str, dict[str, float]] = defaultdict(dict)
         for touch in touches.values():
             for task, certainty in touch.said.items():
@@ -129,10 +136,7 @@ class _Nearby:
     def by_text(self, path: str) -> str:
         """The first task whose text holds the file's name without its suffix, in whatever spelling."""
         stem = posixpath.basename(path.rstrip("/")).partition(".")[0]
-        words = _WORD.findall(stem.lower())
-        if words and words[0] == "test":
-            words = words[1:]
-        name = " ".join(words)
+        name = _words(stem).removeprefix("test ")
         return (
             next((task for task, text in self._texts if f" {name} " in text), "") if len(name) >= FEWEST_LETTERS else ""
         )
@@ -154,3 +158,8 @@ def _folders(path: str) -> Iterable[str]:
     while folder:
         yield folder
         folder = posixpath.dirname(folder)
+
+
+def _words(text: str) -> str:
+    """The words of a text, of names in every spelling: `statusCommand`, `status-command` and `status_command` alike."""
+    return " ".join(_WORD.findall(text)).lower()

@@ -12,12 +12,18 @@ import shlex
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from parallel_impl.gates import quality
 from parallel_impl.gates.project_files import Read
-from parallel_impl.plan.globs.globs import match
+from parallel_impl.planning.scopes import TreeIndex
 
 MOST_TESTS = 30  # paths in one command; with more their folders are named
+INSTALLS = {
+    "package-lock.json": ("npm", "npm ci"),
+    "pnpm-lock.yaml": ("pnpm", "pnpm install --frozen-lockfile"),
+    "yarn.lock": ("yarn", "yarn install --immutable"),
+}
 NO_TESTS = re.compile(r"no test specified")
 
 
@@ -30,15 +36,11 @@ class ProposedStep:
     cwd: str = "."
 
 
-def steps(write_allow: Sequence[str], creates: Sequence[str], files: frozenset[str], read: Read) -> list[ProposedStep]:
+def steps(write_allow: Sequence[str], creates: Sequence[str], tree: TreeIndex, read: Read) -> list[ProposedStep]:
     """The steps for a package with this scope; `read` gives a file of the base tree."""
-    paths = sorted({path for path in files if any(_means(glob, path) for glob in write_allow)} | set(creates))
-    return [*_pytest(paths, read), *_npm(paths, read), *_cargo(paths, read), *_go(paths, read)]
-
-
-def _means(glob: str, path: str) -> bool:
-    """`match`, at the price of a comparison for the literal paths that most scopes are made of."""
-    return glob == path or (("*" in glob or path.startswith(f"{glob}/")) and match(glob, path))
+    paths = sorted({path for glob in write_allow for path in tree.matching(glob)} | set(creates))
+    known = cache(read)
+    return [*_pytest(paths, known), *_node(paths, known), *_cargo(paths, known), *_go(paths, known)]
 
 
 def _pytest(paths: Iterable[str], read: Read) -> list[ProposedStep]:
@@ -81,8 +83,8 @@ def _named(what: str, folder: str) -> str:
     return what if folder == "." else f"{what} of {folder}"
 
 
-def _npm(paths: Iterable[str], read: Read) -> list[ProposedStep]:
-    """`npm test` of each project with a script for it whose packages set-up or the step itself can install."""
+def _node(paths: Iterable[str], read: Read) -> list[ProposedStep]:
+    """`npm test`, or of the manager whose lock file is there, of each project with a script for it."""
     found: dict[str, ProposedStep] = {}
     for path in paths:
         if not path.endswith((".ts", ".tsx", ".js", ".jsx", ".mjs", ".cjs", ".vue", ".svelte")):
@@ -90,9 +92,12 @@ def _npm(paths: Iterable[str], read: Read) -> list[ProposedStep]:
         project = next((folder for folder in _above(path) if _reader(read, folder)("package.json") is not None), None)
         if project is None or project in found or not _has_script(_reader(read, project)("package.json")):
             continue
-        if _reader(read, project)("package-lock.json") is not None:
-            install = "" if project == "." else "npm ci && "
-            found[project] = ProposedStep(_named("npm test", project), f"{install}npm test", project)
+        lock = next((name for name in INSTALLS if _reader(read, project)(name) is not None), "")
+        if lock:
+            program, install = INSTALLS[lock]
+            ready = lock == "package-lock.json" and project == "."  # by set-up
+            command = f"{program} test" if ready else f"{install} && {program} test"
+            found[project] = ProposedStep(_named(f"{program} test", project), command, project)
     return [found[project] for project in sorted(found)]
 
 

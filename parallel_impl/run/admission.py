@@ -10,15 +10,14 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from parallel_impl.agents import readiness
+from parallel_impl.agents import readiness, spending
 from parallel_impl.agents.client import Client
 from parallel_impl.agents.seen import Seen
+from parallel_impl.agents.spending import Spent, budget
 from parallel_impl.record import events as e
 from parallel_impl.record.codes import Failure
-from parallel_impl.run import spending
 from parallel_impl.run.attempt.job import Cutoff, Job, Outcome
 from parallel_impl.run.run import Run
-from parallel_impl.run.spending import Spent, budget
 from parallel_impl.run.throttle import Terms, Throttle
 
 LEAST_SPREAD = 0.5  # of a wait of our own; see Throttle.refuse

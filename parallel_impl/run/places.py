@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from parallel_impl.plan import ids
+from parallel_impl.plan.ids import STATE
 from parallel_impl.record import result
 from parallel_impl.report import progress
 
-STATE = "parallel-impl"
 LOCKS = ".locks"
 BASE_CHECKOUT = "base.gate"
 CANDIDATE_CHECKOUT = "candidate.gate"
@@ -93,7 +93,7 @@ class Places:
 
     @property
     def state(self) -> Path:
-        return self.common / STATE / self.change_id
+        return self.common / ids.state(self.change_id)
 
     @property
     def locks(self) -> Path:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import Protocol
 
+from parallel_impl.agents import spending
 from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.remove import remove
 from parallel_impl.git.union import Layer
@@ -19,7 +20,6 @@ from parallel_impl.record.events import Event, Noted, PackageFailed, RepositoryC
 from parallel_impl.record.journal import Journal, now
 from parallel_impl.record.state import State
 from parallel_impl.report.outline import Outline
-from parallel_impl.run import spending
 from parallel_impl.run.spec import PlanInForce, RunSpec, Workspace
 
 

@@ -104,6 +104,12 @@ def test_a_long_document_is_cut_and_says_so() -> None:
     assert len(text) < LONGEST + 3000
 
 
+def test_the_implementation_plan_comes_after_the_design() -> None:
+    text = render(Context(PACKAGE, "c", design="Sessions.", implementation_plan="Phase 1 is the store."))
+    assert section(text, "Implementation plan of the whole change") == "Phase 1 is the store."
+    assert text.index("## Design") < text.index("## Implementation plan of the whole change")
+
+
 def test_control_characters_of_documents_are_shown_not_sent() -> None:
     assert "a\\x1b[31m" in render(Context(PACKAGE, "c", design="a\x1b[31m"))
 

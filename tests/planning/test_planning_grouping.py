@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from parallel_impl.plan.globs.globs import covers
 from parallel_impl.planning.evidence import ClueKind, Table
 from parallel_impl.planning.grouped import GroupedPackage, Grouping
 from parallel_impl.planning.grouping import group
@@ -132,9 +133,10 @@ def test_the_two_halves_of_one_file_are_never_two_packages() -> None:
     assert package_of(grouped, "1.1") == package_of(grouped, "1.2")
 
 
-def test_a_small_section_is_joined_to_another() -> None:
-    grouped = group(table({**APART, "3.1": "src/mail/e.py"}, requires={"3.1": "2.1"}))
-    assert package_of(grouped, "3.1") == package_of(grouped, "2.1")
+def test_a_section_that_is_a_small_part_of_the_work_is_joined_to_another() -> None:
+    named = {f"{n}.1": " ".join(f"src/{n}/{k}.py" for k in range(size)) for n, size in ((1, 15), (2, 5), (3, 15))}
+    grouped = group(table({**named, "4.1": "src/2/z.py"}, requires={"4.1": "2.1"}))
+    assert package_of(grouped, "4.1") == package_of(grouped, "2.1")
 
 
 def test_what_all_others_require_is_the_foundation() -> None:
@@ -150,6 +152,16 @@ def test_a_file_in_the_folder_of_another_package_is_denied_there() -> None:
     assert "src/new/**" in package_of(grouped, "1.1").write_allow
     assert package_of(grouped, "1.1").deny == ("src/new/b.py",)
     assert "src/new/b.py" in package_of(grouped, "2.1").write_allow
+
+
+def test_no_exception_takes_a_path_out_of_a_scope_that_names_it() -> None:
+    named = {
+        "1.1": "src/cart/a.py +src/new/ +src/new/tests/test_a.py",
+        "2.1": "src/mail/a.py src/mail/b.py src/mail/x.py +src/new/tests/",
+    }
+    first = package_of(group(table(named)), "1.1")
+    assert "src/new/tests/test_a.py" in first.write_allow
+    assert not any(covers(glob, "src/new/tests/test_a.py") for glob in first.deny)
 
 
 def test_of_two_patterns_that_could_mean_one_path_the_surer_stays() -> None:
@@ -174,7 +186,7 @@ def test_a_file_that_only_the_design_names_goes_to_the_task_in_its_folder() -> N
 
 
 def test_what_is_hardly_certain_is_in_no_scope() -> None:
-    grouped = group(table(APART, more=[clue("README.md", "", ClueKind.ROOT_CONFIG, 0.05)]))
+    grouped = group(table(APART, more=[clue("README.md", "", ClueKind.ROOT_CONFIG, 0.04)]))
     assert not any("README.md" in one.write_allow for one in grouped.packages)
 
 

@@ -49,6 +49,7 @@ def test_paths_are_found_as_people_write_them(text: str, expected: list[str]) ->
         "2026/01/02 and 1/2",
         "`--flag=x/y.py`",
         "`../outside.py`",
+        "`opts().json`",
         "`$HOME/x.py`",
         "`/etc/passwd`",
         "wait... then",

@@ -34,6 +34,11 @@ def test_an_existing_test_is_found_in_the_innermost_folder_around_its_source() -
     assert tests_beside.existing("a/src/cart.py", tree) == ["a/tests/test_cart.py"]
 
 
+def test_of_two_tests_of_one_name_the_one_in_the_same_folders_is_meant() -> None:
+    tree = FileTree(("src/a/registry.ts", "src/b/registry.ts", "test/a/registry.test.ts", "test/b/registry.test.ts"))
+    assert tests_beside.existing("src/b/registry.ts", tree) == ["test/b/registry.test.ts"]
+
+
 def test_the_source_of_a_named_test_is_a_candidate() -> None:
     found = candidates("app/src/cart.py", named="app/tests/test_cart.py")
     assert found["app/src/cart.py"] is ClueKind.TEST_MIRROR

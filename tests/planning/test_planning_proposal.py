@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from parallel_impl.errors import UserError
+from parallel_impl.plan.model import Plan
 from parallel_impl.planning import proposal as proposals
 from parallel_impl.planning import sources
-from parallel_impl.planning.proposal import Proposal, Subject
+from parallel_impl.planning.phases import Phases
+from parallel_impl.planning.proposal import ProposedPlan, Subject
 from tests.repository import commit_all, git, init
 
 TASKS = """\
@@ -60,7 +62,7 @@ def subject(repo: Path, typed: str = "add-cart") -> Subject:
     return Subject(sources.find(repo, typed))
 
 
-def fresh(repo: Path) -> Proposal:
+def fresh(repo: Path) -> ProposedPlan:
     return proposals.fresh(subject(repo), proposals.by_code)
 
 
@@ -162,3 +164,37 @@ def test_a_plan_is_held_against_texts_and_code(shop: Path) -> None:
     said = [finding.sentence(3) for finding in found.findings]
     assert "files that the change names and no package may write: src/db.py (task 1.2)" in said
     assert "tests whose source is in scope, and they are not: tests/test_models.py (of src/models.py)" in said
+
+
+SPEC = """\
+# Payments
+## Phase 1: Core
+### Ticket 1.1: Model
+Files: `src/models.py`
+## Phase 2: Web
+### Ticket 2.1: Button
+Files: `web/cart.ts`
+"""
+
+
+def test_a_spec_with_phases_becomes_the_task_list_of_a_change_that_has_none(shop: Path, tmp_path: Path) -> None:
+    spec = tmp_path / "spec.md"
+    spec.write_text(SPEC)
+    (shop / CHANGE / "tasks.md").unlink()
+    found = Subject(sources.with_spec(sources.find(shop, "add-cart"), spec), Phases.ORDER)
+    assert {task.id: task.requires for task in found.table.tasks} == {"1.1": (), "2.1": ("1.1",)}
+    proposal = proposals.fresh(found, proposals.by_code)
+    lines = proposals.write(found, proposal.content, shop)
+    assert lines[0] == f"git add {CHANGE}"
+    assert found.written() == [f"{CHANGE}/tasks.md", f"{CHANGE}/work-packages.yaml"]
+    assert subject(shop).tasks.tasks[1].number == "2.1"
+    assert proposals.age(subject(shop), proposals.extended(subject(shop), proposal.content).plan or Plan("", ())) == []
+
+
+def test_a_spec_takes_the_place_of_no_other_task_list(shop: Path, tmp_path: Path) -> None:
+    spec = tmp_path / "spec.md"
+    spec.write_text(SPEC)
+    with pytest.raises(UserError, match=r"the change has a tasks\.md already"):
+        sources.with_spec(sources.find(shop, "add-cart"), spec)
+    with pytest.raises(UserError, match="cannot be read"):
+        sources.with_spec(sources.find(shop, "add-cart"), tmp_path / "none.md")

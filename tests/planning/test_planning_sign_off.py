@@ -54,5 +54,15 @@ def test_a_plan_of_hundreds_of_packages_fits_on_one_screen() -> None:
     )
     findings = [Finding(kind, "what", tuple(f"name {n}" for n in range(99))) for kind in FindingKind]
     lines = screen(plan, order.of(plan), findings, "parallel")
-    assert len(lines) <= 48
+    assert len(lines) <= 60
     assert max(map(len, lines)) <= 132
+
+
+def test_a_wide_wave_has_several_lines_and_no_name_without_its_weight() -> None:
+    packages = tuple(package(f"wp-a-rather-long-name-{n}", n + 1, f"d{n}/**") for n in range(30))
+    plan = Plan("x", packages)
+    rows = screen(plan, order.of(plan), [], "parallel")[1:4]
+    assert rows[0].startswith("  wave 1         wp-a-rather-long-name-0 (1), wp-a-rather-long-name-1 (2), ")
+    assert rows[1].startswith("                 wp-a-rather-long-name-")
+    assert rows[2].endswith(" …")
+    assert all(row.rstrip("… ").endswith("),") for row in rows)

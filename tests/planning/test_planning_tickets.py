@@ -111,6 +111,16 @@ def test_headings_and_lists_are_read_as_people_write_them(heading: str, ticket: 
     assert [(phase.title, [one.title for one in phase.tickets]) for phase in found.phases] == [("A", ["B"])]
 
 
+def test_a_spec_without_phases_has_one_over_its_tickets() -> None:
+    found = tickets.read(
+        "# Loop\n## Tasks\n### T1: Schema\nFiles: a.json\n### T2: Engine\nDepends on: T1\n", where="spec.md"
+    )
+    assert [(one.number, one.requires) for phase in found.phases for one in phase.tickets] == [
+        ("1.1", ()),
+        ("1.2", ("1.1",)),
+    ]
+
+
 def test_a_numbered_list_beside_headings_of_tickets_is_prose() -> None:
     found = tickets.read("## Phase 1: A\n1. a goal\n2. another\n### Ticket 1: B\n1. a step\n", where="spec.md")
     assert [one.title for one in found.phases[0].tickets] == ["B"]

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from parallel_impl.agents import spending
 from parallel_impl.errors import UserError
 from parallel_impl.git.checkout import Checkout, Source
 from parallel_impl.git.repo import Repo
@@ -24,7 +25,7 @@ from parallel_impl.record.activity import Usage
 from parallel_impl.record.codes import Failure
 from parallel_impl.record.journal import load_state
 from parallel_impl.record.state import PackageState, State
-from parallel_impl.run import run_id, spending
+from parallel_impl.run import run_id
 from parallel_impl.run.attempt import attempt_record, run_processes, take_work
 from parallel_impl.run.places import Places
 from parallel_impl.run.resume import leftovers

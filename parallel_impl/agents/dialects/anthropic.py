@@ -47,6 +47,7 @@ class Anthropic:
             seconds=task.seconds,
             turns=task.budget.turns,
             tokens=task.budget.tokens,
+            answer=task.answer,
         )
         argv = (*driven.words(self.name), *settings.args)
         return Start(argv, dict(settings.env), before_prompt=driven.to_line(order))

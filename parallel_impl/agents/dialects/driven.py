@@ -26,6 +26,7 @@ class DriverOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """What a driver is asked to do; `program` is the client that `acp` drives, `key` is for the SDK's own requests.
 
     `seconds`, `turns`, `tokens` and `dollars` are limits, 0: none; `resume` names the conversation that goes on.
+    `answer` is the one file that is asked for ("": it works on a package).
     """
 
     program: tuple[str, ...] = ()
@@ -40,6 +41,7 @@ class DriverOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     turns: int = 0
     tokens: int = 0
     dollars: float = 0.0
+    answer: str = ""
 
 
 def to_line(order: DriverOrder) -> bytes:

@@ -53,6 +53,13 @@ mention it at the end.
 - When all is done and verified, answer with a short summary without calling a tool: that ends your work.\
 """
 
+FOR_ANSWER = """\
+You are a senior software engineer who answers one question, alone and without a person to ask. Everything that you \
+may know is in the question. You work in a folder of your own, {root}; write the file {answer} there with the editor, \
+and nothing else. Where something is open, choose what the material suggests, and say so in the answer where it has \
+room for it. When the file is written, answer with one line without calling a tool: that ends your work.\
+"""
+
 
 class Conversation:
     """One prompt, worked at until the model is done or a limit is reached."""
@@ -61,7 +68,8 @@ class Conversation:
         self.order = order
         self.model = model
         self.toolbox = toolbox
-        self.system = SYSTEM.format(root=toolbox.reach.root)
+        words = FOR_ANSWER if order.answer else SYSTEM
+        self.system = words.format(root=toolbox.reach.root, answer=order.answer)
         self.messages: list[Any] = [{"role": "user", "content": prompt}]
         self.used = Usage(turns=0)
         self.cut_answers = 0

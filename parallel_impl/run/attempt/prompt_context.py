@@ -8,6 +8,7 @@ from parallel_impl.agents.prompt import Context
 from parallel_impl.contracts import check as contracts
 from parallel_impl.openspec import tasks
 from parallel_impl.plan.globs.globs import covers
+from parallel_impl.plan.ids import IMPLEMENTATION_PLAN
 from parallel_impl.plan.model import Plan
 from parallel_impl.record.result import load
 from parallel_impl.run.attempt.job import Job
@@ -27,6 +28,7 @@ def collect(workspace: Workspace, spec: RunSpec, job: Job, tree: str) -> Context
         change_id=workspace.places.change_id,
         proposal=_read(workspace, tree, f"{folder}/proposal.md"),
         design=_read(workspace, tree, f"{folder}/design.md"),
+        implementation_plan=_read(workspace, tree, f"{folder}/{IMPLEMENTATION_PLAN}"),
         tasks=_tasks(workspace, job, tree),
         specs=dict(_specs(workspace, tree)),
         contracts=dict(_contracts(workspace, job.in_force.plan, tree)),

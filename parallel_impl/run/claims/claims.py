@@ -19,6 +19,7 @@ from parallel_impl.plan import feasibility
 from parallel_impl.plan.conflicts import Conflict
 from parallel_impl.plan.feasibility import Comparison
 from parallel_impl.plan.globs.globs import quoted
+from parallel_impl.plan.ids import STATE
 from parallel_impl.plan.model import Package
 from parallel_impl.record.journal import load_state
 from parallel_impl.record.state import RunState
@@ -27,7 +28,7 @@ from parallel_impl.run.attempt import run_processes
 from parallel_impl.run.claims import file_system, ledger, lock_file
 from parallel_impl.run.claims.change_lock import Hold
 from parallel_impl.run.claims.ledger import Entries, RunClaims
-from parallel_impl.run.places import LOCKS, STATE, Places
+from parallel_impl.run.places import LOCKS, Places
 
 POLL = 0.5  # seconds between two looks at what is waited for
 LISTED = 10  # conflicts with one run

@@ -9,6 +9,7 @@ from pathlib import Path
 from parallel_impl.errors import UserError, first_line, printable
 from parallel_impl.git.repo import Repo
 from parallel_impl.plan import ids
+from parallel_impl.plan.ids import STATE
 from parallel_impl.plan.model import Plan, StepKind
 from parallel_impl.record import json_form, result
 from parallel_impl.record.journal import load_state
@@ -16,7 +17,7 @@ from parallel_impl.record.result import StepRecord
 from parallel_impl.record.state import RunState, State
 from parallel_impl.run.claims import change_lock, claims
 from parallel_impl.run.claims.claims import Active, Standing
-from parallel_impl.run.places import LOCKS, STATE, Places
+from parallel_impl.run.places import LOCKS, Places
 from parallel_impl.text import until
 
 ENDED = (RunState.LANDED, RunState.HALTED, RunState.ABORTED, RunState.PAUSED)

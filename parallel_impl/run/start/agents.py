@@ -6,15 +6,12 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from parallel_impl import environment
-from parallel_impl.agents import assignment, readiness
+from parallel_impl.agents import assignment, selection
 from parallel_impl.agents.agent import Agent
-from parallel_impl.agents.budget import watched
 from parallel_impl.agents.client import Client
-from parallel_impl.config import Config, UsageLimits
-from parallel_impl.errors import Problem, UserError
+from parallel_impl.config import Config
+from parallel_impl.errors import UserError
 from parallel_impl.record.result import AgentRecord
-from parallel_impl.run.spending import budget
 from parallel_impl.run.start.inputs import Inputs
 from parallel_impl.run.start.request import Request
 from parallel_impl.text import MASKED
@@ -32,7 +29,7 @@ class Chosen:
     @property
     def key_names(self) -> frozenset[str]:
         """The variables that hold the keys of these agents."""
-        return frozenset(each.account.variable for each in clients(self.agents)) - {""}
+        return selection.key_names(self.agents)
 
 
 def choose(request: Request, known: Inputs, inherited: Mapping[str, str]) -> Chosen:
@@ -42,50 +39,18 @@ def choose(request: Request, known: Inputs, inherited: Mapping[str, str]) -> Cho
         return Chosen()
     packages = known.plan.packages
     agents: Mapping[str, Agent] = assignment.assign(packages, known.config, spec, folder, for_all=typed)
-    if wrong := list(unwatched(agents, known.config.limits)):
+    if wrong := list(selection.unwatched(agents, known.config.limits)):
         raise UserError(wrong)
-    agents = _ready(agents, inherited, known, request)
+    agents = selection.make_ready(agents, inherited, known.config, request.stop)
     names = dict.fromkeys(agent.record.name for agent in agents.values())
     words = spec if typed or not known.config.assign else ", ".join(names)
-    told = (*notes(agents), *_kept_from_others(agents, known.config.pass_env))
+    told = (*selection.notes(agents), *_kept_from_others(agents, known.config.pass_env))
     return Chosen(agents, words, str(folder) if typed else "", told)
-
-
-def clients(agents: Mapping[str, Agent]) -> list[Client]:
-    """Those that are clients, each once."""
-    found: list[Client] = []
-    for agent in agents.values():
-        if isinstance(agent, Client) and agent not in found:
-            found.append(agent)
-    return found
-
-
-def unwatched(agents: Mapping[str, Agent], limits: UsageLimits) -> Iterator[Problem]:
-    """Limits of which an agent never reports how much is used: they would not hold."""
-    seen = set[tuple[str, str]]()
-    for agent in agents.values():
-        tells = agent.dialect.tells if isinstance(agent, Client) else frozenset()
-        for of, given in (("package", limits.package), ("run", limits.run)):
-            for name in budget(given).unwatched(tells):
-                where, who = f"limits.{of}.{name}", agent.record.name
-                if (where, who) not in seen:
-                    seen.add((where, who))
-                    told = ", ".join(["minutes", "output_mb", "disk_mb", *watched(tells)])
-                    yield Problem(f"{who} never reports its {name}", where, hint=f"limits that hold for it: {told}")
-
-
-def notes(agents: Mapping[str, Agent]) -> Iterator[str]:
-    """What the summary says about them: who pays, and what their tools may do."""
-    told = dict[str, None]()
-    for each in clients(agents):
-        own = "" if each.account.key else "; it works in your HOME, with your settings"
-        told[f"{each.name}: pays by {each.account}{own}; its tools: {each.permissions}"] = None
-    yield from told
 
 
 def _kept_from_others(agents: Mapping[str, Agent], pass_env: Collection[str]) -> Iterator[str]:
     """Keys that `pass_env` names: they go to their agent alone all the same."""
-    for each in clients(agents):
+    for each in selection.clients(agents):
         if each.account.variable in pass_env:
             yield f"pass_env: {each.account.variable} is a key, which {each.name} alone gets"
 
@@ -102,7 +67,7 @@ def describe(agents: Mapping[str, Agent], records: Mapping[str, AgentRecord], co
             more += [f"effort {agent.settings.effort}"] if agent.settings.effort else []
         packages.setdefault(records[name].describe(*more), []).append(name)
     return [f"  agent: {words}: {', '.join(names)}" for words, names in packages.items()] + [
-        f"  {note}" for note in notes(agents)
+        f"  {note}" for note in selection.notes(agents)
     ]
 
 
@@ -119,18 +84,3 @@ def _wanted(request: Request, known: Inputs) -> tuple[str, Path, bool]:
             )
         return state.agent, Path(state.agent_from), True
     return known.config.agent, request.folder, False
-
-
-def _ready(
-    agents: Mapping[str, Agent], inherited: Mapping[str, str], known: Inputs, request: Request
-) -> Mapping[str, Agent]:
-    names = readiness.key_names(known.config.agents)
-    env = environment.allowed(inherited, pass_env=known.config.pass_env, secrets=True, without=names)
-    ready, problems = list[tuple[Client, Client]](), list[Problem]()
-    for each in clients(agents):
-        made, wrong = readiness.make_ready(each, inherited, env, request.stop)
-        ready.append((each, made))
-        problems += [one for one in wrong if one not in problems]
-    if problems:
-        raise UserError(problems)
-    return {name: next((made for before, made in ready if before == agent), agent) for name, agent in agents.items()}

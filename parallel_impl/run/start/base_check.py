@@ -17,6 +17,7 @@ from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.repo import GitError
 from parallel_impl.openspec import program
 from parallel_impl.openspec.program import OpenSpecError
+from parallel_impl.plan import estimate
 from parallel_impl.plan.order import critical_path
 from parallel_impl.processes.launch import Launch
 from parallel_impl.record import events as e
@@ -136,6 +137,10 @@ def describe(spec: RunSpec, workspace: Workspace, in_force: PlanInForce, done: B
     for number, wave in enumerate(waves, 1):
         lines.append(f"  wave {number}, {len(wave)} wide: {', '.join(wave)}")
     lines.append(f"  critical path: {' -> '.join(path)} (at most {longest:.0f} minutes of agent time)")
+    if any(package.weight != 1 for package in plan.packages):
+        found = estimate.estimate(plan, order)
+        weights = f"{found.critical_weight:g} of {found.total:g} on the longest path"
+        lines.append(f"  by weight: {weights}, {found.speedup:.2f} times as fast as one agent")
     if spec.setup:
         lines.append(f"  set-up: proven on the base in {done.setup_seconds:.1f} s")
     else:

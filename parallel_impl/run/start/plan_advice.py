@@ -1,6 +1,6 @@
 """What makes the plan of a new run a poor or an old one, in a few short warnings.
 
-Only what costs no noticeable time is looked at: the list of files, the tasks. `parallel-plan --check` looks at the
+Only what costs no noticeable time is looked at: the names of files, the tasks. `parallel-plan --check` looks at the
 texts and the code too.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 from parallel_impl.errors import Problem, Severity
 from parallel_impl.git.repo import Repo
 from parallel_impl.openspec import plan_age, task_owners, tasks
-from parallel_impl.plan import check
+from parallel_impl.plan import check, near
 from parallel_impl.plan.check import PlanFacts
 from parallel_impl.plan.model import Plan
 from parallel_impl.plan.order import Order
@@ -24,8 +24,11 @@ def problems(
 ) -> Iterator[Problem]:
     """Warnings about the plan of a run on `base`, whose files are `paths`; `listed` is its tasks.md."""
     yield from plan_age.problems(repo, plan, base, listed)
+    files = Paths(path for path in paths if not path.startswith(f"{places.folder}/"))
     facts = PlanFacts(
-        files=Paths(path for path in paths if not path.startswith(f"{places.folder}/")),
+        files=files,
+        tests=near.tests(plan, files),
+        at_risk=near.at_risk(plan, files),
         tasks=tuple(task_owners.find(tasks.read(listed or b""), plan)),
         has_design=f"{places.folder}/design.md" in paths,
     )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Mapping
 
 LOCK_FILES = frozenset({
     "uv.lock", "poetry.lock", "pdm.lock", "pipfile.lock", "package-lock.json", "npm-shrinkwrap.json", "yarn.lock",
@@ -21,8 +20,6 @@ MANIFESTS = frozenset({
 })  # fmt: skip
 GUIDES = frozenset({"readme.md", "claude.md", "agents.md", "gemini.md", "contributing.md"})
 REGISTRIES = frozenset({"__init__.py", "index.ts", "index.tsx", "index.js", "mod.rs", "lib.rs", "conftest.py"})
-OFTEN = 0.02  # of the commits that were read: such a file is changed by work of every kind
-FEWEST_COMMITS = 10
 
 _CHANGELOG = re.compile(r"(change ?log|changes|history|release[-_ ]?notes)(\.\w+)?$")
 _CONTAINER = re.compile(r"(docker-)?compose[\w.-]*\.ya?ml$|dockerfile([.-][\w.-]+)?$|.*\.dockerfile$")
@@ -46,9 +43,3 @@ def kind_of(path: str) -> str:
     if name in GUIDES and lower.count("/") <= 1:
         return "guide"
     return "registry" if name in REGISTRIES else ""
-
-
-def hot_files(hot: Mapping[str, int], commits: int) -> frozenset[str]:
-    """The files that at least two in a hundred of the last `commits` changed, ten of them at least."""
-    least = max(FEWEST_COMMITS, commits * OFTEN)
-    return frozenset(path for path, count in hot.items() if count >= least)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from parallel_impl.agents import spending
 from parallel_impl.agents.budget import Budget
 from parallel_impl.agents.seen import Seen
+from parallel_impl.agents.spending import Spent
 from parallel_impl.config import LIMITS
 from parallel_impl.record import events as e
 from parallel_impl.record.activity import Usage
 from parallel_impl.record.state import Progress
-from parallel_impl.run import spending
-from parallel_impl.run.spending import Spent
 
 
 def ended(number: int, usage: Usage, calls: int = 0) -> e.AttemptEnded:
