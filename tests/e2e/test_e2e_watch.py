@@ -187,6 +187,8 @@ def test_a_dry_run_tells_its_plan_in_json(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     (plan,) = [json.loads(line) for line in done.stdout.splitlines()]
     assert (plan["event"], plan["waves"]) == ("plan", [["wp-guide"], ["wp-index"]])
+    assert "fix-typos: no other run is in its way\n" in done.stderr
+    assert "FULL" not in done.stderr
     assert not (repo / ".git/parallel-impl/fix-typos").exists()
 
 
