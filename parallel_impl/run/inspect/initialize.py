@@ -204,12 +204,15 @@ def _on_path(name: str, env: Mapping[str, str]) -> bool:
 
 def _read(file: Path) -> str | None:
     content = read_regular(file, LARGEST) if file.is_file() else None
-    return content.decode("utf-8") if content is not None else None
+    try:
+        return content.decode("utf-8") if content is not None else None
+    except UnicodeDecodeError as error:
+        raise UserError(f"no UTF-8 text: {error.reason}", where=str(file), hint="save it as UTF-8") from None
 
 
 def _is_to_write(top: Path, path: str, text: str, replace: Callable[[str], bool], report: InitReport) -> bool:
-    if (top / path).is_symlink():
-        report.left.append(f"{path} (a link)")
+    if any((top / one).is_symlink() for one in (Path(path), *Path(path).parents[:-1])):
+        report.left.append(f"{path} (a link, or behind one)")  # which may lead out of the repository
         return False
     before = _read(top / path)
     if before == text:
