@@ -26,6 +26,7 @@ from parallel_impl.run.places import Places
 from parallel_impl.run.publish import destination
 from parallel_impl.run.publish import merged as merged_pull
 from parallel_impl.run.publish.destination import Destination
+from parallel_impl.run.publish.merged import MergedBranch
 
 FIRST = 20  # open tasks that are listed
 OF_ARCHIVE = "archive"  # stands for the run in the mark of its pull request
@@ -202,7 +203,7 @@ class _Archiver:
         try:
             found, trouble = merged_pull.find(self.repo, self.folder, self.state, self.env)
             if found:
-                return self.fetch(found.destination, found.pull.base)
+                return self.having(self.fetch(found.destination, found.pull.base), found)
             self.report.lines += [f"note: {trouble}"] if trouble else []
             targets = list(self.targets())
         except UserError as error:
@@ -213,6 +214,14 @@ class _Archiver:
                 return target
         if targets and self.repo.entries(self.landed, self.places.folder):
             self.report.lines.append(f"not archived: {feature} is not merged into {targets[0].shown} yet")
+        return None
+
+    def having(self, target: Target, found: MergedBranch) -> Target | None:
+        """The base that the forge merged into, as the remote has it: a fork's own does not have it by itself."""
+        merge = self.repo.resolve(found.pull.merge) if found.pull.merge else None
+        if (merge and self.repo.is_ancestor(merge, target.tip)) or merged.holds(self.repo, target.tip, self.landed):
+            return target
+        self.report.lines.append(f"not archived: {found.pull.url} is merged, but {target.shown} does not have it yet")
         return None
 
     def targets(self) -> Iterator[Target]:
