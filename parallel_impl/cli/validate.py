@@ -45,9 +45,7 @@ def validate(plan: str, *, fix: bool, as_json: bool) -> int:
         echo(f"{checked.source}: not usable, {count(errors, 'error')}", err=True)
         return 2
     packages, widest = count(len(checked.plan.packages), "package"), max(checked.order.widths(), default=0)
-    echo(
-        f"{checked.source}: sound: {packages}, {count(len(checked.order.waves()), 'wave')}, up to {widest} at once"
-    )
+    echo(f"{checked.source}: sound: {packages}, {count(len(checked.order.waves()), 'wave')}, up to {widest} at once")
     return 0
 
 

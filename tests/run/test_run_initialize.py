@@ -136,6 +136,16 @@ def test_nothing_is_written_through_a_link_that_leads_elsewhere(place: Place, tm
     assert list((tmp_path / "elsewhere/commands").iterdir()) == []
 
 
+@pytest.mark.parametrize(("text", "told"), [("a: [", "cannot be read as YAML"), ("name: x\n", "no list of artifacts")])
+def test_a_schema_that_somebody_broke_is_named(text: str, told: str, place: Place) -> None:
+    folder, _ = place
+    schema = folder / "openspec/schemas/parallel-packages/schema.yaml"
+    schema.parent.mkdir(parents=True)
+    schema.write_text(text)
+    with pytest.raises(UserError, match=rf"schema\.yaml: error: .*{told}"):
+        call(place)
+
+
 def test_a_text_that_is_no_utf_8_is_named(place: Place) -> None:
     folder, _ = place
     (folder / "openspec/config.yaml").write_bytes(b"schema: caf\xe9\n")

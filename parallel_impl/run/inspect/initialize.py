@@ -110,7 +110,11 @@ def _schema(place: Path, env: Mapping[str, str]) -> dict[str, str]:
     if f"{SCHEMAS}/schema.yaml" not in found:
         found = _forked(env)
     schema = f"{SCHEMAS}/schema.yaml"
-    found[schema] = workflow.with_packages(found[schema])
+    try:
+        found[schema] = workflow.with_packages(found[schema])
+    except ValueError as error:
+        hint = "repair it, or remove its folder: init makes it again"
+        raise UserError(str(error), where=str(place / schema), hint=hint) from None
     for name, text in workflow.TEMPLATES.items():
         found.setdefault(f"{SCHEMAS}/templates/{name}", text)
     configured = place / "openspec/config.yaml"
