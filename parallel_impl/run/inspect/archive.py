@@ -6,6 +6,7 @@ touched but that branch, and what does not work is told with the line to type: i
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -255,8 +256,9 @@ class _Archiver:
 
     def again(self) -> str:
         """The command that archives all the same."""
-        on = f" --archive-on {self.options.on_branch}" if self.options.on_branch else ""
-        return f"parallel-cleanup {self.places.change_id}{on} --with-open-tasks"
+        on = f" --archive-on {shlex.quote(self.options.on_branch)}" if self.options.on_branch else ""
+        also = " --pr" if self.options.pull_request else ""
+        return f"parallel-cleanup {self.places.change_id}{on}{also} --with-open-tasks"
 
 
 def archived_as(repo: Repo, commit: str, change_id: str, part: str = "") -> str:
@@ -321,7 +323,7 @@ def _move(repo: Repo, branch: str, commit: str, old: str | None) -> None:
 
 def _how_to_merge(target: Target, branch: str) -> list[str]:
     if target.remote:
-        return [f"  publish: git push {target.remote} {branch}   # then merge it into {target.branch}"]
+        return [f"  publish: git push {shlex.quote(target.remote)} {branch}   # then merge it into {target.branch}"]
     return [f"  merge:   git merge --ff-only {branch}   # on {target.branch}"]
 
 
