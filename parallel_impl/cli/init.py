@@ -8,8 +8,10 @@ from pathlib import Path
 
 import click
 
+from parallel_impl.cli.output import put
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]}, epilog="Example: parallel-impl init --skills")
 @click.option("--change", "change_id", metavar="<change-id>", help="Pin this older change to the schema too.")
 @click.option("--skills", is_flag=True, help="Write /parallel-implement and /parallel-cleanup for coding agents.")
 @click.option("--yes", is_flag=True, help="Overwrite what differs without a question.")
@@ -19,8 +21,6 @@ def init(change_id: str | None, *, skills: bool, yes: bool, as_owner: bool) -> i
 
     Files are written into the worktree and nothing is committed. Exit code: 0 done; 1 something was left as it is;
     2 there is no openspec/ here.
-
-    Example: parallel-impl init --skills
     """
     from parallel_impl.cli.owner import work_as_owner  # noqa: PLC0415
     from parallel_impl.errors import UserError, printable  # noqa: PLC0415
@@ -44,5 +44,5 @@ def init(change_id: str | None, *, skills: bool, yes: bool, as_owner: bool) -> i
         replace=replace,
     )
     for line in report.lines:
-        click.echo(printable(line))
+        put(printable(line))
     return 1 if report.left else 0
