@@ -25,7 +25,7 @@ def render(summary: Summary, drawn: Picture) -> str:
     """The whole summary as GitHub-flavoured Markdown; `drawn` is the same run."""
     parts = [
         f"# {summary.change_id}: {summary.status}",
-        summary.headline,
+        first_line(summary.headline),
         _changes(summary),
         _gates(summary.gates, landed=summary.status == "landed"),
         _contracts(summary.contracts),
@@ -63,11 +63,10 @@ def _changes(summary: Summary) -> str:
 
 
 def _change(package: PackageRow) -> str:
-    title = f", {package.title}" if package.title else ""
-    if package.state == "accepted":
-        return f"{package.id}{title}: {_diffstat(package.changed) if package.changed.files else 'no changes'}"
-    why = f": {first_line(package.why)}" if package.why else ""
-    return f"{package.id}{title}: {package.state}{why}"
+    title = f", {package.title.rstrip('.')}" if package.title else ""
+    if package.state != "accepted":
+        return f"{package.id}{title}: {package.state}"  # why is told where a person has to act
+    return f"{package.id}{title}: {_diffstat(package.changed) if package.changed.files else 'no changes'}"
 
 
 def _diffstat(changed: Diffstat) -> str:

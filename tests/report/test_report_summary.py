@@ -173,3 +173,22 @@ def test_a_gate_that_did_not_run_tells_nothing_about_failures_of_the_base(tmp_pa
     text = shown(msgspec.structs.replace(build(tmp_path, STARTED), gates=gates))
     assert "| pytest | passed | 2 |  | `pytest -q` |\n" in text
     assert "| ruff | not run |  |  |  |\n| mypy | switched off |  |  |  |\n" in text
+
+
+def test_the_summary_answers_in_a_readers_order_and_tells_a_cause_once(tmp_path: Path) -> None:
+    failed = e.AttemptEnded(at=120.0, package="wp-a", number=1, code="TIMEOUT", why="60 s:\nno word", seconds=20.0)
+    over = e.PackageFailed(at=120.0, package="wp-a", code="TIMEOUT", why="60 s:\nno word")
+    halted = e.RunHalted(at=121.0, code="NOT_ALL_ACCEPTED", why="wp-a failed: TIMEOUT: 60 s:")
+    happened = (STARTED, begun(100.0, "wp-a"), failed, over, halted)
+    found = msgspec.structs.replace(build(tmp_path, *happened), switched_off=("gate mypy",), lacking=("no locks",))
+    text = shown(msgspec.structs.replace(found, headline="not landed: NOT_ALL_ACCEPTED\n  more"), *happened)
+    assert [line for line in text.splitlines() if line.startswith("## ")] == [
+        "## What changed", "## Proven", "## Not proven", "## For a person", "## Timeline", "## Figures", "## Packages",
+        "## The run",
+    ]  # fmt: skip
+    assert "not landed: NOT_ALL_ACCEPTED\n\n## What changed\n\n- wp-a: failed\n- wp-b: planned\n" in text
+    assert (
+        "## For a person\n\n- wp-a failed: TIMEOUT: 60 s:\n  - no word\n  - `parallel-implement add-a --retry-failed`\n"
+        "- switched off: gate mypy\n- lacking here: no locks\n"
+    ) in text
+    assert "| packages accepted at the first attempt | 0% | above 90% | no |" in text

@@ -222,7 +222,7 @@ def _stop(run: Run, ending: Ending, document: summary.Summary) -> handoff.Handof
     """What a person needs to go on with a run that stopped."""
     places = run.workspace.places
     return handoff.Handoff(
-        headline=ending.headline,
+        headline=f"not landed ({ending.code})" if ending.status == "halted" else ending.headline,
         branch=places.branch,
         work=dict(_kept_work(run)),
         candidate=places.candidate_ref if ending.commit else "",
