@@ -113,6 +113,7 @@ class Config:
     ports: int = 0
     announce: str = ""
     notify: str = ""
+    keep_completed: bool = False
     pr: bool = False
     forge: str = ""
     remote: str = ""
@@ -127,7 +128,7 @@ KEYS = (
     "agent", "jobs", "setup", "caches", "pass_env", "silence_minutes", "max_blob_mb", "gates", "contracts", "contain",
     "agents", "assign", "standards",
     "commit_identity", "signoff",
-    "provider_wait_minutes", "limits", "ports", "announce", "notify",
+    "provider_wait_minutes", "limits", "ports", "announce", "notify", "keep_completed",
     "pr", "forge", "remote", "pr_base", "reviewers", "labels",
 )  # fmt: skip
 TEXTS = ("kind", "program", "model", "effort", "base_url", "key", "provider")  # of an agent
@@ -230,6 +231,7 @@ class _Reader:
             ports=self.whole(values, "ports", 0, MAX_PORTS, default=0),
             announce=self.words(values, "announce"),
             notify=self.words(values, "notify"),
+            keep_completed=self.flag(values, "keep_completed", default=False),
             pr=self.flag(values, "pr", default=False),
             forge=self.choice(values, "forge", FORGES),
             remote=self.text(values, "remote"),

@@ -18,7 +18,7 @@ from parallel_impl.report.summary import GateRow
 from parallel_impl.run import gate_runs
 from parallel_impl.run.gate_runs import BASE, CANDIDATE, BaseProof, Reports
 from parallel_impl.run.run import Run
-from parallel_impl.run.spec import RunSpec
+from parallel_impl.run.spec import RunSpec, own_files
 from parallel_impl.storage import write_atomically
 
 
@@ -66,7 +66,7 @@ def prove(run: Run, candidate: str, base_proof: BaseProof) -> Proof:
         return Proof((), passed=False, why="the run was stopped")
     states = {name: report.state.replace("-", " ") for name, report in before.items()}  # as verdicts are spelt
     run.record(e.GatesEnded(at=now(), on=BASE, tree=repo.tree(spec.base), verdicts=states))
-    ours = run.workspace.places.own_files
+    ours = own_files(spec, run.workspace.places, run.in_force.plan)
     changed = {change.path for change in repo.changes(spec.base, candidate)}.difference(ours)
     verdicts = [verdict.compare(before.get(name), report, changed) for name, report in after.items()]
     rows = _rows(spec, verdicts, after)

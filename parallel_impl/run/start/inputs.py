@@ -37,7 +37,10 @@ from parallel_impl.text import did_you_mean
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """The checked input of a run; `problems` hold what is only reported, and errors (then nothing may start)."""
+    """The checked input of a run; `problems` hold what is only reported, and errors (then nothing may start).
+
+    `seconds`: how long all this took.
+    """
 
     base: str
     base_from: str
@@ -49,6 +52,7 @@ class Inputs:
     gates: tuple[Gate, ...]
     tree_bytes: int
     problems: tuple[Problem, ...]
+    seconds: float = 0.0
 
 
 def find_base(repo: Repo, folder: Path, places: Places, given: str, state: State) -> tuple[str, str]:
