@@ -228,13 +228,32 @@ def test_a_requirement_and_test_files_say_pytest_too() -> None:
     assert [*commands({"pyproject.toml": grouped, "tests/test_a.py": ""})] == ["pytest"]
 
 
+def test_members_of_a_uv_workspace_are_tested_where_the_root_does_not_reach_them() -> None:
+    files = {
+        "pyproject.toml": "[tool.uv.workspace]\nmembers = ['packages/*']\n",
+        "packages/a/pyproject.toml": "[tool.pytest.ini_options]\n",
+        "packages/b/pyproject.toml": "[project]\nname = 'b'\n",
+        "other/pyproject.toml": "[tool.pytest.ini_options]\n",
+    }
+    member = {"pytest:packages/a": "cd packages/a && pytest -q"}
+
+    assert commands(files) == member
+    assert [line.partition(" are")[0] for line in said(files)] == ["the tests of other"]
+    assert commands({**files, "pytest.ini": "[pytest]\n"}) == {"pytest": "pytest -q"}
+    assert said({**files, "pytest.ini": "[pytest]\n"}) == []
+    assert commands({**files, "pytest.ini": "[pytest]\ntestpaths = tests\n"}) == {"pytest": "pytest -q", **member}
+    assert commands({**files, "pytest.ini": "[pytest]\ntestpaths = ./packages tests\n"}) == {"pytest": "pytest -q"}
+
+
 # -- what the configuration says
 
 
 def test_a_gate_of_another_name_that_does_the_same_takes_the_place_of_a_found_one() -> None:
     files = {"package.json": package(test="mocha"), "go.mod": "module x"}
 
-    assert [*commands(files, js=GateCommand("npm test"), vet=GateCommand("go vet ./a"))] == ["go-test"]
+    assert [*commands(files, js=GateCommand("npm test"), vet=GateCommand("go vet ./..."))] == ["go-test"]
+    part = {"web": GateCommand("cd web && npm test"), "a": GateCommand("go test ./a")}
+    assert [*commands(files, **part)] == ["npm-test", "go-test", "go-vet"]
     assert [*commands(files, npm_test=False, go_test=GateCommand("go test ./a"))] == ["go-vet"]
 
 

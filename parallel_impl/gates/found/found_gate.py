@@ -49,6 +49,10 @@ class ProjectTree:
         """What is in a file; most names that are asked for are not there, and each read is a process."""
         return self.read(path) if not self.paths or path in self.paths else None
 
+    def below(self, folder: str) -> Read:
+        """Reads the files of a sub-folder."""
+        return lambda name: self.content(place(folder, name))
+
     def folders_with(self, name: str) -> list[str]:
         """The sub-folders that have a file of this name, sorted."""
         return sorted(path[: -len(name) - 1] for path in self.paths if path.endswith(f"/{name}"))

@@ -162,11 +162,7 @@ def _of_pnpm(content: bytes | None) -> Iterator[str]:
 
 def in_folder(tree: ProjectTree, folder: str) -> Unfound | None:
     """The tests of a sub-folder that no workspace of the root declares."""
-
-    def read(name: str) -> bytes | None:
-        return tree.content(place(folder, name))
-
-    package = _package(tree, folder, manager(read))
+    package = _package(tree, folder, manager(tree.below(folder)))
     if package is None or not _is_gate(package.scripts.get("test", "")):
         return None
     parser, before, after = _reader(package.scripts["test"], package.manager)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from parallel_impl.gates.found.found_gate import FoundGate, ProjectTree, Unfound, inside, place
+from parallel_impl.gates.found.found_gate import FoundGate, ProjectTree, Unfound, inside, named, place
+from parallel_impl.gates.found.members import members
 from parallel_impl.gates.project_files import Read, Table, sections, strings, table, toml
 from parallel_impl.gates.requirements import FILES as REQUIREMENTS
 from parallel_impl.gates.requirements import installs
@@ -15,11 +16,44 @@ TEST_FILE = re.compile(r"(tests?/)(.*/)?(test_[^/]*|[^/]*_test)\.py")
 
 
 def gates(tree: ProjectTree) -> Iterator[FoundGate]:
-    """The gates of the project at the root."""
+    """The gates of the project at the root, and the tests of the members of a uv workspace that it does not run."""
     for name, where in (("pytest", _tests(tree)), ("mypy", mypy(tree.content)), ("ruff", ruff(tree.content))):
         if where:
             said = not where.endswith(".py")
             yield FoundGate(name, COMMANDS[name], name, where, required=said)
+    for folder in workspace(tree):
+        member = pytest(tree.below(folder))
+        if member and not _reaches(tree, folder):
+            command = inside(folder, COMMANDS["pytest"])
+            yield FoundGate(named("pytest", folder), command, "pytest", place(folder, member))
+
+
+def workspace(tree: ProjectTree) -> list[str]:
+    """The folders of the members of a uv workspace."""
+    declared = table(table(_tools(tree.content), "uv"), "workspace")
+    folders = tree.folders_with("pyproject.toml")
+    return members(strings(declared.get("members")), folders, strings(declared.get("exclude")))
+
+
+def _reaches(tree: ProjectTree, folder: str) -> bool:
+    """Whether pytest at the root collects what lies in a folder: everything, unless it names its `testpaths`."""
+    where = pytest(tree.content)
+    if where is None:
+        return False
+    paths = _test_paths(tree.content, where)
+    return not paths or any(f"{folder}/".startswith(f"{path.removeprefix('./').strip('/')}/") for path in paths)
+
+
+def _test_paths(read: Read, where: str) -> list[str]:
+    """`testpaths` of the file that configures pytest; none where it does not name them."""
+    if where.endswith(".toml"):
+        document = toml(read(where))
+        section = table(_tools(read), "pytest") if where == "pyproject.toml" else table(document, "pytest")
+        listed = table(section, "ini_options").get("testpaths", section.get("testpaths"))
+    else:
+        known = sections(read(where))
+        listed = known.get("tool:pytest" if where == "setup.cfg" else "pytest", {}).get("testpaths")
+    return listed.split() if isinstance(listed, str) else strings(listed)
 
 
 def _tests(tree: ProjectTree) -> str | None:
@@ -79,8 +113,8 @@ def _tools(read: Read) -> Table:
 
 def in_folder(tree: ProjectTree, folder: str) -> Unfound | None:
     """The tests of a sub-folder, where it configures pytest itself and the root does not reach them."""
-    where = pytest(lambda name: tree.content(place(folder, name)))
-    if where is None or where == "conftest.py":
+    where = pytest(tree.below(folder))
+    if where is None or where == "conftest.py" or _reaches(tree, folder):
         return None
     ready = "uv sync --frozen" if tree.has(place(folder, "uv.lock")) else ""
     runner = "uv run --frozen pytest -q" if ready else "pytest -q"

@@ -17,6 +17,8 @@ MATERIAL = frozenset((
     "test", "tests", "__tests__", "docs", "templates", "template", "benchmarks", "bench", "openspec",
 ))  # fmt: skip
 SHOWN = 5
+ELSEWHERE = re.compile(r"\bcd\s|(^|\s)(-C|--prefix|--dir|--cwd|--workspace|-w|--filter|--manifest-path)(?=[\s=])")
+PART = re.compile(r"(^|\s)(-p|--package|--lib|--bin|--test|-run)(?=[\s=])")
 
 
 def gates(tree: ProjectTree, configured: Mapping[str, GateCommand | bool]) -> list[FoundGate]:
@@ -32,7 +34,10 @@ def _runs(gate: GateCommand, one: FoundGate) -> bool:
     """Whether a configured command does what this gate does, under another name."""
     kind, _, folder = one.name.partition(":")
     tool, _, what = kind.partition("-")
-    return bool(what) and folder in gate.command and bool(re.search(rf"\b{tool}\s+(run\s+)?{what}\b", gate.command))
+    if not what or not re.search(rf"\b{tool}\s+(run\s+)?{what}\b", gate.command) or PART.search(gate.command):
+        return False
+    whole = tool != "go" or "./..." in gate.command
+    return whole and (folder in gate.command if folder else not ELSEWHERE.search(gate.command))
 
 
 def unfound(tree: ProjectTree) -> Iterator[Unfound]:
@@ -41,7 +46,7 @@ def unfound(tree: ProjectTree) -> Iterator[Unfound]:
         ("package.json", node.in_folder, node.workspace(tree)),
         ("go.mod", go.in_folder, go.modules(tree)),
         ("Cargo.toml", cargo.in_folder, cargo.workspace(tree)),
-        ("pyproject.toml", python.in_folder, ()),
+        ("pyproject.toml", python.in_folder, python.workspace(tree)),
     )
     for file, look, known in kinds:
         for folder in tree.folders_with(file):
