@@ -291,6 +291,15 @@ def test_a_found_gate_that_is_red_and_unreadable_on_the_base_is_switched_off_and
     assert dropped(passed, off) == passed
 
 
+def test_a_found_gate_whose_program_is_not_there_on_the_base_is_switched_off() -> None:
+    gate = Gate("npm-lint", "npm run lint", asked=False)
+    broken = GateReport("npm-lint", GateState.BROKEN, 127)
+
+    off = unreadable([gate], {"npm-lint": broken})
+
+    assert dropped(compare(broken, broken, set()), off).status is VerdictStatus.SWITCHED_OFF
+
+
 def test_a_found_gate_whose_failures_can_be_read_stays() -> None:
     gate = Gate("go-test", "go test -json ./...", "go", asked=False)
 
