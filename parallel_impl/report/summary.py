@@ -30,7 +30,8 @@ from parallel_impl.report.figures import Figures
 class GateRow(msgspec.Struct, frozen=True, omit_defaults=True):
     """One quality gate; what there is nothing of is left out of the JSON.
 
-    `texts` is who checked, where that was texts only ("" for a gate on the code).
+    `texts` is who checked, where that was texts only ("" for a gate on the code). `tests`: it runs tests. `dropped`:
+    it was found, not configured, and switched off because it is red on the base and nobody can read its output.
     """
 
     name: str
@@ -42,6 +43,8 @@ class GateRow(msgspec.Struct, frozen=True, omit_defaults=True):
     old_failures: int = 0
     log: str = ""
     texts: str = ""
+    tests: bool = True
+    dropped: bool = False
 
 
 class ContractRow(msgspec.Struct, frozen=True):

@@ -152,7 +152,9 @@ def load(
     if checked.plan is None or checked.order is None:
         raise UserError(_unusable(checked, places, repo.top(folder), came_from))
     found_setup = setup.find(read) if settings.setup is None else None
-    gates, gate_problems = quality.find(read, settings.gates, change_id=places.change_id, part=places.part)
+    gates, gate_problems = quality.find(
+        read, settings.gates, change_id=places.change_id, part=places.part, paths=entries.keys()
+    )
     told = [one for one in checked.problems if not made or one.severity is Severity.ERROR]  # nobody wrote a made plan
     problems = [*told, *gate_problems, *_own(places, checked.plan, came_from)]
     problems += _standards(settings, entries)
