@@ -31,6 +31,8 @@ WITH_VALUE = {  # options that take their value as a word of its own
     "timeout": ("-k", "--kill-after", "-s", "--signal"),
     "python": ("-W", "-X"),
 }  # fmt: skip
+PACKAGE_MANAGERS = ("npm", "pnpm", "yarn", "bun")
+LOOKED_UP = ("node", "vitest", "jest", "go", "cargo")  # whoever found the gate has read the script that they run
 PYTHON = re.compile(r"(python|pypy)[\d.]*$")
 ASSIGNMENT = re.compile(r"[A-Za-z_]\w*\+?=", re.ASCII)
 ACTIVATE = re.compile(r"(^|/)activate$")
@@ -50,6 +52,8 @@ def is_tool(command: str, parser: str) -> bool:
     program = PurePosixPath(words[0]).name
     if parser in TOOLS:
         return program in TOOLS[parser]
+    if parser in LOOKED_UP:
+        return program in PACKAGE_MANAGERS or program not in SEVERAL
     return not _runs_more(words[0], program, words[1:])
 
 

@@ -8,9 +8,11 @@ import msgspec
 class GateRow(msgspec.Struct, frozen=True, omit_defaults=True):
     """One quality gate; what there is nothing of is left out of the JSON.
 
-    `texts` is who checked, where that was texts only ("" for a gate on the code). Of the tests: `gone` no longer run,
-    `removed` went with a file that a package removed (one line for each file), `renamed` were replaced, `flaky` failed
-    and then passed, `unstable` did so on the base.
+    `texts` is who checked, where that was texts only ("" for a gate on the code). `tests`: it runs tests. `dropped`:
+    it was found, not configured, and switched off because it is red on the base and nobody can read its output.
+
+    Of the tests: `gone` no longer run, `removed` went with a file that a package removed (one line for each file),
+    `renamed` were replaced, `flaky` failed and then passed, `unstable` did so on the base.
     """
 
     name: str
@@ -22,6 +24,8 @@ class GateRow(msgspec.Struct, frozen=True, omit_defaults=True):
     old_failures: int = 0
     log: str = ""
     texts: str = ""
+    tests: bool = True
+    dropped: bool = False
     flaky: tuple[str, ...] = ()
     unstable: tuple[str, ...] = ()
     renamed: tuple[str, ...] = ()

@@ -6,6 +6,8 @@ What it answers has the shape of GitHub's own description (`make test-clients` h
 from __future__ import annotations
 
 import re
+import shlex
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -273,3 +275,27 @@ def _page(items: list[Any], call: Call) -> list[Any]:
 
 def _invalid(error: Mapping[str, Any]) -> RefusedError:
     return RefusedError(422, {"message": "Validation Failed", "errors": [error]})
+
+
+def main() -> int:
+    """Serve one empty repository, for a person or a script: `python -m tests.forge.github FOLDER OWNER/NAME`.
+
+    Prints the lines that a shell exports, then obeys lines of stdin: `merge 1 squash`; ends with it.
+    """
+    folder, name = Path(sys.argv[1]), sys.argv[2]
+    folder.mkdir(parents=True, exist_ok=True)
+    with LoopbackGitHub(folder.resolve()).running() as hub:
+        hub.add_repository(name)
+        told = {**hub.environment, "REMOTE": hub.url(name)}
+        sys.stdout.write("".join(f"export {key}={shlex.quote(value)}\n" for key, value in told.items()))
+        sys.stdout.write("\n")
+        sys.stdout.flush()
+        for line in sys.stdin:
+            _, number, how = line.split()
+            sys.stdout.write(f"{hub.merge(int(number), how)}\n")
+            sys.stdout.flush()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

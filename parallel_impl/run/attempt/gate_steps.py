@@ -12,6 +12,7 @@ from pathlib import Path
 
 from parallel_impl.errors import printable
 from parallel_impl.gates import verdict
+from parallel_impl.gates.found import unreadable
 from parallel_impl.gates.gate_report import GateReport
 from parallel_impl.gates.lost_tests import ChangedPaths
 from parallel_impl.gates.quality import Gate
@@ -52,10 +53,12 @@ def run(attempt: Attempt, launch: Launch, checkout: Checkout) -> Verification:
     changes = attempt.work.changes
     removed = frozenset(change.path for change in changes if change.status == "D")
     changed = ChangedPaths(frozenset(change.path for change in changes), removed)
-    verdicts = [
+    off = unreadable.unreadable(spec.gates, before)
+    compared = (
         verdict.compare(before.get(name), report, changed, gate_runs.seen_again(report, again))
         for name, report in after.items()
-    ]
+    )
+    verdicts = [unreadable.dropped(one, off) for one in compared]
     _note_undecided(attempt, verdicts)
     for one in verdicts:
         if one.status in JUDGED:

@@ -196,9 +196,9 @@ def _gate_lines(gates: list[quality.Gate]) -> Iterator[str]:
         if gate.texts:
             yield "# gates.openspec = false   # switches `openspec validate` off, which checks the texts of a change\n"
         else:
-            yield f"# gates.{gate.name} = {{command = {json.dumps(gate.command)}, parser = {json.dumps(gate.parser)}}}"
-            yield f"   # {gate.found}\n"
-    if not any(not gate.texts for gate in gates):
+            key, command = config.toml_key(gate.name), json.dumps(gate.command)
+            yield f"# gates.{key} = {{command = {command}, parser = {json.dumps(gate.parser)}}}   # {gate.found}\n"
+    if not any(gate.tests for gate in gates):
         yield '# gates.tests = {command = "make test"}   # none was found: without one, nothing proves the whole\n'
 
 

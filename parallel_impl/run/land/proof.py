@@ -7,7 +7,7 @@ agent lives.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -18,6 +18,7 @@ import msgspec
 from parallel_impl import environment
 from parallel_impl.errors import count
 from parallel_impl.gates import verdict
+from parallel_impl.gates.found import unreadable
 from parallel_impl.gates.lost_tests import ChangedPaths
 from parallel_impl.gates.verdict import GateVerdict, VerdictStatus
 from parallel_impl.git.checkout import Checkout
@@ -29,6 +30,7 @@ from parallel_impl.run import gate_runs, own_tests
 from parallel_impl.run.gate_runs import BASE, CANDIDATE, BaseProof, Reports
 from parallel_impl.run.own_tests import OwnTests
 from parallel_impl.run.run import Run
+from parallel_impl.run.spec import own_files
 
 MASKED = ("command", "why", "new_failures", "gone", "flaky", "unstable", "renamed", "removed")
 
@@ -44,9 +46,12 @@ class Proof:
     @property
     def headline(self) -> str:
         """One clause for people: which gates passed, who checked the texts, and what became of the base's tests."""
-        proven = f"proven by {', '.join(self.by)}" if self.by else "no gate ran on the whole tree"
+        parts = [f"proven by {', '.join(self.by)}" if self.by else "no gate ran on the whole tree"]
+        if not any(row.tests and row.name in self.by for row in self.rows):
+            parts.append("no test gate on the whole")
+        parts += [f"gate {row.name} was switched off: {row.why}" for row in self.rows if row.dropped]
         checked = ", ".join(row.texts for row in self.rows if row.texts and row.verdict == VerdictStatus.PASSED)
-        parts = [proven, *([f"texts checked by {checked}"] if checked else [])]
+        parts += [f"texts checked by {checked}"] if checked else []
         return "; ".join([*parts, *(f"{row.name}: {one}" for row in self.rows for one in _changed_tests(row))])
 
     @property
@@ -102,10 +107,14 @@ def prove(run: Run, candidate: str, base_proof: BaseProof) -> Proof:
         return Proof((), passed=False, why="the run was stopped")
     states = {name: report.state.replace("-", " ") for name, report in before.items()}  # as verdicts are spelt
     run.record(e.GatesEnded(at=now(), on=BASE, tree=repo.tree(spec.base), verdicts=states))
-    verdicts = _verdicts(run, candidate, before, seen)
+    off = unreadable.unreadable(spec.gates, before)
+    verdicts = [unreadable.dropped(one, off) for one in _verdicts(run, candidate, before, seen)]
     if run.stop:
         return Proof((), passed=False, why="the run was stopped")
-    rows = _rows(run, verdicts, seen.first)
+    rows = _rows(run, verdicts, seen.first, off)
+    for row in rows:
+        if row.dropped:
+            run.listener.say(unreadable.warning(row.name, row.why))
     run.record(
         e.GatesEnded(
             at=now(),
@@ -161,7 +170,7 @@ def _ask_steps(run: Run, candidate: str, own: Sequence[OwnTests], seen: _Observe
 
 def _verdicts(run: Run, candidate: str, before: Reports, seen: _Observed) -> list[GateVerdict]:
     """One verdict for each gate; failures of both sides run again on the base, unless that changes nothing."""
-    repo, ours = run.workspace.repo, run.workspace.places.own_files
+    repo, ours = run.workspace.repo, own_files(run.spec, run.workspace.places, run.in_force.plan)
     changes = [change for change in repo.changes(run.spec.base, candidate) if change.path not in ours]
     removed = frozenset(change.path for change in changes if change.status == "D")
     changed = ChangedPaths(frozenset(change.path for change in changes), removed)
@@ -187,7 +196,7 @@ def _verdicts(run: Run, candidate: str, before: Reports, seen: _Observed) -> lis
     return [*found, *seen.own]
 
 
-def _rows(run: Run, verdicts: Sequence[GateVerdict], reports: Reports) -> tuple[GateRow, ...]:
+def _rows(run: Run, verdicts: Sequence[GateVerdict], reports: Reports, off: Collection[str]) -> tuple[GateRow, ...]:
     """The verdicts as the summary shows them, without secrets: these are compared, and then masked."""
     gates, mask = {gate.name: gate for gate in run.spec.gates}, run.launch.mask
     rows = []
@@ -203,6 +212,8 @@ def _rows(run: Run, verdicts: Sequence[GateVerdict], reports: Reports) -> tuple[
             old_failures=one.old_failures,
             log=report.log if report else "",
             texts=gate.reader if gate else "",
+            tests=gate.tests if gate else True,
+            dropped=one.gate in off and one.status is VerdictStatus.SWITCHED_OFF,
             flaky=one.flaky,
             unstable=one.unstable,
             renamed=one.renamed,
