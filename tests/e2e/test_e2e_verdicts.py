@@ -94,7 +94,7 @@ def test_old_failures_and_a_test_that_is_unstable_on_both_sides_land(tmp_path: P
     assert "proven by pytest; pytest: 1 test unstable on the base" in said(done)
     summary = (repo / ".git/parallel-impl/c/summary.md").read_text()
     assert "### Unstable on the base in pytest" in summary
-    assert "1 old" in summary
+    assert "1 failed on the base already; 1 unstable on the base" in summary
 
 
 def test_a_test_that_fails_and_then_passes_is_flaky_and_blocks(tmp_path: Path) -> None:
