@@ -65,7 +65,11 @@ def _tests(table: Table, units: Sequence[Unit], touches: Sequence[Touch]) -> Ite
     """
     unit_of = {task: number for number, unit in enumerate(units) for task in unit.tasks}
     says = {unit_of[task.id] for task in table.tasks if task.requires and task.id in unit_of}
-    only = {number for number, unit in enumerate(units) if _only_tests(table, unit, touches)}
+    named: dict[int, list[str]] = defaultdict(list)
+    for touch in touches:
+        for number in {unit_of[task] for task in touch.said if task in unit_of}:
+            named[number].append(touch.path)
+    only = {number for number, unit in enumerate(units) if _only_tests(table, unit, named[number])}
     owner = {touch.path: unit_of[touch.owner] for touch in touches if touch.owner in unit_of}
     for number in sorted(only - says):
         sources = {
@@ -80,10 +84,9 @@ def _tests(table: Table, units: Sequence[Unit], touches: Sequence[Touch]) -> Ite
             yield number, other, f"tests {path}" if path else "tests what is made there"
 
 
-def _only_tests(table: Table, unit: Unit, touches: Iterable[Touch]) -> bool:
+def _only_tests(table: Table, unit: Unit, own: Iterable[str]) -> bool:
     """Whether a unit stands below a heading of tests and names nothing but tests."""
     title = table.sections[unit.section].title if 0 <= unit.section < len(table.sections) else ""
-    own = [touch.path for touch in touches if not touch.said.keys().isdisjoint(unit.tasks)]
     return bool(_TESTS.search(title)) and all(map(is_test, own))
 
 

@@ -65,7 +65,7 @@ def build(
     ]
     evidence = tuple(sorted([*named, *derived], key=lambda clue: (-clue.certainty, clue.path, clue.task, clue.kind)))
     near = frozenset(clue.path for clue in evidence) & tree.files
-    imported, notes = _imports(near, tree, code.read)
+    imported, notes = _imports(_code_of(evidence, tree), tree, code.read)
     contracts = tuple(one.path for one in texts.of(documents, ClueKind.CONTRACT))
     tasks, circles = _phased(planned.tasks, phases, evidence, imported, contracts)
     return Table(
@@ -142,10 +142,16 @@ def _title(documents: Iterable[ChangeDocument]) -> str:
     return ""
 
 
+def _code_of(evidence: Iterable[Clue], tree: FileTree) -> list[str]:
+    """The files of the table whose imports can be read, the surest of very many."""
+    paths = dict.fromkeys(clue.path for clue in evidence if extension(clue.path) in imports.LANGUAGES)
+    return sorted([path for path in paths if path in tree.files][: imports.MOST])
+
+
 def _imports(
-    near: frozenset[str], tree: FileTree, read: Callable[[Collection[str]], Mapping[str, bytes]]
+    paths: Collection[str], tree: FileTree, read: Callable[[Collection[str]], Mapping[str, bytes]]
 ) -> tuple[dict[str, frozenset[str]], tuple[str, ...]]:
-    return imports.find(read([path for path in sorted(near) if extension(path) in imports.LANGUAGES]), tree)
+    return imports.find(read(paths), tree)
 
 
 class Mention:
