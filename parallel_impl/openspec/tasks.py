@@ -238,8 +238,8 @@ class _Index:
             for section in _sections(found, task.section):
                 self.inside.setdefault(section, set()).add(n)
             self.below.setdefault(task.parent, []).append(n)
-        for n, section in enumerate(found.sections):
-            for first in {meaning[0] for meaning in _meanings(section) if meaning}:
+        for n, heading in enumerate(found.sections):
+            for first in {meaning[0] for meaning in _meanings(heading) if meaning}:
                 self.sections.setdefault(first, set()).add(n)
 
     def claim(self, name: str) -> dict[int, int]:

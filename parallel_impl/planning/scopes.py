@@ -10,12 +10,29 @@ from functools import lru_cache
 
 from parallel_impl.plan.globs.globs import covers, is_literal, match, problem
 from parallel_impl.plan.globs.overlap import Overlaps
-from parallel_impl.planning.evidence import Table
+from parallel_impl.planning.evidence import ClueKind, Table
 from parallel_impl.planning.touches import Touch
 
 SMALL = 0.015  # of the repository's files: a folder up to that size may be a glob
 _SPECIAL = re.compile(r"[*?\[]")
 
+_SAID = {
+    ClueKind.TASK: "named by a task",
+    ClueKind.SECTION: "named in {}",
+    ClueKind.PROPOSAL: "named in {}",
+    ClueKind.DESIGN: "named in {}",
+    ClueKind.SPEC: "named in {}",
+    ClueKind.CONTRACT: "named in {}",
+    ClueKind.TEST_MIRROR: "goes with {}, as test and source do",
+    ClueKind.COMPONENT_TESTS: "where tests of {} lie",
+    ClueKind.NEW_FOLDER: "the folder of {}",
+    ClueKind.REGISTRY: "the registry beside {}",
+    ClueKind.ROOT_CONFIG: "configuration of what is changed ({})",
+    ClueKind.HOT: "changed often ({})",
+    ClueKind.SEQUENCE: "the next number, for: {}",
+    ClueKind.TOPIC: "named after {}",
+    ClueKind.SYMBOL: "defines {}",
+}
 MOST_TASKS = 4  # in one line of evidence
 MOST_GLOBS = 2000  # in one scope: a plan with more is refused
 FEW = 12  # files that a folder may hold in a repository so small that one in a hundred is nothing
@@ -167,7 +184,7 @@ def because(touch: Touch) -> str:
     if touch.said:
         return f"named by task {', '.join(list(touch.said)[:MOST_TASKS])}"
     clue = max(touch.clues, key=lambda one: one.certainty)
-    return f"{clue.kind} of {clue.because}" if clue.because in touch.path or "/" in clue.because else str(clue.kind)
+    return _SAID[clue.kind].format(clue.because)
 
 
 class TreeIndex:

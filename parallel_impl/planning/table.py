@@ -17,6 +17,11 @@ from parallel_impl.planning.phases import Phases, in_order, on_evidence
 from parallel_impl.planning.resolve import Company, Resolved
 from parallel_impl.planning.tree import FileTree, extension
 
+_FENCED = re.compile(r"^ {0,3}(```|~~~).*?^ {0,3}\1[`~]*[ \t]*$", re.M | re.S)
+_HEADING = re.compile(r"^#[ \t]+(?:(?:Change|Proposal|Tasks)[ \t]*:[ \t]*)?(.*)$", re.M)
+_KIND_OF_DOCUMENT = re.compile(
+    r"(change |implementation )?(proposal|tasks?|change|design|plan|why|what changes|impact)( list)?:?", re.I
+)
 # What one mention is worth: how often a file so named was really changed (measured, see `evidence`).
 _WORTH = {
     ClueKind.TASK: 0.9,
@@ -86,6 +91,11 @@ def build(
 
 
 def _without_boxes(found: task_list.TaskList) -> list[str]:
+    if ticked := sum(task.mark is task_list.Mark.DONE for task in found.tasks):
+        rest = "agents are told of them all the same"
+        if ticked == len(found.tasks):
+            rest = "nothing is left to do; untick what is, or archive the change"
+        return [f"tasks.md: {ticked} of {len(found.tasks)} boxes are ticked already: {rest}"]
     if found.tasks:
         return []
     if not found.lines:
@@ -132,13 +142,14 @@ def _symbols(
 
 
 def _title(documents: Iterable[ChangeDocument]) -> str:
-    """The title of the proposal, else of the task list."""
+    """The first heading of the proposal that says more than what the document is, else of the task list."""
     for name in ("proposal.md", texts.TASKS):
         for one in documents:
-            if one.path == name and (
-                match := re.search(r"^#\s+(?:(?:Change|Proposal|Tasks)\s*:\s*)?(.+)$", one.text, re.M)
-            ):
-                return match[1].strip()
+            if one.path == name:
+                for match in _HEADING.finditer(_FENCED.sub("", one.text)):
+                    title = match[1].strip()
+                    if title and not _KIND_OF_DOCUMENT.fullmatch(title):
+                        return title
     return ""
 
 
