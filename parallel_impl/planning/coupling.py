@@ -70,9 +70,10 @@ def reasons(table: Table, units: Sequence[Unit], touches: Sequence[Touch], commo
 
 
 def _contracts(table: Table, units: Sequence[Unit], touches: Sequence[Touch]) -> Iterable[tuple[int, int, str]]:
-    """Work that says nothing of what it requires waits for earlier work that makes contracts and nothing else."""
+    """In a list that names no order, work waits for earlier work that makes contracts and nothing else."""
+    if any(task.requires for task in table.tasks):
+        return
     unit_of = {task: number for number, unit in enumerate(units) for task in unit.tasks}
-    says = {unit_of[task.id] for task in table.tasks if task.requires and task.id in unit_of}
     own: dict[int, list[str]] = defaultdict(list)
     for touch in touches:
         if touch.said and touch.owner in unit_of:
@@ -82,7 +83,7 @@ def _contracts(table: Table, units: Sequence[Unit], touches: Sequence[Touch]) ->
             yield from (
                 (later, earlier, f"uses contract {own[earlier][0]}")
                 for later, unit in enumerate(units)
-                if unit.section > units[earlier].section and later not in says
+                if unit.section > units[earlier].section
             )
 
 
