@@ -133,6 +133,8 @@ def _finish(subject: Subject, proposal: ProposedPlan, *, write: bool, as_json: b
         put_json(_as_json(subject, proposal, lines), indent=1)
     elif not write:
         put(proposal.content.decode().rstrip("\n"))
+        if usable and proposal.added != ():
+            put(f"nothing is written yet: add --write to put this into {subject.source}", err=True)
     elif lines:
         names = " and ".join(subject.written())
         put("\n    ".join((f"{names}: written; a run reads what is committed:", *lines)))
@@ -199,10 +201,19 @@ def _sign_off(subject: Subject, proposal: ProposedPlan) -> ProposedPlan | None:
         if answer == "a" and proposal.plan:
             return proposal
         if answer == "e":
-            edited = click.edit(proposal.content.decode(), extension=".yaml")
+            edited = _edited(proposal.content.decode())
             if edited is not None:
                 proposal = proposals.again(subject, proposal, edited.encode())
                 _report(proposal.problems, proposal)
+
+
+def _edited(text: str) -> str | None:
+    """The text as the person's editor leaves it; None where they leave without saving, or the editor fails."""
+    try:
+        return click.edit(text, extension=".yaml")
+    except click.ClickException as error:
+        put(f"{error.format_message()}\n    set EDITOR, or accept the plan and edit the file", err=True)
+        return None
 
 
 def _as_json(subject: Subject, proposal: ProposedPlan, lines: tuple[str, ...]) -> dict[str, Any]:

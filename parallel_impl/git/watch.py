@@ -106,6 +106,7 @@ class Watch:
         self._hook_folders: set[Path] = set()
         self._find_places()
         self._checkout_repo = _own_git_dir(checkout) if checkout else None
+        _ = repo.object_format  # known from now on: a changed core.worktree would end git before it answers
         self._first = self._last = self._look()
         self._history = History(repo, set((self._first.refs or {}).values()), history.checkouts(repo, checkout))
         self._installed = Installed()

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from heapq import heappop, heappush
 
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _BOX = re.compile(r"(\s*)(?:[-*+]|[0-9]{1,9}[.)])\s*\[([\sxX~])\]\s*(.*)", re.DOTALL)
@@ -118,7 +119,8 @@ def assign(found: TaskList, names: Mapping[str, Sequence[str]]) -> Assignment:
     names one of these more closely (the box itself, not its section), the box is that package's. A package that names
     nothing has what no other package names.
     """
-    claims = {package: [_claim(found, name) for name in wanted] for package, wanted in names.items()}
+    index = _Index(found)
+    claims = {package: [index.claim(name) for name in wanted] for package, wanted in names.items()}
     ranks = {package: _least(several) for package, several in claims.items()}
     best = _least(ranks.values())
     tasks = {
@@ -146,9 +148,9 @@ def names(found: TaskList) -> tuple[str, ...]:
         for whole in ([number] if number else [], text, [number, *text] if number else []):
             for length in range(1, len(whole) + 1):
                 beginnings.setdefault(tuple(whole[:length]), set()).add(n)
-    for number in {task.number.casefold() for task in found.tasks if task.number}:
-        if any(_is_section(section, [number]) for section in found.sections):
-            beginnings.pop((number,), None)  # alone it means the section
+    meanings = {meaning[0] for section in found.sections for meaning in _meanings(section) if meaning}
+    for number in meanings & {task.number.casefold() for task in found.tasks if task.number}:
+        beginnings.pop((number,), None)  # alone it means the section
     taken: dict[str, int] = {}
     return tuple(_once(_own_name(task, n, beginnings), taken) for n, task in enumerate(found.tasks))
 
@@ -219,23 +221,57 @@ def _whole_text(found: TaskList, task: ListedTask) -> str:
     return " ".join(" ".join([task.text, *(found.line(number) for number in task.lines[1:])]).split())
 
 
-def _claim(found: TaskList, name: str) -> dict[int, int]:
-    """The tasks that a name means, each with how closely."""
-    words = _words(name)
-    named = {n for n, section in enumerate(found.sections) if words and _is_section(section, words)}
-    claim: dict[int, int] = {}
-    for n, task in enumerate(found.tasks):
-        ranks = [_rank(task, words, is_section=bool(named))] if words else []
-        ranks += [claim[task.parent] + 1] if task.parent in claim else []
-        ranks += [_IN_SECTION + far for far, section in enumerate(_sections(found, task.section)) if section in named]
-        if known := [rank for rank in ranks if rank >= 0]:
-            claim[n] = min(known)
-    return claim
+class _Index:
+    """The tasks and sections by the words that names of them begin with."""
+
+    def __init__(self, found: TaskList) -> None:
+        self.found = found
+        self.words = [(task.number.casefold(), _words(task.text)) for task in found.tasks]
+        self.tasks: dict[str, set[int]] = {}
+        self.inside: dict[int, set[int]] = {}
+        self.below: dict[int, list[int]] = {}
+        self.sections: dict[str, set[int]] = {}
+        for n, task in enumerate(found.tasks):
+            number, text = self.words[n]
+            for first in (*text[:1], number, *_leading(number)):
+                self.tasks.setdefault(first, set()).add(n)
+            for section in _sections(found, task.section):
+                self.inside.setdefault(section, set()).add(n)
+            self.below.setdefault(task.parent, []).append(n)
+        for n, heading in enumerate(found.sections):
+            for first in {meaning[0] for meaning in _meanings(heading) if meaning}:
+                self.sections.setdefault(first, set()).add(n)
+
+    def claim(self, name: str) -> dict[int, int]:
+        """The tasks that a name means, each with how closely."""
+        if not (words := _words(name)):
+            return {}
+        found = self.found
+        named = {n for n in self.sections.get(words[0], ()) if _is_section(found.sections[n], words)}
+        queue = sorted(self.tasks.get(words[0], set()).union(*(self.inside.get(n, ()) for n in named)))
+        claim: dict[int, int] = {}
+        while queue:
+            n = heappop(queue)
+            task = found.tasks[n]
+            ranks = [_rank(*self.words[n], words, is_section=bool(named))]
+            ranks += [claim[task.parent] + 1] if task.parent in claim else []
+            above = enumerate(_sections(found, task.section))
+            ranks += [_IN_SECTION + far for far, section in above if section in named]
+            if n not in claim and (known := [rank for rank in ranks if rank >= 0]):
+                claim[n] = min(known)
+                for child in self.below.get(n, ()):
+                    heappush(queue, child)
+        return claim
 
 
-def _rank(task: ListedTask, words: list[str], *, is_section: bool) -> int:
+def _leading(number: str) -> list[str]:
+    """The numbers that this one goes on from: of `1.2.3` those are `1.2` and `1`."""
+    parts = number.split(".")
+    return [".".join(parts[:length]) for length in range(len(parts) - 1, 0, -1)]
+
+
+def _rank(number: str, text: list[str], words: list[str], *, is_section: bool) -> int:
     """How closely the words of a name mean this one task; -1 for not. A section's number means the section."""
-    number, text = task.number.casefold(), _words(task.text)
     if text[: len(words)] == words or (len(words) > 1 and [number, *text][: len(words)] == words):
         return 0
     if is_section or len(words) > 1:
@@ -244,9 +280,13 @@ def _rank(task: ListedTask, words: list[str], *, is_section: bool) -> int:
 
 
 def _is_section(section: Section, words: list[str]) -> bool:
+    return any(own[: len(words)] == words for own in _meanings(section))
+
+
+def _meanings(section: Section) -> tuple[list[str], ...]:
+    """The words that mean a section, or begin to."""
     _, rest = _numbered(section.title, _SECTIONS)
-    several = ([section.number.casefold()], _words(section.title), _words(rest))
-    return any(own[: len(words)] == words for own in several)
+    return ([section.number.casefold()], _words(section.title), _words(rest))
 
 
 def _least(claims: Iterable[Mapping[int, int]]) -> dict[int, int]:

@@ -10,6 +10,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from parallel_impl.plan.ids import PLAN_FILE
+
 SOURCE, NAME = "spec-driven", "parallel-packages"
 DESCRIPTION = "proposal -> specs -> design -> tasks -> contracts -> work-packages, done by one agent per package"
 CONTRACTS = """\
@@ -21,8 +23,8 @@ contracts/, and contracts/README.md that says which file is what and who provide
 - Only what two packages have to agree on; a change without an interface between its packages has a README.md that
   says so in one line.
 """
-PACKAGES = """\
-Cut the tasks of tasks.md into packages that agents can do at the same time, and write work-packages.yaml.
+PACKAGES = f"""\
+Cut the tasks of tasks.md into packages that agents can do at the same time, and write {PLAN_FILE}.
 
 - A package is work of one agent in one worktree: `package_id` (wp-…), `title`, `description`, `tasks` (the numbers of
   its boxes or sections in tasks.md: a box that no package names is never ticked), `depends_on`.
@@ -64,7 +66,7 @@ packages:
           kind: command
           command: <the command that proves it>
 """
-TEMPLATES: Mapping[str, str] = {"contracts.md": CONTRACTS_TEMPLATE, "work-packages.yaml": PACKAGES_TEMPLATE}
+TEMPLATES: Mapping[str, str] = {"contracts.md": CONTRACTS_TEMPLATE, PLAN_FILE: PACKAGES_TEMPLATE}
 _SCHEMA_LINE = re.compile(r"^schema:[^\n]*$", re.MULTILINE)
 
 
@@ -123,9 +125,9 @@ def _artifacts() -> list[dict[str, Any]]:
         },
         {
             "id": "work-packages",
-            "generates": "work-packages.yaml",
+            "generates": PLAN_FILE,
             "description": "The plan: packages that agents can do at the same time",
-            "template": "work-packages.yaml",
+            "template": PLAN_FILE,
             "instruction": PACKAGES,
             "requires": ["tasks", "contracts"],
         },

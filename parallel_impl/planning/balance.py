@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
 
 from parallel_impl.plan import order
 
 Pair = tuple[int, int]
 
 CLOSE = 3.0  # affinity of two units below one heading
-KINSHIP = 0.05  # of the work: how much longer a path may be made to keep together what belongs together
+MANY = 150  # units beyond which neighbours are joined first: a plan has few packages, and all pairs are looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ def partition(
     """
     state = _Groups(weights, requires, affinity, limits)
     state.join_cycles()
+    state.join_runs()
     state.join_kin()
     state.join_tiny()
     state.join_most()
@@ -70,6 +72,7 @@ class _Groups:
             if later != earlier:
                 self.below[later].add(earlier)
                 self.above[earlier].add(later)
+        self.reach: dict[int, int] = {}
         self.kin: dict[int, dict[int, float]] = defaultdict(dict)
         for (one, two), strength in affinity.items():
             if one != two:
@@ -78,6 +81,7 @@ class _Groups:
     def join(self, into: int, other: int) -> None:
         """Make two groups one."""
         self.ends, self.starts = {}, {}
+        self._join_reach(into, other)
         self.members[into] += self.members.pop(other)
         self.weight[into] += self.weight.pop(other)
         for there, back in ((self.below, self.above), (self.above, self.below)):
@@ -98,6 +102,31 @@ class _Groups:
             first, *others = sorted(map(int, cycle.members))
             for other in others:
                 self.join(first, other)
+
+    def join_runs(self) -> None:
+        """Of very many groups join those that follow each other in an order of the work: that can make no cycle."""
+        if len(self.members) <= MANY:
+            return
+        most, run = self.total / MANY, -1
+        for number in self._in_order():
+            if run >= 0 and self.weight[run] + self.weight[number] <= most:
+                self.join(run, number)
+            else:
+                run = number
+
+    def _in_order(self) -> list[int]:
+        """The groups, each behind those that it requires, otherwise by their numbers."""
+        missing = {number: len(self.below[number]) for number in self.members}
+        ready = [number for number, count in missing.items() if not count]
+        heapify(ready)
+        found = []
+        while ready:
+            found.append(number := heappop(ready))
+            for other in self.above[number]:
+                missing[other] -= 1
+                if not missing[other]:
+                    heappush(ready, other)
+        return found
 
     def join_kin(self) -> None:
         """Join the groups that belong together most, as long as the limits hold."""
@@ -178,16 +207,29 @@ class _Groups:
         return self._leads(one, two) or self._leads(two, one)
 
     def _leads(self, start: int, end: int) -> bool:
-        seen: set[int] = set()
-        todo = [number for number in self.below[start] if number != end]
-        while todo:
-            number = todo.pop()
-            if number == end:
-                return True
-            if number not in seen:
-                seen.add(number)
-                todo.extend(self.below[number])
-        return False
+        reach = self._reach()
+        return any(number != end and reach[number] >> end & 1 for number in self.below[start])
+
+    def _reach(self) -> dict[int, int]:
+        """For each group the set of all that it waits for, as the bits of a number."""
+        if not self.reach:
+            for number in self._in_order():
+                found = 0
+                for other in self.below[number]:
+                    found |= self.reach[other] | 1 << other
+                self.reach[number] = found
+        return self.reach
+
+    def _join_reach(self, into: int, other: int) -> None:
+        """The same sets after a join of two groups, if they are known; no third one may lie between the two."""
+        if not self.reach:
+            return
+        both = 1 << into | 1 << other
+        joined = (self.reach[into] | self.reach.pop(other)) & ~both
+        for number, found in self.reach.items():
+            if number != into and found & both:
+                self.reach[number] = (found & ~both) | joined | 1 << into
+        self.reach[into] = joined
 
     def _closest(self, refused: set[Pair], allowed: float) -> Pair | None:
         """The pair with the greatest affinity for its size that may be joined; those that may not are `refused` too."""

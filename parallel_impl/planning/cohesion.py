@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from parallel_impl.plan import kinds
-from parallel_impl.planning.evidence import ClueKind, PlannedTask
+from parallel_impl.planning.evidence import ClueKind, Part, PlannedTask
 from parallel_impl.planning.touches import Touch
 
 SURE = 0.5  # certainty from which a name in a text means that the task works on the file
 ALIKE = 3  # new files that are alike before they are one unit of work
 
+TESTS = re.compile(r"\btest(s|ing)?\b", re.IGNORECASE)
+_WORD = re.compile(r"[a-z][a-z0-9]{3,}")
 _ENDING = re.compile(r"(?:[A-Z][a-z0-9]+|[_-][a-z0-9]+)(?=\.\w+$)")
 
 
@@ -30,8 +32,8 @@ class Unit:
     section: int
 
 
-def find(tasks: Sequence[PlannedTask], touches: Sequence[Touch]) -> tuple[Unit, ...]:
-    """The units of these tasks, in their order; every task is in exactly one."""
+def find(tasks: Sequence[PlannedTask], touches: Sequence[Touch], parts: Sequence[Part] = ()) -> tuple[Unit, ...]:
+    """The units of these tasks, in their order; every task is in exactly one. `parts` are the sections."""
     union = _Union(task.id for task in tasks)
     sections = {task.id: task.section for task in tasks}
     for first, second in (
@@ -40,7 +42,7 @@ def find(tasks: Sequence[PlannedTask], touches: Sequence[Touch]) -> tuple[Unit, 
         *_same_file(touches, sections),
         *_tests(tasks, touches),
         *_alike(touches, sections),
-        *_without_files(tasks, touches),
+        *_without_files(tasks, touches, parts),
     ):
         if first in sections and second in sections:
             union.join(first, second)
@@ -107,20 +109,40 @@ def _alike(touches: Iterable[Touch], sections: Mapping[str, int]) -> Iterable[tu
             yield from ((tasks[0], task) for task in tasks if sections.get(task) == sections.get(tasks[0]))
 
 
-def _without_files(tasks: Sequence[PlannedTask], touches: Iterable[Touch]) -> Iterable[tuple[str, str]]:
-    """A task that names no file goes with the one before it in its section, the first ones with the one after."""
-    named = {task for touch in touches for task in touch.said} | {touch.owner for touch in touches}
+def _without_files(
+    tasks: Sequence[PlannedTask], touches: Iterable[Touch], parts: Sequence[Part]
+) -> Iterable[tuple[str, str]]:
+    """A task that names no file goes with the one before it in its section, the first ones with the one after.
+
+    Tests of a section that names no file at all go each with what speaks of the same.
+    """
+    named = {task for touch in touches for task in touch.said}
     by_section: dict[int, list[str]] = defaultdict(list)
     for task in tasks:
         by_section[task.section].append(task.id)
     requires = {task.id: task.requires for task in tasks}
-    for several in by_section.values():
+    for section, several in by_section.items():
+        title = parts[section].title if 0 <= section < len(parts) else ""
+        if TESTS.search(title) and named.isdisjoint(several):
+            yield from _alike_in_words(tasks, named, section)
+            continue
         anchor = next((one for one in several if one in named), several[0])
         for one in several:
             if one in named:
                 anchor = one
                 continue
             yield next((other for other in reversed(requires[one]) if other in several and other in named), anchor), one
+
+
+def _alike_in_words(tasks: Sequence[PlannedTask], named: Collection[str], section: int) -> Iterable[tuple[str, str]]:
+    """Each task of a section with the one before it that names files and shares the rarest words with it."""
+    words = {task.id: frozenset(_WORD.findall(task.text.lower())) for task in tasks}
+    often = Counter(word for several in words.values() for word in several)
+    before = [task.id for task in tasks if task.section < section and task.id in named]
+    for task in tasks:
+        if task.section == section and before:
+            common = {one: sum(1 / often[word] for word in words[one] & words[task.id]) for one in before}
+            yield max(reversed(before), key=lambda one: common[one]), task.id
 
 
 class _Union:

@@ -11,15 +11,19 @@ from itertools import combinations, pairwise
 
 from parallel_impl.plan import kinds
 from parallel_impl.plan.names_of_tests import is_test
-from parallel_impl.planning.cohesion import SURE, Unit
+from parallel_impl.planning.cohesion import SURE, TESTS, Unit
 from parallel_impl.planning.evidence import ClueKind, Table
 from parallel_impl.planning.touches import Touch
 
 Pair = tuple[int, int]
 Reasons = Mapping[Pair, tuple[str, ...]]
 
-_TESTS = re.compile(r"\btest(s|ing)?\b", re.IGNORECASE)
+_DOCUMENTS = re.compile(r"\b(docs?|document\w*)\b", re.IGNORECASE)
 
+_CONTRACT = re.compile(
+    r"(^|/)(openapi|asyncapi|swagger)[\w.-]*\.(ya?ml|json)$|\.(schema\.json|proto|graphql|avsc)$|(^|/)contracts/", re.I
+)
+PROSE = (".md", ".mdx", ".rst", ".txt")
 SECONDARY = 0.5  # of the surest mention: below it a file is only spoken of
 
 
@@ -48,6 +52,13 @@ def reasons(table: Table, units: Sequence[Unit], touches: Sequence[Touch], commo
                 found[pair].append(f"task {task.id} requires {other}")
     for later, earlier, why in _tests(table, units, touches):
         found[later, earlier].append(why)
+    below: dict[int, set[int]] = defaultdict(set)
+    for later, earlier in found:
+        below[later].add(earlier)
+    for later, earlier, why in (*_contracts(table, units, touches), *_imports(table, units, touches, common)):
+        if earlier in below[later] or not _leads(below, earlier, later):
+            found[later, earlier].append(why)
+            below[later].add(earlier)
     places = _places(len(units), found)
     for touch in touches:
         if touch.path in common or touch.is_glob:
@@ -58,14 +69,77 @@ def reasons(table: Table, units: Sequence[Unit], touches: Sequence[Touch], commo
     return {pair: tuple(why) for pair, why in found.items()}
 
 
+def _contracts(table: Table, units: Sequence[Unit], touches: Sequence[Touch]) -> Iterable[tuple[int, int, str]]:
+    """In a list that names no order, work waits for earlier work that makes contracts and nothing else."""
+    if any(task.requires for task in table.tasks):
+        return
+    unit_of = {task: number for number, unit in enumerate(units) for task in unit.tasks}
+    own: dict[int, list[str]] = defaultdict(list)
+    for touch in touches:
+        if touch.said and touch.owner in unit_of:
+            own[unit_of[touch.owner]].append(touch.path)
+    for earlier in sorted(own):
+        if all(map(_CONTRACT.search, own[earlier])):
+            yield from (
+                (later, earlier, f"uses contract {own[earlier][0]}")
+                for later, unit in enumerate(units)
+                if unit.section > units[earlier].section
+            )
+
+
+def _imports(
+    table: Table, units: Sequence[Unit], touches: Sequence[Touch], common: frozenset[str]
+) -> Iterable[tuple[int, int, str]]:
+    """A unit that says nothing of what it requires waits for an earlier one where code of the one uses the other's.
+
+    New code imports nothing yet: a file that uses its folder already is where it will be used.
+    """
+    unit_of = {task: number for number, unit in enumerate(units) for task in unit.tasks}
+    says = {unit_of[task.id] for task in table.tasks if task.requires and task.id in unit_of}
+    owner = {
+        touch.path: unit_of[touch.owner]
+        for touch in touches
+        if touch.said and not touch.is_glob and touch.owner in unit_of and touch.path not in common
+    }
+    new: dict[str, list[str]] = defaultdict(list)
+    for touch in touches:
+        if touch.new and touch.path in owner and not is_test(touch.path):
+            new[posixpath.dirname(touch.path)].append(touch.path)
+    for path in sorted(owner):
+        for used in sorted(table.imports.get(path, ())):
+            beside = new.get(posixpath.dirname(used), [])
+            for other in (used, *beside):
+                one, two = owner[path], owner.get(other, owner[path])
+                earlier, later = sorted((one, two))
+                if one != two and later not in says and (other == used or earlier == two):
+                    yield later, earlier, f"imports {other}" if later == one else f"is imported by {path}"
+
+
+def _leads(below: Mapping[int, set[int]], start: int, end: int) -> bool:
+    """Whether `start` waits for `end`, over others or not."""
+    seen, todo = {start}, [start]
+    while todo:
+        number = todo.pop()
+        if number == end:
+            return True
+        fresh = below.get(number, set()) - seen
+        seen |= fresh
+        todo += fresh
+    return False
+
+
 def _tests(table: Table, units: Sequence[Unit], touches: Sequence[Touch]) -> Iterable[tuple[int, int, str]]:
-    """Work that only tests waits for what it tests: the sources of its files, else all code above it.
+    """Work that only tests or describes waits for what it is about: the sources of its tests, else all code above it.
 
     Where a task says itself what it requires, that is believed instead.
     """
     unit_of = {task: number for number, unit in enumerate(units) for task in unit.tasks}
     says = {unit_of[task.id] for task in table.tasks if task.requires and task.id in unit_of}
-    only = {number for number, unit in enumerate(units) if _only_tests(table, unit, touches)}
+    named: dict[int, list[str]] = defaultdict(list)
+    for touch in touches:
+        for number in {unit_of[task] for task in touch.said if task in unit_of}:
+            named[number].append(touch.path)
+    only = {number for number, unit in enumerate(units) if _only_looks(table, unit, named[number])}
     owner = {touch.path: unit_of[touch.owner] for touch in touches if touch.owner in unit_of}
     for number in sorted(only - says):
         sources = {
@@ -77,14 +151,19 @@ def _tests(table: Table, units: Sequence[Unit], touches: Sequence[Touch]) -> Ite
         }
         above = {other: "" for other in range(number) if other not in only and units[other].section != -1}
         for other, path in sorted((sources or above).items()):
-            yield number, other, f"tests {path}" if path else "tests what is made there"
+            does = "tests" if TESTS.search(_title(table, units[number])) else "describes"
+            yield number, other, f"{does} {path or 'what is made there'}"
 
 
-def _only_tests(table: Table, unit: Unit, touches: Iterable[Touch]) -> bool:
-    """Whether a unit stands below a heading of tests and names nothing but tests."""
-    title = table.sections[unit.section].title if 0 <= unit.section < len(table.sections) else ""
-    own = [touch.path for touch in touches if not touch.said.keys().isdisjoint(unit.tasks)]
-    return bool(_TESTS.search(title)) and all(map(is_test, own))
+def _only_looks(table: Table, unit: Unit, own: Sequence[str]) -> bool:
+    """Whether a unit stands below a heading of tests and names nothing but tests, or the same with documentation."""
+    title = _title(table, unit)
+    describes = bool(_DOCUMENTS.search(title)) and all(path.endswith(PROSE) for path in own)
+    return describes or (bool(TESTS.search(title)) and all(map(is_test, own)))
+
+
+def _title(table: Table, unit: Unit) -> str:
+    return table.sections[unit.section].title if 0 <= unit.section < len(table.sections) else ""
 
 
 def workers(touch: Touch) -> tuple[str, ...]:

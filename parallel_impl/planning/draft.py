@@ -17,6 +17,7 @@ from parallel_impl.plan.ids import PLAN_FILE
 from parallel_impl.plan.model import Plan
 from parallel_impl.plan.reading import load as loading
 from parallel_impl.planning import cohesion, grouping, plan_text, templates, touches, verification
+from parallel_impl.planning.balance import PartitionLimits
 from parallel_impl.planning.evidence import ClueKind, Table
 from parallel_impl.planning.grouped import GroupedPackage, Grouping, in_order
 from parallel_impl.planning.plan_text import PlanOrigin
@@ -25,6 +26,7 @@ from parallel_impl.planning.templates import Choice, Template
 
 WORTH_IT = 1.2  # predicted weighted speed-up below which one agent is the better plan
 SOURCE = PLAN_FILE
+LITTLE = PartitionLimits().worth  # the same for tasks that are not cut at all
 TINY = 4  # expected files: below that starting a second agent costs more than it saves
 
 
@@ -61,7 +63,7 @@ def draft(table: Table, *, template: str = "", read: Read = lambda _: None, orig
     UserError for a template that is none.
     """
     found = touches.find(table)
-    choice = templates.choose(table, found, len(cohesion.find(table.tasks, found)), template)
+    choice = templates.choose(table, found, len(cohesion.find(table.tasks, found, table.sections)), template)
     cut = settle(table, grouping.group(table, templates.limits(choice.template), templates.bonds(choice.template)))
     considered = of(cut)
     why_alone = _alone(table, cut, considered, choice)
@@ -137,7 +139,7 @@ def settle(table: Table, used: Grouping) -> Grouping:
 def _alone(table: Table, cut: Grouping, considered: Estimate | None, choice: Choice) -> str:
     """Why one package is better; empty where several are."""
     if considered is None or len(cut.packages) < 2:
-        return _one_piece(table, choice)
+        return _one_piece(table, choice, considered)
     if not choice.triggers:
         return "there is too little to do for two agents"
     if considered.total < TINY:
@@ -150,15 +152,20 @@ def _alone(table: Table, cut: Grouping, considered: Estimate | None, choice: Cho
     return ""
 
 
-def _one_piece(table: Table, choice: Choice) -> str:
+def _one_piece(table: Table, choice: Choice, considered: Estimate | None) -> str:
     named = {clue.task for clue in table.evidence if clue.kind is ClueKind.TASK}
     count = sum(task.id in named for task in table.tasks)
     if choice.template is Template.BUG_FIX:
         return "a fix and its regression test are one agent's"
     if count < len(table.tasks) / 2:
-        return (
-            f"only {count} of {len(table.tasks)} tasks name a file, so nothing shows which could be done side by side"
+        some = (
+            f"only {count} of {len(table.tasks)} tasks {'names' if count == 1 else 'name'}"
+            if count
+            else "no task names"
         )
+        return f"{some} a file, so nothing shows which could be done side by side"
+    if considered and considered.total <= LITTLE:
+        return "there is too little to do for two agents"
     return "the tasks are one piece of work that no two agents can share"
 
 

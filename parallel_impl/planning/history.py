@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from itertools import combinations
 
+FEWEST = 2  # commits: in a repository of one, every file changed in all of them
 WIDE = 50  # a commit over more files than this (a move, a format run) says nothing about which belong together
 
 
@@ -30,4 +31,4 @@ def together(commits: Iterable[Collection[str]], files: frozenset[str]) -> dict[
 def hottest(commits: Iterable[Collection[str]], inside: frozenset[str], files: frozenset[str]) -> dict[str, float]:
     """How often each of the files changed in the commits that touch what is `inside`, as a share of those commits."""
     near = [commit for commit in commits if len(commit) <= WIDE and not inside.isdisjoint(commit)]
-    return {path: count / len(near) for path, count in changes(near, files).items()}
+    return {path: count / len(near) for path, count in changes(near, files).items()} if len(near) >= FEWEST else {}

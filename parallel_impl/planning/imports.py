@@ -29,6 +29,7 @@ _TRIED = (
 )
 _COMPILED = {".js": (".ts", ".tsx"), ".jsx": (".tsx",), ".mjs": (".mts",), ".cjs": (".cts",)}
 MAX_BYTES = 500_000
+MOST = 2000  # files that are read at all
 
 
 def find(contents: Mapping[str, bytes], tree: FileTree) -> tuple[dict[str, frozenset[str]], tuple[str, ...]]:

@@ -90,6 +90,8 @@ def _plain(word: str) -> str:
         word = word[2:]
     word = re.sub(r"(?<=\w)\*\*$|^\*\*(?=[\w.])", "", word)  # bold
     word = word.removesuffix("()")
+    if word.startswith("[") and word.endswith("]") and word.count("[") == 1:  # the text of a link
+        word = word[1:-1]
     parts = word.removesuffix("/").split("/")
     if not word or "()" in word or len(word) > MAX_LENGTH or len(parts) > MAX_DEPTH or not _CHARACTERS.fullmatch(word):
         return ""

@@ -7,9 +7,11 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
+from parallel_impl.plan.names_of_tests import is_test
 from parallel_impl.planning.evidence import Table
 from parallel_impl.planning.touches import Touch
 
+FEW = 3  # tasks in a title
 LONGEST = 40  # characters of an id
 
 _NAMED = re.compile(r"\bwp-[a-z0-9]+(?:-[a-z0-9]+)*")
@@ -40,6 +42,8 @@ def identifiers(
             )
         name = _free(f"wp-{wanted[:LONGEST].strip('-') or 'work'}", taken)
         taken.add(name)
+        if any(title == other for _, other in names):
+            title = f"{title} ({', '.join(several[:FEW])}{', …' if len(several) > FEW else ''})"
         names.append((name, title or "Work"))
     return names
 
@@ -61,9 +65,9 @@ def _slug(text: str) -> str:
 
 def _folder(tasks: Sequence[str], found: Sequence[Touch]) -> str:
     """The last name of the folder that most files of the tasks lie in."""
-    counted = Counter(
-        posixpath.basename(posixpath.dirname(touch.path.rstrip("/"))) for touch in found if touch.owner in tasks
-    )
+    own = [touch.path for touch in found if touch.owner in tasks]
+    sources = [path for path in own if not is_test(path)]
+    counted = Counter(posixpath.basename(posixpath.dirname(path.rstrip("/"))) for path in sources or own)
     counted.pop("", None)
     return counted.most_common(1)[0][0] if counted else ""
 

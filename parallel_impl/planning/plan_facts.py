@@ -16,7 +16,6 @@ from parallel_impl.planning import imports
 from parallel_impl.planning.evidence import ClueKind, Resolution, Table
 from parallel_impl.planning.tree import FileTree
 
-MOST_SOURCES = 2000  # files whose imports are read
 SURE = 0.5  # a path that is named in passing need not change
 RISKS = 10
 _BY_CODE = (ClueKind.REGISTRY, ClueKind.ROOT_CONFIG, ClueKind.HOT)
@@ -29,14 +28,17 @@ def find(plan: Plan, table: Table, tasks: TaskList, read: ReadAll, *, has_design
     """The facts about a plan; `read` gives files of the code."""
     files = Paths(table.files)
     code = [path for path in near.own_files(plan, files) if path.endswith(tuple(imports.LANGUAGES))]
-    imported, _ = imports.find(read(code[:MOST_SOURCES]), FileTree(table.files))
+    known = {clue.path for clue in table.evidence}  # whose imports the table has
+    imported, _ = imports.find(
+        read([path for path in code if path not in known][: imports.MOST]), FileTree(table.files)
+    )
     return PlanFacts(
         files=files,
         tasks=tuple(owned(plan, table, tasks)),
         named=dict(_named(table)),
         tests=near.tests(plan, files),
         at_risk=dict(list((near.at_risk(plan, files) | dict(_often(table))).items())[:RISKS]),
-        imports=imported,
+        imports={**table.imports, **imported},
         has_design=has_design,
     )
 

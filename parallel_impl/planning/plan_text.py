@@ -18,6 +18,7 @@ WIDTH = 110  # characters of a comment line
 NOTE = 300  # characters of a reason
 TITLE = 200
 TASK = 240  # characters of a task in a description; tasks.md has the whole
+MOST_TASKS = 200  # in a description
 FEWEST_MINUTES = 60
 MINUTES_A_FILE = 8
 MOST_MINUTES = 240
@@ -174,7 +175,9 @@ def _description(table: Table, grouping: Grouping, package: GroupedPackage) -> l
         lines = clean_lines(package.description)
     elif package.integration:
         lines = ["Put the work of all other packages together: what they share, and the tasks below."]
-    lines += [_task(tasks[task]) for task in package.tasks if task in tasks]
+    lines += [_task(tasks[task]) for task in package.tasks[:MOST_TASKS] if task in tasks]
+    if len(package.tasks) > MOST_TASKS:
+        lines.append(f"- and {len(package.tasks) - MOST_TASKS} more, which tasks.md has")
     if len(package.tasks) > 1 and not package.integration:
         lines.append("What is alike here (names, look, data, errors) is to be done alike.")
     foreign = [shared for shared in grouping.shared_files if shared.package != package.id]

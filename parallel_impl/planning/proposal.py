@@ -110,8 +110,16 @@ def require_tasks(subject: Subject) -> None:
     """UserError where there is nothing to plan."""
     if not subject.tasks.tasks:
         where = f"{subject.sources.folder}/tasks.md"
-        what = "there is no tasks.md" if subject.sources.tasks is None else "there is no box in it"
-        raise UserError(f"nothing to plan: {what}", where=where, hint="write what is to be done: - [ ] 1.1 …")
+        found = subject.sources
+        what = "there is no box in it" if found.tasks is not None else "there is no tasks.md"
+        if found.tasks_file.exists() and (found.tasks is None or b"\0" in found.tasks):
+            what = "it is no text file"
+        hint = (
+            "write what is to be done as boxes:   - [ ] 1.1 …\n"
+            f"or take them from a spec's tickets:  parallel-plan {found.change_id} --from FILE --write\n"
+            f"or do the change as one package:     parallel-implement {found.change_id} --single"
+        )
+        raise UserError(f"nothing to plan: {what}", where=where, hint=hint)
 
 
 def fresh(subject: Subject, drafting: Drafting) -> ProposedPlan:

@@ -3,20 +3,38 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from parallel_impl.plan.globs.globs import covers, match, problem
-from parallel_impl.plan.globs.overlap import intersect
-from parallel_impl.planning.evidence import Table
+from parallel_impl.plan.globs.globs import covers, is_literal, match, problem
+from parallel_impl.plan.globs.overlap import Overlaps
+from parallel_impl.planning.evidence import ClueKind, Table
 from parallel_impl.planning.touches import Touch
 
 SMALL = 0.015  # of the repository's files: a folder up to that size may be a glob
 _SPECIAL = re.compile(r"[*?\[]")
 
+_SAID = {
+    ClueKind.TASK: "named by a task",
+    ClueKind.SECTION: "named in {}",
+    ClueKind.PROPOSAL: "named in {}",
+    ClueKind.DESIGN: "named in {}",
+    ClueKind.SPEC: "named in {}",
+    ClueKind.CONTRACT: "named in {}",
+    ClueKind.TEST_MIRROR: "goes with {}, as test and source do",
+    ClueKind.COMPONENT_TESTS: "where tests of {} lie",
+    ClueKind.NEW_FOLDER: "the folder of {}",
+    ClueKind.REGISTRY: "the registry beside {}",
+    ClueKind.ROOT_CONFIG: "configuration of what is changed ({})",
+    ClueKind.HOT: "changed often ({})",
+    ClueKind.SEQUENCE: "the next number, for: {}",
+    ClueKind.TOPIC: "named after {}",
+    ClueKind.SYMBOL: "defines {}",
+}
 MOST_TASKS = 4  # in one line of evidence
+MOST_GLOBS = 2000  # in one scope: a plan with more is refused
 FEW = 12  # files that a folder may hold in a repository so small that one in a hundred is nothing
 
 
@@ -45,29 +63,64 @@ def scopes(table: Table, found: Sequence[Touch], owners: Mapping[str, Sequence[i
             continue
         for number in owners[touch.path]:
             own[number][touch.glob] = touch
-    _part_patterns(own)
-    _drop_traps(own)
-    return [_owned(number, own) for number in range(count)]
+    if count > 1:
+        _part_patterns(own)
+    own = [_surest(mine) for mine in own]
+    everything = _Everything(own)
+    _drop_traps(own, everything)
+    return [_owned(number, own, everything) for number in range(count)]
+
+
+def _surest(mine: dict[str, Touch]) -> dict[str, Touch]:
+    """As much as a plan may list for one package: what tasks name first, then what is most certain."""
+    if len(mine) <= MOST_GLOBS:
+        return mine
+    ranked = sorted(mine, key=lambda glob: (not mine[glob].said, mine[glob].pattern, -mine[glob].certainty, glob))
+    return {glob: mine[glob] for glob in ranked[:MOST_GLOBS]}
 
 
 def _part_patterns(own: Sequence[dict[str, Touch]]) -> None:
     """Of two patterns of different packages that could mean one path, drop the one that is less sure."""
     patterns = [(number, touch) for number, mine in enumerate(own) for touch in mine.values() if touch.pattern]
     patterns.sort(key=lambda one: (-one[1].certainty, one[1].path, one[0]))
-    kept: list[tuple[int, Touch]] = []
+    kept = _Beginnings()
+    meet = Overlaps()
     for number, touch in patterns:
-        if any(other != number and intersect(before.glob, touch.glob) for other, before in kept):
+        start = _beginning(touch.glob)
+        if any(other != number and meet.pair(glob, touch.glob) for other, glob in kept.near(start)):
             del own[number][touch.glob]
         else:
-            kept.append((number, touch))
+            kept.add(start, (number, touch.glob))
 
 
-def _owned(number: int, own: Sequence[Mapping[str, Touch]]) -> Owned:
+class _Beginnings:
+    """Globs by the plain text that they begin with: two can only meet where the one's text begins the other's."""
+
+    def __init__(self) -> None:
+        self._starts: list[str] = []
+        self._globs: dict[str, list[tuple[int, str]]] = {}
+
+    def add(self, start: str, glob: tuple[int, str]) -> None:
+        """Add a glob with its package."""
+        if start not in self._globs:
+            insort(self._starts, start)
+        self._globs.setdefault(start, []).append(glob)
+
+    def near(self, start: str) -> Iterator[tuple[int, str]]:
+        """Those that could meet a glob with this beginning."""
+        for length in range(len(start)):
+            yield from self._globs.get(start[:length], ())
+        first, last = bisect_left(self._starts, start), bisect_left(self._starts, f"{start}\U0010ffff")
+        for one in self._starts[first:last]:
+            yield from self._globs[one]
+
+
+def _owned(number: int, own: Sequence[Mapping[str, Touch]], everything: _Everything) -> Owned:
     """What is inside a folder of the package needs no line of its own; what another package has there is denied."""
     mine = own[number]
     wide = [touch.glob for touch in mine.values() if touch.is_glob]
-    inside = {glob for glob, touch in mine.items() if any(_holds(other, touch) for other in wide if other != glob)}
-    foreign = {glob for one in wide for glob in _foreign(number, own, one) if glob not in mine}
+    inside = {glob for other in wide for glob in everything.inside(other) if glob != other and glob in mine}
+    foreign = {glob for one in wide for glob in _foreign(number, own, one, everything) if glob not in mine}
     creates = sorted(path for path, touch in mine.items() if touch.new and touch.said and not touch.is_glob)
     return Owned(
         write_allow=tuple(sorted(mine.keys() - inside)),
@@ -78,18 +131,28 @@ def _owned(number: int, own: Sequence[Mapping[str, Touch]]) -> Owned:
     )
 
 
-def _foreign(number: int, own: Sequence[Mapping[str, Touch]], glob: str) -> set[str]:
+class _Everything:
+    """The touches of all packages in the order of their paths, so that what lies in a folder is found at once."""
+
+    def __init__(self, own: Iterable[Mapping[str, Touch]]) -> None:
+        touches = {touch.glob: touch for mine in own for touch in mine.values()}
+        self._touches = sorted(touches.values(), key=lambda touch: touch.path)
+        self._paths = [touch.path for touch in self._touches]
+
+    def inside(self, glob: str) -> list[str]:
+        """The globs of the touches that mean nothing but what this one means."""
+        start = _beginning(glob)
+        first, last = bisect_left(self._paths, start), bisect_left(self._paths, f"{start}\U0010ffff")
+        return [touch.glob for touch in self._touches[first:last] if _holds(glob, touch)]
+
+
+def _foreign(number: int, own: Sequence[Mapping[str, Touch]], glob: str, everything: _Everything) -> set[str]:
     """What other packages have inside a glob of this one."""
-    return {
-        touch.glob
-        for other, theirs in enumerate(own)
-        if other != number
-        for touch in theirs.values()
-        if _holds(glob, touch)
-    }
+    inside = everything.inside(glob)
+    return {one for one in inside if any(one in theirs for other, theirs in enumerate(own) if other != number)}
 
 
-def _drop_traps(own: Sequence[dict[str, Touch]]) -> None:
+def _drop_traps(own: Sequence[dict[str, Touch]], everything: _Everything) -> None:
     """Drop each glob inside another package's folder that has to be denied there and means a path named there.
 
     Nothing is lost to the plan: the folder around it stays, and both keep the paths that they name.
@@ -97,7 +160,7 @@ def _drop_traps(own: Sequence[dict[str, Touch]]) -> None:
     for number, mine in enumerate(own):
         named = [touch.path for touch in mine.values() if not touch.is_glob]
         for wide in [touch.glob for touch in mine.values() if touch.is_glob]:
-            for glob in _foreign(number, own, wide) - mine.keys():
+            for glob in _foreign(number, own, wide, everything) - mine.keys():
                 if any(covers(glob, path) for path in named):
                     for theirs in own:
                         theirs.pop(glob, None)
@@ -121,7 +184,7 @@ def because(touch: Touch) -> str:
     if touch.said:
         return f"named by task {', '.join(list(touch.said)[:MOST_TASKS])}"
     clue = max(touch.clues, key=lambda one: one.certainty)
-    return f"{clue.kind} of {clue.because}" if clue.because in touch.path or "/" in clue.because else str(clue.kind)
+    return _SAID[clue.kind].format(clue.because)
 
 
 class TreeIndex:
@@ -145,6 +208,8 @@ class TreeIndex:
 
     def matching(self, glob: str) -> list[str]:
         """The files that a glob means."""
+        if is_literal(glob) and glob in self:
+            return [glob]
         first, last = self._span(_beginning(glob))
         return [path for path in self._files[first:last] if match(glob, path)]
 

@@ -100,7 +100,8 @@ def with_spec(found: ChangeSources, file: Path) -> ChangeSources:
     try:
         text = file.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot be read: {error}", where=str(file), hint="name a Markdown file") from None
+        why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        raise UserError(f"cannot be read: {why}", where=str(file), hint="name a Markdown file") from None
     made = tickets.as_tasks(tickets.read(text, where=str(file)))
     there = found.tasks
     if there is not None and there != made.encode():

@@ -17,6 +17,11 @@ from parallel_impl.planning.phases import Phases, in_order, on_evidence
 from parallel_impl.planning.resolve import Company, Resolved
 from parallel_impl.planning.tree import FileTree, extension
 
+_FENCED = re.compile(r"^ {0,3}(```|~~~).*?^ {0,3}\1[`~]*[ \t]*$", re.M | re.S)
+_HEADING = re.compile(r"^#[ \t]+(?:(?:Change|Proposal|Tasks)[ \t]*:[ \t]*)?(.*)$", re.M)
+_KIND_OF_DOCUMENT = re.compile(
+    r"(change |implementation )?(proposal|tasks?|change|design|plan|why|what changes|impact)( list)?:?", re.I
+)
 # What one mention is worth: how often a file so named was really changed (measured, see `evidence`).
 _WORTH = {
     ClueKind.TASK: 0.9,
@@ -65,7 +70,7 @@ def build(
     ]
     evidence = tuple(sorted([*named, *derived], key=lambda clue: (-clue.certainty, clue.path, clue.task, clue.kind)))
     near = frozenset(clue.path for clue in evidence) & tree.files
-    imported, notes = _imports(near, tree, code.read)
+    imported, notes = _imports(_code_of(evidence, tree), tree, code.read)
     contracts = tuple(one.path for one in texts.of(documents, ClueKind.CONTRACT))
     tasks, circles = _phased(planned.tasks, phases, evidence, imported, contracts)
     return Table(
@@ -86,6 +91,11 @@ def build(
 
 
 def _without_boxes(found: task_list.TaskList) -> list[str]:
+    if ticked := sum(task.mark is task_list.Mark.DONE for task in found.tasks):
+        rest = "agents are told of them all the same"
+        if ticked == len(found.tasks):
+            rest = "nothing is left to do; untick what is, or archive the change"
+        return [f"tasks.md: {ticked} of {len(found.tasks)} boxes are ticked already: {rest}"]
     if found.tasks:
         return []
     if not found.lines:
@@ -132,20 +142,27 @@ def _symbols(
 
 
 def _title(documents: Iterable[ChangeDocument]) -> str:
-    """The title of the proposal, else of the task list."""
+    """The first heading of the proposal that says more than what the document is, else of the task list."""
     for name in ("proposal.md", texts.TASKS):
         for one in documents:
-            if one.path == name and (
-                match := re.search(r"^#\s+(?:(?:Change|Proposal|Tasks)\s*:\s*)?(.+)$", one.text, re.M)
-            ):
-                return match[1].strip()
+            if one.path == name:
+                for match in _HEADING.finditer(_FENCED.sub("", one.text)):
+                    title = match[1].strip()
+                    if title and not _KIND_OF_DOCUMENT.fullmatch(title):
+                        return title
     return ""
 
 
+def _code_of(evidence: Iterable[Clue], tree: FileTree) -> list[str]:
+    """The files of the table whose imports can be read, the surest of very many."""
+    paths = dict.fromkeys(clue.path for clue in evidence if extension(clue.path) in imports.LANGUAGES)
+    return sorted([path for path in paths if path in tree.files][: imports.MOST])
+
+
 def _imports(
-    near: frozenset[str], tree: FileTree, read: Callable[[Collection[str]], Mapping[str, bytes]]
+    paths: Collection[str], tree: FileTree, read: Callable[[Collection[str]], Mapping[str, bytes]]
 ) -> tuple[dict[str, frozenset[str]], tuple[str, ...]]:
-    return imports.find(read([path for path in sorted(near) if extension(path) in imports.LANGUAGES]), tree)
+    return imports.find(read(paths), tree)
 
 
 class Mention:

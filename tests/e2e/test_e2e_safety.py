@@ -175,10 +175,11 @@ def test_the_scope_that_counts_is_the_one_of_the_base(tmp_path: Path) -> None:
 def test_edits_of_the_task_list_are_left_out_and_listed(tmp_path: Path) -> None:
     repo = make_repository("no-contracts", tmp_path)
     tasks = "openspec/changes/fix-typos/tasks.md"
-    agent = command(tmp_path / "agent.sh", NO_CONTRACTS + f"sed -i 's/\\[ \\]/[x]/' {tasks}\n")
+    agent = command(tmp_path / "agent.sh", NO_CONTRACTS + f"echo '- [x] 9.9 Mine' >> {tasks}\n")
     done = tool(repo, "implement", "fix-typos", "--agent", agent)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert git(repo, "rev-parse", f"openspec/fix-typos:{tasks}") == git(repo, "rev-parse", f"main:{tasks}")
+    before, landed = (git(repo, "show", f"{at}:{tasks}") for at in ("main", "openspec/fix-typos"))
+    assert landed == before.replace("[ ]", "[x]")  # the boxes that we tick, and nothing of the agent's
     assert tasks in (attempt(repo, "wp-guide") / "result.json").read_text()
 
 

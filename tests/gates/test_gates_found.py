@@ -223,6 +223,7 @@ def test_a_requirement_and_test_files_say_pytest_too() -> None:
     files = {"requirements-dev.txt": "# tools\npytest>=7\n", "tests/unit/test_a.py": ""}
 
     assert [*commands(files)] == ["pytest"]
+    assert [*commands({"requirements-dev.txt": "pytest", "test_a.py": ""})] == ["pytest"]
     assert commands({"requirements-dev.txt": "pytest-cov\n", "tests/test_a.py": ""}) == {}
     assert commands({"requirements-dev.txt": "pytest\n", "src/a.py": ""}) == {}
     grouped = "[project]\nname='x'\n[dependency-groups]\ndev = ['pytest ~= 8.0']\n"

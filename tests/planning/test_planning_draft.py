@@ -42,7 +42,7 @@ def test_work_that_waits_for_each_other_is_one_package_and_the_reason_names_the_
 
 def test_tasks_that_name_no_file_are_one_package_and_the_reason_counts_them() -> None:
     drafted = draft(table({"1.1": "", "1.2": "", "1.3": "src/a.py"}))
-    assert "only 1 of 3 tasks name a file" in reasons(drafted)
+    assert "only 1 of 3 tasks names a file" in reasons(drafted)
 
 
 def test_very_little_work_is_one_package() -> None:

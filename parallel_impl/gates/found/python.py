@@ -12,7 +12,7 @@ from parallel_impl.gates.requirements import FILES as REQUIREMENTS
 from parallel_impl.gates.requirements import installs
 
 COMMANDS = {"pytest": "pytest -q", "mypy": "mypy --output=json", "ruff": "ruff check --output-format=json"}
-TEST_FILE = re.compile(r"(tests?/)(.*/)?(test_[^/]*|[^/]*_test)\.py")
+TEST_FILE = re.compile(r"(tests?/(.*/)?)?(test_[^/]*|[^/]*_test)\.py")  # beside the code, or in their folder
 
 
 def gates(tree: ProjectTree) -> Iterator[FoundGate]:
