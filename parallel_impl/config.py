@@ -108,6 +108,8 @@ class Config:
     commit_identity: str = ""
     signoff: bool = False
     provider_wait_minutes: float = 60
+    base_minutes: float = 10
+    setup_minutes: float = 30
     limits: UsageLimits = field(default_factory=UsageLimits)
     ports: int = 0
     pr: bool = False
@@ -124,7 +126,7 @@ KEYS = (
     "agent", "jobs", "setup", "caches", "pass_env", "silence_minutes", "max_blob_mb", "gates", "contracts", "contain",
     "agents", "assign", "standards",
     "commit_identity", "signoff",
-    "provider_wait_minutes", "limits", "ports",
+    "provider_wait_minutes", "base_minutes", "setup_minutes", "limits", "ports",
     "pr", "forge", "remote", "pr_base", "reviewers", "labels",
 )  # fmt: skip
 TEXTS = ("kind", "program", "model", "effort", "base_url", "key", "provider")  # of an agent
@@ -223,6 +225,8 @@ class _Reader:
             commit_identity=self.person(values, "commit_identity"),
             signoff=self.flag(values, "signoff", default=False),
             provider_wait_minutes=self.number(values, "provider_wait_minutes", 60),
+            base_minutes=self.number(values, "base_minutes", 10, zero=True),
+            setup_minutes=self.number(values, "setup_minutes", 30),
             limits=self.limits(values.get("limits", {})),
             ports=self.whole(values, "ports", 0, MAX_PORTS, default=0),
             pr=self.flag(values, "pr", default=False),
@@ -328,10 +332,12 @@ class _Reader:
             return ""
         return text
 
-    def number(self, values: dict[str, Any], key: str, default: float, table: str = "") -> float:
+    def number(self, values: dict[str, Any], key: str, default: float, table: str = "", *, zero: bool = False) -> float:
         value = values.get(key, default)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1_000_000:
-            self.wrong(f"{table}{key}", "must be a number above 0", f"write {table}{key} = {default}")
+        allowed = isinstance(value, (int, float)) and (0 < value < 1_000_000 or (zero and value == 0))
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not allowed:
+            what = "must be 0 or a number above it" if zero else "must be a number above 0"
+            self.wrong(f"{table}{key}", what, f"write {table}{key} = {default}")
             return default
         return value
 
@@ -425,9 +431,14 @@ def _is_setup(item: dict[str, Any]) -> bool:
     return item.keys() <= {"run", "cwd"} and isinstance(run, str) and bool(run.strip()) and inside
 
 
+def toml_key(name: str) -> str:
+    """A name as a key of TOML: in quotes where it is no bare one."""
+    return name if _BARE_KEY.fullmatch(name) else json.dumps(name)
+
+
 def _gate_hint(name: str) -> str:
     """What to write for the gate `name`: a name that is no bare key of TOML in quotes."""
-    key = f"gates.{name if _BARE_KEY.fullmatch(name) else json.dumps(name)}"
+    key = f"gates.{toml_key(name)}"
     parser = name if name in PARSERS else PARSERS[-1]
     command = _COMMANDS.get(name, "make check")
     off = f"{key} = false" if name in GATES else "delete the line"

@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from parallel_impl.errors import printable
-from parallel_impl.gates import evidence, setup, shell
+from parallel_impl.gates import evidence, setup, shell, start_failure
 from parallel_impl.git.walk import is_cache
 from parallel_impl.plan.model import Package, Step, StepKind
 from parallel_impl.processes.launch import Launch, Limits, Stops
@@ -23,6 +23,7 @@ from parallel_impl.text import tail
 RESULT_FILE = "PARALLEL_IMPL_RESULT_FILE"
 SIGPIPE = 141
 SHOWN = 20
+MAY_WRITE = "declare them as artifacts, ignore them, or write `writes: true`"
 Changed = Callable[[], Mapping[str, str]]  # path to what tells one content of it from the next
 
 
@@ -40,7 +41,8 @@ class StepResult:
     """One step. `exit_code` as a shell reports it (a signal is 128 + its number); `why` is empty when it passed.
 
     `artifacts` are paths in the checkout, kept below the folder of the verification; `keys` are the declared
-    result keys that are known, `not_reported` the others.
+    result keys that are known, `not_reported` the others. `changed` are files of the checkout that it may not change;
+    `cannot_start` is what of its own command could not be started ("": it ran).
     """
 
     name: str
@@ -54,6 +56,8 @@ class StepResult:
     keys: Mapping[str, object] = field(default_factory=dict)
     not_reported: tuple[str, ...] = ()
     why: str = ""
+    changed: tuple[str, ...] = ()
+    cannot_start: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,11 @@ class Verification:
     def for_a_person(self) -> tuple[str, ...]:
         """The names of the steps that a person has to check."""
         return tuple(step.name for step in self.steps if step.status is StepStatus.FOR_A_PERSON)
+
+    @property
+    def unstarted(self) -> StepResult | None:
+        """The step whose own command could not be started, which ended the verification; None where there is none."""
+        return next((step for step in self.steps if step.cannot_start), None)
 
 
 def not_run(package: Package) -> Verification:
@@ -127,6 +136,28 @@ def run_steps(
         results.append(result)
         failed = result if result.status is not StepStatus.PASSED else None
     return _summed_up(package, results, failed, wrote=runner.wrote, known=runner.known, stopped=runner.stopped)
+
+
+def try_step(
+    step: Step,
+    place: int,
+    *,
+    checkout: Path,
+    folder: Path,
+    env: Mapping[str, str],
+    changed: Changed,
+    stop: Stops = None,
+    mask: tuple[bytes, ...] = (),
+) -> StepResult:
+    """Run one step by itself, to see what it does; the arguments are those of `run_steps`.
+
+    What it changed in its checkout is told even where it ended with another exit code than it should.
+    """
+    runner = _Runner(checkout.resolve(), folder, env, changed, None, stop, mask)
+    result = runner.run(place, step)
+    if result.status is StepStatus.FAILED and runner.before is not None and not result.changed:
+        return replace(result, changed=runner.written_to(step))
+    return result
 
 
 def _unstarted(step: Step) -> StepStatus:
@@ -189,7 +220,8 @@ class _Runner:
         if self.stopped:
             return replace(result, status=StepStatus.NOT_RUN, why="the run was stopped")
         if why := _wrong_end(step, ended, code):
-            return replace(result, why=f"{why}; log: {log}\n{tail(log)}")
+            gone = start_failure.find(step, ended, log)
+            return replace(result, why=f"{why}; log: {log}\n{tail(log)}", cannot_start=gone)
         return self._judge(result, step, place, written)
 
     def _start(self, step: Step, cwd: Path, log: Path, written: Path) -> Ended:
@@ -209,21 +241,18 @@ class _Runner:
         result = replace(result, artifacts=tuple(file for file in files if file not in left_out))
         if gone := [pattern for pattern, files in found.items() if not files]:
             return replace(result, why=f"declared artifacts are not there afterwards: {', '.join(gone)}")
-        if why := self._written_to(step):
-            return replace(result, why=why)
+        if fresh := self.written_to(step):
+            return replace(result, why=_forbidden(fresh), changed=fresh)
         return self._keys(result, step, written)
 
-    def _written_to(self, step: Step) -> str:
+    def written_to(self, step: Step) -> tuple[str, ...]:
+        """The files of the checkout that changed since this was asked last, and that the step may not change."""
         assert self.before is not None  # noqa: S101  (run set it)
         before, self.before = self.before, self.changed()
         differ = {path for path in {*before, *self.before} if before.get(path) != self.before.get(path)}
         fresh = sorted(path for path in differ if not _is_tools(path))
         fresh = evidence.undeclared(fresh, step.artifacts, step.cwd)
-        if not fresh or step.writes:
-            return ""
-        more = f" and {len(fresh) - SHOWN} more" if len(fresh) > SHOWN else ""
-        hint = "declare them as artifacts, ignore them, or write `writes: true`"
-        return f"it changed files of its checkout: {', '.join(fresh[:SHOWN])}{more}; {hint}"
+        return () if step.writes else tuple(fresh)
 
     def _keys(self, result: StepResult, step: Step, written: Path) -> StepResult:
         try:
@@ -267,6 +296,16 @@ def _wrong_end(step: Step, ended: Ended, code: int | None) -> str:
             "let the last command read all (`… | sed -n 1,3p`)"
         )
     return said + wanted
+
+
+def _forbidden(changed: Sequence[str]) -> str:
+    return f"it changed files of its checkout: {listed(changed)}; {MAY_WRITE}"
+
+
+def listed(paths: Sequence[str]) -> str:
+    """The first of these paths, and how many more there are."""
+    more = f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
+    return ", ".join(paths[:SHOWN]) + more
 
 
 def _is_tools(path: str) -> bool:

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from parallel_impl.plan.order import Order, order
 from parallel_impl.record import events as e
-from parallel_impl.record.codes import costs_retry, tries_again
+from parallel_impl.record.codes import Failure, costs_retry, tries_again
 
 
 class PackageState(StrEnum):
@@ -74,7 +74,7 @@ class Progress:
     def last_failure(self) -> e.AttemptEnded | None:
         """The last attempt of this revision whose failure says something about its work; the next goes on from it."""
         ours = (one for one in reversed(self.ended) if one.number > self.outdated)
-        return next((one for one in ours if costs_retry(one.code)), None)
+        return next((one for one in ours if costs_retry(one.code) or one.code == Failure.STEP_CANNOT_START), None)
 
     def may_retry(self, retry_budget: int) -> bool:
         """Whether another attempt may start: `retry_budget` counts attempts beyond the first."""

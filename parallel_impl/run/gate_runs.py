@@ -9,10 +9,11 @@ import tempfile
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future, wait
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
-from parallel_impl import storage
+from parallel_impl import config, storage
 from parallel_impl.gates import quality
 from parallel_impl.gates.gate_report import GateReport, GateState
 from parallel_impl.gates.quality import Gate
@@ -33,6 +34,7 @@ SETTLED = (GateState.GREEN, GateState.NOT_RUN, GateState.OFF)
 LOOK_SECONDS = 0.5  # between two looks at whether the run was stopped, while only the gates on the base are missing
 SHOWN = 20
 
+Found = TypeVar("Found")
 Reports = dict[str, GateReport]
 BaseProof = Future[Reports]
 
@@ -76,9 +78,9 @@ def look(
 
 
 def wait_for(
-    looking: Future[Reports], stops: Sequence[Stop], *, meanwhile: Callable[[], None] = lambda: None
-) -> Reports | None:
-    """What the gates found, as soon as that is known; None when the run was stopped before.
+    looking: Future[Found], stops: Sequence[Stop], *, meanwhile: Callable[[], None] = lambda: None
+) -> Found | None:
+    """What was found, as soon as that is known; None when the run was stopped before.
 
     `meanwhile` is called between two looks, and once at the end.
     """
@@ -97,6 +99,13 @@ def explain(one: GateVerdict, report: GateReport) -> str:
     if one.status is VerdictStatus.NOT_PROVEN:
         lines.append(f"  give it a parser, or {quality.switch_off(one.gate)}")
     return "\n".join([*lines, f"  log: {report.log}"])
+
+
+def explain_broken(report: GateReport) -> str:
+    """A gate that is broken on the base, and what to write so that it is not asked."""
+    lines = f"gate {report.gate} is broken on the base: {report.why}".rstrip(": ").splitlines()
+    hint = f"repair it in the base, or write gates.{config.toml_key(report.gate)} = false, and commit"
+    return "\n".join([lines[0], *(f"  {line}" for line in lines[1:]), f"  {hint}", f"  log: {report.log}"])
 
 
 def _read_back(spec: RunSpec, kept: Path) -> Reports:

@@ -15,7 +15,7 @@ from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.remove import remove
 from parallel_impl.git.union import Layer
 from parallel_impl.processes.launch import Launch, Stop
-from parallel_impl.record.codes import Failure
+from parallel_impl.record.codes import Failure, Halt
 from parallel_impl.record.events import Event, Noted, PackageFailed, RepositoryChanged
 from parallel_impl.record.journal import Journal, now
 from parallel_impl.record.state import State
@@ -52,7 +52,8 @@ class Run:
     """One execution of a change: `in_force` is its plan, `layers` its accepted work by package.
 
     `stop` ends it and all that it started. `fail_fast`: once a package has failed in this start, nothing more starts.
-    `base_checkout` is made ready for the gates on the base.
+    `base_checkout` is made ready for the gates on the base. `obstacle` is why nothing more starts in this start, found
+    after the first packages may have started: what is at work ends, then the run halts with it.
     """
 
     spec: RunSpec
@@ -66,6 +67,7 @@ class Run:
     jobs: int = 1
     fail_fast: bool = False
     base_checkout: Checkout | None = None
+    obstacle: tuple[Halt, str] | None = None
     layers: dict[str, Layer] = field(default_factory=dict)
     posted: SimpleQueue[Event] = field(default_factory=SimpleQueue)
 

@@ -33,6 +33,7 @@ from parallel_impl.record import events as e
 from parallel_impl.record.codes import Failure
 from parallel_impl.record.journal import now
 from parallel_impl.record.result import dump
+from parallel_impl.run import gate_runs, on_base
 from parallel_impl.run.attempt import (
     agent_limits,
     agent_report,
@@ -284,8 +285,25 @@ def _verify(attempt: Attempt) -> None:
         workspace.put_away(name, attempt.job.number, attempt.note)
     if attempt.verification.stopped:
         raise _FailureError(Failure.INTERRUPTED, "the run was stopped during verification")
-    if not attempt.verification.passed:
-        raise _FailureError(Failure.VERIFICATION_FAILED, attempt.verification.why)
+    if attempt.verification.passed:
+        return
+    if why := _cannot_start(attempt, attempt.verification):
+        raise _FailureError(Failure.STEP_CANNOT_START, why)
+    raise _FailureError(Failure.VERIFICATION_FAILED, attempt.verification.why)
+
+
+def _cannot_start(attempt: Attempt, verification: Verification) -> str:
+    """Why the step that failed cannot start whatever an agent does, and the line to write; "" where that is not so."""
+    failed, base = verification.unstarted, attempt.job.on_base
+    if failed is None or base is None:
+        return ""
+    step = next(one for one in attempt.package.steps if one.name == failed.name)
+    trying = base.steps.result(step)
+    before = gate_runs.wait_for(trying, attempt.launch.stops) if trying and not trying.cancelled() else None
+    if before is None or before.cannot_start != failed.cannot_start:
+        return ""
+    hint = on_base.correction(attempt.spec, failed.cannot_start)
+    return f"step {step.name!r} cannot start, on the base neither: {failed.cannot_start}\n{hint}; log: {failed.log}"
 
 
 def _run_steps(attempt: Attempt, launch: Launch, checkout: Checkout) -> Verification:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from parallel_impl.gates import verdict
 from parallel_impl.gates.verdict import GateVerdict, VerdictStatus
-from parallel_impl.processes.launch import Stop
 from parallel_impl.record import events as e
 from parallel_impl.record import json_form
 from parallel_impl.record.journal import now
@@ -41,20 +39,6 @@ class Proof:
     def by(self) -> tuple[str, ...]:
         """The gates that passed and ran more than a check of texts."""
         return tuple(row.name for row in self.rows if row.verdict == VerdictStatus.PASSED and not row.texts)
-
-
-@contextmanager
-def on_base(run: Run) -> Iterator[BaseProof]:
-    """The gates on the base, in a thread of their own, while agents work; ended when the run ends without them."""
-    stop = Stop()
-    launch = replace(run.launch, stop=stop)
-    with ThreadPoolExecutor(1, "base-gates") as pool:
-        try:
-            yield pool.submit(
-                gate_runs.look, run.spec, run.workspace, launch, run.spec.base, tell=run.post, base=run.base_checkout
-            )
-        finally:
-            stop.set()
 
 
 def prove(run: Run, candidate: str, base_proof: BaseProof) -> Proof:

@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 
 from parallel_impl import environment
-from parallel_impl.errors import Problem, Severity
+from parallel_impl.errors import Problem, Severity, UserError
 from parallel_impl.git import carried, ignored_scope
 from parallel_impl.git import home as homes
 from parallel_impl.git.remove import remove
@@ -22,7 +22,7 @@ from parallel_impl.plan import ids
 from parallel_impl.processes.launch import Launch, Limits
 from parallel_impl.record import events as e
 from parallel_impl.record.journal import Journal, now
-from parallel_impl.run import run_id
+from parallel_impl.run import on_base, run_id
 from parallel_impl.run.claims import change_lock, claims
 from parallel_impl.run.inspect import archive
 from parallel_impl.run.resume import attempts, go_on, leftovers
@@ -74,7 +74,21 @@ def try_out(request: Request) -> None:
         packages = known.plan.packages
         say("\n".join(claims.describe(places.change_id, packages, claims.rivals(places, packages))))
         with _checked(request, known) as ready:
-            request.answer(base_check.describe(ready.spec, ready.workspace, ready.in_force, ready.base))
+            lines = base_check.describe(ready.spec, ready.workspace, ready.in_force, ready.base)
+            found = _try_on_base(request, ready)
+            request.answer("\n".join([lines, *found]))
+
+
+def _try_on_base(request: Request, ready: _Ready) -> list[str]:
+    """What gates and steps do on the base, all of them. UserError where a gate is broken there."""
+    spec, listener = replace(ready.spec, gates=ready.base.gates), request.listener
+    setting = on_base.Setting(spec, ready.workspace, ready.launch, checkout=ready.base.checkout)
+    with on_base.running(setting, ready.in_force) as base:
+        base.wait(math.inf, request.stop, say=listener.say, whole=True)
+        base_check.report(list(on_base.describe_news(spec, base, red=True)), listener)
+        if why := base.broken():
+            raise UserError(why)
+        return [f"  gate {name} on the base: {one.state}" for name, one in base.gates.result().items()]
 
 
 def is_archived(request: Request) -> bool:

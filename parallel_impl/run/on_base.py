@@ -1,0 +1,236 @@
+"""What the gates and the packages' steps do on the base: known before an agent is paid, as far as waiting allows.
+
+The gates run in the checkout that preflight made ready, the steps in one of their own, one after the other. Both go on
+beside the agents where they take longer than agents wait.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from parallel_impl import config
+from parallel_impl.errors import Problem, Severity, printable
+from parallel_impl.gates import start_failure, steps
+from parallel_impl.gates.gate_report import GateState
+from parallel_impl.gates.steps import StepResult, StepStatus
+from parallel_impl.git.checkout import Checkout
+from parallel_impl.git.traces import Traces
+from parallel_impl.plan.model import Package, Step, StepKind
+from parallel_impl.processes.launch import Launch, Stop
+from parallel_impl.record.events import Event
+from parallel_impl.run import gate_runs
+from parallel_impl.run.gate_runs import BaseProof
+from parallel_impl.run.launch import equip, make_ready
+from parallel_impl.run.places import STEPS_CHECKOUT
+from parallel_impl.run.spec import PlanInForce, RunSpec, Workspace
+
+STEPS = "base-steps"  # where their logs lie
+TOLD_AFTER = 1.0  # seconds of waiting that nobody needs to be told about, and between two looks at a signal
+
+
+@dataclass(frozen=True, slots=True)
+class StepsOnBase:
+    """What each step of the plan did on the base. Steps that differ in their name only run once, for the first."""
+
+    owners: dict[Step, tuple[Package, Step]]
+    results: dict[Step, Future[StepResult]]
+    told: set[Step] = field(default_factory=set)
+
+    @classmethod
+    def of_plan(cls, in_force: PlanInForce) -> StepsOnBase:
+        """Nothing has run yet."""
+        packages = [in_force.plan.package(name) for name in in_force.order.topological]
+        owners: dict[Step, tuple[Package, Step]] = {}
+        for package in packages:
+            for step in package.steps:
+                if step.kind is StepKind.COMMAND:
+                    owners.setdefault(_bare(step), (package, step))
+        return cls(owners, {one: Future() for one in owners})
+
+    def result(self, step: Step) -> Future[StepResult] | None:
+        """What a step does on the base; None for one that another plan had then."""
+        return self.results.get(_bare(step))
+
+    def known(self, step: Step) -> StepResult | None:
+        """What a step did there, where that is known by now."""
+        found = self.results.get(_bare(step))
+        return found.result() if found and found.done() and not found.cancelled() else None
+
+    def news(self) -> Iterator[tuple[Package, Step, StepResult]]:
+        """The steps that have ended since this was asked last."""
+        for one, (package, step) in self.owners.items():
+            if one not in self.told and (result := self.known(step)):
+                self.told.add(one)
+                yield package, step, result
+
+
+def _bare(step: Step) -> Step:
+    """A step without what makes no difference to how it ends."""
+    return replace(step, name="", timeout_minutes=0, instructions="", result_keys=())
+
+
+@dataclass(frozen=True, slots=True)
+class OnBase:
+    """The gates and the steps on the base, while they run and afterwards. `trying` ends with the last step."""
+
+    gates: BaseProof
+    steps: StepsOnBase
+    trying: Future[None]
+
+    def done(self) -> bool:
+        """Whether all is known. Raises what went wrong in its threads."""
+        running = [one for one in (self.gates, self.trying) if not (one.done() and one.exception() is None)]
+        for one in running:
+            if one.done():
+                one.result()
+        return not running
+
+    def broken(self) -> str:
+        """The gates that are broken on the base, and what to write about them; "" as long as none is known."""
+        if not self.gates.done() or self.gates.exception():
+            return ""
+        reports = self.gates.result().values()
+        return "\n".join(gate_runs.explain_broken(one) for one in reports if one.state is GateState.BROKEN)
+
+    def wait(
+        self,
+        minutes: float,
+        stop: Stop,
+        *,
+        say: Callable[[str], None],
+        meanwhile: Callable[[], None] = lambda: None,
+        whole: bool = False,
+    ) -> None:
+        """Until all is known, a gate is broken (not with `whole`), the minutes are over, or the run was stopped."""
+        began, told = time.monotonic(), False
+        while not (self.done() or (self.broken() and not whole) or stop):
+            left = minutes * 60 - (time.monotonic() - began)
+            if left <= 0:
+                if told:
+                    say(f"agents start: gates and steps are not through on the base after {minutes:g} minutes")
+                return
+            running: list[Future[Any]] = [one for one in (self.gates, self.trying) if not one.done()]
+            wait(running, min(left, TOLD_AFTER), FIRST_COMPLETED)
+            if not told and time.monotonic() - began >= TOLD_AFTER and not self.done():
+                limit = "" if math.isinf(minutes) else f", for {minutes:g} minutes at most (base_minutes)"
+                say(f"gates and steps run on the base first{limit}")
+                told = True
+            meanwhile()
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What they run with. `tell` hears what runs, in any thread; `checkout` is one of the base that is ready."""
+
+    spec: RunSpec
+    workspace: Workspace
+    launch: Launch
+    tell: Callable[[Event], None] = lambda _: None
+    checkout: Checkout | None = None
+
+
+@contextmanager
+def running(setting: Setting, in_force: PlanInForce) -> Iterator[OnBase]:
+    """Gates and steps on the base, in threads of their own, which end with this context."""
+    stop, tried = Stop(), StepsOnBase.of_plan(in_force)
+    setting = replace(setting, launch=replace(setting.launch, stop=(*setting.launch.stops, stop)))
+    spec, workspace, launch, checkout = setting.spec, setting.workspace, setting.launch, setting.checkout
+    # where no gate works in the checkout that is ready, the steps do, and it need not be made twice
+    ready = checkout if not any(gate.runs for gate in spec.gates) else None
+
+    def look() -> gate_runs.Reports:
+        if ready:
+            trying.result()
+        return gate_runs.look(spec, workspace, launch, spec.base, tell=setting.tell, base=checkout)
+
+    with ThreadPoolExecutor(2, "base") as pool, ExitStack() as ending:
+        ending.callback(stop.set)
+        trying = pool.submit(_try_steps, setting, ready, tried)
+        yield OnBase(pool.submit(look), tried, trying)
+
+
+def _try_steps(setting: Setting, ready: Checkout | None, tried: StepsOnBase) -> None:
+    """Run the steps in `ready`, or in a checkout that is made for them, and removed."""
+    try:
+        if tried.results and not any(setting.launch.stops):
+            if ready:
+                _try_each(setting, ready, tried)
+            else:
+                _try_apart(setting, tried)
+    finally:
+        for one in tried.results.values():
+            one.cancel()  # those that did not run
+
+
+def _try_apart(setting: Setting, tried: StepsOnBase) -> None:
+    spec, workspace = setting.spec, setting.workspace
+    checkout, log = workspace.source.open(STEPS_CHECKOUT, spec.base), workspace.places.gate_setup_log(STEPS)
+    try:
+        with equip(setting.launch, spec, workspace, checkout) as inside:
+            set_up = make_ready(spec, inside, checkout, log, tell=setting.tell, on="base")
+        if not set_up.failure:
+            _try_each(setting, checkout, tried)
+    finally:
+        checkout.remove()
+
+
+def _try_each(setting: Setting, checkout: Checkout, tried: StepsOnBase) -> None:
+    """One after the other; what one left in tracked and unignored files is put back before the next.
+
+    Not before the next of its package where it may write: that one may use it.
+    """
+    spec, workspace, before = setting.spec, setting.workspace, ""
+    traces = Traces(workspace.trees, checkout, set_up=bool(spec.setup))
+    with equip(setting.launch, spec, workspace, checkout) as inside:
+        for place, (one, (package, step)) in enumerate(tried.owners.items(), 1):
+            if before != package.id:
+                traces.restore()
+            result = steps.try_step(
+                step,
+                place,
+                checkout=checkout.path,
+                folder=workspace.places.gate_logs(STEPS),
+                env=inside.env,
+                changed=traces.changed,
+                stop=inside.stop,
+                mask=inside.mask,
+            )
+            if any(inside.stops):
+                return
+            tried.results[one].set_result(result)
+            before = package.id if step.writes else ""
+
+
+def describe_news(spec: RunSpec, base: OnBase, *, red: bool) -> Iterator[Problem]:
+    """What people must know about the steps that have ended since; `red`: that one only fails there, too."""
+    for package, step, result in base.steps.news():
+        yield from _describe(spec, package, step, result, red=red)
+
+
+def _describe(spec: RunSpec, package: Package, step: Step, result: StepResult, *, red: bool) -> Iterator[Problem]:
+    who = f"step {step.name!r} of {package.id}"
+    if result.cannot_start:
+        hint = correction(spec, result.cannot_start)
+        yield Problem(f"{who} cannot start on the base: {result.cannot_start}", hint=hint, severity=Severity.WARNING)
+    elif result.changed:
+        what = f"{who} changes files of its checkout: {steps.listed(result.changed)}"
+        yield Problem(printable(what), hint=steps.MAY_WRITE, severity=Severity.WARNING)
+    elif red and result.status is StepStatus.FAILED:
+        yield Problem(f"{who} is red before you: {first_word(result)}", severity=Severity.NOTICE)
+
+
+def first_word(result: StepResult) -> str:
+    """How a step that failed ended, in some words: without its log and what it printed."""
+    return result.why.partition("\n")[0].partition("; log: ")[0]
+
+
+def correction(spec: RunSpec, wanted: str) -> str:
+    """The line to write where a step cannot start."""
+    source = spec.config.source or config.FILE
+    return start_failure.correction(wanted, tuple(command.run for command in spec.setup), source)
