@@ -1,0 +1,127 @@
+"""What is wrong with gates and steps is known before an agent is paid; every test here fails without its wiring."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.repository import command, commit_all, git, make_repository, refs, tool
+
+CHANGE = "add-note"
+RIGHT = "echo right > note.txt\n"
+STEP = "command: grep -qx right note.txt"
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    return make_repository("one-note", tmp_path)
+
+
+def configure(repo: Path, *lines: str) -> None:
+    text = "\n".join(("setup = []", "gates.openspec = false", *lines, ""))
+    (repo / "parallel-impl.toml").write_text(text)
+    commit_all(repo, "Configure the gates")
+
+
+def plan(repo: Path, *replacements: tuple[str, str]) -> None:
+    file = repo / f"openspec/changes/{CHANGE}/work-packages.yaml"
+    text = file.read_text()
+    for old, new in replacements:
+        assert old in text
+        text = text.replace(old, new)
+    file.write_text(text)
+    commit_all(repo, "Edit the plan")
+
+
+def implement(repo: Path, agent: str, *options: str) -> subprocess.CompletedProcess[str]:
+    """A run whose agent is this script; it leaves the file `paid` beside the repository."""
+    script = command(repo.parent / "agent.sh", f"touch {repo.parent}/paid\n{agent}")
+    return tool(repo, "implement", CHANGE, "--agent", script, *options)
+
+
+def journal(repo: Path, kind: str) -> list[dict[str, Any]]:
+    lines = (repo / f".git/parallel-impl/{CHANGE}/journal.jsonl").read_text().splitlines()
+    return [event for event in map(json.loads, lines) if event["event"] == kind]
+
+
+def test_a_gate_that_is_broken_on_the_base_halts_before_an_agent_is_paid(repo: Path, tmp_path: Path) -> None:
+    configure(repo, "gates.check = 'exit 127'")
+    done = implement(repo, RIGHT)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "halted: GATE_BROKEN: gate check is broken on the base" in done.stdout
+    assert "gates.check = false" in done.stderr
+    assert not (tmp_path / "paid").exists()
+    tried = implement(repo, RIGHT, "--dry-run")
+    assert (tried.returncode, "gate check is broken on the base" in tried.stderr) == (2, True)
+
+
+def test_agents_start_when_the_gates_on_the_base_have_ended(repo: Path) -> None:
+    configure(repo, "gates.check = 'true'")
+    assert implement(repo, RIGHT).returncode == 0
+    (gate, *_), (attempt,) = journal(repo, "gate-ended"), journal(repo, "attempt-started")
+    assert (gate["on"], gate["at"] < attempt["at"]) == ("base", True)
+
+
+def test_a_late_gate_that_is_broken_starts_nothing_more_and_halts(repo: Path, tmp_path: Path) -> None:
+    started, state = tmp_path / "paid", repo / f".git/parallel-impl/{CHANGE}"
+    configure(repo, "base_minutes = 0", f"gates.check = 'until [ -e {started} ]; do sleep 0.05; done; exit 127'")
+    below = "  - {package_id: wp-b, description: b, depends_on: [wp-note], scope: {write_allow: [b.txt]}}\n"
+    file = repo / f"openspec/changes/{CHANGE}/work-packages.yaml"
+    file.write_text(file.read_text() + below)
+    commit_all(repo, "Add a package")
+    done = implement(repo, f"until grep -q gate-ended {state}/journal.jsonl; do sleep 0.05; done\n{RIGHT}")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "GATE_BROKEN" in done.stdout
+    assert [one["package"] for one in journal(repo, "attempt-started")] == ["wp-note"]
+    assert [one["package"] for one in journal(repo, "package-accepted")] == ["wp-note"]
+
+
+def test_after_a_restart_the_gates_on_the_base_run_beside_the_agents(repo: Path, tmp_path: Path) -> None:
+    again = tmp_path / "again"
+    configure(repo, f"gates.check = '[ ! -e {again} ] || until [ -e {again}.paid ]; do sleep 0.05; done'")
+    assert implement(repo, "exit 1\n").returncode == 1
+    again.touch()
+    done = implement(repo, f"touch {again}.paid\n{RIGHT}", "--retry-failed")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_step_that_can_start_neither_here_nor_on_the_base_halts_and_costs_no_retry(repo: Path) -> None:
+    plan(repo, (STEP, "command: python -m checker"), ("[note.txt]", "[note.txt, checker.py]"))
+    done = implement(repo, RIGHT)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "step 'note' of wp-note cannot start on the base: python -m checker" in done.stderr
+    assert "halted: STEP_CANNOT_START" in done.stdout
+    assert 'setup = ["python -m pip install checker"] in parallel-impl.toml' in done.stderr
+    assert [one["code"] for one in journal(repo, "attempt-ended")] == ["STEP_CANNOT_START"]
+    assert journal(repo, "package-failed") == []
+    again = implement(repo, "grep -qx right note.txt\ntouch checker.py\n")  # it goes on from that work
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert [one["number"] for one in journal(repo, "package-accepted")] == [2]
+
+
+def test_a_module_that_can_be_nowhere_is_refused_before_anything_runs(repo: Path, tmp_path: Path) -> None:
+    plan(repo, (STEP, "command: python -m pytset"))
+    done = implement(repo, RIGHT)
+    assert done.returncode == 2
+    assert "calls 'python -m pytset', which is not there" in done.stderr
+    assert not (tmp_path / "paid").exists()
+
+
+def test_what_steps_do_on_the_base_is_printed_and_told_to_the_agent(repo: Path) -> None:
+    edits = "\n        - {name: edits, command: echo x >>README.md}"
+    plan(repo, (f"{{name: note, kind: command, {STEP}}}", f"{{name: note, {STEP}}}{edits}"))
+    tried = implement(repo, RIGHT, "--dry-run")
+    assert tried.returncode == 0, tried.stderr
+    assert "step 'note' of wp-note is red before you: exit 2" in tried.stderr
+    assert "step 'edits' of wp-note changes files of its checkout: README.md" in tried.stderr
+    done = implement(
+        repo, f"{RIGHT}grep -q 'red before you: exit 2' $(ls {repo}/.git/parallel-impl/*/attempts/*/*/prompt.md)\n"
+    )
+    assert "step 'edits' of wp-note changes files of its checkout: README.md" in done.stderr
+    assert {one["code"] for one in journal(repo, "attempt-ended")} == {"VERIFICATION_FAILED"}  # not AGENT_FAILED
+    assert refs(repo, "refs/heads/openspec") == []
+    assert git(repo, "status", "--porcelain") == ""
