@@ -25,6 +25,7 @@ GATES = ("pytest", "mypy", "ruff", "openspec")
 PARSERS = ("pytest", "mypy", "ruff", "junit", "openspec", "exit-code")
 FORGES = ("github", "gitlab", "none")  # none: the branch is pushed, the rest is printed
 _COMMANDS = {"pytest": "pytest -q", "mypy": "mypy src", "ruff": "ruff check .", "openspec": "openspec validate --all"}
+GATE_MINUTES = 60
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -38,10 +39,14 @@ class SetupCommand:
 
 @dataclass(frozen=True, slots=True)
 class GateCommand:
-    """One quality gate: a shell command and who reads its output (`exit-code`: nobody)."""
+    """One quality gate: a shell command, who reads its output (`exit-code`: nobody), and its time limit.
+
+    Without a command it is the one that is found from the repository.
+    """
 
     command: str
     parser: str = "exit-code"
+    minutes: float = GATE_MINUTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,18 +402,15 @@ class _Reader:
             return
         for name, gate in value.items():
             default = name if name in PARSERS else "exit-code"
-            if gate is False and name not in GATES:
-                hint = did_you_mean(name, GATES) or f"known: {', '.join(GATES)}; delete the line"
-                self.wrong(f"gates.{name}", "there is no gate of this name to switch off", hint)
-            elif gate is False:
+            if gate is False:
                 yield name, False
             elif isinstance(gate, str) and gate.strip():
                 yield name, GateCommand(gate, default)
             elif isinstance(gate, dict) and _is_gate(gate):
-                yield name, GateCommand(str(gate["command"]), str(gate.get("parser", default)))
+                minutes = self.number(gate, "minutes", GATE_MINUTES, f"gates.{toml_key(name)}.")
+                yield name, GateCommand(str(gate.get("command", "")), str(gate.get("parser", default)), minutes)
             else:
-                false = "false, " if name in GATES else ""
-                what = f"must be {false}a command, or command and parser ({', '.join(PARSERS)})"
+                what = f"must be false, a command, or command, parser ({', '.join(PARSERS)}) and minutes"
                 self.wrong(f"gates.{name}", what, _gate_hint(name))
 
 
@@ -441,18 +443,16 @@ def _gate_hint(name: str) -> str:
     key = f"gates.{toml_key(name)}"
     parser = name if name in PARSERS else PARSERS[-1]
     command = _COMMANDS.get(name, "make check")
-    off = f"{key} = false" if name in GATES else "delete the line"
-    return f'write {key} = {{command = "{command}", parser = "{parser}"}}, or {off}'
+    return f'write {key} = {{command = "{command}", parser = "{parser}"}}, or {key} = false'
 
 
 def _is_gate(item: dict[str, Any]) -> bool:
+    """Whether it is a command with what belongs to it, or the time limit of a gate that is found."""
+    if item.keys() == {"minutes"}:
+        return True
     command, parser = item.get("command"), item.get("parser", PARSERS[-1])
-    return (
-        item.keys() <= {"command", "parser"}
-        and isinstance(command, str)
-        and bool(command.strip())
-        and parser in PARSERS
-    )
+    known = item.keys() <= {"command", "parser", "minutes"}
+    return known and isinstance(command, str) and bool(command.strip()) and parser in PARSERS
 
 
 def _nearest(key: str, known: tuple[str, ...], table: str = "") -> str:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shlex
@@ -17,7 +18,7 @@ import msgspec
 from msgspec.structs import replace
 
 from parallel_impl import storage
-from parallel_impl.config import GATES, GateCommand
+from parallel_impl.config import GATE_MINUTES, GATES, GateCommand, toml_key
 from parallel_impl.errors import Problem, Severity, printable
 from parallel_impl.gates import programs, reports, setup, shell
 from parallel_impl.gates.gate_report import GateFinding, GateReport, GateState
@@ -26,7 +27,7 @@ from parallel_impl.gates.reports import GateOutput
 from parallel_impl.plan import ids
 from parallel_impl.processes.launch import Launch, Limits, Stops
 from parallel_impl.processes.process import Reason, run
-from parallel_impl.text import masked, tail
+from parallel_impl.text import did_you_mean, masked, tail
 
 PLUGIN = Path(__file__).with_name("plugin")
 COMMANDS = {"pytest": "pytest -q", "mypy": "mypy --output=json", "ruff": "ruff check --output-format=json"}
@@ -60,6 +61,7 @@ class Gate(msgspec.Struct, frozen=True):
     off: bool = False
     absent: bool = False
     texts: str = ""
+    minutes: float = GATE_MINUTES
 
     @property
     def is_own(self) -> bool:
@@ -98,23 +100,38 @@ def find(
     for name in dict.fromkeys((*GATES, *configured)):
         own = configured.get(name)
         texts = ids.folder(change_id, part) if name == "openspec" else ""
-        if isinstance(own, GateCommand):
-            gates.append(Gate(name, own.command, own.parser, "configured", texts=texts))
+        minutes = own.minutes if isinstance(own, GateCommand) else GATE_MINUTES
+        if isinstance(own, GateCommand) and own.command:
+            gates.append(Gate(name, own.command, own.parser, "configured", texts=texts, minutes=minutes))
         elif own is False:
             gates.append(Gate(name, found="switched off by the configuration", off=True))
             off.append(name)
         elif name == "openspec":
             inside = f"cd {shlex.quote(part)} && " if part else ""
             command = f"{inside}openspec validate {shlex.quote(change_id)} --strict --json"
-            gates.append(Gate(name, command, name, "every change is validated", required=False, texts=texts))
-        elif where := detected[name](read):
+            found = "every change is validated"
+            gates.append(Gate(name, command, name, found, required=False, texts=texts, minutes=minutes))
+        elif where := detected[name](read) if name in detected else None:
             required = not where.endswith("conftest.py")
-            gates.append(Gate(name, COMMANDS[name], name, f"found from {where}", required))
+            gates.append(Gate(name, COMMANDS[name], name, f"found from {where}", required, minutes=minutes))
+        elif own is not None and not (name == "mypy" and _mypy(read, any_section=True)):
+            what, key = f"no gate {name} is found here, so it has no time to limit", toml_key(name)
+            hint = f'write gates.{key} = {{command = "…", minutes = {minutes:g}}}'
+            said.append(Problem(what, hint=hint, severity=Severity.WARNING))
         elif name == "mypy" and (where := _mypy(read, any_section=True)):
             what = f"gate mypy is not run: {where} configures mypy but does not say what to check"
             hint = 'write gates.mypy = {command = "mypy src", parser = "mypy"}, or files = ["src"] for mypy itself'
             said.append(Problem(what, where=where, hint=hint, severity=Severity.WARNING))
-    return gates, [*_switched_off(off), *said]
+    return gates, [*_switched_off(off), *_misspelt(off, [gate.name for gate in gates if not gate.off]), *said]
+
+
+def _misspelt(off: Sequence[str], running: Sequence[str]) -> Iterator[Problem]:
+    """Names that were switched off where a gate of nearly that name runs."""
+    for name in off:
+        if name not in GATES and (hint := did_you_mean(name, running)):
+            yield Problem(
+                f"gates.{toml_key(name)} = false: no gate has this name", hint=hint, severity=Severity.WARNING
+            )
 
 
 def _switched_off(names: Sequence[str]) -> Iterator[Problem]:
@@ -200,8 +217,8 @@ def check_programs(
 
 
 def switch_off(name: str) -> str:
-    """What to write so that a gate does not run: one that is only configured is taken out."""
-    return f"switch the gate off: gates.{name} = false" if name in GATES else f"take the gate out: delete gates.{name}"
+    """What to write so that a gate does not run."""
+    return f"switch the gate off: gates.{toml_key(name)} = false"
 
 
 def _elsewhere(gate: Gate, checkout: Path, env: Mapping[str, str]) -> str:
@@ -221,7 +238,7 @@ def run_gates(
     *,
     env: Mapping[str, str],
     folder: Path,
-    seconds: float = 3600,
+    seconds: float = math.inf,
     stop: Stops = None,
     mask: tuple[bytes, ...] = (),
     own: OwnCheck | None = None,
@@ -230,8 +247,8 @@ def run_gates(
 ) -> dict[str, GateReport]:
     """Run all gates side by side on one checkout that is ready; one report each, by name, in the gates' order.
 
-    `<folder>/<gate>.log` and report files are overwritten. `seconds` is the limit of each. `own` checks the texts of
-    the change where the program for that is absent. `started` and `ended` hear of each that runs, in its own thread.
+    `<folder>/<gate>.log` and report files are overwritten. `seconds` is a limit of each beside its own. `own` checks
+    the texts of the change where the program for that is absent. `started` and `ended` hear of each that runs, in its own thread.
     """
     folder.mkdir(parents=True, exist_ok=True)
     root = checkout.resolve()
@@ -244,7 +261,8 @@ def run_gates(
         if own is not None and gate.is_own:
             report = _check_texts(gate, root, own, _file(gate, folder, ".log"))
         else:
-            report = _run(gate, root, env=env, folder=folder, seconds=seconds, stop=stop, mask=mask)
+            limit = min(seconds, gate.minutes * 60)
+            report = _run(gate, root, env=env, folder=folder, seconds=limit, stop=stop, mask=mask)
         ended(report)
         return report
 

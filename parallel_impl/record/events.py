@@ -237,6 +237,17 @@ class PlanRevised(Event, frozen=True, kw_only=True):
     changed: list[str]
 
 
+class ConfigurationRevised(Event, frozen=True, kw_only=True):
+    """Gates or limits of the configuration were edited between two starts, in `commit`: these keys.
+
+    Accepted work stays; `digest` stands for what can be edited so, as it is now.
+    """
+
+    commit: str
+    digest: str
+    keys: list[str]
+
+
 class RepositoryChanged(Event, frozen=True, kw_only=True):
     """The user's repository is not as it was: what, which packages were running, and whether that halts the run."""
 

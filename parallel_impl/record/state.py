@@ -95,6 +95,7 @@ class State:
     run_id: str = ""
     place: str = ""
     revised: e.PlanRevised | None = None
+    configured: e.ConfigurationRevised | None = None
     packages: dict[str, Progress] = field(default_factory=dict)
     order: Order = field(default_factory=lambda: order({}))
     removed: dict[str, Progress] = field(default_factory=dict)
@@ -168,6 +169,8 @@ class State:
             case e.Noted():
                 note = f"{event.package}: {event.text}" if event.package else event.text
                 self.notes += [] if note in self.notes else [note]
+            case e.ConfigurationRevised():
+                self.configured = event
             case e.CandidateMade():
                 self.run = RunState.PROVING
             case e.CandidateProven():

@@ -50,6 +50,8 @@ def _describe_start(event: Event) -> str:
             return f"done again: {', '.join(event.packages)}"
         case e.PlanRevised():
             return f"plan revision {event.plan_revision}, of {event.commit[:12]}"
+        case e.ConfigurationRevised():
+            return f"configuration of {event.commit[:12]}: {', '.join(event.keys)}"
         case _:
             return ""
 

@@ -125,3 +125,41 @@ def test_what_steps_do_on_the_base_is_printed_and_told_to_the_agent(repo: Path) 
     assert {one["code"] for one in journal(repo, "attempt-ended")} == {"VERIFICATION_FAILED"}  # not AGENT_FAILED
     assert refs(repo, "refs/heads/openspec") == []
     assert git(repo, "status", "--porcelain") == ""
+
+
+def test_a_gate_of_a_stopped_run_is_switched_off_and_what_was_accepted_stays(repo: Path) -> None:
+    configure(repo, "gates.old = 'echo $RANDOM; exit 1'")
+    first = implement(repo, RIGHT)
+    assert first.returncode == 1, first.stdout
+    assert "gates.old = false" in first.stderr
+    configure(repo, "# no other value", "gates.old = 'echo $RANDOM; exit 1'")
+    assert implement(repo, "exit 1\n").returncode == 1
+    assert journal(repo, "configuration-revised") == []  # what it means is compared, not the file
+    configure(repo, "gates.old = false")
+    done = implement(repo, "exit 1\n")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (event,) = journal(repo, "configuration-revised")
+    assert (event["keys"], event["commit"]) == (["gates.old"], git(repo, "rev-parse", "HEAD"))
+    assert len(journal(repo, "attempt-started")) == 1
+    summary = json.loads((repo / f".git/parallel-impl/{CHANGE}/summary.json").read_text())
+    assert "gate old" in summary["switched_off"]
+
+
+def test_what_a_stopped_run_keeps_of_its_configuration_is_said(repo: Path) -> None:
+    assert implement(repo, "exit 1\n").returncode == 1
+    configure(repo, "ports = 3", "base_minutes = 1")
+    done = implement(repo, RIGHT, "--retry-failed")
+    assert "not as in the base, and so not used: ports" in done.stderr
+    assert journal(repo, "configuration-revised")[0]["keys"] == ["base_minutes"]
+
+
+def test_time_limits_of_gates_and_set_up_are_keys(repo: Path) -> None:
+    configure(repo, "gates.slow = {command = 'sleep 60', minutes = 0.005}")
+    done = implement(repo, RIGHT)
+    assert "gate slow is broken on the base: ended by us (timeout)" in done.stdout
+    (repo / "parallel-impl.toml").write_text("setup = ['sleep 60']\nsetup_minutes = 0.005\ngates.openspec = false\n")
+    commit_all(repo, "Slow set-up")
+    aborted = tool(repo, "implement", CHANGE, "--abort")
+    assert aborted.returncode == 0, aborted.stderr
+    done = implement(repo, RIGHT)
+    assert (done.returncode, "set-up: sleep 60: ended by us (timeout)" in done.stderr) == (2, True)

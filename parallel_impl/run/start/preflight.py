@@ -28,8 +28,19 @@ from parallel_impl.run.inspect import archive
 from parallel_impl.run.resume import attempts, go_on, leftovers
 from parallel_impl.run.run import Run
 from parallel_impl.run.spec import PlanEdit, PlanInForce, RunSpec, Workspace
-from parallel_impl.run.start import base_check, capabilities, inputs, plan_edit, prompt_size, run_spec, single, writable
+from parallel_impl.run.start import (
+    base_check,
+    capabilities,
+    configuration_edit,
+    inputs,
+    plan_edit,
+    prompt_size,
+    run_spec,
+    single,
+    writable,
+)
 from parallel_impl.run.start.base_check import BaseCheck
+from parallel_impl.run.start.configuration_edit import ConfigurationEdit
 from parallel_impl.run.start.inputs import Inputs
 from parallel_impl.run.start.request import Request
 
@@ -42,7 +53,7 @@ def prepare(request: Request) -> Iterator[Run]:
     """
     with (
         _leaving_nothing(request),
-        _claimed(request) as (known, edit),
+        _claimed(request) as (known, edits),
         _checked(request, known) as ready,
         closing(Journal(request.places.journal)) as journal,
     ):
@@ -60,7 +71,7 @@ def prepare(request: Request) -> Iterator[Run]:
             fail_fast=request.options.fail_fast,
             base_checkout=ready.base.checkout,
         )
-        _open(run, request, known, edit)
+        _open(run, request, known, edits)
         journal.append(*ready.base.watched, sync=False)  # listeners have heard them
         yield run
 
@@ -107,6 +118,14 @@ def is_archived(request: Request) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class Edits:
+    """What was edited since a run started; `plan` is None where the plan was not."""
+
+    plan: PlanEdit | None
+    configuration: ConfigurationEdit
+
+
+@dataclass(frozen=True, slots=True)
 class _Ready:
     """What a run can be opened with."""
 
@@ -133,16 +152,16 @@ def _leaving_nothing(request: Request) -> Iterator[None]:
 
 
 @contextmanager
-def _claimed(request: Request) -> Iterator[tuple[Inputs, PlanEdit | None]]:
+def _claimed(request: Request) -> Iterator[tuple[Inputs, Edits]]:
     """The inputs, with everything that their plan claims held to the end."""
     places, options, say = request.places, request.options, request.listener.say
     _warn_of_file_system(request)
     while True:
         found = _find(request)
-        known, edit = _read_inputs(request, found)
+        known, edits = _read_inputs(request, found)
         with claims.hold(places, request.hold, known.plan.packages, wait=options.wait, say=say) as waited:
             if not waited or _find(request) == found:
-                yield known, edit
+                yield known, edits
                 return
         say("the base or the plan changed meanwhile: all is read again")
 
@@ -205,16 +224,19 @@ def _find(request: Request) -> tuple[str, str, str]:
     return commit, came_from, inputs.find_edited_plan(repo, folder, places, state)
 
 
-def _read_inputs(request: Request, found: tuple[str, str, str]) -> tuple[Inputs, PlanEdit | None]:
+def _read_inputs(request: Request, found: tuple[str, str, str]) -> tuple[Inputs, Edits]:
     """Plan, configuration and repository, checked as a whole; warnings are printed, errors are raised together."""
     repo, places, options, state = request.repo, request.places, request.options, request.state
     commit, came_from, edited = found
     inputs.anchor(repo, places, commit)
     made = single.pin(request, commit, came_from)
     plan_from = edited or state.plan_commit
-    known = inputs.load(repo, places, commit, came_from, request.folder, plan_from=plan_from, made=made)
+    current = inputs.find_current(repo, request.folder, places, state)
+    configured = configuration_edit.find(repo, state, commit, current)
+    known = inputs.load(
+        repo, places, commit, came_from, request.folder, configured=configured, plan_from=plan_from, made=made
+    )
     known = plan_edit.numbered(known, state, edited=bool(edited))
-    known = inputs.with_current_limits(repo, known, inputs.find_current(repo, request.folder, places, state))
     trees = Trees(repo, places.trees)
     problems = [*known.problems, *check_repository(trees, commit), *ignored_scope.check(trees, commit, known.plan)]
     problems += inputs.branch_problems(repo, places)
@@ -225,17 +247,20 @@ def _read_inputs(request: Request, found: tuple[str, str, str]) -> tuple[Inputs,
     problems += plan_edit.problems(state, options.restart, known)
     base_check.report(problems, request.listener)
     if not edited:
-        return known, None
+        return known, Edits(None, configured)
     edit = plan_edit.edit(repo, places, state, known, edited)
     request.listener.say(plan_edit.describe(edit, known.plan.revision, state))
-    return known, edit
+    return known, Edits(edit, configured)
 
 
-def _open(run: Run, request: Request, known: Inputs, edit: PlanEdit | None) -> None:
+def _open(run: Run, request: Request, known: Inputs, edits: Edits) -> None:
     """Write the first event, or take in what is asked of a run that goes on."""
     options, places = request.options, request.places
     if run.state.started:
-        go_on.go_on(run, edit, only=options.only, retry_failed=options.retry_failed, restart=options.restart)
+        go_on.go_on(run, edits.plan, only=options.only, retry_failed=options.retry_failed, restart=options.restart)
+        if (found := edits.configuration).keys:
+            keys = list(found.keys)
+            run.record(e.ConfigurationRevised(at=now(), commit=found.commit, digest=found.digest, keys=keys))
     else:
         run.record(_first_event(run, options.only, known))
     for note in run.spec.notes:
