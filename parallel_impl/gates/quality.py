@@ -248,7 +248,8 @@ def run_gates(
     """Run all gates side by side on one checkout that is ready; one report each, by name, in the gates' order.
 
     `<folder>/<gate>.log` and report files are overwritten. `seconds` is a limit of each beside its own. `own` checks
-    the texts of the change where the program for that is absent. `started` and `ended` hear of each that runs, in its own thread.
+    the texts of the change where the program for that is absent. `started` and `ended` hear of each that runs, in its
+    own thread.
     """
     folder.mkdir(parents=True, exist_ok=True)
     root = checkout.resolve()
