@@ -98,6 +98,12 @@ class OnBase:
         reports = self.gates.result().values()
         return "\n".join(gate_runs.explain_broken(one) for one in reports if one.state is GateState.BROKEN)
 
+    def advice(self, spec: RunSpec) -> list[str]:
+        """What to write where a gate is red on the base and nothing could land for it, as far as that is known."""
+        if not self.gates.done() or self.gates.exception():
+            return []
+        return list(gate_runs.advice(spec.gates, self.gates.result()))
+
     def wait(
         self,
         minutes: float,

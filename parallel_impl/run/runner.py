@@ -14,6 +14,7 @@ from functools import reduce
 from operator import add
 from queue import Empty, SimpleQueue
 
+from parallel_impl import environment
 from parallel_impl.git.union import Layer
 from parallel_impl.plan.order import longest_paths, start_order
 from parallel_impl.record import events as e
@@ -95,6 +96,9 @@ def _take_in_base(run: Run, base: OnBase | None) -> None:
     base.done()
     for problem in on_base.describe_news(run.spec, base, red=False):
         run.listener.say(str(problem))
+    for line in base.advice(run.spec):
+        if (told := environment.masked(line, run.launch.mask)) not in run.state.notes:
+            run.note(told)
     if not run.obstacle and (why := base.broken()):
         run.obstacle = (Halt.GATE_BROKEN, why)
 
@@ -245,7 +249,7 @@ def _job(loop: Loop, name: str) -> Job:
     previous = _previous(progress, last) if (last := progress.last_failure) else None
     above = tuple(run.layers[other] for other in in_force.order.dependencies(name))
     package, number = in_force.plan.package(name), progress.attempts + 1
-    return Job(package, number, in_force, above, previous, on_base=loop.base)
+    return Job(package, number, in_force, above, previous, on_base=loop.base, known_reports=run.known_reports)
 
 
 def _settle(run: Run, admission: Admission, job: Job, outcome: Outcome) -> None:
@@ -274,6 +278,7 @@ def _settle(run: Run, admission: Admission, job: Job, outcome: Outcome) -> None:
         denied=len(outcome.seen.denied),
         retries=outcome.seen.retries,
         calls=outcome.seen.calls,
+        tests=outcome.tests,
     )
     if code:
         run.record(ended)

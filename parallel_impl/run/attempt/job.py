@@ -22,6 +22,7 @@ from parallel_impl.record.codes import Failure
 from parallel_impl.record.events import Event, Noted
 from parallel_impl.record.journal import now
 from parallel_impl.record.result import Result
+from parallel_impl.run.gate_runs import Reports
 from parallel_impl.run.on_base import OnBase
 from parallel_impl.run.places import AttemptFiles
 from parallel_impl.run.spec import PlanInForce, RunSpec, Workspace
@@ -78,7 +79,8 @@ class Job:
     """What one attempt is about, and the plan that it is judged by.
 
     `above` is the dependencies' accepted work, transitively, in topological order. `budget` is what is left for it.
-    `on_base` is what gates and steps do on the run's base, as far as it is known.
+    `on_base` is what gates and steps do on the run's base, as far as it is known; `known_reports` gets what the gates
+    found on the attempt's tree.
     """
 
     package: Package
@@ -89,13 +91,14 @@ class Job:
     budget: Budget = field(default_factory=Budget)
     cutoff: Cutoff = field(default_factory=Cutoff)
     on_base: OnBase | None = None
+    known_reports: dict[str, Reports] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How an attempt ended; `code` is None when its work may be accepted. `changes` are those of `commit`.
 
-    `seen` is what its agent did, as far as it tells.
+    `seen` is what its agent did, as far as it tells. `tests` is the digest of the record of the tests of its steps.
     """
 
     result: Result
@@ -107,6 +110,7 @@ class Outcome:
     setup_seconds: float = 0.0
     seen: Seen = field(default_factory=Seen)
     private_home: bool = False
+    tests: str = ""
 
     @property
     def from_base(self) -> bool:

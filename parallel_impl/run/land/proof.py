@@ -1,23 +1,35 @@
-"""What the gates mean for the whole: run on the base early, and on every candidate before it lands."""
+"""What the gates mean for the whole: run on the base early, and on every candidate before it lands.
+
+What fails is seen twice before it counts: on the candidate while its checkout is there, on the base when no
+agent lives.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
+import msgspec
+
+from parallel_impl import environment
+from parallel_impl.errors import count
 from parallel_impl.gates import verdict
+from parallel_impl.gates.lost_tests import ChangedPaths
 from parallel_impl.gates.verdict import GateVerdict, VerdictStatus
+from parallel_impl.git.checkout import Checkout
+from parallel_impl.processes.launch import Launch
 from parallel_impl.record import events as e
-from parallel_impl.record import json_form
+from parallel_impl.record.gate_row import GateRow
 from parallel_impl.record.journal import now
-from parallel_impl.report.summary import GateRow
-from parallel_impl.run import gate_runs
+from parallel_impl.run import gate_runs, own_tests
 from parallel_impl.run.gate_runs import BASE, CANDIDATE, BaseProof, Reports
+from parallel_impl.run.own_tests import OwnTests
 from parallel_impl.run.run import Run
-from parallel_impl.run.spec import RunSpec
-from parallel_impl.storage import write_atomically
+
+MASKED = ("command", "why", "new_failures", "gone", "flaky", "unstable", "renamed", "removed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +42,11 @@ class Proof:
 
     @property
     def headline(self) -> str:
-        """One clause for people: which gates passed, and who checked the texts."""
+        """One clause for people: which gates passed, who checked the texts, and what became of the base's tests."""
         proven = f"proven by {', '.join(self.by)}" if self.by else "no gate ran on the whole tree"
         checked = ", ".join(row.texts for row in self.rows if row.texts and row.verdict == VerdictStatus.PASSED)
-        return f"{proven}; texts checked by {checked}" if checked else proven
+        parts = [proven, *([f"texts checked by {checked}"] if checked else [])]
+        return "; ".join([*parts, *(f"{row.name}: {one}" for row in self.rows for one in _changed_tests(row))])
 
     @property
     def by(self) -> tuple[str, ...]:
@@ -41,19 +54,36 @@ class Proof:
         return tuple(row.name for row in self.rows if row.verdict == VerdictStatus.PASSED and not row.texts)
 
 
+def _changed_tests(row: GateRow) -> Iterator[str]:
+    yield from row.removed
+    if row.renamed:
+        yield f"{count(len(row.renamed), 'test')} renamed or replaced"
+    if row.unstable:
+        yield f"{count(len(row.unstable), 'test')} unstable on the base"
+
+
+@dataclass(slots=True)
+class _Observed:
+    """What was seen of one candidate: `second` has what ran once more, `own` what packages' steps showed on it."""
+
+    first: Reports = field(default_factory=dict)
+    second: Reports = field(default_factory=dict)
+    own: list[GateVerdict] = field(default_factory=list)
+
+
 def prove(run: Run, candidate: str, base_proof: BaseProof) -> Proof:
     """Run the gates on a checkout of the candidate and compare with the base. Blocks until both are done."""
     spec, repo, began = run.spec, run.workspace.repo, time.monotonic()
-    after = _look_while_telling(run, candidate)
+    seen = _observe(run, candidate, base_proof)
     before = gate_runs.wait_for(base_proof, (run.stop,), meanwhile=run.record_posted)
     if before is None:
         return Proof((), passed=False, why="the run was stopped")
     states = {name: report.state.replace("-", " ") for name, report in before.items()}  # as verdicts are spelt
     run.record(e.GatesEnded(at=now(), on=BASE, tree=repo.tree(spec.base), verdicts=states))
-    ours = run.workspace.places.own_files
-    changed = {change.path for change in repo.changes(spec.base, candidate)}.difference(ours)
-    verdicts = [verdict.compare(before.get(name), report, changed) for name, report in after.items()]
-    rows = _rows(spec, verdicts, after)
+    verdicts = _verdicts(run, candidate, before, seen)
+    if run.stop:
+        return Proof((), passed=False, why="the run was stopped")
+    rows = _rows(run, verdicts, seen.first)
     run.record(
         e.GatesEnded(
             at=now(),
@@ -61,46 +91,111 @@ def prove(run: Run, candidate: str, base_proof: BaseProof) -> Proof:
             tree=repo.tree(candidate),
             verdicts={row.name: row.verdict for row in rows},
             seconds=round(time.monotonic() - began, 3),
+            rows=rows,
         )
     )
-    write_atomically(run.workspace.places.verdicts, json_form.encode(rows))
-    blocking = [one for one in verdicts if one.blocks]
-    return Proof(rows, not blocking, "\n".join(gate_runs.explain(one, after[one.gate]) for one in blocking))
+    blocking = [gate_runs.explain(one, seen.first.get(one.gate)) for one in verdicts if one.blocks]
+    return Proof(rows, not blocking, environment.masked("\n".join(blocking), run.launch.mask))
 
 
-def _look_while_telling(run: Run, candidate: str) -> Reports:
-    """The reports on a candidate; what its gates do is journalled meanwhile, by this thread."""
+def _observe(run: Run, candidate: str, base_proof: BaseProof) -> _Observed:
+    """The gates on a candidate, and what failed once more; what they do is journalled meanwhile, by this thread."""
+    seen, own, stops = _Observed(), own_tests.read(run), run.launch.stops
+    logs = run.workspace.places.gate_logs(CANDIDATE)
+
+    def look_again(launch: Launch, checkout: Checkout, first: Reports) -> None:
+        before = gate_runs.wait_for(base_proof, stops)
+        if before is not None:
+            failed = gate_runs.to_confirm(before, first)
+            seen.second = gate_runs.run_again(run.spec, launch, checkout, logs, failed)
+
     with ThreadPoolExecutor(1, "candidate-gates") as pool:
-        looking = pool.submit(gate_runs.look, run.spec, run.workspace, run.launch, candidate, tell=run.post)
+        look = partial(gate_runs.look, run.spec, run.workspace, run.launch, candidate, tell=run.post)
+        looking = pool.submit(look, known=run.known_reports, then=look_again)
         try:
             gate_runs.wait_for(looking, (), meanwhile=run.record_posted)
+            seen.first = looking.result()
+            if any(one.lost or one.missing(seen.first.values()) for one in own):
+                gate_runs.wait_for(asking := pool.submit(_ask_steps, run, candidate, own, seen), ())
+                asking.result()
         except BaseException:
             run.stop.set()  # or the end of the pool would wait for the gates
             raise
-    return looking.result()
+    return seen
 
 
-def _rows(spec: RunSpec, verdicts: Sequence[GateVerdict], reports: Reports) -> tuple[GateRow, ...]:
-    """The verdicts as the summary shows them."""
-    gates = {gate.name: gate for gate in spec.gates}
-    return tuple(
-        GateRow(
-            one.gate,
-            str(one.status),
-            gates[one.gate].shown,
-            one.why,
-            one.new_failures,
-            one.gone,
-            one.old_failures,
-            reports[one.gate].log,
-            gates[one.gate].reader,
+def _ask_steps(run: Run, candidate: str, own: Sequence[OwnTests], seen: _Observed) -> None:
+    """Packages' own steps on the candidate, where they ran tests that no gate did."""
+    folder = run.workspace.places.gate_logs(CANDIDATE) / "steps"
+
+    def ask(launch: Launch, checkout: Checkout) -> None:
+        answers = (own_tests.run_missing(one, seen.first.values(), launch, checkout, folder) for one in own)
+        seen.own += [answer for answer in answers if answer]
+
+    failure = gate_runs.in_checkout(run.spec, run.workspace, run.launch, candidate, ask, on=CANDIDATE, tell=run.post)
+    if failure:
+        seen.own.append(GateVerdict("steps", VerdictStatus.NOT_PROVEN, why=failure))
+
+
+def _verdicts(run: Run, candidate: str, before: Reports, seen: _Observed) -> list[GateVerdict]:
+    """One verdict for each gate; failures of both sides run again on the base, unless that changes nothing."""
+    repo, ours = run.workspace.repo, run.workspace.places.own_files
+    changes = [change for change in repo.changes(run.spec.base, candidate) if change.path not in ours]
+    removed = frozenset(change.path for change in changes if change.status == "D")
+    changed = ChangedPaths(frozenset(change.path for change in changes), removed)
+
+    def compare(on_base: Mapping[str, Reports]) -> list[GateVerdict]:
+        return [
+            verdict.compare(
+                before.get(name), report, changed, gate_runs.seen_again(report, seen.second, on_base.get(name))
+            )
+            for name, report in seen.first.items()
+        ]
+
+    found = compare({})
+    twice = {
+        name: verdict.to_confirm_on_base(before.get(name), report, gate_runs.seen_again(report, seen.second))
+        for name, report in seen.first.items()
+    }
+    failed = {name: tests for name, tests in twice.items() if tests}
+    if failed and not any(one.status is VerdictStatus.FAILED for one in (*found, *seen.own)) and not run.stop:
+        again = gate_runs.look_again_at_base(run.spec, run.workspace, run.launch, failed, tell=run.post)
+        run.record_posted()
+        found = compare(dict.fromkeys(failed, again))
+    return [*found, *seen.own]
+
+
+def _rows(run: Run, verdicts: Sequence[GateVerdict], reports: Reports) -> tuple[GateRow, ...]:
+    """The verdicts as the summary shows them, without secrets: these are compared, and then masked."""
+    gates, mask = {gate.name: gate for gate in run.spec.gates}, run.launch.mask
+    rows = []
+    for one in verdicts:
+        gate, report = gates.get(one.gate), reports.get(one.gate)
+        row = GateRow(
+            name=one.gate,
+            verdict=str(one.status),
+            command=gate.shown if gate else "",
+            why=one.why,
+            new_failures=one.new_failures,
+            gone=one.gone,
+            old_failures=one.old_failures,
+            log=report.log if report else "",
+            texts=gate.reader if gate else "",
+            flaky=one.flaky,
+            unstable=one.unstable,
+            renamed=one.renamed,
+            removed=one.removed,
         )
-        for one in verdicts
-    )
+        rows.append(msgspec.structs.replace(row, **{name: _masked(getattr(row, name), mask) for name in MASKED}))
+    return tuple(rows)
+
+
+def _masked(value: str | tuple[str, ...], mask: tuple[bytes, ...]) -> str | tuple[str, ...]:
+    if isinstance(value, str):
+        return environment.masked(value, mask)
+    return tuple(environment.masked(one, mask) for one in value)
 
 
 def remembered(run: Run) -> Proof:
-    """The proof of the last candidate, as it was kept: for a run that was killed between landing and its summary."""
-    file = run.workspace.places.verdicts
-    rows = json_form.decode(file.read_bytes(), tuple[GateRow, ...]) if file.is_file() else ()
-    return Proof(rows, passed=True)
+    """The proof of the last candidate, as journalled: for a run that was killed between landing and its summary."""
+    return Proof(run.state.gate_rows, passed=True)

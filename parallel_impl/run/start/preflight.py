@@ -105,6 +105,7 @@ def _try_on_base(request: Request, ready: _Ready) -> list[str]:
     with on_base.running(setting, ready.in_force) as base:
         base.wait(math.inf, request.stop, say=listener.say, whole=True)
         base_check.report(list(on_base.describe_news(spec, base, red=True)), listener)
+        base_check.report([Problem(line, severity=Severity.WARNING) for line in base.advice(spec)], listener)
         if why := base.broken():
             raise UserError(why)
         return [f"  gate {name} on the base: {one.state}" for name, one in base.gates.result().items()]
