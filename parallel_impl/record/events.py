@@ -288,6 +288,16 @@ class GatesEnded(Event, frozen=True, kw_only=True):
     rows: tuple[GateRow, ...] = ()
 
 
+class GateAccepted(Event, frozen=True, kw_only=True):
+    """A person accepted what the last verdict of a gate listed: ids by kind; `*` is whatever is found of that kind.
+
+    What is new in a later verdict blocks again.
+    """
+
+    gate: str
+    kinds: Mapping[str, tuple[str, ...]]
+
+
 class CandidateProven(Event, frozen=True, kw_only=True):
     """Every gate passed on this candidate; `by` are those that ran, None where an earlier version did not record it."""
 

@@ -10,7 +10,7 @@ class GateRow(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `texts` is who checked, where that was texts only ("" for a gate on the code). Of the tests: `gone` no longer run,
     `removed` went with a file that a package removed (one line for each file), `renamed` were replaced, `flaky` failed
-    and then passed, `unstable` did so on the base.
+    and then passed, `unstable` did so on the base. `accepted` is what would have blocked and was accepted by name.
     """
 
     name: str
@@ -26,3 +26,4 @@ class GateRow(msgspec.Struct, frozen=True, omit_defaults=True):
     unstable: tuple[str, ...] = ()
     renamed: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
+    accepted: tuple[str, ...] = ()

@@ -100,6 +100,7 @@ class State:
     packages: dict[str, Progress] = field(default_factory=dict)
     order: Order = field(default_factory=lambda: order({}))
     removed: dict[str, Progress] = field(default_factory=dict)
+    accepted_gates: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
     proven: str = ""
     gate_rows: tuple[GateRow, ...] = ()
     landed: e.Landed | None = None
@@ -173,6 +174,10 @@ class State:
                 self.notes += [] if note in self.notes else [note]
             case e.ConfigurationRevised():
                 self.configured = event
+            case e.GateAccepted():
+                known = self.accepted_gates.get(event.gate, {})
+                both = {kind: (*known.get(kind, ()), *ids) for kind, ids in event.kinds.items()}
+                self.accepted_gates[event.gate] = {**known, **both}
             case e.CandidateMade():
                 self.run = RunState.PROVING
             case e.GatesEnded() if event.rows:

@@ -48,6 +48,10 @@ def journal(repo: Path, kind: str) -> list[dict[str, Any]]:
     return [event for event in map(json.loads, lines) if event["event"] == kind]
 
 
+def summary(repo: Path) -> str:
+    return (repo / f".git/parallel-impl/{CHANGE}/summary.json").read_text()
+
+
 def test_a_gate_that_is_broken_on_the_base_halts_before_an_agent_is_paid(repo: Path, tmp_path: Path) -> None:
     configure(repo, "gates.check = 'exit 127'")
     done = implement(repo, RIGHT)
@@ -141,8 +145,7 @@ def test_a_gate_of_a_stopped_run_is_switched_off_and_what_was_accepted_stays(rep
     (event,) = journal(repo, "configuration-revised")
     assert (event["keys"], event["commit"]) == (["gates.old"], git(repo, "rev-parse", "HEAD"))
     assert len(journal(repo, "attempt-started")) == 1
-    summary = json.loads((repo / f".git/parallel-impl/{CHANGE}/summary.json").read_text())
-    assert "gate old" in summary["switched_off"]
+    assert "gate old" in json.loads(summary(repo))["switched_off"]
 
 
 def test_what_a_stopped_run_keeps_of_its_configuration_is_said(repo: Path) -> None:
@@ -163,3 +166,24 @@ def test_time_limits_of_gates_and_set_up_are_keys(repo: Path) -> None:
     assert aborted.returncode == 0, aborted.stderr
     done = implement(repo, RIGHT)
     assert (done.returncode, "set-up: sleep 60: ended by us (timeout)" in done.stderr) == (2, True)
+
+
+def test_what_a_verdict_listed_is_accepted_by_name_and_told_everywhere(repo: Path) -> None:
+    configure(repo, "gates.old = 'exit 1'")
+    none = implement(repo, RIGHT, "--accept", "old")
+    assert (none.returncode, "gate old has no verdict in this run yet" in none.stderr) == (2, True)
+    assert "--accept old" in implement(repo, RIGHT).stderr
+    done = implement(repo, "exit 1\n", "--accept", "old")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (event,) = journal(repo, "gate-accepted")
+    assert (event["gate"], list(event["kinds"])) == ("old", ["not proven"])
+    assert "old: accepted by name: not proven: red on the base too" in done.stderr  # the headline
+    (row,) = [one for one in json.loads(summary(repo))["gates"] if one["name"] == "old"]
+    assert (row["verdict"], row["accepted"][0].partition(":")[0]) == ("accepted", "not proven")
+
+
+def test_what_is_new_is_never_accepted(repo: Path) -> None:
+    configure(repo, "gates.no-note = '[ ! -e note.txt ]'")
+    assert implement(repo, RIGHT).returncode == 1
+    done = implement(repo, RIGHT, "--accept", "no-note")
+    assert (done.returncode, "what is new in gate no-note is never accepted" in done.stderr) == (2, True)

@@ -26,10 +26,11 @@ from parallel_impl.record.gate_row import GateRow
 from parallel_impl.record.journal import now
 from parallel_impl.run import gate_runs, own_tests
 from parallel_impl.run.gate_runs import BASE, CANDIDATE, BaseProof, Reports
+from parallel_impl.run.land import acceptance
 from parallel_impl.run.own_tests import OwnTests
 from parallel_impl.run.run import Run
 
-MASKED = ("command", "why", "new_failures", "gone", "flaky", "unstable", "renamed", "removed")
+MASKED = ("command", "why", "new_failures", "gone", "flaky", "unstable", "renamed", "removed", "accepted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,8 @@ class Proof:
 
 
 def _changed_tests(row: GateRow) -> Iterator[str]:
+    if row.accepted:
+        yield f"accepted by name: {', '.join(row.accepted[:5])}" + (" …" if len(row.accepted) > 5 else "")
     yield from row.removed
     if row.renamed:
         yield f"{count(len(row.renamed), 'test')} renamed or replaced"
@@ -162,7 +165,8 @@ def _verdicts(run: Run, candidate: str, before: Reports, seen: _Observed) -> lis
         again = gate_runs.look_again_at_base(run.spec, run.workspace, run.launch, failed, tell=run.post)
         run.record_posted()
         found = compare(dict.fromkeys(failed, again))
-    return [*found, *seen.own]
+    accepted = run.state.accepted_gates
+    return [acceptance.judge(one, accepted.get(one.gate, {})) for one in (*found, *seen.own)]
 
 
 def _rows(run: Run, verdicts: Sequence[GateVerdict], reports: Reports) -> tuple[GateRow, ...]:
@@ -185,6 +189,7 @@ def _rows(run: Run, verdicts: Sequence[GateVerdict], reports: Reports) -> tuple[
             unstable=one.unstable,
             renamed=one.renamed,
             removed=one.removed,
+            accepted=one.accepted,
         )
         rows.append(msgspec.structs.replace(row, **{name: _masked(getattr(row, name), mask) for name in MASKED}))
     return tuple(rows)

@@ -28,6 +28,7 @@ from parallel_impl.report.outline import outline
 from parallel_impl.run import on_base, run_id
 from parallel_impl.run.claims import change_lock, claims
 from parallel_impl.run.inspect import archive
+from parallel_impl.run.land import acceptance
 from parallel_impl.run.resume import attempts, go_on, leftovers
 from parallel_impl.run.run import Listeners, Run
 from parallel_impl.run.spec import PlanEdit, PlanInForce, RunSpec, Workspace
@@ -254,6 +255,9 @@ def _read_inputs(request: Request, found: tuple[str, str, str]) -> tuple[Inputs,
         near = inputs.nearest(options.only, known.order.topological)
         problems.append(Problem(f"there is no package {options.only!r}", where="--only", hint=near))
     problems += plan_edit.problems(state, options.restart, known)
+    wanted = [acceptance.read(word) for word in options.accept]
+    refused = (acceptance.problem(one, state.gate_rows, [gate.name for gate in known.gates]) for one in wanted)
+    problems += [one for one in refused if one]
     base_check.report(problems, request.listener)
     if not edited:
         return known, Edits(None, configured)
@@ -278,6 +282,9 @@ def _open(run: Run, request: Request, known: Inputs, edits: Edits) -> None:
             run.record(e.ConfigurationRevised(at=now(), commit=found.commit, digest=found.digest, keys=keys))
     else:
         run.record(_first_event(run, options.only, known))
+    for wanted in map(acceptance.read, options.accept):
+        kinds = {kind: tuple(ids) for kind, ids in acceptance.accept(wanted, run.state.gate_rows).items()}
+        run.record(e.GateAccepted(at=now(), gate=wanted.gate, kinds=kinds))
     for note in run.spec.notes:
         run.note(note)
     places.run_id.unlink(missing_ok=True)  # the journal has it
