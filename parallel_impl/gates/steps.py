@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+import shlex
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
 from parallel_impl import storage
 from parallel_impl.errors import printable
-from parallel_impl.gates import evidence, pytest_plugin, reports, setup, shell, start_failure
-from parallel_impl.gates.gate_report import Test
+from parallel_impl.gates import evidence, pytest_plugin, reports, setup, shell, start_failure, tool_command
+from parallel_impl.gates.gate_report import GateReport, GateState, Test
+from parallel_impl.gates.reports import GateOutput
 from parallel_impl.git.walk import is_cache
 from parallel_impl.plan.model import Package, Step, StepKind
 from parallel_impl.processes.launch import Launch, Limits, Stops
@@ -26,6 +28,7 @@ RESULT_FILE = "PARALLEL_IMPL_RESULT_FILE"
 SIGPIPE = 141
 SHOWN = 20
 MAY_WRITE = "declare them as artifacts, ignore them, or write `writes: true`"
+OldFailures = Callable[[Step], Collection[str]]
 Changed = Callable[[], Mapping[str, str]]  # path to what tells one content of it from the next
 
 
@@ -45,7 +48,8 @@ class StepResult:
     `artifacts` are paths in the checkout, kept below the folder of the verification; `keys` are the declared
     result keys that are known, `not_reported` the others. `tests` are those that passed in its sessions of pytest.
     `changed` are files of the checkout that it may not change; `cannot_start` is what of its own command could not be
-    started ("": it ran).
+    started ("": it ran). `failing` are the tests whose failures explain how it ended, all of them; `excused` those of
+    them that its plan lets fail.
     """
 
     name: str
@@ -62,6 +66,8 @@ class StepResult:
     changed: tuple[str, ...] = ()
     cannot_start: str = ""
     tests: tuple[Test, ...] = ()
+    failing: tuple[str, ...] = ()
+    excused: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,15 +119,17 @@ def run_steps(
     mask: tuple[bytes, ...] = (),
     started: Callable[[Step, int], None] = lambda _step, _place: None,
     ended: Callable[[StepResult], None] = lambda _result: None,
+    old: OldFailures = lambda _step: (),
 ) -> Verification:
     """Run the package's steps in `checkout`, logs in `<folder>/steps/`, evidence in `<folder>/artifacts/`.
 
     `env` is the allow-listed environment of steps; `changed` names the tracked or unignored files of the
     checkout that differ from its commit; `files_modified` is how many files the attempt changed. `started` hears of
-    each step that runs, with its place from 1, `ended` how it ended.
+    each step that runs, with its place from 1, `ended` how it ended. `old` tells which tests of a step that allows old
+    failures fail on the base, each of two times.
     """
     runner = _Runner(checkout.resolve(), folder, env, changed, files_modified, stop, mask)
-    runner.stale = evidence.signatures(runner.checkout, package.steps)
+    runner.stale, runner.old = evidence.signatures(runner.checkout, package.steps), old
     results: list[StepResult] = []
     failed: StepResult | None = None
     for number, step in enumerate(package.steps, 1):
@@ -159,6 +167,7 @@ def try_step(
     What it changed in its checkout is told even where it ended with another exit code than it should.
     """
     runner = _Runner(checkout.resolve(), folder, env, changed, None, stop, mask)
+    runner.stale = evidence.signatures(runner.checkout, [step])
     result = runner.run(place, step)
     if result.status is StepStatus.FAILED and runner.before is not None and not result.changed:
         return replace(result, changed=runner.written_to(step))
@@ -206,6 +215,7 @@ class _Runner:
     known: dict[str, object] = field(default_factory=dict)
     before: Mapping[str, str] | None = None
     stale: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    old: OldFailures = lambda _step: ()
 
     def run(self, number: int, step: Step) -> StepResult:
         place = f"{number}-{_slug(step.name)}"
@@ -224,10 +234,13 @@ class _Runner:
         if not self.stopped and pytest_plugin.was_refused(log):
             ended = self._start(step, cwd, log, written, None)
         code = _shell_code(ended)
-        result = replace(result, exit_code=code, seconds=ended.seconds, tests=self._tests(lines))
+        failing = self._failing(step, code, log, lines)  # before the report is masked
+        result = replace(result, exit_code=code, seconds=ended.seconds, tests=self._tests(lines), failing=failing)
         if self.stopped:
             return replace(result, status=StepStatus.NOT_RUN, why="the run was stopped")
         if why := _wrong_end(step, ended, code):
+            if result.failing and step.old_failures and set(result.failing) <= set(self.old(step)):
+                return self._judge(replace(result, excused=result.failing), step, place, written)
             gone = start_failure.find(step, ended, log)
             return replace(result, why=f"{why}; log: {log}\n{tail(log)}", cannot_start=gone)
         return self._judge(result, step, place, written)
@@ -244,6 +257,17 @@ class _Runner:
         ended = run(argv, Launch(cwd, env, limits, stop=self.stop, mask=self.mask), log)
         self.stopped = ended.reason is Reason.STOPPED
         return ended
+
+    def _failing(self, step: Step, code: int | None, log: Path, lines: Path) -> tuple[str, ...]:
+        """The tests that failed, where they are the whole reason why the step ended as it did."""
+        if not code or step.expect_exit_code or not lines.is_file():
+            return ()
+        command = step.command if isinstance(step.command, str) else shlex.join(step.command)
+        is_tool = tool_command.is_tool(command, "pytest")
+        output = GateOutput(log.read_bytes(), code, self.checkout, lines, None, is_tool)
+        found = reports.read("pytest", output, GateReport(step.name, GateState.BROKEN, code))
+        explained = found.state is GateState.RED and found.explained and not found.stopped
+        return tuple(test.id for test in found.failed) if explained else ()
 
     def _tests(self, lines: Path) -> tuple[Test, ...]:
         """What passed in its sessions of pytest; the report is masked once it was read."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from parallel_impl import config
@@ -21,7 +22,7 @@ from parallel_impl.gates.gate_report import GateState
 from parallel_impl.gates.steps import StepResult, StepStatus
 from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.traces import Traces
-from parallel_impl.plan.model import Package, Step, StepKind
+from parallel_impl.plan.model import Package, Plan, Step, StepKind
 from parallel_impl.processes.launch import Launch, Stop
 from parallel_impl.record.events import Event
 from parallel_impl.run import gate_runs
@@ -131,7 +132,7 @@ class OnBase:
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class BaseWork:
     """What they run with. `tell` hears what runs, in any thread; `checkout` is one of the base that is ready."""
 
     spec: RunSpec
@@ -142,84 +143,91 @@ class Setting:
 
 
 @contextmanager
-def running(setting: Setting, in_force: PlanInForce) -> Iterator[OnBase]:
+def running(work: BaseWork, in_force: PlanInForce) -> Iterator[OnBase]:
     """Gates and steps on the base, in threads of their own, which end with this context."""
     stop, tried = Stop(), StepsOnBase.of_plan(in_force)
-    setting = replace(setting, launch=replace(setting.launch, stop=(*setting.launch.stops, stop)))
-    spec, workspace, launch, checkout = setting.spec, setting.workspace, setting.launch, setting.checkout
+    work = replace(work, launch=replace(work.launch, stop=(*work.launch.stops, stop)))
+    spec, workspace, launch, checkout = work.spec, work.workspace, work.launch, work.checkout
     # where no gate works in the checkout that is ready, the steps do, and it need not be made twice
     ready = checkout if not any(gate.runs for gate in spec.gates) else None
 
     def look() -> gate_runs.Reports:
         if ready:
             trying.result()
-        return gate_runs.look(spec, workspace, launch, spec.base, tell=setting.tell, base=checkout)
+        return gate_runs.look(spec, workspace, launch, spec.base, tell=work.tell, base=checkout)
 
     with ThreadPoolExecutor(2, "base") as pool, ExitStack() as ending:
         ending.callback(stop.set)
-        trying = pool.submit(_try_steps, setting, ready, tried)
+        trying = pool.submit(_try_steps, work, ready, tried)
         yield OnBase(pool.submit(look), tried, trying)
 
 
-def _try_steps(setting: Setting, ready: Checkout | None, tried: StepsOnBase) -> None:
+def _try_steps(work: BaseWork, ready: Checkout | None, tried: StepsOnBase) -> None:
     """Run the steps in `ready`, or in a checkout that is made for them, and removed."""
     try:
-        if tried.results and not any(setting.launch.stops):
+        if tried.results and not any(work.launch.stops):
             if ready:
-                _try_each(setting, ready, tried)
+                _try_each(work, ready, tried)
             else:
-                _try_apart(setting, tried)
+                _try_apart(work, tried)
     finally:
         for one in tried.results.values():
             one.cancel()  # those that did not run
 
 
-def _try_apart(setting: Setting, tried: StepsOnBase) -> None:
-    spec, workspace = setting.spec, setting.workspace
+def _try_apart(work: BaseWork, tried: StepsOnBase) -> None:
+    spec, workspace = work.spec, work.workspace
     checkout, log = workspace.source.open(STEPS_CHECKOUT, spec.base), workspace.places.gate_setup_log(STEPS)
     try:
-        with equip(setting.launch, spec, workspace, checkout) as inside:
-            set_up = make_ready(spec, inside, checkout, log, tell=setting.tell, on="base")
+        with equip(work.launch, spec, workspace, checkout) as inside:
+            set_up = make_ready(spec, inside, checkout, log, tell=work.tell, on="base")
         if not set_up.failure:
-            _try_each(setting, checkout, tried)
+            _try_each(work, checkout, tried)
     finally:
         checkout.remove()
 
 
-def _try_each(setting: Setting, checkout: Checkout, tried: StepsOnBase) -> None:
+def _try_each(work: BaseWork, checkout: Checkout, tried: StepsOnBase) -> None:
     """One after the other; what one left in tracked and unignored files is put back before the next.
 
     Not before the next of its package where it may write: that one may use it.
     """
-    spec, workspace, before = setting.spec, setting.workspace, ""
+    spec, workspace, before = work.spec, work.workspace, ""
     traces = Traces(workspace.trees, checkout, set_up=bool(spec.setup))
-    with equip(setting.launch, spec, workspace, checkout) as inside:
+    with equip(work.launch, spec, workspace, checkout) as inside:
         for place, (one, (package, step)) in enumerate(tried.owners.items(), 1):
             if before != package.id:
                 traces.restore()
-            result = steps.try_step(
+            run = partial(
+                steps.try_step,
                 step,
                 place,
                 checkout=checkout.path,
-                folder=workspace.places.gate_logs(STEPS),
                 env=inside.env,
                 changed=traces.changed,
                 stop=inside.stop,
                 mask=inside.mask,
             )
+            result = run(folder=workspace.places.gate_logs(STEPS))
+            if step.old_failures and result.failing and not any(inside.stops):
+                traces.restore()
+                again = run(folder=workspace.places.gate_logs(STEPS) / "again")
+                result = replace(result, excused=tuple(one for one in result.failing if one in again.failing))
             if any(inside.stops):
                 return
             tried.results[one].set_result(result)
             before = package.id if step.writes else ""
 
 
-def describe_news(spec: RunSpec, base: OnBase, *, red: bool) -> Iterator[Problem]:
+def describe_news(spec: RunSpec, plan: Plan, base: OnBase, *, red: bool) -> Iterator[Problem]:
     """What people must know about the steps that have ended since; `red`: that one only fails there, too."""
     for package, step, result in base.steps.news():
-        yield from _describe(spec, package, step, result, red=red)
+        yield from _describe(spec, package, step, result, where=_place(plan, package, step), red=red)
 
 
-def _describe(spec: RunSpec, package: Package, step: Step, result: StepResult, *, red: bool) -> Iterator[Problem]:
+def _describe(
+    spec: RunSpec, package: Package, step: Step, result: StepResult, *, where: str, red: bool
+) -> Iterator[Problem]:
     who = f"step {step.name!r} of {package.id}"
     if result.cannot_start:
         hint = correction(spec, result.cannot_start)
@@ -228,7 +236,19 @@ def _describe(spec: RunSpec, package: Package, step: Step, result: StepResult, *
         what = f"{who} changes files of its checkout: {steps.listed(result.changed)}"
         yield Problem(printable(what), hint=steps.MAY_WRITE, severity=Severity.WARNING)
     elif red and result.status is StepStatus.FAILED:
-        yield Problem(f"{who} is red before you: {first_word(result)}", severity=Severity.NOTICE)
+        listed = f": {steps.listed(result.failing)}" if result.failing else ""
+        hint = "old_failures: allowed on the step excuses what fails so twice" if result.failing else ""
+        what = f"{who} is red before you: {first_word(result)}{listed}"
+        yield Problem(printable(what), hint="" if step.old_failures else hint, severity=Severity.NOTICE)
+    if result.excused:
+        what = f"{who} may fail in what fails on the base, twice: {steps.listed(result.excused)}"
+        yield Problem(printable(f"{what} (old_failures: allowed)"), where=where, severity=Severity.WARNING)
+
+
+def _place(plan: Plan, package: Package, step: Step) -> str:
+    """Where the plan lets a step fail so."""
+    path = ("packages", plan.packages.index(package), "verification", "steps", package.steps.index(step))
+    return plan.where(*path, "old_failures")
 
 
 def first_word(result: StepResult) -> str:

@@ -55,8 +55,8 @@ def execute(run: Run, *, only: frozenset[str] | None = None, run_attempt: RunAtt
 
     The run is on disk at every instant; the same call on the same journal goes on where it stopped.
     """
-    setting = on_base.Setting(run.spec, run.workspace, run.launch, run.post, run.base_checkout)
-    with on_base.running(setting, run.in_force) as base:
+    work = on_base.BaseWork(run.spec, run.workspace, run.launch, run.post, run.base_checkout)
+    with on_base.running(work, run.in_force) as base:
         try:
             _wait_for_base(run, base)
             over = run_packages(run, only=only, run_attempt=run_attempt, base=base)
@@ -94,7 +94,7 @@ def _take_in_base(run: Run, base: OnBase | None) -> None:
     if base is None:
         return
     base.done()
-    for problem in on_base.describe_news(run.spec, base, red=False):
+    for problem in on_base.describe_news(run.spec, run.in_force.plan, base, red=False):
         run.listener.say(str(problem))
     for line in base.advice(run.spec):
         if (told := environment.masked(line, run.launch.mask)) not in run.state.notes:

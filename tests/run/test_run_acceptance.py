@@ -7,7 +7,7 @@ import pytest
 from parallel_impl.gates.verdict import GateVerdict, VerdictStatus
 from parallel_impl.record.gate_row import GateRow
 from parallel_impl.run.land import acceptance
-from parallel_impl.run.land.acceptance import Wanted
+from parallel_impl.run.land.acceptance import WantedGate
 
 FLAKY = GateRow("pytest", "flaky", flaky=("t::a: failed, then passed",), gone=("t::b is gone, its file is unchanged",))
 
@@ -69,5 +69,5 @@ def test_what_cannot_be_accepted_is_refused(word: str, rows: tuple[GateRow, ...]
 
 
 def test_a_gate_may_have_a_colon_in_its_name() -> None:
-    assert acceptance.read("npm:test") == Wanted("npm:test")
-    assert acceptance.read("npm:test:flaky") == Wanted("npm:test", flaky=True)
+    assert acceptance.read("npm:test") == WantedGate("npm:test")
+    assert acceptance.read("npm:test:flaky") == WantedGate("npm:test", flaky=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -293,14 +294,28 @@ def _verify(attempt: Attempt) -> None:
     raise _FailureError(Failure.VERIFICATION_FAILED, attempt.verification.why)
 
 
+def _old_failures(attempt: Attempt, step: Step) -> tuple[str, ...]:
+    """The tests of a step that fail on the base, each of two times; waits until that is known."""
+    before = _on_base(attempt, step)
+    return before.excused if before else ()
+
+
+def _on_base(attempt: Attempt, step: Step) -> StepResult | None:
+    """What a step does on the base, waited for; None where it did not run there."""
+    trying = attempt.job.on_base.steps.result(step) if attempt.job.on_base else None
+    try:
+        return gate_runs.wait_for(trying, attempt.launch.stops) if trying else None
+    except CancelledError:
+        return None
+
+
 def _cannot_start(attempt: Attempt, verification: Verification) -> str:
     """Why the step that failed cannot start whatever an agent does, and the line to write; "" where that is not so."""
-    failed, base = verification.unstarted, attempt.job.on_base
-    if failed is None or base is None:
+    failed = verification.unstarted
+    if failed is None:
         return ""
     step = next(one for one in attempt.package.steps if one.name == failed.name)
-    trying = base.steps.result(step)
-    before = gate_runs.wait_for(trying, attempt.launch.stops) if trying and not trying.cancelled() else None
+    before = _on_base(attempt, step)
     if before is None or before.cannot_start != failed.cannot_start:
         return ""
     hint = on_base.correction(attempt.spec, failed.cannot_start)
@@ -317,7 +332,8 @@ def _run_steps(attempt: Attempt, launch: Launch, checkout: Checkout) -> Verifica
         changed=traces.changed,
         files_modified=len(attempt.work.changes),
         started=lambda step, place: attempt.post(_step_started(attempt, step, place)),
-        ended=lambda step: attempt.post(_step_ended(attempt, step)),
+        ended=lambda step: _tell_ended(attempt, step),
+        old=lambda step: _old_failures(attempt, step),
         stop=launch.stop,
         mask=launch.mask,
     )
@@ -326,6 +342,12 @@ def _run_steps(attempt: Attempt, launch: Launch, checkout: Checkout) -> Verifica
 def _step_started(attempt: Attempt, step: Step, place: int) -> e.StepStarted:
     package, number, all_steps = attempt.package.id, attempt.job.number, len(attempt.package.steps)
     return e.StepStarted(at=now(), package=package, number=number, step=step.name, place=place, steps=all_steps)
+
+
+def _tell_ended(attempt: Attempt, step: StepResult) -> None:
+    attempt.post(_step_ended(attempt, step))
+    if step.excused:
+        attempt.note(f"step {step.name!r} fails as on the base, which its plan allows: {steps.listed(step.excused)}")
 
 
 def _step_ended(attempt: Attempt, step: StepResult) -> e.StepEnded:

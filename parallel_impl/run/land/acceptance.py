@@ -22,17 +22,17 @@ Listed = Mapping[str, Sequence[str]]  # ids by kind
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedGate:
     """What `--accept` was given: a gate, and whether whatever is flaky in it is accepted before it was seen."""
 
     gate: str
     flaky: bool = False
 
 
-def read(word: str) -> Wanted:
+def read(word: str) -> WantedGate:
     """`GATE` or `GATE:flaky`."""
     gate, colon, kind = word.rpartition(":")
-    return Wanted(gate, flaky=True) if colon and kind == FLAKY and gate else Wanted(word)
+    return WantedGate(gate, flaky=True) if colon and kind == FLAKY and gate else WantedGate(word)
 
 
 def of_row(row: GateRow) -> Listed:
@@ -40,7 +40,7 @@ def of_row(row: GateRow) -> Listed:
     return _listed(row.verdict, row)
 
 
-def problem(wanted: Wanted, rows: Sequence[GateRow], gates: Iterable[str]) -> Problem | None:
+def problem(wanted: WantedGate, rows: Sequence[GateRow], gates: Iterable[str]) -> Problem | None:
     """Why this cannot be accepted, where it cannot; `rows` are the last verdicts, `gates` all there are."""
     row = next((one for one in rows if one.name == wanted.gate), None)
     names = [*gates, *(one.name for one in rows)]
@@ -61,7 +61,7 @@ def problem(wanted: Wanted, rows: Sequence[GateRow], gates: Iterable[str]) -> Pr
     return None
 
 
-def accept(wanted: Wanted, rows: Sequence[GateRow]) -> Listed:
+def accept(wanted: WantedGate, rows: Sequence[GateRow]) -> Listed:
     """What is accepted now, by kind."""
     if wanted.flaky:
         return {FLAKY: (ANY,)}

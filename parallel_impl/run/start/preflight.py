@@ -102,10 +102,10 @@ def try_out(request: Request) -> None:
 def _try_on_base(request: Request, ready: _Ready) -> list[str]:
     """What gates and steps do on the base, all of them. UserError where a gate is broken there."""
     spec, listener = replace(ready.spec, gates=ready.base.gates), request.listener
-    setting = on_base.Setting(spec, ready.workspace, ready.launch, checkout=ready.base.checkout)
-    with on_base.running(setting, ready.in_force) as base:
+    work = on_base.BaseWork(spec, ready.workspace, ready.launch, checkout=ready.base.checkout)
+    with on_base.running(work, ready.in_force) as base:
         base.wait(math.inf, request.stop, say=listener.say, whole=True)
-        base_check.report(list(on_base.describe_news(spec, base, red=True)), listener)
+        base_check.report(list(on_base.describe_news(spec, ready.in_force.plan, base, red=True)), listener)
         base_check.report([Problem(line, severity=Severity.WARNING) for line in base.advice(spec)], listener)
         if why := base.broken():
             raise UserError(why)
