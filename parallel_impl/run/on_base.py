@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -44,9 +44,9 @@ class StepsOnBase:
     told: set[Step] = field(default_factory=set)
 
     @classmethod
-    def of_plan(cls, in_force: PlanInForce) -> StepsOnBase:
-        """Nothing has run yet."""
-        packages = [in_force.plan.package(name) for name in in_force.order.topological]
+    def of_plan(cls, in_force: PlanInForce, wanted: Collection[str]) -> StepsOnBase:
+        """Nothing has run yet; `wanted` are the packages whose steps will."""
+        packages = [in_force.plan.package(name) for name in in_force.order.topological if name in wanted]
         owners: dict[Step, tuple[Package, Step]] = {}
         for package in packages:
             for step in package.steps:
@@ -143,9 +143,9 @@ class BaseWork:
 
 
 @contextmanager
-def running(work: BaseWork, in_force: PlanInForce) -> Iterator[OnBase]:
-    """Gates and steps on the base, in threads of their own, which end with this context."""
-    stop, tried = Stop(), StepsOnBase.of_plan(in_force)
+def running(work: BaseWork, in_force: PlanInForce, wanted: Collection[str]) -> Iterator[OnBase]:
+    """Gates, and the steps of these packages, on the base, in threads of their own, which end with this context."""
+    stop, tried = Stop(), StepsOnBase.of_plan(in_force, wanted)
     work = replace(work, launch=replace(work.launch, stop=(*work.launch.stops, stop)))
     spec, workspace, launch, checkout = work.spec, work.workspace, work.launch, work.checkout
     # where no gate works in the checkout that is ready, the steps do, and it need not be made twice
@@ -156,10 +156,12 @@ def running(work: BaseWork, in_force: PlanInForce) -> Iterator[OnBase]:
             trying.result()
         return gate_runs.look(spec, workspace, launch, spec.base, tell=work.tell, base=checkout)
 
-    with ThreadPoolExecutor(2, "base") as pool, ExitStack() as ending:
-        ending.callback(stop.set)
-        trying = pool.submit(_try_steps, work, ready, tried)
-        yield OnBase(pool.submit(look), tried, trying)
+    with ThreadPoolExecutor(1, "base-gates") as first, ThreadPoolExecutor(1, "base-steps") as second:
+        try:
+            trying = second.submit(_try_steps, work, ready, tried)
+            yield OnBase(first.submit(look), tried, trying)
+        finally:
+            stop.set()
 
 
 def _try_steps(work: BaseWork, ready: Checkout | None, tried: StepsOnBase) -> None:

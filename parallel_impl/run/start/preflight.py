@@ -103,7 +103,7 @@ def _try_on_base(request: Request, ready: _Ready) -> list[str]:
     """What gates and steps do on the base, all of them. UserError where a gate is broken there."""
     spec, listener = replace(ready.spec, gates=ready.base.gates), request.listener
     work = on_base.BaseWork(spec, ready.workspace, ready.launch, checkout=ready.base.checkout)
-    with on_base.running(work, ready.in_force) as base:
+    with on_base.running(work, ready.in_force, ready.in_force.order.index) as base:
         base.wait(math.inf, request.stop, say=listener.say, whole=True)
         base_check.report(list(on_base.describe_news(spec, ready.in_force.plan, base, red=True)), listener)
         base_check.report([Problem(line, severity=Severity.WARNING) for line in base.advice(spec)], listener)
@@ -280,6 +280,7 @@ def _open(run: Run, request: Request, known: Inputs, edits: Edits) -> None:
         if (found := edits.configuration).keys:
             keys = list(found.keys)
             run.record(e.ConfigurationRevised(at=now(), commit=found.commit, digest=found.digest, keys=keys))
+            run.note(f"configuration revised as in {found.commit[:12]}: {', '.join(keys)}")
     else:
         run.record(_first_event(run, options.only, known))
     for wanted in map(acceptance.read, options.accept):
