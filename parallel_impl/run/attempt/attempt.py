@@ -331,6 +331,7 @@ def _run_steps(attempt: Attempt, launch: Launch, checkout: Checkout) -> Verifica
         env=launch.env,
         changed=traces.changed,
         files_modified=len(attempt.work.changes),
+        made={change.path for change in attempt.work.changes},
         started=lambda step, place: attempt.post(_step_started(attempt, step, place)),
         ended=lambda step: _tell_ended(attempt, step),
         old=lambda step: _old_failures(attempt, step),
