@@ -32,11 +32,12 @@ FORGES = ("github", "gitlab", "none")  # none: the branch is pushed, the rest is
 _NAMED = ("pytest", "mypy", "ruff", "junit", "openspec")  # a gate of this name is read by the parser of its name
 _COMMANDS = {"pytest": "pytest -q", "mypy": "mypy src", "ruff": "ruff check .", "openspec": "openspec validate --all"}
 _FOUND = (*GATES, *_OF_TOOLS, *(f"{manager}-{script}" for manager in MANAGERS for script in SCRIPTS))
+GATE_MINUTES = 60
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def may_be_found(gate: str) -> bool:
-    """Whether a gate of this name may be found in a repository, and so be switched off; members end with a folder."""
+    """Whether a gate of this name may be found in a repository; those of members end with a folder."""
     return gate.partition(":")[0] in _FOUND
 
 
@@ -47,7 +48,7 @@ def runs_tests(gate: str) -> bool:
 
 
 def toml_key(name: str) -> str:
-    """A name as it is written as a key."""
+    """A name as a key of TOML: in quotes where it is no bare one."""
     return name if _BARE_KEY.fullmatch(name) else json.dumps(name, ensure_ascii=False)
 
 
@@ -61,10 +62,14 @@ class SetupCommand:
 
 @dataclass(frozen=True, slots=True)
 class GateCommand:
-    """One quality gate: a shell command and who reads its output (`exit-code`: nobody)."""
+    """One quality gate: a shell command, who reads its output (`exit-code`: nobody), and its time limit.
+
+    Without a command it is the one that is found from the repository.
+    """
 
     command: str
     parser: str = "exit-code"
+    minutes: float = GATE_MINUTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +136,8 @@ class Config:
     commit_identity: str = ""
     signoff: bool = False
     provider_wait_minutes: float = 60
+    base_minutes: float = 10
+    setup_minutes: float = 30
     limits: UsageLimits = field(default_factory=UsageLimits)
     ports: int = 0
     announce: str = ""
@@ -150,7 +157,7 @@ KEYS = (
     "agent", "jobs", "setup", "caches", "pass_env", "silence_minutes", "max_blob_mb", "gates", "contracts", "contain",
     "agents", "assign", "standards",
     "commit_identity", "signoff",
-    "provider_wait_minutes", "limits", "ports", "announce", "notify", "keep_completed",
+    "provider_wait_minutes", "base_minutes", "setup_minutes", "limits", "ports", "announce", "notify", "keep_completed",
     "pr", "forge", "remote", "pr_base", "reviewers", "labels",
 )  # fmt: skip
 TEXTS = ("kind", "program", "model", "effort", "base_url", "key", "provider")  # of an agent
@@ -249,6 +256,8 @@ class _Reader:
             commit_identity=self.person(values, "commit_identity"),
             signoff=self.flag(values, "signoff", default=False),
             provider_wait_minutes=self.number(values, "provider_wait_minutes", 60),
+            base_minutes=self.number(values, "base_minutes", 10, zero=True),
+            setup_minutes=self.number(values, "setup_minutes", 30),
             limits=self.limits(values.get("limits", {})),
             ports=self.whole(values, "ports", 0, MAX_PORTS, default=0),
             announce=self.words(values, "announce"),
@@ -367,10 +376,12 @@ class _Reader:
             return ""
         return text
 
-    def number(self, values: dict[str, Any], key: str, default: float, table: str = "") -> float:
+    def number(self, values: dict[str, Any], key: str, default: float, table: str = "", *, zero: bool = False) -> float:
         value = values.get(key, default)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1_000_000:
-            self.wrong(f"{table}{key}", "must be a number above 0", f"write {table}{key} = {default}")
+        allowed = isinstance(value, (int, float)) and (0 < value < 1_000_000 or (zero and value == 0))
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not allowed:
+            what = "must be 0 or a number above it" if zero else "must be a number above 0"
+            self.wrong(f"{table}{key}", what, f"write {table}{key} = {default}")
             return default
         return value
 
@@ -430,18 +441,15 @@ class _Reader:
             return
         for name, gate in value.items():
             default = name if name in _NAMED else "exit-code"
-            if gate is False and not may_be_found(name):
-                hint = did_you_mean(name, _FOUND) or f"known: {', '.join(_FOUND)}; delete the line"
-                self.wrong(f"gates.{name}", "there is no gate of this name to switch off", hint)
-            elif gate is False:
+            if gate is False:
                 yield name, False
             elif isinstance(gate, str) and gate.strip():
                 yield name, GateCommand(gate, default)
             elif isinstance(gate, dict) and _is_gate(gate):
-                yield name, GateCommand(str(gate["command"]), str(gate.get("parser", default)))
+                minutes = self.number(gate, "minutes", GATE_MINUTES, f"gates.{toml_key(name)}.")
+                yield name, GateCommand(str(gate.get("command", "")), str(gate.get("parser", default)), minutes)
             else:
-                false = "false, " if may_be_found(name) else ""
-                what = f"must be {false}a command, or command and parser ({', '.join(PARSERS)})"
+                what = f"must be false, a command, or command, parser ({', '.join(PARSERS)}) and minutes"
                 self.wrong(f"gates.{name}", what, _gate_hint(name))
 
 
@@ -466,21 +474,19 @@ def _is_setup(item: dict[str, Any]) -> bool:
 
 def _gate_hint(name: str) -> str:
     """What to write for the gate `name`: a name that is no bare key of TOML in quotes."""
-    key = f"gates.{name if _BARE_KEY.fullmatch(name) else json.dumps(name)}"
+    key = f"gates.{toml_key(name)}"
     parser = name if name in _NAMED else PARSERS[-1]
     command = _COMMANDS.get(name, "make check")
-    off = f"{key} = false" if may_be_found(name) else "delete the line"
-    return f'write {key} = {{command = "{command}", parser = "{parser}"}}, or {off}'
+    return f'write {key} = {{command = "{command}", parser = "{parser}"}}, or {key} = false'
 
 
 def _is_gate(item: dict[str, Any]) -> bool:
+    """Whether it is a command with what belongs to it, or the time limit of a gate that is found."""
+    if item.keys() == {"minutes"}:
+        return True
     command, parser = item.get("command"), item.get("parser", PARSERS[-1])
-    return (
-        item.keys() <= {"command", "parser"}
-        and isinstance(command, str)
-        and bool(command.strip())
-        and parser in PARSERS
-    )
+    known = item.keys() <= {"command", "parser", "minutes"}
+    return known and isinstance(command, str) and bool(command.strip()) and parser in PARSERS
 
 
 def _nearest(key: str, known: tuple[str, ...], table: str = "") -> str:

@@ -25,7 +25,8 @@ REPORT = (
 class Context:
     """What an agent is told. Documents map a path in the worktree to its text.
 
-    `gates` are the repository's (name, command), where they verify the package in the place of steps.
+    `gates` are the repository's (name, command), where they verify the package in the place of steps. `red_before` are
+    steps that fail without the package's work, by name, and how.
     """
 
     package: Package
@@ -45,6 +46,7 @@ class Context:
     continues: bool = False
     folder: str = ""
     gates: tuple[tuple[str, str], ...] = ()
+    red_before: Mapping[str, str] = field(default_factory=dict)
 
 
 def render(context: Context) -> str:
@@ -57,7 +59,7 @@ def render(context: Context) -> str:
         _previous(context),
         _scope(package),
         _reading(package),
-        _gates(context.gates) or _verification(package),
+        _gates(context.gates) or _verification(package, context.red_before),
         _rules(context),
         _dependencies(context),
         _document("Tasks of this package", context.tasks),
@@ -117,7 +119,7 @@ def _reading(package: Package) -> str:
     return "\n".join(lines)
 
 
-def _verification(package: Package) -> str:
+def _verification(package: Package, red_before: Mapping[str, str]) -> str:
     steps = [step for step in package.steps if step.kind is StepKind.COMMAND]
     if not steps:
         return "## How your work is verified\n\nThe plan declares no step that we run. Check your own work."
@@ -128,6 +130,8 @@ def _verification(package: Package) -> str:
         expected = f", expected exit code {step.expect_exit_code}" if step.expect_exit_code else ""
         lines.append(f"- {step.name}{place}{expected}:\n\n      " + command.strip().replace("\n", "\n      "))
         lines += [f"  - must leave {artifact}" for artifact in step.artifacts]
+        if step.name in red_before:
+            lines.append(f"  - red before you: {printable(red_before[step.name])}")
     return "\n".join(lines)
 
 

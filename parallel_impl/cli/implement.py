@@ -22,6 +22,7 @@ from parallel_impl.config import MAX_JOBS
 @click.option("--single", is_flag=True, help="The whole change as one package, without a plan; nothing runs beside it.")
 @click.option("--retry-failed", is_flag=True, help="Try packages again that failed in this run.")
 @click.option("--restart", metavar="PKG", multiple=True, help="Do this package again, and what builds on it.")
+@click.option("--accept", metavar="GATE", multiple=True, help="Land with what this gate's last verdict lists.")
 @click.option("--fail-fast", is_flag=True, help="Start nothing more once a package has failed; what is at work ends.")
 @click.option("--abort", is_flag=True, help="Give the run up: its work stays on refs of attempts.")
 @click.option("--wait/--no-wait", help="Wait while other runs hold what this change claims (default: refuse).")
@@ -40,6 +41,7 @@ def implement(
     single: bool,
     retry_failed: bool,
     restart: tuple[str, ...],
+    accept: tuple[str, ...],
     fail_fast: bool,
     abort: bool,
     wait: bool,
@@ -70,6 +72,7 @@ def implement(
         dry_run=dry_run,
         retry_failed=retry_failed,
         restart=restart,
+        accept=accept,
         abort=abort,
         wait=wait,
         single=single,

@@ -12,15 +12,18 @@ import posixpath
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
 from operator import or_
 from pathlib import Path
 
+from parallel_impl import config
 from parallel_impl.config import SetupCommand
 from parallel_impl.errors import Problem, Severity
-from parallel_impl.gates import node_manager, requirements, script, shell
+from parallel_impl.gates import node_manager, requirements, script, shell, start_failure
 from parallel_impl.plan.model import Package, Plan, Step, StepKind, yaml_path
 from parallel_impl.plan.order import Order
 
@@ -30,6 +33,8 @@ INSTALLERS = (
 )  # fmt: skip
 INSTALLED = re.compile(r"(^|(?<=/))(\.venv|venv|node_modules)/")  # never in a commit: set-up makes it
 NOT_FOUND = 127
+IS_NOWHERE = 43  # our own exit code: no other failure of Python looks like it
+FINDS = f"import sys, importlib.util as i; sys.exit(0 if i.find_spec(sys.argv[1]) else {IS_NOWHERE})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,7 @@ class Missing:
     @property
     def by_set_up(self) -> bool:
         """Whether set-up may make it: it lies in an environment, or is looked for in one."""
-        return self.environment is not None or (not self.path and "/" not in self.program)
+        return self.environment is not None or (not self.path and ("/" not in self.program or " -m " in self.program))
 
 
 Gone = dict[Missing, list[tuple[str, partial[Problem]]]]  # what is missing, and each step that calls it
@@ -106,7 +111,7 @@ def look_up(
             what = f"step {step.name!r} of {package.id} is not a shell script: {broken[step.command]}"
             found.append(problem(what, hint="correct the quoting, or write the command as a list"))
         elif looking:
-            found += _programs(package, step, *looking, problem=problem, errors=gone)
+            found += _programs(package, step, looking, problem=problem, errors=gone)
     return LookedUp(tuple(found), tuple(_not_there(gone, commands)))
 
 
@@ -132,20 +137,20 @@ def _not_there(gone: Gone, commands: Sequence[SetupCommand]) -> Iterator[tuple[P
 def _programs(
     package: Package,
     step: Step,
-    scopes: _Scopes,
-    lookup: _Lookup,
+    looking: tuple[_Scopes, _Lookup],
     *,
     problem: partial[Problem],
     errors: Gone,
 ) -> Iterator[Problem]:
     """What is missing for one step goes to `errors`; what is not decidable is a notice."""
+    scopes, lookup = looking
     reading = _reading(step)
     unknown = [] if reading.whole else ["parts of the script"]
     for call in reading.calls:
         if call.program is None:
             unknown.append("a command whose name is only known when it runs")
         elif (gone := lookup.missing(call, step.cwd)) is None:
-            continue
+            unknown += _module(package, step, call, looking, problem=problem, errors=errors)
         elif not call.sure or step.expect_exit_code == NOT_FOUND:
             unknown.append(f"{call.program!r} (not there, but called on a condition)")
         elif gone.path and not INSTALLED.search(gone.path) and scopes.may_write(package, gone.path):
@@ -159,6 +164,37 @@ def _programs(
         yield problem(what, severity=Severity.NOTICE)
 
 
+def _module(
+    package: Package,
+    step: Step,
+    call: script.Call,
+    looking: tuple[_Scopes, _Lookup],
+    *,
+    problem: partial[Problem],
+    errors: Gone,
+) -> Iterator[str]:
+    """What is not decidable about the module that Python is told to run; one that can be nowhere is an error.
+
+    It may be written by a package, here or where an installation finds it, so its name decides, not one path.
+    """
+    scopes, lookup = looking
+    if not call.module or lookup.importable(call, step):
+        return
+    name, gone = call.module.partition(".")[0], Missing(f"{call.program} -m {call.module}", "")
+    if not call.sure or step.expect_exit_code:
+        yield f"{gone.program!r} (not there, but called on a condition)"
+    elif lookup.tracked(name) or scopes.names(name, (posixpath.join(step.cwd, call.cwd or "."), *_python_path(step))):
+        yield f"{gone.program!r} (not there now; a package may write it)"
+    elif scopes.may_install(package, gone, step.cwd):
+        yield f"{gone.program!r} (not there now; {package.id} may change what is installed)"
+    else:
+        errors.setdefault(gone, []).append((f"step {step.name!r} of {package.id}", problem))
+
+
+def _python_path(step: Step) -> tuple[str, ...]:
+    return tuple(filter(None, dict(step.env).get("PYTHONPATH", "").split(os.pathsep)))
+
+
 def missing(command: str, *, checkout: Path, env: Mapping[str, str]) -> list[Missing]:
     """The programs that the shell script `command` cannot do without and that are not there."""
     lookup = _Lookup(checkout, env)
@@ -169,7 +205,7 @@ def missing(command: str, *, checkout: Path, env: Mapping[str, str]) -> list[Mis
 def _reading(step: Step) -> script.ScriptReading:
     if isinstance(step.command, str):
         return script.read(step.command)
-    return script.ScriptReading((script.Call(step.command[0]),) if step.command else ())
+    return script.ScriptReading(start_failure.calls(step))
 
 
 def _hint(gone: Missing, commands: Sequence[SetupCommand]) -> str:
@@ -177,6 +213,9 @@ def _hint(gone: Missing, commands: Sequence[SetupCommand]) -> str:
         return _environments_hint([gone.environment], commands)
     if gone.file:
         return f"{executable(gone.path or gone.program)}, and commit that"
+    if " -m " in gone.program:
+        source = f"the configuration ({config.FILE})"
+        return start_failure.correction(gone.program, tuple(command.run for command in commands), source)
     if gone.path:
         return "correct the path (it is relative to the step's cwd), or let a package before this one write it"
     return "install it, let set-up install it into .venv, or correct the command"
@@ -203,8 +242,10 @@ class _Lookup:
     """Looks programs up as a step would, and remembers."""
 
     def __init__(self, checkout: Path, env: Mapping[str, str]) -> None:
-        self.checkout, self.path = checkout, env.get("PATH", os.defpath)
+        self.checkout, self.env, self.path = checkout, env, env.get("PATH", os.defpath)
         self.known: dict[str, bool] = {}
+        self.found: dict[tuple[object, ...], bool] = {}
+        self.names: set[str] | None = None
 
     def missing(self, call: script.Call, cwd: str) -> Missing | None:
         """What is missing for this call; None when it is there, or that is not decidable."""
@@ -220,6 +261,34 @@ class _Lookup:
             return None
         file = self.checkout / path
         return None if self.file(str(file)) else Missing(program, path, file.is_file())
+
+    def importable(self, call: script.Call, step: Step) -> bool:
+        """Whether the Python of this call finds the top level of its module; true where that is not decidable."""
+        name, folder = call.module.partition(".")[0], self.checkout / step.cwd / (call.cwd or ".")
+        if name in sys.stdlib_module_names or call.cwd is None or call.program is None or not folder.is_dir():
+            return True
+        argv = (call.program, "-c", FINDS, name)
+        asked = (argv, folder, step.env)
+        if asked not in self.found:
+            env = {**self.env, "PYTHONDONTWRITEBYTECODE": "1", **dict(step.env)}
+            program = shutil.which(call.program, path=self.path) or call.program
+            try:
+                done = subprocess.run(
+                    (program, *argv[1:]), cwd=folder, env=env, check=False, capture_output=True, timeout=60
+                )
+                self.found[asked] = done.returncode != IS_NOWHERE
+            except (OSError, subprocess.TimeoutExpired):
+                self.found[asked] = True
+        return self.found[asked]
+
+    def tracked(self, name: str) -> bool:
+        """Whether a file or folder of the checkout has this name: where a module of it would be found is not known."""
+        if self.names is None:
+            self.names = set()
+            for _, folders, files in os.walk(self.checkout):
+                folders[:] = [one for one in folders if one != ".git" and not INSTALLED.fullmatch(f"{one}/")]
+                self.names.update(folders, (file.removesuffix(".py") for file in files if file.endswith(".py")))
+        return name in self.names
 
     def bare(self, program: str) -> bool:
         if program not in self.known:
@@ -245,6 +314,18 @@ class _Scopes:
             writers = (1 << index[one.id] for one in self.plan.packages if not one.scope.refusal(path))
             self.writers[path] = reduce(or_, writers, 0)
         return bool(self.writers[path] & (self.order.ancestors[package.id] | 1 << index[package.id]))
+
+    def names(self, name: str, folders: Iterable[str]) -> bool:
+        """Whether a package may write a module of this name: a scope spells the name, or covers it in a folder.
+
+        `folders` are those that Python looks in; `src` is where projects keep what they install.
+        """
+        patterns = [pattern for one in self.plan.packages for pattern in one.scope.write_allow]
+        if any(name in (part, part.removesuffix(".py")) for pattern in patterns for part in pattern.split("/")):
+            return True
+        places = {posixpath.normpath(posixpath.join(folder, name)) for folder in ("src", ".", *folders)}
+        paths = [f"{place}{ending}" for place in sorted(places) for ending in (".py", "/__main__.py", "/__init__.py")]
+        return any(not one.scope.refusal(path) for one in self.plan.packages for path in paths if ".." not in path)
 
     def may_install(self, package: Package, gone: Missing, cwd: str) -> bool:
         """Whether set-up may install it once these packages changed what a project depends on.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import re
 import shlex
@@ -21,7 +22,7 @@ import msgspec
 from msgspec.structs import replace
 
 from parallel_impl import storage
-from parallel_impl.config import GATES, GateCommand, may_be_found, runs_tests, toml_key
+from parallel_impl.config import GATE_MINUTES, GATES, GateCommand, may_be_found, runs_tests, toml_key
 from parallel_impl.errors import Problem, Severity, printable
 from parallel_impl.gates import programs, pytest_plugin, reports, setup, shell, tool_command
 from parallel_impl.gates.found import python, repository
@@ -33,7 +34,7 @@ from parallel_impl.gates.readers.output import GateOutput
 from parallel_impl.plan import ids
 from parallel_impl.processes.launch import Launch, Limits, Stops
 from parallel_impl.processes.process import Reason, run
-from parallel_impl.text import masked, tail
+from parallel_impl.text import did_you_mean, masked, tail
 
 INSTALL = {
     "pytest": "python -m pip install pytest",
@@ -76,6 +77,7 @@ class Gate(msgspec.Struct, frozen=True):
     texts: str = ""
     tests: bool = True
     asked: bool = True
+    minutes: float = GATE_MINUTES
 
     @property
     def is_own(self) -> bool:
@@ -116,26 +118,29 @@ def find(
     without them nothing is found in sub-folders.
     """
     tree = ProjectTree(read, paths)
-    found = {one.name: one for one in repository.gates(tree, configured)}
+    written = {name: own for name, own in configured.items() if not isinstance(own, GateCommand) or own.command}
+    found = {one.name: one for one in repository.gates(tree, written)}
     gates = []
     for name in dict.fromkeys((*GATES, *found, *configured)):
         own = configured.get(name)
         texts = ids.folder(change_id, part) if name == "openspec" else ""
-        if isinstance(own, GateCommand):
-            gates.append(Gate(name, own.command, own.parser, "configured", texts=texts, tests=runs_tests(name)))
+        minutes = own.minutes if isinstance(own, GateCommand) else GATE_MINUTES
+        tests = runs_tests(name)
+        if isinstance(own, GateCommand) and own.command:
+            gates.append(Gate(name, own.command, own.parser, "configured", texts=texts, tests=tests, minutes=minutes))
         elif own is False:
-            gates.append(Gate(name, found="switched off by the configuration", off=True, tests=runs_tests(name)))
+            gates.append(Gate(name, found="switched off by the configuration", off=True, tests=tests))
         elif name == "openspec":
             command = inside(part, f"openspec validate {shlex.quote(change_id)} --strict --json")
             why = "every change is validated"
-            gates.append(Gate(name, command, name, why, required=False, texts=texts, tests=False))
+            gates.append(Gate(name, command, name, why, required=False, texts=texts, tests=False, minutes=minutes))
         elif one := found.get(name):
-            where = f"found from {one.where}"
-            tests = runs_tests(name)
-            gates.append(Gate(name, one.command, one.parser, where, one.required, tests=tests, asked=False))
-    said = [] if "mypy" in found or "mypy" in configured else [*_unclear_mypy(read)]
-    said += repository.problems(tree, configured, [*found.values()])
-    return gates, [*_switched_off([gate.name for gate in gates if gate.off]), *said]
+            gate = Gate(name, one.command, one.parser, f"found from {one.where}", one.required, asked=False)
+            gates.append(replace(gate, tests=tests, minutes=minutes))
+    off, running = [gate.name for gate in gates if gate.off], [gate.name for gate in gates if not gate.off]
+    unclear = [] if "mypy" in running or "mypy" in off else [*_unclear_mypy(read)]
+    said = [*_switched_off(off), *_misspelt(off, running), *_unlimited(configured, running, unclear), *unclear]
+    return gates, [*said, *repository.problems(tree, written, [*found.values()])]
 
 
 def _unclear_mypy(read: Read) -> Iterator[Problem]:
@@ -143,6 +148,26 @@ def _unclear_mypy(read: Read) -> Iterator[Problem]:
         what = f"gate mypy is not run: {where} configures mypy but does not say what to check"
         hint = 'write gates.mypy = {command = "mypy src", parser = "mypy"}, or files = ["src"] for mypy itself'
         yield Problem(what, where=where, hint=hint, severity=Severity.WARNING)
+
+
+def _unlimited(
+    configured: Mapping[str, GateCommand | bool], running: Sequence[str], unclear: Sequence[Problem]
+) -> Iterator[Problem]:
+    """Time limits of gates that neither have a command nor were found."""
+    for name, own in configured.items():
+        if isinstance(own, GateCommand) and name not in running and not (name == "mypy" and unclear):
+            what = f"no gate {name} is found here, so it has no time to limit"
+            hint = f'write gates.{toml_key(name)} = {{command = "…", minutes = {own.minutes:g}}}'
+            yield Problem(what, hint=hint, severity=Severity.WARNING)
+
+
+def _misspelt(off: Sequence[str], running: Sequence[str]) -> Iterator[Problem]:
+    """Names that were switched off where a gate of nearly that name runs."""
+    for name in off:
+        if not may_be_found(name) and (hint := did_you_mean(name, running)):
+            yield Problem(
+                f"gates.{toml_key(name)} = false: no gate has this name", hint=hint, severity=Severity.WARNING
+            )
 
 
 def _switched_off(names: Sequence[str]) -> Iterator[Problem]:
@@ -192,9 +217,8 @@ def check_programs(
 
 
 def switch_off(name: str) -> str:
-    """What to write so that a gate does not run: one that is only configured is taken out."""
-    key = f"gates.{toml_key(name)}"
-    return f"switch the gate off: {key} = false" if may_be_found(name) else f"take the gate out: delete {key}"
+    """What to write so that a gate does not run."""
+    return f"switch the gate off: gates.{toml_key(name)} = false"
 
 
 def _elsewhere(gate: Gate, checkout: Path, env: Mapping[str, str]) -> str:
@@ -214,7 +238,7 @@ def run_gates(
     *,
     env: Mapping[str, str],
     folder: Path,
-    seconds: float = 3600,
+    seconds: float = math.inf,
     stop: Stops = None,
     mask: tuple[bytes, ...] = (),
     own: OwnCheck | None = None,
@@ -223,8 +247,9 @@ def run_gates(
 ) -> dict[str, GateReport]:
     """Run all gates side by side on one checkout that is ready; one report each, by name, in the gates' order.
 
-    `<folder>/<gate>.log` and report files are overwritten. `seconds` is the limit of each. `own` checks the texts of
-    the change where the program for that is absent. `started` and `ended` hear of each that runs, in its own thread.
+    `<folder>/<gate>.log` and report files are overwritten. `seconds` is a limit of each beside its own. `own` checks
+    the texts of the change where the program for that is absent. `started` and `ended` hear of each that runs, in its
+    own thread.
     """
     folder.mkdir(parents=True, exist_ok=True)
     root = checkout.resolve()
@@ -238,7 +263,8 @@ def run_gates(
             report = _check_texts(gate, root, own, _GateFiles.of(gate, folder).log)
         else:
             files = _GateFiles.of(gate, folder)
-            report = _run(gate, root, env=env, files=files, seconds=seconds, stop=stop, mask=mask)
+            limit = min(seconds, gate.minutes * 60)
+            report = _run(gate, root, env=env, files=files, seconds=limit, stop=stop, mask=mask)
         ended(report)
         return report
 
@@ -253,7 +279,7 @@ def run_again(
     *,
     env: Mapping[str, str],
     folder: Path,
-    seconds: float = 3600,
+    seconds: float = math.inf,
     stop: Stops = None,
     mask: tuple[bytes, ...] = (),
 ) -> dict[str, GateReport]:
@@ -267,8 +293,9 @@ def run_again(
         only = [test.node or test.id for test in failed[gate.name]] if gate.parser == "pytest" else []
         files = _GateFiles.of(gate, folder, ".again")
         files.only.write_text(json.dumps(only))
+        limit = min(seconds, gate.minutes * 60)
         return _run(
-            gate, checkout.resolve(), env=env, files=files, seconds=seconds, stop=stop, mask=mask, selects=bool(only)
+            gate, checkout.resolve(), env=env, files=files, seconds=limit, stop=stop, mask=mask, selects=bool(only)
         )
 
     with ThreadPoolExecutor(max(1, len(wanted)), thread_name_prefix="gate") as pool:

@@ -43,6 +43,9 @@ WRAPPERS = ("exec", "nohup", "env", "time")  # the program that they start is lo
 REBIND = ("source", ".", "eval", "alias", "enable", "hash")  # may change what a name means
 ASKING = ("command", "which", "type", "hash")  # the script itself asks whether a program is there
 PATH = re.compile(r"PATH\+?=")
+PYTHON = re.compile(r"(?:.*/)?python(?:\d+(?:\.\d+)*)?")
+WITH_VALUE = ("-W", "-X", "--check-hash-based-pycs")  # options of Python whose next word is theirs
+MODULE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 ASSIGNMENT = re.compile(r"[A-Za-z_]\w*(\[[^]]*\])?\+?=", re.ASCII)
 EXPANDS = re.compile(r"^~|(?<!\\)(?:\\\\)*[*?\[{]")
 ESCAPED = re.compile(r"\\\n|\\(.)")
@@ -57,12 +60,14 @@ MOST = 10_000  # commands that are followed: functions that call functions twice
 class Call:
     """One simple command: its first word (None: only known when it runs) and where it runs.
 
-    `cwd` is relative to the start of the script (None: not known). `sure`: it is not on a condition.
+    `cwd` is relative to the start of the script (None: not known). `sure`: it is not on a condition. `module` is what
+    Python is told to run (`python -m module`), "" for any other command.
     """
 
     program: str | None
     cwd: str | None = "."
     sure: bool = True
+    module: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +103,22 @@ def read(script: str) -> ScriptReading:
             whole = not root.has_error
     calls = (replace(call, sure=False) if call.program in walk.asked else call for call in walk.calls)
     return ScriptReading(tuple(calls), whole)
+
+
+def module_of(words: Sequence[str | None]) -> str:
+    """The module that `python -m` runs, of a command's words (None: only known when it runs); "" where it runs none."""
+    if not words or words[0] is None or not PYTHON.fullmatch(words[0]):
+        return ""
+    rest = iter(words[1:])
+    for word in rest:
+        if word is None or not word.startswith("-") or word == "-":
+            return ""
+        if word in WITH_VALUE:
+            next(rest, None)
+        elif found := re.fullmatch(r"-[bBdEiIOPqsSuvx]*([cm])(.*)", word):
+            named = (found[2] or next(rest, None) or "") if found[1] == "m" else ""
+            return named if MODULE.fullmatch(named) else ""
+    return ""
 
 
 def chain(script: str) -> list[list[str | None]]:
@@ -333,7 +354,7 @@ class _ScriptWalk:
         if may_be_function and first in self.functions:
             self.follow(first)
             return
-        self.add(first)
+        self.add(first, module_of([first, *rest]))
         if first in ASKING and (first != "command" or rest[:1] in (["-v"], ["-V"])):
             self.asked.update(word for word in rest if word)
         elif first == "cd":
@@ -370,11 +391,11 @@ class _ScriptWalk:
             elif re.fullmatch(r"-\w*e\w*", word) and not self.unsure:
                 self.lax = False
 
-    def add(self, program: str | None) -> None:
+    def add(self, program: str | None, module: str = "") -> None:
         if program in BUILTINS or program == "time":
             return
-        bare = program is not None and "/" not in program
-        self.calls.append(Call(None if bare and self.rebound else program, self.cwd, not (self.unsure or self.lax)))
+        bare, sure = program is not None and "/" not in program, not (self.unsure or self.lax)
+        self.calls.append(Call(None if bare and self.rebound else program, self.cwd, sure, module))
 
     def change_folder(self, words: Sequence[str | None]) -> None:
         words = [word for word in words if word != "--"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -14,8 +15,9 @@ from pathlib import Path
 
 from parallel_impl import storage
 from parallel_impl.errors import printable
-from parallel_impl.gates import evidence, pytest_plugin, reports, setup, shell
-from parallel_impl.gates.gate_report import Test
+from parallel_impl.gates import evidence, pytest_plugin, reports, setup, shell, start_failure, tool_command
+from parallel_impl.gates.gate_report import GateReport, GateState, Test
+from parallel_impl.gates.readers.output import GateOutput
 from parallel_impl.git.walk import is_cache
 from parallel_impl.plan.model import Package, Step, StepKind
 from parallel_impl.processes.launch import Launch, Limits, Stops
@@ -25,6 +27,8 @@ from parallel_impl.text import masked, tail
 RESULT_FILE = "PARALLEL_IMPL_RESULT_FILE"
 SIGPIPE = 141
 SHOWN = 20
+MAY_WRITE = "declare them as artifacts, ignore them, or write `writes: true`"
+OldFailures = Callable[[Step], Collection[str]]
 Changed = Callable[[], Mapping[str, str]]  # path to what tells one content of it from the next
 
 
@@ -43,6 +47,9 @@ class StepResult:
 
     `artifacts` are paths in the checkout, kept below the folder of the verification; `keys` are the declared
     result keys that are known, `not_reported` the others. `tests` are those that passed in its sessions of pytest.
+    `changed` are files of the checkout that it may not change; `cannot_start` is what of its own command could not be
+    started ("": it ran). `failing` are the tests whose failures explain how it ended, all of them; `excused` those of
+    them that its plan lets fail.
     """
 
     name: str
@@ -56,7 +63,11 @@ class StepResult:
     keys: Mapping[str, object] = field(default_factory=dict)
     not_reported: tuple[str, ...] = ()
     why: str = ""
+    changed: tuple[str, ...] = ()
+    cannot_start: str = ""
     tests: tuple[Test, ...] = ()
+    failing: tuple[str, ...] = ()
+    excused: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +90,11 @@ class Verification:
     def for_a_person(self) -> tuple[str, ...]:
         """The names of the steps that a person has to check."""
         return tuple(step.name for step in self.steps if step.status is StepStatus.FOR_A_PERSON)
+
+    @property
+    def unstarted(self) -> StepResult | None:
+        """The step whose own command could not be started, which ended the verification; None where there is none."""
+        return next((step for step in self.steps if step.cannot_start), None)
 
 
 def not_run(package: Package) -> Verification:
@@ -104,17 +120,20 @@ def run_steps(
     mask: tuple[bytes, ...] = (),
     started: Callable[[Step, int], None] = lambda _step, _place: None,
     ended: Callable[[StepResult], None] = lambda _result: None,
+    old: OldFailures = lambda _step: (),
 ) -> Verification:
     """Run the package's steps in `checkout`, logs in `<folder>/steps/`, evidence in `<folder>/artifacts/`.
 
     `env` is the allow-listed environment of steps; `changed` names the tracked or unignored files of the
     checkout that differ from its commit; `files_modified` is how many files the attempt changed and `made` which:
     an artifact that was there before the steps is evidence only if it is among these. `started` hears of
-    each step that runs, with its place from 1, `ended` how it ended.
+    each step that runs, with its place from 1, `ended` how it ended. `old` tells which tests of a step that allows old
+    failures fail on the base, each of two times.
     """
     runner = _Runner(checkout.resolve(), folder, env, changed, files_modified, stop, mask)
     before = evidence.signatures(runner.checkout, package.steps)
     runner.stale = {file: signature for file, signature in before.items() if file not in made}
+    runner.old = old
     results: list[StepResult] = []
     failed: StepResult | None = None
     for number, step in enumerate(package.steps, 1):
@@ -134,6 +153,29 @@ def run_steps(
         results.append(result)
         failed = result if result.status is not StepStatus.PASSED else None
     return _summed_up(package, results, failed, wrote=runner.wrote, known=runner.known, stopped=runner.stopped)
+
+
+def try_step(
+    step: Step,
+    place: int,
+    *,
+    checkout: Path,
+    folder: Path,
+    env: Mapping[str, str],
+    changed: Changed,
+    stop: Stops = None,
+    mask: tuple[bytes, ...] = (),
+) -> StepResult:
+    """Run one step by itself, to see what it does; the arguments are those of `run_steps`.
+
+    What it changed in its checkout is told even where it ended with another exit code than it should.
+    """
+    runner = _Runner(checkout.resolve(), folder, env, changed, None, stop, mask)
+    runner.stale = evidence.signatures(runner.checkout, [step])
+    result = runner.run(place, step)
+    if result.status is StepStatus.FAILED and runner.before is not None and not result.changed:
+        return replace(result, changed=runner.written_to(step))
+    return result
 
 
 def _unstarted(step: Step) -> StepStatus:
@@ -177,6 +219,7 @@ class _Runner:
     known: dict[str, object] = field(default_factory=dict)
     before: Mapping[str, str] | None = None
     stale: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    old: OldFailures = lambda _step: ()
 
     def run(self, number: int, step: Step) -> StepResult:
         place = f"{number}-{_slug(step.name)}"
@@ -195,11 +238,15 @@ class _Runner:
         if not self.stopped and pytest_plugin.was_refused(log):
             ended = self._start(step, cwd, log, written, None)
         code = _shell_code(ended)
-        result = replace(result, exit_code=code, seconds=ended.seconds, tests=self._tests(lines))
+        failing = self._failing(step, code, log, lines)  # before the report is masked
+        result = replace(result, exit_code=code, seconds=ended.seconds, tests=self._tests(lines), failing=failing)
         if self.stopped:
             return replace(result, status=StepStatus.NOT_RUN, why="the run was stopped")
         if why := _wrong_end(step, ended, code):
-            return replace(result, why=f"{why}; log: {log}\n{tail(log)}")
+            if result.failing and step.old_failures and set(result.failing) <= set(self.old(step)):
+                return self._judge(replace(result, excused=result.failing), step, place, written)
+            gone = start_failure.find(step, ended, log)
+            return replace(result, why=f"{why}; log: {log}\n{tail(log)}", cannot_start=gone)
         return self._judge(result, step, place, written)
 
     def _start(self, step: Step, cwd: Path, log: Path, written: Path, lines: Path | None) -> Ended:
@@ -214,6 +261,17 @@ class _Runner:
         ended = run(argv, Launch(cwd, env, limits, stop=self.stop, mask=self.mask), log)
         self.stopped = ended.reason is Reason.STOPPED
         return ended
+
+    def _failing(self, step: Step, code: int | None, log: Path, lines: Path) -> tuple[str, ...]:
+        """The tests that failed, where they are the whole reason why the step ended as it did."""
+        if not code or step.expect_exit_code or not lines.is_file():
+            return ()
+        command = step.command if isinstance(step.command, str) else shlex.join(step.command)
+        is_tool = tool_command.is_tool(command, "pytest")
+        output = GateOutput(log.read_bytes(), code, self.checkout, lines, None, is_tool)
+        found = reports.read("pytest", output, GateReport(step.name, GateState.BROKEN, code))
+        explained = found.state is GateState.RED and found.explained and not found.stopped
+        return tuple(test.id for test in found.failed) if explained else ()
 
     def _tests(self, lines: Path) -> tuple[Test, ...]:
         """What passed in its sessions of pytest; the report is masked once it was read."""
@@ -234,25 +292,22 @@ class _Runner:
         result = replace(result, artifacts=tuple(file for file in files if file not in left_out))
         if gone := [pattern for pattern, files in found.items() if not files]:
             return replace(result, why=f"declared artifacts are not there afterwards: {', '.join(gone)}")
-        if why := self._written_to(step):
-            return replace(result, why=why)
+        if fresh := self.written_to(step):
+            return replace(result, why=_forbidden(fresh), changed=fresh)
         return self._keys(result, step, written)
 
     def _is_stale(self, file: str) -> bool:
         """Whether a file of the base was there before the first step, as it is now: it is no evidence of any step."""
         return storage.signature(self.checkout / file) == self.stale.get(file, ())
 
-    def _written_to(self, step: Step) -> str:
+    def written_to(self, step: Step) -> tuple[str, ...]:
+        """The files of the checkout that changed since this was asked last, and that the step may not change."""
         assert self.before is not None  # noqa: S101  (run set it)
         before, self.before = self.before, self.changed()
         differ = {path for path in {*before, *self.before} if before.get(path) != self.before.get(path)}
         fresh = sorted(path for path in differ if not _is_tools(path))
         fresh = evidence.undeclared(fresh, step.artifacts, step.cwd)
-        if not fresh or step.writes:
-            return ""
-        more = f" and {len(fresh) - SHOWN} more" if len(fresh) > SHOWN else ""
-        hint = "declare them as artifacts, ignore them, or write `writes: true`"
-        return f"it changed files of its checkout: {', '.join(fresh[:SHOWN])}{more}; {hint}"
+        return () if step.writes else tuple(fresh)
 
     def _keys(self, result: StepResult, step: Step, written: Path) -> StepResult:
         try:
@@ -296,6 +351,16 @@ def _wrong_end(step: Step, ended: Ended, code: int | None) -> str:
             "let the last command read all (`… | sed -n 1,3p`)"
         )
     return said + wanted
+
+
+def _forbidden(changed: Sequence[str]) -> str:
+    return f"it changed files of its checkout: {listed(changed)}; {MAY_WRITE}"
+
+
+def listed(paths: Sequence[str]) -> str:
+    """The first of these paths, and how many more there are."""
+    more = f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
+    return ", ".join(paths[:SHOWN]) + more
 
 
 def _is_tools(path: str) -> bool:

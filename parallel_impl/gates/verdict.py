@@ -23,13 +23,14 @@ Outcomes = Mapping[str, TestOutcome]  # by test id
 
 
 class VerdictStatus(StrEnum):
-    """What a gate means for landing: PASSED, NOT_RUN and SWITCHED_OFF do not block, the others do."""
+    """What a gate means for landing: PASSED, ACCEPTED, NOT_RUN and SWITCHED_OFF do not block, the others do."""
 
     PASSED = "passed"
     FAILED = "failed"
     NOT_PROVEN = "not proven"
     GONE = "gone"
     FLAKY = "flaky"
+    ACCEPTED = "accepted"  # by name, by a person
     NOT_RUN = "not run"
     SWITCHED_OFF = "switched off"
 
@@ -43,6 +44,7 @@ class GateVerdict(msgspec.Struct, frozen=True):
     `new_failures` holds one line for each failing test or finding that the base does not have, `gone` one for each test
     that passed on the base, does not run and is not excused. `flaky` failed and then passed on the candidate,
     `unstable` did so on the base. `renamed` were replaced, `removed` went with a file that a package removed.
+    `accepted` is what would have blocked.
     """
 
     gate: str
@@ -55,6 +57,7 @@ class GateVerdict(msgspec.Struct, frozen=True):
     unstable: tuple[str, ...] = ()
     renamed: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
+    accepted: tuple[str, ...] = ()
 
     @property
     def blocks(self) -> bool:

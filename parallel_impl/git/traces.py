@@ -12,7 +12,8 @@ from pathlib import Path
 
 from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.file_clock import pass_tick
-from parallel_impl.git.repo import decode
+from parallel_impl.git.remove import remove
+from parallel_impl.git.repo import decode, encode
 from parallel_impl.git.staging import CONFIG
 from parallel_impl.git.trees import Trees
 from parallel_impl.git.walk import is_cache, signature
@@ -28,7 +29,7 @@ class Traces:
 
     def __init__(self, trees: Trees, checkout: Checkout, *, set_up: bool) -> None:
         self._repo, self._root = trees.repo, checkout.path
-        self._index = checkout.index
+        self._index, self._commit, self._environment = checkout.index, checkout.commit, trees.environment
         self._known: dict[str, Signature] = {}
         if set_up or not trees.exact(checkout.commit):
             self._known = self._find()
@@ -42,6 +43,27 @@ class Traces:
         now = self._find()
         differ = sorted(path for path in {*now, *self._known} if now.get(path) != self._known.get(path))
         return {path: _digest(self._root / path) for path in differ}
+
+    def restore(self) -> None:
+        """Put the files of the checkout back as they were at the start; ignored ones stay as they are.
+
+        What set-up had made or changed, and was changed again since, stays too: no commit holds it.
+        """
+        differ = [path for path in self.changed() if path not in self._known]
+        if not differ:
+            return
+        listed = {entry.path for entry in self._repo.entries(self._commit, recurse=True)}
+        remove(*(self._root / path for path in differ))
+        lines = "".join(f"{path}\0" for path in differ if path in listed)
+        arguments = ("checkout-index", "--force", "--quiet", "-z", "--stdin")
+        self._repo.git(
+            *arguments,
+            input=encode(lines),
+            index=self._index,
+            work_tree=self._root,
+            config=CONFIG,
+            env=self._environment,
+        )
 
     def _find(self) -> dict[str, Signature]:
         """The changed, removed and unignored new files, with what lstat says about them."""

@@ -53,7 +53,10 @@ class Locks:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One verification step. A `command` that is a string is shell, a tuple is argv."""
+    """One verification step. A `command` that is a string is shell, a tuple is argv.
+
+    `old_failures`: tests may fail in it that fail on the base, each of two times.
+    """
 
     name: str
     kind: StepKind = StepKind.COMMAND
@@ -63,6 +66,7 @@ class Step:
     expect_exit_code: int = 0
     timeout_minutes: int = 60
     writes: bool = False
+    old_failures: bool = False
     artifacts: tuple[str, ...] = ()
     result_keys: tuple[str, ...] = ()
     instructions: str = ""

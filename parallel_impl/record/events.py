@@ -243,6 +243,17 @@ class PlanRevised(Event, frozen=True, kw_only=True):
     changed: list[str]
 
 
+class ConfigurationRevised(Event, frozen=True, kw_only=True):
+    """Gates or limits of the configuration were edited between two starts, in `commit`: these keys.
+
+    Accepted work stays; `digest` stands for what can be edited so, as it is now.
+    """
+
+    commit: str
+    digest: str
+    keys: list[str]
+
+
 class RepositoryChanged(Event, frozen=True, kw_only=True):
     """The user's repository is not as it was: what, which packages were running, and whether that halts the run."""
 
@@ -277,6 +288,16 @@ class GatesEnded(Event, frozen=True, kw_only=True):
     verdicts: Mapping[str, str]
     seconds: float = 0.0
     rows: tuple[GateRow, ...] = ()
+
+
+class GateAccepted(Event, frozen=True, kw_only=True):
+    """A person accepted what the last verdict of a gate listed: ids by kind; `*` is whatever is found of that kind.
+
+    What is new in a later verdict blocks again.
+    """
+
+    gate: str
+    kinds: Mapping[str, tuple[str, ...]]
 
 
 class CandidateProven(Event, frozen=True, kw_only=True):

@@ -12,7 +12,8 @@ class GateRow(msgspec.Struct, frozen=True, omit_defaults=True):
     it was found, not configured, and switched off because it is red on the base and nobody can read its output.
 
     Of the tests: `gone` no longer run, `removed` went with a file that a package removed (one line for each file),
-    `renamed` were replaced, `flaky` failed and then passed, `unstable` did so on the base.
+    `renamed` were replaced, `flaky` failed and then passed, `unstable` did so on the base. `accepted` is what would
+    have blocked and was accepted by name.
     """
 
     name: str
@@ -30,3 +31,4 @@ class GateRow(msgspec.Struct, frozen=True, omit_defaults=True):
     unstable: tuple[str, ...] = ()
     renamed: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
+    accepted: tuple[str, ...] = ()

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from parallel_impl.plan.order import Order, order
 from parallel_impl.record import events as e
-from parallel_impl.record.codes import costs_retry, tries_again
+from parallel_impl.record.codes import Failure, costs_retry, tries_again
 from parallel_impl.record.gate_row import GateRow
 
 
@@ -75,7 +75,7 @@ class Progress:
     def last_failure(self) -> e.AttemptEnded | None:
         """The last attempt of this revision whose failure says something about its work; the next goes on from it."""
         ours = (one for one in reversed(self.ended) if one.number > self.outdated)
-        return next((one for one in ours if costs_retry(one.code)), None)
+        return next((one for one in ours if costs_retry(one.code) or one.code == Failure.STEP_CANNOT_START), None)
 
     def may_retry(self, retry_budget: int) -> bool:
         """Whether another attempt may start: `retry_budget` counts attempts beyond the first."""
@@ -96,9 +96,11 @@ class State:
     run_id: str = ""
     place: str = ""
     revised: e.PlanRevised | None = None
+    configured: e.ConfigurationRevised | None = None
     packages: dict[str, Progress] = field(default_factory=dict)
     order: Order = field(default_factory=lambda: order({}))
     removed: dict[str, Progress] = field(default_factory=dict)
+    accepted_gates: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
     proven: str = ""
     gate_rows: tuple[GateRow, ...] = ()
     landed: e.Landed | None = None
@@ -170,6 +172,12 @@ class State:
             case e.Noted():
                 note = f"{event.package}: {event.text}" if event.package else event.text
                 self.notes += [] if note in self.notes else [note]
+            case e.ConfigurationRevised():
+                self.configured = event
+            case e.GateAccepted():
+                known = self.accepted_gates.get(event.gate, {})
+                both = {kind: (*known.get(kind, ()), *ids) for kind, ids in event.kinds.items()}
+                self.accepted_gates[event.gate] = {**known, **both}
             case e.CandidateMade():
                 self.run = RunState.PROVING
             case e.GatesEnded() if event.rows:

@@ -52,6 +52,11 @@ def _describe_start(event: Event) -> str:
             return f"done again: {', '.join(event.packages)}"
         case e.PlanRevised():
             return f"plan revision {event.plan_revision}, of {event.commit[:12]}"
+        case e.GateAccepted():
+            kinds = ", ".join(f"{kind} ({', '.join(ids)})" if ids else kind for kind, ids in event.kinds.items())
+            return f"accepted by name: {event.gate}: {kinds}"
+        case e.ConfigurationRevised():
+            return f"configuration of {event.commit[:12]}: {', '.join(event.keys)}"
         case _:
             return ""
 

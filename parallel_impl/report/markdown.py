@@ -159,6 +159,7 @@ def _gates(gates: Sequence[GateRow], *, landed: bool) -> str:
         for gate in gates
         for title, listed in (
             ("New failures of", gate.new_failures),
+            ("Accepted by name of", gate.accepted),
             ("Flaky in", gate.flaky),
             ("Unstable on the base in", gate.unstable),
             ("Gone from", (*gate.gone, *gate.removed)),

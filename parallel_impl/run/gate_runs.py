@@ -5,13 +5,14 @@ A report is believed by the process that made it only: an agent can write to wha
 
 from __future__ import annotations
 
+import shlex
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import TypeVar
 
-from parallel_impl import storage
+from parallel_impl import config, storage
 from parallel_impl.gates import quality, tool_command, verdict
 from parallel_impl.gates.gate_report import GateReport, GateState, Test
 from parallel_impl.gates.quality import Gate
@@ -29,6 +30,7 @@ BASE, CANDIDATE = "base", "candidate"
 SETTLED = (GateState.GREEN, GateState.NOT_RUN, GateState.OFF)  # what this process believes of a tree a second time
 LOOK_SECONDS = 0.5  # between two looks at whether the run was stopped, while only the gates on the base are missing
 SHOWN = 20
+ACCEPTABLE = (VerdictStatus.NOT_PROVEN, VerdictStatus.GONE, VerdictStatus.FLAKY)  # by name, by a person
 
 T = TypeVar("T")
 Reports = dict[str, GateReport]
@@ -161,7 +163,16 @@ def explain(one: GateVerdict, report: GateReport | None) -> str:
         lines.append(f"  and {len(listed) - SHOWN} more")
     if one.status is VerdictStatus.NOT_PROVEN and report:
         lines.append(f"  let it be one command with a parser and --maxfail=0, or {quality.switch_off(one.gate)}")
+    if one.status in ACCEPTABLE:
+        lines.append(f"  or accept all of that by name: --accept {shlex.quote(one.gate)}")
     return "\n".join([*lines, *([f"  log: {report.log}"] if report else [])])
+
+
+def explain_broken(report: GateReport) -> str:
+    """A gate that is broken on the base, and what to write so that it is not asked."""
+    lines = f"gate {report.gate} is broken on the base: {report.why}".rstrip(": ").splitlines()
+    hint = f"repair it in the base, or write gates.{config.toml_key(report.gate)} = false, and commit"
+    return "\n".join([lines[0], *(f"  {line}" for line in lines[1:]), f"  {hint}", f"  log: {report.log}"])
 
 
 def _run(

@@ -99,6 +99,7 @@ def make_ready(
         env={**launch.env, "PARALLEL_IMPL_REPOSITORY": str(spec.repository)},
         log=log,
         caches=spec.caches,
+        seconds=spec.config.setup_minutes * 60,
         stop=launch.stop,
         mask=launch.mask,
     )

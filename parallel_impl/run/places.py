@@ -17,6 +17,7 @@ LOCKS = ".locks"
 BASE_CHECKOUT = "base.gate"
 CANDIDATE_CHECKOUT = "candidate.gate"
 COMPLETED = "completed"
+STEPS_CHECKOUT = "base.steps"
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,9 +234,9 @@ class Places:
         return f"{package}.verify"
 
     @property
-    def gate_checkouts(self) -> tuple[str, str]:
-        """Where the gates run on the base, and on a candidate."""
-        return BASE_CHECKOUT, CANDIDATE_CHECKOUT
+    def gate_checkouts(self) -> tuple[str, ...]:
+        """Where the gates run on the base and on a candidate, and where steps run on the base."""
+        return BASE_CHECKOUT, CANDIDATE_CHECKOUT, STEPS_CHECKOUT
 
     def checkouts_of(self, package: str) -> tuple[str, str]:
         """All checkouts that attempts at a package have."""

@@ -16,7 +16,7 @@ from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.remove import remove
 from parallel_impl.git.union import Layer
 from parallel_impl.processes.launch import Launch, Stop
-from parallel_impl.record.codes import Failure
+from parallel_impl.record.codes import Failure, Halt
 from parallel_impl.record.events import Event, Noted, PackageFailed, RepositoryChanged
 from parallel_impl.record.journal import Journal, now
 from parallel_impl.record.state import State
@@ -69,6 +69,8 @@ class Run:
 
     `stop` ends it and all that it started. `fail_fast`: once a package has failed in this start, nothing more starts.
     `base_checkout` is made ready for the gates on the base; `known_reports` has what gates found, by the tree's id.
+    `obstacle` is why nothing more starts in this start, found after the first packages may have started: what is at
+    work ends, then the run halts with it.
     """
 
     spec: RunSpec
@@ -82,6 +84,7 @@ class Run:
     jobs: int = 1
     fail_fast: bool = False
     base_checkout: Checkout | None = None
+    obstacle: tuple[Halt, str] | None = None
     known_reports: dict[str, dict[str, GateReport]] = field(default_factory=dict)
     layers: dict[str, Layer] = field(default_factory=dict)
     posted: SimpleQueue[Event] = field(default_factory=SimpleQueue)

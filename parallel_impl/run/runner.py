@@ -14,6 +14,7 @@ from functools import reduce
 from operator import add
 from queue import Empty, SimpleQueue
 
+from parallel_impl import environment
 from parallel_impl.git.union import Layer
 from parallel_impl.plan.order import longest_paths, start_order
 from parallel_impl.record import events as e
@@ -22,14 +23,14 @@ from parallel_impl.record.activity import Usage
 from parallel_impl.record.codes import Failure, Halt
 from parallel_impl.record.journal import now
 from parallel_impl.record.state import PackageState, Progress
-from parallel_impl.run import size_watch
+from parallel_impl.run import on_base, size_watch
 from parallel_impl.run.admission import Admission
 from parallel_impl.run.attempt import attempt
 from parallel_impl.run.attempt.attempt import RunAttempt
 from parallel_impl.run.attempt.job import Job, Outcome, Previous, Working
-from parallel_impl.run.gate_runs import BaseProof
-from parallel_impl.run.land import ending, land, proof
+from parallel_impl.run.land import ending, land
 from parallel_impl.run.land.ending import Ending
+from parallel_impl.run.on_base import OnBase
 from parallel_impl.run.run import Run
 from parallel_impl.run.size_watch import Grown
 from parallel_impl.storage import write_atomically
@@ -54,17 +55,22 @@ def execute(run: Run, *, only: frozenset[str] | None = None, run_attempt: RunAtt
 
     The run is on disk at every instant; the same call on the same journal goes on where it stopped.
     """
-    with proof.on_base(run) as base_proof:
+    work = on_base.BaseWork(run.spec, run.workspace, run.launch, run.post, run.base_checkout)
+    wanted = [name for name in run.state.packages if name not in run.state.accepted() and (not only or name in only)]
+    with on_base.running(work, run.in_force, wanted) as base:
         try:
-            over = run_packages(run, only=only, run_attempt=run_attempt, base_proof=base_proof)
+            _wait_for_base(run, base)
+            over = run_packages(run, only=only, run_attempt=run_attempt, base=base)
             run.look_at_repository(files=True)
             if run.state.tampering and not run.stop:
                 return ending.halt(run, Halt.REPOSITORY_CHANGED, "\n".join(run.state.tampering.what))
+            if run.obstacle and not run.stop:
+                return ending.halt(run, *run.obstacle)
             if run.state.paused and not run.stop:
                 return ending.paused(run, run.state.paused)
             if over and not run.stop:
                 return ending.over_limit(run, over)
-            ended = None if run.stop else land.land(run, base_proof, only=only)
+            ended = None if run.stop else land.land(run, base.gates, only=only)
             if ended is None or ended.code is Halt.INTERRUPTED:  # a signal after that changes no verdict
                 run.record(e.Interrupted(at=now(), by="a signal"))
                 return ending.interrupted(run)
@@ -74,12 +80,36 @@ def execute(run: Run, *, only: frozenset[str] | None = None, run_attempt: RunAtt
     return ended
 
 
+def _wait_for_base(run: Run, base: OnBase) -> None:
+    """Before the first agent of a run starts: what gates and steps do on the base, as far as that is known in time.
+
+    A run that has had agents goes on at once: what they are paid for is known by now.
+    """
+    if any(progress.started for progress in run.state.packages.values()):
+        return
+    base.wait(run.spec.config.base_minutes, run.stop, meanwhile=run.record_posted, say=run.listener.say)
+
+
+def _take_in_base(run: Run, base: OnBase | None) -> None:
+    """What has become known about the base: a gate that is broken there starts nothing more."""
+    if base is None:
+        return
+    base.done()
+    for problem in on_base.describe_news(run.spec, run.in_force.plan, base, red=False):
+        run.listener.say(str(problem))
+    for line in base.advice():
+        if (told := environment.masked(line, run.launch.mask)) not in run.state.notes:
+            run.note(told)
+    if not run.obstacle and (why := base.broken()):
+        run.obstacle = (Halt.GATE_BROKEN, why)
+
+
 def run_packages(
     run: Run,
     *,
     only: frozenset[str] | None = None,
     run_attempt: RunAttempt = attempt.run,
-    base_proof: BaseProof | None = None,
+    base: OnBase | None = None,
 ) -> str:
     """Until nothing is live and nothing may start, or a signal stopped the run and all workers came back.
 
@@ -92,7 +122,7 @@ def run_packages(
             try:
                 admission = Admission(run)
                 with size_watch.watching(run, lambda: admission.at_work, inbox.put):
-                    return _loop(Loop(run, workers, inbox, admission, only, run_attempt, base_proof))
+                    return _loop(Loop(run, workers, inbox, admission, only, run_attempt, base))
             except BaseException:
                 run.stop.set()
                 raise
@@ -110,7 +140,7 @@ class Loop:
     admission: Admission
     only: frozenset[str] | None
     run_attempt: RunAttempt
-    base_proof: BaseProof | None = None
+    base: OnBase | None = None
 
 
 def _loop(loop: Loop) -> str:
@@ -118,11 +148,12 @@ def _loop(loop: Loop) -> str:
     failed, held = _failed(run), False
     while True:
         run.record_posted()
+        _take_in_base(run, loop.base)
         _cancel_doomed(run)
         if run.fail_fast and not held and (new := _failed(run) - failed):
             held = True
             _tell_held(run, min(new))
-        again, ready = math.inf, [] if held else run.state.ready(order, only=loop.only)
+        again, ready = math.inf, [] if held or run.obstacle else run.state.ready(order, only=loop.only)
         if not run.stop:
             names, again = admission.choose(ready, now())
             jobs = [admission.admit(_job(loop, name), now()) for name in names]
@@ -219,7 +250,7 @@ def _job(loop: Loop, name: str) -> Job:
     previous = _previous(progress, last) if (last := progress.last_failure) else None
     above = tuple(run.layers[other] for other in in_force.order.dependencies(name))
     package, number = in_force.plan.package(name), progress.attempts + 1
-    return Job(package, number, in_force, above, previous, base_proof=loop.base_proof, known_reports=run.known_reports)
+    return Job(package, number, in_force, above, previous, on_base=loop.base, known_reports=run.known_reports)
 
 
 def _settle(run: Run, admission: Admission, job: Job, outcome: Outcome) -> None:
@@ -252,6 +283,8 @@ def _settle(run: Run, admission: Admission, job: Job, outcome: Outcome) -> None:
     )
     if code:
         run.record(ended)
+        if code is Failure.STEP_CANNOT_START and not run.obstacle:
+            run.obstacle = (Halt.STEP_CANNOT_START, f"{package.id}: {why}")
         run.fail_if_spent(package.id)
     else:
         run.workspace.set_ref(run.workspace.places.package_ref(package.id), outcome.commit)

@@ -67,7 +67,7 @@ def test_a_found_gate_that_judges_nothing_is_named_in_the_last_lines(repo: Path)
     assert done.returncode == 0, done.stderr
     why = "red (exit 1) on the base, and nobody can read which of its failures are old"
     assert f"proven by npm-test; gate npm-lint was switched off: {why}\n" in done.stderr
-    assert f"warning: gate npm-lint is switched off: it is {why}; repair it, or" in done.stderr
+    assert f"note: gate npm-lint is switched off: it is {why}; repair it, or" in done.stderr
 
 
 def test_a_repository_that_nothing_tests_lands_with_that_word(repo: Path) -> None:

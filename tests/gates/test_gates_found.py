@@ -351,3 +351,23 @@ def test_requirements_files_are_installed_those_for_development_beside_the_proje
     assert runs({"setup.py": "", "requirements.txt": "", "requirements/test.txt": ""})[1] == (
         f"{install} -r requirements/test.txt -e ."
     )
+
+
+def test_a_time_limit_alone_leaves_a_gate_as_it_is_found() -> None:
+    own = {"go-test": GateCommand("", minutes=90), "nox": GateCommand("", minutes=5)}
+
+    gates, said = quality.find({"go.mod": b"module x\n", "a_test.go": b""}.get, own, change_id="x")
+
+    limits = {gate.name: (gate.command, gate.minutes) for gate in gates if gate.name == "go-test"}
+    assert limits == {"go-test": ("go test -json ./...", 90)}
+    assert "no gate nox is found here, so it has no time to limit" in [problem.what for problem in said]
+
+
+def test_a_gate_that_is_switched_off_is_no_misspelt_one_where_a_repository_may_have_it() -> None:
+    own = {"go-vet": False, "go-tests": False}
+
+    _, said = quality.find({"go.mod": b"module x\n", "a_test.go": b""}.get, own, change_id="x")
+
+    assert [problem.what for problem in said if "no gate has" in problem.what] == [
+        "gates.go-tests = false: no gate has this name"
+    ]

@@ -191,3 +191,18 @@ def test_a_step_that_is_no_shell_script_is_an_error_without_a_checkout_too() -> 
 
 def test_steps_for_a_person_are_not_looked_at(tmp_path: Path) -> None:
     assert said(tmp_path, package("nosuchtool", kind=StepKind.MANUAL)) == []
+
+
+def test_a_module_is_an_error_only_where_it_can_be_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "lib" / "tracked").mkdir(parents=True)
+
+    def severities(module: str, *write: str) -> list[Severity]:
+        return [severity for severity, *_ in said(tmp_path, package(f"python3 -m {module}", *write))]
+
+    assert severities("no_such_module.main", "docs/**") == [Severity.ERROR]
+    assert severities("json.tool") == []
+    assert severities("pytest") == []  # it runs this test
+    assert severities("tracked.main", "docs/**") == [Severity.NOTICE]
+    assert severities("written", "lib/written/**") == [Severity.NOTICE]
+    assert severities("written", "written.py") == [Severity.NOTICE]
+    assert severities("written", "src/**") == [Severity.NOTICE]

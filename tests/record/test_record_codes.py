@@ -16,7 +16,13 @@ STARTED = e.RunStarted(
 
 @pytest.mark.parametrize("code", list(Failure))
 def test_what_shows_nothing_about_the_work_costs_no_retry(code: Failure) -> None:
-    free = (Failure.INTERRUPTED, Failure.PROVIDER_LIMIT, Failure.PROVIDER_QUOTA, Failure.PROVIDER_AUTH)
+    free = (
+        Failure.INTERRUPTED,
+        Failure.STEP_CANNOT_START,
+        Failure.PROVIDER_LIMIT,
+        Failure.PROVIDER_QUOTA,
+        Failure.PROVIDER_AUTH,
+    )
     assert code.costs_retry is (code not in free)
     assert code.by_provider is code.startswith("PROVIDER_")
     assert costs_retry(str(code)) is code.costs_retry
@@ -24,7 +30,8 @@ def test_what_shows_nothing_about_the_work_costs_no_retry(code: Failure) -> None
 
 @pytest.mark.parametrize("code", list(Failure))
 def test_only_work_that_can_be_repaired_is_gone_on_from(code: Failure) -> None:
-    assert code.from_base is (code not in (Failure.VERIFICATION_FAILED, Failure.CONTRACT_INVALID))
+    repaired = (Failure.VERIFICATION_FAILED, Failure.CONTRACT_INVALID, Failure.STEP_CANNOT_START)
+    assert code.from_base is (code not in repaired)
 
 
 @pytest.mark.parametrize(("code", "costs"), [("", False), ("OF_ANOTHER_VERSION", True), ("timeout", True)])

@@ -22,7 +22,7 @@ def test_everything_has_the_place_that_runs_of_earlier_versions_gave_it() -> Non
     assert PLACES.gate_setup_log("base") == state / "gates/base/setup.log"
     assert PLACES.index("wp-a.verify") == state / "indexes/wp-a.verify"
     assert PLACES.checkouts_of("wp-a") == ("wp-a", "wp-a.verify")
-    assert PLACES.gate_checkouts == ("base.gate", "candidate.gate")
+    assert PLACES.gate_checkouts == ("base.gate", "candidate.gate", "base.steps")
     assert PLACES.attempt_ref("wp-a", 3) == "refs/parallel-impl/add-x/attempts/wp-a/3"
     assert PLACES.package_ref("wp-a") == "refs/parallel-impl/add-x/packages/wp-a"
     assert PLACES.package_branch("wp-a") == "openspec/add-x--wp-a"

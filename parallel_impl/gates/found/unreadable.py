@@ -39,6 +39,6 @@ def dropped(verdict: GateVerdict, why: Mapping[str, str]) -> GateVerdict:
     )
 
 
-def warning(name: str, why: str) -> str:
+def line(name: str, why: str) -> str:
     """What is printed about it."""
-    return f"warning: gate {name} is switched off: it is {why}; repair it, or {switch_off(name)}"
+    return f"gate {name} is switched off: it is {why}; repair it, or {switch_off(name)}"

@@ -52,6 +52,7 @@ def _step(reading: Reading, raw: dict[str, Any], path: YamlPath) -> Step:
         expect_exit_code=fields.number(raw, "expect_exit_code", 0),
         timeout_minutes=fields.number(raw, "timeout_minutes", 0),
         writes=raw.get("writes") is True,
+        old_failures=raw.get("old_failures") == "allowed",
         artifacts=reading.patterns(evidence, "artifacts", (*path, "evidence")),
         result_keys=fields.texts(evidence, "result_keys"),
         instructions=fields.text(raw, "manual_instructions") or _workflow(fields.mapping(raw, "ci")),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -33,7 +34,7 @@ from parallel_impl.record import events as e
 from parallel_impl.record.codes import Failure
 from parallel_impl.record.journal import now
 from parallel_impl.record.result import dump
-from parallel_impl.run import own_tests
+from parallel_impl.run import gate_runs, on_base, own_tests
 from parallel_impl.run.attempt import (
     agent_limits,
     agent_report,
@@ -286,8 +287,39 @@ def _verify(attempt: Attempt) -> None:
         workspace.put_away(name, attempt.job.number, attempt.note)
     if attempt.verification.stopped:
         raise _FailureError(Failure.INTERRUPTED, "the run was stopped during verification")
-    if not attempt.verification.passed:
-        raise _FailureError(Failure.VERIFICATION_FAILED, attempt.verification.why)
+    if attempt.verification.passed:
+        return
+    if why := _cannot_start(attempt, attempt.verification):
+        raise _FailureError(Failure.STEP_CANNOT_START, why)
+    raise _FailureError(Failure.VERIFICATION_FAILED, attempt.verification.why)
+
+
+def _old_failures(attempt: Attempt, step: Step) -> tuple[str, ...]:
+    """The tests of a step that fail on the base, each of two times; waits until that is known."""
+    before = _on_base(attempt, step)
+    return before.excused if before else ()
+
+
+def _on_base(attempt: Attempt, step: Step) -> StepResult | None:
+    """What a step does on the base, waited for; None where it did not run there."""
+    trying = attempt.job.on_base.steps.result(step) if attempt.job.on_base else None
+    try:
+        return gate_runs.wait_for(trying, attempt.launch.stops) if trying else None
+    except CancelledError:
+        return None
+
+
+def _cannot_start(attempt: Attempt, verification: Verification) -> str:
+    """Why the step that failed cannot start whatever an agent does, and the line to write; "" where that is not so."""
+    failed = verification.unstarted
+    if failed is None:
+        return ""
+    step = next(one for one in attempt.package.steps if one.name == failed.name)
+    before = _on_base(attempt, step)
+    if before is None or before.cannot_start != failed.cannot_start:
+        return ""
+    hint = on_base.correction(attempt.spec, failed.cannot_start)
+    return f"step {step.name!r} cannot start, on the base neither: {failed.cannot_start}\n{hint}; log: {failed.log}"
 
 
 def _run_steps(attempt: Attempt, launch: Launch, checkout: Checkout) -> Verification:
@@ -301,7 +333,8 @@ def _run_steps(attempt: Attempt, launch: Launch, checkout: Checkout) -> Verifica
         files_modified=len(attempt.work.changes),
         made={change.path for change in attempt.work.changes},
         started=lambda step, place: attempt.post(_step_started(attempt, step, place)),
-        ended=lambda step: attempt.post(_step_ended(attempt, step)),
+        ended=lambda step: _tell_ended(attempt, step),
+        old=lambda step: _old_failures(attempt, step),
         stop=launch.stop,
         mask=launch.mask,
     )
@@ -310,6 +343,12 @@ def _run_steps(attempt: Attempt, launch: Launch, checkout: Checkout) -> Verifica
 def _step_started(attempt: Attempt, step: Step, place: int) -> e.StepStarted:
     package, number, all_steps = attempt.package.id, attempt.job.number, len(attempt.package.steps)
     return e.StepStarted(at=now(), package=package, number=number, step=step.name, place=place, steps=all_steps)
+
+
+def _tell_ended(attempt: Attempt, step: StepResult) -> None:
+    attempt.post(_step_ended(attempt, step))
+    if step.excused:
+        attempt.note(f"step {step.name!r} fails as on the base, which its plan allows: {steps.listed(step.excused)}")
 
 
 def _step_ended(attempt: Attempt, step: StepResult) -> e.StepEnded:

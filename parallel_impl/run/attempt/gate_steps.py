@@ -41,7 +41,7 @@ def run(attempt: Attempt, launch: Launch, checkout: Checkout) -> Verification:
     """Run the gates in a checkout of the attempt's commit that is ready; their verdict against the base."""
     spec = attempt.spec
     after = gate_runs.run_in(spec, launch, checkout, attempt.files.gates, on="", tell=partial(_tell, attempt))
-    before = gate_runs.wait_for(attempt.job.base_proof, launch.stops) if attempt.job.base_proof else {}
+    before = gate_runs.wait_for(attempt.job.on_base.gates, launch.stops) if attempt.job.on_base else {}
     if before is None or any(launch.stops):
         return STOPPED
     failed = gate_runs.to_confirm(before, after)

@@ -22,7 +22,8 @@ from parallel_impl.record.codes import Failure
 from parallel_impl.record.events import Event, Noted
 from parallel_impl.record.journal import now
 from parallel_impl.record.result import Result
-from parallel_impl.run.gate_runs import BaseProof, Reports
+from parallel_impl.run.gate_runs import Reports
+from parallel_impl.run.on_base import OnBase
 from parallel_impl.run.places import AttemptFiles
 from parallel_impl.run.spec import PlanInForce, RunSpec, Workspace
 
@@ -78,8 +79,8 @@ class Job:
     """What one attempt is about, and the plan that it is judged by.
 
     `above` is the dependencies' accepted work, transitively, in topological order. `budget` is what is left for it.
-    `base_proof` is what the gates find on the run's base, where they are asked about the attempt too; `known_reports`
-    gets what they found on its tree.
+    `on_base` is what gates and steps do on the run's base, as far as it is known; `known_reports` gets what the gates
+    found on the attempt's tree.
     """
 
     package: Package
@@ -89,7 +90,7 @@ class Job:
     previous: Previous | None = None
     budget: Budget = field(default_factory=Budget)
     cutoff: Cutoff = field(default_factory=Cutoff)
-    base_proof: BaseProof | None = None
+    on_base: OnBase | None = None
     known_reports: dict[str, Reports] = field(default_factory=dict)
 
 

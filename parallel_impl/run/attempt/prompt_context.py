@@ -6,12 +6,14 @@ from collections.abc import Iterator, Sequence
 
 from parallel_impl.agents.prompt import Context
 from parallel_impl.contracts import check as contracts
+from parallel_impl.gates.steps import StepStatus
 from parallel_impl.openspec import tasks
 from parallel_impl.plan.globs.globs import covers
 from parallel_impl.plan.ids import IMPLEMENTATION_PLAN
 from parallel_impl.plan.model import Plan
 from parallel_impl.record.result import load
 from parallel_impl.run.attempt.job import Job
+from parallel_impl.run.on_base import first_word
 from parallel_impl.run.spec import RunSpec, Workspace
 
 LARGEST = 200_000  # bytes of one document that are read for a prompt
@@ -40,8 +42,17 @@ def collect(workspace: Workspace, spec: RunSpec, job: Job, tree: str) -> Context
         continues=bool(previous and previous.start),
         folder=folder,
         ports=spec.config.ports,
+        red_before=dict(_red_before(job)),
         gates=tuple((gate.name, gate.shown) for gate in spec.gates if gate.runs) if spec.single else (),
     )
+
+
+def _red_before(job: Job) -> Iterator[tuple[str, str]]:
+    """The steps that fail on the base, by name, and how, as far as they have run there."""
+    for step in job.package.steps:
+        result = job.on_base.steps.known(step) if job.on_base else None
+        if result and result.status is StepStatus.FAILED:
+            yield step.name, first_word(result)
 
 
 def _tasks(workspace: Workspace, job: Job, tree: str) -> str:

@@ -9,8 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 
 import msgspec
@@ -22,17 +21,18 @@ from parallel_impl.gates.found import unreadable
 from parallel_impl.gates.lost_tests import ChangedPaths
 from parallel_impl.gates.verdict import GateVerdict, VerdictStatus
 from parallel_impl.git.checkout import Checkout
-from parallel_impl.processes.launch import Launch, Stop
+from parallel_impl.processes.launch import Launch
 from parallel_impl.record import events as e
 from parallel_impl.record.gate_row import GateRow
 from parallel_impl.record.journal import now
 from parallel_impl.run import gate_runs, own_tests
 from parallel_impl.run.gate_runs import BASE, CANDIDATE, BaseProof, Reports
+from parallel_impl.run.land import acceptance
 from parallel_impl.run.own_tests import OwnTests
 from parallel_impl.run.run import Run
 from parallel_impl.run.spec import own_files
 
-MASKED = ("command", "why", "new_failures", "gone", "flaky", "unstable", "renamed", "removed")
+MASKED = ("command", "why", "new_failures", "gone", "flaky", "unstable", "renamed", "removed", "accepted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,32 +61,13 @@ class Proof:
 
 
 def _changed_tests(row: GateRow) -> Iterator[str]:
+    if row.accepted:
+        yield f"accepted by name: {', '.join(row.accepted[:5])}" + (" …" if len(row.accepted) > 5 else "")
     yield from row.removed
     if row.renamed:
         yield f"{count(len(row.renamed), 'test')} renamed or replaced"
     if row.unstable:
         yield f"{count(len(row.unstable), 'test')} unstable on the base"
-
-
-@contextmanager
-def on_base(run: Run) -> Iterator[BaseProof]:
-    """The gates on the base, in a thread of their own, while agents work; ended when the run ends without them."""
-    stop = Stop()
-    launch = replace(run.launch, stop=stop)
-    with ThreadPoolExecutor(1, "base-gates") as pool:
-        try:
-            yield pool.submit(_look_at_base, run, launch)
-        finally:
-            stop.set()
-
-
-def _look_at_base(run: Run, launch: Launch) -> Reports:
-    """The reports on the base; what must be written otherwise before anything can land is told at once."""
-    base, spec = run.base_checkout, run.spec
-    found = gate_runs.look(spec, run.workspace, launch, spec.base, tell=run.post, base=base)
-    for line in gate_runs.advice(spec.gates, found):
-        run.post(e.Noted(at=now(), text=environment.masked(line, launch.mask)))
-    return found
 
 
 @dataclass(slots=True)
@@ -113,8 +94,8 @@ def prove(run: Run, candidate: str, base_proof: BaseProof) -> Proof:
         return Proof((), passed=False, why="the run was stopped")
     rows = _rows(run, verdicts, seen.first, off)
     for row in rows:
-        if row.dropped:
-            run.listener.say(unreadable.warning(row.name, row.why))
+        if row.dropped and (told := unreadable.line(row.name, row.why)) not in run.state.notes:
+            run.note(told)
     run.record(
         e.GatesEnded(
             at=now(),
@@ -193,7 +174,8 @@ def _verdicts(run: Run, candidate: str, before: Reports, seen: _Observed) -> lis
         again = gate_runs.look_again_at_base(run.spec, run.workspace, run.launch, failed, tell=run.post)
         run.record_posted()
         found = compare(dict.fromkeys(failed, again))
-    return [*found, *seen.own]
+    accepted = run.state.accepted_gates
+    return [acceptance.judge(one, accepted.get(one.gate, {})) for one in (*found, *seen.own)]
 
 
 def _rows(run: Run, verdicts: Sequence[GateVerdict], reports: Reports, off: Collection[str]) -> tuple[GateRow, ...]:
@@ -218,6 +200,7 @@ def _rows(run: Run, verdicts: Sequence[GateVerdict], reports: Reports, off: Coll
             unstable=one.unstable,
             renamed=one.renamed,
             removed=one.removed,
+            accepted=one.accepted,
         )
         rows.append(msgspec.structs.replace(row, **{name: _masked(getattr(row, name), mask) for name in MASKED}))
     return tuple(rows)

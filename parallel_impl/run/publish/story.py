@@ -43,6 +43,7 @@ def load(repo: Repo, places: Places, state: State) -> Content:
         lines=(whole.added, whole.removed),
         packages=tuple(_package(row, plan) for row in summary.packages),
         gates=tuple(map(_gate, summary.gates)),
+        accepted=tuple(f"{row.name}: {line}" for row in summary.gates for line in row.accepted),
         contracts=tuple((row.path, row.status) for row in summary.contracts),
         switched_off=summary.switched_off,
         fence=summary.fence,

@@ -31,8 +31,11 @@ from parallel_impl.plan.reading import load as loading
 from parallel_impl.record.state import State
 from parallel_impl.run.places import Places
 from parallel_impl.run.resume import pinned
-from parallel_impl.run.start import plan_advice
+from parallel_impl.run.start import configuration_edit, plan_advice
+from parallel_impl.run.start.configuration_edit import ConfigurationEdit
 from parallel_impl.text import did_you_mean
+
+CONFIGURATION = (config.FILE, "pyproject.toml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,15 +113,6 @@ def find_edited_plan(repo: Repo, folder: Path, places: Places, state: State) -> 
     return found if found and entries and entries[0].oid != state.plan_blob else ""
 
 
-def with_current_limits(repo: Repo, known: Inputs, commit: str) -> Inputs:
-    """The inputs with the limits that `commit` sets ("": as they are): they say when a run stops, not what it makes."""
-    if not commit:
-        return known
-    current = config.read(repo.read(commit, config.FILE), repo.read(commit, "pyproject.toml"))
-    wait, limits = current.provider_wait_minutes, current.limits
-    return replace(known, config=replace(known.config, provider_wait_minutes=wait, limits=limits))
-
-
 def load(
     repo: Repo,
     places: Places,
@@ -126,12 +120,14 @@ def load(
     came_from: str,
     folder: Path,
     *,
+    configured: ConfigurationEdit,
     plan_from: str = "",
     made: Entry | None = None,
 ) -> Inputs:
     """Read and check everything in the base tree; the plan itself in the commit `plan_from` where one is given.
 
-    `made` is a plan that was made from the change, and lies in no commit. UserError when there is no plan at all.
+    `configured` is the configuration. `made` is a plan that was made from the change, and lies in no commit. UserError
+    when there is no plan at all.
     """
     entries = {entry.path: entry for entry in repo.entries(base, recurse=True, sizes=True)}
     if plan_from:
@@ -144,7 +140,7 @@ def load(
         entry = entries.get(path)
         return repo.git("cat-file", "blob", entry.oid) if entry and entry.mode in ("100644", "100755") else None
 
-    settings = config.read(read(config.FILE), read("pyproject.toml"))
+    settings = configured.values
     content = repo.git("cat-file", "blob", made.oid) if made else read(places.plan_file) or b""
     checked = plan_check.check(
         content, places.plan_file, read, folder=places.folder, openapi_seconds=settings.openapi_seconds
@@ -167,6 +163,9 @@ def load(
         problems += plan_advice.problems(
             repo, places, base, checked.plan, checked.order, paths=entries.keys(), listed=tasks
         )
+    problems += configuration_edit.problems(configured, places.change_id)
+    if configured.commit:  # its configuration is compared by what it means
+        entries |= {one.path: one for one in repo.entries(configured.commit, *CONFIGURATION)}
     problems += _uncommitted(repo, places, entries, folder, came_from, continued=bool(plan_from))
     if found_setup:
         problems.append(Problem(f"set-up: {found_setup.why}", severity=Severity.NOTICE))
@@ -302,7 +301,7 @@ def _uncommitted(
     top = repo.top(folder)
     if top is None:
         return
-    watched = {path for path in entries if path.startswith(f"{places.folder}/")} | {config.FILE, "pyproject.toml"}
+    watched = {path for path in entries if path.startswith(f"{places.folder}/")} | set(CONFIGURATION)
     watched |= {str(path.relative_to(top)) for path in (top / places.folder).rglob("*") if path.is_file()}
     absent = _left_out_here(repo, top)
     differ = sorted(path for path in watched - absent if _differs(repo, top / path, entries.get(path)))
@@ -310,7 +309,7 @@ def _uncommitted(
         rule = ignored.rule(repo, top, differ[0])
         yield Problem(
             f"not as in the base, and so not used: {', '.join(differ[:5])}" + (" …" if len(differ) > 5 else ""),
-            hint="a run keeps its base, but for the plan and `limits`; "
+            hint="a run keeps its base, but for the plan, gates and limits, which count when they are committed; "
             f"to use them: parallel-implement {places.change_id} --abort"
             if continued
             else "commit what the run should use"

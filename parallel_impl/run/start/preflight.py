@@ -14,7 +14,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 
 from parallel_impl import environment
-from parallel_impl.errors import Problem, Severity
+from parallel_impl.errors import Problem, Severity, UserError
 from parallel_impl.git import carried, ignored_scope
 from parallel_impl.git import home as homes
 from parallel_impl.git.remove import remove
@@ -26,14 +26,26 @@ from parallel_impl.record import events as e
 from parallel_impl.record.journal import Journal, now, read
 from parallel_impl.report.announce import Announcer
 from parallel_impl.report.outline import outline
-from parallel_impl.run import run_id
+from parallel_impl.run import on_base, run_id
 from parallel_impl.run.claims import change_lock, claims
 from parallel_impl.run.inspect import archive
+from parallel_impl.run.land import acceptance
 from parallel_impl.run.resume import attempts, go_on, leftovers
 from parallel_impl.run.run import Listeners, Run
 from parallel_impl.run.spec import PlanEdit, PlanInForce, RunSpec, Workspace
-from parallel_impl.run.start import base_check, capabilities, inputs, plan_edit, prompt_size, run_spec, single, writable
+from parallel_impl.run.start import (
+    base_check,
+    capabilities,
+    configuration_edit,
+    inputs,
+    plan_edit,
+    prompt_size,
+    run_spec,
+    single,
+    writable,
+)
 from parallel_impl.run.start.base_check import BaseCheck
+from parallel_impl.run.start.configuration_edit import ConfigurationEdit
 from parallel_impl.run.start.inputs import Inputs
 from parallel_impl.run.start.request import Request
 
@@ -46,7 +58,7 @@ def prepare(request: Request) -> Iterator[Run]:
     """
     with (
         _leaving_nothing(request),
-        _claimed(request) as (known, edit),
+        _claimed(request) as (known, edits),
         _checked(request, known) as ready,
         closing(Journal(request.places.journal)) as journal,
     ):
@@ -64,7 +76,7 @@ def prepare(request: Request) -> Iterator[Run]:
             fail_fast=request.options.fail_fast,
             base_checkout=ready.base.checkout,
         )
-        _open(run, request, known, edit)
+        _open(run, request, known, edits)
         journal.append(*ready.base.watched, sync=False)  # listeners have heard them
         try:
             yield run
@@ -83,7 +95,22 @@ def try_out(request: Request) -> None:
         with _checked(request, known) as ready:
             plan = ready.in_force
             request.listener.begin(outline(plan.plan, plan.order, state=places.state, jobs=ready.jobs), ())
-            request.answer(base_check.describe(ready.spec, ready.workspace, ready.in_force, ready.base))
+            lines = base_check.describe(ready.spec, ready.workspace, ready.in_force, ready.base)
+            found = _try_on_base(request, ready)
+            request.answer("\n".join([lines, *found]))
+
+
+def _try_on_base(request: Request, ready: _Ready) -> list[str]:
+    """What gates and steps do on the base, all of them. UserError where a gate is broken there."""
+    spec, listener = replace(ready.spec, gates=ready.base.gates), request.listener
+    work = on_base.BaseWork(spec, ready.workspace, ready.launch, checkout=ready.base.checkout)
+    with on_base.running(work, ready.in_force, ready.in_force.order.index) as base:
+        base.wait(math.inf, request.stop, say=listener.say, whole=True)
+        base_check.report(list(on_base.describe_news(spec, ready.in_force.plan, base, red=True)), listener)
+        base_check.report([Problem(line, severity=Severity.WARNING) for line in base.advice()], listener)
+        if why := base.broken():
+            raise UserError(why)
+        return [f"  gate {name} on the base: {one.state}" for name, one in base.gates.result().items()]
 
 
 def is_archived(request: Request) -> bool:
@@ -99,6 +126,14 @@ def is_archived(request: Request) -> bool:
     with _leaving_nothing(request):
         request.listener.say(f"{places.change_id} is archived as {ids.changes(places.part)}/archive/{name}")
     return True
+
+
+@dataclass(frozen=True, slots=True)
+class Edits:
+    """What was edited since a run started; `plan` is None where the plan was not."""
+
+    plan: PlanEdit | None
+    configuration: ConfigurationEdit
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,16 +163,16 @@ def _leaving_nothing(request: Request) -> Iterator[None]:
 
 
 @contextmanager
-def _claimed(request: Request) -> Iterator[tuple[Inputs, PlanEdit | None]]:
+def _claimed(request: Request) -> Iterator[tuple[Inputs, Edits]]:
     """The inputs, with everything that their plan claims held to the end."""
     places, options, say = request.places, request.options, request.listener.say
     _warn_of_file_system(request)
     while True:
         found = _find(request)
-        known, edit = _read_inputs(request, found)
+        known, edits = _read_inputs(request, found)
         with claims.hold(places, request.hold, known.plan.packages, wait=options.wait, say=say) as waited:
             if not waited or _find(request) == found:
-                yield known, edit
+                yield known, edits
                 return
         say("the base or the plan changed meanwhile: all is read again")
 
@@ -200,16 +235,19 @@ def _find(request: Request) -> tuple[str, str, str]:
     return commit, came_from, inputs.find_edited_plan(repo, folder, places, state)
 
 
-def _read_inputs(request: Request, found: tuple[str, str, str]) -> tuple[Inputs, PlanEdit | None]:
+def _read_inputs(request: Request, found: tuple[str, str, str]) -> tuple[Inputs, Edits]:
     """Plan, configuration and repository, checked as a whole; warnings are printed, errors are raised together."""
     repo, places, options, state = request.repo, request.places, request.options, request.state
     (commit, came_from, edited), began = found, time.monotonic()
     inputs.anchor(repo, places, commit)
     made = single.pin(request, commit, came_from)
     plan_from = edited or state.plan_commit
-    known = inputs.load(repo, places, commit, came_from, request.folder, plan_from=plan_from, made=made)
+    current = inputs.find_current(repo, request.folder, places, state)
+    configured = configuration_edit.find(repo, state, commit, current)
+    known = inputs.load(
+        repo, places, commit, came_from, request.folder, configured=configured, plan_from=plan_from, made=made
+    )
     known = plan_edit.numbered(known, state, edited=bool(edited))
-    known = inputs.with_current_limits(repo, known, inputs.find_current(repo, request.folder, places, state))
     trees = Trees(repo, places.trees)
     problems = [*known.problems, *check_repository(trees, commit), *ignored_scope.check(trees, commit, known.plan)]
     problems += inputs.branch_problems(repo, places)
@@ -218,16 +256,19 @@ def _read_inputs(request: Request, found: tuple[str, str, str]) -> tuple[Inputs,
         near = inputs.nearest(options.only, known.order.topological)
         problems.append(Problem(f"there is no package {options.only!r}", where="--only", hint=near))
     problems += plan_edit.problems(state, options.restart, known)
+    wanted = [acceptance.read(word) for word in options.accept]
+    refused = (acceptance.problem(one, state.gate_rows, [gate.name for gate in known.gates]) for one in wanted)
+    problems += [one for one in refused if one]
     base_check.report(problems, request.listener)
     known = replace(known, seconds=time.monotonic() - began)
     if not edited:
-        return known, None
+        return known, Edits(None, configured)
     edit = plan_edit.edit(repo, places, state, known, edited)
     request.listener.say(plan_edit.describe(edit, known.plan.revision, state))
-    return known, edit
+    return known, Edits(edit, configured)
 
 
-def _open(run: Run, request: Request, known: Inputs, edit: PlanEdit | None) -> None:
+def _open(run: Run, request: Request, known: Inputs, edits: Edits) -> None:
     """Write the first event, or take in what is asked of a run that goes on."""
     options, places, plan = request.options, request.places, run.in_force
     outlined = outline(plan.plan, plan.order, state=places.state, jobs=run.jobs)
@@ -237,9 +278,16 @@ def _open(run: Run, request: Request, known: Inputs, edit: PlanEdit | None) -> N
         run.listener = Listeners([run.listener, announcer])
     run.listener.begin(outlined, read(places.journal))
     if run.state.started:
-        go_on.go_on(run, edit, only=options.only, retry_failed=options.retry_failed, restart=options.restart)
+        go_on.go_on(run, edits.plan, only=options.only, retry_failed=options.retry_failed, restart=options.restart)
+        if (found := edits.configuration).keys:
+            keys = list(found.keys)
+            run.record(e.ConfigurationRevised(at=now(), commit=found.commit, digest=found.digest, keys=keys))
+            run.note(f"configuration revised as in {found.commit[:12]}: {', '.join(keys)}")
     else:
         run.record(_first_event(run, options.only, known))
+    for wanted in map(acceptance.read, options.accept):
+        kinds = {kind: tuple(ids) for kind, ids in acceptance.accept(wanted, run.state.gate_rows).items()}
+        run.record(e.GateAccepted(at=now(), gate=wanted.gate, kinds=kinds))
     for note in run.spec.notes:
         run.note(note)
     places.run_id.unlink(missing_ok=True)  # the journal has it

@@ -1,0 +1,95 @@
+"""What a person accepted by name: verdicts of a gate that no longer block, as far as they list nothing else. Pure.
+
+New failures are in no such list: nothing makes them acceptable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from parallel_impl.errors import Problem
+from parallel_impl.gates.verdict import GateVerdict, VerdictStatus
+from parallel_impl.record.gate_row import GateRow
+from parallel_impl.text import did_you_mean
+
+FLAKY, GONE, NOT_PROVEN = str(VerdictStatus.FLAKY), str(VerdictStatus.GONE), str(VerdictStatus.NOT_PROVEN)
+ANY = "*"  # in the place of ids: what is flaky is not known before it was seen
+
+Listed = Mapping[str, Sequence[str]]  # ids by kind
+
+
+@dataclass(frozen=True, slots=True)
+class WantedGate:
+    """What `--accept` was given: a gate, and whether whatever is flaky in it is accepted before it was seen."""
+
+    gate: str
+    flaky: bool = False
+
+
+def read(word: str) -> WantedGate:
+    """`GATE` or `GATE:flaky`."""
+    gate, colon, kind = word.rpartition(":")
+    return WantedGate(gate, flaky=True) if colon and kind == FLAKY and gate else WantedGate(word)
+
+
+def of_row(row: GateRow) -> Listed:
+    """What a journalled verdict lists that can be accepted, by kind."""
+    return _listed(row.verdict, row)
+
+
+def problem(wanted: WantedGate, rows: Sequence[GateRow], gates: Iterable[str]) -> Problem | None:
+    """Why this cannot be accepted, where it cannot; `rows` are the last verdicts, `gates` all there are."""
+    row = next((one for one in rows if one.name == wanted.gate), None)
+    names = [*gates, *(one.name for one in rows)]
+    if wanted.gate not in names:
+        hint = did_you_mean(wanted.gate, names) or f"known: {', '.join(dict.fromkeys(names)) or 'none'}"
+        return Problem(f"there is no gate {wanted.gate!r}", where="--accept", hint=hint)
+    if wanted.flaky:
+        return None
+    if row is None:
+        what = f"gate {wanted.gate} has no verdict in this run yet, so there is nothing to accept"
+        return Problem(what, where="--accept", hint=f"accept what is flaky before it is seen: {wanted.gate}:{FLAKY}")
+    if row.verdict == VerdictStatus.FAILED:
+        what = f"what is new in gate {wanted.gate} is never accepted: {', '.join(row.new_failures[:5]) or row.why}"
+        return Problem(what, where="--accept", hint="repair it, or let a package do so: --restart PKG")
+    if not of_row(row):
+        what = f"gate {wanted.gate} {row.verdict}: there is nothing to accept"
+        return Problem(what, where="--accept", hint="leave it away")
+    return None
+
+
+def accept(wanted: WantedGate, rows: Sequence[GateRow]) -> Listed:
+    """What is accepted now, by kind."""
+    if wanted.flaky:
+        return {FLAKY: (ANY,)}
+    return next((of_row(row) for row in rows if row.name == wanted.gate), {})
+
+
+def judge(verdict: GateVerdict, accepted: Listed) -> GateVerdict:
+    """The verdict, which no longer blocks where all that it lists was accepted; what was is named in it."""
+    listed = _listed(str(verdict.status), verdict)
+    if not listed or not all(_covers(accepted.get(kind), ids) for kind, ids in listed.items()):
+        return verdict
+    lines = tuple(f"{kind}: {one}" for kind, ids in listed.items() for one in ids or (verdict.why,))
+    return msgspec.structs.replace(verdict, status=VerdictStatus.ACCEPTED, accepted=lines)
+
+
+def _listed(status: str, of: GateRow | GateVerdict) -> dict[str, tuple[str, ...]]:
+    """Nothing, unless the verdict is one that can be accepted: then all that it lists counts, not only the worst."""
+    if status not in (FLAKY, GONE, NOT_PROVEN, str(VerdictStatus.ACCEPTED)):
+        return {}
+    found = {FLAKY: tuple(map(_id, of.flaky)), GONE: tuple(map(_id, of.gone))}
+    found = {kind: ids for kind, ids in found.items() if ids or kind == status}
+    return {**found, NOT_PROVEN: tuple(map(_id, of.new_failures))} if status == NOT_PROVEN else found
+
+
+def _covers(accepted: Sequence[str] | None, ids: Sequence[str]) -> bool:
+    return accepted is not None and (ANY in accepted or set(ids) <= set(accepted))
+
+
+def _id(line: str) -> str:
+    """What a line is about: behind it stands why, which may differ from run to run."""
+    return line.partition(": ")[0]

@@ -1,0 +1,271 @@
+"""What the gates and the packages' steps do on the base: known before an agent is paid, as far as waiting allows.
+
+The gates run in the checkout that preflight made ready, the steps in one of their own, one after the other. Both go on
+beside the agents where they take longer than agents wait.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+from parallel_impl import config
+from parallel_impl.errors import Problem, Severity, printable
+from parallel_impl.gates import start_failure, steps
+from parallel_impl.gates.found import unreadable
+from parallel_impl.gates.gate_report import GateState
+from parallel_impl.gates.steps import StepResult, StepStatus
+from parallel_impl.git.checkout import Checkout
+from parallel_impl.git.traces import Traces
+from parallel_impl.plan.model import Package, Plan, Step, StepKind
+from parallel_impl.processes.launch import Launch, Stop
+from parallel_impl.record.events import Event
+from parallel_impl.run import gate_runs
+from parallel_impl.run.gate_runs import BaseProof
+from parallel_impl.run.launch import equip, make_ready
+from parallel_impl.run.places import STEPS_CHECKOUT
+from parallel_impl.run.spec import PlanInForce, RunSpec, Workspace
+
+STEPS = "base-steps"  # where their logs lie
+TOLD_AFTER = 1.0  # seconds of waiting that nobody needs to be told about, and between two looks at a signal
+
+
+@dataclass(frozen=True, slots=True)
+class StepsOnBase:
+    """What each step of the plan did on the base. Steps that differ in their name only run once, for the first."""
+
+    owners: dict[Step, tuple[Package, Step]]
+    results: dict[Step, Future[StepResult]]
+    told: set[Step] = field(default_factory=set)
+
+    @classmethod
+    def of_plan(cls, in_force: PlanInForce, wanted: Collection[str]) -> StepsOnBase:
+        """Nothing has run yet; `wanted` are the packages whose steps will."""
+        packages = [in_force.plan.package(name) for name in in_force.order.topological if name in wanted]
+        owners: dict[Step, tuple[Package, Step]] = {}
+        for package in packages:
+            for step in package.steps:
+                if step.kind is StepKind.COMMAND:
+                    owners.setdefault(_bare(step), (package, step))
+        return cls(owners, {one: Future() for one in owners})
+
+    def result(self, step: Step) -> Future[StepResult] | None:
+        """What a step does on the base; None for one that another plan had then."""
+        return self.results.get(_bare(step))
+
+    def known(self, step: Step) -> StepResult | None:
+        """What a step did there, where that is known by now."""
+        found = self.results.get(_bare(step))
+        return found.result() if found and found.done() and not found.cancelled() else None
+
+    def news(self) -> Iterator[tuple[Package, Step, StepResult]]:
+        """The steps that have ended since this was asked last."""
+        for one, (package, step) in self.owners.items():
+            if one not in self.told and (result := self.known(step)):
+                self.told.add(one)
+                yield package, step, result
+
+
+def _bare(step: Step) -> Step:
+    """A step without what makes no difference to how it ends."""
+    return replace(step, name="", timeout_minutes=0, instructions="", result_keys=())
+
+
+@dataclass(frozen=True, slots=True)
+class OnBase:
+    """The gates and the steps on the base, while they run and afterwards. `trying` ends with the last step."""
+
+    spec: RunSpec
+    gates: BaseProof
+    steps: StepsOnBase
+    trying: Future[None]
+
+    def done(self) -> bool:
+        """Whether all is known. Raises what went wrong in its threads."""
+        running = [one for one in (self.gates, self.trying) if not (one.done() and one.exception() is None)]
+        for one in running:
+            if one.done():
+                one.result()
+        return not running
+
+    def broken(self) -> str:
+        """The gates that are broken on the base, and what to write about them; "" as long as none is known."""
+        if not self.gates.done() or self.gates.exception():
+            return ""
+        reports = self.gates.result()
+        off = unreadable.unreadable(self.spec.gates, reports)
+        broken = [one for one in reports.values() if one.state is GateState.BROKEN and one.gate not in off]
+        return "\n".join(map(gate_runs.explain_broken, broken))
+
+    def advice(self) -> list[str]:
+        """What to write where a gate is red on the base and judges nothing or lets nothing land, as far as known."""
+        if not self.gates.done() or self.gates.exception():
+            return []
+        reports = self.gates.result()
+        off = unreadable.unreadable(self.spec.gates, reports)
+        judging = [gate for gate in self.spec.gates if gate.name not in off]
+        return [*(unreadable.line(name, why) for name, why in off.items()), *gate_runs.advice(judging, reports)]
+
+    def wait(
+        self,
+        minutes: float,
+        stop: Stop,
+        *,
+        say: Callable[[str], None],
+        meanwhile: Callable[[], None] = lambda: None,
+        whole: bool = False,
+    ) -> None:
+        """Until all is known, a gate is broken (not with `whole`), the minutes are over, or the run was stopped."""
+        began, told = time.monotonic(), False
+        while not (self.done() or (self.broken() and not whole) or stop):
+            left = minutes * 60 - (time.monotonic() - began)
+            if left <= 0:
+                if told:
+                    say(f"agents start: gates and steps are not through on the base after {minutes:g} minutes")
+                return
+            running: list[Future[Any]] = [one for one in (self.gates, self.trying) if not one.done()]
+            wait(running, min(left, TOLD_AFTER), FIRST_COMPLETED)
+            if not told and time.monotonic() - began >= TOLD_AFTER and not self.done():
+                limit = "" if math.isinf(minutes) else f", for {minutes:g} minutes at most (base_minutes)"
+                say(f"gates and steps run on the base first{limit}")
+                told = True
+            meanwhile()
+
+
+@dataclass(frozen=True, slots=True)
+class BaseWork:
+    """What they run with. `tell` hears what runs, in any thread; `checkout` is one of the base that is ready."""
+
+    spec: RunSpec
+    workspace: Workspace
+    launch: Launch
+    tell: Callable[[Event], None] = lambda _: None
+    checkout: Checkout | None = None
+
+
+@contextmanager
+def running(work: BaseWork, in_force: PlanInForce, wanted: Collection[str]) -> Iterator[OnBase]:
+    """Gates, and the steps of these packages, on the base, in threads of their own, which end with this context."""
+    stop, tried = Stop(), StepsOnBase.of_plan(in_force, wanted)
+    work = replace(work, launch=replace(work.launch, stop=(*work.launch.stops, stop)))
+    spec, workspace, launch, checkout = work.spec, work.workspace, work.launch, work.checkout
+    # where no gate works in the checkout that is ready, the steps do, and it need not be made twice
+    ready = checkout if not any(gate.runs for gate in spec.gates) else None
+
+    def look() -> gate_runs.Reports:
+        if ready:
+            trying.result()
+        return gate_runs.look(spec, workspace, launch, spec.base, tell=work.tell, base=checkout)
+
+    with ThreadPoolExecutor(1, "base-gates") as first, ThreadPoolExecutor(1, "base-steps") as second:
+        try:
+            trying = second.submit(_try_steps, work, ready, tried)
+            yield OnBase(spec, first.submit(look), tried, trying)
+        finally:
+            stop.set()
+
+
+def _try_steps(work: BaseWork, ready: Checkout | None, tried: StepsOnBase) -> None:
+    """Run the steps in `ready`, or in a checkout that is made for them, and removed."""
+    try:
+        if tried.results and not any(work.launch.stops):
+            if ready:
+                _try_each(work, ready, tried)
+            else:
+                _try_apart(work, tried)
+    finally:
+        for one in tried.results.values():
+            one.cancel()  # those that did not run
+
+
+def _try_apart(work: BaseWork, tried: StepsOnBase) -> None:
+    spec, workspace = work.spec, work.workspace
+    checkout, log = workspace.source.open(STEPS_CHECKOUT, spec.base), workspace.places.gate_setup_log(STEPS)
+    try:
+        with equip(work.launch, spec, workspace, checkout) as inside:
+            set_up = make_ready(spec, inside, checkout, log, tell=work.tell, on="base")
+        if not set_up.failure:
+            _try_each(work, checkout, tried)
+    finally:
+        checkout.remove()
+
+
+def _try_each(work: BaseWork, checkout: Checkout, tried: StepsOnBase) -> None:
+    """One after the other; what one left in tracked and unignored files is put back before the next.
+
+    Not before the next of its package where it may write: that one may use it.
+    """
+    spec, workspace, before = work.spec, work.workspace, ""
+    traces = Traces(workspace.trees, checkout, set_up=bool(spec.setup))
+    with equip(work.launch, spec, workspace, checkout) as inside:
+        for place, (one, (package, step)) in enumerate(tried.owners.items(), 1):
+            if before != package.id:
+                traces.restore()
+            run = partial(
+                steps.try_step,
+                step,
+                place,
+                checkout=checkout.path,
+                env=inside.env,
+                changed=traces.changed,
+                stop=inside.stop,
+                mask=inside.mask,
+            )
+            result = run(folder=workspace.places.gate_logs(STEPS))
+            if step.old_failures and result.failing and not any(inside.stops):
+                traces.restore()
+                again = run(folder=workspace.places.gate_logs(STEPS) / "again")
+                result = replace(result, excused=tuple(one for one in result.failing if one in again.failing))
+            if any(inside.stops):
+                return
+            tried.results[one].set_result(result)
+            before = package.id if step.writes else ""
+
+
+def describe_news(spec: RunSpec, plan: Plan, base: OnBase, *, red: bool) -> Iterator[Problem]:
+    """What people must know about the steps that have ended since; `red`: that one only fails there, too."""
+    for package, step, result in base.steps.news():
+        yield from _describe(spec, package, step, result, where=_place(plan, package, step), red=red)
+
+
+def _describe(
+    spec: RunSpec, package: Package, step: Step, result: StepResult, *, where: str, red: bool
+) -> Iterator[Problem]:
+    who = f"step {step.name!r} of {package.id}"
+    if result.cannot_start:
+        hint = correction(spec, result.cannot_start)
+        yield Problem(f"{who} cannot start on the base: {result.cannot_start}", hint=hint, severity=Severity.WARNING)
+    elif result.changed:
+        what = f"{who} changes files of its checkout: {steps.listed(result.changed)}"
+        yield Problem(printable(what), hint=steps.MAY_WRITE, severity=Severity.WARNING)
+    elif red and result.status is StepStatus.FAILED:
+        listed = f": {steps.listed(result.failing)}" if result.failing else ""
+        hint = "old_failures: allowed on the step excuses what fails so twice" if result.failing else ""
+        what = f"{who} is red before you: {first_word(result)}{listed}"
+        yield Problem(printable(what), hint="" if step.old_failures else hint, severity=Severity.NOTICE)
+    if result.excused:
+        what = f"{who} may fail in what fails on the base, twice: {steps.listed(result.excused)}"
+        yield Problem(printable(f"{what} (old_failures: allowed)"), where=where, severity=Severity.WARNING)
+
+
+def _place(plan: Plan, package: Package, step: Step) -> str:
+    """Where the plan lets a step fail so."""
+    path = ("packages", plan.packages.index(package), "verification", "steps", package.steps.index(step))
+    return plan.where(*path, "old_failures")
+
+
+def first_word(result: StepResult) -> str:
+    """How a step that failed ended, in some words: without its log and what it printed."""
+    return result.why.partition("\n")[0].partition("; log: ")[0]
+
+
+def correction(spec: RunSpec, wanted: str) -> str:
+    """The line to write where a step cannot start."""
+    source = spec.config.source or config.FILE
+    return start_failure.correction(wanted, tuple(command.run for command in spec.setup), source)

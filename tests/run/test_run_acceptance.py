@@ -1,0 +1,73 @@
+"""What `--accept` makes of a verdict: it covers what was listed, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from parallel_impl.gates.verdict import GateVerdict, VerdictStatus
+from parallel_impl.record.gate_row import GateRow
+from parallel_impl.run.land import acceptance
+from parallel_impl.run.land.acceptance import WantedGate
+
+FLAKY = GateRow("pytest", "flaky", flaky=("t::a: failed, then passed",), gone=("t::b is gone, its file is unchanged",))
+
+
+def verdict(status: VerdictStatus, **lists: tuple[str, ...]) -> GateVerdict:
+    return GateVerdict("pytest", status, **lists)  # type: ignore[arg-type]
+
+
+def test_all_that_was_listed_is_accepted_and_named() -> None:
+    accepted = acceptance.of_row(FLAKY)
+    again = verdict(VerdictStatus.FLAKY, flaky=("t::a: failed, then passed",), gone=FLAKY.gone)
+    judged = acceptance.judge(again, accepted)
+    assert (judged.status, judged.blocks) == (VerdictStatus.ACCEPTED, False)
+    assert judged.accepted == ("flaky: t::a", "gone: t::b is gone, its file is unchanged")
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        verdict(VerdictStatus.FLAKY, flaky=("t::c: failed, then passed",)),
+        verdict(VerdictStatus.FLAKY, flaky=("t::a: failed, then passed", "t::c: failed, then passed")),
+        verdict(VerdictStatus.GONE, gone=("t::c is gone",)),
+        verdict(VerdictStatus.NOT_PROVEN),
+        verdict(VerdictStatus.FAILED, new_failures=("t::a",)),
+    ],
+)
+def test_what_is_new_in_a_later_verdict_blocks_again(later: GateVerdict) -> None:
+    assert acceptance.judge(later, acceptance.of_row(FLAKY)) is later
+
+
+def test_flaky_can_be_accepted_before_it_was_seen_and_nothing_else() -> None:
+    accepted = acceptance.accept(acceptance.read("pytest:flaky"), ())
+    assert not acceptance.judge(verdict(VerdictStatus.FLAKY, flaky=("t::a: x",)), accepted).blocks
+    assert acceptance.judge(verdict(VerdictStatus.GONE, gone=("t::a is gone",)), accepted).blocks
+    assert acceptance.judge(verdict(VerdictStatus.FLAKY, flaky=("t::a: x",), gone=("t::b is gone",)), accepted).blocks
+
+
+def test_a_gate_that_is_not_proven_is_accepted_with_the_failures_that_it_listed() -> None:
+    row = GateRow("make", "not proven", why="exit 1", new_failures=("t::a: AssertionError",))
+    accepted = acceptance.of_row(row)
+    same = verdict(VerdictStatus.NOT_PROVEN, new_failures=("t::a: another reason",))
+    assert not acceptance.judge(same, accepted).blocks
+    assert acceptance.judge(verdict(VerdictStatus.NOT_PROVEN, new_failures=("t::a", "t::b")), accepted).blocks
+
+
+@pytest.mark.parametrize(
+    ("word", "rows", "what"),
+    [
+        ("pytest", (), "has no verdict in this run yet"),
+        ("pytst", (), "there is no gate 'pytst'"),
+        ("pytest", (GateRow("pytest", "failed", new_failures=("t::a",)),), "is never accepted: t::a"),
+        ("pytest", (GateRow("pytest", "passed"),), "there is nothing to accept"),
+    ],
+)
+def test_what_cannot_be_accepted_is_refused(word: str, rows: tuple[GateRow, ...], what: str) -> None:
+    problem = acceptance.problem(acceptance.read(word), rows, ["pytest", "mypy"])
+    assert problem
+    assert what in problem.what
+
+
+def test_a_gate_may_have_a_colon_in_its_name() -> None:
+    assert acceptance.read("npm:test") == WantedGate("npm:test")
+    assert acceptance.read("npm:test:flaky") == WantedGate("npm:test", flaky=True)
