@@ -38,10 +38,14 @@ class SetupCommand:
 
 @dataclass(frozen=True, slots=True)
 class GateCommand:
-    """One quality gate: a shell command and who reads its output (`exit-code`: nobody)."""
+    """One quality gate: a shell command and who reads its output (`exit-code`: nobody).
+
+    `writes` are globs of the tracked files that it may change; it runs apart from the others then.
+    """
 
     command: str
     parser: str = "exit-code"
+    writes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -399,7 +403,8 @@ class _Reader:
             elif isinstance(gate, str) and gate.strip():
                 yield name, GateCommand(gate, default)
             elif isinstance(gate, dict) and _is_gate(gate):
-                yield name, GateCommand(str(gate["command"]), str(gate.get("parser", default)))
+                parser, writes = str(gate.get("parser", default)), tuple(gate.get("writes", []))
+                yield name, GateCommand(str(gate["command"]), parser, writes)
             else:
                 false = "false, " if name in GATES else ""
                 what = f"must be {false}a command, or command and parser ({', '.join(PARSERS)})"
@@ -435,9 +440,11 @@ def _gate_hint(name: str) -> str:
 
 
 def _is_gate(item: dict[str, Any]) -> bool:
-    command, parser = item.get("command"), item.get("parser", PARSERS[-1])
+    command, parser, writes = item.get("command"), item.get("parser", PARSERS[-1]), item.get("writes", [])
     return (
-        item.keys() <= {"command", "parser"}
+        item.keys() <= {"command", "parser", "writes"}
+        and isinstance(writes, list)
+        and all(isinstance(one, str) and one for one in writes)
         and isinstance(command, str)
         and bool(command.strip())
         and parser in PARSERS

@@ -57,7 +57,10 @@ class PackageEvidence:
 
 @dataclass(frozen=True, slots=True)
 class GateEvidence:
-    """One gate on the whole tree; `gone`, `renamed` and `flaky` are tests."""
+    """One gate on the whole tree; `gone`, `renamed` and `flaky` are tests.
+
+    `judges`: which packages changed what steers it.
+    """
 
     name: str
     verdict: str
@@ -67,6 +70,7 @@ class GateEvidence:
     gone: tuple[str, ...] = ()
     renamed: tuple[str, ...] = ()
     flaky: tuple[str, ...] = ()
+    judges: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 import shlex
@@ -24,6 +25,7 @@ from parallel_impl.gates.gate_report import GateFinding, GateReport, GateState
 from parallel_impl.gates.project_files import Read, Table, sections, table, toml
 from parallel_impl.gates.reports import GateOutput
 from parallel_impl.plan import ids
+from parallel_impl.plan.globs import globs
 from parallel_impl.processes.launch import Launch, Limits, Stops
 from parallel_impl.processes.process import Reason, run
 from parallel_impl.text import masked, tail
@@ -49,7 +51,8 @@ class Gate(msgspec.Struct, frozen=True):
     """One quality gate. `found` says where it comes from, for people; `off`: switched off by name.
 
     `required`: the configuration names it, so that an absent program is an error and not `not run`. `texts` is the
-    change folder whose texts are all that it checks: such a gate proves nothing about the code.
+    change folder whose texts are all that it checks: such a gate proves nothing about the code. `writes` are globs of
+    the tracked files that it may change.
     """
 
     name: str
@@ -60,6 +63,7 @@ class Gate(msgspec.Struct, frozen=True):
     off: bool = False
     absent: bool = False
     texts: str = ""
+    writes: tuple[str, ...] = ()
 
     @property
     def is_own(self) -> bool:
@@ -99,7 +103,9 @@ def find(
         own = configured.get(name)
         texts = ids.folder(change_id, part) if name == "openspec" else ""
         if isinstance(own, GateCommand):
-            gates.append(Gate(name, own.command, own.parser, "configured", texts=texts))
+            gates.append(Gate(name, own.command, own.parser, "configured", texts=texts, writes=own.writes))
+            refused = filter(None, map(globs.problem, own.writes))
+            said += [dataclasses.replace(why, where=f"gates.{name}.writes") for why in refused]
         elif own is False:
             gates.append(Gate(name, found="switched off by the configuration", off=True))
             off.append(name)

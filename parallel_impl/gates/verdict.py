@@ -27,7 +27,8 @@ class GateVerdict(msgspec.Struct, frozen=True):
     """One gate's verdict. `gone`: tests that passed on the base and no longer run, from files that were changed.
 
     `new_failures` holds one line for each failing test or finding that the base does not have, and for each
-    test that is gone although its file is unchanged. `why` is for people and may be empty.
+    test that is gone although its file is unchanged. `why` is for people and may be empty. `judges`: which packages
+    changed what steers the gate; `differs` is what it says otherwise with the base's version of that.
     """
 
     gate: str
@@ -36,6 +37,8 @@ class GateVerdict(msgspec.Struct, frozen=True):
     gone: tuple[str, ...] = ()
     old_failures: int = 0
     why: str = ""
+    judges: tuple[str, ...] = ()
+    differs: tuple[str, ...] = ()
 
     @property
     def blocks(self) -> bool:

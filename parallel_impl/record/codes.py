@@ -29,6 +29,7 @@ class Failure(StrEnum):
     GIT_FAILED = "GIT_FAILED"
     IO_FAILED = "IO_FAILED"
     INTERRUPTED = "INTERRUPTED"  # stopped with the run, or killed with it
+    FOREIGN_FILES = "FOREIGN_FILES"  # not of the run, around its checkouts: what ran there shows nothing
 
     @property
     def costs_retry(self) -> bool:
@@ -52,7 +53,7 @@ class Failure(StrEnum):
 
 
 _BY_PROVIDER = (Failure.PROVIDER_LIMIT, Failure.PROVIDER_QUOTA, Failure.PROVIDER_AUTH)
-_FREE = (Failure.INTERRUPTED, *_BY_PROVIDER)
+_FREE = (Failure.INTERRUPTED, Failure.FOREIGN_FILES, *_BY_PROVIDER)
 _GOES_ON = (Failure.VERIFICATION_FAILED, Failure.CONTRACT_INVALID)
 
 
@@ -63,6 +64,7 @@ class Halt(StrEnum):
     ONLY = "ONLY"
     CLASH = "CLASH"
     REPOSITORY_CHANGED = "REPOSITORY_CHANGED"
+    FOREIGN_FILES = "FOREIGN_FILES"
     GATES_FAILED = "GATES_FAILED"
     BRANCH_MOVED = "BRANCH_MOVED"
     BRANCH_REFUSED = "BRANCH_REFUSED"

@@ -44,6 +44,7 @@ class RunStarted(Event, frozen=True, kw_only=True):
     `agent_from`: the folder where `--agent` was typed, which the next
     start uses again; "" when the configuration names the agent.
     `attempts`: how many attempts an aborted run of the change had made at packages; numbers go on from there.
+    `above`: the tool configuration that lay above its worktrees (None in a run of a version that did not look).
     """
 
     run_id: str
@@ -68,6 +69,7 @@ class RunStarted(Event, frozen=True, kw_only=True):
     repository_name: str = ""
     part: str = ""
     single: bool = False
+    above: frozenset[str] | None = None
 
 
 class RunContinued(Event, frozen=True, kw_only=True):
@@ -238,11 +240,15 @@ class PlanRevised(Event, frozen=True, kw_only=True):
 
 
 class RepositoryChanged(Event, frozen=True, kw_only=True):
-    """The user's repository is not as it was: what, which packages were running, and whether that halts the run."""
+    """The user's repository is not as it was: what, which packages were running, and whether that halts the run.
+
+    `around`: it is not the repository but the folders around the run's checkouts.
+    """
 
     what: list[str]
     running: list[str]
     halts: bool
+    around: bool = False
 
 
 class Noted(Event, frozen=True, kw_only=True):

@@ -64,6 +64,8 @@ def _gates(gates: Sequence[GateRow], *, landed: bool) -> str:
     failures = [
         _list(f"New failures of {gate.name}", gate.new_failures, level=3)
         + _list(f"Gone from {gate.name}", gate.gone, level=3)
+        + _list(f"What judges {gate.name}", gate.judges, level=3)
+        + _list(f"{gate.name} as the base judges", gate.differs, level=3)
         for gate in gates
     ]
     table = _table(("Gate", "Verdict", "Failures of the base", "Why", "Command"), rows)

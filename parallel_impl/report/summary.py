@@ -26,7 +26,8 @@ from parallel_impl.record.state import Progress, State
 class GateRow(msgspec.Struct, frozen=True, omit_defaults=True):
     """One quality gate; what there is nothing of is left out of the JSON.
 
-    `texts` is who checked, where that was texts only ("" for a gate on the code).
+    `texts` is who checked, where that was texts only ("" for a gate on the code). `judges`: which packages changed what
+    steers it; `differs` is what it says otherwise with the base's version of that, where that blocks.
     """
 
     name: str
@@ -38,6 +39,8 @@ class GateRow(msgspec.Struct, frozen=True, omit_defaults=True):
     old_failures: int = 0
     log: str = ""
     texts: str = ""
+    judges: tuple[str, ...] = ()
+    differs: tuple[str, ...] = ()
 
 
 class ContractRow(msgspec.Struct, frozen=True):

@@ -9,8 +9,10 @@ import tempfile
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future, wait
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from parallel_impl import storage
 from parallel_impl.gates import quality
@@ -18,12 +20,14 @@ from parallel_impl.gates.gate_report import GateReport, GateState
 from parallel_impl.gates.quality import Gate
 from parallel_impl.gates.verdict import GateVerdict, VerdictStatus
 from parallel_impl.git.checkout import Checkout
+from parallel_impl.git.surroundings import Foreign
 from parallel_impl.openspec import change_folder
 from parallel_impl.processes.launch import Launch, Stop
 from parallel_impl.record import events as e
 from parallel_impl.record import json_form
 from parallel_impl.record.journal import now
-from parallel_impl.run.launch import equip, make_ready
+from parallel_impl.run import undisturbed
+from parallel_impl.run.launch import equip, fresh_changes, make_ready
 from parallel_impl.run.places import CANDIDATE_CHECKOUT
 from parallel_impl.run.spec import RunSpec, Workspace
 from parallel_impl.storage import write_atomically
@@ -35,6 +39,7 @@ SHOWN = 20
 
 Reports = dict[str, GateReport]
 BaseProof = Future[Reports]
+Found = TypeVar("Found")
 
 
 class KeptReports(msgspec.Struct, frozen=True):
@@ -76,8 +81,8 @@ def look(
 
 
 def wait_for(
-    looking: Future[Reports], stops: Sequence[Stop], *, meanwhile: Callable[[], None] = lambda: None
-) -> Reports | None:
+    looking: Future[Found], stops: Sequence[Stop], *, meanwhile: Callable[[], None] = lambda: None
+) -> Found | None:
     """What the gates found, as soon as that is known; None when the run was stopped before.
 
     `meanwhile` is called between two looks, and once at the end.
@@ -92,9 +97,10 @@ def wait_for(
 def explain(one: GateVerdict, report: GateReport) -> str:
     """A gate that blocks: what is new, where the log is, and for unreadable output how to go on."""
     lines = [f"gate {one.gate}: {one.status}: {one.why}", *(f"  {failure}" for failure in one.new_failures[:SHOWN])]
+    lines += [f"  as the base judges: {line}" for line in one.differs[:SHOWN]]
     if len(one.new_failures) > SHOWN:
         lines.append(f"  and {len(one.new_failures) - SHOWN} more")
-    if one.status is VerdictStatus.NOT_PROVEN:
+    if one.status is VerdictStatus.NOT_PROVEN and not one.differs:
         lines.append(f"  give it a parser, or {quality.switch_off(one.gate)}")
     return "\n".join([*lines, f"  log: {report.log}"])
 
@@ -131,22 +137,72 @@ def _run(
     on: str,
     tell: Callable[[e.Event], None],
 ) -> Reports:
+    logs, why = workspace.places.gate_logs(on), ""
     if on != BASE:  # the base was made ready in preflight
-        with equip(launch, spec, workspace, checkout) as inside:
-            outcome = make_ready(spec, inside, checkout, workspace.places.gate_setup_log(on), tell=tell, on=on)
-        if outcome.failure:
-            return {gate.name: _without_set_up(gate, outcome.failure) for gate in spec.gates}
+        why = prepare(spec, workspace, launch, checkout, workspace.places.gate_setup_log(on), on=on, tell=tell)
+    if why:
+        return {gate.name: _without_set_up(gate, why) for gate in spec.gates}
     with equip(launch, spec, workspace, checkout) as inside:
-        return run_in(spec, inside, checkout, workspace.places.gate_logs(on), on=on, tell=tell)
+        return run_in(spec, workspace, inside, checkout, logs, on=on, tell=tell)
+
+
+def prepare(
+    spec: RunSpec,
+    workspace: Workspace,
+    launch: Launch,
+    checkout: Checkout,
+    log: Path,
+    *,
+    on: str,
+    tell: Callable[[e.Event], None],
+) -> str:
+    """Make a fresh checkout ready for gates; why that failed, "" when it did not."""
+    changes = fresh_changes(spec, workspace, checkout)
+    with equip(launch, spec, workspace, checkout) as inside:
+        return make_ready(spec, inside, checkout, log, tell=tell, on=on, changes=changes).failure or ""
 
 
 def run_in(
-    spec: RunSpec, launch: Launch, checkout: Checkout, logs: Path, *, on: str, tell: Callable[[e.Event], None]
+    spec: RunSpec,
+    workspace: Workspace,
+    launch: Launch,
+    checkout: Checkout,
+    logs: Path,
+    *,
+    on: str,
+    tell: Callable[[e.Event], None],
 ) -> Reports:
-    """Run all gates in a checkout that is ready, their logs in the folder `logs`."""
+    """Run all gates in a checkout that is ready, their logs in the folder `logs`; none sees what another one writes.
+
+    Where something lies around the checkout that is not of this run, no report is believed.
+    """
+
+    def reopen() -> str:
+        workspace.source.open(checkout.folder.name, checkout.commit)
+        return prepare(spec, workspace, launch, checkout, logs / "setup.log", on=on, tell=tell)
+
+    def start(inside: Checkout, gates: Sequence[Gate]) -> Reports:
+        return start_gates(gates, launch, inside, logs, on=on, tell=tell)
+
+    before = workspace.foreign(checkout, usual=spec.beside)
+    found = undisturbed.run(spec.gates, checkout, workspace.trees, start=start, reopen=reopen)
+    around = before or workspace.foreign(checkout, usual=spec.beside)
+    return {name: _unproven(report, around) for name, report in found.items()} if around else found
+
+
+def start_gates(
+    gates: Sequence[Gate],
+    launch: Launch,
+    checkout: Checkout,
+    logs: Path,
+    *,
+    on: str,
+    tell: Callable[[e.Event], None],
+) -> Reports:
+    """Run these gates side by side in a checkout that is ready."""
     return quality.run_gates(
         checkout.path,
-        spec.gates,
+        gates,
         env=launch.env,
         folder=logs,
         stop=launch.stop,
@@ -155,6 +211,13 @@ def run_in(
         started=lambda gate: tell(e.GateStarted(at=now(), on=on, gate=gate.name)),
         ended=lambda report: tell(_gate_ended(on, report)),
     )
+
+
+def _unproven(report: GateReport, around: Sequence[Foreign]) -> GateReport:
+    if report.state in (GateState.NOT_RUN, GateState.OFF):
+        return report
+    why = "\n".join(("it proves nothing:", *map(str, around)))
+    return replace(report, state=GateState.BROKEN, why=why, tests=(), findings=())
 
 
 def _gate_ended(on: str, report: GateReport) -> e.GateEnded:

@@ -16,7 +16,13 @@ STARTED = e.RunStarted(
 
 @pytest.mark.parametrize("code", list(Failure))
 def test_what_shows_nothing_about_the_work_costs_no_retry(code: Failure) -> None:
-    free = (Failure.INTERRUPTED, Failure.PROVIDER_LIMIT, Failure.PROVIDER_QUOTA, Failure.PROVIDER_AUTH)
+    free = (
+        Failure.INTERRUPTED,
+        Failure.FOREIGN_FILES,
+        Failure.PROVIDER_LIMIT,
+        Failure.PROVIDER_QUOTA,
+        Failure.PROVIDER_AUTH,
+    )
     assert code.costs_retry is (code not in free)
     assert code.by_provider is code.startswith("PROVIDER_")
     assert costs_retry(str(code)) is code.costs_retry

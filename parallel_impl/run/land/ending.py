@@ -106,6 +106,16 @@ def halt(run: Run, code: Halt, why: str, *, proven: Proof | None = None, commit:
     return Ending(1, "halted", headline, tuple(lines), code=code, commit=commit, proof=proven)
 
 
+def tampered(run: Run, changed: e.RepositoryChanged) -> Ending:
+    """Somebody changed the repository, or the folders around the checkouts, in a way that stops everything."""
+    return halt(run, tampering_code(changed), "\n".join(changed.what))
+
+
+def tampering_code(changed: e.RepositoryChanged) -> Halt:
+    """The word for what was changed."""
+    return Halt.FOREIGN_FILES if changed.around else Halt.REPOSITORY_CHANGED
+
+
 def paused(run: Run, pause: e.RunPaused) -> Ending:
     """A provider refuses to serve: nothing is lost, and the same command goes on."""
     places = run.workspace.places

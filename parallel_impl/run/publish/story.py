@@ -80,7 +80,7 @@ def _step(row: StepRow, planned: Package | None) -> StepOutcome:
 
 
 def _gate(row: GateRow) -> GateEvidence:
-    return GateEvidence(row.name, row.verdict, row.why, row.command, row.old_failures, row.gone)
+    return GateEvidence(row.name, row.verdict, row.why, row.command, row.old_failures, row.gone, judges=row.judges)
 
 
 def _purpose(repo: Repo, places: Places, commit: str) -> str:

@@ -10,13 +10,15 @@ import math
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from parallel_impl import environment
 from parallel_impl.errors import Problem, Severity
-from parallel_impl.git import carried, ignored_scope
+from parallel_impl.git import carried, ignored_scope, surroundings
 from parallel_impl.git import home as homes
 from parallel_impl.git.remove import remove
 from parallel_impl.git.suitability import check_repository
+from parallel_impl.git.surroundings import Foreign, Surroundings
 from parallel_impl.git.trees import Trees
 from parallel_impl.plan import ids
 from parallel_impl.processes.launch import Launch, Limits
@@ -48,7 +50,13 @@ def prepare(request: Request) -> Iterator[Run]:
     ):
         claims.confirm(request.places, request.hold, known.plan.packages, request.listener.say)
         run = Run(
-            spec=replace(ready.spec, gates=ready.base.gates, notes=(*ready.spec.notes, *ready.base.notes)),
+            spec=replace(
+                ready.spec,
+                gates=ready.base.gates,
+                set_up_changes=ready.base.set_up_changes,
+                beside=ready.base.beside,
+                notes=(*ready.spec.notes, *ready.base.notes),
+            ),
             workspace=ready.workspace,
             launch=ready.launch,
             stop=request.stop,
@@ -148,7 +156,9 @@ def _checked(request: Request, known: Inputs) -> Iterator[_Ready]:
         carried=spec.carried,
         environment=environment.for_filters(request.inherited, pass_env=spec.config.pass_env),
         repository_name=_repository_name(request),
+        surroundings=_surroundings(request, known, home),
     )
+    base_check.report([_foreign(one) for one in workspace.foreign()], request.listener)
     given = (request.inherited, *(table.env for table in spec.config.agents.values()))
     mask = tuple(value for env in given for value in environment.secret_values(env, spec.secret_names))
     # whatever starts something sets its own limits
@@ -167,6 +177,24 @@ def _checked(request: Request, known: Inputs) -> Iterator[_Ready]:
         yield _Ready(spec, workspace, launch, in_force, checked, capable.jobs)
     finally:
         leftovers.close(request.places, home)
+
+
+def _surroundings(request: Request, known: Inputs, home: Path) -> Surroundings:
+    """The folders around the checkouts as they should be: tool configuration above them counts since the first start.
+
+    Folders that an earlier run left in the home are its worktrees.
+    """
+    state, places = request.state, request.places
+    packages = {*known.order.index, *state.packages, *state.removed}
+    names = {*places.gate_checkouts, *(name for package in packages for name in places.checkouts_of(package))}
+    names |= surroundings.folders_in(home)
+    above = state.started.above if state.started and state.home == state.started.home else None
+    return Surroundings(home, frozenset(names), surroundings.configuration_above(home) if above is None else above)
+
+
+def _foreign(one: Foreign) -> Problem:
+    what, _, line = str(one).partition("\n")
+    return Problem(what, hint=line.strip())
 
 
 def _repository_name(request: Request) -> str:
@@ -255,4 +283,5 @@ def _first_event(run: Run, only: str, known: Inputs) -> e.RunStarted:
         repository_name=run.workspace.source.repository_name,
         part=places.part,
         single=spec.single,
+        above=run.workspace.surroundings.above if run.workspace.surroundings else None,
     )
