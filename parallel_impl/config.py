@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -114,6 +115,8 @@ class Config:
     provider_wait_minutes: float = 60
     limits: UsageLimits = field(default_factory=UsageLimits)
     ports: int = 0
+    announce: str = ""
+    notify: str = ""
     pr: bool = False
     forge: str = ""
     remote: str = ""
@@ -128,7 +131,7 @@ KEYS = (
     "agent", "jobs", "setup", "caches", "pass_env", "silence_minutes", "max_blob_mb", "gates", "contracts", "contain",
     "agents", "assign", "standards",
     "commit_identity", "signoff",
-    "provider_wait_minutes", "limits", "ports",
+    "provider_wait_minutes", "limits", "ports", "announce", "notify",
     "pr", "forge", "remote", "pr_base", "reviewers", "labels",
 )  # fmt: skip
 TEXTS = ("kind", "program", "model", "effort", "base_url", "key", "provider")  # of an agent
@@ -229,6 +232,8 @@ class _Reader:
             provider_wait_minutes=self.number(values, "provider_wait_minutes", 60),
             limits=self.limits(values.get("limits", {})),
             ports=self.whole(values, "ports", 0, MAX_PORTS, default=0),
+            announce=self.words(values, "announce"),
+            notify=self.words(values, "notify"),
             pr=self.flag(values, "pr", default=False),
             forge=self.choice(values, "forge", FORGES),
             remote=self.text(values, "remote"),
@@ -297,6 +302,16 @@ class _Reader:
             self.wrong(f"{table}{key}", "must be a non-empty string", f'write {table}{key} = "…"')
             return ""
         return value
+
+    def words(self, values: dict[str, Any], key: str) -> str:
+        """A program and its arguments, in the quotes of a shell."""
+        text = self.text(values, key)
+        try:
+            shlex.split(text)
+        except ValueError as error:
+            self.wrong(key, f"cannot be split into words: {error}", f'write {key} = "my-tool --option"')
+            return ""
+        return text
 
     def choice(self, values: dict[str, Any], key: str, known: tuple[str, ...]) -> str:
         """One of the known words; "" when it is not given."""

@@ -153,8 +153,11 @@ def signature(file: StrOrBytesPath) -> tuple[int, ...]:
     return found.st_mode, found.st_size, found.st_ino, found.st_mtime_ns, found.st_ctime_ns
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Replace a file so that after a crash it is the old or the new one, whole: temp, fsync, rename, fsync folder."""
+def write_atomically(path: Path, content: bytes, *, durably: bool = True) -> None:
+    """Replace a file so that after a crash it is the old or the new one, whole: temp, fsync, rename, fsync folder.
+
+    Not `durably`, it is so for whoever reads it meanwhile, and after a power cut it may be empty.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -162,13 +165,15 @@ def write_atomically(path: Path, content: bytes) -> None:
             with temporary.open("wb") as file:
                 file.write(content)
                 file.flush()
-                os.fsync(file.fileno())
+                if durably:
+                    os.fsync(file.fileno())
             temporary.replace(path)
     except OSError:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+    if durably:
+        sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -96,3 +97,23 @@ def _is_json(line: str) -> bool:
 def tail(log: Path, lines: int = TAIL_LINES) -> str:
     """The last lines of a log, printable, as evidence in messages and prompts; at most 4 KB of it."""
     return printable("\n".join(end_of(log).splitlines()[-lines:]).replace("\t", "    "))
+
+
+_TERMINAL = re.compile(  # CSI, OSC, the other strings, and the short escapes of ECMA-48; the first two in 8 bits too
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"
+    r"|(?:\x1b\]|\x9d)[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"
+    r"|\x1b[PX^_][^\x1b]*(?:\x1b\\)?"
+    r"|\x1b[ -/]*[0-~]?"
+)
+
+
+def one_line(text: str) -> str:
+    """`text` on one line as a screen may show it, whoever wrote it: blanks are one blank.
+
+    Control sequences, control, format and bidirectional characters and surrogates are left out.
+    """
+    if "\x1b" in text or "\x9b" in text or "\x9d" in text:
+        text = _TERMINAL.sub("", text)
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else " " if c.isspace() else "" for c in text)
+    return " ".join(text.split())

@@ -15,9 +15,12 @@ from parallel_impl.forge.forge import CheckAnswer, CheckVerdict
 from parallel_impl.plan.model import Locks, Scope, StepKind
 from parallel_impl.record import agent_report, json_form, result
 from parallel_impl.record.activity import Usage
-from parallel_impl.report import summary
+from parallel_impl.report import progress, summary
+from parallel_impl.report.picture import draw
+from tests.report import scene as recorded
 
-RESULT, SUMMARY, REPORT, CHECKS = "work-queue-result", "execution-summary", "agent-report", "checks"
+RESULT, SUMMARY, REPORT = "work-queue-result", "execution-summary", "agent-report"
+CHECKS, PROGRESS = "checks", "progress"
 COMMIT = "0123456789" * 4
 PAIRS = [
     (RESULT, "", result.Result),
@@ -48,6 +51,12 @@ PAIRS = [
     (SUMMARY, "$defs/package/properties/steps/items", summary.StepRow),
     (CHECKS, "", Checks),
     (CHECKS, "properties/answers/items", CheckAnswer),
+    (PROGRESS, "", progress.ProgressReport),
+    (PROGRESS, "properties/current/items", progress.CurrentAgent),
+    (PROGRESS, "properties/checks/items", progress.ProgressCheck),
+    (PROGRESS, "properties/needs/items", progress.ProgressNeed),
+    (PROGRESS, "$defs/package", progress.ProgressRow),
+    (PROGRESS, "$defs/usage", Usage),
 ]
 STEP = result.StepRecord(name="unit", kind=StepKind.COMMAND, passed=True, exit_code=0)
 FULL_STEP = result.StepRecord(
@@ -224,7 +233,7 @@ def objects(value: Any, pointer: str = "") -> Iterator[str]:
                 yield from objects(below, f"{pointer}/{key}".removeprefix("/"))
 
 
-@pytest.mark.parametrize("name", [RESULT, SUMMARY, REPORT, CHECKS])
+@pytest.mark.parametrize("name", [RESULT, SUMMARY, REPORT, CHECKS, PROGRESS])
 def test_every_object_of_a_schema_has_its_struct(name: str) -> None:
     assert set(objects(schema.document(name))) == {pointer for of, pointer, _ in PAIRS if of == name}
 
@@ -251,6 +260,14 @@ def test_checks_are_valid_and_come_back() -> None:
         )
         assert list(schema.validator(CHECKS).iter_errors(json_form.plain(made))) == []
         assert json_form.decode(json_form.encode(made, indent=1), Checks) == made
+
+
+@pytest.mark.parametrize("end", range(len(recorded.three()) + 1))
+def test_the_progress_of_a_run_is_valid_at_every_time_and_comes_back(end: int) -> None:
+    outline = recorded.outlined(recorded.THREE)
+    made = progress.report(draw(recorded.three()[:end], recorded.doing(), 80.0, outline=outline))
+    assert list(schema.validator(PROGRESS).iter_errors(json_form.plain(made))) == []
+    assert json_form.decode(json_form.encode(made), progress.ProgressReport) == made
 
 
 def test_a_report_is_valid_and_comes_back() -> None:

@@ -28,6 +28,7 @@ from parallel_impl.config import MAX_JOBS
 @click.option("--pr/--no-pr", "pr", default=None, help="Push what lands and open a pull request (default: the key pr).")
 @click.option("--as-owner", is_flag=True, help="As root in somebody else's repository: go on as its owner.")
 @click.option("--dry-run", is_flag=True, help="Everything but agents: problems, waves, critical path, set-up proven.")
+@click.option("--plain", is_flag=True, help="Lines, and one each minute, where a terminal would show a board.")
 @click.option("--json", "as_json", is_flag=True, help="Events as JSON lines on stdout, and nothing else there.")
 def implement(
     change_id: str,
@@ -45,6 +46,7 @@ def implement(
     pr: bool | None,
     as_owner: bool,
     dry_run: bool,
+    plain: bool,
     as_json: bool,
 ) -> int:
     """Run the work packages of an approved OpenSpec change in parallel, and land what is proven.
@@ -54,7 +56,7 @@ def implement(
     """
     from parallel_impl.cli.output import put  # noqa: PLC0415
     from parallel_impl.cli.owner import work_as_owner  # noqa: PLC0415
-    from parallel_impl.cli.terminal import JsonLines, Terminal  # noqa: PLC0415
+    from parallel_impl.cli.terminal import JsonLines, view  # noqa: PLC0415
     from parallel_impl.errors import printable  # noqa: PLC0415
     from parallel_impl.git.repo import Repo  # noqa: PLC0415  (160 ms: not for --help)
     from parallel_impl.run import command  # noqa: PLC0415
@@ -74,8 +76,11 @@ def implement(
         fail_fast=fail_fast,
         pr=pr,
     )
-    listener = JsonLines() if as_json else Terminal()
+    repo = Repo.discover(Path.cwd())
+    listener = JsonLines(plan=dry_run) if as_json else view(plain=plain or dry_run or abort)
     # with --json only events go to stdout
     answer = listener.say if as_json else (lambda text: put(printable(text)))
-    repo = Repo.discover(Path.cwd())
-    return command.implement(repo, Path.cwd(), options, [listener], dropped=dropped, answer=answer)
+    try:
+        return command.implement(repo, Path.cwd(), options, [listener], dropped=dropped, answer=answer)
+    finally:
+        listener.end()

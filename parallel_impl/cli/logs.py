@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from parallel_impl.cli.change import CHANGE
+from parallel_impl.cli.output import echo
 
 
 @click.command(
@@ -22,5 +23,5 @@ def logs(change_id: str, package_id: str | None, *, follow: bool, raw: bool) -> 
 
     run = run_status.run(Path.cwd(), change_id)
     for line in logs.lines(run, package_id or "", follow=follow, raw=raw):
-        click.echo(line)
+        echo(line)
     return 0

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from parallel_impl.cli.change import CHANGE_OR_PATH
+from parallel_impl.cli.output import put_json
 
 
 @click.command(
@@ -19,7 +20,8 @@ from parallel_impl.cli.change import CHANGE_OR_PATH
     type=CHANGE_OR_PATH,
     help="Report whether this change can run beside them.",
 )
-def runs(plan: str | None) -> int:
+@click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
+def runs(plan: str | None, *, as_json: bool) -> int:
     """List the runs of this repository, who holds them, and what each package claims.
 
     With --for: whether that change, as it lies on disk, can run beside the live and halted runs (FULL), beside a part
@@ -30,6 +32,7 @@ def runs(plan: str | None) -> int:
     from parallel_impl.openspec import task_names  # noqa: PLC0415
     from parallel_impl.run.inspect import run_status  # noqa: PLC0415
 
+    change = ""
     if plan is not None:
         checked = plan_check.validate(plan, Path.cwd(), links.of_index, task_names.problems)
         if checked.plan is None or checked.misnamed:
@@ -37,10 +40,16 @@ def runs(plan: str | None) -> int:
                 click.echo(str(problem), err=True)
             click.echo(f"{checked.source}: not usable", err=True)
             return 2
-        lines = run_status.feasibility(Path.cwd(), checked.plan)
+        lines, change = run_status.feasibility(Path.cwd(), checked.plan), checked.plan.feature_id
+    elif as_json:
+        put_json({"runs": [run.claimed() for run in run_status.runs_and_claims(Path.cwd())]})
+        return 0
     else:
         found = run_status.runs_and_claims(Path.cwd())
         lines = [line for run in found for line in run.claim_lines] or ["no runs in this repository"]
+    if as_json:
+        put_json({"change_id": change, "feasibility": lines})
+        return 0
     for line in lines:
         click.echo(line)
     return 0

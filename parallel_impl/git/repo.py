@@ -303,6 +303,11 @@ class Repo:
                 found.append(Entry(mode, kind, oid, path, int(size[0]) if size and size[0] != "-" else 0))
         return found
 
+    def patch(self, commit: str) -> bytes:
+        """What a commit changed against its first parent, as a patch for people: no driver of the user's runs."""
+        plain = ("--patch", "--no-ext-diff", "--no-textconv", "--no-renames", "--no-color", "--ignore-submodules=none")
+        return self.git("diff-tree", *plain, "--end-of-options", f"{commit}^", commit)
+
     def changes(self, old: str, new: str) -> list[Change]:
         """Every path that differs between two trees or commits, exactly: no renames, modes and links included."""
         absent = (

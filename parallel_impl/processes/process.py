@@ -80,7 +80,7 @@ def run(
     launch: Launch,
     log: Path,
     *,
-    stdin: Path | bytes | None = None,
+    stdin: Path | bytes | int | None = None,
     heard: Tell | None = None,
     complained: Tell | None = None,
     progress: Callable[[float], float] | None = None,
@@ -88,10 +88,11 @@ def run(
 ) -> Ended:
     """Run `argv` as `launch` says, its output appended to `log`, and see it to its end.
 
-    A program that cannot be started is `NOT_STARTED` with the reason, not an exception. `stdin` is a file or what is in
-    one (else /dev/null). `heard` and `complained` are told whole masked lines of stdout and stderr, without their ends,
-    in this thread; lines that are heard are not in the log. `progress` gets the time of the last output and tells when
-    (`time.monotonic`) the last progress was made, for the limit of silence. `started` is told the pid as soon as there
+    A program that cannot be started is `NOT_STARTED` with the reason, not an exception. `stdin` is a file, what is in
+    one, or a descriptor of the caller's (else /dev/null). `heard` and `complained` are told whole masked lines of
+    stdout and stderr, without their ends, in this thread; lines that are heard are not in the log. `progress` gets the
+    time of the last output and tells when (`time.monotonic`) the last progress was made, for the limit of silence.
+    `started` is told the pid as soon as there
     is one (in a namespace, that of the process which holds it: with it everything in there ends). Whatever a callback
     raises ends the process and is raised here.
     """
@@ -100,7 +101,7 @@ def run(
     log.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
         file = stack.enter_context(log.open("ab", buffering=0))
-        source = subprocess.DEVNULL if stdin is None else _opened(stdin, stack)
+        source = subprocess.DEVNULL if stdin is None else stdin if isinstance(stdin, int) else _opened(stdin, stack)
         channel = stack.enter_context(Channel()) if launch.namespace else None
         apart = bool(heard or complained)
         # Ctrl-C may come after the fork and before there is a pid to end

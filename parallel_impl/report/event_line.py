@@ -6,6 +6,7 @@ from parallel_impl.errors import count
 from parallel_impl.record import events as e
 from parallel_impl.record.codes import Failure, costs_retry
 from parallel_impl.record.events import Event
+from parallel_impl.report.picture import named
 from parallel_impl.text import until
 
 
@@ -16,7 +17,7 @@ def describe(event: Event) -> str:
             again = f" (attempt {event.number})" if event.number > 1 else ""
             return f"{event.package}  started{again}"
         case e.AttemptVerifying():
-            return f"{event.package}  in scope, being verified"
+            return f"{event.package}  its agent is done; what it changed is checked"
         case e.AttemptEnded() if event.code == Failure.INTERRUPTED:
             return f"{event.package}  attempt {event.number} interrupted, which costs no retry: {event.why}"
         case e.AttemptEnded() if event.code and not costs_retry(event.code):
@@ -26,7 +27,7 @@ def describe(event: Event) -> str:
         case e.PackageAccepted():
             return f"{event.package}  accepted, {event.commit[:12]}"
         case e.PackageFailed():
-            return f"{event.package}  FAILED: {event.code}"
+            return f"{event.package}  FAILED: {event.code}: no attempt is left"
         case e.PackageCancelled():
             return f"{event.package}  cancelled: {event.because} was not accepted"
         case e.Noted():
@@ -35,7 +36,8 @@ def describe(event: Event) -> str:
             what = "the folders around the checkouts" if event.around else "the repository"
             return f"{what} changed while {', '.join(event.running) or 'nothing'} ran: {'; '.join(event.what)}"
         case _:
-            return _describe_start(event) or _describe_end(event) or _describe_publication(event)
+            told = _describe_start(event) or _describe_check(event) or _describe_end(event)
+            return told or _describe_publication(event)
 
 
 def _describe_start(event: Event) -> str:
@@ -55,21 +57,38 @@ def _describe_start(event: Event) -> str:
             return ""
 
 
+def _describe_check(event: Event) -> str:
+    """Set-ups and gates of the base and the whole; of packages only the steps, whose set-ups are many."""
+    match event:
+        case e.SetupStarted() if event.on:
+            return f"set-up of the {named(event.on)} runs"
+        case e.SetupEnded() if event.on:
+            return f"set-up of the {named(event.on)} {'FAILED' if event.why else 'done'}"
+        case e.StepStarted():
+            return f"{event.package}  step {event.step}" + (f" ({event.place} of {event.steps})" * (event.steps > 1))
+        case e.GateStarted():
+            return f"gate {event.gate} runs on the {named(event.on)}"
+        case e.GateEnded() if event.on == "base":
+            return f"gate {event.gate} on the base: {event.state}"
+        case _:
+            return ""
+
+
 def _describe_end(event: Event) -> str:
     match event:
         case e.CandidateMade():
-            return f"candidate {event.commit[:12]}: all accepted work in one tree"
+            return f"all accepted work is in one tree, {event.commit[:12]}"
         case e.GatesEnded():
             verdicts = ", ".join(f"{gate} {verdict}" for gate, verdict in event.verdicts.items()) or "no gates"
-            return f"gates on the {event.on}: {verdicts}"
+            return f"gates on the {named(event.on)}: {verdicts}"
         case e.CandidateProven() if event.by == ():
-            return f"no gate ran on the candidate {event.commit[:12]}"
+            return f"no gate ran on the whole, {event.commit[:12]}"
         case e.CandidateProven():
             return f"proven: {event.commit[:12]}"
         case e.Landed():
             return f"landed: {event.branch} is {event.commit[:12]}"
         case e.RunHalted():
-            return f"halted: {event.code}: {event.why}"
+            return f"not landed: {event.code}"  # the last lines say why
         case e.RunAborted():
             return "aborted"
         case e.ProviderLimited():

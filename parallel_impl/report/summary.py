@@ -21,6 +21,7 @@ from parallel_impl.record import result as results
 from parallel_impl.record.activity import Usage
 from parallel_impl.record.result import AgentRecord, Result, StepRecord
 from parallel_impl.record.state import Progress, State
+from parallel_impl.report.active_time import ActiveTime
 
 
 class GateRow(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -217,22 +218,10 @@ def total(used: Iterable[Usage]) -> Usage:
 
 
 def active_seconds(happened: Iterable[e.Event]) -> Iterator[tuple[e.Event, float]]:
-    """Each event, and for how long the run had been worked on: not between the last event of a start and the next one.
-
-    What the next start finds to be over (an attempt of a killed process, without a measured time) ended at an unknown
-    time: it counts as over with the last event before.
-    """
-    active, last, found_over = 0.0, 0.0, False
-    for number, event in enumerate(happened):
-        found_over = (isinstance(event, e.AttemptEnded) and not event.seconds) or (
-            found_over and isinstance(event, e.PackageAccepted)
-        )
-        if isinstance(event, e.RunContinued) or not number:
-            last = event.at
-        elif not found_over and not isinstance(event, e.Noted):  # that may be about an attempt that is found over
-            active += max(0.0, event.at - last)
-            last = max(last, event.at)
-        yield event, active
+    """Each event, and for how long the run had been worked on until then."""
+    active = ActiveTime()
+    for event in happened:
+        yield event, active.take(event)
 
 
 def _spans(happened: Iterable[e.Event]) -> dict[tuple[str, int], tuple[float, float]]:

@@ -14,7 +14,8 @@ from parallel_impl.processes.orphans import adopt_orphans
 from parallel_impl.record.events import Landed
 from parallel_impl.record.journal import load_state
 from parallel_impl.record.state import State
-from parallel_impl.run import runner
+from parallel_impl.report.progress import ProgressFile
+from parallel_impl.run import notify, runner
 from parallel_impl.run.claims import change_lock, claims
 from parallel_impl.run.interruption import Interruption
 from parallel_impl.run.land import ending
@@ -48,10 +49,11 @@ def implement(
     """
     ids.check(options.change_id)
     adopt_orphans()
-    listener = Listeners(listeners)
+    listener = Listeners([*listeners, *([] if options.dry_run else [ProgressFile()])])
     inherited = {**os.environ, **(dropped or {})}
     with Interruption() as interruption:
         ended = _work(repo, folder, options, listener, inherited, interruption=interruption, answer=answer)
+        listener.end()
         for line in ended.lines:
             listener.say(line)
         if ended.status == "landed":
@@ -114,10 +116,13 @@ def _execute(request: Request, interruption: Interruption) -> Ending:
     with preflight.prepare(request) as run:
         interruption.defer()
         ended = runner.execute(run, only=_wanted(run, request.options.only))
+        run.listener.end()
+        run.record_posted()
         if not run.state.landed:
             ending.summarise(run, ended)
         notes = [f"  note: {note}" for note in run.state.notes]
-    return replace(ended, lines=(*ended.lines, *notes))
+        failed = tuple(notify.notify(run, ended.headline, request.checkout or request.folder, request.inherited))
+    return replace(ended, lines=(*ended.lines, *notes, *failed))
 
 
 def _wanted(run: Run, only: str) -> frozenset[str] | None:

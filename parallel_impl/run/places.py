@@ -11,6 +11,7 @@ from pathlib import Path
 from parallel_impl.plan import ids
 from parallel_impl.plan.ids import STATE
 from parallel_impl.record import result
+from parallel_impl.report import progress
 
 LOCKS = ".locks"
 BASE_CHECKOUT = "base.gate"
@@ -118,7 +119,7 @@ class Places:
         """Where the files of an aborted run are moved to, under the next free number; the journal is the last."""
         earlier = self.earlier_journals()
         number = int(earlier[-1].suffixes[0][1:]) + 1 if earlier else 1
-        files = (self.summary, self.summary_json, self.gates, self.journal)
+        files = (self.summary, self.summary_json, self.progress, self.gates, self.journal)
         return {file: file.with_name(f"{file.stem}.{number}{file.suffix}") for file in files}
 
     @property
@@ -167,6 +168,21 @@ class Places:
     @property
     def summary_json(self) -> Path:
         return self.state / "summary.json"
+
+    @property
+    def progress(self) -> Path:
+        """How far the run is, for other programs."""
+        return self.state / progress.FILE
+
+    @property
+    def announce_log(self) -> Path:
+        """What the program printed that hears of the run's events."""
+        return self.state / "announce.log"
+
+    @property
+    def notify_log(self) -> Path:
+        """What the program printed that heard of the run's end."""
+        return self.state / "notify.log"
 
     @property
     def pull_request_body(self) -> Path:

@@ -19,17 +19,24 @@ from parallel_impl.record.codes import Failure
 from parallel_impl.record.events import Event, Noted, PackageFailed, RepositoryChanged
 from parallel_impl.record.journal import Journal, now
 from parallel_impl.record.state import State
+from parallel_impl.report.outline import Outline
 from parallel_impl.run.spec import PlanInForce, RunSpec, Workspace
 
 
 class Listener(Protocol):
     """A view of a run: it hears of every event, and of what is only for people."""
 
+    def begin(self, outline: Outline, earlier: Sequence[Event]) -> None:
+        """The plan of the run, and what happened in its earlier starts; then its own first event comes."""
+
     def event(self, event: Event) -> None:
         """An event is on disk."""
 
     def say(self, text: str) -> None:
         """Something for people, on stderr."""
+
+    def end(self) -> None:
+        """No event comes any more; what is said from now on are the last lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +45,10 @@ class Listeners:
 
     each: Sequence[Listener]
 
+    def begin(self, outline: Outline, earlier: Sequence[Event]) -> None:
+        for listener in self.each:
+            listener.begin(outline, earlier)
+
     def event(self, event: Event) -> None:
         for listener in self.each:
             listener.event(event)
@@ -45,6 +56,10 @@ class Listeners:
     def say(self, text: str) -> None:
         for listener in self.each:
             listener.say(text)
+
+    def end(self) -> None:
+        for listener in self.each:
+            listener.end()
 
 
 @dataclass(slots=True)

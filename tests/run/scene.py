@@ -18,6 +18,7 @@ from parallel_impl.processes.launch import Launch, Limits, Stop
 from parallel_impl.record import events as e
 from parallel_impl.record.journal import Journal, read
 from parallel_impl.record.state import State, fold
+from parallel_impl.report.outline import Outline
 from parallel_impl.run.places import Places
 from parallel_impl.run.run import Run
 from parallel_impl.run.spec import PlanInForce, RunSpec, Workspace
@@ -34,12 +35,22 @@ class Recorder:
 
     events: list[e.Event] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
+    outlines: list[Outline] = field(default_factory=list)
+    earlier: list[e.Event] = field(default_factory=list)
+    ended: bool = False
+
+    def begin(self, outline: Outline, earlier: Sequence[e.Event]) -> None:
+        self.outlines.append(outline)
+        self.earlier += earlier
 
     def event(self, event: e.Event) -> None:
         self.events.append(event)
 
     def say(self, text: str) -> None:
         self.said.append(text)
+
+    def end(self) -> None:
+        self.ended = True
 
 
 def make_repository(folder: Path) -> tuple[Repo, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from parallel_impl.record import events as e
 from parallel_impl.record.journal import read
 from parallel_impl.record.state import ImpossibleError
+from parallel_impl.report.outline import Outline
 from parallel_impl.run.run import Listeners, Run
 from tests.run.scene import Recorder, make_repository, open_run, package
 
@@ -31,8 +33,14 @@ class Reader:
         self.last = read(self.journal)[-1]
         assert self.last == event
 
+    def begin(self, outline: Outline, earlier: Sequence[e.Event]) -> None:
+        raise AssertionError(outline, earlier)
+
     def say(self, text: str) -> None:
         raise AssertionError(text)
+
+    def end(self) -> None:
+        raise AssertionError
 
 
 def test_an_event_is_on_disk_before_it_is_heard_of(run: Run) -> None:

@@ -182,6 +182,18 @@ def describe(change_id: str, packages: Sequence[Package], found: Sequence[Rival]
     return lines + [f"  {line}" for rival in _in_the_way(found) for line in rival.lines(change_id)]
 
 
+def beside(change_id: str, packages: Sequence[Package], found: Sequence[Rival]) -> list[str]:
+    """The same where it is not what was asked for: whether the change could start now, and what is in its way."""
+    others, conflicts = ", ".join(rival.run.change_id for rival in found), _in_the_way(found)
+    if not found:
+        return [f"{change_id}: no other run is in its way"]
+    if not conflicts:
+        return [f"{change_id} can run beside {others}"]
+    return [f"{change_id} waits for {others}: {verdict(packages, found)}"] + [
+        f"  {line}" for rival in conflicts for line in rival.lines(change_id)
+    ]
+
+
 def _refusal(places: Places, packages: Sequence[Package], found: Sequence[Rival]) -> Problem:
     change, others = places.change_id, ", ".join(rival.run.change_id for rival in found)
     lines = [line for rival in found for line in rival.lines(change)]

@@ -11,7 +11,7 @@ from parallel_impl.git.repo import Repo
 from parallel_impl.plan import ids
 from parallel_impl.plan.ids import STATE
 from parallel_impl.plan.model import Plan, StepKind
-from parallel_impl.record import result
+from parallel_impl.record import json_form, result
 from parallel_impl.record.journal import load_state
 from parallel_impl.record.result import StepRecord
 from parallel_impl.record.state import RunState, State
@@ -76,6 +76,16 @@ class RunStatus:
             lines[-1] += f"; not {', '.join(one.deny)}" if one.deny else ""
             lines[-1] += f"; locks {', '.join((*one.files, *one.keys))}" if one.files or one.keys else ""
         return [printable(line) for line in lines]
+
+    def claimed(self) -> dict[str, object]:
+        """The same as plain data."""
+        packages = self.claims.claims.packages if self.claims and self.claims.claims else {}
+        return {
+            "change_id": self.places.change_id,
+            "state": self.word,
+            "owner": self.owner,
+            "claims": {name: json_form.plain(one) for name, one in packages.items()},
+        }
 
     def describe(self) -> str:
         """The summary, or while there is none the states."""

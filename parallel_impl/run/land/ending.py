@@ -16,6 +16,7 @@ from parallel_impl.record.codes import Halt
 from parallel_impl.record.journal import now, read
 from parallel_impl.record.state import PackageState
 from parallel_impl.report import markdown, summary
+from parallel_impl.report.picture import Roots, relative, telling
 from parallel_impl.run.land import ticking
 from parallel_impl.run.land.proof import Proof
 from parallel_impl.run.run import Run
@@ -47,6 +48,8 @@ def landed(run: Run, commit: str, old: str, proven: Proof) -> Ending:
         f"Landed: {headline}",
         f"  look:     git log --first-parent --oneline {branch}",
         f"  diff:     git diff {run.spec.base[:12]}...{branch}",
+        f"  merge:    git merge {branch}",
+        *_old_failures(proven),
         f"  evidence: {places.summary}",
         *_open_tasks(run, commit),
         *_publish(run),
@@ -56,6 +59,13 @@ def landed(run: Run, commit: str, old: str, proven: Proof) -> Ending:
     summarise(run, ending)  # before the event: what has landed is not looked at again, so its evidence must be there
     run.record(e.Landed(at=now(), commit=commit, branch=places.branch, old=old))
     return ending
+
+
+def _old_failures(proven: Proof) -> Iterator[str]:
+    """What fails as it did on the base, which is no reason not to land and must not pass for proven."""
+    old = [f"{row.name} {row.old_failures}" for row in proven.rows if row.old_failures]
+    if old:
+        yield f"  failing as before, on the base too: {', '.join(old)}"
 
 
 def _publish(run: Run) -> Iterator[str]:
@@ -94,11 +104,11 @@ def halt(run: Run, code: Halt, why: str, *, proven: Proof | None = None, commit:
     lines = [
         "",
         f"Not landed ({code}); {places.branch} is where it was, all work is kept.",
-        *(f"  {line}" for line in why.split("\n")),
+        *(f"  {line}" for line in (_blocked(run, why) if code is Halt.NOT_ALL_ACCEPTED else why.split("\n"))),
         f"  evidence: {places.summary}",
     ]
     if commit:
-        lines.append(f"  look at the candidate: git log --first-parent {places.candidate_ref}")
+        lines.append(f"  look at what would have landed: git log --first-parent {places.candidate_ref}")
     lines += _describe_failed(run)
     if code is Halt.ONLY:
         lines.append(f"  go on with all packages: parallel-implement {places.change_id}")
@@ -114,6 +124,16 @@ def tampered(run: Run, changed: e.RepositoryChanged) -> Ending:
 def tampering_code(changed: e.RepositoryChanged) -> Halt:
     """The word for what was changed."""
     return Halt.FOREIGN_FILES if changed.around else Halt.REPOSITORY_CHANGED
+
+
+def _blocked(run: Run, why: str) -> Iterator[str]:
+    """Each package that is not accepted, with the lines that tell why; its log and the summary have the others."""
+    roots = Roots(run.state.home, run.workspace.source.repository_name, str(run.workspace.places.state))
+    for line in why.split("\n"):
+        name = line.partition(" ")[0]
+        if name in run.state.packages:
+            yield relative(line, roots)
+            yield from (f"  {text}" for text in telling(run.state.packages[name].why, roots))
 
 
 def paused(run: Run, pause: e.RunPaused) -> Ending:

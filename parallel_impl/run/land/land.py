@@ -47,7 +47,7 @@ def land(run: Run, base_proof: BaseProof, *, only: frozenset[str] | None) -> End
             if _move(run, candidate, tip, proven):
                 return ending.landed(run, candidate, tip or "", proven)
         branch = run.workspace.places.branch
-        raise _HaltError(Halt.BRANCH_MOVED, f"{branch} moved {ROUNDS} times while the candidate was proven")
+        raise _HaltError(Halt.BRANCH_MOVED, f"{branch} moved {ROUNDS} times while the whole was checked")
     except _HaltError as halt:
         return ending.halt(run, halt.code, halt.why, proven=halt.proven, commit=halt.commit)
 

@@ -7,6 +7,7 @@ what it opened; `try_out` does the same up to there, and starts nothing.
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -23,12 +24,14 @@ from parallel_impl.git.trees import Trees
 from parallel_impl.plan import ids
 from parallel_impl.processes.launch import Launch, Limits
 from parallel_impl.record import events as e
-from parallel_impl.record.journal import Journal, now
+from parallel_impl.record.journal import Journal, now, read
+from parallel_impl.report.announce import Announcer
+from parallel_impl.report.outline import outline
 from parallel_impl.run import run_id
 from parallel_impl.run.claims import change_lock, claims
 from parallel_impl.run.inspect import archive
 from parallel_impl.run.resume import attempts, go_on, leftovers
-from parallel_impl.run.run import Run
+from parallel_impl.run.run import Listeners, Run
 from parallel_impl.run.spec import PlanEdit, PlanInForce, RunSpec, Workspace
 from parallel_impl.run.start import base_check, capabilities, inputs, plan_edit, prompt_size, run_spec, single, writable
 from parallel_impl.run.start.base_check import BaseCheck
@@ -70,7 +73,10 @@ def prepare(request: Request) -> Iterator[Run]:
         )
         _open(run, request, known, edit)
         journal.append(*ready.base.watched, sync=False)  # listeners have heard them
-        yield run
+        try:
+            yield run
+        finally:
+            run.listener.end()
 
 
 def try_out(request: Request) -> None:
@@ -80,8 +86,10 @@ def try_out(request: Request) -> None:
         _warn_of_file_system(request)
         known, _ = _read_inputs(request, _find(request))
         packages = known.plan.packages
-        say("\n".join(claims.describe(places.change_id, packages, claims.rivals(places, packages))))
+        say("\n".join(claims.beside(places.change_id, packages, claims.rivals(places, packages))))
         with _checked(request, known) as ready:
+            plan = ready.in_force
+            request.listener.begin(outline(plan.plan, plan.order, state=places.state, jobs=ready.jobs), ())
             request.answer(base_check.describe(ready.spec, ready.workspace, ready.in_force, ready.base))
 
 
@@ -247,7 +255,13 @@ def _read_inputs(request: Request, found: tuple[str, str, str]) -> tuple[Inputs,
 
 def _open(run: Run, request: Request, known: Inputs, edit: PlanEdit | None) -> None:
     """Write the first event, or take in what is asked of a run that goes on."""
-    options, places = request.options, request.places
+    options, places, plan = request.options, request.places, run.in_force
+    outlined = outline(plan.plan, plan.order, state=places.state, jobs=run.jobs)
+    if command := run.spec.config.announce:
+        launch = replace(run.launch, cwd=request.checkout or request.folder)
+        announcer = Announcer(shlex.split(command), launch, places.announce_log, run.post)
+        run.listener = Listeners([run.listener, announcer])
+    run.listener.begin(outlined, read(places.journal))
     if run.state.started:
         go_on.go_on(run, edit, only=options.only, retry_failed=options.retry_failed, restart=options.restart)
     else:
