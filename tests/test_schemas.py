@@ -15,6 +15,7 @@ from parallel_impl.forge.forge import CheckAnswer, CheckVerdict
 from parallel_impl.plan.model import Locks, Scope, StepKind
 from parallel_impl.record import agent_report, json_form, result
 from parallel_impl.record.activity import Usage
+from parallel_impl.record.gate_row import GateRow
 from parallel_impl.report import progress, summary
 from parallel_impl.report.picture import draw
 from tests.report import scene as recorded
@@ -44,7 +45,7 @@ PAIRS = [
     (REPORT, "properties/scope_requests/items", agent_report.ScopeRequest),
     (SUMMARY, "", summary.Summary),
     (SUMMARY, "properties/critical_path", summary.CriticalPath),
-    (SUMMARY, "properties/gates/items", summary.GateRow),
+    (SUMMARY, "properties/gates/items", GateRow),
     (SUMMARY, "properties/contracts/items", summary.ContractRow),
     (SUMMARY, "$defs/package", summary.PackageRow),
     (SUMMARY, "$defs/package/properties/attempts/items", summary.AttemptRow),
@@ -177,9 +178,9 @@ SUMMARIES = {
         packages=(PACKAGE,),
         usage=USAGE,
         gates=(
-            summary.GateRow("pytest", "failed", "pytest -q", "1 new", ("test_x",), ("test_y",), 2, "pytest.log"),
-            summary.GateRow("openspec", "passed", texts="openspec"),
-            summary.GateRow("mypy", "switched off"),
+            GateRow("pytest", "failed", "pytest -q", "1 new", ("test_x",), ("test_y",), 2, "pytest.log"),
+            GateRow("openspec", "passed", texts="openspec"),
+            GateRow("mypy", "switched off"),
         ),
         contracts=(summary.ContractRow("contracts/api.yaml", "valid"),),
         switched_off=("gate mypy",),

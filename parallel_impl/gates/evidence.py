@@ -16,6 +16,7 @@ from pathlib import Path
 
 from parallel_impl import storage
 from parallel_impl.plan.globs import globs
+from parallel_impl.plan.model import Step
 from parallel_impl.record import json_form
 from parallel_impl.text import end_of
 
@@ -46,6 +47,13 @@ def find(checkout: Path, patterns: Iterable[str], cwd: str = ".") -> dict[str, l
         prefixes = dict.fromkeys(("", "" if cwd in (".", "") else f"{cwd.strip('/')}/"))
         found[pattern] = next((files for p in prefixes if (files := list(_matching(root, p + pattern)))), [])
     return found
+
+
+def signatures(checkout: Path, steps: Iterable[Step]) -> dict[str, tuple[int, ...]]:
+    """The artifacts of all steps that are there already, as they are: what does not change is no evidence."""
+    found = (find(checkout, step.artifacts, step.cwd) for step in steps)
+    files = {file for one in found for files in one.values() for file in files}
+    return {file: storage.signature(checkout / file) for file in files}
 
 
 def _matching(root: Path, pattern: str) -> Iterator[str]:

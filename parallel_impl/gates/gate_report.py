@@ -29,8 +29,14 @@ class TestOutcome(StrEnum):
     XPASSED = "xpassed"
 
 
+RAN = (TestOutcome.PASSED, TestOutcome.XPASSED, TestOutcome.FAILED)
+
+
 class Test(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One test by id; `files` (relative to the checkout) are those that define it, empty when not known."""
+    """One test by id; `files` (relative to the checkout) are those that define it, empty when not known.
+
+    `node` is what the tool itself calls it, where that is not `id`.
+    """
 
     __test__ = False
 
@@ -38,6 +44,7 @@ class Test(msgspec.Struct, frozen=True, array_like=True, gc=False):
     outcome: TestOutcome
     files: tuple[str, ...] = ()
     why: str = ""
+    node: str = ""
 
 
 class GateFinding(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -59,7 +66,12 @@ class GateFinding(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class GateReport(msgspec.Struct, frozen=True):
-    """One gate on one tree. `explained`: the tests and findings account for a red exit code."""
+    """One gate on one tree.
+
+    `explained`: the tests and findings account for a red exit code; `unexplained` says for people why they do not.
+    `stopped` says why it did not run all that it was to run ("": it did). `selected` are the ids of the tests that its
+    sessions were to run. `lists_tests`: `tests` are all that ran; else only the exit code, or findings, are known.
+    """
 
     gate: str
     state: GateState
@@ -70,3 +82,17 @@ class GateReport(msgspec.Struct, frozen=True):
     explained: bool = True
     tests: tuple[Test, ...] = ()
     findings: tuple[GateFinding, ...] = ()
+    unexplained: str = ""
+    stopped: str = ""
+    selected: tuple[str, ...] = ()
+    lists_tests: bool = False
+
+    @property
+    def ran(self) -> tuple[Test, ...]:
+        """The tests that really ran; one that is skipped, or expected to fail, did not."""
+        return tuple(test for test in self.tests if test.outcome in RAN)
+
+    @property
+    def failed(self) -> tuple[Test, ...]:
+        """The tests that failed."""
+        return tuple(test for test in self.tests if test.outcome is TestOutcome.FAILED)

@@ -6,12 +6,16 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
 import os
 import re
 import shlex
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -20,8 +24,8 @@ from msgspec.structs import replace
 from parallel_impl import storage
 from parallel_impl.config import GATES, GateCommand
 from parallel_impl.errors import Problem, Severity, printable
-from parallel_impl.gates import programs, reports, setup, shell
-from parallel_impl.gates.gate_report import GateFinding, GateReport, GateState
+from parallel_impl.gates import programs, pytest_plugin, reports, setup, shell, tool_command
+from parallel_impl.gates.gate_report import GateFinding, GateReport, GateState, Test
 from parallel_impl.gates.project_files import Read, Table, sections, table, toml
 from parallel_impl.gates.reports import GateOutput
 from parallel_impl.plan import ids
@@ -30,7 +34,6 @@ from parallel_impl.processes.launch import Launch, Limits, Stops
 from parallel_impl.processes.process import Reason, run
 from parallel_impl.text import masked, tail
 
-PLUGIN = Path(__file__).with_name("plugin")
 COMMANDS = {"pytest": "pytest -q", "mypy": "mypy --output=json", "ruff": "ruff check --output-format=json"}
 INSTALL = {
     "pytest": "python -m pip install pytest",
@@ -42,6 +45,8 @@ JUNIT_OPTION = re.compile(r"--junit-?xml[= ]([^\s'\"]+)")
 NO_JSON = b"unrecognized arguments: --output=json"
 NOT_STARTED = (126, 127)
 LOG_LIMIT = 50_000_000
+BY_EXIT_CODE = "our pytest plugin cannot be imported there: it counts by its exit code only"
+RESERVED = ("setup",)  # the name of the log of set-up in the same folder
 OFFLINE = {"OPENSPEC_TELEMETRY": "0", "OPENSPEC_NO_UPDATE_CHECK": "1"}  # the CLI asks the network otherwise
 
 OwnCheck = Callable[[Path, str], Sequence[GateFinding]]  # checkout and change folder -> what is wrong with the texts
@@ -248,9 +253,10 @@ def run_gates(
             return _not_run(gate)
         started(gate)
         if own is not None and gate.is_own:
-            report = _check_texts(gate, root, own, _file(gate, folder, ".log"))
+            report = _check_texts(gate, root, own, _GateFiles.of(gate, folder).log)
         else:
-            report = _run(gate, root, env=env, folder=folder, seconds=seconds, stop=stop, mask=mask)
+            files = _GateFiles.of(gate, folder)
+            report = _run(gate, root, env=env, files=files, seconds=seconds, stop=stop, mask=mask)
         ended(report)
         return report
 
@@ -258,48 +264,106 @@ def run_gates(
         return dict(zip((gate.name for gate in gates), pool.map(one, gates), strict=True))
 
 
+def run_again(
+    checkout: Path,
+    gates: Sequence[Gate],
+    failed: Mapping[str, Sequence[Test]],
+    *,
+    env: Mapping[str, str],
+    folder: Path,
+    seconds: float = 3600,
+    stop: Stops = None,
+    mask: tuple[bytes, ...] = (),
+) -> dict[str, GateReport]:
+    """A second session of the gates that `failed` names, only of these tests where our plugin can select them.
+
+    Else the whole command runs once more. The files are those of the first session with `.again` in their names.
+    """
+    wanted = [gate for gate in gates if gate.name in failed]
+
+    def one(gate: Gate) -> GateReport:
+        only = [test.node or test.id for test in failed[gate.name]] if gate.parser == "pytest" else []
+        files = _GateFiles.of(gate, folder, ".again")
+        files.only.write_text(json.dumps(only))
+        return _run(
+            gate, checkout.resolve(), env=env, files=files, seconds=seconds, stop=stop, mask=mask, selects=bool(only)
+        )
+
+    with ThreadPoolExecutor(max(1, len(wanted)), thread_name_prefix="gate") as pool:
+        return dict(zip((gate.name for gate in wanted), pool.map(one, wanted), strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class _GateFiles:
+    """The files of one session of one gate; no two gates share one, whatever their names are."""
+
+    log: Path
+    lines: Path
+    report: Path
+    only: Path
+
+    @classmethod
+    def of(cls, gate: Gate, folder: Path, session: str = "") -> _GateFiles:
+        place = re.sub(r"[^a-z0-9_-]+", "-", gate.name)
+        if place != gate.name or place in RESERVED:
+            place = f"{place}-{hashlib.sha256(gate.name.encode(errors='surrogateescape')).hexdigest()[:8]}"
+        endings = (".log", ".tests.jsonl", ".report", ".only.json")
+        return cls(*(folder / f"{place}{session}{ending}" for ending in endings))
+
+    def remove(self) -> None:
+        for old in (self.log, self.lines, self.report):
+            old.unlink(missing_ok=True)
+
+
 def _run(
     gate: Gate,
     checkout: Path,
     *,
     env: Mapping[str, str],
-    folder: Path,
+    files: _GateFiles,
     seconds: float,
     stop: Stops,
     mask: tuple[bytes, ...],
+    selects: bool = False,
+    plugin: bool = True,
 ) -> GateReport:
-    log, lines, junit = (_file(gate, folder, end) for end in (".log", ".tests.jsonl", ".report"))
-    for old in (log, lines, junit):
-        old.unlink(missing_ok=True)
-    inside = _environment(gate, checkout, env, lines, junit)
-    argv = shell.argv(gate.command, inside.get("PATH", os.defpath))
+    files.remove()
+    again = partial(_run, checkout=checkout, env=env, files=files, seconds=seconds, stop=stop, mask=mask)
+    inside = _environment(checkout, env, files)
+    command: str | Sequence[str] = gate.command
+    if gate.parser == "pytest" and plugin:
+        inside = pytest_plugin.environment(inside, files.lines, files.only if selects else None)
+        command = pytest_plugin.command(gate.command)
+    argv = shell.argv(command, inside.get("PATH", os.defpath))
     limits = Limits(seconds, log_bytes=LOG_LIMIT)
     named = _named_junit(gate, checkout)
     stale = storage.signature(named) if named else ()  # one that is committed must not pass for a report
-    ended = run(argv, Launch(checkout, inside, limits, stop=stop, mask=mask), log)
-    report = GateReport(gate.name, GateState.BROKEN, ended.exit_code, round(ended.seconds, 3), str(log))
+    ended = run(argv, Launch(checkout, inside, limits, stop=stop, mask=mask), files.log)
+    report = GateReport(gate.name, GateState.BROKEN, ended.exit_code, round(ended.seconds, 3), str(files.log))
+    if ended.reason is Reason.EXITED and gate.parser == "pytest" and plugin and pytest_plugin.was_refused(files.log):
+        return again(gate, plugin=False)
     if ended.reason is not Reason.EXITED or ended.exit_code is None or ended.exit_code < 0:
-        return replace(report, why=f"{ended}\n{tail(log)}" if ended.reason is Reason.EXITED else str(ended))
-    printed = log.read_bytes()
+        return replace(report, why=f"{ended}\n{tail(files.log)}" if ended.reason is Reason.EXITED else str(ended))
+    printed = files.log.read_bytes()
     if gate.command == COMMANDS["mypy"] and ended.exit_code == 2 and NO_JSON in printed:  # mypy before 1.11
-        plain = replace(gate, command="mypy")
-        return _run(plain, checkout, env=env, folder=folder, seconds=seconds, stop=stop, mask=mask)
+        return again(replace(gate, command="mypy"))
     if ended.truncated:
         return replace(report, why=f"it printed more than {LOG_LIMIT // 1_000_000} MB, so its report is not whole")
-    if ended.exit_code in NOT_STARTED and not lines.exists():
-        return replace(report, why=f"it could not be started (exit {ended.exit_code})\n{tail(log, 5)}")
-    _mask(lines, mask)
-    _mask(junit, mask)
-    written = named if named and not junit.is_file() and storage.signature(named) != stale else junit
-    output = GateOutput(printed, ended.exit_code, checkout, lines, written)
-    found = reports.read(gate.parser, output, report)
-    more = f"\n{tail(log)}" if found.state is GateState.BROKEN else ""
+    if ended.exit_code in NOT_STARTED and not files.lines.exists():
+        return replace(report, why=f"it could not be started (exit {ended.exit_code})\n{tail(files.log, 5)}")
+    written = named if named and not files.report.is_file() and storage.signature(named) != stale else files.report
+    is_tool = tool_command.is_tool(gate.command, gate.parser)
+    output = GateOutput(printed, ended.exit_code, checkout, files.lines, written, is_tool)
+    parser = gate.parser
+    if not plugin:
+        parser = "junit" if written.is_file() else "exit-code"
+    found = reports.read(parser, output, report)
+    if parser == "exit-code" != gate.parser:
+        found = replace(found, why=BY_EXIT_CODE)
+    _mask(files.lines, mask)  # read first: a value may be a word of the report's own
+    _mask(files.report, mask)
+    more = f"\n{tail(files.log)}" if found.state is GateState.BROKEN else ""
     return replace(found, why=printable(found.why + more))
-
-
-def _file(gate: Gate, folder: Path, ending: str) -> Path:
-    place = re.sub(r"[^A-Za-z0-9_-]+", "-", gate.name) or "gate"
-    return folder / f"{place}{ending}"
 
 
 def _not_run(gate: Gate) -> GateReport:
@@ -315,21 +379,16 @@ def _check_texts(gate: Gate, checkout: Path, own: OwnCheck, log: Path) -> GateRe
     return GateReport(gate.name, state, log=str(log), why=why, findings=findings)
 
 
-def _environment(gate: Gate, checkout: Path, env: Mapping[str, str], lines: Path, junit: Path) -> dict[str, str]:
+def _environment(checkout: Path, env: Mapping[str, str], files: _GateFiles) -> dict[str, str]:
     """The environment of one gate: what makes tools write reports that can be read."""
-    inside = setup.environment_of(checkout, env) | {
+    return setup.environment_of(checkout, env) | {
         "PYTHONDONTWRITEBYTECODE": "1",
         "PWD": str(checkout),
         "RUFF_OUTPUT_FORMAT": "json",
         "MYPY_FORCE_TERMINAL_WIDTH": "10000",  # `pretty = true` breaks lines at the width of a terminal
         **OFFLINE,
-        "PARALLEL_IMPL_REPORT": str(junit),
+        "PARALLEL_IMPL_REPORT": str(files.report),
     }
-    if gate.parser == "pytest":
-        inside["PARALLEL_IMPL_PYTEST_REPORT"] = str(lines)
-        inside["PYTEST_ADDOPTS"] = f"{env.get('PYTEST_ADDOPTS', '')} -p parallel_impl_report".strip()
-        inside["PYTHONPATH"] = os.pathsep.join(filter(None, (str(PLUGIN), env.get("PYTHONPATH"))))
-    return inside
 
 
 def _named_junit(gate: Gate, checkout: Path) -> Path | None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 from xml.etree import ElementTree
@@ -18,17 +18,19 @@ import msgspec
 from msgspec.structs import replace
 
 from parallel_impl.errors import printable
+from parallel_impl.gates import lost_tests
 from parallel_impl.gates.gate_report import GateFinding, GateReport, GateState, Test, TestOutcome
 from parallel_impl.text import shorten
 
 NUMBER = re.compile(r"\d+")
-VOLATILE = re.compile(r"0x[0-9a-fA-F]{4,}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
 MYPY_LINE = re.compile(
     r"^(?P<file>[^\s:][^:\n]*):(?P<line>\d+):(?:\d+:)* error: (?P<message>.*?)(?:  \[(?P<code>[\w-]+)\])?$"
 )
 OLD_FORMAT = re.compile(r"^Would reformat: (.+)$", re.M)
 ENTITIES = re.compile(rb"<!(DOCTYPE|ENTITY)", re.I)
-NO_TESTS = 5
+INTERRUPTED, NO_TESTS = 2, 5  # exit codes of pytest
+NO_TESTS_WHY = "there are no tests"
 LARGEST = 100_000_000
 
 T = TypeVar("T")
@@ -36,13 +38,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class GateOutput:
-    """What a gate left: its log, the report files (which need not exist), and where it ran."""
+    """What a gate left: its log, the report files (which need not exist), and where it ran.
+
+    `is_tool`: its command is the tool itself and nothing more, so that what is listed can account for the exit code.
+    """
 
     log: bytes
     exit_code: int
     checkout: Path
     lines: Path
     junit: Path | None = None
+    is_tool: bool = True
 
 
 def read(parser: str, output: GateOutput, report: GateReport) -> GateReport:
@@ -50,16 +56,22 @@ def read(parser: str, output: GateOutput, report: GateReport) -> GateReport:
     found = {"pytest": _pytest, "junit": _junit, "mypy": _mypy, "ruff": _ruff, "openspec": _openspec}.get(
         parser, _exit_code
     )(output, report)
-    red = any(test.outcome is TestOutcome.FAILED for test in found.tests) or bool(found.findings)
     if found.state is GateState.BROKEN:
         return found
-    if output.exit_code == 0 or (found.state is GateState.GREEN and not red):
-        return replace(found, state=GateState.RED if red else GateState.GREEN)
-    return replace(found, state=GateState.RED, explained=red)
+    red = bool(found.failed or found.findings)
+    if found.state is not GateState.GREEN and output.exit_code == 0 and not found.stopped:
+        found = replace(found, state=GateState.GREEN)
+    if found.state is GateState.GREEN and not red:
+        return found
+    why = found.unexplained or ("" if red else "nothing that it lists explains its exit code")
+    if not output.is_tool and output.exit_code != 0:
+        why = "its command is more than the tool itself, so part of it may not have run"
+    return replace(found, state=GateState.RED, explained=not why, unexplained=why)
 
 
 def _exit_code(output: GateOutput, report: GateReport) -> GateReport:
-    return replace(report, state=GateState.GREEN if output.exit_code == 0 else GateState.RED, explained=False)
+    state = GateState.GREEN if output.exit_code == 0 else GateState.RED
+    return replace(report, state=state, explained=False, unexplained="its output is not read")
 
 
 # -- pytest
@@ -76,12 +88,23 @@ def _pytest(output: GateOutput, report: GateReport) -> GateReport:
     sessions = _Sessions(output.checkout)
     for line in content.splitlines():
         sessions.take(_line(line))
-    report = replace(report, tests=tuple(sessions.tests.values()))
+    selected = tuple(sessions.selected)
+    report = replace(report, tests=tuple(sessions.tests.values()), selected=selected, lists_tests=True)
     if why := sessions.broken():
         return replace(report, state=GateState.BROKEN, why=printable(why))
-    if output.exit_code == NO_TESTS and not sessions.tests:
-        return replace(report, state=GateState.GREEN, why="there are no tests")
-    return replace(report, state=GateState.RED)
+    stopped = printable(sessions.stopped())
+    if output.exit_code == NO_TESTS and not sessions.tests and not stopped:
+        return replace(report, state=GateState.GREEN, why=NO_TESTS_WHY)
+    unexplained = stopped or sessions.unexplained(output.exit_code)
+    return replace(report, state=GateState.RED, stopped=stopped, unexplained=unexplained)
+
+
+def passed_tests(lines: Path, checkout: Path) -> tuple[Test, ...]:
+    """The tests that passed in the sessions of pytest that left these lines; none where there are no lines."""
+    sessions = _Sessions(checkout)
+    for line in (_content(lines) or b"").splitlines():
+        sessions.take(_line(line))
+    return tuple(test for test in sessions.tests.values() if test.outcome is TestOutcome.PASSED)
 
 
 class _Line(msgspec.Struct, frozen=True, tag_field="event", tag=str.lower):
@@ -94,6 +117,12 @@ class SessionStart(_Line, frozen=True, tag="start"):
     """A session of pytest began; `root` is its root folder."""
 
     root: str
+
+
+class Selected(_Line, frozen=True):
+    """The tests that a session, or a worker of it, is to run: what -m, -k and the like left out is not among them."""
+
+    ids: tuple[str, ...]
 
 
 class Running(_Line, frozen=True, tag="test"):
@@ -125,13 +154,55 @@ class Internal(_Line, frozen=True):
     why: str = ""
 
 
+class SessionInterrupted(_Line, frozen=True, tag="interrupted"):
+    """A session was ended before its time, by `pytest.exit` say."""
+
+    why: str = ""
+
+
 class Finish(_Line, frozen=True):
-    """A session is over."""
+    """A session is over; it is written twice, before and after what others do at the end of a session.
+
+    `testsfailed` is what pytest counted, `shouldstop` and `shouldfail` are why it was to end early.
+    """
 
     status: int
+    testsfailed: int = 0
+    shouldstop: str = ""
+    shouldfail: str = ""
 
 
-Line = SessionStart | Running | Phase | Collection | Internal | Finish
+Line = SessionStart | Selected | Running | Phase | Collection | Internal | SessionInterrupted | Finish
+
+
+@dataclass(slots=True)
+class _Session:
+    """One session of pytest, as its lines tell; `now` is the test that began last, `failed` counts failed reports."""
+
+    prefix: str = ""
+    now: str = ""
+    selected: dict[str, None] | None = None
+    executed: set[str] = field(default_factory=set)
+    failed: int = 0
+    interrupted: str | None = None
+    finish: Finish | None = None
+
+    def stopped(self) -> str:
+        """Why it did not run all that it was to run; "" when it did."""
+        left = [one for one in self.selected or () if one not in self.executed]
+        if self.interrupted is not None:
+            return f"pytest was interrupted: {self.interrupted}" + _not_run(left)
+        early = self.finish and (self.finish.shouldfail or self.finish.shouldstop)
+        if self.finish and self.finish.status == INTERRUPTED:
+            return f"pytest was interrupted: {early or 'it does not say why'}" + _not_run(left)
+        red = self.failed or (self.finish and self.finish.status)
+        if left and (early or red):
+            return f"pytest did not run all its tests: {early or 'it does not say why'}" + _not_run(left)
+        return ""
+
+
+def _not_run(left: Sequence[str]) -> str:
+    return f"; not run: {left[0]}" + (f" and {len(left) - 1} more" if len(left) > 1 else "") if left else ""
 
 
 class _Sessions:
@@ -140,32 +211,44 @@ class _Sessions:
     def __init__(self, checkout: Path) -> None:
         self.checkout = checkout
         self.tests: dict[str, Test] = {}
-        self.open: dict[str, str] = {}
-        self.prefix: dict[str, str] = {}
+        self.each: dict[str, _Session] = {}
         self.wrong: list[str] = []
 
+    @property
+    def selected(self) -> Iterator[str]:
+        for session in self.each.values():
+            yield from (self.name(session, one) for one in session.selected or ())
+
     def take(self, line: Line | None) -> None:
+        if line is None:
+            self.wrong.append("the report of the tests is damaged")
+            return
+        session = self.each.setdefault(line.session, _Session())
         match line:
-            case None:
-                self.wrong.append("the report of the tests is damaged")
             case SessionStart():
-                self.open[line.session] = ""
-                self.prefix[line.session] = _prefix(line.root, self.checkout)
+                session.prefix, session.finish = _prefix(line.root, self.checkout), None
+            case Selected():
+                session.selected = {**(session.selected or {}), **dict.fromkeys(line.ids)}
             case Running():
-                self.open[line.session] = line.id
+                session.now = line.id
             case Phase():
-                self.add(self.prefix.get(line.session, ""), line)
+                session.executed.add(line.id)
+                session.failed += line.outcome == "failed" and not line.xfail
+                self.add(session, line)
             case Collection():
                 self.wrong.append(f"tests could not be collected from {line.id or 'the root'}: {line.why}")
             case Internal():
                 self.wrong.append(f"pytest failed: {line.why}")
+            case SessionInterrupted():
+                session.interrupted = line.why
             case Finish():
-                self.open.pop(line.session, None)
-                if line.status not in (0, 1, NO_TESTS):
-                    self.wrong.append(f"pytest ended with status {line.status}")
+                session.finish = line
 
-    def add(self, prefix: str, line: Phase) -> None:
-        test = _plain(prefix + line.id, self.checkout)
+    def name(self, session: _Session, node: str) -> str:
+        return printable(_placed(session.prefix + node, self.checkout))
+
+    def add(self, session: _Session, line: Phase) -> None:
+        test = self.name(session, line.id)
         if line.outcome not in ("passed", "failed", "skipped"):
             return  # pytest-rerunfailures says "rerun" before it says what counts
         now = TestOutcome(line.outcome)
@@ -174,17 +257,40 @@ class _Sessions:
         before = self.tests.get(test)
         if before and (before.outcome is TestOutcome.FAILED or now is TestOutcome.SKIPPED):
             return  # any phase that failed makes the test fail; a second session may leave out what the first ran
-        files = tuple(dict.fromkeys((test.split("::")[0], prefix + line.file)))
-        self.tests[test] = Test(test, now, files, _plain(line.why, self.checkout))
+        files = tuple(dict.fromkeys((test.split("::")[0], session.prefix + line.file)))
+        node = line.id if line.id != test else ""
+        self.tests[test] = Test(test, now, files, _plain(line.why, self.checkout), node)
 
     def broken(self) -> str:
-        for test in self.open.values():
-            where = f" in {test}" if test else " before the first test"
-            self.wrong.insert(0, f"pytest died without closing its report{where}")
-        if not self.wrong and not self.prefix:
+        for session in self.each.values():
+            if session.finish is None:
+                where = f" in {session.now}" if session.now else " before the first test"
+                self.wrong.insert(0, f"pytest died without closing its report{where}")
+            elif session.interrupted is None and session.finish.status not in (0, 1, INTERRUPTED, NO_TESTS):
+                self.wrong.append(f"pytest ended with status {session.finish.status}")
+        if not self.wrong and not self.each:
             return "the report of the tests is empty"
         more = f" (and {len(self.wrong) - 1} more)" if len(self.wrong) > 1 else ""
         return self.wrong[0] + more if self.wrong else ""
+
+    def stopped(self) -> str:
+        """The first session that did not run all that it was to run, for people."""
+        return next((why for session in self.each.values() if (why := session.stopped())), "")
+
+    def unexplained(self, exit_code: int) -> str:
+        """Why the listed failures are not all that an exit code other than 0 stands for; "" when they are."""
+        if exit_code == 0:
+            return ""
+        if len(self.each) > 1:
+            return f"its command started {len(self.each)} sessions of pytest"
+        for session in self.each.values():
+            finish = session.finish
+            if finish and finish.testsfailed > session.failed:
+                more = finish.testsfailed - session.failed
+                return f"pytest counts {more} more that failed than it lists: a floor of coverage, say"
+            if finish and finish.status != exit_code:
+                return f"pytest ended with status {finish.status}, and the command with {exit_code}"
+        return ""
 
 
 def _prefix(root: str, checkout: Path) -> str:
@@ -195,11 +301,16 @@ def _prefix(root: str, checkout: Path) -> str:
     return "" if below == "." else f"{below}/"
 
 
-def _plain(text: str, checkout: Path) -> str:
-    """Without what differs from one checkout, or one run, to the next: the folder, addresses, random ids."""
+def _placed(text: str, checkout: Path) -> str:
+    """Without the folder of the checkout, which differs from the base to a candidate."""
     for folder in dict.fromkeys((str(checkout), str(checkout.resolve()))):
         text = text.replace(folder, "<checkout>")
-    return printable(VOLATILE.sub("#", text))
+    return text
+
+
+def _plain(text: str, checkout: Path) -> str:
+    """Without what differs from one checkout, or one run, to the next: the folder, addresses, random ids."""
+    return printable(lost_tests.VOLATILE.sub("#", _placed(text, checkout)))
 
 
 # -- JUnit XML
@@ -219,19 +330,31 @@ def _junit(output: GateOutput, report: GateReport) -> GateReport:
         return replace(report, state=GateState.BROKEN, why="the JUnit report is not XML that can be read")
     tests: dict[str, Test] = {}
     for case in root.iter("testcase"):
-        name = _plain("::".join(filter(None, (case.get("classname"), case.get("name")))), output.checkout)
+        name = "::".join(filter(None, (case.get("classname"), case.get("name"))))
+        name = printable(_placed(name, output.checkout))
         count = 2
         unique = name
         while unique in tests:
             unique, count = f"{name} #{count}", count + 1
         file = case.get("file")
         tests[unique] = Test(unique, _junit_outcome(case), (file,) if file else (), _junit_why(case))
-    if (
-        any(suite.get("errors", "0").isdigit() and int(suite.get("errors", "0")) for suite in root.iter("testsuite"))
-        and not tests
-    ):
+    if not tests and any(_counted(suite, "errors") for suite in root.iter("testsuite")):
         return replace(report, state=GateState.BROKEN, why="the JUnit report has errors and no tests")
-    return replace(report, state=GateState.RED, tests=tuple(tests.values()))
+    hidden = sum(_hidden(suite) for suite in root.iter("testsuite"))
+    unexplained = f"the JUnit report counts {hidden} more that failed than it lists" if hidden else ""
+    found = tuple(tests.values())
+    return replace(report, state=GateState.RED, tests=found, unexplained=unexplained, lists_tests=True)
+
+
+def _counted(suite: ElementTree.Element, name: str) -> int:
+    number = suite.get(name, "")
+    return int(number) if number.isascii() and number.isdigit() else 0
+
+
+def _hidden(suite: ElementTree.Element) -> int:
+    """How many failures and errors a suite counts beyond those of its tests: a file that could not be loaded, say."""
+    listed = sum(1 for case in suite.iter("testcase") for one in case if one.tag in ("failure", "error"))
+    return max(0, _counted(suite, "errors") + _counted(suite, "failures") - listed)
 
 
 def _junit_outcome(case: ElementTree.Element) -> TestOutcome:

@@ -7,6 +7,7 @@ spelt here: assignments to PATH, `cd`, functions, and which commands a script ma
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
@@ -97,6 +98,70 @@ def read(script: str) -> ScriptReading:
             whole = not root.has_error
     calls = (replace(call, sure=False) if call.program in walk.asked else call for call in walk.calls)
     return ScriptReading(tuple(calls), whole)
+
+
+def chain(script: str) -> list[list[str | None]]:
+    """The words of each command of `a && b && c`, assignments among them; none where the script is anything else.
+
+    A word is None where the shell expands something in it.
+    """
+    if len(script) > LARGEST:
+        return []
+    root = _parser().parse(script.encode(errors="replace")).root_node
+    statements = [child for child in root.children if child.type != "comment"]
+    if statements and statements[-1].type == ";":
+        statements.pop()
+    if root.has_error or len(statements) != 1:
+        return []
+    nodes = _flat(_bare(statements[0]))
+    if any(node.type != "&&" for node in nodes[1::2]):
+        return []
+    found = [_words(_bare(node)) for node in nodes[::2]]
+    return [words for words in found if words] if all(found) else []
+
+
+def put_first(script: str, variable: str, folder: str) -> str:
+    """The script with `folder` before what it assigns to a variable that holds a list of folders."""
+    content, start = script.encode(errors="surrogateescape"), f"{variable}=".encode()
+    if start not in content or len(script) > LARGEST:
+        return script
+    todo, places = [_parser().parse(script.encode(errors="replace")).root_node], list[tuple[int, bool]]()
+    while todo:
+        node = todo.pop()
+        if node.type in ("variable_assignment", "word", "concatenation") and (node.text or b"").startswith(start):
+            places.append((node.start_byte + len(start), len(node.text or b"") > len(start)))
+        else:
+            todo += node.children
+    for place, more in sorted(places, reverse=True):
+        content = content[:place] + f"{shlex.quote(folder)}{':' if more else ''}".encode() + content[place:]
+    return content.decode(errors="surrogateescape")
+
+
+def _bare(node: Node) -> Node:
+    """A command without its redirections, which change neither what runs nor its exit code; not a here-document."""
+    if node.type != "redirected_statement" or any(child.type == "heredoc_redirect" for child in node.children):
+        return node
+    return node.child_by_field_name("body") or node
+
+
+def _words(node: Node) -> list[str | None]:
+    """The words of a simple command or of assignments; none for a compound one."""
+    match node.type:
+        case "variable_assignment":
+            return [_raw(node)]
+        case "variable_assignments":
+            return [_raw(child) for child in node.named_children]
+        case "declaration_command":
+            return (
+                ["export", *(_raw(child) for child in node.named_children)] if _raw(node).startswith("export") else []
+            )
+        case "command" if _apart(node):
+            named = [
+                child for child in node.named_children if child.type not in ("file_redirect", "herestring_redirect")
+            ]
+            return [_raw(child) if child.type == "variable_assignment" else _text(child) for child in named]
+        case _:
+            return []
 
 
 @cache

@@ -12,13 +12,15 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
+from parallel_impl import storage
 from parallel_impl.errors import printable
-from parallel_impl.gates import evidence, setup, shell
+from parallel_impl.gates import evidence, pytest_plugin, reports, setup, shell
+from parallel_impl.gates.gate_report import Test
 from parallel_impl.git.walk import is_cache
 from parallel_impl.plan.model import Package, Step, StepKind
 from parallel_impl.processes.launch import Launch, Limits, Stops
 from parallel_impl.processes.process import Ended, Reason, run
-from parallel_impl.text import tail
+from parallel_impl.text import masked, tail
 
 RESULT_FILE = "PARALLEL_IMPL_RESULT_FILE"
 SIGPIPE = 141
@@ -40,7 +42,7 @@ class StepResult:
     """One step. `exit_code` as a shell reports it (a signal is 128 + its number); `why` is empty when it passed.
 
     `artifacts` are paths in the checkout, kept below the folder of the verification; `keys` are the declared
-    result keys that are known, `not_reported` the others.
+    result keys that are known, `not_reported` the others. `tests` are those that passed in its sessions of pytest.
     """
 
     name: str
@@ -54,6 +56,7 @@ class StepResult:
     keys: Mapping[str, object] = field(default_factory=dict)
     not_reported: tuple[str, ...] = ()
     why: str = ""
+    tests: tuple[Test, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +111,7 @@ def run_steps(
     each step that runs, with its place from 1, `ended` how it ended.
     """
     runner = _Runner(checkout.resolve(), folder, env, changed, files_modified, stop, mask)
+    runner.stale = evidence.signatures(runner.checkout, package.steps)
     results: list[StepResult] = []
     failed: StepResult | None = None
     for number, step in enumerate(package.steps, 1):
@@ -169,13 +173,14 @@ class _Runner:
     stopped: bool = False
     known: dict[str, object] = field(default_factory=dict)
     before: Mapping[str, str] | None = None
+    stale: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def run(self, number: int, step: Step) -> StepResult:
         place = f"{number}-{_slug(step.name)}"
         log = self.folder / "steps" / f"{place}.log"
-        written = log.with_suffix(".keys.json")
+        written, lines = log.with_suffix(".keys.json"), log.with_suffix(".tests.jsonl")
         log.parent.mkdir(parents=True, exist_ok=True)
-        for old in (log, written):
+        for old in (log, written, lines):
             old.unlink(missing_ok=True)
         result = StepResult(step.name, step.kind, StepStatus.FAILED, step.command, log=log)
         cwd = (self.checkout / step.cwd).resolve()
@@ -183,28 +188,45 @@ class _Runner:
             return replace(result, log=None, why=f"its cwd {step.cwd!r} is not a folder of the checkout")
         if self.before is None:
             self.before = self.changed()
-        ended = self._start(step, cwd, log, written)
+        ended = self._start(step, cwd, log, written, lines)
+        if not self.stopped and pytest_plugin.was_refused(log):
+            ended = self._start(step, cwd, log, written, None)
         code = _shell_code(ended)
-        result = replace(result, exit_code=code, seconds=ended.seconds)
+        result = replace(result, exit_code=code, seconds=ended.seconds, tests=self._tests(lines))
         if self.stopped:
             return replace(result, status=StepStatus.NOT_RUN, why="the run was stopped")
         if why := _wrong_end(step, ended, code):
             return replace(result, why=f"{why}; log: {log}\n{tail(log)}")
         return self._judge(result, step, place, written)
 
-    def _start(self, step: Step, cwd: Path, log: Path, written: Path) -> Ended:
+    def _start(self, step: Step, cwd: Path, log: Path, written: Path, lines: Path | None) -> Ended:
+        """Run a step, its sessions of pytest with our plugin where there are `lines` to write to."""
         env = setup.environment_of(self.checkout, self.env)
         env |= {"PYTHONDONTWRITEBYTECODE": "1", RESULT_FILE: str(written), "PWD": str(cwd)} | dict(step.env)
-        argv = shell.argv(step.command, env.get("PATH", os.defpath))
+        command = step.command
+        if lines:
+            env, command = pytest_plugin.environment(env, lines), pytest_plugin.command(command)
+        argv = shell.argv(command, env.get("PATH", os.defpath))
         limits = Limits(step.timeout_minutes * 60)
         ended = run(argv, Launch(cwd, env, limits, stop=self.stop, mask=self.mask), log)
         self.stopped = ended.reason is Reason.STOPPED
         return ended
 
+    def _tests(self, lines: Path) -> tuple[Test, ...]:
+        """What passed in its sessions of pytest; the report is masked once it was read."""
+        passed = reports.passed_tests(lines, self.checkout)
+        if self.mask and lines.is_file():
+            lines.write_bytes(masked(lines.read_bytes(), self.mask))
+        return passed
+
     def _judge(self, result: StepResult, step: Step, place: str, written: Path) -> StepResult:
         """A step that ended as expected passes when it left its evidence and nothing else."""
         found = evidence.find(self.checkout, step.artifacts, step.cwd)
-        files = list(dict.fromkeys(file for files in found.values() for file in files))
+        there = list(dict.fromkeys(file for files in found.values() for file in files))
+        files = [file for file in there if not self._is_stale(file)]
+        if there and not files:
+            why = f"its declared artifacts were there before it, and it did not write them: {', '.join(there[:SHOWN])}"
+            return replace(result, why=why)
         left_out = evidence.keep(self.checkout, files, self.folder / "artifacts" / place)
         result = replace(result, artifacts=tuple(file for file in files if file not in left_out))
         if gone := [pattern for pattern, files in found.items() if not files]:
@@ -212,6 +234,10 @@ class _Runner:
         if why := self._written_to(step):
             return replace(result, why=why)
         return self._keys(result, step, written)
+
+    def _is_stale(self, file: str) -> bool:
+        """Whether a file was there before the first step, as it is now: it is no evidence of any step."""
+        return storage.signature(self.checkout / file) == self.stale.get(file, ())
 
     def _written_to(self, step: Step) -> str:
         assert self.before is not None  # noqa: S101  (run set it)

@@ -1,34 +1,49 @@
-"""New failures, not old ones: a gate's report of the candidate against its report of the base. Pure."""
+"""New failures, not old ones: a gate's report of the candidate against its report of the base. Pure.
+
+A verdict speaks only of what ran, and believes what was seen twice: `Again` holds the second observations, each of one
+session of only the tests that failed in the first.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import msgspec
 
+from parallel_impl.errors import count
+from parallel_impl.gates import lost_tests
 from parallel_impl.gates.gate_report import GateReport, GateState, Test, TestOutcome
+from parallel_impl.gates.lost_tests import ChangedPaths
 
-RAN = (TestOutcome.PASSED, TestOutcome.XPASSED, TestOutcome.FAILED)
+MOST_CONFIRMED = 50  # new failures; more of them are no accident
+Outcomes = Mapping[str, TestOutcome]  # by test id
 
 
 class VerdictStatus(StrEnum):
-    """What a gate means for landing: FAILED and NOT_PROVEN block, the others do not."""
+    """What a gate means for landing: PASSED, NOT_RUN and SWITCHED_OFF do not block, the others do."""
 
     PASSED = "passed"
     FAILED = "failed"
     NOT_PROVEN = "not proven"
+    GONE = "gone"
+    FLAKY = "flaky"
     NOT_RUN = "not run"
     SWITCHED_OFF = "switched off"
 
 
-class GateVerdict(msgspec.Struct, frozen=True):
-    """One gate's verdict. `gone`: tests that passed on the base and no longer run, from files that were changed.
+BLOCKING = (VerdictStatus.FAILED, VerdictStatus.NOT_PROVEN, VerdictStatus.GONE, VerdictStatus.FLAKY)
 
-    `new_failures` holds one line for each failing test or finding that the base does not have, and for each
-    test that is gone although its file is unchanged. `why` is for people and may be empty. `judges`: which packages
-    changed what steers the gate; `differs` is what it says otherwise with the base's version of that.
+
+class GateVerdict(msgspec.Struct, frozen=True):
+    """One gate's verdict; `why` is for people and may be empty.
+
+    `new_failures` holds one line for each failing test or finding that the base does not have, `gone` one for each test
+    that passed on the base, does not run and is not excused. `flaky` failed and then passed on the candidate,
+    `unstable` did so on the base. `renamed` were replaced, `removed` went with a file that a package removed. `judges`:
+    which packages changed what steers the gate; `differs` is what it says otherwise with the base's version of that.
     """
 
     gate: str
@@ -37,57 +52,189 @@ class GateVerdict(msgspec.Struct, frozen=True):
     gone: tuple[str, ...] = ()
     old_failures: int = 0
     why: str = ""
+    flaky: tuple[str, ...] = ()
+    unstable: tuple[str, ...] = ()
+    renamed: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
     judges: tuple[str, ...] = ()
     differs: tuple[str, ...] = ()
 
     @property
     def blocks(self) -> bool:
         """Whether nothing may land with this verdict."""
-        return self.status in (VerdictStatus.FAILED, VerdictStatus.NOT_PROVEN)
+        return self.status in BLOCKING
 
 
-def compare(base: GateReport | None, candidate: GateReport, changed: Collection[str]) -> GateVerdict:
-    """The verdict on `candidate`; `changed` are the paths that accepted packages changed, added or removed."""
+@dataclass(frozen=True, slots=True)
+class Again:
+    """What the second observation showed, by test id; a test that it does not have did not run then.
+
+    None: there was none. `exit_code` is that of a whole command which lists no tests and ran again.
+    """
+
+    base: Outcomes | None = None
+    candidate: Outcomes | None = None
+    exit_code: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """The tests that fail on the candidate: those that the base does not have as failing, and the others."""
+
+    new: tuple[Test, ...] = ()
+    known: Mapping[str, Test] = field(default_factory=dict)  # by the id on the candidate, the test on the base
+
+
+def failures(base: GateReport | None, candidate: GateReport) -> Failures:
+    """Which failures of the first session are to be looked at again, and on which side."""
+    before = _ran(base)
+    same = lost_tests.same_tests(before.tests if before else (), candidate.tests)
+    old = {test.id: test for test in before.failed} if before else {}
+    known = {test.id: old[same[test.id]] for test in candidate.failed if same.get(test.id) in old}
+    return Failures(tuple(test for test in candidate.failed if test.id not in known), known)
+
+
+def to_confirm(base: GateReport | None, candidate: GateReport) -> tuple[Test, ...]:
+    """The failed tests to run once more on the candidate; none where there are so many new ones that they count."""
+    found = failures(base, candidate)
+    if not candidate.lists_tests or candidate.state is not GateState.RED or len(found.new) > MOST_CONFIRMED:
+        return ()
+    return candidate.failed
+
+
+def runs_whole_again(base: GateReport | None, candidate: GateReport) -> bool:
+    """Whether a red gate that lists nothing is to run once more as a whole: only where it was not red on the base."""
+    listed = candidate.lists_tests or candidate.findings
+    return candidate.state is GateState.RED and not listed and (base is None or base.state is GateState.GREEN)
+
+
+def to_confirm_on_base(base: GateReport | None, candidate: GateReport, again: Again) -> tuple[Test, ...]:
+    """The failed tests to run once more on the base: those that fail on the candidate too, each time."""
+    found = failures(base, candidate)
+    twice = (one for one in found.known if not _passed(again.candidate, one))
+    return tuple(dict.fromkeys(found.known[one] for one in twice))
+
+
+def compare(
+    base: GateReport | None,
+    candidate: GateReport,
+    changed: ChangedPaths,
+    again: Again = Again(),
+) -> GateVerdict:
+    """The verdict on `candidate`; `changed` are the paths that accepted packages changed, added or removed.
+
+    Without a second observation, the first one decides.
+    """
     if candidate.state is GateState.OFF:
         return GateVerdict(candidate.gate, VerdictStatus.SWITCHED_OFF, why=candidate.why)
     if candidate.state is GateState.NOT_RUN:
         return GateVerdict(candidate.gate, VerdictStatus.NOT_RUN, why=candidate.why)
-    before = base if base and base.state not in (GateState.NOT_RUN, GateState.OFF) else None
-    new_tests, old_tests = _failing(before, candidate)
+    before = _ran(base)
+    verdict = _sorted(before, candidate, again)
     new_findings, old_findings = _findings(before, candidate)
-    red_gone, gone = _gone(before, candidate, frozenset(changed))
-    new, old = (*new_tests, *new_findings, *red_gone), old_tests + old_findings
-    status, why = VerdictStatus.PASSED, candidate.why
+    verdict = msgspec.structs.replace(
+        verdict,
+        new_failures=(*verdict.new_failures, *new_findings),
+        old_failures=verdict.old_failures + old_findings,
+    )
+    if candidate.state is not GateState.BROKEN and not candidate.stopped:
+        lost = lost_tests.find(before, candidate, changed)
+        verdict = msgspec.structs.replace(verdict, gone=lost.gone, renamed=lost.renamed, removed=lost.removed)
+    status, why = _status(before, candidate, verdict, again)
+    return msgspec.structs.replace(verdict, status=status, why=why)
+
+
+def _ran(report: GateReport | None) -> GateReport | None:
+    return report if report and report.state not in (GateState.NOT_RUN, GateState.OFF) else None
+
+
+def _sorted(base: GateReport | None, candidate: GateReport, again: Again) -> GateVerdict:
+    """The failing tests of the candidate: new, flaky, unstable on the base, or old."""
+    found, new, flaky, unstable, old = failures(base, candidate), list[str](), list[str](), list[str](), 0
+    for test in candidate.failed:
+        before, passed = found.known.get(test.id), _passed(again.candidate, test.id)
+        shaky = before is not None and again.base is not None and not _failed(again.base, before.id)
+        if before is None and passed:
+            flaky.append(f"{test.id}: failed, then passed")
+        elif before is None or (shaky and not passed):
+            new.append((f"{test.id}: {test.why}" if test.why else test.id) + (UNSTABLE if shaky else ""))
+        elif shaky or passed:
+            unstable.append(f"{test.id}: failed on the base, and passed when it ran again")
+        else:
+            old += 1
+    status = VerdictStatus.PASSED
+    return GateVerdict(candidate.gate, status, tuple(new), (), old, "", tuple(flaky), tuple(unstable))
+
+
+UNSTABLE = " (on the base it failed only once of two times)"
+
+
+def _passed(outcomes: Outcomes | None, test: str) -> bool:
+    return outcomes is not None and outcomes.get(test) in (TestOutcome.PASSED, TestOutcome.XPASSED)
+
+
+def _failed(outcomes: Outcomes, test: str) -> bool:
+    return outcomes.get(test) is TestOutcome.FAILED
+
+
+def _status(
+    base: GateReport | None, candidate: GateReport, verdict: GateVerdict, again: Again
+) -> tuple[VerdictStatus, str]:
+    """The worst of what was found decides, and says so first."""
     if candidate.state is GateState.BROKEN:
-        status, new = VerdictStatus.FAILED, (*new_tests, *new_findings)
-    elif new:
-        status, why = VerdictStatus.FAILED, f"{len(new)} new"
-    elif candidate.state is GateState.RED and not candidate.explained:
-        status, why = _unexplained(before, candidate)
-    elif old:
-        why = f"{old} failed on the base already"
-    return GateVerdict(candidate.gate, status, new, gone, old, why)
+        return VerdictStatus.FAILED, candidate.why
+    if verdict.new_failures:
+        if base and not _any_is_new(base, candidate):
+            why = base.stopped or f"its output does not show what failed ({_said(base)})"
+            return (
+                VerdictStatus.NOT_PROVEN,
+                f"whether {len(verdict.new_failures)} failed on the base is not known: {why}",
+            )
+        return VerdictStatus.FAILED, f"{len(verdict.new_failures)} new"
+    if candidate.stopped:
+        return VerdictStatus.NOT_PROVEN, candidate.stopped
+    if candidate.state is GateState.RED and not candidate.explained:
+        return _unexplained(base, candidate, again)
+    if base and base.lists_tests and base.ran and not candidate.ran:
+        return VerdictStatus.FAILED, f"it reported no test that ran, on the base {len(base.ran)} did"
+    if verdict.gone:
+        run = "runs" if len(verdict.gone) == 1 else "run"
+        return VerdictStatus.GONE, f"{count(len(verdict.gone), 'test')} of the base no longer {run}"
+    if verdict.flaky:
+        return VerdictStatus.FLAKY, f"{count(len(verdict.flaky), 'test')} failed and then passed"
+    if candidate.lists_tests and not candidate.ran:
+        why = f"all {count(len(candidate.tests), 'test')} were skipped" if candidate.tests else "there are no tests"
+        return VerdictStatus.NOT_RUN, why
+    notes = [f"{verdict.old_failures} failed on the base already"] if verdict.old_failures else []
+    notes += [f"{len(verdict.unstable)} unstable on the base"] if verdict.unstable else []
+    return VerdictStatus.PASSED, "; ".join([*notes, *([candidate.why] if candidate.why else [])])
 
 
-def _unexplained(base: GateReport | None, candidate: GateReport) -> tuple[VerdictStatus, str]:
+def _any_is_new(base: GateReport, candidate: GateReport) -> bool:
+    """Whether the base has an answer about at least one of the failures that it does not have."""
+    if base.state is not GateState.RED or candidate.findings:
+        return True
+    if not base.lists_tests and not base.findings:
+        return False
+    unseen = set(base.selected).difference(test.id for test in base.tests) if base.stopped else set()
+    return any(test.id not in unseen for test in failures(base, candidate).new) or not unseen
+
+
+def _unexplained(base: GateReport | None, candidate: GateReport, again: Again) -> tuple[VerdictStatus, str]:
     """A red exit code that no test and no finding explains: new when the base did not have it."""
+    if (base is None or base.state is GateState.GREEN) and again.exit_code == 0:
+        return VerdictStatus.FLAKY, f"exit {candidate.exit_code}, and 0 when it ran again"
     if base is None or base.state is GateState.GREEN or (base.state is GateState.RED and base.explained):
-        return VerdictStatus.FAILED, f"exit {candidate.exit_code}, on the base it was {_said(base)}"
-    why = f"red on the base too ({_said(base)}), and its output does not show which failures are old"
-    return VerdictStatus.NOT_PROVEN, why
+        listed = f": {candidate.unexplained}" if candidate.lists_tests or candidate.findings else ""
+        return VerdictStatus.FAILED, f"exit {candidate.exit_code}, on the base it was {_said(base)}{listed}"
+    more = candidate.unexplained or "its output does not show which failures are old"
+    return VerdictStatus.NOT_PROVEN, f"red on the base too ({_said(base)}): {more}"
 
 
 def _said(base: GateReport | None) -> str:
     if base is None:
         return "not run"
     return f"exit {base.exit_code}" if base.exit_code is not None else str(base.state)
-
-
-def _failing(base: GateReport | None, candidate: GateReport) -> tuple[tuple[str, ...], int]:
-    known = {test.id for test in base.tests if test.outcome is TestOutcome.FAILED} if base else set()
-    failing = [test for test in candidate.tests if test.outcome is TestOutcome.FAILED]
-    new = tuple(f"{test.id}: {test.why}" if test.why else test.id for test in failing if test.id not in known)
-    return new, len(failing) - len(new)
 
 
 def _findings(base: GateReport | None, candidate: GateReport) -> tuple[tuple[str, ...], int]:
@@ -104,36 +251,3 @@ def _findings(base: GateReport | None, candidate: GateReport) -> tuple[tuple[str
             new.append(f"{finding}{several}")
     old = sum(min(count, left[key]) for key, count in now.items())
     return tuple(new), old
-
-
-def _gone(
-    base: GateReport | None, candidate: GateReport, changed: frozenset[str]
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Tests that passed on the base and no longer run: red where nothing that defines them was changed."""
-    now = {test.id: test.outcome for test in candidate.tests}
-    red, listed = [], []
-    for test in base.tests if base else ():
-        if test.outcome is not TestOutcome.PASSED or now.get(test.id) in RAN:
-            continue
-        what = f"no longer runs ({now[test.id]})" if test.id in now else "is gone"
-        if _touched(test, changed):
-            listed.append(f"{test.id} {what}")
-        else:
-            red.append(f"{test.id} {what}, although its file is unchanged")
-    return tuple(red), tuple(listed)
-
-
-def _touched(test: Test, changed: frozenset[str]) -> bool:
-    """Whether a changed path defines this test, or is named by its parameter (a test for each file of a folder)."""
-    if any(file in changed for file in test.files):
-        return True
-    if not test.files and any(_is_module_of(path, test.id) for path in changed):
-        return True
-    parameter = test.id[test.id.index("[") :] if "[" in test.id else ""
-    return any(path in parameter or path.rpartition("/")[2] in parameter for path in changed) if parameter else False
-
-
-def _is_module_of(path: str, dotted: str) -> bool:
-    """JUnit XML names modules with dots: `tests/test_x.py` defines `tests.test_x.TestY::test_z`."""
-    module = path.rpartition(".")[0].replace("/", ".")
-    return bool(module) and f"{dotted.replace('::', '.')}.".startswith(f"{module}.")

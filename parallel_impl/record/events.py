@@ -15,6 +15,7 @@ from operator import or_
 import msgspec
 
 from parallel_impl.record.activity import Usage
+from parallel_impl.record.gate_row import GateRow
 
 
 def _kind(name: str) -> str:
@@ -110,6 +111,8 @@ class AttemptVerifying(Event, frozen=True, kw_only=True):
 class AttemptEnded(Event, frozen=True, kw_only=True):
     """An attempt is over: its commit ("" when nothing could be taken) and `code`, "" when it passed.
 
+    `tests` is the digest of the record of which tests passed in its own steps ("" where none is known).
+
     Of its agent: the model that it used, the conversation that a retry may go on with (`private_home`: it lies in the
     package's own HOME), what it used, and how many of its tools were called, denied, and of its requests repeated.
     """
@@ -130,6 +133,7 @@ class AttemptEnded(Event, frozen=True, kw_only=True):
     denied: int = 0
     retries: int = 0
     calls: int = 0
+    tests: str = ""
 
 
 class SetupStarted(Event, frozen=True, kw_only=True):
@@ -267,12 +271,16 @@ class CandidateMade(Event, frozen=True, kw_only=True):
 
 
 class GatesEnded(Event, frozen=True, kw_only=True):
-    """The quality gates ran on a tree: of the base (`on` base) or of a candidate; verdicts by gate name."""
+    """The quality gates ran on a tree: of the base (`on` base) or of a candidate; verdicts by gate name.
+
+    `rows` are what the summary shows of a candidate.
+    """
 
     on: str
     tree: str
     verdicts: Mapping[str, str]
     seconds: float = 0.0
+    rows: tuple[GateRow, ...] = ()
 
 
 class CandidateProven(Event, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from enum import StrEnum
 from parallel_impl.plan.order import Order, order
 from parallel_impl.record import events as e
 from parallel_impl.record.codes import costs_retry, tries_again
+from parallel_impl.record.gate_row import GateRow
 
 
 class PackageState(StrEnum):
@@ -86,7 +87,7 @@ class State:
     """The run so far; made empty and filled by `apply`, in the order of the journal.
 
     `agent` is that of the last start, `agent_from` the folder where it was typed. `notes` are for the summary, each
-    once. `resumed` is the provider that had last paused the run.
+    once, `gate_rows` what the gates meant for the last candidate. `resumed` is the provider that had last paused it.
     """
 
     run: RunState = RunState.PREFLIGHT
@@ -99,6 +100,7 @@ class State:
     order: Order = field(default_factory=lambda: order({}))
     removed: dict[str, Progress] = field(default_factory=dict)
     proven: str = ""
+    gate_rows: tuple[GateRow, ...] = ()
     landed: e.Landed | None = None
     halted: e.RunHalted | None = None
     paused: e.RunPaused | None = None
@@ -170,6 +172,8 @@ class State:
                 self.notes += [] if note in self.notes else [note]
             case e.CandidateMade():
                 self.run = RunState.PROVING
+            case e.GatesEnded() if event.rows:
+                self.gate_rows = event.rows
             case e.CandidateProven():
                 self.proven = event.commit
             case e.Landed():

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from parallel_impl.errors import printable
 from parallel_impl.plan.model import StepKind
 from parallel_impl.record.activity import Usage
+from parallel_impl.record.gate_row import GateRow
 from parallel_impl.record.result import AgentRecord
-from parallel_impl.report.summary import ContractRow, GateRow, PackageRow, StepRow, Summary
+from parallel_impl.report.summary import ContractRow, PackageRow, StepRow, Summary
 
 DID_NOT_RUN = ("not run", "switched off")  # verdicts of gates
 
@@ -62,11 +63,17 @@ def _gates(gates: Sequence[GateRow], *, landed: bool) -> str:
         for gate in gates
     ]
     failures = [
-        _list(f"New failures of {gate.name}", gate.new_failures, level=3)
-        + _list(f"Gone from {gate.name}", gate.gone, level=3)
-        + _list(f"What judges {gate.name}", gate.judges, level=3)
-        + _list(f"{gate.name} as the base judges", gate.differs, level=3)
+        _list(f"{title} {gate.name}", listed, level=3)
         for gate in gates
+        for title, listed in (
+            ("New failures of", gate.new_failures),
+            ("Flaky in", gate.flaky),
+            ("Unstable on the base in", gate.unstable),
+            ("Gone from", (*gate.gone, *gate.removed)),
+            ("Renamed or replaced in", gate.renamed),
+            ("What judges", gate.judges),
+            ("Otherwise by the base's judge:", gate.differs),
+        )
     ]
     table = _table(("Gate", "Verdict", "Failures of the base", "Why", "Command"), rows)
     return "\n\n".join(["## Gates", table, *(text for text in failures if text)])

@@ -19,29 +19,10 @@ from parallel_impl.plan.model import StepKind
 from parallel_impl.record import events as e
 from parallel_impl.record import result as results
 from parallel_impl.record.activity import Usage
+from parallel_impl.record.gate_row import GateRow
 from parallel_impl.record.result import AgentRecord, Result, StepRecord
 from parallel_impl.record.state import Progress, State
 from parallel_impl.report.active_time import ActiveTime
-
-
-class GateRow(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One quality gate; what there is nothing of is left out of the JSON.
-
-    `texts` is who checked, where that was texts only ("" for a gate on the code). `judges`: which packages changed what
-    steers it; `differs` is what it says otherwise with the base's version of that, where that blocks.
-    """
-
-    name: str
-    verdict: str
-    command: str = ""
-    why: str = ""
-    new_failures: tuple[str, ...] = ()
-    gone: tuple[str, ...] = ()
-    old_failures: int = 0
-    log: str = ""
-    texts: str = ""
-    judges: tuple[str, ...] = ()
-    differs: tuple[str, ...] = ()
 
 
 class ContractRow(msgspec.Struct, frozen=True):

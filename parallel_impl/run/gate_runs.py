@@ -1,52 +1,43 @@
-"""The gates on one tree: run in a checkout of it, kept beside their logs, and read back in the same run.
+"""The gates on one tree, run in a checkout of it; and what failed there, run once more.
 
-A gate is not run twice on one tree in a run.
+A report is believed by the process that made it only: an agent can write to whatever lies on the disk.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import TypeVar
 
-import msgspec
 from msgspec.structs import replace
 
 from parallel_impl import storage
-from parallel_impl.gates import quality
-from parallel_impl.gates.gate_report import GateReport, GateState
+from parallel_impl.gates import quality, tool_command, verdict
+from parallel_impl.gates.gate_report import GateReport, GateState, Test
 from parallel_impl.gates.quality import Gate
-from parallel_impl.gates.verdict import GateVerdict, VerdictStatus
+from parallel_impl.gates.verdict import Again, GateVerdict, VerdictStatus
 from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.surroundings import Foreign
 from parallel_impl.openspec import change_folder
 from parallel_impl.processes.launch import Launch, Stop
 from parallel_impl.record import events as e
-from parallel_impl.record import json_form
 from parallel_impl.record.journal import now
 from parallel_impl.run import undisturbed
 from parallel_impl.run.launch import equip, fresh_changes, make_ready
-from parallel_impl.run.places import CANDIDATE_CHECKOUT
+from parallel_impl.run.places import BASE_CHECKOUT, CANDIDATE_CHECKOUT
 from parallel_impl.run.spec import RunSpec, Workspace
-from parallel_impl.storage import write_atomically
 
 BASE, CANDIDATE = "base", "candidate"
-SETTLED = (GateState.GREEN, GateState.NOT_RUN, GateState.OFF)
+SETTLED = (GateState.GREEN, GateState.NOT_RUN, GateState.OFF)  # what this process believes of a tree a second time
 LOOK_SECONDS = 0.5  # between two looks at whether the run was stopped, while only the gates on the base are missing
 SHOWN = 20
 
+T = TypeVar("T")
 Reports = dict[str, GateReport]
+Failed = Mapping[str, Sequence[Test]]  # by gate
 BaseProof = Future[Reports]
-Found = TypeVar("Found")
-
-
-class KeptReports(msgspec.Struct, frozen=True):
-    """What the gates found on a tree, as it is kept beside their logs."""
-
-    gates: tuple[Gate, ...]
-    reports: tuple[GateReport, ...]
 
 
 def look(
@@ -57,32 +48,104 @@ def look(
     *,
     tell: Callable[[e.Event], None],
     base: Checkout | None = None,
+    known: dict[str, Reports] | None = None,
+    then: Callable[[Launch, Checkout, Reports], None] = lambda _launch, _checkout, _reports: None,
 ) -> Reports:
-    """The reports of all gates on a commit; read back where the same gates looked at its tree in this run already.
+    """The reports of all gates on a commit.
 
     `base` is its checkout, ready, where it is the base that is looked at. `tell` hears what runs, in any thread.
+    `known` has what this process found on other trees. `then` gets the reports while their checkout is there.
     """
-    on_base, places = base is not None, workspace.places
-    kept = places.gate_reports(workspace.repo.tree(commit))
-    if known := _read_back(spec, kept):
-        return known
+    on_base, tree = base is not None, workspace.repo.tree(commit)
+    if known and tree in known and known[tree].keys() == {gate.name for gate in spec.gates}:
+        return known[tree]
     if not spec.gates:
         return {}
     checkout = base or workspace.source.open(CANDIDATE_CHECKOUT, commit)
     try:
-        found = _run(spec, workspace, launch, checkout, on=BASE if on_base else CANDIDATE, tell=tell)
+        found = _run(spec, workspace, launch, checkout, on=BASE if on_base else CANDIDATE, tell=tell, then=then)
     finally:
         checkout.remove()
     if any(report.state in (GateState.RED, GateState.BROKEN) for report in found.values()):
-        storage.check_full(workspace.home, places.state, Path(tempfile.gettempdir()))  # that is no verdict
-    if not any(launch.stops):
-        keep(spec, kept, found, believed=(*SETTLED, GateState.RED) if on_base else SETTLED)
+        storage.check_full(workspace.home, workspace.places.state, Path(tempfile.gettempdir()))  # that is no verdict
     return found
 
 
-def wait_for(
-    looking: Future[Found], stops: Sequence[Stop], *, meanwhile: Callable[[], None] = lambda: None
-) -> Found | None:
+def look_again_at_base(
+    spec: RunSpec, workspace: Workspace, launch: Launch, failed: Failed, *, tell: Callable[[e.Event], None]
+) -> Reports:
+    """A second session of what failed on the base, in a fresh checkout; nothing where it cannot be made ready."""
+    found: Reports = {}
+
+    def look_again(inside: Launch, checkout: Checkout) -> None:
+        found.update(run_again(spec, inside, checkout, workspace.places.gate_logs(BASE), failed))
+
+    in_checkout(spec, workspace, launch, spec.base, look_again, on=BASE, tell=tell)
+    return found
+
+
+def in_checkout(
+    spec: RunSpec,
+    workspace: Workspace,
+    launch: Launch,
+    commit: str,
+    do: Callable[[Launch, Checkout], None],
+    *,
+    on: str,
+    tell: Callable[[e.Event], None],
+) -> str:
+    """Do something in a fresh checkout that was made ready; why that could not be, "" when it was done."""
+    checkout = workspace.source.open(BASE_CHECKOUT if on == BASE else CANDIDATE_CHECKOUT, commit)
+    try:
+        log = workspace.places.gate_setup_log(on)
+        if not (failure := prepare(spec, workspace, launch, checkout, log, on=on, tell=tell)):
+            with equip(launch, spec, workspace, checkout) as inside:
+                do(inside, checkout)
+    finally:
+        checkout.remove()
+    return failure
+
+
+def run_again(spec: RunSpec, launch: Launch, checkout: Checkout, logs: Path, failed: Failed) -> Reports:
+    """Run what failed once more, in a checkout that is ready."""
+    wanted = {name: tests for name, tests in failed.items() if not any(launch.stops)}
+    return quality.run_again(
+        checkout.path, spec.gates, wanted, env=launch.env, folder=logs, stop=launch.stop, mask=launch.mask
+    )
+
+
+def seen_again(report: GateReport, candidate: Reports, base: Reports | None = None) -> Again:
+    """The second observations of a gate; `base` is given where it was asked: what gave no report saw nothing fail."""
+    second = candidate.get(report.gate)
+    on_base = base[report.gate].tests if base and report.gate in base else ()
+    return Again(
+        base=None if base is None else {test.id: test.outcome for test in on_base},
+        candidate={test.id: test.outcome for test in second.tests} if second else None,
+        exit_code=second.exit_code if second and not report.lists_tests else None,
+    )
+
+
+def to_confirm(before: Reports, after: Reports) -> Failed:
+    """What is to run once more on the tree that `after` is about, by gate; an empty list: the whole command."""
+    failed = {name: verdict.to_confirm(before.get(name), report) for name, report in after.items()}
+    return {
+        name: tests
+        for name, tests in failed.items()
+        if tests or verdict.runs_whole_again(before.get(name), after[name])
+    }
+
+
+def advice(gates: Sequence[Gate], reports: Reports) -> Iterator[str]:
+    """What to write where a gate is red on the base and cannot tell old failures from new ones, one line each."""
+    for gate in gates:
+        report = reports.get(gate.name)
+        if report and report.state is GateState.RED and (report.stopped or not report.explained):
+            why = report.stopped or report.unexplained
+            line = tool_command.line_to_write(gate.name, gate.parser)
+            yield f"gate {gate.name} is red on the base, and nothing can land: {why}; one command for each gate: {line}"
+
+
+def wait_for(looking: Future[T], stops: Sequence[Stop], *, meanwhile: Callable[[], None] = lambda: None) -> T | None:
     """What the gates found, as soon as that is known; None when the run was stopped before.
 
     `meanwhile` is called between two looks, and once at the end.
@@ -94,38 +157,16 @@ def wait_for(
     return None if any(stops) else looking.result()
 
 
-def explain(one: GateVerdict, report: GateReport) -> str:
+def explain(one: GateVerdict, report: GateReport | None) -> str:
     """A gate that blocks: what is new, where the log is, and for unreadable output how to go on."""
-    lines = [f"gate {one.gate}: {one.status}: {one.why}", *(f"  {failure}" for failure in one.new_failures[:SHOWN])]
+    listed = (*one.new_failures, *one.gone, *one.flaky)
+    lines = [f"gate {one.gate}: {one.status}: {one.why}", *(f"  {line}" for line in listed[:SHOWN])]
+    if len(listed) > SHOWN:
+        lines.append(f"  and {len(listed) - SHOWN} more")
     lines += [f"  as the base judges: {line}" for line in one.differs[:SHOWN]]
-    if len(one.new_failures) > SHOWN:
-        lines.append(f"  and {len(one.new_failures) - SHOWN} more")
-    if one.status is VerdictStatus.NOT_PROVEN and not one.differs:
-        lines.append(f"  give it a parser, or {quality.switch_off(one.gate)}")
-    return "\n".join([*lines, f"  log: {report.log}"])
-
-
-def _read_back(spec: RunSpec, kept: Path) -> Reports:
-    known = read_kept(kept)
-    return {report.gate: report for report in known.reports} if known and known.gates == spec.gates else {}
-
-
-def read_kept(file: Path) -> KeptReports | None:
-    """What was kept of a tree; None when nothing was that can be read, and then the gates run again."""
-    try:
-        return json_form.decode(file.read_bytes(), KeptReports)
-    except (FileNotFoundError, ValueError):
-        return None
-
-
-def keep(spec: RunSpec, kept: Path, found: Reports, *, believed: Collection[GateState] = SETTLED) -> None:
-    """Keep what may be believed the next time.
-
-    A gate that broke runs again, and so does one that is red on a candidate when the command is given again (its
-    reason may be gone).
-    """
-    if all(report.state in believed for report in found.values()):
-        write_atomically(kept, json_form.encode(KeptReports(spec.gates, tuple(found.values()))))
+    if one.status is VerdictStatus.NOT_PROVEN and report and not (one.differs or report.stopped):
+        lines.append(f"  let it be one command with a parser and --maxfail=0, or {quality.switch_off(one.gate)}")
+    return "\n".join([*lines, *([f"  log: {report.log}"] if report else [])])
 
 
 def _run(
@@ -136,6 +177,7 @@ def _run(
     *,
     on: str,
     tell: Callable[[e.Event], None],
+    then: Callable[[Launch, Checkout, Reports], None],
 ) -> Reports:
     logs, why = workspace.places.gate_logs(on), ""
     if on != BASE:  # the base was made ready in preflight
@@ -143,7 +185,9 @@ def _run(
     if why:
         return {gate.name: _without_set_up(gate, why) for gate in spec.gates}
     with equip(launch, spec, workspace, checkout) as inside:
-        return run_in(spec, workspace, inside, checkout, logs, on=on, tell=tell)
+        found = run_in(spec, workspace, inside, checkout, logs, on=on, tell=tell)
+        then(inside, checkout, found)
+    return found
 
 
 def prepare(
@@ -216,8 +260,8 @@ def start_gates(
 def _unproven(report: GateReport, around: Sequence[Foreign]) -> GateReport:
     if report.state in (GateState.NOT_RUN, GateState.OFF):
         return report
-    why = "\n".join(("it proves nothing:", *map(str, around)))
-    return replace(report, state=GateState.BROKEN, why=why, tests=(), findings=())
+    why = "\n".join(map(str, around))
+    return replace(report, state=GateState.RED, stopped=why, tests=(), findings=())
 
 
 def _gate_ended(on: str, report: GateReport) -> e.GateEnded:

@@ -63,6 +63,11 @@ class AttemptFiles:
         return self.folder / result.FILE
 
     @property
+    def tests(self) -> Path:
+        """Which tests passed in its own steps; the journal has the digest."""
+        return self.folder / "tests.json"
+
+    @property
     def agent_log(self) -> Path:
         return self.folder / "agent.log"
 
@@ -142,15 +147,6 @@ class Places:
 
     def gate_setup_log(self, on: str) -> Path:
         return self.gate_logs(on) / "setup.log"
-
-    def gate_reports(self, tree: str) -> Path:
-        """What the gates showed on a tree, so that they need not run on it again."""
-        return self.gates / f"{tree}.json"
-
-    @property
-    def verdicts(self) -> Path:
-        """What the gates found on the last candidate."""
-        return self.gates / "verdicts.json"
 
     @property
     def indexes(self) -> Path:

@@ -11,6 +11,7 @@ from queue import SimpleQueue
 from typing import Protocol
 
 from parallel_impl.agents import spending
+from parallel_impl.gates.gate_report import GateReport
 from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.remove import remove
 from parallel_impl.git.union import Layer
@@ -67,7 +68,7 @@ class Run:
     """One execution of a change: `in_force` is its plan, `layers` its accepted work by package.
 
     `stop` ends it and all that it started. `fail_fast`: once a package has failed in this start, nothing more starts.
-    `base_checkout` is made ready for the gates on the base.
+    `base_checkout` is made ready for the gates on the base; `known_reports` has what gates found, by the tree's id.
     """
 
     spec: RunSpec
@@ -81,6 +82,7 @@ class Run:
     jobs: int = 1
     fail_fast: bool = False
     base_checkout: Checkout | None = None
+    known_reports: dict[str, dict[str, GateReport]] = field(default_factory=dict)
     layers: dict[str, Layer] = field(default_factory=dict)
     posted: SimpleQueue[Event] = field(default_factory=SimpleQueue)
     told_of: list[str] = field(default_factory=list)  # what lies around the checkouts

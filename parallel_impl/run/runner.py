@@ -219,7 +219,7 @@ def _job(loop: Loop, name: str) -> Job:
     previous = _previous(progress, last) if (last := progress.last_failure) else None
     above = tuple(run.layers[other] for other in in_force.order.dependencies(name))
     package, number = in_force.plan.package(name), progress.attempts + 1
-    return Job(package, number, in_force, above, previous, base_proof=loop.base_proof)
+    return Job(package, number, in_force, above, previous, base_proof=loop.base_proof, known_reports=run.known_reports)
 
 
 def _settle(run: Run, admission: Admission, job: Job, outcome: Outcome) -> None:
@@ -248,6 +248,7 @@ def _settle(run: Run, admission: Admission, job: Job, outcome: Outcome) -> None:
         denied=len(outcome.seen.denied),
         retries=outcome.seen.retries,
         calls=outcome.seen.calls,
+        tests=outcome.tests,
     )
     if code:
         run.record(ended)

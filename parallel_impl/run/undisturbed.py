@@ -36,16 +36,14 @@ def run(gates: Sequence[Gate], checkout: Checkout, trees: Trees, *, start: Start
     elif running and (edits.touched() or _steering(edits)):
         apart = [*running, *apart]
     for gate in apart:
-        found |= _alone(gate, checkout, trees, start=start, reopen=reopen if used else lambda: "")
-        used = True
+        if used and (why := reopen()):
+            found[gate.name] = GateReport(gate.name, GateState.BROKEN, why=why)
+            continue
+        edits, used = Edits(trees, checkout), True
+        found |= _named(start(checkout, [gate]), gate, edits)
+    if apart and edits.touched():
+        reopen()  # what failed runs once more in it
     return {gate.name: found[gate.name] for gate in gates}
-
-
-def _alone(gate: Gate, checkout: Checkout, trees: Trees, *, start: Start, reopen: Reopen) -> Reports:
-    if why := reopen():
-        return {gate.name: GateReport(gate.name, GateState.BROKEN, why=why)}
-    edits = Edits(trees, checkout)
-    return _named(start(checkout, [gate]), gate, edits)
 
 
 def _named(found: Reports, gate: Gate, edits: Edits) -> Reports:

@@ -47,7 +47,7 @@ def test_a_package_that_changed_its_own_judge_is_judged_by_the_bases_too(tmp_pat
     done = tool(repo, "implement", "c1", "--agent", agent)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "gate check runs check.sh, which wp-a may change" in done.stdout + done.stderr
-    assert "gate check: not proven: wp-a changed check.sh, and as the base judges" in done.stdout + done.stderr
+    assert "gate check: not proven: wp-a changed check.sh; with the base's version:" in done.stdout + done.stderr
     assert refs(repo, "refs/heads") == ["refs/heads/main"]
 
 

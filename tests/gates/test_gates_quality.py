@@ -16,6 +16,7 @@ from parallel_impl.config import GateCommand
 from parallel_impl.errors import Severity
 from parallel_impl.gates import quality
 from parallel_impl.gates.gate_report import GateFinding, GateReport, GateState, TestOutcome
+from parallel_impl.gates.lost_tests import ChangedPaths
 from parallel_impl.gates.quality import Gate
 from parallel_impl.gates.verdict import VerdictStatus, compare
 
@@ -58,16 +59,16 @@ def test_old_failures_are_told_from_new_ones_by_node_id(run: Run) -> None:
     worse = run({"test_a.py": "\n\n" + old + "def test_x(): assert 0, 'broke it'\n"})
 
     assert (base.state, base.exit_code, base.explained) == (GateState.RED, 1, True)
-    verdict = compare(base, base, set())
+    verdict = compare(base, base, ChangedPaths())
     assert (verdict.status, verdict.old_failures, verdict.why) == (
         VerdictStatus.PASSED,
         1,
         "1 failed on the base already",
     )
-    verdict = compare(base, worse, {"test_a.py"})
+    verdict = compare(base, worse, ChangedPaths(frozenset({"test_a.py"})))
     assert verdict.status is VerdictStatus.FAILED
     assert verdict.new_failures == ("test_a.py::test_x: AssertionError: broke it",)
-    assert verdict.gone == ("test_a.py::test_y is gone",)
+    assert verdict.gone == ("test_a.py::test_y is gone: test_a.py runs 0 of 2 passing tests",)
 
 
 def test_what_a_test_did_is_read_in_all_its_phases_and_where_it_is_defined(run: Run) -> None:
@@ -182,9 +183,9 @@ def test_ruff_findings_are_multisets_without_lines(run: Run) -> None:
 
     assert [(f.path, f.code) for f in base.findings] == [("a.py", "F401")]
     assert (base.state, base.explained) == (GateState.RED, True)
-    assert compare(base, moved, {"a.py"}).new_failures == ("a.py:5: F821 Undefined name `y`",)
-    assert compare(base, base, set()).status is VerdictStatus.PASSED
-    assert compare(base, twice, {"a.py"}).status is VerdictStatus.FAILED
+    assert compare(base, moved, ChangedPaths(frozenset({"a.py"}))).new_failures == ("a.py:5: F821 Undefined name `y`",)
+    assert compare(base, base, ChangedPaths()).status is VerdictStatus.PASSED
+    assert compare(base, twice, ChangedPaths(frozenset({"a.py"}))).status is VerdictStatus.FAILED
 
 
 def test_mypy_findings_are_read_from_json_and_from_text(run: Run) -> None:
@@ -194,7 +195,7 @@ def test_mypy_findings_are_read_from_json_and_from_text(run: Run) -> None:
 
     assert [(f.path, f.code, f.line) for f in json.findings] == [("a.py", "assignment", 1), ("a.py", "return-value", 3)]
     assert [f.key for f in text.findings] == [f.key for f in json.findings]
-    assert compare(json, text, set()).status is VerdictStatus.PASSED
+    assert compare(json, text, ChangedPaths()).status is VerdictStatus.PASSED
 
 
 def test_mypy_that_could_not_check_everything_is_broken(run: Run) -> None:
@@ -210,7 +211,7 @@ def test_a_command_that_nobody_reads_is_judged_by_its_exit_code(run: Run) -> Non
     slow = run({}, Gate("check", "sleep 60"), seconds=0.2)
 
     assert [
-        compare(base, candidate, set()).status
+        compare(base, candidate, ChangedPaths()).status
         for base, candidate in ((green, green), (green, red), (red, red), (red, green), (None, red))
     ] == [
         VerdictStatus.PASSED,
@@ -220,7 +221,10 @@ def test_a_command_that_nobody_reads_is_judged_by_its_exit_code(run: Run) -> Non
         VerdictStatus.FAILED,
     ]
     assert killed.why.startswith("killed by SIGKILL")
-    assert [compare(one, one, set()).status for one in (killed, slow)] == [VerdictStatus.FAILED, VerdictStatus.FAILED]
+    assert [compare(one, one, ChangedPaths()).status for one in (killed, slow)] == [
+        VerdictStatus.FAILED,
+        VerdictStatus.FAILED,
+    ]
 
 
 def test_gates_run_side_by_side_and_what_is_off_or_absent_is_not_run(tmp_path: Path, env: dict[str, str]) -> None:
@@ -242,7 +246,7 @@ def test_gates_run_side_by_side_and_what_is_off_or_absent_is_not_run(tmp_path: P
         "off": GateState.OFF,
         "openspec": GateState.NOT_RUN,
     }
-    assert [compare(None, reports[name], set()).status for name in ("off", "openspec")] == [
+    assert [compare(None, reports[name], ChangedPaths()).status for name in ("off", "openspec")] == [
         VerdictStatus.SWITCHED_OFF,
         VerdictStatus.NOT_RUN,
     ]
@@ -341,4 +345,4 @@ def test_our_own_check_of_the_texts_takes_the_place_of_an_absent_openspec(tmp_pa
     assert (report.state, report.findings, report.explained) == (GateState.RED, (finding,), True)
     assert "no scenario" in Path(report.log).read_text()
     assert checked[0].shown == "own check of openspec/changes/x"
-    assert compare(report, report, set()).status is VerdictStatus.PASSED  # an old finding holds nothing back
+    assert compare(report, report, ChangedPaths()).status is VerdictStatus.PASSED  # an old finding holds nothing back

@@ -121,13 +121,24 @@ def test_a_declared_artifact_must_be_there_afterwards_and_is_kept(run: Run, tmp_
     done = run(Step("Make it", command=make, cwd="sub", artifacts=("sub/out/*.xml", "own.txt", "tracked", "sub/out")))
 
     assert done.passed
-    assert done.steps[0].artifacts == ("sub/out/a.xml", "sub/out/b.xml", "sub/own.txt", "tracked")
+    assert done.steps[0].artifacts == ("sub/out/a.xml", "sub/out/b.xml", "sub/own.txt")  # `tracked` was there before
     assert (tmp_path / "out" / "artifacts" / "1-make-it" / "sub" / "out" / "b.xml").read_text() == "2\n"
 
     gone = run(Step("x", command="true", artifacts=("report.xml", "sub/*.html", "../../etc/passwd", "/etc/passwd")))
     assert gone.why == (
         "step 'x': declared artifacts are not there afterwards: report.xml, sub/*.html, ../../etc/passwd, /etc/passwd"
     )
+
+
+def test_an_artifact_that_was_there_before_the_steps_is_no_evidence_until_a_step_writes_it(run: Run) -> None:
+    stale = run(Step("x", command="true", artifacts=("tracked",)))
+    assert (stale.passed, stale.steps[0].artifacts) == (False, ())
+    assert stale.why.endswith("its declared artifacts were there before it, and it did not write them: tracked")
+
+    same = run(Step("x", command="cat tracked > again; cat again > tracked", artifacts=("tracked", "again")))
+    assert (same.passed, same.steps[0].artifacts) == (True, ("tracked", "again"))
+    later = run(Step("x", command="touch made", artifacts=("made",)), Step("y", command="true", artifacts=("made",)))
+    assert later.passed
 
 
 def test_an_artifact_behind_a_link_out_of_the_checkout_is_not_taken(run: Run, checkout: Path, tmp_path: Path) -> None:

@@ -13,9 +13,10 @@ from parallel_impl.record import result
 from parallel_impl.record.activity import Usage
 from parallel_impl.record.agent_report import AgentReport
 from parallel_impl.record.codes import Failure
+from parallel_impl.record.gate_row import GateRow
 from parallel_impl.record.state import fold
 from parallel_impl.report import markdown, summary
-from parallel_impl.report.summary import Facts, GateRow, Summary
+from parallel_impl.report.summary import Facts, Summary
 
 NIGHT = 50_000.0
 STARTED = e.RunStarted(

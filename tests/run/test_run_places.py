@@ -20,8 +20,6 @@ def test_everything_has_the_place_that_runs_of_earlier_versions_gave_it() -> Non
     assert {path.parent for path in (*names, *logs)} == {files.folder}
     assert PLACES.journal == state / "journal.jsonl"
     assert PLACES.gate_setup_log("base") == state / "gates/base/setup.log"
-    assert PLACES.gate_reports("f" * 40) == state / "gates" / f"{'f' * 40}.json"
-    assert PLACES.verdicts == state / "gates/verdicts.json"
     assert PLACES.index("wp-a.verify") == state / "indexes/wp-a.verify"
     assert PLACES.checkouts_of("wp-a") == ("wp-a", "wp-a.verify")
     assert PLACES.gate_checkouts == ("base.gate", "candidate.gate")

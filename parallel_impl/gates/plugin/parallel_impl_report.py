@@ -1,8 +1,11 @@
-# ruff: noqa: PTH100, PTH120, UP031, ARG002
+# ruff: noqa: PTH100, PTH120, PTH123, UP031, ARG002
 """A pytest plugin that writes what every test did as JSON lines, the last of them when the session closes.
 
-It runs inside the target's environment, whatever Python that is (3.6 or newer): nothing is imported but the
-standard library, and this folder holds nothing else, because all of it is put on the target's import path.
+It also writes which tests the session was to run and what ended it early, since a verdict speaks only of what ran;
+and it runs no other tests than those of a list, where there is one.
+
+It runs inside the target's environment, whatever Python that is (3.6 or newer): nothing is imported but pytest
+and the standard library, and this folder holds nothing else, because all of it is put on the target's import path.
 `gates.quality` loads it by `PYTEST_ADDOPTS=-p parallel_impl_report`; `gates.reports` reads what it writes.
 
 JUnit XML will not do: names collide (`a.b/test_x.py` and `a/b/test_x.py`), and a process that ends itself
@@ -14,13 +17,16 @@ import os
 import time
 from typing import Any
 
+import pytest
+
 NAME = "parallel_impl_report"
 
 
-def _take() -> str:
-    """The report's path. The variables that brought us here are removed: a pytest that the tests themselves
-    start (pytester, a subprocess) must not write into this report."""
+def _take() -> "tuple[str, str]":
+    """The report's path, and that of a list of tests. The variables that brought us here are removed: a pytest that
+    the tests themselves start (pytester, a subprocess) must not write into this report."""
     path = os.environ.pop("PARALLEL_IMPL_PYTEST_REPORT", "")
+    only = os.environ.pop("PARALLEL_IMPL_PYTEST_ONLY", "")
     here = os.path.dirname(os.path.abspath(__file__))
     options = os.environ.get("PYTEST_ADDOPTS", "").replace("-p " + NAME, "").strip()
     paths = [part for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part and part != here]
@@ -29,16 +35,47 @@ def _take() -> str:
             os.environ[name] = value
         else:
             os.environ.pop(name, None)
-    return path
+    return path, only
 
 
-PATH = _take()
+PATH, ONLY = _take()
 
 
 def pytest_configure(config: Any) -> None:
+    only = getattr(config, "workerinput", {}).get(NAME) or _read(ONLY)
+    if only is not None:
+        config.pluginmanager.register(_Selection(only), NAME + "_selection")
     # a worker of pytest-xdist sends its reports to the process which started it: only that one writes
     if PATH and not hasattr(config, "workerinput"):
         config.pluginmanager.register(_Report(PATH, config), NAME + "_writer")
+
+
+def _read(path: str) -> Any:
+    if not path:
+        return None
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)
+
+
+class _Selection:
+    """Runs only the tests with these node ids; they may be named from the root of the session or of the command."""
+
+    def __init__(self, ids: Any) -> None:
+        self.ids = ids
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(self, config: Any, items: Any) -> Any:
+        yield
+        wanted = set(self.ids)
+        left_out = [item for item in items if item.nodeid not in wanted]
+        if left_out:
+            items[:] = [item for item in items if item.nodeid in wanted]
+            config.hook.pytest_deselected(items=left_out)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        # the workers of pytest-xdist collect by themselves
+        node.workerinput[NAME] = self.ids
 
 
 class _Report:
@@ -54,6 +91,14 @@ class _Report:
         if os.getpid() == self.process:
             line["session"] = self.session
             os.write(self.descriptor, (json.dumps(line) + "\n").encode("utf-8"))
+
+    def pytest_collection_finish(self, session: Any) -> None:
+        # whatever -m, -k or --lf deselect is not among the items any more
+        self.write(event="selected", ids=[item.nodeid for item in session.items])
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, node: Any, ids: Any) -> None:
+        self.write(event="selected", ids=list(ids))
 
     def pytest_runtest_logstart(self, nodeid: str, location: Any) -> None:
         self.write(event="test", id=nodeid)
@@ -76,8 +121,31 @@ class _Report:
     def pytest_internalerror(self, excrepr: Any) -> None:
         self.write(event="internal", why=str(excrepr).strip().split("\n")[-1][:300])
 
-    def pytest_sessionfinish(self, session: Any, exitstatus: Any) -> None:
-        self.write(event="finish", status=int(exitstatus))
+    def pytest_keyboard_interrupt(self, excinfo: Any) -> None:
+        # pytest.exit comes here too, whatever exit code it asks for
+        self.write(event="interrupted", why=str(excinfo.value)[:300])
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: Any, exitstatus: Any) -> Any:
+        # before all others, since one of them may end the process; and after them, since they may count more failures
+        self.finish(session, exitstatus)
+        outcome = yield
+        if outcome.excinfo is not None:
+            self.write(event="internal", why=repr(outcome.excinfo[1])[:300])
+        self.finish(session, getattr(session, "exitstatus", exitstatus))
+
+    def finish(self, session: Any, status: Any) -> None:
+        self.write(
+            event="finish",
+            status=int(status),
+            testsfailed=int(getattr(session, "testsfailed", 0)),
+            shouldstop=_words(getattr(session, "shouldstop", "")),
+            shouldfail=_words(getattr(session, "shouldfail", "")),
+        )
+
+
+def _words(value: Any) -> str:
+    return str(value)[:300] if value else ""
 
 
 def _first_line(report: Any) -> str:

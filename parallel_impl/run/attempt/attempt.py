@@ -34,6 +34,7 @@ from parallel_impl.record import events as e
 from parallel_impl.record.codes import Failure
 from parallel_impl.record.journal import now
 from parallel_impl.record.result import dump
+from parallel_impl.run import own_tests
 from parallel_impl.run.attempt import (
     agent_limits,
     agent_report,
@@ -130,6 +131,7 @@ def _publish(attempt: Attempt) -> Outcome:
         attempt.setup_seconds,
         seen=attempt.seen,
         private_home=attempt.private_home,
+        tests=own_tests.write(attempt.files, attempt.verification.steps) if attempt.verification else "",
     )
 
 

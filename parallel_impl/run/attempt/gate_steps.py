@@ -13,6 +13,7 @@ from pathlib import Path
 from parallel_impl.errors import printable
 from parallel_impl.gates import verdict
 from parallel_impl.gates.gate_report import GateReport
+from parallel_impl.gates.lost_tests import ChangedPaths
 from parallel_impl.gates.quality import Gate
 from parallel_impl.gates.steps import StepResult, StepStatus, Verification
 from parallel_impl.gates.verdict import GateVerdict, VerdictStatus
@@ -25,7 +26,8 @@ from parallel_impl.run import gate_runs
 from parallel_impl.run.attempt.job import Attempt
 from parallel_impl.run.gate_runs import Reports
 
-JUDGED = (VerdictStatus.PASSED, VerdictStatus.FAILED)
+AGAINST = (VerdictStatus.FAILED, VerdictStatus.GONE)  # what an agent can do something about
+JUDGED = (VerdictStatus.PASSED, *AGAINST)
 STOPPED = Verification(passed=False, steps=(), stopped=True)
 
 
@@ -36,16 +38,26 @@ def runs_any(attempt: Attempt) -> bool:
 
 def run(attempt: Attempt, launch: Launch, checkout: Checkout) -> Verification:
     """Run the gates in a checkout of the attempt's commit that is ready; their verdict against the base."""
-    spec, places = attempt.spec, attempt.workspace.places
+    spec = attempt.spec
     after = gate_runs.run_in(
         spec, attempt.workspace, launch, checkout, attempt.files.gates, on="", tell=partial(_tell, attempt)
     )
     before = gate_runs.wait_for(attempt.job.base_proof, launch.stops) if attempt.job.base_proof else {}
     if before is None or any(launch.stops):
         return STOPPED
-    gate_runs.keep(spec, places.gate_reports(attempt.workspace.repo.tree(attempt.commit)), after)
-    changed = {change.path for change in attempt.work.changes}
-    verdicts = [verdict.compare(before.get(name), report, changed) for name, report in after.items()]
+    failed = gate_runs.to_confirm(before, after)
+    again = gate_runs.run_again(spec, launch, checkout, attempt.files.gates, failed)
+    if any(launch.stops):
+        return STOPPED
+    if all(report.state in gate_runs.SETTLED for report in after.values()):
+        attempt.job.known_reports[attempt.workspace.repo.tree(attempt.commit)] = after
+    changes = attempt.work.changes
+    removed = frozenset(change.path for change in changes if change.status == "D")
+    changed = ChangedPaths(frozenset(change.path for change in changes), removed)
+    verdicts = [
+        verdict.compare(before.get(name), report, changed, gate_runs.seen_again(report, again))
+        for name, report in after.items()
+    ]
     _note_undecided(attempt, verdicts)
     for one in verdicts:
         if one.status in JUDGED:
@@ -77,7 +89,7 @@ def _ended(attempt: Attempt, one: GateVerdict, report: GateReport) -> e.StepEnde
 def _note_undecided(attempt: Attempt, verdicts: Sequence[GateVerdict]) -> None:
     """A gate that cannot tell whether its failures are new costs no try: the agent could not do anything about it."""
     for one in verdicts:
-        if one.status is VerdictStatus.NOT_PROVEN:
+        if one.status in (VerdictStatus.NOT_PROVEN, VerdictStatus.FLAKY):
             attempt.note(f"gate {one.gate} on its work: {one.status}: {one.why}; it is asked again before landing")
 
 
@@ -88,7 +100,7 @@ def _summed_up(gates: Sequence[Gate], verdicts: Sequence[GateVerdict], reports: 
         report = reports[one.gate]
         if one.status not in JUDGED:
             continue
-        failed = one.status is VerdictStatus.FAILED
+        failed = one.status in AGAINST
         steps.append(
             StepResult(
                 one.gate,

@@ -22,7 +22,7 @@ from parallel_impl.record.codes import Failure
 from parallel_impl.record.events import Event, Noted
 from parallel_impl.record.journal import now
 from parallel_impl.record.result import Result
-from parallel_impl.run.gate_runs import BaseProof
+from parallel_impl.run.gate_runs import BaseProof, Reports
 from parallel_impl.run.places import AttemptFiles
 from parallel_impl.run.spec import PlanInForce, RunSpec, Workspace
 
@@ -78,7 +78,8 @@ class Job:
     """What one attempt is about, and the plan that it is judged by.
 
     `above` is the dependencies' accepted work, transitively, in topological order. `budget` is what is left for it.
-    `base_proof` is what the gates find on the run's base, where they are asked about the attempt too.
+    `base_proof` is what the gates find on the run's base, where they are asked about the attempt too; `known_reports`
+    gets what they found on its tree.
     """
 
     package: Package
@@ -89,13 +90,14 @@ class Job:
     budget: Budget = field(default_factory=Budget)
     cutoff: Cutoff = field(default_factory=Cutoff)
     base_proof: BaseProof | None = None
+    known_reports: dict[str, Reports] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How an attempt ended; `code` is None when its work may be accepted. `changes` are those of `commit`.
 
-    `seen` is what its agent did, as far as it tells.
+    `seen` is what its agent did, as far as it tells. `tests` is the digest of the record of the tests of its steps.
     """
 
     result: Result
@@ -107,6 +109,7 @@ class Outcome:
     setup_seconds: float = 0.0
     seen: Seen = field(default_factory=Seen)
     private_home: bool = False
+    tests: str = ""
 
     @property
     def from_base(self) -> bool:

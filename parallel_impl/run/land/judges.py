@@ -6,24 +6,27 @@ over. It is laid over after set-up, which needs what the packages added (a depen
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
-from itertools import chain
+
+import msgspec
 
 from parallel_impl.gates import disagreement, steering
 from parallel_impl.gates.disagreement import Disagreement
 from parallel_impl.gates.gate_report import GateReport, GateState
 from parallel_impl.gates.quality import Gate
 from parallel_impl.gates.steering import Steered
+from parallel_impl.gates.verdict import GateVerdict, VerdictStatus
 from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.edits import Edits
 from parallel_impl.git.overlay import Version, lay
 from parallel_impl.git.repo import Repo
 from parallel_impl.git.union import Layer
 from parallel_impl.record import events as e
+from parallel_impl.record.gate_row import GateRow
 from parallel_impl.run import gate_runs
-from parallel_impl.run.gate_runs import CANDIDATE, Reports
+from parallel_impl.run.gate_runs import CANDIDATE, SHOWN, Reports
 from parallel_impl.run.launch import equip
 from parallel_impl.run.places import CANDIDATE_CHECKOUT, Places
 from parallel_impl.run.run import Run
@@ -160,8 +163,18 @@ def _entry(repo: Repo, commit: str, path: str) -> Version:
     return Version(found.mode, found.oid) if found else Version()
 
 
-def headline(judged: Mapping[str, Judged]) -> str:
-    """One clause for people: who changed what judges them; "" where nobody did."""
-    named = dict.fromkeys(chain.from_iterable(one.named for one in judged.values()))
-    by = {clause: [gate for gate, one in judged.items() if clause in one.named] for clause in named}
-    return "; ".join(f"{clause}, which steers {', '.join(gates)}" for clause, gates in by.items())
+def doubt(one: GateVerdict, judged: Judged | None) -> GateVerdict:
+    """The verdict with what steers its gate; one that passes only by the changed judge is not proven."""
+    if judged is None:
+        return one
+    named = msgspec.structs.replace(one, judges=judged.named, differs=judged.differ.blocking)
+    if not named.differs or one.blocks:
+        return msgspec.structs.replace(named, why="; ".join((*filter(None, [one.why]), *judged.differ.named[:SHOWN])))
+    why = f"{' and '.join(judged.named)}; with the base's version: {named.differs[0]}"
+    return msgspec.structs.replace(named, status=VerdictStatus.NOT_PROVEN, why=why)
+
+
+def clauses(rows: Sequence[GateRow]) -> Iterator[str]:
+    """One clause for people for each package and file that changed what judges it, with the gates."""
+    for clause in dict.fromkeys(clause for row in rows for clause in row.judges):
+        yield f"{clause}, which steers {', '.join(row.name for row in rows if clause in row.judges)}"

@@ -37,7 +37,7 @@ def land(run: Run, base_proof: BaseProof, *, only: frozenset[str] | None) -> End
     try:
         for _ in range(ROUNDS):
             tip = run.workspace.repo.ref(branch_ref)
-            if tip and _contains(run, tip, commit):
+            if tip and tip == run.state.proven:
                 return ending.landed(run, tip, tip, proof.remembered(run))
             candidate = _put_on(run, commit, tip)
             proven = proof.prove(run, candidate, base_proof)
@@ -50,11 +50,6 @@ def land(run: Run, base_proof: BaseProof, *, only: frozenset[str] | None) -> End
         raise _HaltError(Halt.BRANCH_MOVED, f"{branch} moved {ROUNDS} times while the whole was checked")
     except _HaltError as halt:
         return ending.halt(run, halt.code, halt.why, proven=halt.proven, commit=halt.commit)
-
-
-def _contains(run: Run, tip: str, commit: str) -> bool:
-    """Whether the branch has all of it already: it was moved before a crash, or by the user's own merge."""
-    return bool(run.state.proven) and run.workspace.repo.is_ancestor(commit, tip)
 
 
 def _put_on(run: Run, commit: str, tip: str | None) -> str:

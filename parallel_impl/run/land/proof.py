@@ -1,30 +1,37 @@
-"""What the gates mean for the whole: run on the base early, and on every candidate before it lands."""
+"""What the gates mean for the whole: run on the base early, and on every candidate before it lands.
+
+What fails is seen twice before it counts: on the candidate while its checkout is there, on the base when no
+agent lives.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import msgspec
 
+from parallel_impl import environment
+from parallel_impl.errors import count
 from parallel_impl.gates import verdict
+from parallel_impl.gates.lost_tests import ChangedPaths
 from parallel_impl.gates.verdict import GateVerdict, VerdictStatus
-from parallel_impl.processes.launch import Stop
+from parallel_impl.git.checkout import Checkout
+from parallel_impl.processes.launch import Launch, Stop
 from parallel_impl.record import events as e
-from parallel_impl.record import json_form
+from parallel_impl.record.gate_row import GateRow
 from parallel_impl.record.journal import now
-from parallel_impl.report.summary import GateRow
-from parallel_impl.run import gate_runs
-from parallel_impl.run.gate_runs import BASE, CANDIDATE, SHOWN, BaseProof, Found, Reports
+from parallel_impl.run import gate_runs, own_tests
+from parallel_impl.run.gate_runs import BASE, CANDIDATE, BaseProof, Reports
 from parallel_impl.run.land import judges
-from parallel_impl.run.land.judges import Judged
+from parallel_impl.run.own_tests import OwnTests
 from parallel_impl.run.run import Run
-from parallel_impl.run.spec import RunSpec
-from parallel_impl.storage import write_atomically
+
+MASKED = ("command", "why", "new_failures", "gone", "flaky", "unstable", "renamed", "removed", "judges", "differs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,20 +41,28 @@ class Proof:
     rows: tuple[GateRow, ...]
     passed: bool
     why: str = ""
-    judges: str = ""
 
     @property
     def headline(self) -> str:
-        """One clause for people: which gates passed, and who checked the texts."""
+        """One clause for people: which gates passed, who checked the texts, and what became of the base's tests."""
         proven = f"proven by {', '.join(self.by)}" if self.by else "no gate ran on the whole tree"
         checked = ", ".join(row.texts for row in self.rows if row.texts and row.verdict == VerdictStatus.PASSED)
-        texts = f"; texts checked by {checked}" if checked else ""
-        return f"{proven}{texts}" + (f"; {self.judges}" if self.judges else "")
+        parts = [proven, *([f"texts checked by {checked}"] if checked else [])]
+        parts += [f"{row.name}: {one}" for row in self.rows for one in _changed_tests(row)]
+        return "; ".join([*parts, *judges.clauses(self.rows)])
 
     @property
     def by(self) -> tuple[str, ...]:
         """The gates that passed and ran more than a check of texts."""
         return tuple(row.name for row in self.rows if row.verdict == VerdictStatus.PASSED and not row.texts)
+
+
+def _changed_tests(row: GateRow) -> Iterator[str]:
+    yield from row.removed
+    if row.renamed:
+        yield f"{count(len(row.renamed), 'test')} renamed or replaced"
+    if row.unstable:
+        yield f"{count(len(row.unstable), 'test')} unstable on the base"
 
 
 @contextmanager
@@ -57,30 +72,42 @@ def on_base(run: Run) -> Iterator[BaseProof]:
     launch = replace(run.launch, stop=stop)
     with ThreadPoolExecutor(1, "base-gates") as pool:
         try:
-            yield pool.submit(
-                gate_runs.look, run.spec, run.workspace, launch, run.spec.base, tell=run.post, base=run.base_checkout
-            )
+            yield pool.submit(_look_at_base, run, launch)
         finally:
             stop.set()
+
+
+def _look_at_base(run: Run, launch: Launch) -> Reports:
+    """The reports on the base; what must be written otherwise before anything can land is told at once."""
+    base, spec = run.base_checkout, run.spec
+    found = gate_runs.look(spec, run.workspace, launch, spec.base, tell=run.post, base=base)
+    for line in gate_runs.advice(spec.gates, found):
+        run.post(e.Noted(at=now(), text=environment.masked(line, launch.mask)))
+    return found
+
+
+@dataclass(slots=True)
+class _Observed:
+    """What was seen of one candidate: `second` has what ran once more, `own` what packages' steps showed on it."""
+
+    first: Reports = field(default_factory=dict)
+    second: Reports = field(default_factory=dict)
+    own: list[GateVerdict] = field(default_factory=list)
 
 
 def prove(run: Run, candidate: str, base_proof: BaseProof) -> Proof:
     """Run the gates on a checkout of the candidate and compare with the base. Blocks until both are done."""
     spec, repo, began = run.spec, run.workspace.repo, time.monotonic()
-    after = _tell_while(run, partial(gate_runs.look, spec, run.workspace, run.launch, candidate))
+    seen = _observe(run, candidate, base_proof)
     before = gate_runs.wait_for(base_proof, (run.stop,), meanwhile=run.record_posted)
     if before is None:
         return Proof((), passed=False, why="the run was stopped")
     states = {name: report.state.replace("-", " ") for name, report in before.items()}  # as verdicts are spelt
     run.record(e.GatesEnded(at=now(), on=BASE, tree=repo.tree(spec.base), verdicts=states))
-    ours = run.workspace.places.own_files
-    changed = {change.path for change in repo.changes(spec.base, candidate)}.difference(ours)
-    verdicts = [verdict.compare(before.get(name), report, changed) for name, report in after.items()]
-    judged = judges.find(run, candidate)
-    if not run.stop and (doubtful := _undecided(verdicts, judged)):
-        judged |= _tell_while(run, partial(judges.compare, run, candidate, doubtful, before=before, after=after))
-    verdicts = [_doubted(one, judged.get(one.gate)) for one in verdicts]
-    rows = _rows(spec, verdicts, after)
+    verdicts = _judged(run, candidate, before, seen, _verdicts(run, candidate, before, seen))
+    if run.stop:
+        return Proof((), passed=False, why="the run was stopped")
+    rows = _rows(run, verdicts, seen.first)
     run.record(
         e.GatesEnded(
             at=now(),
@@ -88,66 +115,134 @@ def prove(run: Run, candidate: str, base_proof: BaseProof) -> Proof:
             tree=repo.tree(candidate),
             verdicts={row.name: row.verdict for row in rows},
             seconds=round(time.monotonic() - began, 3),
+            rows=rows,
         )
     )
-    write_atomically(run.workspace.places.verdicts, json_form.encode(rows))
-    blocking = [one for one in verdicts if one.blocks]
-    why = "\n".join(gate_runs.explain(one, after[one.gate]) for one in blocking)
-    return Proof(rows, not blocking, why, judges.headline(judged))
+    blocking = [gate_runs.explain(one, seen.first.get(one.gate)) for one in verdicts if one.blocks]
+    return Proof(rows, not blocking, environment.masked("\n".join(blocking), run.launch.mask))
 
 
-def _undecided(verdicts: Sequence[GateVerdict], judged: Mapping[str, Judged]) -> dict[str, Judged]:
-    """The gates to ask once more by the base's judge: one that blocks already decides without that."""
-    return {one.gate: judged[one.gate] for one in verdicts if one.gate in judged and not one.blocks}
+def _observe(run: Run, candidate: str, base_proof: BaseProof) -> _Observed:
+    """The gates on a candidate, and what failed once more; what they do is journalled meanwhile, by this thread."""
+    seen, own, stops = _Observed(), own_tests.read(run), run.launch.stops
+    logs = run.workspace.places.gate_logs(CANDIDATE)
 
+    def look_again(launch: Launch, checkout: Checkout, first: Reports) -> None:
+        before = gate_runs.wait_for(base_proof, stops)
+        if before is not None:
+            failed = gate_runs.to_confirm(before, first)
+            seen.second = gate_runs.run_again(run.spec, launch, checkout, logs, failed)
 
-def _doubted(one: GateVerdict, judged: Judged | None) -> GateVerdict:
-    """The verdict with what steers its gate; one that only the changed judge reaches is not proven."""
-    if judged is None:
-        return one
-    named = msgspec.structs.replace(one, judges=judged.named, differs=judged.differ.blocking)
-    if not named.differs or one.blocks:
-        more = "; ".join((*filter(None, [one.why]), *judged.differ.named[:SHOWN]))
-        return msgspec.structs.replace(named, why=more)
-    why = f"{' and '.join(judged.named)}, and as the base judges: {named.differs[0]}"
-    return msgspec.structs.replace(named, status=VerdictStatus.NOT_PROVEN, why=why)
-
-
-def _tell_while(run: Run, look: Callable[..., Found]) -> Found:
-    """What `look` finds in a thread of its own; what gates do is journalled meanwhile, by this one."""
     with ThreadPoolExecutor(1, "candidate-gates") as pool:
-        looking = pool.submit(look, tell=run.post)
+        look = partial(gate_runs.look, run.spec, run.workspace, run.launch, candidate, tell=run.post)
+        looking = pool.submit(look, known=run.known_reports, then=look_again)
         try:
             gate_runs.wait_for(looking, (), meanwhile=run.record_posted)
+            seen.first = looking.result()
+            if any(one.lost or one.missing(seen.first.values()) for one in own):
+                gate_runs.wait_for(asking := pool.submit(_ask_steps, run, candidate, own, seen), ())
+                asking.result()
         except BaseException:
             run.stop.set()  # or the end of the pool would wait for the gates
             raise
-    return looking.result()
+    return seen
 
 
-def _rows(spec: RunSpec, verdicts: Sequence[GateVerdict], reports: Reports) -> tuple[GateRow, ...]:
-    """The verdicts as the summary shows them."""
-    gates = {gate.name: gate for gate in spec.gates}
-    return tuple(
-        GateRow(
-            one.gate,
-            str(one.status),
-            gates[one.gate].shown,
-            one.why,
-            one.new_failures,
-            one.gone,
-            one.old_failures,
-            reports[one.gate].log,
-            gates[one.gate].reader,
-            one.judges,
-            one.differs,
+def _ask_steps(run: Run, candidate: str, own: Sequence[OwnTests], seen: _Observed) -> None:
+    """Packages' own steps on the candidate, where they ran tests that no gate did."""
+    folder = run.workspace.places.gate_logs(CANDIDATE) / "steps"
+
+    def ask(launch: Launch, checkout: Checkout) -> None:
+        answers = (own_tests.run_missing(one, seen.first.values(), launch, checkout, folder) for one in own)
+        seen.own += [answer for answer in answers if answer]
+
+    failure = gate_runs.in_checkout(run.spec, run.workspace, run.launch, candidate, ask, on=CANDIDATE, tell=run.post)
+    if failure:
+        seen.own.append(GateVerdict("steps", VerdictStatus.NOT_PROVEN, why=failure))
+
+
+def _verdicts(run: Run, candidate: str, before: Reports, seen: _Observed) -> list[GateVerdict]:
+    """One verdict for each gate; failures of both sides run again on the base, unless that changes nothing."""
+    repo, ours = run.workspace.repo, run.workspace.places.own_files
+    changes = [change for change in repo.changes(run.spec.base, candidate) if change.path not in ours]
+    removed = frozenset(change.path for change in changes if change.status == "D")
+    changed = ChangedPaths(frozenset(change.path for change in changes), removed)
+
+    def compare(on_base: Mapping[str, Reports]) -> list[GateVerdict]:
+        return [
+            verdict.compare(
+                before.get(name), report, changed, gate_runs.seen_again(report, seen.second, on_base.get(name))
+            )
+            for name, report in seen.first.items()
+        ]
+
+    found = compare({})
+    twice = {
+        name: verdict.to_confirm_on_base(before.get(name), report, gate_runs.seen_again(report, seen.second))
+        for name, report in seen.first.items()
+    }
+    failed = {name: tests for name, tests in twice.items() if tests}
+    if failed and not any(one.status is VerdictStatus.FAILED for one in (*found, *seen.own)) and not run.stop:
+        again = gate_runs.look_again_at_base(run.spec, run.workspace, run.launch, failed, tell=run.post)
+        run.record_posted()
+        found = compare(dict.fromkeys(failed, again))
+    return [*found, *seen.own]
+
+
+def _judged(
+    run: Run, candidate: str, before: Reports, seen: _Observed, verdicts: Sequence[GateVerdict]
+) -> list[GateVerdict]:
+    """The verdicts with what packages changed of their judges, and what the base's say; a failed gate has no need."""
+    judged = judges.find(run, candidate)
+    failed = {one.gate for one in verdicts if one.status is VerdictStatus.FAILED}
+    asked = {gate: one for gate, one in judged.items() if gate not in failed}
+    if asked and not run.stop:
+        of_steps = {test.id for own in own_tests.read(run) for tests in own.tests.values() for test in tests}
+        look = partial(judges.compare, run, candidate, asked, before=before, after=seen.first, of_steps=of_steps)
+        with ThreadPoolExecutor(1, "base-judges") as pool:
+            looking = pool.submit(look, tell=run.post)
+            try:
+                gate_runs.wait_for(looking, (), meanwhile=run.record_posted)
+            except BaseException:
+                run.stop.set()  # or the end of the pool would wait for the gates
+                raise
+        judged |= looking.result()
+    return [judges.doubt(one, judged.get(one.gate)) for one in verdicts]
+
+
+def _rows(run: Run, verdicts: Sequence[GateVerdict], reports: Reports) -> tuple[GateRow, ...]:
+    """The verdicts as the summary shows them, without secrets: these are compared, and then masked."""
+    gates, mask = {gate.name: gate for gate in run.spec.gates}, run.launch.mask
+    rows = []
+    for one in verdicts:
+        gate, report = gates.get(one.gate), reports.get(one.gate)
+        row = GateRow(
+            name=one.gate,
+            verdict=str(one.status),
+            command=gate.shown if gate else "",
+            why=one.why,
+            new_failures=one.new_failures,
+            gone=one.gone,
+            old_failures=one.old_failures,
+            log=report.log if report else "",
+            texts=gate.reader if gate else "",
+            flaky=one.flaky,
+            unstable=one.unstable,
+            renamed=one.renamed,
+            removed=one.removed,
+            judges=one.judges,
+            differs=one.differs,
         )
-        for one in verdicts
-    )
+        rows.append(msgspec.structs.replace(row, **{name: _masked(getattr(row, name), mask) for name in MASKED}))
+    return tuple(rows)
+
+
+def _masked(value: str | tuple[str, ...], mask: tuple[bytes, ...]) -> str | tuple[str, ...]:
+    if isinstance(value, str):
+        return environment.masked(value, mask)
+    return tuple(environment.masked(one, mask) for one in value)
 
 
 def remembered(run: Run) -> Proof:
-    """The proof of the last candidate, as it was kept: for a run that was killed between landing and its summary."""
-    file = run.workspace.places.verdicts
-    rows = json_form.decode(file.read_bytes(), tuple[GateRow, ...]) if file.is_file() else ()
-    return Proof(rows, passed=True)
+    """The proof of the last candidate, as journalled: for a run that was killed between landing and its summary."""
+    return Proof(run.state.gate_rows, passed=True)

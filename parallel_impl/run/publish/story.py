@@ -10,9 +10,10 @@ from parallel_impl.git.repo import Repo
 from parallel_impl.openspec import tasks
 from parallel_impl.plan.model import Package, Plan, StepKind
 from parallel_impl.record import json_form
+from parallel_impl.record.gate_row import GateRow
 from parallel_impl.record.result import AgentRecord
 from parallel_impl.record.state import State
-from parallel_impl.report.summary import GateRow, PackageRow, StepRow, Summary
+from parallel_impl.report.summary import PackageRow, StepRow, Summary
 from parallel_impl.run.places import Places
 from parallel_impl.run.resume import pinned
 
@@ -80,7 +81,17 @@ def _step(row: StepRow, planned: Package | None) -> StepOutcome:
 
 
 def _gate(row: GateRow) -> GateEvidence:
-    return GateEvidence(row.name, row.verdict, row.why, row.command, row.old_failures, row.gone, judges=row.judges)
+    return GateEvidence(
+        name=row.name,
+        verdict=row.verdict,
+        why=row.why,
+        command=row.command,
+        old_failures=row.old_failures,
+        gone=(*row.gone, *row.removed),
+        renamed=row.renamed,
+        flaky=(*row.flaky, *row.unstable),
+        judges=row.judges,
+    )
 
 
 def _purpose(repo: Repo, places: Places, commit: str) -> str:

@@ -1,0 +1,31 @@
+"""What one quality gate meant for the whole, as journal, summary and pull request show it."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class GateRow(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One quality gate; what there is nothing of is left out of the JSON.
+
+    `texts` is who checked, where that was texts only ("" for a gate on the code). Of the tests: `gone` no longer run,
+    `removed` went with a file that a package removed (one line for each file), `renamed` were replaced, `flaky` failed
+    and then passed, `unstable` did so on the base. `judges`: which packages changed what steers it; `differs` is what
+    it says otherwise with the base's version of that, where that blocks.
+    """
+
+    name: str
+    verdict: str
+    command: str = ""
+    why: str = ""
+    new_failures: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+    old_failures: int = 0
+    log: str = ""
+    texts: str = ""
+    flaky: tuple[str, ...] = ()
+    unstable: tuple[str, ...] = ()
+    renamed: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    judges: tuple[str, ...] = ()
+    differs: tuple[str, ...] = ()

@@ -1,0 +1,131 @@
+"""The tests that passed in a package's own steps: recorded with its attempt, asked for again on the whole.
+
+The record lies where agents can write; it counts only while its digest is the journal's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from parallel_impl.gates import steps
+from parallel_impl.gates.gate_report import GateReport, Test
+from parallel_impl.gates.steps import StepResult
+from parallel_impl.gates.verdict import GateVerdict, VerdictStatus
+from parallel_impl.git.checkout import Checkout
+from parallel_impl.plan.model import Package
+from parallel_impl.processes.launch import Launch
+from parallel_impl.record import json_form
+from parallel_impl.run.places import AttemptFiles
+from parallel_impl.run.run import Run
+from parallel_impl.storage import write_atomically
+
+ByStep = Mapping[str, tuple[Test, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class OwnTests:
+    """What passed in the steps of one accepted package.
+
+    `edited` are the paths that packages which depend on it changed; `lost`: its record is not as it was written.
+    """
+
+    package: Package
+    tests: ByStep
+    edited: frozenset[str] = frozenset()
+    lost: bool = False
+
+    def missing(self, reports: Iterable[GateReport]) -> ByStep:
+        """The tests that no gate ran, by step."""
+        ran = {test.id for report in reports for test in report.ran}
+        left = {step: tuple(t for t in tests if t.id not in ran) for step, tests in self.tests.items()}
+        return {step: tests for step, tests in left.items() if tests}
+
+
+def write(files: AttemptFiles, results: Iterable[StepResult]) -> str:
+    """Keep what passed in the steps of an attempt; the digest, "" where no step ran a test."""
+    passed = {result.name: result.tests for result in results if result.tests}
+    if not passed:
+        return ""
+    content = json_form.encode(passed)
+    write_atomically(files.tests, content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def read(run: Run) -> list[OwnTests]:
+    """What passed in the steps of each accepted package, as far as that is known."""
+    found, order = [], run.in_force.order
+    for package in run.in_force.plan.packages:
+        progress = run.state.packages[package.id]
+        last = progress.ended[-1] if progress.ended else None
+        if not progress.commit or last is None or not last.tests:
+            continue
+        file = run.workspace.places.attempt_files(package.id, last.number).tests
+        above = (name for name in run.layers if package.id in order.dependencies(name))
+        edited = frozenset(change.path for name in above for change in run.layers[name].changes)
+        tests = _decode(file, last.tests)
+        found.append(OwnTests(package, tests or {}, edited, lost=tests is None))
+    return found
+
+
+def run_missing(
+    own: OwnTests, reports: Iterable[GateReport], launch: Launch, checkout: Checkout, folder: Path
+) -> GateVerdict | None:
+    """Run the steps with tests that no gate ran, in a checkout of the whole; None where there is nothing to ask."""
+    name = f"steps of {own.package.id}"
+    if own.lost:
+        return GateVerdict(name, VerdictStatus.NOT_PROVEN, why="the record of the tests that its steps ran was changed")
+    wanted = own.missing(reports)
+    if not wanted:
+        return None
+    first = _passed_again(own.package, wanted, launch, checkout, folder / own.package.id)
+    failed = {step: [t for t in tests if t.id not in first] for step, tests in wanted.items()}
+    failed = {step: left for step, tests in failed.items() if (left := [t for t in tests if not _replaced(own, t)])}
+    if not failed:
+        number = sum(map(len, wanted.values()))
+        return GateVerdict(name, VerdictStatus.PASSED, why=f"{number} that no gate ran")
+    second = _passed_again(own.package, failed, launch, checkout, folder / f"{own.package.id}.again")
+    lines = {t.id: t.id in second for tests in failed.values() for t in tests}
+    new = tuple(f"{test}: passed in the steps of {own.package.id}" for test, passed in lines.items() if not passed)
+    flaky = tuple(f"{test}: failed, then passed" for test, passed in lines.items() if passed)
+    status = VerdictStatus.FAILED if new else VerdictStatus.FLAKY
+    return GateVerdict(name, status, new, why=f"{len(new) or len(flaky)} of its tests", flaky=flaky)
+
+
+def _passed_again(
+    package: Package, wanted: Mapping[str, object], launch: Launch, checkout: Checkout, folder: Path
+) -> set[str]:
+    """The ids that pass now; each step runs whatever became of the others, and only its tests count."""
+    passed = set[str]()
+    for step in package.steps:
+        if step.name not in wanted or any(launch.stops):
+            continue
+        alone = replace(package, steps=(replace(step, artifacts=(), result_keys=()),))
+        ran = steps.run_steps(
+            alone,
+            checkout=checkout.path,
+            folder=folder,
+            env=launch.env,
+            changed=dict,
+            stop=launch.stop,
+            mask=launch.mask,
+        )
+        passed |= {test.id for result in ran.steps for test in result.tests}
+    return passed
+
+
+def _replaced(own: OwnTests, test: Test) -> bool:
+    """Whether a package that builds on this one changed the test's file: its own steps and the gates speak for that."""
+    return any(file in own.edited for file in test.files)
+
+
+def _decode(file: Path, digest: str) -> ByStep | None:
+    try:
+        content = file.read_bytes()
+        if hashlib.sha256(content).hexdigest() != digest:
+            return None
+        return json_form.decode(content, dict[str, tuple[Test, ...]])
+    except (OSError, ValueError):
+        return None
