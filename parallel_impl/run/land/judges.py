@@ -12,8 +12,8 @@ from functools import cache, partial
 
 import msgspec
 
-from parallel_impl.gates import disagreement, steering
-from parallel_impl.gates.disagreement import Disagreement
+from parallel_impl.gates import divergence, steering
+from parallel_impl.gates.divergence import Divergence
 from parallel_impl.gates.gate_report import GateReport, GateState
 from parallel_impl.gates.quality import Gate
 from parallel_impl.gates.steering import Steered
@@ -41,7 +41,7 @@ class Judged:
 
     steered: tuple[Steered, ...]
     packages: tuple[str, ...]
-    differ: Disagreement = field(default_factory=Disagreement)
+    differ: Divergence = field(default_factory=Divergence)
 
     @property
     def named(self) -> tuple[str, ...]:
@@ -91,7 +91,7 @@ def compare(
     """
     changed = {change.path for layer in run.layers.values() for change in layer.changes}
     files = {entry.path for entry in run.workspace.repo.entries(run.spec.base, recurse=True)}
-    compared = partial(disagreement.compare, changed=changed, files=files, of_steps=of_steps)
+    compared = partial(divergence.compare, changed=changed, files=files, of_steps=of_steps)
     court, found = _Court(run, candidate, tell), dict(steered)
     try:
         for gate in (gate for gate in run.spec.gates if gate.name in steered):

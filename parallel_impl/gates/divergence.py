@@ -15,7 +15,7 @@ PASSING = (TestOutcome.PASSED, TestOutcome.XPASSED)
 
 
 @dataclass(frozen=True, slots=True)
-class Disagreement:
+class Divergence:
     """How the two verdicts differ: what blocks, and what is only named. One line each."""
 
     blocking: tuple[str, ...] = ()
@@ -30,7 +30,7 @@ def compare(
     changed: Collection[str],
     files: Collection[str],
     of_steps: Collection[str] = (),
-) -> Disagreement:
+) -> Divergence:
     """Compare the reports of a gate on the base, on the candidate, and on it with the base's judge laid over.
 
     `changed` are the paths that accepted packages changed, `files` those that the base has, `of_steps` the ids of
@@ -40,14 +40,14 @@ def compare(
         return _exits(candidate, laid)
     tests, steps = _tests(base, candidate, laid, frozenset(changed)), _steps(candidate, laid, frozenset(of_steps))
     blocking, named = _findings(base, candidate, laid, files)
-    return Disagreement((*tests, *steps, *blocking), (*named, *_others(candidate, laid)))
+    return Divergence((*tests, *steps, *blocking), (*named, *_others(candidate, laid)))
 
 
-def _exits(candidate: GateReport, laid: GateReport) -> Disagreement:
+def _exits(candidate: GateReport, laid: GateReport) -> Divergence:
     """Nobody reads these gates: all that they say is their exit code."""
     if candidate.exit_code == laid.exit_code and candidate.state is laid.state:
-        return Disagreement()
-    return Disagreement((f"it ends with {_said(candidate)}, and with {_said(laid)} as the base judges",))
+        return Divergence()
+    return Divergence((f"it ends with {_said(candidate)}, and with {_said(laid)} as the base judges",))
 
 
 def _said(report: GateReport) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from parallel_impl.gates.disagreement import Disagreement, compare
+from parallel_impl.gates.divergence import Divergence, compare
 from parallel_impl.gates.gate_report import GateFinding, GateReport, GateState, Test, TestOutcome
 
 PASSED, FAILED = TestOutcome.PASSED, TestOutcome.FAILED
@@ -22,14 +22,14 @@ def of(path: str, outcome: TestOutcome = PASSED) -> Test:
     return Test(f"{path}::test", outcome, (path,))
 
 
-def differ(base: GateReport, candidate: GateReport, laid: GateReport, *changed: str, steps: str = "") -> Disagreement:
+def differ(base: GateReport, candidate: GateReport, laid: GateReport, *changed: str, steps: str = "") -> Divergence:
     files = ("src/m.py", "tests/old.py")
     return compare(base, candidate, laid, changed=changed, files=files, of_steps=[steps] if steps else [])
 
 
 def test_a_test_of_an_unchanged_file_passes_under_both_judges() -> None:
     base = ran(of("tests/old.py"))
-    assert differ(base, ran(of("tests/old.py")), ran(of("tests/old.py"))) == Disagreement()
+    assert differ(base, ran(of("tests/old.py")), ran(of("tests/old.py"))) == Divergence()
     for laid in (ran(of("tests/old.py", FAILED)), ran(), ran(of("tests/old.py", TestOutcome.SKIPPED))):
         assert differ(base, ran(of("tests/old.py")), laid).blocking
 
@@ -37,7 +37,7 @@ def test_a_test_of_an_unchanged_file_passes_under_both_judges() -> None:
 def test_a_test_that_needs_a_new_fixture_is_only_named() -> None:
     base, candidate = ran(of("tests/old.py")), ran(of("tests/old.py"), of("tests/new.py"))
     said = differ(base, candidate, ran(of("tests/old.py"), of("tests/new.py", FAILED)), "tests/new.py")
-    assert said == Disagreement((), ("1 test pass only as the candidate judges",))
+    assert said == Divergence((), ("1 test pass only as the candidate judges",))
 
 
 def test_a_test_whose_file_a_package_changed_is_not_compared() -> None:
@@ -72,10 +72,10 @@ def test_an_old_finding_that_a_new_rule_does_not_see_does_not_block() -> None:
 
 
 def test_stricter_rules_that_the_code_keeps_are_no_difference() -> None:
-    assert differ(found(), found(), found()) == Disagreement()
+    assert differ(found(), found(), found()) == Divergence()
 
 
 def test_a_gate_that_nobody_reads_ends_alike() -> None:
     green, red = (GateReport("check", state, code) for state, code in ((GateState.GREEN, 0), (GateState.RED, 1)))
-    assert differ(green, green, green) == differ(red, red, red) == Disagreement()
+    assert differ(green, green, green) == differ(red, red, red) == Divergence()
     assert differ(green, green, red).blocking == ("it ends with exit 0, and with exit 1 as the base judges",)
