@@ -217,10 +217,10 @@ class LoopbackGitHub(LoopbackForge):
         labels += [one for one in given if one not in labels]
         return 200, [{"id": 1, "name": one, "color": "ededed", "url": f"https://{self.host}/l"} for one in labels]
 
-    def _rules(self, *_: object) -> tuple[int, Any]:
+    def _rules(self, _: str, call: Call, __: str) -> tuple[int, Any]:
         if self.rules is None:
             raise RefusedError(403, {"message": "Upgrade to GitHub Pro or make this repository public"})
-        return 200, self.rules
+        return 200, _page(self.rules, call)
 
     def _commit(self, name: str, _: Call, commit: str) -> tuple[int, Any]:
         return 200, {"sha": commit, "url": f"{self._api(name)}/commits/{commit}", "node_id": "C_1"}
@@ -229,10 +229,10 @@ class LoopbackGitHub(LoopbackForge):
         runs = self.runs.get(commit, [])
         return 200, {"total_count": len(runs), "check_runs": runs}
 
-    def _status(self, name: str, _: Call, commit: str) -> tuple[int, Any]:
+    def _status(self, name: str, call: Call, commit: str) -> tuple[int, Any]:
         found = self.statuses.get(commit, [])
-        url = f"{self._api(name)}/commits/{commit}/status"
-        return 200, {"state": "pending", "sha": commit, "total_count": len(found), "statuses": found, "url": url}
+        told = {"state": "pending", "sha": commit, "total_count": len(found), "statuses": _page(found, call)}
+        return 200, told | {"url": f"{self._api(name)}/commits/{commit}/status"}
 
     def _pull(self, pull: Mapping[str, Any]) -> dict[str, Any]:
         number, target, api = pull["number"], pull["target"], self._api(pull["target"])
@@ -264,6 +264,11 @@ class LoopbackGitHub(LoopbackForge):
             "head": side(pull["source"], pull["branch"], head or "0" * 40),
             "base": side(target, pull["base"], self.tip(target, pull["base"])),
         }
+
+
+def _page(items: list[Any], call: Call) -> list[Any]:
+    size, number = int(call.query.get("per_page", "30")), int(call.query.get("page", "1"))
+    return items[size * (number - 1) : size * number]
 
 
 def _invalid(error: Mapping[str, Any]) -> RefusedError:

@@ -102,6 +102,12 @@ def test_the_work_is_one_commit_on_the_base_with_trailers_that_say_where_it_come
     )
 
 
+def test_the_tasks_of_a_package_are_a_trailer_of_one_line(desk: Desk) -> None:
+    named = replace(desk.job, package=replace(desk.job.package, tasks=("1.1", "2", "Write\nChange-Id: x")))
+    message = take_work.describe(desk.spec, desk.workspace, named, changed=True)
+    assert "Work-Package: wp1\nTasks: 1.1, 2, Write Change-Id: x\nChange-Id: c\n" in message
+
+
 def test_an_attempt_without_changes_says_so(desk: Desk) -> None:
     taken = desk.take()
     assert "\n\nNo changes.\n\n" in desk.scene.repo.text("log", "-1", "--format=%B", taken.commit)

@@ -11,10 +11,12 @@ from parallel_impl.git.staging import REFUSED, Snapshot, Staging, Work
 from parallel_impl.plan.model import Package
 from parallel_impl.run.attempt.job import Job
 from parallel_impl.run.spec import RunSpec, Workspace
+from parallel_impl.text import shorten
 
+LONGEST_TRAILER = 1000  # characters
 PAUSES = (0.2, 1.0)  # seconds before another try, while somebody prunes the repository
 TRAILERS = """\
-Work-Package: {package}
+Work-Package: {package}{tasks}
 Change-Id: {change}
 Attempt: {number}
 Agent: {agent}
@@ -76,8 +78,10 @@ def describe(spec: RunSpec, workspace: Workspace, job: Job, *, changed: bool) ->
     """The commit's message: the package's title, and trailers that say where it comes from."""
     package, plan, agent = job.package, job.in_force.plan, spec.agent_record(job.package.id)
     subject = " ".join((package.title or package.description).split())[:72] or package.id
+    named = ", ".join(" ".join(name.split()) for name in package.tasks)
     trailers = TRAILERS.format(
         package=package.id,
+        tasks=f"\nTasks: {shorten(named, LONGEST_TRAILER)}" if named else "",
         change=workspace.places.change_id,
         number=job.number,
         agent=" ".join(f"{agent.name} {agent.model}".split()),

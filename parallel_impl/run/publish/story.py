@@ -102,8 +102,7 @@ def _purpose(repo: Repo, places: Places, commit: str) -> str:
 
 
 def _open_tasks(repo: Repo, places: Places, commit: str) -> tuple[str, ...]:
-    found = tasks.read(repo.read(commit, places.tasks_file) or b"").tasks
-    return tuple(f"{task.number} {task.text}".strip() for task in found if task.mark is not tasks.Mark.DONE)
+    return tasks.still_open(tasks.read(repo.read(commit, places.tasks_file) or b""))
 
 
 def _lines(repo: Repo, base: str, commit: str) -> tuple[int, int]:
