@@ -143,11 +143,74 @@ def test_two_sessions_of_one_command_are_told_apart_and_an_exit_code_of_more_is_
     assert (report.state, report.exit_code, report.explained) == (GateState.RED, 7, False)
 
 
+def test_the_plugin_comes_before_a_pythonpath_of_the_command_and_is_done_without_where_it_cannot_be(run: Run) -> None:
+    files = {"src/m.py": "X = 1\n", "test_a.py": "import m\ndef test_x(): assert m.X\ndef test_y(): assert 0\n"}
+    before = run(files, Gate("pytest", f"PYTHONPATH=src {PYTHON} -m pytest -q", "pytest"))
+    without = run({"test_a.py": "def test_x(): pass\n"}, Gate("pytest", f"{PYTHON} -E -m pytest -q", "pytest"))
+
+    assert [test.outcome for test in before.tests] == [TestOutcome.PASSED, TestOutcome.FAILED]
+    assert (before.state, before.explained) == (GateState.RED, True)
+    assert (without.state, without.lists_tests) == (GateState.GREEN, False)
+    assert "our pytest plugin cannot be imported" in without.why
+
+
+def test_a_session_says_what_it_was_to_run_and_what_it_did_not(run: Run) -> None:
+    files = {"test_a.py": "def test_x(): assert 0\ndef test_y(): pass\ndef test_z(): pass\n"}
+    stopped = run(files, Gate("pytest", f"{PYTHON} -m pytest -q -x -k 'not test_y'", "pytest"))
+    left = run(
+        {"test_a.py": "import pytest\ndef test_x(): pytest.exit('enough', returncode=0)\ndef test_y(): assert 0\n"}
+    )
+
+    assert stopped.selected == ("test_a.py::test_x", "test_a.py::test_z")  # what -k leaves out is not selected
+    assert stopped.stopped.endswith("; not run: test_a.py::test_z")
+    assert (left.exit_code, left.state) == (0, GateState.RED)
+    assert left.stopped.startswith("pytest was interrupted: enough; not run: test_a.py::test_x")
+
+
+def test_a_floor_that_is_missed_is_not_explained_by_an_old_failure(run: Run) -> None:
+    floor = (
+        "import pytest\n@pytest.hookimpl(trylast=True)\ndef pytest_sessionfinish(session):\n"
+        "    session.testsfailed += 1\n    session.exitstatus = 1\n"
+    )
+    tests = "def test_x(): assert 0\n"
+
+    assert run({"test_a.py": tests}).explained
+    assert not run({"test_a.py": tests, "conftest.py": floor}).explained
+
+
+def test_a_second_session_runs_only_what_failed(tmp_path: Path, env: dict[str, str]) -> None:
+    (tmp_path / "c/sub").mkdir(parents=True)
+    (tmp_path / "c/sub/pytest.ini").write_text("[pytest]\n")
+    (tmp_path / "c/sub/test_a.py").write_text("def test_x(): assert 0\ndef test_y(): pass\n")
+    gate = Gate("unit tests", f"cd sub && {PYTHON} -m pytest -q", "pytest")
+    first = quality.run_gates(tmp_path / "c", [gate], env=env, folder=tmp_path / "gates")[gate.name]
+
+    again = quality.run_again(tmp_path / "c", [gate], {gate.name: first.failed}, env=env, folder=tmp_path / "gates")
+
+    assert [test.id for test in first.tests] == ["sub/test_a.py::test_x", "sub/test_a.py::test_y"]
+    assert [(test.id, test.outcome) for test in again[gate.name].tests] == [
+        ("sub/test_a.py::test_x", TestOutcome.FAILED)
+    ]
+
+
+def test_two_gates_never_share_a_file(tmp_path: Path, env: dict[str, str]) -> None:
+    gates = [Gate(name, "true") for name in ("unit tests", "unit-tests", "unit_tests", "setup", "Unit-tests")]
+
+    found = quality.run_gates(tmp_path, gates, env=env, folder=tmp_path / "gates")
+
+    logs = {report.log.casefold() for report in found.values()}
+    assert len(logs) == len(gates)
+    assert str(tmp_path / "gates/setup.log") not in logs
+
+
 @pytest.mark.slow
 def test_workers_of_xdist_report_once(run: Run) -> None:
     pytest.importorskip("xdist")
     gate = Gate("pytest", f"{PYTHON} -m pytest -q -p xdist -n 2", "pytest")
     report = run({"test_a.py": "def test_x(): pass\ndef test_y(): assert 0\n"}, gate)
+
+    assert sorted(report.selected) == ["test_a.py::test_x", "test_a.py::test_y"]
+    assert report.explained
 
     assert sorted((test.id, test.outcome) for test in report.tests) == [
         ("test_a.py::test_x", TestOutcome.PASSED),

@@ -159,3 +159,52 @@ def test_openspec_findings_are_its_issues_and_what_it_could_not_do_but_no_inform
     assert said("openspec", '{"items": [{"id": "c", "issues": []}]}', 0, root=tmp_path).state is GateState.GREEN
     plain = said("openspec", "Change 'c' has issues", root=tmp_path)
     assert (plain.state, plain.explained) == (GateState.RED, False)
+
+
+def test_what_was_selected_and_not_executed_stops_a_red_session_and_an_interrupted_one(tmp_path: Path) -> None:
+    start = event("start", root=str(tmp_path)) + event("selected", ids=["a.py::x", "a.py::y"])
+    failed = event("report", id="a.py::x", file="a.py", outcome="failed")
+    passed = event("report", id="a.py::x", file="a.py", outcome="passed")
+    early = said(
+        "pytest", root=tmp_path, lines=start + failed + event("finish", status=1, testsfailed=1, shouldfail="-x")
+    )
+    left = said(
+        "pytest", root=tmp_path, code=0, lines=start + passed + event("interrupted") + event("finish", status=0)
+    )
+    quiet = said("pytest", root=tmp_path, code=0, lines=start + passed + event("finish", status=0))
+
+    assert (early.state, early.explained) == (GateState.RED, False)
+    assert early.stopped == "pytest did not run all its tests: -x; not run: a.py::y"
+    assert (left.state, bool(left.stopped)) == (GateState.RED, True)
+    assert quiet.state is GateState.GREEN  # a plugin may leave out what it likes: the session finished
+    assert quiet.selected == ("a.py::x", "a.py::y")
+
+
+@pytest.mark.parametrize(
+    ("finish", "code", "why"),
+    [
+        ({"status": 1, "testsfailed": 1}, 1, ""),
+        (
+            {"status": 1, "testsfailed": 2},
+            1,
+            "pytest counts 1 more that failed than it lists: a floor of coverage, say",
+        ),
+        ({"status": 1, "testsfailed": 1}, 3, "pytest ended with status 1, and the command with 3"),
+    ],
+)
+def test_an_exit_code_is_explained_by_the_failures_that_are_listed(
+    tmp_path: Path, finish: dict[str, object], code: int, why: str
+) -> None:
+    lines = event("start", root=str(tmp_path)) + event("report", id="a.py::x", file="a.py", outcome="failed")
+    report = said("pytest", root=tmp_path, code=code, lines=lines + event("finish", session="1", **finish))
+
+    assert (report.unexplained, report.explained) == (why, not why)
+
+
+def test_a_junit_suite_that_counts_more_than_it_lists_is_not_explained(tmp_path: Path) -> None:
+    old = '<testsuite errors="0" failures="1"><testcase classname="a" name="b"><failure/></testcase></testsuite>'
+    whole = said("junit", root=tmp_path, junit=f"<testsuites>{old}</testsuites>")
+    hidden = said("junit", root=tmp_path, junit=f'<testsuites>{old}<testsuite errors="1" tests="0"/></testsuites>')
+
+    assert (whole.explained, hidden.explained) == (True, False)
+    assert hidden.unexplained == "the JUnit report counts 1 more that failed than it lists"

@@ -1,0 +1,164 @@
+"""No green that was not earned: what the gates' verdicts let land, through the command line."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.repository import command, commit_all, git, init, tool
+
+PYTEST = "env PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 python -m pytest -q -p no:cacheprovider"
+CODE = {
+    "src/m.py": "def f():\n    return 1\n",
+    "src/k.py": "K = 1\n",
+    "tests/test_m.py": "import m\n\n\ndef test_f():\n    assert m.f() == 1\n",
+    "pytest.ini": "[pytest]\npythonpath = src\ntestpaths = tests\n",
+}
+BREAK = "printf 'def f():\\n    return 2\\n' > src/m.py\n"
+
+
+def repository(folder: Path, files: Mapping[str, str], gate: str = PYTEST, *packages: str) -> Path:
+    """A repository with the change `c`; `packages` are `id|scope|step`, one by default."""
+    repo = folder / "repo"
+    plan = "schema_version: 1\nfeature: {id: c}\npackages:\n"
+    for name, scope, step in (one.split("|") for one in packages or ("wp-a|src/**|true",)):
+        plan += (
+            f"  - package_id: {name}\n    description: d\n    retry_budget: 0\n"
+            f"    scope: {{write_allow: [{scope}]}}\n"
+            f'    verification: {{steps: [{{name: s, kind: command, command: "{step}"}}]}}\n'
+        )
+    config = f"setup = []\ngates.openspec = false\ngates.pytest = {{command = '{gate}', parser = 'pytest'}}\n"
+    change = {"openspec/changes/c/proposal.md": "# c\n", "openspec/changes/c/work-packages.yaml": plan}
+    for path, text in {**CODE, **files, **change, "parallel-impl.toml": config}.items():
+        (repo / path).parent.mkdir(parents=True, exist_ok=True)
+        (repo / path).write_text(text)
+    init(repo)
+    commit_all(repo, "The state before the change")
+    return repo
+
+
+def implement(repo: Path, script: str, *args: str) -> subprocess.CompletedProcess[str]:
+    return tool(repo, "implement", "c", "--agent", command(repo.parent / "agent.sh", script), *args)
+
+
+def said(done: subprocess.CompletedProcess[str]) -> str:
+    return done.stdout + done.stderr
+
+
+def landed(repo: Path) -> bool:
+    return bool(git(repo, "for-each-ref", "refs/heads/openspec/c"))
+
+
+def test_a_gate_that_stops_at_an_old_failure_proves_nothing_and_says_what_to_write(tmp_path: Path) -> None:
+    old = {"tests/test_a.py": "def test_old():\n    assert False\n"}
+    repo = repository(tmp_path, old, f"{PYTEST} -x")
+
+    done = implement(repo, BREAK)
+
+    assert (done.returncode, landed(repo)) == (1, False), said(done)
+    assert "gate pytest: not proven" in said(done)
+    assert "gate pytest is red on the base, and nothing can land" in said(done)
+    assert 'gates.pytest = {command = "pytest -q --maxfail=0", parser = "pytest"}' in said(done)
+
+
+def test_a_failure_that_the_base_shows_only_once_excuses_nothing(tmp_path: Path) -> None:
+    once = (
+        "import pathlib\nimport m\n\n\ndef test_f():\n    seen = pathlib.Path('@')\n"
+        "    if not seen.exists():\n        seen.touch()\n        raise OSError('the port is in use')\n"
+        "    assert m.f() == 1\n"
+    ).replace("@", str(tmp_path / "once"))
+    repo = repository(tmp_path, {"tests/test_m.py": once})
+    wait = f"for _ in $(seq 600); do test -e '{tmp_path}/once' && break; sleep 0.1; done\n"
+
+    done = implement(repo, wait + BREAK)
+
+    assert (done.returncode, landed(repo)) == (1, False), said(done)
+    assert "tests/test_m.py::test_f: assert 2 == 1" in said(done)
+    assert "(on the base it failed only once of two times)" in said(done)
+
+
+def test_old_failures_and_a_test_that_is_unstable_on_both_sides_land(tmp_path: Path) -> None:
+    # fails in each first session of a checkout and passes in the second one
+    shaky = (
+        "import pathlib\n\n\ndef test_shaky():\n    seen = pathlib.Path('@', pathlib.Path.cwd().name)\n"
+        "    first = not seen.exists()\n    seen.touch()\n    assert not first\n\n\n"
+        "def test_old():\n    assert False\n"
+    ).replace("@", str(tmp_path))
+    repo = repository(tmp_path, {"tests/test_a.py": shaky})
+
+    done = implement(repo, "echo '# more' >> src/m.py\n")
+
+    assert (done.returncode, landed(repo)) == (0, True), said(done)
+    assert "proven by pytest; pytest: 1 test unstable on the base" in said(done)
+    summary = (repo / ".git/parallel-impl/c/summary.md").read_text()
+    assert "### Unstable on the base in pytest" in summary
+    assert "1 old" in summary
+
+
+def test_a_test_that_fails_and_then_passes_is_flaky_and_blocks(tmp_path: Path) -> None:
+    repo = repository(tmp_path, {}, PYTEST, "wp-a|src/**, tests/**|true")
+    shaky = (
+        "import pathlib\n\n\ndef test_new():\n"
+        f"    seen = pathlib.Path('{tmp_path}/seen')\n    first = not seen.exists()\n"
+        "    seen.touch()\n    assert not first\n"
+    )
+    (tmp_path / "shaky.py").write_text(shaky)
+
+    done = implement(repo, f"cp '{tmp_path}/shaky.py' tests/test_new.py\n")
+
+    assert (done.returncode, landed(repo)) == (1, False), said(done)
+    assert "gate pytest: flaky: 1 test failed and then passed" in said(done)
+
+
+def test_tests_of_a_packages_own_steps_are_asked_for_on_the_whole(tmp_path: Path) -> None:
+    repo = repository(
+        tmp_path,
+        {},
+        PYTEST,
+        f"wp-a|tests/test_new.py|{PYTEST} tests/test_new.py",
+        "wp-b|src/k.py, pytest.ini|true",
+    )
+    script = (
+        "case $1 in\n"
+        "wp-a) printf 'import k\\ndef test_k():\\n    assert k.K == 1\\n' > tests/test_new.py ;;\n"
+        "wp-b) echo 'K = 2' > src/k.py; echo 'addopts = --ignore=tests/test_new.py' >> pytest.ini ;;\n"
+        "esac\n"
+    )
+
+    done = implement(repo, script)
+
+    assert (done.returncode, landed(repo)) == (1, False), said(done)
+    assert "tests/test_new.py::test_k: passed in the steps of wp-a" in said(done)
+
+
+def test_a_removed_file_says_in_the_headline_how_many_tests_went_with_it(tmp_path: Path) -> None:
+    more = {"tests/test_more.py": "def test_x():\n    pass\n"}
+    repo = repository(tmp_path, more, PYTEST, "wp-a|src/**, tests/**|true")
+
+    done = implement(repo, "rm tests/test_m.py\n" + BREAK)
+
+    assert (done.returncode, landed(repo)) == (0, True), said(done)
+    assert "pytest: tests/test_m.py was removed: 1 passing test is gone" in said(done)
+
+
+def test_a_gate_without_a_test_is_no_proof(tmp_path: Path) -> None:
+    repo = repository(tmp_path, {"tests/test_m.py": "x = 1\n"})
+
+    done = implement(repo, BREAK)
+
+    assert (done.returncode, landed(repo)) == (0, True), said(done)
+    assert "no gate ran on the whole tree" in said(done)
+    assert "proven by" not in said(done)
+
+
+def test_secrets_are_masked_after_reports_are_read(tmp_path: Path) -> None:
+    repo = repository(tmp_path, {})
+    agent = command(tmp_path / "agent.sh", BREAK)
+
+    done = tool(repo, "implement", "c", "--agent", agent, env={"DB_PASSWORD": "test_f"})
+
+    assert (done.returncode, landed(repo)) == (1, False), said(done)
+    assert "gate pytest: failed: 1 new" in said(done)
+    assert "tests/test_m.py::***: assert 2 == 1" in said(done)
+    assert "test_f" not in (repo / ".git/parallel-impl/c/journal.jsonl").read_text()
