@@ -113,4 +113,4 @@ def _others(candidate: GateReport, laid: GateReport) -> Iterator[str]:
     """How many tests pass only by what packages changed: those of new fixtures, mostly."""
     first, second = ({test.id for test in report.tests if test.outcome in PASSING} for report in (candidate, laid))
     if only := len(first - second):
-        yield f"{only} test{'s' * (only != 1)} pass only as the candidate judges"
+        yield f"{only} test{'s pass' if only > 1 else ' passes'} only as the candidate judges"

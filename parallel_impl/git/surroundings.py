@@ -16,6 +16,8 @@ from parallel_impl.git.checkout import KEPT
 from parallel_impl.git.home import is_configuration
 from parallel_impl.git.walk import is_left_by_program
 
+EDITORS = (".idea", ".vscode")  # of a person who looks at the worktrees
+
 
 @dataclass(frozen=True, slots=True)
 class Foreign:
@@ -44,7 +46,8 @@ class Surroundings:
         return [Foreign(path) for path in (*inside, *map(Path, appeared))]
 
     def _is_ours(self, name: str) -> bool:
-        return name == KEPT or name.removesuffix(".git") in self.checkouts or is_left_by_program(os.fsencode(name))
+        known = name in (KEPT, *EDITORS) or name.removesuffix(".git") in self.checkouts
+        return known or is_left_by_program(os.fsencode(name))
 
 
 def foreign_beside(level: Path, worktree: Path, usual: Collection[str]) -> list[Foreign]:

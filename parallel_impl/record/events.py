@@ -70,7 +70,7 @@ class RunStarted(Event, frozen=True, kw_only=True):
     repository_name: str = ""
     part: str = ""
     single: bool = False
-    above: frozenset[str] | None = None
+    above: list[str] | None = None
 
 
 class RunContinued(Event, frozen=True, kw_only=True):

@@ -117,3 +117,27 @@ def test_a_file_around_the_checkouts_stops_the_run_and_costs_no_retry(tmp_path: 
     (home / "conftest.py").unlink()
     landed = tool(repo, "implement", "c1", "--agent", agent)
     assert landed.returncode == 0, landed.stdout + landed.stderr
+
+
+def test_a_new_fixture_a_new_dependency_and_a_new_rule_are_no_reason_to_refuse(tmp_path: Path) -> None:
+    project = (
+        "[project]\nname = 'm'\nversion = '1'\ndependencies = []\n"
+        "[tool.pytest.ini_options]\naddopts = '-p no:cacheprovider'\n[tool.ruff.lint]\nselect = ['F']\n"
+    )
+    old = "def test_old():\n    assert True\n"
+    repo = make(tmp_path, "setup = []\ngates.mypy = false\n", pyproject_toml=project)
+    (repo / "test_old.py").write_text(old)
+    (repo / "conftest.py").write_text("import pytest\n\npytest.fixture\n")
+    commit_all(repo, "tests")
+    agent = (
+        "sed -i \"s/dependencies = ../dependencies = ['pytest-mock']/; s/'F'/'F', 'E9'/\" pyproject.toml\n"
+        "printf 'import pytest\\n\\n\\n@pytest.fixture\\ndef one():\\n    return 1\\n' > conftest.py\n"
+        "printf 'def test_new(one):\\n    assert one == 1\\n' > test_new.py\n"
+    )
+    done = tool(repo, "implement", "c1", "--agent", command(tmp_path / "agent.sh", agent))
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said
+    assert "wp-a changed conftest.py, which steers pytest" in said
+    assert "wp-a changed tool.ruff of pyproject.toml, which steers ruff" in said
+    assert "tool.pytest" not in said
+    assert "1 test passes only as the candidate judges" in summary(repo)

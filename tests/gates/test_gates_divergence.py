@@ -37,7 +37,7 @@ def test_a_test_of_an_unchanged_file_passes_under_both_judges() -> None:
 def test_a_test_that_needs_a_new_fixture_is_only_named() -> None:
     base, candidate = ran(of("tests/old.py")), ran(of("tests/old.py"), of("tests/new.py"))
     said = differ(base, candidate, ran(of("tests/old.py"), of("tests/new.py", FAILED)), "tests/new.py")
-    assert said == Divergence((), ("1 test pass only as the candidate judges",))
+    assert said == Divergence((), ("1 test passes only as the candidate judges",))
 
 
 def test_a_test_whose_file_a_package_changed_is_not_compared() -> None:

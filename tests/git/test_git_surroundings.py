@@ -21,6 +21,7 @@ def test_anything_else_in_the_home_is_foreign_and_the_line_that_removes_it_is_to
     (home / "it's mine.txt").touch()
     (home / "node_modules").mkdir()
     (home / ".DS_Store").touch()
+    (home / ".idea").mkdir()
     assert [str(one).partition("\n")[2] for one in around.foreign()] == [
         f"  rm '{home}/it'\"'\"'s mine.txt'",
         f"  rm -r {home}/node_modules",

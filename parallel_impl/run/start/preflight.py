@@ -197,7 +197,8 @@ def _surroundings(request: Request, known: Inputs, home: Path) -> Surroundings:
     names = {*places.gate_checkouts, *(name for package in packages for name in places.checkouts_of(package))}
     names |= surroundings.folders_in(home)
     above = state.started.above if state.started and state.home == state.started.home else None
-    return Surroundings(home, frozenset(names), surroundings.configuration_above(home) if above is None else above)
+    known = surroundings.configuration_above(home) if above is None else frozenset(above)
+    return Surroundings(home, frozenset(names), known)
 
 
 def _foreign(one: Foreign) -> Problem:
@@ -297,5 +298,5 @@ def _first_event(run: Run, only: str, known: Inputs) -> e.RunStarted:
         repository_name=run.workspace.source.repository_name,
         part=places.part,
         single=spec.single,
-        above=run.workspace.surroundings.above if run.workspace.surroundings else None,
+        above=sorted(run.workspace.surroundings.above) if run.workspace.surroundings else None,
     )
