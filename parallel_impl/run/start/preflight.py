@@ -197,8 +197,8 @@ def _surroundings(request: Request, known: Inputs, home: Path) -> Surroundings:
     names = {*places.gate_checkouts, *(name for package in packages for name in places.checkouts_of(package))}
     names |= surroundings.folders_in(home)
     above = state.started.above if state.started and state.home == state.started.home else None
-    known = surroundings.configuration_above(home) if above is None else frozenset(above)
-    return Surroundings(home, frozenset(names), known)
+    there = surroundings.configuration_above(home) if above is None else frozenset(above)
+    return Surroundings(home, frozenset(names), there)
 
 
 def _foreign(one: Foreign) -> Problem:
