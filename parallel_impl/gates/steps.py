@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -99,6 +99,7 @@ def run_steps(
     env: Mapping[str, str],
     changed: Changed,
     files_modified: int | None = None,
+    made: Collection[str] = (),
     stop: Stops = None,
     mask: tuple[bytes, ...] = (),
     started: Callable[[Step, int], None] = lambda _step, _place: None,
@@ -107,11 +108,13 @@ def run_steps(
     """Run the package's steps in `checkout`, logs in `<folder>/steps/`, evidence in `<folder>/artifacts/`.
 
     `env` is the allow-listed environment of steps; `changed` names the tracked or unignored files of the
-    checkout that differ from its commit; `files_modified` is how many files the attempt changed. `started` hears of
+    checkout that differ from its commit; `files_modified` is how many files the attempt changed and `made` which:
+    an artifact that was there before the steps is evidence only if it is among these. `started` hears of
     each step that runs, with its place from 1, `ended` how it ended.
     """
     runner = _Runner(checkout.resolve(), folder, env, changed, files_modified, stop, mask)
-    runner.stale = evidence.signatures(runner.checkout, package.steps)
+    before = evidence.signatures(runner.checkout, package.steps)
+    runner.stale = {file: signature for file, signature in before.items() if file not in made}
     results: list[StepResult] = []
     failed: StepResult | None = None
     for number, step in enumerate(package.steps, 1):
@@ -236,7 +239,7 @@ class _Runner:
         return self._keys(result, step, written)
 
     def _is_stale(self, file: str) -> bool:
-        """Whether a file was there before the first step, as it is now: it is no evidence of any step."""
+        """Whether a file of the base was there before the first step, as it is now: it is no evidence of any step."""
         return storage.signature(self.checkout / file) == self.stale.get(file, ())
 
     def _written_to(self, step: Step) -> str:

@@ -65,7 +65,7 @@ def read(run: Run) -> list[OwnTests]:
         file = run.workspace.places.attempt_files(package.id, last.number).tests
         above = (name for name in run.layers if package.id in order.dependencies(name))
         edited = frozenset(change.path for name in above for change in run.layers[name].changes)
-        tests = _decode(file, last.tests)
+        tests = decode(file, last.tests)
         found.append(OwnTests(package, tests or {}, edited, lost=tests is None))
     return found
 
@@ -121,7 +121,8 @@ def _replaced(own: OwnTests, test: Test) -> bool:
     return any(file in own.edited for file in test.files)
 
 
-def _decode(file: Path, digest: str) -> ByStep | None:
+def decode(file: Path, digest: str) -> ByStep | None:
+    """A record that was kept; None where it is not what has this digest."""
     try:
         content = file.read_bytes()
         if hashlib.sha256(content).hexdigest() != digest:

@@ -1,11 +1,12 @@
 """A change without a plan: what is said about it, and `--single`, which does it as one package.
 
-The repository has a gate that runs each `checks/*.sh` as a test and writes JUnit XML, so old failures are told from
-new ones. `checks/old.sh` fails on the base already.
+The gate of the repository is a program of the machine that runs each `checks/*.sh` as a test and writes JUnit XML, so
+old failures are told from new ones. `checks/old.sh` fails on the base already.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -23,6 +24,7 @@ feature: {id: add-note}
 packages: [{package_id: wp-note, description: Write it, scope: {write_allow: [note.txt]}}]
 """
 GATE = """\
+#!/bin/sh
 code=0
 {
   echo '<testsuite>'
@@ -38,12 +40,11 @@ exit $code
 CONFIGURATION = """\
 setup = []
 gates.openspec = false
-gates.checks = {command = "sh gate.sh", parser = "junit"}
+gates.checks = {command = "run-checks", parser = "junit"}
 """
 FILES = {
     "parallel-impl.toml": CONFIGURATION,
     "pyproject.toml": '[project]\nname = "notes"\nversion = "1"\n',
-    "gate.sh": GATE,
     "checks/old.sh": "exit 1\n",
     "checks/kept.sh": "test -f kept.txt\n",
     "kept.txt": "kept\n",
@@ -54,8 +55,11 @@ FILES = {
 
 
 @pytest.fixture
-def repo(tmp_path: Path) -> Path:
-    folder = tmp_path / "repo"
+def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder, program = tmp_path / "repo", tmp_path / "bin/run-checks"
+    write(tmp_path, **{"bin/run-checks": GATE})
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
     write(folder, **FILES)
     init(folder)
     commit_all(folder, "The state before the change")
@@ -113,7 +117,7 @@ def test_single_lands_the_change_without_a_plan_and_leaves_nothing(repo: Path) -
     assert git(repo, "cat-file", "-t", f"{OWN}/plans/1") == "blob"
     prompt = (attempt(repo, 1) / "prompt.md").read_text()
     assert "- `openspec/specs`\n" in prompt
-    assert "- checks:\n\n      sh gate.sh\n" in prompt
+    assert "- checks:\n\n      run-checks\n" in prompt
     assert "checks" in tool(repo, "show", CHANGE, "wp-single").stdout
     assert "landed already" in tool(repo, "implement", CHANGE).stderr
 

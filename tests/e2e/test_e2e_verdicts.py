@@ -81,7 +81,8 @@ def test_a_failure_that_the_base_shows_only_once_excuses_nothing(tmp_path: Path)
 def test_old_failures_and_a_test_that_is_unstable_on_both_sides_land(tmp_path: Path) -> None:
     # fails in each first session of a checkout and passes in the second one
     shaky = (
-        "import pathlib\n\n\ndef test_shaky():\n    seen = pathlib.Path('@', pathlib.Path.cwd().name)\n"
+        "import pathlib\n\n\ndef test_shaky():\n"
+        "    seen = pathlib.Path('@', str(pathlib.Path.cwd()).replace('/', '_'))\n"
         "    first = not seen.exists()\n    seen.touch()\n    assert not first\n\n\n"
         "def test_old():\n    assert False\n"
     ).replace("@", str(tmp_path))

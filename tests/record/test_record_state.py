@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parallel_impl.record import events as e
+from parallel_impl.record.gate_row import GateRow
 from parallel_impl.record.state import (
     ENDED,
     LIVE,
@@ -243,3 +244,16 @@ def test_what_became_of_a_landed_branch_is_kept_and_the_run_stays_landed() -> No
         state.apply(e.from_line(e.to_line(event)))
     assert [state.pushed, state.pull_request, state.checks, state.merged] == published
     assert state.run is RunState.LANDED
+
+
+def test_what_the_gates_meant_for_the_last_candidate_is_in_the_journal() -> None:
+    row = GateRow("pytest", "passed", flaky=("t.py::x",))
+    on_candidate = e.GatesEnded(at=1.0, on="candidate", tree="t", verdicts={"pytest": "passed"}, rows=(row,))
+    state = State()
+    for event in (on_candidate, e.GatesEnded(at=2.0, on="base", tree="b", verdicts={})):
+        state.apply(e.from_line(e.to_line(event)))
+
+    assert state.gate_rows == (row,)
+    old = e.from_line(b'{"event":"gates-ended","at":1.0,"on":"candidate","tree":"t","verdicts":{}}')
+    assert isinstance(old, e.GatesEnded)
+    assert old.rows == ()

@@ -322,6 +322,7 @@ def _run_steps(attempt: Attempt, launch: Launch, checkout: Checkout) -> Verifica
         env=launch.env,
         changed=traces.changed,
         files_modified=len(attempt.work.changes),
+        made={change.path for change in attempt.work.changes},
         started=lambda step, place: attempt.post(_step_started(attempt, step, place)),
         ended=lambda step: attempt.post(_step_ended(attempt, step)),
         stop=launch.stop,
