@@ -64,12 +64,14 @@ class SetupCommand:
 class GateCommand:
     """One quality gate: a shell command, who reads its output (`exit-code`: nobody), and its time limit.
 
-    Without a command it is the one that is found from the repository.
+    Without a command it is the one that is found from the repository. `writes` are globs of the tracked files that it
+    may change; it runs apart from the others then.
     """
 
     command: str
     parser: str = "exit-code"
     minutes: float = GATE_MINUTES
+    writes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -447,7 +449,8 @@ class _Reader:
                 yield name, GateCommand(gate, default)
             elif isinstance(gate, dict) and _is_gate(gate):
                 minutes = self.number(gate, "minutes", GATE_MINUTES, f"gates.{toml_key(name)}.")
-                yield name, GateCommand(str(gate.get("command", "")), str(gate.get("parser", default)), minutes)
+                parser, writes = str(gate.get("parser", default)), tuple(gate.get("writes", []))
+                yield name, GateCommand(str(gate.get("command", "")), parser, minutes, writes)
             else:
                 what = f"must be false, a command, or command, parser ({', '.join(PARSERS)}) and minutes"
                 self.wrong(f"gates.{name}", what, _gate_hint(name))
@@ -481,12 +484,13 @@ def _gate_hint(name: str) -> str:
 
 
 def _is_gate(item: dict[str, Any]) -> bool:
-    """Whether it is a command with what belongs to it, or the time limit of a gate that is found."""
-    if item.keys() == {"minutes"}:
-        return True
-    command, parser = item.get("command"), item.get("parser", PARSERS[-1])
-    known = item.keys() <= {"command", "parser", "minutes"}
-    return known and isinstance(command, str) and bool(command.strip()) and parser in PARSERS
+    """Whether it is a command with what belongs to it, or what is said about a gate that is found."""
+    command, parser, writes = item.get("command", ""), item.get("parser", PARSERS[-1]), item.get("writes", [])
+    known = item.keys() <= {"command", "parser", "minutes", "writes"}
+    globs = isinstance(writes, list) and all(isinstance(one, str) and one for one in writes)
+    if "command" not in item:
+        return known and globs and bool(item) and "parser" not in item
+    return known and globs and isinstance(command, str) and bool(command.strip()) and parser in PARSERS
 
 
 def _nearest(key: str, known: tuple[str, ...], table: str = "") -> str:

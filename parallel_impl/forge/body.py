@@ -171,7 +171,10 @@ class _Writer:
             )
             for gate in content.gates
         ]
-        return "## Gates on the whole tree\n\n" + _table(("Gate", "Verdict", "Failed before", "Why", "Command"), rows)
+        table = _table(("Gate", "Verdict", "Failed before", "Why", "Command"), rows)
+        steered = [f"{self.text(gate.name)}: {self.text(clause)}" for gate in content.gates for clause in gate.judges]
+        judges = _listed("What steers a gate was changed", steered)
+        return "\n\n".join(filter(None, ("## Gates on the whole tree", table, judges)))
 
     def tests(self, content: Content) -> str:
         kinds: tuple[tuple[str, Callable[[GateEvidence], tuple[str, ...]]], ...] = (

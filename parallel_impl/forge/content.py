@@ -63,7 +63,10 @@ class PackageEvidence:
 
 @dataclass(frozen=True, slots=True)
 class GateEvidence:
-    """One gate on the whole tree; `gone`, `renamed` and `flaky` are tests."""
+    """One gate on the whole tree; `gone`, `renamed` and `flaky` are tests.
+
+    `judges`: which packages changed what steers it.
+    """
 
     name: str
     verdict: str
@@ -73,6 +76,7 @@ class GateEvidence:
     gone: tuple[str, ...] = ()
     renamed: tuple[str, ...] = ()
     flaky: tuple[str, ...] = ()
+    judges: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

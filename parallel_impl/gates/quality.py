@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import math
@@ -32,6 +33,7 @@ from parallel_impl.gates.gate_report import GateFinding, GateReport, GateState, 
 from parallel_impl.gates.project_files import Read
 from parallel_impl.gates.readers.output import GateOutput
 from parallel_impl.plan import ids
+from parallel_impl.plan.globs import globs
 from parallel_impl.processes.launch import Launch, Limits, Stops
 from parallel_impl.processes.process import Reason, run
 from parallel_impl.text import did_you_mean, masked, tail
@@ -64,7 +66,8 @@ class Gate(msgspec.Struct, frozen=True):
 
     `required`: the configuration names it, so that an absent program is an error and not `not run`. `texts` is the
     change folder whose texts are all that it checks: such a gate proves nothing about the code. `tests`: it runs
-    tests. `asked`: somebody wrote that it has to run, the configuration or the texts of every change.
+    tests. `asked`: somebody wrote that it has to run, the configuration or the texts of every change. `writes` are
+    globs of the tracked files that it may change.
     """
 
     name: str
@@ -78,6 +81,7 @@ class Gate(msgspec.Struct, frozen=True):
     tests: bool = True
     asked: bool = True
     minutes: float = GATE_MINUTES
+    writes: tuple[str, ...] = ()
 
     @property
     def is_own(self) -> bool:
@@ -120,26 +124,30 @@ def find(
     tree = ProjectTree(read, paths)
     written = {name: own for name, own in configured.items() if not isinstance(own, GateCommand) or own.command}
     found = {one.name: one for one in repository.gates(tree, written)}
-    gates = []
+    gates, refused = [], list[tuple[str, Problem]]()
     for name in dict.fromkeys((*GATES, *found, *configured)):
         own = configured.get(name)
         texts = ids.folder(change_id, part) if name == "openspec" else ""
-        minutes = own.minutes if isinstance(own, GateCommand) else GATE_MINUTES
-        tests = runs_tests(name)
-        if isinstance(own, GateCommand) and own.command:
-            gates.append(Gate(name, own.command, own.parser, "configured", texts=texts, tests=tests, minutes=minutes))
+        settings = own if isinstance(own, GateCommand) else GateCommand("")
+        limits, tests = {"minutes": settings.minutes, "writes": settings.writes}, runs_tests(name)
+        refused += [(name, why) for why in map(globs.problem, settings.writes) if why]
+        if settings.command:
+            gate = Gate(name, settings.command, settings.parser, "configured", texts=texts, tests=tests)
+            gates.append(replace(gate, **limits))
         elif own is False:
             gates.append(Gate(name, found="switched off by the configuration", off=True, tests=tests))
         elif name == "openspec":
             command = inside(part, f"openspec validate {shlex.quote(change_id)} --strict --json")
             why = "every change is validated"
-            gates.append(Gate(name, command, name, why, required=False, texts=texts, tests=False, minutes=minutes))
+            gate = Gate(name, command, name, why, required=False, texts=texts, tests=False)
+            gates.append(replace(gate, **limits))
         elif one := found.get(name):
             gate = Gate(name, one.command, one.parser, f"found from {one.where}", one.required, asked=False)
-            gates.append(replace(gate, tests=tests, minutes=minutes))
+            gates.append(replace(gate, tests=tests, **limits))
     off, running = [gate.name for gate in gates if gate.off], [gate.name for gate in gates if not gate.off]
     unclear = [] if "mypy" in running or "mypy" in off else [*_unclear_mypy(read)]
-    said = [*_switched_off(off), *_misspelt(off, running), *_unlimited(configured, running, unclear), *unclear]
+    said = [*_switched_off(off), *_misspelt(off, running), *_without_command(configured, running, unclear), *unclear]
+    said += [dataclasses.replace(why, where=f"gates.{toml_key(name)}.writes") for name, why in refused]
     return gates, [*said, *repository.problems(tree, written, [*found.values()])]
 
 
@@ -150,14 +158,14 @@ def _unclear_mypy(read: Read) -> Iterator[Problem]:
         yield Problem(what, where=where, hint=hint, severity=Severity.WARNING)
 
 
-def _unlimited(
+def _without_command(
     configured: Mapping[str, GateCommand | bool], running: Sequence[str], unclear: Sequence[Problem]
 ) -> Iterator[Problem]:
-    """Time limits of gates that neither have a command nor were found."""
+    """What is said about gates that neither have a command nor were found."""
     for name, own in configured.items():
         if isinstance(own, GateCommand) and name not in running and not (name == "mypy" and unclear):
-            what = f"no gate {name} is found here, so it has no time to limit"
-            hint = f'write gates.{toml_key(name)} = {{command = "…", minutes = {own.minutes:g}}}'
+            what, key = f"no gate {name} is found here, and the configuration has no command for it", toml_key(name)
+            hint = f'write gates.{key} = {{command = "…", minutes = {own.minutes:g}}}'
             yield Problem(what, hint=hint, severity=Severity.WARNING)
 
 

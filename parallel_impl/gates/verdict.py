@@ -44,7 +44,8 @@ class GateVerdict(msgspec.Struct, frozen=True):
     `new_failures` holds one line for each failing test or finding that the base does not have, `gone` one for each test
     that passed on the base, does not run and is not excused. `flaky` failed and then passed on the candidate,
     `unstable` did so on the base. `renamed` were replaced, `removed` went with a file that a package removed.
-    `accepted` is what would have blocked.
+    `accepted` is what would have blocked. `judges`: which packages changed what steers the gate; `differs` is what it
+    says otherwise with the base's version of that.
     """
 
     gate: str
@@ -58,6 +59,8 @@ class GateVerdict(msgspec.Struct, frozen=True):
     renamed: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     accepted: tuple[str, ...] = ()
+    judges: tuple[str, ...] = ()
+    differs: tuple[str, ...] = ()
 
     @property
     def blocks(self) -> bool:

@@ -19,9 +19,14 @@ CONFIGURATION = (
     "conftest.py", "pytest.ini", ".pytest.ini", "pyproject.toml", "setup.cfg", "setup.py", "tox.ini", "mypy.ini",
     ".mypy.ini", "ruff.toml", ".ruff.toml", ".flake8", ".coveragerc", "uv.toml", "node_modules", "package.json",
     "tsconfig.json", "jest.config.js", "babel.config.js", ".babelrc", ".npmrc", ".editorconfig", "go.work", "go.mod",
-    "Cargo.toml",
+    "Cargo.toml", "pytest.toml", ".pytest.toml", "tox.toml", "pylintrc", ".pylintrc", "pyrightconfig.json",
+    ".isort.cfg", "clippy.toml", ".clippy.toml", "rustfmt.toml", ".rustfmt.toml", "rust-toolchain",
+    "rust-toolchain.toml", "pnpm-workspace.yaml", ".yarnrc.yml", ".pnp.cjs", "deno.json", "biome.json",
 )  # fmt: skip
-CONFIGURATION_PREFIXES = (".eslintrc", "eslint.config.", ".prettierrc", "prettier.config.")
+CONFIGURATION_PREFIXES = (
+    ".eslintrc", "eslint.config.", ".prettierrc", "prettier.config.", "jest.config.", "vitest.config.", "vite.config.",
+    "babel.config.", ".babelrc", ".mocharc", "postcss.config.",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,11 @@ def home(repo: Repo, change_id: str, *, checkout: Path | None = None) -> Home:
     if leak and _leak(elsewhere, seen):
         return Home(beside, printable(f"tools in the worktrees will use {leak}, which your checkout does not see"))
     return Home(elsewhere, printable(f"worktrees are in {elsewhere}: {why}"))
+
+
+def is_configuration(name: str) -> bool:
+    """Whether tools that look upward take a file or folder of this name for their configuration."""
+    return name in CONFIGURATION or name.startswith(CONFIGURATION_PREFIXES)
 
 
 def main_folder(repo: Repo, checkout: Path | None) -> Path:
@@ -107,6 +117,6 @@ def _leak(home: Path, checkout: Path) -> Path | None:
         if folder in seen or not folder.is_dir():
             continue
         for path in sorted(folder.iterdir()):
-            if path.name in CONFIGURATION or path.name.startswith(CONFIGURATION_PREFIXES):
+            if is_configuration(path.name):
                 return path
     return None

@@ -30,6 +30,7 @@ class Failure(StrEnum):
     GIT_FAILED = "GIT_FAILED"
     IO_FAILED = "IO_FAILED"
     INTERRUPTED = "INTERRUPTED"  # stopped with the run, or killed with it
+    FOREIGN_FILES = "FOREIGN_FILES"  # not of the run, around its checkouts: what ran there shows nothing
 
     @property
     def costs_retry(self) -> bool:
@@ -53,7 +54,7 @@ class Failure(StrEnum):
 
 
 _BY_PROVIDER = (Failure.PROVIDER_LIMIT, Failure.PROVIDER_QUOTA, Failure.PROVIDER_AUTH)
-_FREE = (Failure.INTERRUPTED, Failure.STEP_CANNOT_START, *_BY_PROVIDER)
+_FREE = (Failure.INTERRUPTED, Failure.STEP_CANNOT_START, Failure.FOREIGN_FILES, *_BY_PROVIDER)
 _GOES_ON = (Failure.VERIFICATION_FAILED, Failure.CONTRACT_INVALID, Failure.STEP_CANNOT_START)
 
 
@@ -64,6 +65,7 @@ class Halt(StrEnum):
     ONLY = "ONLY"
     CLASH = "CLASH"
     REPOSITORY_CHANGED = "REPOSITORY_CHANGED"
+    FOREIGN_FILES = "FOREIGN_FILES"
     GATES_FAILED = "GATES_FAILED"
     GATE_BROKEN = "GATE_BROKEN"  # on the base, so that nothing can be told from it
     STEP_CANNOT_START = "STEP_CANNOT_START"

@@ -46,6 +46,7 @@ class RunStarted(Event, frozen=True, kw_only=True):
     start uses again; "" when the configuration names the agent.
     `attempts`: how many attempts an aborted run of the change had made at packages; numbers go on from there.
     `plan_seconds`: how long the plan was read and checked (None in a run of a version that did not measure it).
+    `above`: the tool configuration that lay above its worktrees (None in a run of a version that did not look).
     """
 
     run_id: str
@@ -71,6 +72,7 @@ class RunStarted(Event, frozen=True, kw_only=True):
     part: str = ""
     single: bool = False
     plan_seconds: float | None = None
+    above: list[str] | None = None
 
 
 class RunContinued(Event, frozen=True, kw_only=True):
@@ -255,11 +257,15 @@ class ConfigurationRevised(Event, frozen=True, kw_only=True):
 
 
 class RepositoryChanged(Event, frozen=True, kw_only=True):
-    """The user's repository is not as it was: what, which packages were running, and whether that halts the run."""
+    """The user's repository is not as it was: what, which packages were running, and whether that halts the run.
+
+    `around`: it is not the repository but the folders around the run's checkouts.
+    """
 
     what: list[str]
     running: list[str]
     halts: bool
+    around: bool = False
 
 
 class Noted(Event, frozen=True, kw_only=True):

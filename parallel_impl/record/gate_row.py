@@ -12,8 +12,9 @@ class GateRow(msgspec.Struct, frozen=True, omit_defaults=True):
     it was found, not configured, and switched off because it is red on the base and nobody can read its output.
 
     Of the tests: `gone` no longer run, `removed` went with a file that a package removed (one line for each file),
-    `renamed` were replaced, `flaky` failed and then passed, `unstable` did so on the base. `accepted` is what would
-    have blocked and was accepted by name.
+    `renamed` were replaced, `flaky` failed and then passed, `unstable` did so on the base. `judges`: which packages
+    changed what steers it; `differs` is what it says otherwise with the base's version of that, where that blocks.
+    `accepted` is what would have blocked and was accepted by name.
     """
 
     name: str
@@ -32,3 +33,5 @@ class GateRow(msgspec.Struct, frozen=True, omit_defaults=True):
     renamed: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     accepted: tuple[str, ...] = ()
+    judges: tuple[str, ...] = ()
+    differs: tuple[str, ...] = ()

@@ -33,7 +33,8 @@ def describe(event: Event) -> str:
         case e.Noted():
             return f"{event.package}  note: {event.text}" if event.package else f"note: {event.text}"
         case e.RepositoryChanged():
-            return f"the repository changed while {', '.join(event.running) or 'nothing'} ran: {'; '.join(event.what)}"
+            what = "the folders around the checkouts" if event.around else "the repository"
+            return f"{what} changed while {', '.join(event.running) or 'nothing'} ran: {'; '.join(event.what)}"
         case _:
             told = _describe_start(event) or _describe_check(event) or _describe_end(event)
             return told or _describe_publication(event)

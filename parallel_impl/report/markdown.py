@@ -164,6 +164,8 @@ def _gates(gates: Sequence[GateRow], *, landed: bool) -> str:
             ("Unstable on the base in", gate.unstable),
             ("Gone from", (*gate.gone, *gate.removed)),
             ("Renamed or replaced in", gate.renamed),
+            ("What judges", gate.judges),
+            ("Otherwise by the base's judge:", gate.differs),
         )
     ]
     table = _table(("Gate", "Verdict", "Failed before", "Why", "Command"), rows)

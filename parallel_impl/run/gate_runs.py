@@ -12,17 +12,21 @@ from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import TypeVar
 
+from msgspec.structs import replace
+
 from parallel_impl import config, storage
 from parallel_impl.gates import quality, tool_command, verdict
 from parallel_impl.gates.gate_report import GateReport, GateState, Test
 from parallel_impl.gates.quality import Gate
 from parallel_impl.gates.verdict import Again, GateVerdict, VerdictStatus
 from parallel_impl.git.checkout import Checkout
+from parallel_impl.git.surroundings import Foreign
 from parallel_impl.openspec import change_folder
 from parallel_impl.processes.launch import Launch, Stop
 from parallel_impl.record import events as e
 from parallel_impl.record.journal import now
-from parallel_impl.run.launch import equip, make_ready
+from parallel_impl.run import undisturbed
+from parallel_impl.run.launch import equip, fresh_changes, make_ready
 from parallel_impl.run.places import BASE_CHECKOUT, CANDIDATE_CHECKOUT
 from parallel_impl.run.spec import RunSpec, Workspace
 
@@ -95,13 +99,13 @@ def in_checkout(
     """Do something in a fresh checkout that was made ready; why that could not be, "" when it was done."""
     checkout = workspace.source.open(BASE_CHECKOUT if on == BASE else CANDIDATE_CHECKOUT, commit)
     try:
-        with equip(launch, spec, workspace, checkout) as inside:
-            outcome = make_ready(spec, inside, checkout, workspace.places.gate_setup_log(on), tell=tell, on=on)
-            if not outcome.failure:
+        log = workspace.places.gate_setup_log(on)
+        if not (failure := prepare(spec, workspace, launch, checkout, log, on=on, tell=tell)):
+            with equip(launch, spec, workspace, checkout) as inside:
                 do(inside, checkout)
     finally:
         checkout.remove()
-    return outcome.failure or ""
+    return failure
 
 
 def run_again(spec: RunSpec, launch: Launch, checkout: Checkout, logs: Path, failed: Failed) -> Reports:
@@ -161,7 +165,8 @@ def explain(one: GateVerdict, report: GateReport | None) -> str:
     lines = [f"gate {one.gate}: {one.status}: {one.why}", *(f"  {line}" for line in listed[:SHOWN])]
     if len(listed) > SHOWN:
         lines.append(f"  and {len(listed) - SHOWN} more")
-    if one.status is VerdictStatus.NOT_PROVEN and report:
+    lines += [f"  as the base judges: {line}" for line in one.differs[:SHOWN]]
+    if one.status is VerdictStatus.NOT_PROVEN and report and not (one.differs or report.stopped):
         lines.append(f"  let it be one command with a parser and --maxfail=0, or {quality.switch_off(one.gate)}")
     if one.status in ACCEPTABLE:
         lines.append(f"  or accept all of that by name: --accept {shlex.quote(one.gate)}")
@@ -185,24 +190,74 @@ def _run(
     tell: Callable[[e.Event], None],
     then: Callable[[Launch, Checkout, Reports], None],
 ) -> Reports:
+    logs, why = workspace.places.gate_logs(on), ""
     if on != BASE:  # the base was made ready in preflight
-        with equip(launch, spec, workspace, checkout) as inside:
-            outcome = make_ready(spec, inside, checkout, workspace.places.gate_setup_log(on), tell=tell, on=on)
-        if outcome.failure:
-            return {gate.name: _without_set_up(gate, outcome.failure) for gate in spec.gates}
+        why = prepare(spec, workspace, launch, checkout, workspace.places.gate_setup_log(on), on=on, tell=tell)
+    if why:
+        return {gate.name: _without_set_up(gate, why) for gate in spec.gates}
     with equip(launch, spec, workspace, checkout) as inside:
-        found = run_in(spec, inside, checkout, workspace.places.gate_logs(on), on=on, tell=tell)
+        found = run_in(spec, workspace, inside, checkout, logs, on=on, tell=tell)
         then(inside, checkout, found)
     return found
 
 
+def prepare(
+    spec: RunSpec,
+    workspace: Workspace,
+    launch: Launch,
+    checkout: Checkout,
+    log: Path,
+    *,
+    on: str,
+    tell: Callable[[e.Event], None],
+) -> str:
+    """Make a fresh checkout ready for gates; why that failed, "" when it did not."""
+    changes = fresh_changes(spec, workspace, checkout)
+    with equip(launch, spec, workspace, checkout) as inside:
+        return make_ready(spec, inside, checkout, log, tell=tell, on=on, changes=changes).failure or ""
+
+
 def run_in(
-    spec: RunSpec, launch: Launch, checkout: Checkout, logs: Path, *, on: str, tell: Callable[[e.Event], None]
+    spec: RunSpec,
+    workspace: Workspace,
+    launch: Launch,
+    checkout: Checkout,
+    logs: Path,
+    *,
+    on: str,
+    tell: Callable[[e.Event], None],
 ) -> Reports:
-    """Run all gates in a checkout that is ready, their logs in the folder `logs`."""
+    """Run all gates in a checkout that is ready, their logs in the folder `logs`; none sees what another one writes.
+
+    Where something lies around the checkout that is not of this run, no report is believed.
+    """
+
+    def reopen() -> str:
+        workspace.source.open(checkout.folder.name, checkout.commit)
+        return prepare(spec, workspace, launch, checkout, logs / "setup.log", on=on, tell=tell)
+
+    def start(inside: Checkout, gates: Sequence[Gate]) -> Reports:
+        return start_gates(gates, launch, inside, logs, on=on, tell=tell)
+
+    before = workspace.foreign(checkout, usual=spec.beside)
+    found = undisturbed.run(spec.gates, checkout, workspace.trees, start=start, reopen=reopen)
+    around = before or workspace.foreign(checkout, usual=spec.beside)
+    return {name: _unproven(report, around) for name, report in found.items()} if around else found
+
+
+def start_gates(
+    gates: Sequence[Gate],
+    launch: Launch,
+    checkout: Checkout,
+    logs: Path,
+    *,
+    on: str,
+    tell: Callable[[e.Event], None],
+) -> Reports:
+    """Run these gates side by side in a checkout that is ready."""
     return quality.run_gates(
         checkout.path,
-        spec.gates,
+        gates,
         env=launch.env,
         folder=logs,
         stop=launch.stop,
@@ -211,6 +266,13 @@ def run_in(
         started=lambda gate: tell(e.GateStarted(at=now(), on=on, gate=gate.name)),
         ended=lambda report: tell(_gate_ended(on, report)),
     )
+
+
+def _unproven(report: GateReport, around: Sequence[Foreign]) -> GateReport:
+    if report.state in (GateState.NOT_RUN, GateState.OFF):
+        return report
+    why = "\n".join(map(str, around))
+    return replace(report, state=GateState.RED, stopped=why, tests=(), findings=())
 
 
 def _gate_ended(on: str, report: GateReport) -> e.GateEnded:

@@ -15,6 +15,7 @@ from parallel_impl.gates import setup
 from parallel_impl.gates.setup import SetupOutcome
 from parallel_impl.git import hooks
 from parallel_impl.git.checkout import Checkout
+from parallel_impl.git.edits import SetUpChanges
 from parallel_impl.git.remove import remove
 from parallel_impl.processes.launch import Launch
 from parallel_impl.record import events as e
@@ -23,6 +24,7 @@ from parallel_impl.run import ports
 from parallel_impl.run.run_id import MARK
 from parallel_impl.run.spec import RunSpec, Workspace
 
+SHOWN = 10
 NAMED, HASHED = 27, 12  # characters of a name that people read, and of the hash that makes it the checkout's own
 
 
@@ -85,11 +87,13 @@ def make_ready(
     on: str = "",
     package: str = "",
     number: int = 0,
+    changes: SetUpChanges | None = None,
 ) -> SetupOutcome:
     """Run the set-up of this repository in a checkout, whose hooks then never run; its output replaces `log`.
 
     Set-up sees where the main worktree lies, to link what belongs beside it. `tell` hears that it begins and ends, of
-    which checkout; nothing where there is no set-up.
+    which checkout; nothing where there is no set-up. With `changes`, of the fresh checkout, set-up fails where it
+    changes more files than on the base: what is judged there would not be what lands.
     """
     if spec.setup:
         tell(e.SetupStarted(at=now(), on=on, package=package, number=number))
@@ -103,11 +107,24 @@ def make_ready(
         stop=launch.stop,
         mask=launch.mask,
     )
+    if changes and not outcome.failure and (more := changes.beyond(spec.set_up_changes)):
+        outcome = replace(outcome, failure=_changes_more(more))
     hooks.switch_off(checkout)
     if spec.setup:
         seconds, why = round(outcome.seconds, 3), outcome.failure or ""
         tell(e.SetupEnded(at=now(), on=on, package=package, number=number, seconds=seconds, why=why))
     return outcome
+
+
+def fresh_changes(spec: RunSpec, workspace: Workspace, checkout: Checkout) -> SetUpChanges | None:
+    """What to ask after set-up in this checkout, which is fresh; None where there is no set-up."""
+    return SetUpChanges(workspace.trees, checkout) if spec.setup else None
+
+
+def _changes_more(paths: list[str]) -> str:
+    more = f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
+    listed = ", ".join(paths[:SHOWN])
+    return f"set-up changes files that it does not change on the base: {listed}{more}; commit or ignore what it makes"
 
 
 def _prefix(run_id: str) -> str:

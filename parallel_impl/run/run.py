@@ -88,6 +88,7 @@ class Run:
     known_reports: dict[str, dict[str, GateReport]] = field(default_factory=dict)
     layers: dict[str, Layer] = field(default_factory=dict)
     posted: SimpleQueue[Event] = field(default_factory=SimpleQueue)
+    told_of: list[str] = field(default_factory=list)  # what lies around the checkouts
 
     def record(self, *events: Event, sync: bool = True) -> None:
         """Write events to the journal, durably with `sync`; then take them into the state and show them."""
@@ -134,8 +135,10 @@ class Run:
 
         `ended` is a package whose attempt has just ended: it was running until then.
         """
-        found = self.workspace.watch.compare(files=files)
-        if found:
-            halts = any(tamper.halts for tamper in found)
-            what, running = [str(tamper) for tamper in found], [*([ended] if ended else []), *self.state.live()]
+        running = [*([ended] if ended else []), *self.state.live()]
+        if (around := [str(one) for one in self.workspace.foreign()]) and around != self.told_of:
+            self.told_of = around
+            self.record(RepositoryChanged(at=now(), what=around, running=running, halts=True, around=True))
+        if found := self.workspace.watch.compare(files=files):
+            halts, what = any(tamper.halts for tamper in found), [str(tamper) for tamper in found]
             self.record(RepositoryChanged(at=now(), what=what, running=running, halts=halts))

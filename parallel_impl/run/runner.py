@@ -63,7 +63,7 @@ def execute(run: Run, *, only: frozenset[str] | None = None, run_attempt: RunAtt
             over = run_packages(run, only=only, run_attempt=run_attempt, base=base)
             run.look_at_repository(files=True)
             if run.state.tampering and not run.stop:
-                return ending.halt(run, Halt.REPOSITORY_CHANGED, "\n".join(run.state.tampering.what))
+                return ending.tampered(run, run.state.tampering)
             if run.obstacle and not run.stop:
                 return ending.halt(run, *run.obstacle)
             if run.state.paused and not run.stop:

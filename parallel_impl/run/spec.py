@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from parallel_impl.agents.agent import Agent
 from parallel_impl.config import Config, SetupCommand
 from parallel_impl.gates.quality import Gate
-from parallel_impl.git.checkout import Source
+from parallel_impl.git.checkout import Checkout, Source
 from parallel_impl.git.identity import OURS, Identity
 from parallel_impl.git.repo import Repo
+from parallel_impl.git.surroundings import Foreign, Surroundings, foreign_beside
 from parallel_impl.git.trees import Trees
 from parallel_impl.git.watch import Watch
 from parallel_impl.plan.model import Plan
@@ -33,7 +34,9 @@ class RunSpec:
     they are not contained). `identity` is in all commits; `carried` are refs that packages' repositories have beside
     the base's ancestors. `repository` is the main worktree, which set-up sees, `users_branch` the branch that the run
     was started on ("" when there is none). `single`: the one package of the plan is verified by the gates.
-    `notes` is what the summary must say about all this, `lacking` those of them that this machine is the reason of.
+    `set_up_changes` are the paths that set-up changes on the base, `beside` the names that it makes on the level of a
+    worktree. `notes` is what the summary must say about all this, `lacking` those of them that this machine is the
+    reason of.
     """
 
     base: str
@@ -57,6 +60,8 @@ class RunSpec:
     repository: Path = Path()
     users_branch: str = ""
     single: bool = False
+    set_up_changes: frozenset[str] = frozenset()
+    beside: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
     lacking: tuple[str, ...] = ()
 
@@ -90,13 +95,17 @@ class PlanEdit:
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """What a run works on: the user's repository, the places of its change, and the checkouts. Threads share it."""
+    """What a run works on: the user's repository, the places of its change, and the checkouts. Threads share it.
+
+    `surroundings` are the folders around the checkouts, as they were at the start (None: nobody looks at them).
+    """
 
     repo: Repo
     trees: Trees
     places: Places
     source: Source
     watch: Watch
+    surroundings: Surroundings | None = None
 
     @classmethod
     def open(
@@ -111,6 +120,7 @@ class Workspace:
         carried: Mapping[str, str] | None = None,
         environment: Mapping[str, str] | None = None,
         repository_name: str = "",
+        surroundings: Surroundings | None = None,
     ) -> Workspace:
         """Read what packages' repositories carry over at `base`, and the user's side as it is now.
 
@@ -133,11 +143,17 @@ class Workspace:
             places=places,
             source=source,
             watch=Watch(repo, places.change_id, checkout=checkout),
+            surroundings=surroundings,
         )
 
     @property
     def home(self) -> Path:
         return self.source.home
+
+    def foreign(self, checkout: Checkout | None = None, *, usual: Collection[str] = ()) -> list[Foreign]:
+        """What lies around the checkouts and is not of this run; on the level of `checkout`, beside `usual`, too."""
+        around = self.surroundings.foreign() if self.surroundings else []
+        return [*around, *(foreign_beside(checkout.folder, checkout.path, usual) if checkout else ())]
 
     def set_ref(self, ref: str, commit: str) -> None:
         """Move a ref of our own; the watch over the user's repository expects it then."""

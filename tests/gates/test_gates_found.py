@@ -360,7 +360,9 @@ def test_a_time_limit_alone_leaves_a_gate_as_it_is_found() -> None:
 
     limits = {gate.name: (gate.command, gate.minutes) for gate in gates if gate.name == "go-test"}
     assert limits == {"go-test": ("go test -json ./...", 90)}
-    assert "no gate nox is found here, so it has no time to limit" in [problem.what for problem in said]
+    assert "no gate nox is found here, and the configuration has no command for it" in [
+        problem.what for problem in said
+    ]
 
 
 def test_a_gate_that_is_switched_off_is_no_misspelt_one_where_a_repository_may_have_it() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from parallel_impl.gates.verdict import GateVerdict, VerdictStatus
@@ -71,3 +72,27 @@ def test_what_cannot_be_accepted_is_refused(word: str, rows: tuple[GateRow, ...]
 def test_a_gate_may_have_a_colon_in_its_name() -> None:
     assert acceptance.read("npm:test") == WantedGate("npm:test")
     assert acceptance.read("npm:test:flaky") == WantedGate("npm:test", flaky=True)
+
+
+def test_what_the_base_judges_otherwise_is_accepted_by_itself() -> None:
+    passed, differs = GateVerdict("check", VerdictStatus.PASSED), ("exit 1, and 0 by the changed judge",)
+    doubted = msgspec.structs.replace(passed, status=VerdictStatus.NOT_PROVEN, differs=differs)
+    accepted = acceptance.accept(WantedGate("check"), [GateRow("check", "not proven", differs=differs)])
+
+    judged = acceptance.judge_divergence(passed, doubted, accepted)
+
+    assert judged.status == "accepted"
+    assert judged.accepted == ("differs: exit 1, and 0 by the changed judge",)
+    assert acceptance.judge_divergence(passed, doubted, {}) == doubted
+    more = msgspec.structs.replace(doubted, differs=(*differs, "t::a"))
+    assert acceptance.judge_divergence(passed, more, accepted) == more
+
+
+def test_an_accepted_divergence_accepts_no_exit_code_that_nobody_explained() -> None:
+    differs = ("exit 1, and 0 by the changed judge",)
+    accepted = acceptance.accept(WantedGate("check"), [GateRow("check", "not proven", differs=differs)])
+    own = GateVerdict("check", VerdictStatus.NOT_PROVEN, why="exit 2 is not explained")
+
+    assert acceptance.judge(own, accepted) == own
+    doubted = msgspec.structs.replace(own, differs=differs)
+    assert acceptance.judge_divergence(own, doubted, accepted).status == "not proven"

@@ -21,8 +21,10 @@ def unreadable(gates: Iterable[Gate], base: Mapping[str, GateReport]) -> dict[st
 
 
 def _is_unreadable(gate: Gate, report: GateReport) -> bool:
-    by_exit_code = gate.parser == "exit-code" and report.state is GateState.BROKEN  # its program was not there, say
-    listed = report.tests or report.findings  # it can be read, and only did not run to its end
+    # its program was not there, say; where it left with 0 it is broken by what it did to its checkout
+    by_exit_code = gate.parser == "exit-code" and report.state is GateState.BROKEN and report.exit_code != 0
+    # it can be read, and only did not run to its end, or not alone
+    listed = report.tests or report.findings or report.stopped
     return by_exit_code or (report.state is GateState.RED and not report.explained and not listed)
 
 

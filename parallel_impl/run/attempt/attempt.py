@@ -23,6 +23,7 @@ from parallel_impl.gates import setup, steps
 from parallel_impl.gates.steps import StepResult, StepStatus, Verification
 from parallel_impl.git import scope
 from parallel_impl.git.checkout import Checkout
+from parallel_impl.git.edits import SetUpChanges
 from parallel_impl.git.repo import GitError
 from parallel_impl.git.staging import Snapshot
 from parallel_impl.git.traces import Traces
@@ -49,7 +50,7 @@ from parallel_impl.run.attempt import (
     take_work,
 )
 from parallel_impl.run.attempt.job import Attempt, Job, Outcome, Post
-from parallel_impl.run.launch import equip, make_ready
+from parallel_impl.run.launch import equip, fresh_changes, make_ready
 from parallel_impl.run.spec import RunSpec, Workspace
 from parallel_impl.storage import write_atomically
 
@@ -145,10 +146,18 @@ def _in_scope_but_left_out(attempt: Attempt) -> str:
     return "\n".join(["\nin its scope, but left out of its work:", *(f"  {one}" for one in found[:SHOWN])]) + more
 
 
-def _set_up(attempt: Attempt, checkout: Checkout, log: Path) -> None:
+def _set_up(attempt: Attempt, checkout: Checkout, log: Path, changes: SetUpChanges | None = None) -> None:
     with _equip(attempt, checkout) as launch:
-        package, number = attempt.package.id, attempt.job.number
-        outcome = make_ready(attempt.spec, launch, checkout, log, tell=attempt.post, package=package, number=number)
+        outcome = make_ready(
+            attempt.spec,
+            launch,
+            checkout,
+            log,
+            tell=attempt.post,
+            package=attempt.package.id,
+            number=attempt.job.number,
+            changes=changes,
+        )
     attempt.setup_seconds += outcome.seconds
     if outcome.failure:
         code = Failure.INTERRUPTED if outcome.stopped else Failure.SETUP_FAILED
@@ -279,10 +288,12 @@ def _verify(attempt: Attempt) -> None:
     name = workspace.places.verify_checkout(package.id)
     checkout = workspace.source.open(name, attempt.commit)
     try:
-        _set_up(attempt, checkout, attempt.files.verify_setup_log)
+        _prepare_verification(attempt, checkout)
+        _check_surroundings(attempt, checkout)
         with _equip(attempt, checkout) as launch:
             run = gate_steps.run if by_gates else _run_steps
             attempt.verification = run(attempt, launch, checkout)
+        _check_surroundings(attempt, checkout)
     finally:
         workspace.put_away(name, attempt.job.number, attempt.note)
     if attempt.verification.stopped:
@@ -320,6 +331,18 @@ def _cannot_start(attempt: Attempt, verification: Verification) -> str:
         return ""
     hint = on_base.correction(attempt.spec, failed.cannot_start)
     return f"step {step.name!r} cannot start, on the base neither: {failed.cannot_start}\n{hint}; log: {failed.log}"
+
+
+def _prepare_verification(attempt: Attempt, checkout: Checkout) -> None:
+    changes = fresh_changes(attempt.spec, attempt.workspace, checkout)
+    _set_up(attempt, checkout, attempt.files.verify_setup_log, changes)
+
+
+def _check_surroundings(attempt: Attempt, checkout: Checkout) -> None:
+    """Nothing lies around the checkout that its steps could read and no commit has; else they prove nothing."""
+    if found := attempt.workspace.foreign(checkout, usual=attempt.spec.beside):
+        why = "\n".join(("its steps prove nothing:", *map(str, found)))
+        raise _FailureError(Failure.FOREIGN_FILES, why)
 
 
 def _run_steps(attempt: Attempt, launch: Launch, checkout: Checkout) -> Verification:

@@ -40,7 +40,9 @@ def runs_any(attempt: Attempt) -> bool:
 def run(attempt: Attempt, launch: Launch, checkout: Checkout) -> Verification:
     """Run the gates in a checkout of the attempt's commit that is ready; their verdict against the base."""
     spec = attempt.spec
-    after = gate_runs.run_in(spec, launch, checkout, attempt.files.gates, on="", tell=partial(_tell, attempt))
+    after = gate_runs.run_in(
+        spec, attempt.workspace, launch, checkout, attempt.files.gates, on="", tell=partial(_tell, attempt)
+    )
     before = gate_runs.wait_for(attempt.job.on_base.gates, launch.stops) if attempt.job.on_base else {}
     if before is None or any(launch.stops):
         return STOPPED

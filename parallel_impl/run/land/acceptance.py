@@ -15,6 +15,7 @@ from parallel_impl.gates.verdict import GateVerdict, VerdictStatus
 from parallel_impl.record.gate_row import GateRow
 from parallel_impl.text import did_you_mean
 
+DIFFERS = "differs"  # what a gate says otherwise with the base's version of what steers it
 FLAKY, GONE, NOT_PROVEN = str(VerdictStatus.FLAKY), str(VerdictStatus.GONE), str(VerdictStatus.NOT_PROVEN)
 ANY = "*"  # in the place of ids: what is flaky is not known before it was seen
 
@@ -77,12 +78,23 @@ def judge(verdict: GateVerdict, accepted: Listed) -> GateVerdict:
     return msgspec.structs.replace(verdict, status=VerdictStatus.ACCEPTED, accepted=lines)
 
 
+def judge_divergence(own: GateVerdict, doubted: GateVerdict, accepted: Listed) -> GateVerdict:
+    """`doubted` is the verdict `own` with what the base's judge says otherwise; accepted where all of that was."""
+    if not doubted.differs or not _covers(accepted.get(DIFFERS), doubted.differs):
+        return doubted
+    lines = (*own.accepted, *(f"{DIFFERS}: {one}" for one in doubted.differs))
+    status = own.status if own.blocks else VerdictStatus.ACCEPTED
+    return msgspec.structs.replace(doubted, status=status, why=own.why, differs=(), accepted=lines)
+
+
 def _listed(status: str, of: GateRow | GateVerdict) -> dict[str, tuple[str, ...]]:
     """Nothing, unless the verdict is one that can be accepted: then all that it lists counts, not only the worst."""
     if status not in (FLAKY, GONE, NOT_PROVEN, str(VerdictStatus.ACCEPTED)):
         return {}
     found = {FLAKY: tuple(map(_id, of.flaky)), GONE: tuple(map(_id, of.gone))}
     found = {kind: ids for kind, ids in found.items() if ids or kind == status}
+    if of.differs:  # that is why it is not proven; what else there may be shows once this was accepted
+        return {**found, DIFFERS: of.differs}
     return {**found, NOT_PROVEN: tuple(map(_id, of.new_failures))} if status == NOT_PROVEN else found
 
 

@@ -118,6 +118,16 @@ def halt(run: Run, code: Halt, why: str, *, proven: Proof | None = None, commit:
     return Ending(1, "halted", headline, tuple(lines), code=code, commit=commit, proof=proven)
 
 
+def tampered(run: Run, changed: e.RepositoryChanged) -> Ending:
+    """Somebody changed the repository, or the folders around the checkouts, in a way that stops everything."""
+    return halt(run, tampering_code(changed), "\n".join(changed.what))
+
+
+def tampering_code(changed: e.RepositoryChanged) -> Halt:
+    """The word for what was changed."""
+    return Halt.FOREIGN_FILES if changed.around else Halt.REPOSITORY_CHANGED
+
+
 def _blocked(run: Run, why: str) -> Iterator[str]:
     """Each package that is not accepted, with the lines that tell why; its log and the summary have the others."""
     roots = Roots(run.state.home, run.workspace.source.repository_name, str(run.workspace.places.state))

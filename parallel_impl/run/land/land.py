@@ -72,7 +72,8 @@ def _accept(run: Run, candidate: str, proven: Proof) -> None:
     """The gates passed, and what they ran (agents wrote it) left the repository alone."""
     run.look_at_repository(files=True)
     if run.state.tampering:
-        raise _HaltError(Halt.REPOSITORY_CHANGED, "\n".join(run.state.tampering.what), commit=candidate)
+        code = ending.tampering_code(run.state.tampering)
+        raise _HaltError(code, "\n".join(run.state.tampering.what), commit=candidate)
     if not proven.passed:
         raise _HaltError(Halt.GATES_FAILED, proven.why, proven=proven, commit=candidate)
     run.workspace.set_ref(run.workspace.places.proven_ref, candidate)

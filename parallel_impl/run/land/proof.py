@@ -27,12 +27,15 @@ from parallel_impl.record.gate_row import GateRow
 from parallel_impl.record.journal import now
 from parallel_impl.run import gate_runs, own_tests
 from parallel_impl.run.gate_runs import BASE, CANDIDATE, BaseProof, Reports
-from parallel_impl.run.land import acceptance
+from parallel_impl.run.land import acceptance, judges
 from parallel_impl.run.own_tests import OwnTests
 from parallel_impl.run.run import Run
 from parallel_impl.run.spec import own_files
 
-MASKED = ("command", "why", "new_failures", "gone", "flaky", "unstable", "renamed", "removed", "accepted")
+MASKED = (
+    "command", "why", "new_failures", "gone", "flaky", "unstable", "renamed", "removed", "accepted", "judges",
+    "differs",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,8 @@ class Proof:
         parts += [f"gate {row.name} was switched off: {row.why}" for row in self.rows if row.dropped]
         checked = ", ".join(row.texts for row in self.rows if row.texts and row.verdict == VerdictStatus.PASSED)
         parts += [f"texts checked by {checked}"] if checked else []
-        return "; ".join([*parts, *(f"{row.name}: {one}" for row in self.rows for one in _changed_tests(row))])
+        parts += [f"{row.name}: {one}" for row in self.rows for one in _changed_tests(row)]
+        return "; ".join([*parts, *judges.clauses(self.rows)])
 
     @property
     def by(self) -> tuple[str, ...]:
@@ -89,7 +93,8 @@ def prove(run: Run, candidate: str, base_proof: BaseProof) -> Proof:
     states = {name: report.state.replace("-", " ") for name, report in before.items()}  # as verdicts are spelt
     run.record(e.GatesEnded(at=now(), on=BASE, tree=repo.tree(spec.base), verdicts=states))
     off = unreadable.unreadable(spec.gates, before)
-    verdicts = [unreadable.dropped(one, off) for one in _verdicts(run, candidate, before, seen)]
+    found = [unreadable.dropped(one, off) for one in _verdicts(run, candidate, before, seen)]
+    verdicts = _judged(run, candidate, before, seen, found)
     if run.stop:
         return Proof((), passed=False, why="the run was stopped")
     rows = _rows(run, verdicts, seen.first, off)
@@ -178,6 +183,28 @@ def _verdicts(run: Run, candidate: str, before: Reports, seen: _Observed) -> lis
     return [acceptance.judge(one, accepted.get(one.gate, {})) for one in (*found, *seen.own)]
 
 
+def _judged(
+    run: Run, candidate: str, before: Reports, seen: _Observed, verdicts: Sequence[GateVerdict]
+) -> list[GateVerdict]:
+    """The verdicts with what packages changed of their judges, and what the base's say; some have no need of it."""
+    judged, accepted = judges.find(run, candidate), run.state.accepted_gates
+    settled = {one.gate for one in verdicts if one.status in (VerdictStatus.FAILED, VerdictStatus.SWITCHED_OFF)}
+    asked = {gate: one for gate, one in judged.items() if gate not in settled}
+    if asked and not run.stop:
+        of_steps = {test.id for own in own_tests.read(run) for tests in own.tests.values() for test in tests}
+        look = partial(judges.compare, run, candidate, asked, before=before, after=seen.first, of_steps=of_steps)
+        with ThreadPoolExecutor(1, "base-judges") as pool:
+            looking = pool.submit(look, tell=run.post)
+            try:
+                gate_runs.wait_for(looking, (), meanwhile=run.record_posted)
+            except BaseException:
+                run.stop.set()  # or the end of the pool would wait for the gates
+                raise
+        judged |= looking.result()
+    doubted = [(one, judges.doubt(one, judged.get(one.gate))) for one in verdicts]
+    return [acceptance.judge_divergence(one, doubt, accepted.get(one.gate, {})) for one, doubt in doubted]
+
+
 def _rows(run: Run, verdicts: Sequence[GateVerdict], reports: Reports, off: Collection[str]) -> tuple[GateRow, ...]:
     """The verdicts as the summary shows them, without secrets: these are compared, and then masked."""
     gates, mask = {gate.name: gate for gate in run.spec.gates}, run.launch.mask
@@ -201,6 +228,8 @@ def _rows(run: Run, verdicts: Sequence[GateVerdict], reports: Reports, off: Coll
             renamed=one.renamed,
             removed=one.removed,
             accepted=one.accepted,
+            judges=one.judges,
+            differs=one.differs,
         )
         rows.append(msgspec.structs.replace(row, **{name: _masked(getattr(row, name), mask) for name in MASKED}))
     return tuple(rows)

@@ -96,6 +96,7 @@ def _gate(row: GateRow) -> GateEvidence:
         gone=(*row.gone, *row.removed),
         renamed=row.renamed,
         flaky=(*row.flaky, *row.unstable),
+        judges=row.judges,
     )
 
 

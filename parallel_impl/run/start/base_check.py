@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache, partial
 
 from parallel_impl import config
 from parallel_impl.errors import Problem, Severity, UserError, count, printable
 from parallel_impl.gates import programs, quality, setup
+from parallel_impl.gates.called_files import called_files
 from parallel_impl.gates.quality import Gate
 from parallel_impl.git import filters, hooks, staging
 from parallel_impl.git.checkout import Checkout
@@ -21,7 +23,7 @@ from parallel_impl.plan import estimate
 from parallel_impl.plan.order import critical_path
 from parallel_impl.processes.launch import Launch
 from parallel_impl.record import events as e
-from parallel_impl.run.launch import equip, make_ready
+from parallel_impl.run.launch import equip, fresh_changes, make_ready
 from parallel_impl.run.places import BASE_CHECKOUT
 from parallel_impl.run.run import Listener
 from parallel_impl.run.spec import PlanInForce, RunSpec, Workspace
@@ -33,7 +35,7 @@ class BaseCheck:
     """What was proven: the checkout of the base, seconds of set-up, and the gates that can run.
 
     `notes` is what the summary must say: what is read from outside the checkouts. `watched` are the events that were
-    told before there was a journal.
+    told before there was a journal. `set_up_changes` and `beside`: what set-up changes, and makes beside the worktree.
     """
 
     checkout: Checkout
@@ -41,6 +43,8 @@ class BaseCheck:
     gates: tuple[Gate, ...]
     notes: tuple[str, ...] = ()
     watched: tuple[e.Event, ...] = ()
+    set_up_changes: frozenset[str] = frozenset()
+    beside: frozenset[str] = frozenset()
 
 
 def check(spec: RunSpec, workspace: Workspace, launch: Launch, in_force: PlanInForce, listener: Listener) -> BaseCheck:
@@ -52,6 +56,7 @@ def check(spec: RunSpec, workspace: Workspace, launch: Launch, in_force: PlanInF
         watched.append(event)
         listener.event(event)
 
+    changes = fresh_changes(spec, workspace, checkout)
     with equip(launch, spec, workspace, checkout) as inside:
         log = workspace.places.gate_setup_log("base")
         outcome = make_ready(spec, inside, checkout, log, tell=tell, on="base")
@@ -61,11 +66,13 @@ def check(spec: RunSpec, workspace: Workspace, launch: Launch, in_force: PlanInF
     environment = setup.environment_of(checkout.path, spec.environment)
     problems += programs.check(in_force.plan, in_force.order, environment, checkout.path, commands=spec.setup)
     gates, gate_problems = quality.check_programs(spec.gates, checkout=checkout.path, env=spec.environment)
+    problems += _own_judges(gates, in_force, workspace, spec.base)
     problems += [*gate_problems, *_incomplete(gates, workspace, checkout, environment, launch)]
     notes = tuple(_outside(checkout))
     problems += [Problem(note, severity=Severity.NOTICE) for note in notes]
     report(problems, listener)
-    return BaseCheck(checkout, outcome.seconds, tuple(gates), notes, tuple(watched))
+    made, beside = changes.paths() if changes else frozenset(), frozenset(path.name for path in checkout.beside())
+    return BaseCheck(checkout, outcome.seconds, tuple(gates), notes, tuple(watched), made, beside)
 
 
 def _incomplete(
@@ -87,6 +94,20 @@ def _incomplete(
             hint=f"look: openspec status --change {places.change_id}",
             severity=Severity.WARNING,
         )
+
+
+def _own_judges(gates: list[Gate], in_force: PlanInForce, workspace: Workspace, base: str) -> Iterator[Problem]:
+    """One warning for each program of a gate that a package may change: the package would judge itself."""
+    read = cache(partial(workspace.repo.read, base))
+    for gate in (gate for gate in gates if gate.runs and not gate.texts):
+        for path in sorted(called_files(gate.command, read)):
+            writers = [one.id for one in in_force.plan.packages if not one.scope.refusal(path)]
+            if writers and read(path) is not None:
+                yield Problem(
+                    f"gate {gate.name} runs {path}, which {', '.join(writers)} may change",
+                    hint="if it does, the gate runs with the base's version too, and both must agree; or deny the path",
+                    severity=Severity.WARNING,
+                )
 
 
 def _set_up_hint(spec: RunSpec) -> str:

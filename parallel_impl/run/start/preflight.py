@@ -12,13 +12,15 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from parallel_impl import environment
 from parallel_impl.errors import Problem, Severity, UserError
-from parallel_impl.git import carried, ignored_scope
+from parallel_impl.git import carried, ignored_scope, surroundings
 from parallel_impl.git import home as homes
 from parallel_impl.git.remove import remove
 from parallel_impl.git.suitability import check_repository
+from parallel_impl.git.surroundings import Foreign, Surroundings
 from parallel_impl.git.trees import Trees
 from parallel_impl.plan import ids
 from parallel_impl.processes.launch import Launch, Limits
@@ -64,7 +66,7 @@ def prepare(request: Request) -> Iterator[Run]:
     ):
         claims.confirm(request.places, request.hold, known.plan.packages, request.listener.say)
         run = Run(
-            spec=replace(ready.spec, gates=ready.base.gates, notes=(*ready.spec.notes, *ready.base.notes)),
+            spec=ready.spec_on_base,
             workspace=ready.workspace,
             launch=ready.launch,
             stop=request.stop,
@@ -102,7 +104,7 @@ def try_out(request: Request) -> None:
 
 def _try_on_base(request: Request, ready: _Ready) -> list[str]:
     """What gates and steps do on the base, all of them. UserError where a gate is broken there."""
-    spec, listener = replace(ready.spec, gates=ready.base.gates), request.listener
+    spec, listener = ready.spec_on_base, request.listener
     work = on_base.BaseWork(spec, ready.workspace, ready.launch, checkout=ready.base.checkout)
     with on_base.running(work, ready.in_force, ready.in_force.order.index) as base:
         base.wait(math.inf, request.stop, say=listener.say, whole=True)
@@ -129,7 +131,7 @@ def is_archived(request: Request) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Edits:
+class InputEdits:
     """What was edited since a run started; `plan` is None where the plan was not."""
 
     plan: PlanEdit | None
@@ -147,6 +149,17 @@ class _Ready:
     base: BaseCheck
     jobs: int
 
+    @property
+    def spec_on_base(self) -> RunSpec:
+        """The spec, with what was seen on the base."""
+        return replace(
+            self.spec,
+            gates=self.base.gates,
+            set_up_changes=self.base.set_up_changes,
+            beside=self.base.beside,
+            notes=(*self.spec.notes, *self.base.notes),
+        )
+
 
 @contextmanager
 def _leaving_nothing(request: Request) -> Iterator[None]:
@@ -163,7 +176,7 @@ def _leaving_nothing(request: Request) -> Iterator[None]:
 
 
 @contextmanager
-def _claimed(request: Request) -> Iterator[tuple[Inputs, Edits]]:
+def _claimed(request: Request) -> Iterator[tuple[Inputs, InputEdits]]:
     """The inputs, with everything that their plan claims held to the end."""
     places, options, say = request.places, request.options, request.listener.say
     _warn_of_file_system(request)
@@ -192,7 +205,9 @@ def _checked(request: Request, known: Inputs) -> Iterator[_Ready]:
         carried=spec.carried,
         environment=environment.for_filters(request.inherited, pass_env=spec.config.pass_env),
         repository_name=_repository_name(request),
+        surroundings=_surroundings(request, known, home),
     )
+    base_check.report([_foreign(one) for one in workspace.foreign()], request.listener)
     given = (request.inherited, *(table.env for table in spec.config.agents.values()))
     mask = tuple(value for env in given for value in environment.secret_values(env, spec.secret_names))
     # whatever starts something sets its own limits
@@ -211,6 +226,25 @@ def _checked(request: Request, known: Inputs) -> Iterator[_Ready]:
         yield _Ready(spec, workspace, launch, in_force, checked, capable.jobs)
     finally:
         leftovers.close(request.places, home)
+
+
+def _surroundings(request: Request, known: Inputs, home: Path) -> Surroundings:
+    """The folders around the checkouts as they should be: tool configuration above them counts since the first start.
+
+    Folders that an earlier run left in the home are its worktrees.
+    """
+    state, places = request.state, request.places
+    packages = {*known.order.index, *state.packages, *state.removed}
+    names = {*places.gate_checkouts, *(name for package in packages for name in places.checkouts_of(package))}
+    names |= surroundings.folders_in(home)
+    above = state.started.above if state.started and state.home == state.started.home else None
+    there = surroundings.configuration_above(home) if above is None else frozenset(above)
+    return Surroundings(home, frozenset(names), there)
+
+
+def _foreign(one: Foreign) -> Problem:
+    what, _, line = str(one).partition("\n")
+    return Problem(what, hint=line.strip())
 
 
 def _repository_name(request: Request) -> str:
@@ -235,7 +269,7 @@ def _find(request: Request) -> tuple[str, str, str]:
     return commit, came_from, inputs.find_edited_plan(repo, folder, places, state)
 
 
-def _read_inputs(request: Request, found: tuple[str, str, str]) -> tuple[Inputs, Edits]:
+def _read_inputs(request: Request, found: tuple[str, str, str]) -> tuple[Inputs, InputEdits]:
     """Plan, configuration and repository, checked as a whole; warnings are printed, errors are raised together."""
     repo, places, options, state = request.repo, request.places, request.options, request.state
     (commit, came_from, edited), began = found, time.monotonic()
@@ -262,13 +296,13 @@ def _read_inputs(request: Request, found: tuple[str, str, str]) -> tuple[Inputs,
     base_check.report(problems, request.listener)
     known = replace(known, seconds=time.monotonic() - began)
     if not edited:
-        return known, Edits(None, configured)
+        return known, InputEdits(None, configured)
     edit = plan_edit.edit(repo, places, state, known, edited)
     request.listener.say(plan_edit.describe(edit, known.plan.revision, state))
-    return known, Edits(edit, configured)
+    return known, InputEdits(edit, configured)
 
 
-def _open(run: Run, request: Request, known: Inputs, edits: Edits) -> None:
+def _open(run: Run, request: Request, known: Inputs, edits: InputEdits) -> None:
     """Write the first event, or take in what is asked of a run that goes on."""
     options, places, plan = request.options, request.places, run.in_force
     outlined = outline(plan.plan, plan.order, state=places.state, jobs=run.jobs)
@@ -321,4 +355,5 @@ def _first_event(run: Run, only: str, known: Inputs) -> e.RunStarted:
         part=places.part,
         single=spec.single,
         plan_seconds=round(known.seconds, 3),
+        above=sorted(run.workspace.surroundings.above) if run.workspace.surroundings else None,
     )

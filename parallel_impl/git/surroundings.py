@@ -1,0 +1,75 @@
+"""The folders around the checkouts of a run: what lies there steers what runs in them, and is in no commit.
+
+pytest, ruff, npm and their like look upward from a checkout. Without a fence any agent can write there.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from parallel_impl.errors import printable
+from parallel_impl.git.checkout import KEPT
+from parallel_impl.git.home import is_configuration
+from parallel_impl.git.walk import is_left_by_program
+
+EDITORS = (".idea", ".vscode")  # of a person who looks at the worktrees
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """Something around the checkouts that is not of this run."""
+
+    path: Path
+
+    def __str__(self) -> str:
+        option = "-r " if self.path.is_dir() and not self.path.is_symlink() else ""
+        what = f"{self.path} is not of this run, and what runs in its checkouts may read it\n"
+        return printable(what) + f"  rm {option}{shlex.quote(printable(str(self.path)))}"
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The home of a run, the names of the checkouts in it, and the tool configuration above it at the start."""
+
+    home: Path
+    checkouts: frozenset[str]
+    above: frozenset[str]
+
+    def foreign(self) -> list[Foreign]:
+        """What is not of this run: anything else in its home, tool configuration above that was not there."""
+        inside = (path for path in _entries(self.home) if not self._is_ours(path.name))
+        appeared = sorted(configuration_above(self.home).difference(self.above))
+        return [Foreign(path) for path in (*inside, *map(Path, appeared))]
+
+    def _is_ours(self, name: str) -> bool:
+        known = name in (KEPT, *EDITORS) or name.removesuffix(".git") in self.checkouts
+        return known or is_left_by_program(os.fsencode(name))
+
+
+def foreign_beside(level: Path, worktree: Path, usual: Collection[str]) -> list[Foreign]:
+    """Tool configuration beside a worktree on its own level; `usual` are names that set-up makes there."""
+    others = (path for path in _entries(level) if path != worktree and path.name not in usual)
+    return [Foreign(path) for path in others if is_configuration(path.name)] if level != worktree else []
+
+
+def configuration_above(home: Path) -> frozenset[str]:
+    """The paths of tool configuration in the folders above a home."""
+    folders = (folder for folder in home.resolve().parents if folder.is_dir())
+    return frozenset(str(path) for folder in folders for path in _entries(folder) if is_configuration(path.name))
+
+
+def folders_in(home: Path) -> frozenset[str]:
+    """The folders that lie in a home already and are no tool's configuration: worktrees of an earlier run."""
+    folders = (path for path in _entries(home) if path.is_dir() and not path.is_symlink())
+    return frozenset(path.name.removesuffix(".git") for path in folders if not is_configuration(path.name))
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
