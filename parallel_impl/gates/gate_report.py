@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 
 class GateState(StrEnum):
@@ -59,7 +60,10 @@ class GateFinding(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class GateReport(msgspec.Struct, frozen=True):
-    """One gate on one tree. `explained`: the tests and findings account for a red exit code."""
+    """One gate on one tree. `explained`: the tests and findings account for a red exit code.
+
+    `beside`: other heavy work of ours ran at the same time, so a failure is to be confirmed alone.
+    """
 
     gate: str
     state: GateState
@@ -70,3 +74,4 @@ class GateReport(msgspec.Struct, frozen=True):
     explained: bool = True
     tests: tuple[Test, ...] = ()
     findings: tuple[GateFinding, ...] = ()
+    beside: bool | UnsetType = UNSET

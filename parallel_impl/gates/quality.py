@@ -11,9 +11,11 @@ import shlex
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import msgspec
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from parallel_impl import storage
@@ -26,6 +28,7 @@ from parallel_impl.gates.reports import GateOutput
 from parallel_impl.plan import ids
 from parallel_impl.processes.launch import Launch, Limits, Stops
 from parallel_impl.processes.process import Reason, run
+from parallel_impl.processes.slots import Share, unlimited
 from parallel_impl.text import masked, tail
 
 PLUGIN = Path(__file__).with_name("plugin")
@@ -40,9 +43,11 @@ JUNIT_OPTION = re.compile(r"--junit-?xml[= ]([^\s'\"]+)")
 NO_JSON = b"unrecognized arguments: --output=json"
 NOT_STARTED = (126, 127)
 LOG_LIMIT = 50_000_000
+RED_UNDER_LOAD = "red under load, green alone"
 OFFLINE = {"OPENSPEC_TELEMETRY": "0", "OPENSPEC_NO_UPDATE_CHECK": "1"}  # the CLI asks the network otherwise
 
 OwnCheck = Callable[[Path, str], Sequence[GateFinding]]  # checkout and change folder -> what is wrong with the texts
+GateSlot = Callable[["Gate", bool], AbstractContextManager[Share]]  # alone: while nothing else of ours runs
 
 
 class Gate(msgspec.Struct, frozen=True):
@@ -227,11 +232,14 @@ def run_gates(
     own: OwnCheck | None = None,
     started: Callable[[Gate], None] = lambda _gate: None,
     ended: Callable[[GateReport], None] = lambda _report: None,
+    slot: GateSlot = lambda _gate, _alone: unlimited(),
 ) -> dict[str, GateReport]:
     """Run all gates side by side on one checkout that is ready; one report each, by name, in the gates' order.
 
     `<folder>/<gate>.log` and report files are overwritten. `seconds` is the limit of each. `own` checks the texts of
     the change where the program for that is absent. `started` and `ended` hear of each that runs, in its own thread.
+    Its time counts from when it has its `slot`. What broke beside other heavy work (its time ran out, say) runs again
+    alone.
     """
     folder.mkdir(parents=True, exist_ok=True)
     root = checkout.resolve()
@@ -240,13 +248,23 @@ def run_gates(
         checks_texts = own is not None and gate.is_own
         if not checks_texts and (gate.off or gate.absent):
             return _not_run(gate)
-        started(gate)
         if own is not None and gate.is_own:
+            started(gate)
             report = _check_texts(gate, root, own, _file(gate, folder, ".log"))
         else:
-            report = _run(gate, root, env=env, folder=folder, seconds=seconds, stop=stop, mask=mask)
+            report = in_slot(gate)
+            if report.state is GateState.BROKEN and report.beside and not _stopped(stop):
+                again = in_slot(gate, alone=True)
+                passed = again.state is GateState.GREEN
+                report = replace(again, why=f"{RED_UNDER_LOAD}: {report.why}") if passed else again
         ended(report)
         return report
+
+    def in_slot(gate: Gate, *, alone: bool = False) -> GateReport:
+        with slot(gate, alone) as share:
+            started(gate)
+            report = _run(gate, root, env=env, folder=folder, seconds=seconds, stop=stop, mask=mask)
+        return replace(report, beside=share.beside or UNSET)
 
     with ThreadPoolExecutor(max(1, len(gates)), thread_name_prefix="gate") as pool:
         return dict(zip((gate.name for gate in gates), pool.map(one, gates), strict=True))
@@ -289,6 +307,10 @@ def _run(
     found = reports.read(gate.parser, output, report)
     more = f"\n{tail(log)}" if found.state is GateState.BROKEN else ""
     return replace(found, why=printable(found.why + more))
+
+
+def _stopped(stop: Stops) -> bool:
+    return any(stop) if isinstance(stop, tuple) else bool(stop)
 
 
 def _file(gate: Gate, folder: Path, ending: str) -> Path:

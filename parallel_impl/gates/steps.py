@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -18,11 +19,13 @@ from parallel_impl.git.walk import is_cache
 from parallel_impl.plan.model import Package, Step, StepKind
 from parallel_impl.processes.launch import Launch, Limits, Stops
 from parallel_impl.processes.process import Ended, Reason, run
+from parallel_impl.processes.slots import Share, unlimited
 from parallel_impl.text import tail
 
 RESULT_FILE = "PARALLEL_IMPL_RESULT_FILE"
 SIGPIPE = 141
 SHOWN = 20
+SlotFor = Callable[[Step], AbstractContextManager[Share]]
 Changed = Callable[[], Mapping[str, str]]  # path to what tells one content of it from the next
 
 
@@ -40,7 +43,8 @@ class StepResult:
     """One step. `exit_code` as a shell reports it (a signal is 128 + its number); `why` is empty when it passed.
 
     `artifacts` are paths in the checkout, kept below the folder of the verification; `keys` are the declared
-    result keys that are known, `not_reported` the others.
+    result keys that are known, `not_reported` the others. `beside`: other heavy work of ours ran at the same time;
+    `red_under_load`: it did not pass so, and passed alone.
     """
 
     name: str
@@ -54,6 +58,8 @@ class StepResult:
     keys: Mapping[str, object] = field(default_factory=dict)
     not_reported: tuple[str, ...] = ()
     why: str = ""
+    beside: bool = False
+    red_under_load: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +82,19 @@ class Verification:
     def for_a_person(self) -> tuple[str, ...]:
         """The names of the steps that a person has to check."""
         return tuple(step.name for step in self.steps if step.status is StepStatus.FOR_A_PERSON)
+
+    @property
+    def red_beside(self) -> str:
+        """The name of the step that failed while other heavy work of ours ran: that shows nothing yet."""
+        return next((step.name for step in self.steps if step.status is StepStatus.FAILED and step.beside), "")
+
+    def after(self, first: Verification) -> Verification:
+        """This one, of steps that ran alone, with what passes now and did not beside other work."""
+        red = first.red_beside
+        steps = tuple(
+            replace(step, red_under_load=step.name == red and step.status is StepStatus.PASSED) for step in self.steps
+        )
+        return replace(self, steps=steps)
 
 
 def not_run(package: Package) -> Verification:
@@ -100,12 +119,13 @@ def run_steps(
     mask: tuple[bytes, ...] = (),
     started: Callable[[Step, int], None] = lambda _step, _place: None,
     ended: Callable[[StepResult], None] = lambda _result: None,
+    slot: SlotFor = lambda _step: unlimited(),
 ) -> Verification:
     """Run the package's steps in `checkout`, logs in `<folder>/steps/`, evidence in `<folder>/artifacts/`.
 
     `env` is the allow-listed environment of steps; `changed` names the tracked or unignored files of the
     checkout that differ from its commit; `files_modified` is how many files the attempt changed. `started` hears of
-    each step that runs, with its place from 1, `ended` how it ended.
+    each step that runs, with its place from 1, `ended` how it ended; its time counts from when it has its `slot`.
     """
     runner = _Runner(checkout.resolve(), folder, env, changed, files_modified, stop, mask)
     results: list[StepResult] = []
@@ -121,8 +141,10 @@ def run_steps(
             )
             results.append(StepResult(step.name, step.kind, _unstarted(step), step.command, why=why))
             continue
-        started(step, number)
-        result = runner.run(number, step)
+        with slot(step) as share:
+            started(step, number)
+            result = runner.run(number, step)
+        result = replace(result, beside=share.beside)
         ended(result)
         results.append(result)
         failed = result if result.status is not StepStatus.PASSED else None

@@ -52,7 +52,10 @@ class StepEvidence(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StepRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One verification step; `exit_code` is None for one that did not run."""
+    """One verification step; `exit_code` is None for one that did not run.
+
+    `red_under_load`: it did not pass beside other heavy work of ours, and passed alone.
+    """
 
     name: str
     kind: StepKind
@@ -63,6 +66,7 @@ class StepRecord(msgspec.Struct, frozen=True, kw_only=True):
     evidence: StepEvidence = StepEvidence()
     command: str | tuple[str, ...] | UnsetType = UNSET
     log: str | UnsetType = UNSET
+    red_under_load: bool | UnsetType = UNSET
 
 
 class VerificationRecord(msgspec.Struct, frozen=True, kw_only=True):

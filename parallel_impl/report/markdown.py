@@ -180,7 +180,9 @@ def _package(package: PackageRow) -> str:
 def _verdict(step: StepRow) -> str:
     if step.kind is not StepKind.COMMAND:
         return "for a person"
-    return "passed" if step.passed else "failed"
+    if step.passed:
+        return "passed, red under load" if step.red_under_load else "passed"
+    return "failed"
 
 
 def _list(title: str, items: Iterable[str], *, level: int = 2) -> str:

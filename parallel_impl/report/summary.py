@@ -49,7 +49,10 @@ class ContractRow(msgspec.Struct, frozen=True):
 
 
 class StepRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One verification step of a package's last attempt; `evidence` are paths of artifacts."""
+    """One verification step of a package's last attempt; `evidence` are paths of artifacts.
+
+    `red_under_load`: it did not pass beside other heavy work of ours, and passed alone.
+    """
 
     name: str
     kind: StepKind
@@ -58,6 +61,7 @@ class StepRow(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float = 0.0
     why: str = ""
     evidence: tuple[str, ...] = ()
+    red_under_load: bool = False
 
 
 class AttemptRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -294,4 +298,5 @@ def _step(step: StepRecord) -> StepRow:
         seconds=step.seconds,
         why=step.why,
         evidence=step.evidence.artifacts,
+        red_under_load=bool(step.red_under_load),
     )

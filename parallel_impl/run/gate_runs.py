@@ -152,6 +152,9 @@ def run_in(
         stop=launch.stop,
         mask=launch.mask,
         own=change_folder.check,
+        slot=lambda gate, alone: spec.slots.take(
+            launch.stops, alone=alone, waits=lambda: tell(e.SlotAwaited(at=now(), what=gate.name, on=on))
+        ),
         started=lambda gate: tell(e.GateStarted(at=now(), on=on, gate=gate.name)),
         ended=lambda report: tell(_gate_ended(on, report)),
     )

@@ -17,7 +17,9 @@ from parallel_impl.git.watch import Watch
 from parallel_impl.plan.model import Plan
 from parallel_impl.plan.order import Order
 from parallel_impl.plan.revision import Revision
+from parallel_impl.processes import slots
 from parallel_impl.processes.namespace import Namespace
+from parallel_impl.processes.slots import Slots
 from parallel_impl.record.result import AgentRecord
 from parallel_impl.run import ports
 from parallel_impl.run.places import Places
@@ -33,6 +35,7 @@ class RunSpec:
     they are not contained). `identity` is in all commits; `carried` are refs that packages' repositories have beside
     the base's ancestors. `repository` is the main worktree, which set-up sees, `users_branch` the branch that the run
     was started on ("" when there is none). `single`: the one package of the plan is verified by the gates.
+    `slots` are for set-up, steps and gates.
     `notes` is what the summary must say about all this.
     """
 
@@ -57,6 +60,7 @@ class RunSpec:
     repository: Path = Path()
     users_branch: str = ""
     single: bool = False
+    slots: Slots = field(default_factory=slots.own)
     notes: tuple[str, ...] = ()
 
     def agent_record(self, package: str) -> AgentRecord:

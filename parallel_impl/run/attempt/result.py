@@ -91,6 +91,7 @@ def _step(attempt: Attempt, step: StepResult) -> StepRecord:
         evidence=StepEvidence(artifacts=tuple(step.artifacts), metrics=step.keys),
         command=step.command if step.kind is StepKind.COMMAND else UNSET,
         log=str(step.log.relative_to(attempt.files.folder)) if step.log else UNSET,
+        red_under_load=step.red_under_load or UNSET,
     )
 
 
