@@ -20,7 +20,7 @@ from parallel_impl.record import events as e
 from parallel_impl.record import result as results
 from parallel_impl.record.activity import Usage
 from parallel_impl.record.result import AgentRecord, Result, StepRecord
-from parallel_impl.record.state import Progress, State
+from parallel_impl.record.state import Progress, State, most_live
 from parallel_impl.report.active_time import ActiveTime
 
 
@@ -196,7 +196,7 @@ def build(facts: Facts, happened: Sequence[e.Event]) -> Summary:
         jobs=starts[-1].jobs,
         makespan_seconds=round(max((end for _, end in spans.values()), default=0.0), 3),
         critical_path=CriticalPath(tuple(path), round(longest, 3)),
-        bound_seconds=round(max(longest, sum(seconds.values()) / max(start.jobs for start in starts)), 3),
+        bound_seconds=round(max(longest, sum(seconds.values()) / max(most_live(start.jobs) for start in starts)), 3),
         packages=packages,
         usage=total(package.usage for package in packages),
         gates=facts.gates,

@@ -103,13 +103,13 @@ def _pass_stages(attempt: Attempt) -> None:
         _work(attempt, checkout)
         _check_scope(attempt)
         _check_changes(attempt)
+        workspace.put_away(package.id, job.number, attempt.note)  # another agent may have its room now
         attempt.post(e.AttemptVerifying(at=now(), package=package.id, number=job.number))
         _check_contracts(attempt)
         _verify(attempt)
     except BaseException as failure:
         _leave(attempt, checkout, failure)
         raise
-    workspace.put_away(package.id, job.number, attempt.note)
 
 
 def _publish(attempt: Attempt) -> Outcome:
