@@ -8,15 +8,13 @@ from pathlib import Path
 import click
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(context_settings={"help_option_names": ["-h", "--help"]}, epilog="Example: parallel-impl doctor")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def doctor(*, as_json: bool) -> int:
     """Report every capability that a run uses here: git, locks, disk, agents with version and log-in, openspec, forge.
 
     Programs of this machine are asked, no provider and no forge. Exit code: 0 a run can start; 1 something is missing
     that it needs.
-
-    Example: parallel-impl doctor
     """
     from parallel_impl.errors import printable  # noqa: PLC0415
     from parallel_impl.record import json_form  # noqa: PLC0415

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(context_settings={"help_option_names": ["-h", "--help"]}, epilog="Example: parallel-impl init --skills")
 @click.option("--change", "change_id", metavar="<change-id>", help="Pin this older change to the schema too.")
 @click.option("--skills", is_flag=True, help="Write /parallel-implement and /parallel-cleanup for coding agents.")
 @click.option("--yes", is_flag=True, help="Overwrite what differs without a question.")
@@ -19,8 +19,6 @@ def init(change_id: str | None, *, skills: bool, yes: bool, as_owner: bool) -> i
 
     Files are written into the worktree and nothing is committed. Exit code: 0 done; 1 something was left as it is;
     2 there is no openspec/ here.
-
-    Example: parallel-impl init --skills
     """
     from parallel_impl.cli.owner import work_as_owner  # noqa: PLC0415
     from parallel_impl.errors import UserError, printable  # noqa: PLC0415
