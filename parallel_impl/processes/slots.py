@@ -18,7 +18,7 @@ from parallel_impl.processes.launch import Stop
 from parallel_impl.processes.slot_files import SlotFiles
 from parallel_impl.processes.slot_order import SlotTicket, choose
 
-LOOK_SECONDS = 0.05  # between two looks of the first in line, which other processes do not wake
+LOOK_SECONDS = 0.02  # between two looks of the first in line, which other processes do not wake
 REST_SECONDS = 0.5  # of the others, which are woken and look for signals only
 
 
