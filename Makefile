@@ -12,11 +12,12 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 AGAIN := $(MAKE) --no-print-directory
 OLDEST = $(shell scripts/pythons.sh 2>/dev/null | head -n 1)
 
-.PHONY: help demo demo-agent clients test test-clients test-fast test-faults test-latest test-lowest test-pythons test-gits suite lock bench bench-planning lint
+.PHONY: help demo demo-agent demo-pr clients test test-clients test-fast test-faults test-latest test-lowest test-pythons test-gits suite lock bench bench-planning lint
 
 help:
 	@echo 'make demo       builds a sample repository in demo/ and runs a change of five packages on it'
 	@echo 'make demo-agent the same by the built-in agent, with a model of the tests in the place of a real one: no key is needed'
+	@echo 'make demo-pr    from nothing to a merged pull request, on a forge on the loopback: init, plan, run, review, cleanup'
 	@echo 'make test       lint, types, all tests, coverage with its floor'
 	@echo 'make test-fast  the tests that take less than a few seconds each'
 	@echo 'make test-faults  kills real runs at every point, cuts power, fills the disk; FAULTS_SEED=n chooses the samples'
@@ -48,6 +49,10 @@ demo: $(VENV)/runtime.stamp
 # dev: the model that plays is the tests' own
 demo-agent: $(VENV)/dev.stamp
 	@scripts/demo.sh anthropic
+
+# dev: the forge is the tests' own
+demo-pr: $(VENV)/dev.stamp
+	@scripts/demo_pr.sh
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/python -m ruff check .

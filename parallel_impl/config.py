@@ -23,10 +23,32 @@ PERSON = re.compile(r"([^<>\s\0](?:[^<>\n\0]*[^<>\s\0])?) <([^<>\s\0]+@[^<>\s\0]
 MAX_JOBS = 512  # agents at once, by `--jobs` too
 MAX_PORTS = 100  # for each checkout
 GATES = ("pytest", "mypy", "ruff", "openspec")
-PARSERS = ("pytest", "mypy", "ruff", "junit", "openspec", "exit-code")
+MANAGERS = ("npm", "pnpm", "yarn", "bun")
+SCRIPTS = ("test", "lint", "typecheck")
+_OF_TOOLS = ("go-test", "go-vet", "cargo-test", "cargo-clippy", "make-test")
+_NO_TESTS = ("mypy", "ruff", "openspec", "go-vet", "cargo-clippy")
+PARSERS = ("pytest", "mypy", "ruff", "junit", "node", "vitest", "jest", "go", "cargo", "openspec", "exit-code")
 FORGES = ("github", "gitlab", "none")  # none: the branch is pushed, the rest is printed
+_NAMED = ("pytest", "mypy", "ruff", "junit", "openspec")  # a gate of this name is read by the parser of its name
 _COMMANDS = {"pytest": "pytest -q", "mypy": "mypy src", "ruff": "ruff check .", "openspec": "openspec validate --all"}
+_FOUND = (*GATES, *_OF_TOOLS, *(f"{manager}-{script}" for manager in MANAGERS for script in SCRIPTS))
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def may_be_found(gate: str) -> bool:
+    """Whether a gate of this name may be found in a repository, and so be switched off; members end with a folder."""
+    return gate.partition(":")[0] in _FOUND
+
+
+def runs_tests(gate: str) -> bool:
+    """Whether a gate runs tests, as far as its name tells: one that only the configuration knows does."""
+    kind = gate.partition(":")[0]
+    return kind not in _NO_TESTS and not (kind in _FOUND and kind.endswith(("-lint", "-typecheck")))
+
+
+def toml_key(name: str) -> str:
+    """A name as it is written as a key."""
+    return name if _BARE_KEY.fullmatch(name) else json.dumps(name, ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +139,7 @@ class Config:
     ports: int = 0
     announce: str = ""
     notify: str = ""
+    keep_completed: bool = False
     pr: bool = False
     forge: str = ""
     remote: str = ""
@@ -131,7 +154,7 @@ KEYS = (
     "agent", "jobs", "heavy_jobs", "setup", "caches", "pass_env", "silence_minutes", "max_blob_mb", "gates",
     "contracts", "contain", "agents", "assign", "standards",
     "commit_identity", "signoff",
-    "provider_wait_minutes", "limits", "ports", "announce", "notify",
+    "provider_wait_minutes", "limits", "ports", "announce", "notify", "keep_completed",
     "pr", "forge", "remote", "pr_base", "reviewers", "labels",
 )  # fmt: skip
 TEXTS = ("kind", "program", "model", "effort", "base_url", "key", "provider")  # of an agent
@@ -235,6 +258,7 @@ class _Reader:
             ports=self.whole(values, "ports", 0, MAX_PORTS, default=0),
             announce=self.words(values, "announce"),
             notify=self.words(values, "notify"),
+            keep_completed=self.flag(values, "keep_completed", default=False),
             pr=self.flag(values, "pr", default=False),
             forge=self.choice(values, "forge", FORGES),
             remote=self.text(values, "remote"),
@@ -410,9 +434,9 @@ class _Reader:
             self.wrong("gates", "must be a table", _gate_hint("pytest"))
             return
         for name, gate in value.items():
-            default = name if name in PARSERS else "exit-code"
-            if gate is False and name not in GATES:
-                hint = did_you_mean(name, GATES) or f"known: {', '.join(GATES)}; delete the line"
+            default = name if name in _NAMED else "exit-code"
+            if gate is False and not may_be_found(name):
+                hint = did_you_mean(name, _FOUND) or f"known: {', '.join(_FOUND)}; delete the line"
                 self.wrong(f"gates.{name}", "there is no gate of this name to switch off", hint)
             elif gate is False:
                 yield name, False
@@ -421,7 +445,7 @@ class _Reader:
             elif isinstance(gate, dict) and _is_gate(gate):
                 yield name, GateCommand(str(gate["command"]), str(gate.get("parser", default)))
             else:
-                false = "false, " if name in GATES else ""
+                false = "false, " if may_be_found(name) else ""
                 what = f"must be {false}a command, or command and parser ({', '.join(PARSERS)})"
                 self.wrong(f"gates.{name}", what, _gate_hint(name))
 
@@ -448,9 +472,9 @@ def _is_setup(item: dict[str, Any]) -> bool:
 def _gate_hint(name: str) -> str:
     """What to write for the gate `name`: a name that is no bare key of TOML in quotes."""
     key = f"gates.{name if _BARE_KEY.fullmatch(name) else json.dumps(name)}"
-    parser = name if name in PARSERS else PARSERS[-1]
+    parser = name if name in _NAMED else PARSERS[-1]
     command = _COMMANDS.get(name, "make check")
-    off = f"{key} = false" if name in GATES else "delete the line"
+    off = f"{key} = false" if may_be_found(name) else "delete the line"
     return f'write {key} = {{command = "{command}", parser = "{parser}"}}, or {off}'
 
 

@@ -99,6 +99,15 @@ def tail(log: Path, lines: int = TAIL_LINES) -> str:
     return printable("\n".join(end_of(log).splitlines()[-lines:]).replace("\t", "    "))
 
 
+def code(text: str) -> str:
+    """Text as inline code of Markdown; a path or command may itself hold backticks."""
+    if not text:
+        return ""
+    fence = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
+    pad = " " if "`" in text else ""
+    return f"{fence}{pad}{text}{pad}{fence}"
+
+
 _TERMINAL = re.compile(  # CSI, OSC, the other strings, and the short escapes of ECMA-48; the first two in 8 bits too
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"
     r"|(?:\x1b\]|\x9d)[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"

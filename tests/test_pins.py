@@ -12,7 +12,8 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from parallel_impl.gates.quality import COMMANDS, INSTALL
+from parallel_impl.gates.found.python import COMMANDS
+from parallel_impl.gates.quality import INSTALL
 from tests.house import ROOT, imports
 
 PROJECT = ROOT.parent

@@ -12,10 +12,12 @@ import pytest
 from parallel_impl import schema
 from parallel_impl.forge.checks import Checks, ChecksVerdict
 from parallel_impl.forge.forge import CheckAnswer, CheckVerdict
+from parallel_impl.git.diffstat import Diffstat
 from parallel_impl.plan.model import Locks, Scope, StepKind
 from parallel_impl.record import agent_report, json_form, result
 from parallel_impl.record.activity import Usage
 from parallel_impl.report import progress, summary
+from parallel_impl.report.figures import Figures
 from parallel_impl.report.picture import draw
 from tests.report import scene as recorded
 
@@ -44,6 +46,8 @@ PAIRS = [
     (REPORT, "properties/scope_requests/items", agent_report.ScopeRequest),
     (SUMMARY, "", summary.Summary),
     (SUMMARY, "properties/critical_path", summary.CriticalPath),
+    (SUMMARY, "properties/figures", Figures),
+    (SUMMARY, "$defs/diffstat", Diffstat),
     (SUMMARY, "properties/gates/items", summary.GateRow),
     (SUMMARY, "properties/contracts/items", summary.ContractRow),
     (SUMMARY, "$defs/package", summary.PackageRow),

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from parallel_impl.cli.change import CHANGE
+from parallel_impl.cli.output import put
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]}, epilog="Example: parallel-cleanup add-login")
@@ -50,8 +51,8 @@ def cleanup(
         archived = archiving.archive(repo, Path.cwd(), change_id, options, inherited)
         refused = archived.refused
         for line in archived.lines:
-            click.echo(printable(line))
+            put(printable(line))
     report = cleaning.clean(repo, Path.cwd(), change_id, force=force, dry_run=dry_run, inherited=inherited)
     for line in report.lines:
-        click.echo(printable(line))
+        put(printable(line))
     return 1 if report.kept or refused else 0

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from parallel_impl.cli.output import echo, put_json
+
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]}, epilog="Example: parallel-impl doctor")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
@@ -23,8 +25,8 @@ def doctor(*, as_json: bool) -> int:
     dropped = click.get_current_context().obj or {}
     found = doctors.examine(Path.cwd(), {**os.environ, **dropped})
     if as_json:
-        click.echo(json_form.encode(found, indent=1))
+        put_json(json_form.plain(found), indent=1)
     else:
         for one in found.capabilities:
-            click.echo(printable(str(one)))
+            echo(printable(str(one)))
     return 0 if found.can_run else 1

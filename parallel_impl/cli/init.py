@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from parallel_impl.cli.output import put
+
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]}, epilog="Example: parallel-impl init --skills")
 @click.option("--change", "change_id", metavar="<change-id>", help="Pin this older change to the schema too.")
@@ -42,5 +44,5 @@ def init(change_id: str | None, *, skills: bool, yes: bool, as_owner: bool) -> i
         replace=replace,
     )
     for line in report.lines:
-        click.echo(printable(line))
+        put(printable(line))
     return 1 if report.left else 0

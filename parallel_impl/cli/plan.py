@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from parallel_impl.cli.change import CHANGE
-from parallel_impl.cli.output import put
+from parallel_impl.cli.output import put, put_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -131,7 +130,7 @@ def _finish(subject: Subject, proposal: ProposedPlan, *, write: bool, as_json: b
     if write and usable and proposal.added != ():
         lines = proposals.write(subject, proposal.content, Path.cwd())
     if as_json:
-        put(json.dumps(_as_json(subject, proposal, lines), ensure_ascii=False, indent=1))
+        put_json(_as_json(subject, proposal, lines), indent=1)
     elif not write:
         put(proposal.content.decode().rstrip("\n"))
     elif lines:
@@ -168,18 +167,20 @@ def _check(subject: Subject, *, as_json: bool) -> int:
     if as_json:
         row = {"change_id": subject.sources.change_id, "usable": usable, "problems": _problems(problems)}
         kinds = [{"kind": one.kind, "what": one.what, "names": one.names, "hint": one.hint} for one in findings]
-        put(json.dumps({**row, "findings": kinds}, ensure_ascii=False, indent=1))
+        put_json({**row, "findings": kinds}, indent=1)
     return 0 if usable else 2
 
 
 def _report(problems: Iterable[Problem], proposal: ProposedPlan) -> None:
     """Everything for people, on stderr."""
+    from parallel_impl.errors import printable  # noqa: PLC0415
+
     for problem in problems:
         put(str(problem), err=True)
     for note in proposal.notes:
-        put(f"note: {note}", err=True)
+        put(printable(f"note: {note}"), err=True)
     for line in proposal.screen():
-        put(line, err=True)
+        put(printable(line), err=True)
 
 
 def _is_terminal() -> bool:

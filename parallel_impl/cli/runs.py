@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from parallel_impl.cli.change import CHANGE_OR_PATH
-from parallel_impl.cli.output import put_json
+from parallel_impl.cli.output import echo, put_json
 
 
 @click.command(
@@ -37,8 +37,8 @@ def runs(plan: str | None, *, as_json: bool) -> int:
         checked = plan_check.validate(plan, Path.cwd(), links.of_index, task_names.problems)
         if checked.plan is None or checked.misnamed:
             for problem in checked.problems:
-                click.echo(str(problem), err=True)
-            click.echo(f"{checked.source}: not usable", err=True)
+                echo(str(problem), err=True)
+            echo(f"{checked.source}: not usable", err=True)
             return 2
         lines, change = run_status.feasibility(Path.cwd(), checked.plan), checked.plan.feature_id
     elif as_json:
@@ -51,5 +51,5 @@ def runs(plan: str | None, *, as_json: bool) -> int:
         put_json({"change_id": change, "feasibility": lines})
         return 0
     for line in lines:
-        click.echo(line)
+        echo(line)
     return 0

@@ -42,7 +42,7 @@ class JsonLines:
         put(ci.guarded_json(to_line(event)))
 
     def say(self, text: str) -> None:
-        put(ci.guarded(printable(text), os.environ), err=True)
+        put(printable(text), err=True)
 
     def end(self) -> None:
         """Nothing: whoever reads sees the end of the file."""
@@ -74,7 +74,7 @@ class Terminal:
             self._put(event.at, relative(first_line(line), self._roots))  # all of it comes once, at the end
 
     def say(self, text: str) -> None:
-        put(ci.guarded(printable(text), os.environ), err=True)
+        put(printable(text), err=True)
 
     def end(self) -> None:
         self.ticker.stop()
@@ -97,7 +97,7 @@ class Terminal:
 
     def _put(self, at: float, line: str) -> None:
         self._last = self.clock()
-        put(ci.guarded(f"{at - self._began:7.1f}s  {printable(line)}", os.environ))
+        put(f"{at - self._began:7.1f}s  {printable(line)}")
 
 
 def is_plain(environment: Mapping[str, str]) -> bool:

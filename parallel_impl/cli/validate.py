@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from parallel_impl.cli.change import CHANGE_OR_PATH
-from parallel_impl.cli.output import put_json
+from parallel_impl.cli.output import echo, put_json
 
 if TYPE_CHECKING:
     from parallel_impl.contracts.plan_check import Checked
@@ -32,22 +32,20 @@ def validate(plan: str, *, fix: bool, as_json: bool) -> int:
     if fix:
         fixed = plan_check.fix(plan, Path.cwd(), links.of_index)
         said = f"rewritten: {', '.join(fixed.rewritten)}" if fixed.rewritten else "in the spelling of today already"
-        click.echo(f"{fixed.source}: {said}", err=as_json)
+        echo(f"{fixed.source}: {said}", err=as_json)
         if fixed.to_commit:
-            click.echo("\n    ".join(("a run reads what is committed:", *fixed.to_commit)), err=as_json)
+            echo("\n    ".join(("a run reads what is committed:", *fixed.to_commit)), err=as_json)
     checked = plan_check.validate(plan, Path.cwd(), links.of_index, task_names.problems, step_check.problems)
     if as_json:
         return _put_found(checked)
     for problem in checked.problems:
-        click.echo(str(problem), err=True)
+        echo(str(problem), err=True)
     errors = sum(problem.severity is Severity.ERROR for problem in checked.problems)
     if errors or not checked.plan or not checked.order:
-        click.echo(f"{checked.source}: not usable, {count(errors, 'error')}", err=True)
+        echo(f"{checked.source}: not usable, {count(errors, 'error')}", err=True)
         return 2
     packages, widest = count(len(checked.plan.packages), "package"), max(checked.order.widths(), default=0)
-    click.echo(
-        f"{checked.source}: sound: {packages}, {count(len(checked.order.waves()), 'wave')}, up to {widest} at once"
-    )
+    echo(f"{checked.source}: sound: {packages}, {count(len(checked.order.waves()), 'wave')}, up to {widest} at once")
     return 0
 
 

@@ -72,12 +72,16 @@ def recognise(url: str, configured: str = "") -> Address:
 def _parts(url: str) -> tuple[str, str]:
     """Host and repository of a URL; the port of an ssh URL is git's, that of an https URL the REST interface's too."""
     if "://" in url:
-        split = urlsplit(url)
+        try:
+            split = urlsplit(url)
+            port = split.port if split.scheme == "https" else None
+        except ValueError:  # https://host:owner/name.git, or brackets that are not closed
+            return "", ""
         if split.scheme not in ("https", "http", "ssh", "git", "git+ssh", "ssh+git"):
             return "", ""
         host, path = (split.hostname or ""), split.path
-        if split.scheme == "https" and split.port:
-            host += f":{split.port}"
+        if port:
+            host += f":{port}"
     elif found := _SCP.fullmatch(url):
         host, path = found[1].lower(), found[2]
     else:

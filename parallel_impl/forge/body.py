@@ -138,7 +138,7 @@ class _Writer:
         lines = [f"## What changed\n\n{count(len(content.files), 'file')}, +{added} −{removed}\n"]
         for package in content.packages:
             title = f": {self.text(package.title)}" if package.title else ""
-            lines.append(f"- {self.code(package.id)}{title} ({count(len(package.files), 'file')})")
+            lines.append(f"- {self.code(package.id)}{title} ({_size(package)})")
         return "\n".join(lines)
 
     def picture(self, content: Content) -> str:
@@ -226,6 +226,10 @@ class _Writer:
         tries = f", {package.attempts} attempts" if package.attempts > 1 else ""
         commit = f", {self.code(package.commit[:12])}" if package.commit else ""
         lines = [f"### {self.text(package.id)}: {self.text(package.state)}{tier}{tries}{commit}"]
+        if package.asked:
+            lines.append(f"Asked: {self.text(package.asked)}")
+        if package.tasks:
+            lines.append(f"Tasks: {', '.join(map(self.text, package.tasks))}.")
         if package.depends_on:
             lines.append(f"Depends on {', '.join(map(self.code, package.depends_on))}.")
         if package.steps:
@@ -240,6 +244,11 @@ class _Writer:
 def _plain(word: str) -> str:
     """A word as Mermaid shows it and cannot take for its own."""
     return re.sub(r"[^\w ,.-]", "", word)
+
+
+def _size(package: PackageEvidence) -> str:
+    added, removed = package.lines
+    return count(len(package.files), "file") + (f", +{added} −{removed}" if added or removed else "")
 
 
 def _verdict(step: StepOutcome) -> str:

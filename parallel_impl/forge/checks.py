@@ -74,11 +74,13 @@ def wait(
 ) -> Checks:
     """Ask until the checks answered, or for so many minutes; ForgeError where asking is of no use.
 
-    `pause` waits for so many seconds and returns whether to stop.
+    Where nothing tells which are required, those that are there have to be the same in two looks: a forge adds jobs as
+    others end. `pause` waits for so many seconds and returns whether to stop.
     """
     began, seconds = clock(), minutes * 60
     answers: list[CheckAnswer] = []
     required: tuple[str, ...] | None = None
+    before: set[str] | None = None
     while True:
         trouble, verdict = "", ChecksVerdict.UNANSWERED
         try:
@@ -88,8 +90,12 @@ def wait(
             if not error.again:
                 raise
             trouble = first_line(str(error))
-        waited = clock() - began
-        if verdict is not ChecksVerdict.UNANSWERED or waited >= seconds or pause(min(LONGEST_PAUSE, seconds / LOOKS)):
+        names = {answer.name for answer in answers}
+        complete = verdict is ChecksVerdict.FAILED or (
+            verdict is ChecksVerdict.PASSED and (bool(required) or names == before)
+        )
+        before, waited = names, clock() - began
+        if complete or waited >= seconds or pause(min(LONGEST_PAUSE, seconds / LOOKS)):
             return Checks(
                 commit=commit,
                 base=base,

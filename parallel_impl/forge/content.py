@@ -37,11 +37,17 @@ class StepOutcome:
 
 @dataclass(frozen=True, slots=True)
 class PackageEvidence:
-    """One package: what it changed and how that was verified. `report` is the agent's word, one line each."""
+    """One package: what was asked (`asked` "" where the title says it), what it changed, and how that was verified.
+
+    `lines` are added and removed; `report` is the agent's word, one line each.
+    """
 
     id: str
     state: str
     title: str = ""
+    asked: str = ""
+    tasks: tuple[str, ...] = ()
+    lines: tuple[int, int] = (0, 0)
     depends_on: tuple[str, ...] = ()
     commit: str = ""
     files: tuple[str, ...] = ()

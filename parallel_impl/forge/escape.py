@@ -48,6 +48,7 @@ def code(text: str) -> str:
     if not line:
         return ""
     line = _REFERENCE.sub(lambda found: f"{found[0]}{INVISIBLE}" if found[0] in "#!" else found[0], line)
+    line = line.replace("<!--", f"<{INVISIBLE}!--")  # our marks are looked for in the text, not in what is rendered
     fence = "`" * (max((len(run) for run in re.findall("`+", line)), default=0) + 1)
     pad = " " if "`" in line else ""
     return f"{fence}{pad}{line}{pad}{fence}"

@@ -6,9 +6,11 @@ obeyed although its answer was lost, so its caller looks again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from parallel_impl.errors import first_line
 from parallel_impl.forge.address import Address
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 TIMEOUT = 15  # seconds for an answer
 TRIES = 3  # of what changes nothing
+PAGE = 100  # items at once, the most that GitHub gives
 LONGEST_WAIT = 60  # seconds for a rate limit to end
 PASSED = ("success", "neutral", "skipped")  # as GitHub itself counts them for a merge
 
@@ -121,7 +124,7 @@ class GitHub:
     def required_checks(self, base: str) -> tuple[str, ...] | None:
         try:
             with _asking(self._address.host):
-                rules = self._ask("GET", f"/rules/branches/{base}")
+                rules = list(self._pages(f"/rules/branches/{quote(base, safe='')}"))
         except ForgeError as error:
             if error.again:
                 raise
@@ -132,16 +135,27 @@ class GitHub:
 
     def checks(self, commit: str) -> list[CheckAnswer]:
         with _asking(self._address.host):
-            made = self._target.get_commit(commit)
-            runs = [_run(one) for one in made.get_check_runs(filter="latest")]
-            states = [_status(one) for one in made.get_combined_status().statuses]
+            runs = [_run(one) for one in self._target.get_commit(commit).get_check_runs(filter="latest")]
+            states = [_status(one) for one in self._pages(f"/commits/{commit}/status", "statuses")]
         return [*runs, *states]
 
     def _pull(self, number: int) -> Pull:
         return self._target.get_pull(number)
 
-    def _ask(self, verb: str, path: str, given: dict[str, Any] | None = None) -> Any:
-        _, data = self._client.requester.requestJsonAndCheck(verb, f"{self._target.url}{path}", input=given)
+    def _pages(self, path: str, inside: str = "") -> Iterator[Any]:
+        """All items of a list, however many pages it has; `inside` names it where the answer is more than the list."""
+        for number in itertools.count(1):
+            found = self._ask("GET", path, page={"per_page": PAGE, "page": number})
+            items = found[inside] if inside else found
+            yield from items
+            if len(items) < PAGE:
+                return
+
+    def _ask(
+        self, verb: str, path: str, given: dict[str, Any] | None = None, *, page: dict[str, Any] | None = None
+    ) -> Any:
+        url = f"{self._target.url}{path}"
+        _, data = self._client.requester.requestJsonAndCheck(verb, url, parameters=page, input=given)
         return data
 
 
@@ -159,10 +173,10 @@ def _run(run: Any) -> CheckAnswer:
     return CheckAnswer(run.name, verdict, str(run.conclusion), run.html_url or "")
 
 
-def _status(status: Any) -> CheckAnswer:
+def _status(status: Mapping[str, Any]) -> CheckAnswer:
     verdicts = {"pending": CheckVerdict.PENDING, "success": CheckVerdict.PASSED}
-    verdict = verdicts.get(status.state, CheckVerdict.FAILED)
-    return CheckAnswer(status.context, verdict, status.state, status.target_url or "")
+    verdict = verdicts.get(status["state"], CheckVerdict.FAILED)
+    return CheckAnswer(status["context"], verdict, status["state"], status["target_url"] or "")
 
 
 @contextmanager

@@ -20,14 +20,13 @@ from pathlib import Path
 
 from parallel_impl.config import SetupCommand
 from parallel_impl.errors import Problem, Severity
-from parallel_impl.gates import script, shell
+from parallel_impl.gates import node_manager, requirements, script, shell
 from parallel_impl.plan.model import Package, Plan, Step, StepKind, yaml_path
 from parallel_impl.plan.order import Order
 
 # a package that may change one of these may make set-up install what is missing now
 INSTALLERS = (
-    "pyproject.toml", "uv.lock", "setup.py", "setup.cfg", "requirements.txt", "requirements-dev.txt",
-    "package.json", "package-lock.json",
+    "pyproject.toml", "uv.lock", "setup.py", "setup.cfg", *requirements.FILES, "package.json", *node_manager.LOCKS,
 )  # fmt: skip
 INSTALLED = re.compile(r"(^|(?<=/))(\.venv|venv|node_modules)/")  # never in a commit: set-up makes it
 NOT_FOUND = 127

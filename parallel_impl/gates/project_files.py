@@ -6,6 +6,7 @@ What cannot be read is empty here: `config.read` reads pyproject.toml too and sa
 from __future__ import annotations
 
 import configparser
+import json
 import tomllib
 from collections.abc import Callable, Mapping
 
@@ -35,3 +36,17 @@ def sections(content: bytes | None) -> Mapping[str, Table]:
     except (configparser.Error, UnicodeDecodeError):
         return {}
     return {name: dict(parser[name]) for name in parser.sections()}
+
+
+def json_table(content: bytes | None) -> Table:
+    """A JSON file whose value is an object."""
+    try:
+        value = json.loads(content or b"{}")
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def strings(value: object) -> list[str]:
+    """The texts in a list; none where it is something else."""
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []

@@ -9,7 +9,7 @@ import os
 import re
 import shlex
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -19,12 +19,15 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from parallel_impl import storage
-from parallel_impl.config import GATES, GateCommand
+from parallel_impl.config import GATES, GateCommand, may_be_found, runs_tests, toml_key
 from parallel_impl.errors import Problem, Severity, printable
 from parallel_impl.gates import programs, reports, setup, shell
+from parallel_impl.gates.found import python, repository
+from parallel_impl.gates.found.found_gate import ProjectTree, inside
+from parallel_impl.gates.found.python import COMMANDS
 from parallel_impl.gates.gate_report import GateFinding, GateReport, GateState
-from parallel_impl.gates.project_files import Read, Table, sections, table, toml
-from parallel_impl.gates.reports import GateOutput
+from parallel_impl.gates.project_files import Read
+from parallel_impl.gates.readers.output import GateOutput
 from parallel_impl.plan import ids
 from parallel_impl.processes.launch import Launch, Limits, Stops
 from parallel_impl.processes.process import Reason, run
@@ -32,12 +35,17 @@ from parallel_impl.processes.slots import Share, unlimited
 from parallel_impl.text import masked, tail
 
 PLUGIN = Path(__file__).with_name("plugin")
-COMMANDS = {"pytest": "pytest -q", "mypy": "mypy --output=json", "ruff": "ruff check --output-format=json"}
 INSTALL = {
     "pytest": "python -m pip install pytest",
     "mypy": "python -m pip install mypy",
     "ruff": "python -m pip install ruff",
     "openspec": "npm install -g @fission-ai/openspec",
+    "npm": "install Node.js",
+    "pnpm": "npm install -g pnpm",
+    "yarn": "npm install -g yarn",
+    "bun": "npm install -g bun",
+    "go": "install Go",
+    "cargo": "install Rust",
 }
 JUNIT_OPTION = re.compile(r"--junit-?xml[= ]([^\s'\"]+)")
 NO_JSON = b"unrecognized arguments: --output=json"
@@ -54,7 +62,8 @@ class Gate(msgspec.Struct, frozen=True):
     """One quality gate. `found` says where it comes from, for people; `off`: switched off by name.
 
     `required`: the configuration names it, so that an absent program is an error and not `not run`. `texts` is the
-    change folder whose texts are all that it checks: such a gate proves nothing about the code.
+    change folder whose texts are all that it checks: such a gate proves nothing about the code. `tests`: it runs
+    tests. `asked`: somebody wrote that it has to run, the configuration or the texts of every change.
     """
 
     name: str
@@ -65,6 +74,8 @@ class Gate(msgspec.Struct, frozen=True):
     off: bool = False
     absent: bool = False
     texts: str = ""
+    tests: bool = True
+    asked: bool = True
 
     @property
     def is_own(self) -> bool:
@@ -91,35 +102,47 @@ class Gate(msgspec.Struct, frozen=True):
 
 
 def find(
-    read: Read, configured: Mapping[str, GateCommand | bool], *, change_id: str, part: str = ""
+    read: Read,
+    configured: Mapping[str, GateCommand | bool],
+    *,
+    change_id: str,
+    part: str = "",
+    paths: Collection[str] = (),
 ) -> tuple[list[Gate], list[Problem]]:
     """The gates of a repository, and what there is to say about them; `read` gives a file of the base tree.
 
-    Those of our configuration come as they are; pytest, mypy, ruff and openspec are found from the
-    repository's own configuration where ours does not speak of them. `part` is the folder of the change's `openspec/`.
+    Those of our configuration come as they are; the others are found from the repository's own files where ours does
+    not speak of them. `part` is the folder of the change's `openspec/`, `paths` are all files of the base tree:
+    without them nothing is found in sub-folders.
     """
-    gates, said, off = [], [], list[str]()
-    detected = {"pytest": _pytest, "mypy": _mypy, "ruff": _ruff}
-    for name in dict.fromkeys((*GATES, *configured)):
+    tree = ProjectTree(read, paths)
+    found = {one.name: one for one in repository.gates(tree, configured)}
+    gates = []
+    for name in dict.fromkeys((*GATES, *found, *configured)):
         own = configured.get(name)
         texts = ids.folder(change_id, part) if name == "openspec" else ""
         if isinstance(own, GateCommand):
-            gates.append(Gate(name, own.command, own.parser, "configured", texts=texts))
+            gates.append(Gate(name, own.command, own.parser, "configured", texts=texts, tests=runs_tests(name)))
         elif own is False:
-            gates.append(Gate(name, found="switched off by the configuration", off=True))
-            off.append(name)
+            gates.append(Gate(name, found="switched off by the configuration", off=True, tests=runs_tests(name)))
         elif name == "openspec":
-            inside = f"cd {shlex.quote(part)} && " if part else ""
-            command = f"{inside}openspec validate {shlex.quote(change_id)} --strict --json"
-            gates.append(Gate(name, command, name, "every change is validated", required=False, texts=texts))
-        elif where := detected[name](read):
-            required = not where.endswith("conftest.py")
-            gates.append(Gate(name, COMMANDS[name], name, f"found from {where}", required))
-        elif name == "mypy" and (where := _mypy(read, any_section=True)):
-            what = f"gate mypy is not run: {where} configures mypy but does not say what to check"
-            hint = 'write gates.mypy = {command = "mypy src", parser = "mypy"}, or files = ["src"] for mypy itself'
-            said.append(Problem(what, where=where, hint=hint, severity=Severity.WARNING))
-    return gates, [*_switched_off(off), *said]
+            command = inside(part, f"openspec validate {shlex.quote(change_id)} --strict --json")
+            why = "every change is validated"
+            gates.append(Gate(name, command, name, why, required=False, texts=texts, tests=False))
+        elif one := found.get(name):
+            where = f"found from {one.where}"
+            tests = runs_tests(name)
+            gates.append(Gate(name, one.command, one.parser, where, one.required, tests=tests, asked=False))
+    said = [] if "mypy" in found or "mypy" in configured else [*_unclear_mypy(read)]
+    said += repository.problems(tree, configured, [*found.values()])
+    return gates, [*_switched_off([gate.name for gate in gates if gate.off]), *said]
+
+
+def _unclear_mypy(read: Read) -> Iterator[Problem]:
+    if where := python.mypy(read, any_section=True):
+        what = f"gate mypy is not run: {where} configures mypy but does not say what to check"
+        hint = 'write gates.mypy = {command = "mypy src", parser = "mypy"}, or files = ["src"] for mypy itself'
+        yield Problem(what, where=where, hint=hint, severity=Severity.WARNING)
 
 
 def _switched_off(names: Sequence[str]) -> Iterator[Problem]:
@@ -127,42 +150,6 @@ def _switched_off(names: Sequence[str]) -> Iterator[Problem]:
     if names:
         what = f"gate {names[0]} is" if len(names) == 1 else f"gates {', '.join(names)} are"
         yield Problem(f"{what} switched off by the configuration", severity=Severity.WARNING)
-
-
-def _pytest(read: Read) -> str | None:
-    """Where pytest looks for its configuration (its reference, "Configuration file formats"), then conftest.py."""
-    for name in ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini"):
-        if read(name) is not None:
-            return name
-    if "pytest" in _tools(read):
-        return "pyproject.toml"
-    for name, section in (("tox.ini", "pytest"), ("setup.cfg", "tool:pytest")):
-        if section in sections(read(name)):
-            return name
-    return next(("conftest.py" for name in ("conftest.py", "tests/conftest.py") if read(name) is not None), None)
-
-
-def _mypy(read: Read, *, any_section: bool = False) -> str | None:
-    """mypy's own order of files; only a section that names files makes a bare `mypy` work (else exit 2)."""
-    known: dict[str, Table | None] = {name: sections(read(name)).get("mypy") for name in ("mypy.ini", ".mypy.ini")}
-    tool = _tools(read).get("mypy")
-    known["pyproject.toml"] = tool if isinstance(tool, dict) else None
-    known["setup.cfg"] = sections(read("setup.cfg")).get("mypy")
-    for name, section in known.items():
-        if section is not None and (any_section or any(section.get(key) for key in ("files", "packages", "modules"))):
-            return name
-    return None
-
-
-def _ruff(read: Read) -> str | None:
-    for name in (".ruff.toml", "ruff.toml"):
-        if read(name) is not None:
-            return name
-    return "pyproject.toml" if "ruff" in _tools(read) else None
-
-
-def _tools(read: Read) -> Table:
-    return table(toml(read("pyproject.toml")), "tool")
 
 
 # -- are they there
@@ -175,9 +162,9 @@ def check_programs(
 
     `checkout` is one of the base after set-up, `env` the environment of gates there.
     """
-    inside, checked, problems = setup.environment_of(checkout, env), [], []
+    surroundings, checked, problems = setup.environment_of(checkout, env), [], []
     for gate in gates:
-        gone = [] if gate.off else programs.missing(gate.command, checkout=checkout, env=inside)
+        gone = [] if gate.off else programs.missing(gate.command, checkout=checkout, env=surroundings)
         names = ", ".join(dict.fromkeys(one.program for one in gone))
         if gone and gate.required:
             program = gone[0].program
@@ -196,7 +183,7 @@ def check_programs(
         elif gone:
             what = f"gate {gate.name} is not run: {names} is not there"
             problems.append(Problem(what, hint=INSTALL.get(gate.name, ""), severity=Severity.WARNING))
-        elif elsewhere := _elsewhere(gate, checkout, inside):
+        elif elsewhere := _elsewhere(gate, checkout, surroundings):
             what = f"gate {gate.name} runs {elsewhere}, which does not see what .venv of the checkout installs"
             hint = f"let set-up install {gate.name} into .venv, or set gates.{gate.name}"
             problems.append(Problem(what, hint=hint, severity=Severity.WARNING))
@@ -206,7 +193,8 @@ def check_programs(
 
 def switch_off(name: str) -> str:
     """What to write so that a gate does not run: one that is only configured is taken out."""
-    return f"switch the gate off: gates.{name} = false" if name in GATES else f"take the gate out: delete gates.{name}"
+    key = f"gates.{toml_key(name)}"
+    return f"switch the gate off: {key} = false" if may_be_found(name) else f"take the gate out: delete {key}"
 
 
 def _elsewhere(gate: Gate, checkout: Path, env: Mapping[str, str]) -> str:
@@ -336,6 +324,7 @@ def _environment(gate: Gate, checkout: Path, env: Mapping[str, str], lines: Path
     inside = setup.environment_of(checkout, env) | {
         "PYTHONDONTWRITEBYTECODE": "1",
         "PWD": str(checkout),
+        "CI": "true",  # vitest and jest wait for changes otherwise, and snapshots are written
         "RUFF_OUTPUT_FORMAT": "json",
         "MYPY_FORCE_TERMINAL_WIDTH": "10000",  # `pretty = true` breaks lines at the width of a terminal
         **OFFLINE,

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 from xml.etree import ElementTree
@@ -19,6 +18,8 @@ from msgspec.structs import replace
 
 from parallel_impl.errors import printable
 from parallel_impl.gates.gate_report import GateFinding, GateReport, GateState, Test, TestOutcome
+from parallel_impl.gates.readers import cargo, go, javascript, node
+from parallel_impl.gates.readers.output import GateOutput, content
 from parallel_impl.text import shorten
 
 NUMBER = re.compile(r"\d+")
@@ -29,33 +30,19 @@ MYPY_LINE = re.compile(
 OLD_FORMAT = re.compile(r"^Would reformat: (.+)$", re.M)
 ENTITIES = re.compile(rb"<!(DOCTYPE|ENTITY)", re.I)
 NO_TESTS = 5
-LARGEST = 100_000_000
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class GateOutput:
-    """What a gate left: its log, the report files (which need not exist), and where it ran."""
-
-    log: bytes
-    exit_code: int
-    checkout: Path
-    lines: Path
-    junit: Path | None = None
-
-
 def read(parser: str, output: GateOutput, report: GateReport) -> GateReport:
     """`report` with what the output of a gate that ran to its end says, by its parser (`config.PARSERS`)."""
-    found = {"pytest": _pytest, "junit": _junit, "mypy": _mypy, "ruff": _ruff, "openspec": _openspec}.get(
-        parser, _exit_code
-    )(output, report)
+    found = READERS.get(parser, _exit_code)(output, report)
     red = any(test.outcome is TestOutcome.FAILED for test in found.tests) or bool(found.findings)
     if found.state is GateState.BROKEN:
         return found
     if output.exit_code == 0 or (found.state is GateState.GREEN and not red):
         return replace(found, state=GateState.RED if red else GateState.GREEN)
-    return replace(found, state=GateState.RED, explained=red)
+    return replace(found, state=GateState.RED, explained=red and found.explained)
 
 
 def _exit_code(output: GateOutput, report: GateReport) -> GateReport:
@@ -67,14 +54,14 @@ def _exit_code(output: GateOutput, report: GateReport) -> GateReport:
 
 def _pytest(output: GateOutput, report: GateReport) -> GateReport:
     """Our plugin's lines; JUnit XML where the command writes it and the plugin could not be loaded."""
-    content = _content(output.lines)
-    if content is None and output.junit and output.junit.is_file():
+    lines = content(output.lines)
+    if lines is None and output.junit and output.junit.is_file():
         return _junit(output, report)
-    if content is None:
+    if lines is None:
         why = "pytest left no report: it did not start, or its -p option was lost"
         return replace(report, state=GateState.BROKEN, why=why)
     sessions = _Sessions(output.checkout)
-    for line in content.splitlines():
+    for line in lines.splitlines():
         sessions.take(_line(line))
     report = replace(report, tests=tuple(sessions.tests.values()))
     if why := sessions.broken():
@@ -207,14 +194,14 @@ def _plain(text: str, checkout: Path) -> str:
 
 def _junit(output: GateOutput, report: GateReport) -> GateReport:
     """Test cases by class name and name; equal names are counted, since they do collide."""
-    content = _content(output.junit or output.lines)
-    if content is None:
+    raw = content(output.junit or output.lines)
+    if raw is None:
         why = "no JUnit report was written: let the command write it to $PARALLEL_IMPL_REPORT"
         return replace(report, state=GateState.BROKEN, why=why)
-    if ENTITIES.search(content):
+    if ENTITIES.search(raw):
         return replace(report, state=GateState.BROKEN, why="the JUnit report declares entities")
     try:
-        root = ElementTree.fromstring(content)  # noqa: S314  (entities were refused above)
+        root = ElementTree.fromstring(raw)  # noqa: S314  (entities were refused above)
     except (ElementTree.ParseError, ValueError, LookupError):
         return replace(report, state=GateState.BROKEN, why="the JUnit report is not XML that can be read")
     tests: dict[str, Test] = {}
@@ -376,14 +363,6 @@ def _finding(output: GateOutput, path: str, code: str, message: str, line: int) 
     return GateFinding(printable(file.as_posix()), code, NUMBER.sub("#", _plain(message, output.checkout)), line)
 
 
-def _content(file: Path) -> bytes | None:
-    """What is in a report file; None when there is none (a FIFO is none: it would be waited for)."""
-    try:
-        return file.read_bytes() if file.is_file() and file.stat().st_size <= LARGEST else None
-    except OSError:
-        return None
-
-
 def _json(line: bytes) -> object:
     """A line of JSON (lone surrogates are text to Python's reader); None when it is something else."""
     try:
@@ -406,3 +385,17 @@ def _line(line: bytes) -> Line | None:
     except msgspec.ValidationError:
         return None
     return read
+
+
+READERS = {
+    "pytest": _pytest,
+    "junit": _junit,
+    "node": node.read,
+    "vitest": javascript.read,
+    "jest": javascript.read,
+    "go": go.read,
+    "cargo": cargo.read,
+    "mypy": _mypy,
+    "ruff": _ruff,
+    "openspec": _openspec,
+}

@@ -17,16 +17,14 @@ from pathlib import Path
 
 from parallel_impl.config import SetupCommand
 from parallel_impl.errors import printable
-from parallel_impl.gates import foreign, shell
-from parallel_impl.gates.project_files import Read, Table, sections, table, toml
+from parallel_impl.gates import foreign, node_manager, requirements, shell
+from parallel_impl.gates.project_files import Read, Table, sections, strings, table, toml
 from parallel_impl.processes.launch import Launch, Limits, Stops
 from parallel_impl.processes.process import Reason, run
 from parallel_impl.text import tail
 
-WANTED = ("dev", "test")
+WANTED = ("dev", "test", "tests", "testing")
 OTHER_LOCKS = {
-    "pnpm-lock.yaml": "pnpm install --frozen-lockfile",
-    "yarn.lock": "yarn install --immutable",
     "poetry.lock": "poetry install",
     "Gemfile.lock": "bundle install",
 }
@@ -67,21 +65,49 @@ class SetupOutcome:
 
 def find(read: Read) -> FoundSetup:
     """The set-up that lock files and project files ask for; `read` gives a file of the base tree, or None."""
-    commands, why = [], []
-    if read("uv.lock") is not None:
-        commands.append(SetupCommand("uv sync --frozen"))
-        why.append("uv.lock")
-    if read("package-lock.json") is not None:
-        commands.append(SetupCommand("npm ci"))
-        why.append("package-lock.json")
-    if commands:
-        return FoundSetup(tuple(commands), f"found {' and '.join(why)}")
-    if install := _editable(read):
-        return FoundSetup((SetupCommand("python3 -m venv .venv"), SetupCommand(install)), "found a Python project")
+    parts = [one for one in (_python(read), _node(read)) if one]
+    if parts:
+        whys = [why for _, why in parts]
+        return FoundSetup(tuple(SetupCommand(run) for runs, _ in parts for run in runs), f"found {' and '.join(whys)}")
     for name, line in OTHER_LOCKS.items():
         if read(name) is not None:
             return FoundSetup((), f"none: {name} is not acted on by itself; write setup = [{line!r}] if steps need it")
-    return FoundSetup((), "none: no uv.lock, package-lock.json, [project] or setup.py")
+    return FoundSetup((), "none: no lock file, requirements file, [project] or setup.py")
+
+
+def _python(read: Read) -> tuple[list[str], str] | None:
+    """The commands of a Python project, and what asks for them."""
+    if read("uv.lock") is not None:
+        return [_uv(read)], "uv.lock"
+    install, project = _editable(read), _is_project(read)
+    files = list(requirements.found(read, project=project))
+    if not install and not files:
+        return None
+    wanted = [*(word for name in files for word in ("-r", name)), *install]
+    line = shlex.join([".venv/bin/python", "-m", "pip", "install", "--quiet", *wanted])
+    return ["python3 -m venv .venv", line], " and ".join([*(["a Python project"] if project else []), *files])
+
+
+def _uv(read: Read) -> str:
+    """What uv does not take by itself: the extras, and the groups beyond its default ones, that are for development."""
+    document = toml(read("pyproject.toml"))
+    extras = _wanted(table(table(document, "project"), "optional-dependencies"))
+    settings = table(table(document, "tool"), "uv")
+    default = settings.get("default-groups", ["dev"])
+    groups = [name for name in _wanted(table(document, "dependency-groups")) if name not in strings(default)]
+    every = ["--all-packages"] if "workspace" in settings else []
+    options = [*(f"--extra={name}" for name in extras), *(f"--group={name}" for name in groups)]
+    return shlex.join(["uv", "sync", "--frozen", *every, *options])
+
+
+def _node(read: Read) -> tuple[list[str], str] | None:
+    """The command of a JavaScript project with a lock file, and that file."""
+    lock = node_manager.lock_file(read)
+    return ([node_manager.install(read)], lock) if lock else None
+
+
+def _wanted(declared: Table) -> list[str]:
+    return sorted(name for name in declared if _normal(name) in WANTED)
 
 
 def missing_programs(commands: Sequence[SetupCommand], env: Mapping[str, str]) -> list[str]:
@@ -90,21 +116,25 @@ def missing_programs(commands: Sequence[SetupCommand], env: Mapping[str, str]) -
     return [name for name in named if "/" not in name and shutil.which(name, path=env.get("PATH", os.defpath)) is None]
 
 
-def _editable(read: Read) -> str:
-    """The line that installs the project itself, with what `dev` and `test` name; empty when there is none.
+def _is_project(read: Read) -> bool:
+    return isinstance(toml(read("pyproject.toml")).get("project"), dict) or read("setup.py") is not None
+
+
+def _editable(read: Read) -> list[str]:
+    """What pip installs of the project itself, with what `dev` and `test` name; empty when there is no project.
 
     Dependency groups are expanded here (PEP 735), because the pip that a new venv has may not know them.
     """
     document = toml(read("pyproject.toml"))
-    project = document.get("project")
-    if not isinstance(project, dict) and read("setup.py") is None:
-        return ""
-    declared = table(project, "optional-dependencies") or sections(read("setup.cfg")).get("options.extras_require", {})
-    extras = [name for name in declared if _normal(name) in WANTED]
     groups = table(document, "dependency-groups")
-    needed = dict.fromkeys(need for name in groups if _normal(name) in WANTED for need in _group(groups, name, ()))
-    what = f".[{','.join(sorted(extras))}]" if extras else "."
-    return shlex.join([".venv/bin/python", "-m", "pip", "install", "--quiet", "-e", what, *needed])
+    needed = list(dict.fromkeys(need for name in _wanted(groups) for need in _group(groups, name, ())))
+    if not _is_project(read):
+        return needed
+    declared = table(table(document, "project"), "optional-dependencies") or sections(read("setup.cfg")).get(
+        "options.extras_require", {}
+    )
+    extras = _wanted(declared)
+    return ["-e", f".[{','.join(extras)}]" if extras else ".", *needed]
 
 
 def _group(groups: Table, name: str, seen: tuple[str, ...]) -> Iterator[str]:

@@ -45,8 +45,8 @@ def _is_address(key: str) -> bool:
 
 
 def without_credentials(text: str) -> str:
-    """Text with the user and password taken out of every address in it."""
-    return re.sub(r"([A-Za-z][A-Za-z0-9+.-]*://)[^\s/@]*@", r"\1", text)
+    """Text with the user and password taken out of every address in it; a password may hold an `@`."""
+    return re.sub(r"([A-Za-z][A-Za-z0-9+.-]*://)[^\s/]*@", r"\1", text)
 
 
 @dataclass(frozen=True, slots=True)

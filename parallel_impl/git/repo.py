@@ -37,6 +37,7 @@ SWITCHED_OFF = (
 # power cut (0 fsyncs in update-index, write-tree, commit-tree and update-ref). 9 fsyncs a package; not the method
 # `batch`, which is no fewer for a few files each and writes to a folder first that a `prune --expire=now` removes.
 ON_DISK = ("core.fsync=objects,derived-metadata,reference", "core.fsyncMethod=fsync")
+AT_ONCE = 400  # paths in one command: the longest that git has are 4 KB each, and the kernel takes 2 MB
 ENVIRONMENT = {
     "LC_ALL": "C",
     "LANGUAGE": "C",
@@ -294,10 +295,11 @@ class Repo:
     def entries(self, treeish: str, *paths: str, recurse: bool = False, sizes: bool = False) -> list[Entry]:
         """The entries of a tree: all, or those at the given paths; `recurse` lists files below directories."""
         options = (["-r"] if recurse else []) + (["-l"] if sizes else [])
-        out = self.git("ls-tree", "-z", "--full-tree", *options, treeish, "--", *paths)
+        asked = [paths[start : start + AT_ONCE] for start in range(0, len(paths), AT_ONCE)] or [()]
         found = []
-        for line in decode(out).split("\0"):
-            if line:
+        for some in asked:
+            out = self.git("ls-tree", "-z", "--full-tree", *options, treeish, "--", *some)
+            for line in decode(out).split("\0")[:-1]:
                 head, _, path = line.partition("\t")
                 mode, kind, oid, *size = head.split()
                 found.append(Entry(mode, kind, oid, path, int(size[0]) if size and size[0] != "-" else 0))

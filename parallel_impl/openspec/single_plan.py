@@ -22,7 +22,7 @@ _TEMPLATE = """\
 # Made by `parallel-implement {change} --single`: one package over the whole change.
 schema_version: 1
 feature:
-  id: {change}
+  id: {id}
   title: {title}
 packages:
   - package_id: {package}
@@ -41,6 +41,7 @@ def text(change_id: str, *, part: str, configuration: str, proposal: bytes, task
     title = _title(proposal) or change_id
     written = _TEMPLATE.format(
         change=change_id,
+        id=_scalar(change_id),
         title=_scalar(title),
         package=PACKAGE,
         description=_scalar(_description(change_id)),

@@ -69,23 +69,33 @@ _SCHEMA_LINE = re.compile(r"^schema:[^\n]*$", re.MULTILINE)
 
 
 def with_packages(schema: str) -> str:
-    """The text of a `schema.yaml` with our artifacts, required before the change is applied; comments stay."""
+    """The text of a `schema.yaml` with our artifacts, required before the change is applied; comments stay.
+
+    ValueError where it is no schema that OpenSpec would take.
+    """
     from ruamel.yaml import YAML  # noqa: PLC0415  (100 ms, and only this needs it)
+    from ruamel.yaml.error import YAMLError  # noqa: PLC0415
     from ruamel.yaml.scalarstring import LiteralScalarString  # noqa: PLC0415
 
     yaml = YAML()
     yaml.preserve_quotes = True
     yaml.width = 1 << 16
     yaml.indent(mapping=2, sequence=4, offset=2)
-    data: Any = yaml.load(schema)
-    known = {one["id"] for one in data["artifacts"]}
+    try:
+        data: Any = yaml.load(schema)
+        known = {one["id"] for one in data["artifacts"]}
+        data.setdefault("apply", {}).setdefault("requires", [])
+    except YAMLError as error:
+        raise ValueError(f"it cannot be read as YAML: {str(error).splitlines()[0]}") from None
+    except (KeyError, TypeError, AttributeError):
+        raise ValueError("it has no list of artifacts, each with an id") from None
     for artifact in _artifacts():
         if artifact["id"] not in known:
             text = LiteralScalarString(artifact["instruction"])
             data["artifacts"].append({**artifact, "instruction": text})
-    if data["name"] == NAME and NAME not in str(data.get("description", "")):
+    if data.get("name") == NAME and NAME not in str(data.get("description", "")):
         data["description"] = DESCRIPTION
-    required = data.setdefault("apply", {}).setdefault("requires", [])
+    required = data["apply"]["requires"]
     if "work-packages" not in required:
         required.append("work-packages")
     out = io.StringIO()

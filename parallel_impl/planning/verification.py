@@ -14,16 +14,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from parallel_impl.gates import quality
+from parallel_impl.gates import node_manager
+from parallel_impl.gates.found import python
 from parallel_impl.gates.project_files import Read
 from parallel_impl.planning.scopes import TreeIndex
 
 MOST_TESTS = 30  # paths in one command; with more their folders are named
-INSTALLS = {
-    "package-lock.json": ("npm", "npm ci"),
-    "pnpm-lock.yaml": ("pnpm", "pnpm install --frozen-lockfile"),
-    "yarn.lock": ("yarn", "yarn install --immutable"),
-}
 NO_TESTS = re.compile(r"no test specified")
 
 
@@ -64,9 +60,7 @@ def _pytest(paths: Iterable[str], read: Read) -> list[ProposedStep]:
 def _project(path: str, read: Read) -> str | None:
     """The nearest folder above a test that configures pytest; None where no folder does."""
     for folder in _above(path):
-        inside = _reader(read, folder)
-        gates, _ = quality.find(inside, {"mypy": False, "ruff": False, "openspec": False}, change_id="x")
-        if any(gate.name == "pytest" for gate in gates):
+        if python.pytest(_reader(read, folder)):
             return folder
     return None
 
@@ -96,11 +90,11 @@ def _node(paths: Iterable[str], read: Read) -> list[ProposedStep]:
         project = next((folder for folder in _above(path) if _reader(read, folder)("package.json") is not None), None)
         if project is None or project in found or not _has_script(_reader(read, project)("package.json")):
             continue
-        lock = next((name for name in INSTALLS if _reader(read, project)(name) is not None), "")
-        if lock:
-            program, install = INSTALLS[lock]
-            ready = lock == "package-lock.json" and project == "."  # by set-up
-            command = f"{program} test" if ready else f"{install} && {program} test"
+        inside = _reader(read, project)
+        if install := node_manager.install(inside):
+            program = node_manager.manager(inside)
+            run = "bun run test" if program == "bun" else f"{program} test"  # `bun test` is bun's own runner
+            command = run if project == "." else f"{install} && {run}"  # the root is made ready by set-up
             found[project] = ProposedStep(_named(f"{program} test", project), command, project)
     return [found[project] for project in sorted(found)]
 

@@ -44,6 +44,7 @@ class RunStarted(Event, frozen=True, kw_only=True):
     `agent_from`: the folder where `--agent` was typed, which the next
     start uses again; "" when the configuration names the agent.
     `attempts`: how many attempts an aborted run of the change had made at packages; numbers go on from there.
+    `plan_seconds`: how long the plan was read and checked (None in a run of a version that did not measure it).
     """
 
     run_id: str
@@ -68,6 +69,7 @@ class RunStarted(Event, frozen=True, kw_only=True):
     repository_name: str = ""
     part: str = ""
     single: bool = False
+    plan_seconds: float | None = None
 
 
 class RunContinued(Event, frozen=True, kw_only=True):

@@ -1,35 +1,126 @@
-"""The summary as Markdown: headline first, then what was proven, then the timeline and every package."""
+"""The summary as Markdown, in the order in which a reader asks.
+
+What changed; what was proven and what not; what needs a person; how the time went; every package; hashes and seconds.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from parallel_impl.errors import printable
+from parallel_impl.errors import count, first_line, printable
+from parallel_impl.git.diffstat import Diffstat
 from parallel_impl.plan.model import StepKind
 from parallel_impl.record.activity import Usage
 from parallel_impl.record.result import AgentRecord
+from parallel_impl.report import timeline
+from parallel_impl.report.figures import TARGETS, Figures, FigureTarget
+from parallel_impl.report.picture import Picture
 from parallel_impl.report.summary import ContractRow, GateRow, PackageRow, StepRow, Summary
+from parallel_impl.text import code
 
 DID_NOT_RUN = ("not run", "switched off")  # verdicts of gates
 
 
-def render(summary: Summary) -> str:
-    """The whole summary as GitHub-flavoured Markdown."""
+def render(summary: Summary, drawn: Picture) -> str:
+    """The whole summary as GitHub-flavoured Markdown; `drawn` is the same run."""
     parts = [
         f"# {summary.change_id}: {summary.status}",
-        summary.headline,
-        _facts(summary),
+        first_line(summary.headline),
+        _changes(summary),
         _gates(summary.gates, landed=summary.status == "landed"),
-        _list("Switched off", summary.switched_off),
-        _list("For a person to check", summary.for_a_person),
-        _list("Open tasks", summary.open_tasks),
         _contracts(summary.contracts),
+        _list("Not proven", _not_proven(summary)),
+        _needs(summary, drawn),
         _usage(summary),
-        _timeline(summary),
+        _timeline(summary, drawn),
+        _figures_of(summary.figures),
         "\n\n".join(["## Packages", *(_package(package) for package in summary.packages)]),
         _list("Notes", summary.notes),
+        "## The run\n\n" + _facts(summary),
     ]
     return printable("\n\n".join(part for part in parts if part) + "\n")
+
+
+def of_run(package: PackageRow) -> str:
+    """What the page of a package says beside its work: by whom, when, at what cost."""
+    rows = [
+        ("Agent", _agent(package).describe()),
+        ("Attempts", len(package.attempts)),
+        ("Seconds", f"{package.seconds:.1f}"),
+        ("Tokens", "not reported" if package.usage.tokens is None else f"{package.usage.tokens:,}"),
+        ("Cost", "not reported" if package.usage.dollars is None else f"${package.usage.dollars:.2f}"),
+        ("Commit", f"`{package.commit}`"),
+        ("Logs", code(package.attempts[-1].logs) if package.attempts else ""),
+    ]
+    return "\n" + printable("\n\n".join(["## The run", _table(("", ""), rows)]) + "\n")
+
+
+def _changes(summary: Summary) -> str:
+    """How much changed in all, and a line for each package."""
+    whole = [f"{_diffstat(summary.changed)}, against `{summary.base[:12]}`."] if summary.changed.files else []
+    lines = "\n".join(f"- {_change(package)}" for package in summary.packages)
+    return "\n\n".join(["## What changed", *whole, lines])
+
+
+def _change(package: PackageRow) -> str:
+    title = f", {package.title.rstrip('.')}" if package.title else ""
+    if package.state != "accepted":
+        return f"{package.id}{title}: {package.state}"  # why is told where a person has to act
+    return f"{package.id}{title}: {_diffstat(package.changed) if package.changed.files else 'no changes'}"
+
+
+def _diffstat(changed: Diffstat) -> str:
+    return f"{count(changed.files, 'file')}, +{changed.added} -{changed.removed}"
+
+
+def _not_proven(summary: Summary) -> Iterator[str]:
+    """What nobody should take for proven."""
+    for gate in summary.gates:
+        if gate.verdict != "passed":
+            yield f"{gate.name}: {gate.verdict}" + (f": {first_line(gate.why)}" if gate.why else "")
+        elif gate.old_failures:
+            yield f"{gate.name}: {count(gate.old_failures, 'failure')} that the base has too"
+        if gate.texts and gate.verdict == "passed":
+            yield f"{gate.name} checks texts only, not the code"
+    for package in summary.packages:
+        if package.state == "accepted" and not any(step.kind is StepKind.COMMAND for step in package.steps):
+            yield f"{package.id}: no step of its own was run"
+    yield from (f"contract {one.path}: {one.status}" for one in summary.contracts if not one.status.startswith("valid"))
+    if summary.fence == "not fenced":
+        yield "agents were not fenced: nothing kept them from reading or writing outside their worktrees"
+
+
+def _needs(summary: Summary, drawn: Picture) -> str:
+    """What a person has to do, the first thing first."""
+    landed = summary.status == "landed"
+    items = [] if landed else [line for need in drawn.needs for line in _need(need.what, need.lines, need.command)]
+    items += [f"- to check: {step}" for step in summary.for_a_person]
+    items += [f"- open task: {task}" for task in summary.open_tasks]
+    items += [f"- switched off: {what}" for what in summary.switched_off]
+    items += [f"- lacking here: {what}" for what in summary.lacking]
+    return "\n".join(["## For a person", "", *items]) if items else ""
+
+
+def _need(what: str, lines: Iterable[str], command: str) -> Iterator[str]:
+    yield f"- {what}"
+    yield from (f"  - {line}" for line in lines)
+    if command:
+        yield f"  - {code(command)}"
+
+
+def _figures_of(figures: Figures) -> str:
+    """How well the time was used, beside what it should be."""
+    rows = []
+    for target in TARGETS:
+        value = getattr(figures, target.field)
+        met = "" if value is None else "yes" if target.met(value) else "no"
+        aim = f"{target.side} {_amount(target, target.limit)}"
+        rows.append((target.name, "not known" if value is None else _amount(target, value), aim, met))
+    return "## Figures\n\n" + _table(("", "Measured", "Target", "Met"), rows)
+
+
+def _amount(target: FigureTarget, value: float) -> str:
+    return f"{value:.0%}" if target.is_share else f"{value:g} s" if value >= 100 else f"{value:.3g} s"
 
 
 def _facts(summary: Summary) -> str:
@@ -38,26 +129,27 @@ def _facts(summary: Summary) -> str:
         ("Branch", f"`{summary.branch}`"),
         ("Base", f"`{summary.base}`"),
         ("Commit", f"`{summary.commit}`" if summary.commit else "none"),
+        ("Run", f"`{summary.run_id}`"),
         ("Agent", f"{_agents(summary)}, {summary.jobs} at once, {summary.fence}"),
         ("Revisions", f"plan {summary.plan_revision}, contracts {summary.contracts_revision}"),
-        ("Makespan", f"{summary.makespan_seconds:.1f} s; bound {summary.bound_seconds:.1f} s"),
-        ("Critical path", f"{summary.critical_path.seconds:.1f} s: {path}"),
+        ("Until the last package", f"{summary.makespan_seconds:.1f} s; at best {summary.bound_seconds:.1f} s"),
+        ("Longest chain", f"{summary.critical_path.seconds:.1f} s: {path}"),
     ]
     return _table(("", ""), rows)
 
 
 def _gates(gates: Sequence[GateRow], *, landed: bool) -> str:
     if not gates and not landed:
-        return "## Gates\n\nNo gate has run on the whole tree."
+        return "## Proven\n\nNo gate has run on the whole tree."
     if not gates:
-        return "## Gates\n\nNo gate was found or configured: the whole tree was not proven by any."
+        return "## Proven\n\nNo gate was found or configured: the whole tree was not proven by any."
     rows = [
         (
             gate.name,
             gate.verdict,
-            "" if gate.verdict in DID_NOT_RUN else f"{gate.old_failures} old",
+            "" if gate.verdict in DID_NOT_RUN else str(gate.old_failures),
             gate.why,
-            _code(gate.command),
+            code(gate.command),
         )
         for gate in gates
     ]
@@ -66,15 +158,15 @@ def _gates(gates: Sequence[GateRow], *, landed: bool) -> str:
         + _list(f"Gone from {gate.name}", gate.gone, level=3)
         for gate in gates
     ]
-    table = _table(("Gate", "Verdict", "Failures of the base", "Why", "Command"), rows)
-    return "\n\n".join(["## Gates", table, *(text for text in failures if text)])
+    table = _table(("Gate", "Verdict", "Failed before", "Why", "Command"), rows)
+    return "\n\n".join(["## Proven", table, *(text for text in failures if text)])
 
 
 def _contracts(contracts: Sequence[ContractRow]) -> str:
     if not contracts:
         return ""
-    rows = [(_code(contract.path), contract.status) for contract in contracts]
-    return "## Contracts\n\n" + _table(("Contract", "Compliance"), rows)
+    rows = [(code(contract.path), contract.status) for contract in contracts]
+    return "### Contracts\n\n" + _table(("Contract", "Compliance"), rows)
 
 
 def _usage(summary: Summary) -> str:
@@ -116,18 +208,12 @@ def _agent(package: PackageRow) -> AgentRecord:
     return AgentRecord(name=package.agent, kind="") if isinstance(package.agent, str) else package.agent
 
 
-def _timeline(summary: Summary) -> str:
+def _timeline(summary: Summary, drawn: Picture) -> str:
     attempts = [(package.id, attempt) for package in summary.packages for attempt in package.attempts]
     if not attempts:
         return ""
-    chart = ["```mermaid", "gantt", "  dateFormat x", "  axisFormat %M:%S"]
-    for name, attempt in attempts:
-        start = round(attempt.started * 1000)
-        end = start + max(1, round(attempt.seconds * 1000))
-        chart += [
-            f"  section {name}",
-            f"  attempt {attempt.number} :{'crit, ' if attempt.code else ''}{start}, {end}",
-        ]
+    lines = timeline.draw(drawn.rows)
+    chart = ["\n".join(["```text", *lines, "```"])] if lines else []
     rows = [
         (
             name,
@@ -140,7 +226,7 @@ def _timeline(summary: Summary) -> str:
         for name, attempt in attempts
     ]
     head = ("Package", "Attempt", "Start (s)", "Seconds", "Set-up (s)", "Outcome")
-    return "\n\n".join(["## Timeline", "\n".join([*chart, "```"]), _table(head, rows)])
+    return "\n\n".join(["## Timeline", *chart, _table(head, rows)])
 
 
 def _package(package: PackageRow) -> str:
@@ -163,14 +249,14 @@ def _package(package: PackageRow) -> str:
                 _verdict(step),
                 step.exit_code,
                 step.why,
-                ", ".join(map(_code, step.evidence)),
+                ", ".join(map(code, step.evidence)),
             )
             for step in package.steps
         ]
         lines.append(_table(("Step", "Verdict", "Exit", "Why", "Evidence"), rows))
-    lines.append(_list("Files", [_code(path) for path in package.files], level=4))
-    lines.append(_list("Left out as ignored", [_code(path) for path in package.ignored], level=4))
-    lines.append(_list("Refused to its agent", [_code(call) for call in package.denied], level=4))
+    lines.append(_list("Files", [code(path) for path in package.files], level=4))
+    lines.append(_list("Left out as ignored", [code(path) for path in package.ignored], level=4))
+    lines.append(_list("Refused to its agent", [code(call) for call in package.denied], level=4))
     lines.append(_list("Its agent's word", package.report, level=4))
     if package.escalations:
         lines.append(_list("Escalations", [str(escalation) for escalation in package.escalations], level=4))
@@ -198,16 +284,3 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 def _cell(value: object) -> str:
     return str("" if value is None else value).replace("|", "\\|").replace("\n", " ")
-
-
-def _code(text: str) -> str:
-    """Text as inline code; a path or command may itself hold backticks."""
-    if not text:
-        return ""
-    fence = "`" * (max((len(run) for run in _runs(text)), default=0) + 1)
-    pad = " " if "`" in text else ""
-    return f"{fence}{pad}{text}{pad}{fence}"
-
-
-def _runs(text: str) -> list[str]:
-    return [run for run in "".join(c if c == "`" else " " for c in text).split(" ") if run]

@@ -6,28 +6,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import reduce
 from operator import add
 from pathlib import Path
 
 import msgspec
 
+from parallel_impl.git.diffstat import Diffstat
 from parallel_impl.plan import order as ordering
 from parallel_impl.plan.model import StepKind
 from parallel_impl.record import events as e
 from parallel_impl.record import result as results
 from parallel_impl.record.activity import Usage
 from parallel_impl.record.result import AgentRecord, Result, StepRecord
-from parallel_impl.record.state import Progress, State, most_live
-from parallel_impl.report.active_time import ActiveTime
+from parallel_impl.record.state import State, most_live
+from parallel_impl.report import figures
+from parallel_impl.report.course import Course
+from parallel_impl.report.figures import Figures
 
 
 class GateRow(msgspec.Struct, frozen=True, omit_defaults=True):
     """One quality gate; what there is nothing of is left out of the JSON.
 
-    `texts` is who checked, where that was texts only ("" for a gate on the code).
+    `texts` is who checked, where that was texts only ("" for a gate on the code). `tests`: it runs tests. `dropped`:
+    it was found, not configured, and switched off because it is red on the base and nobody can read its output.
     """
 
     name: str
@@ -39,6 +43,8 @@ class GateRow(msgspec.Struct, frozen=True, omit_defaults=True):
     old_failures: int = 0
     log: str = ""
     texts: str = ""
+    tests: bool = True
+    dropped: bool = False
 
 
 class ContractRow(msgspec.Struct, frozen=True):
@@ -93,9 +99,11 @@ class PackageRow(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     state: str
+    title: str = ""
     why: str = ""
     depends_on: tuple[str, ...]
     commit: str = ""
+    changed: Diffstat = Diffstat()
     no_changes: bool = False
     attempts: tuple[AttemptRow, ...]
     files: tuple[str, ...]
@@ -134,6 +142,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     base: str
     branch: str
     commit: str = ""
+    changed: Diffstat = Diffstat()
     agent: str = ""
     plan_revision: int
     contracts_revision: int
@@ -149,12 +158,18 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     switched_off: tuple[str, ...]
     for_a_person: tuple[str, ...]
     open_tasks: tuple[str, ...] = ()
+    lacking: tuple[str, ...] = ()
     notes: tuple[str, ...]
+    figures: Figures = Figures()
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a summary is built from, beside the journal's events."""
+    """What a summary is built from, beside the journal's events.
+
+    `changed` is what the commit changed on the base, `diffs` what the commits of packages changed on theirs; `lacking`
+    is what the machine cannot do, with what that means for the run.
+    """
 
     change_id: str
     branch: str
@@ -170,15 +185,17 @@ class Facts:
     switched_off: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     open_tasks: tuple[str, ...] = ()
+    lacking: tuple[str, ...] = ()
+    changed: Diffstat = field(default_factory=Diffstat)
+    diffs: Mapping[str, Diffstat] = field(default_factory=dict)
 
 
-def build(facts: Facts, happened: Sequence[e.Event]) -> Summary:
-    """The summary. `facts.attempts` is the folder with `<package>/<n>/result.json`."""
+def build(facts: Facts, happened: Sequence[e.Event], course: Course) -> Summary:
+    """The summary. `facts.attempts` is the folder with `<package>/<n>/result.json`; `course` is of the events."""
     state, starts = facts.state, [one for one in happened if isinstance(one, e.RunStarted | e.RunContinued)]
     if state.started is None or not starts:
         raise ValueError("a run that never started has no summary")
-    spans = _spans(happened)
-    packages = tuple(_package(name, state.packages[name], spans, facts.attempts) for name in facts.order)
+    packages = tuple(_package(name, facts, course) for name in facts.order)
     seconds = {package.id: package.seconds for package in packages}
     path, longest = ordering.critical_path({name: state.packages[name].depends_on for name in facts.order}, seconds)
     return Summary(
@@ -190,11 +207,12 @@ def build(facts: Facts, happened: Sequence[e.Event]) -> Summary:
         base=state.started.base,
         branch=facts.branch,
         commit=facts.commit,
+        changed=facts.changed,
         agent=starts[-1].agent,
         plan_revision=state.plan_revision,
         contracts_revision=(state.revised or state.started).contracts_revision,
         jobs=starts[-1].jobs,
-        makespan_seconds=round(max((end for _, end in spans.values()), default=0.0), 3),
+        makespan_seconds=round(_last_end(course), 3),
         critical_path=CriticalPath(tuple(path), round(longest, 3)),
         bound_seconds=round(max(longest, sum(seconds.values()) / max(most_live(start.jobs) for start in starts)), 3),
         packages=packages,
@@ -210,6 +228,8 @@ def build(facts: Facts, happened: Sequence[e.Event]) -> Summary:
         ),
         notes=facts.notes,
         open_tasks=facts.open_tasks,
+        lacking=facts.lacking,
+        figures=figures.measure(happened, course),
     )
 
 
@@ -218,36 +238,23 @@ def total(used: Iterable[Usage]) -> Usage:
     return reduce(add, used, Usage())
 
 
-def active_seconds(happened: Iterable[e.Event]) -> Iterator[tuple[e.Event, float]]:
-    """Each event, and for how long the run had been worked on until then."""
-    active = ActiveTime()
-    for event in happened:
-        yield event, active.take(event)
+def _last_end(course: Course) -> float:
+    """When the last attempt ended."""
+    return max((one.end for tries in course.tries.values() for one in tries if one.end is not None), default=0.0)
 
 
-def _spans(happened: Iterable[e.Event]) -> dict[tuple[str, int], tuple[float, float]]:
-    """Start and end of every attempt that ended, in active seconds of the run."""
-    starts, spans = dict[tuple[str, int], float](), dict[tuple[str, int], tuple[float, float]]()
-    for event, seconds in active_seconds(happened):
-        if isinstance(event, e.AttemptStarted):
-            starts[event.package, event.number] = seconds
-        elif isinstance(event, e.AttemptEnded):
-            key = (event.package, event.number)
-            spans[key] = (starts.get(key, seconds), seconds)
-    return spans
-
-
-def _package(
-    name: str, progress: Progress, spans: Mapping[tuple[str, int], tuple[float, float]], root: Path
-) -> PackageRow:
-    attempts = tuple(_attempt(ended, spans[name, ended.number][0]) for ended in progress.ended)
-    result = read_result(root / name / str(progress.ended[-1].number)) if progress.ended else None
+def _package(name: str, facts: Facts, course: Course) -> PackageRow:
+    progress, about = facts.state.packages[name], course.about.get(name)
+    attempts = tuple(_attempt(ended, course) for ended in progress.ended)
+    result = read_result(facts.attempts / name / str(progress.ended[-1].number)) if progress.ended else None
     return PackageRow(
         id=name,
         state=str(progress.state),
+        title=about.title if about else "",
         why=progress.why,
         depends_on=progress.depends_on,
         commit=progress.commit,
+        changed=facts.diffs.get(progress.commit, Diffstat()),
         no_changes=bool(result and result.no_changes),
         attempts=attempts,
         files=result.files_modified if result else (),
@@ -263,10 +270,11 @@ def _package(
     )
 
 
-def _attempt(ended: e.AttemptEnded, started: float) -> AttemptRow:
+def _attempt(ended: e.AttemptEnded, course: Course) -> AttemptRow:
+    found = course.find(ended.package, ended.number)
     return AttemptRow(
         number=ended.number,
-        started=round(started, 3),
+        started=round(found.start if found else 0.0, 3),
         seconds=round(ended.seconds, 3),
         setup_seconds=round(ended.setup_seconds, 3),
         code=ended.code,

@@ -118,11 +118,10 @@ def _execute(request: Request, interruption: Interruption) -> Ending:
         ended = runner.execute(run, only=_wanted(run, request.options.only))
         run.listener.end()
         run.record_posted()
-        if not run.state.landed:
-            ending.summarise(run, ended)
+        pointer = () if run.state.landed else ending.summarise(run, ended)
         notes = [f"  note: {note}" for note in run.state.notes]
         failed = tuple(notify.notify(run, ended.headline, request.checkout or request.folder, request.inherited))
-    return replace(ended, lines=(*ended.lines, *notes, *failed))
+    return replace(ended, lines=(*ended.lines, *notes, *failed, *pointer))
 
 
 def _wanted(run: Run, only: str) -> frozenset[str] | None:

@@ -16,6 +16,7 @@ from parallel_impl.report import progress
 LOCKS = ".locks"
 BASE_CHECKOUT = "base.gate"
 CANDIDATE_CHECKOUT = "candidate.gate"
+COMPLETED = "completed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,9 @@ class Places:
         """Where the files of an aborted run are moved to, under the next free number; the journal is the last."""
         earlier = self.earlier_journals()
         number = int(earlier[-1].suffixes[0][1:]) + 1 if earlier else 1
-        files = (self.summary, self.summary_json, self.progress, self.gates, self.journal)
+        files = (
+            self.summary, self.summary_json, self.handoff, self.completed, self.progress, self.gates, self.journal,
+        )  # fmt: skip
         return {file: file.with_name(f"{file.stem}.{number}{file.suffix}") for file in files}
 
     @property
@@ -178,6 +181,19 @@ class Places:
     @property
     def summary_json(self) -> Path:
         return self.state / "summary.json"
+
+    @property
+    def handoff(self) -> Path:
+        """One page about a run that stopped; there is none while it goes on, and when it has landed."""
+        return self.state / "handoff.md"
+
+    @property
+    def completed(self) -> Path:
+        """The folder with a page for each accepted package."""
+        return self.state / COMPLETED
+
+    def completed_page(self, package: str) -> Path:
+        return self.completed / f"{package}.md"
 
     @property
     def progress(self) -> Path:
@@ -318,6 +334,9 @@ class Places:
         return f"{self.folder}/tasks.md"
 
     @property
-    def own_files(self) -> tuple[str, ...]:
-        """What only the orchestrator writes in a candidate: an agent's edits of it are left out of its work."""
-        return (self.tasks_file,)
+    def kept_pages(self) -> str:
+        """Where `keep_completed` puts the pages of accepted packages."""
+        return f"{self.folder}/{COMPLETED}"
+
+    def kept_page(self, package: str) -> str:
+        return f"{self.kept_pages}/{package}.md"

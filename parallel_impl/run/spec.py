@@ -36,7 +36,7 @@ class RunSpec:
     the base's ancestors. `repository` is the main worktree, which set-up sees, `users_branch` the branch that the run
     was started on ("" when there is none). `single`: the one package of the plan is verified by the gates.
     `slots` are for set-up, steps and gates.
-    `notes` is what the summary must say about all this.
+    `notes` is what the summary must say about all this, `lacking` those of them that this machine is the reason of.
     """
 
     base: str
@@ -62,10 +62,17 @@ class RunSpec:
     single: bool = False
     slots: Slots = field(default_factory=slots.own)
     notes: tuple[str, ...] = ()
+    lacking: tuple[str, ...] = ()
 
     def agent_record(self, package: str) -> AgentRecord:
         """Who does this package; a run that is only settled knows no more than a line."""
         return self.agent_records.get(package) or AgentRecord(name=self.agent_spec, kind="")
+
+
+def own_files(spec: RunSpec, places: Places, plan: Plan) -> tuple[str, ...]:
+    """What only the orchestrator writes in a candidate: an agent's edits of it are left out of its work."""
+    kept = (places.kept_page(package.id) for package in plan.packages) if spec.config.keep_completed else ()
+    return (places.tasks_file, *kept)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from parallel_impl.cli import ci
-from parallel_impl.cli.output import echo
+from parallel_impl.cli.output import echo, put, put_json
 from parallel_impl.cli.terminal import JsonLines, Terminal, is_plain
 from parallel_impl.record import events as e
 from tests.report.scene import THREE, begin, outlined, started
@@ -53,6 +54,20 @@ def test_what_reading_commands_print_is_no_command_either(
     printed = capsys.readouterr().out
     assert obeyed(printed) == []
     assert [line for line in printed.splitlines() if "::" not in line] == ["+ ##[error]no", "harmless", "end"]
+
+
+def test_whatever_a_command_prints_goes_through_one_door_that_a_runner_takes_no_command_from(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    put("  - 1.1 ##[group]no")
+    put("::error::no", err=True)
+    put_json({"text": "##[error]no"}, indent=1)
+    printed = capsys.readouterr()
+    assert obeyed(printed.out) == obeyed(printed.err) == []
+    for module in Path(put.__code__.co_filename).parent.glob("*.py"):
+        found = re.findall(r"click\.echo\(|\bprint\(", module.read_text("utf-8"))
+        assert not found or module.name == "output.py", module
 
 
 def test_json_lines_hold_no_command_and_the_same_data(capsys: pytest.CaptureFixture[str]) -> None:

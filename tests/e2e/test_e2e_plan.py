@@ -45,7 +45,7 @@ def test_a_plan_is_printed_or_written_and_a_run_knows_when_it_is_stale(unplanned
     sound = tool(unplanned, "implement", "fix-typos", "--agent", "command: true", "--dry-run")
     assert sound.returncode == 0
     assert "since the plan was made" not in sound.stderr
-    assert "on the longest path, 1.00 times as fast as one agent" in sound.stderr
+    assert "on the longest path, 1.00 times as fast as one agent" in sound.stdout
     (unplanned / "guide.md").write_text("# Other\n")
     (unplanned / PLAN.parent / "tasks.md").write_text("- [x] 1.1 Correct `guide.md`\n- [ ] 1.2 And `index.md`\n")
     commit_all(unplanned, "meanwhile")

@@ -6,6 +6,8 @@ What it answers has the shape of GitHub's own description (`make test-clients` h
 from __future__ import annotations
 
 import re
+import shlex
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -217,10 +219,10 @@ class LoopbackGitHub(LoopbackForge):
         labels += [one for one in given if one not in labels]
         return 200, [{"id": 1, "name": one, "color": "ededed", "url": f"https://{self.host}/l"} for one in labels]
 
-    def _rules(self, *_: object) -> tuple[int, Any]:
+    def _rules(self, _: str, call: Call, __: str) -> tuple[int, Any]:
         if self.rules is None:
             raise RefusedError(403, {"message": "Upgrade to GitHub Pro or make this repository public"})
-        return 200, self.rules
+        return 200, _page(self.rules, call)
 
     def _commit(self, name: str, _: Call, commit: str) -> tuple[int, Any]:
         return 200, {"sha": commit, "url": f"{self._api(name)}/commits/{commit}", "node_id": "C_1"}
@@ -229,10 +231,10 @@ class LoopbackGitHub(LoopbackForge):
         runs = self.runs.get(commit, [])
         return 200, {"total_count": len(runs), "check_runs": runs}
 
-    def _status(self, name: str, _: Call, commit: str) -> tuple[int, Any]:
+    def _status(self, name: str, call: Call, commit: str) -> tuple[int, Any]:
         found = self.statuses.get(commit, [])
-        url = f"{self._api(name)}/commits/{commit}/status"
-        return 200, {"state": "pending", "sha": commit, "total_count": len(found), "statuses": found, "url": url}
+        told = {"state": "pending", "sha": commit, "total_count": len(found), "statuses": _page(found, call)}
+        return 200, told | {"url": f"{self._api(name)}/commits/{commit}/status"}
 
     def _pull(self, pull: Mapping[str, Any]) -> dict[str, Any]:
         number, target, api = pull["number"], pull["target"], self._api(pull["target"])
@@ -266,5 +268,34 @@ class LoopbackGitHub(LoopbackForge):
         }
 
 
+def _page(items: list[Any], call: Call) -> list[Any]:
+    size, number = int(call.query.get("per_page", "30")), int(call.query.get("page", "1"))
+    return items[size * (number - 1) : size * number]
+
+
 def _invalid(error: Mapping[str, Any]) -> RefusedError:
     return RefusedError(422, {"message": "Validation Failed", "errors": [error]})
+
+
+def main() -> int:
+    """Serve one empty repository, for a person or a script: `python -m tests.forge.github FOLDER OWNER/NAME`.
+
+    Prints the lines that a shell exports, then obeys lines of stdin: `merge 1 squash`; ends with it.
+    """
+    folder, name = Path(sys.argv[1]), sys.argv[2]
+    folder.mkdir(parents=True, exist_ok=True)
+    with LoopbackGitHub(folder.resolve()).running() as hub:
+        hub.add_repository(name)
+        told = {**hub.environment, "REMOTE": hub.url(name)}
+        sys.stdout.write("".join(f"export {key}={shlex.quote(value)}\n" for key, value in told.items()))
+        sys.stdout.write("\n")
+        sys.stdout.flush()
+        for line in sys.stdin:
+            _, number, how = line.split()
+            sys.stdout.write(f"{hub.merge(int(number), how)}\n")
+            sys.stdout.flush()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

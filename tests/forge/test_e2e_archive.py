@@ -9,6 +9,7 @@ from tests.forge.github import LoopbackGitHub
 from tests.forge.test_e2e_pull_request import CHANGE, NAME, Scene, make
 from tests.repository import git
 
+FORK = "me/demo"
 ARCHIVED = f"2026-01-02-{CHANGE}"
 OPENSPEC = f"""#!/bin/sh
 set -eu
@@ -18,17 +19,21 @@ echo '{{"archive": {{"change": "{CHANGE}", "archivedAs": "{ARCHIVED}"}}}}'
 """
 
 
-def test_the_archive_of_a_merged_change_is_a_pull_request_and_given_again_it_is_the_same(
-    hub: LoopbackGitHub, tmp_path: Path
-) -> None:
-    scene = Scene(hub, make(tmp_path))
-    assert scene.implement("--pr").returncode == 0
-    merged = hub.merge(1, "squash")
-    program = tmp_path / "bin/openspec"
+def path_with_openspec(folder: Path) -> str:
+    """PATH with a small `openspec` on it."""
+    program = folder / "bin/openspec"
     program.parent.mkdir()
     program.write_text(OPENSPEC)
     program.chmod(0o755)
-    path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
+    return f"{program.parent}{os.pathsep}{os.environ['PATH']}"
+
+
+def test_the_archive_of_a_merged_change_is_a_pull_request_and_given_again_it_is_the_same(
+    hub: LoopbackGitHub, tmp_path: Path
+) -> None:
+    scene, path = Scene(hub, make(tmp_path)), path_with_openspec(tmp_path)
+    assert scene.implement("--pr").returncode == 0
+    merged = hub.merge(1, "squash")
 
     done = scene.tool("cleanup", CHANGE, "--pr", PATH=path)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -43,3 +48,22 @@ def test_the_archive_of_a_merged_change_is_a_pull_request_and_given_again_it_is_
     assert again.returncode == 0, again.stdout + again.stderr
     assert f"archived on the branch archive/{CHANGE} already" in again.stdout
     assert len(hub.pulls) == 2
+
+
+def test_a_fork_that_does_not_have_the_merge_yet_gets_no_archive_without_it(
+    hub: LoopbackGitHub, tmp_path: Path
+) -> None:
+    scene, path = Scene(hub, make(tmp_path)), path_with_openspec(tmp_path)
+    fork = hub.add_repository(FORK)
+    hub.parents[FORK] = NAME
+    git(scene.repo, "push", "--quiet", str(fork), "main")
+    git(scene.repo, "remote", "set-url", "origin", hub.url(FORK))
+    assert scene.implement("--pr").returncode == 0
+    merged = hub.merge(1, "squash")
+
+    done = scene.tool("cleanup", CHANGE, PATH=path)
+    assert f"not archived: https://{hub.host}/{NAME}/pull/1 is merged, but origin/main does not have it" in done.stdout
+    git(fork, "fetch", "--quiet", str(hub.bare(NAME)), "main:main")
+    done = scene.tool("cleanup", CHANGE, PATH=path)
+    assert f"archived {CHANGE} as {ARCHIVED}: one commit on origin/main" in done.stdout
+    assert git(scene.repo, "rev-parse", f"archive/{CHANGE}^") == merged

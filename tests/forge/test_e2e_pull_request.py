@@ -231,6 +231,16 @@ def test_a_secret_of_an_agent_stands_in_no_body(landed: Scene) -> None:
     assert SECRET not in body
 
 
+def test_the_template_is_that_of_the_base_for_agents_may_have_written_another(landed: Scene) -> None:
+    summary, template = landed.state / "summary.json", landed.repo / ".github/PULL_REQUEST_TEMPLATE.md"
+    template.write_text("## What\n\n@everybody\n")
+    git(landed.repo, "commit", "--quiet", "--all", "-m", "Another template, which the landed commit does not have")
+    told = json.loads(summary.read_text()) | {"base": git(landed.repo, "rev-parse", "HEAD")}
+    summary.write_text(json.dumps(told))
+    assert landed.tool("pr", CHANGE).returncode == 0
+    assert landed.hub.pulls[0]["body"].startswith("## What\n\n@everybody\n\n<!-- parallel-impl ")
+
+
 def test_where_no_forge_can_be_asked_the_body_lies_in_a_file_and_the_rest_is_printed(tmp_path: Path) -> None:
     repo, bare = make_repository("one-note", tmp_path), tmp_path / "plain.git"
     git(tmp_path, "init", "--quiet", "--bare", "-b", "main", str(bare))

@@ -53,6 +53,8 @@ def test_gitlab_has_groups_in_groups() -> None:
         "https://github.com.evil.example/acme/demo",
         "https://evil.example/github.com/acme/demo",
         "ext::sh -c x",
+        "https://github.com:acme/demo",
+        "https://[github.com/acme/demo",
     ],
 )
 def test_what_is_no_repository_on_a_known_forge_is_none(url: str) -> None:

@@ -67,6 +67,13 @@ def test_a_reviewers_questions_are_answered_in_their_order() -> None:
         assert part in text
 
 
+def test_a_package_says_what_it_was_asked_and_how_much_it_changed() -> None:
+    asked = replace(A, asked="Keep orders.\n## Not a heading", tasks=("2.1", "2.2"), lines=(40, 1))
+    text = written(replace(PLAIN, packages=(asked,)))
+    assert "- `wp-a`: The store (1 file, +40 −1)\n" in f"{text}\n"
+    assert "\n\nAsked: Keep orders. ## Not a heading\n\nTasks: 2.1, 2.2.\n\n" in text
+
+
 def test_the_picture_shows_who_waits_for_whom() -> None:
     assert (
         "```mermaid\n"

@@ -100,12 +100,14 @@ def test_a_refusal_says_what_to_do(status: int, told: str, again: bool, lab: Loo
 
 def test_jobs_count_as_gitlab_counts_them(lab: LoopbackGitLab) -> None:
     commit, forge = seed(lab), connect(lab)
-    names = {"unit": ("success", False), "lint": ("failed", True), "deploy": ("manual", False)}
+    names = {"unit": ("success", False), "lint": ("failed", True), "deploy": ("manual", True)}
     jobs = [{"name": name, "status": said, "allow_failure": may} for name, (said, may) in names.items()]
     lab.statuses[commit] = jobs
     found = wait(forge, commit, "main", minutes=1, pause=lambda _seconds: True)
     assert (found.verdict, found.required) == (ChecksVerdict.PASSED, None)
     jobs.append({"name": "e2e", "status": "running"})
+    assert wait(forge, commit, "main", minutes=1, pause=lambda _seconds: True).verdict is ChecksVerdict.UNANSWERED
+    jobs[-1] = {"name": "approve", "status": "manual", "allow_failure": False}  # its pipeline waits for a person
     assert wait(forge, commit, "main", minutes=1, pause=lambda _seconds: True).verdict is ChecksVerdict.UNANSWERED
     jobs[0]["status"] = "failed"
     assert wait(forge, commit, "main", minutes=1, pause=lambda _seconds: True).verdict is ChecksVerdict.FAILED

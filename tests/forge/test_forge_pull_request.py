@@ -326,6 +326,33 @@ def test_where_the_rules_cannot_be_read_all_checks_count_and_it_is_reported(
     assert "which are required cannot be read: all that there are count" in found.lines
 
 
+def test_where_nothing_is_required_a_check_that_comes_later_counts_too(hub: LoopbackGitHub, tmp_path: Path) -> None:
+    _, commit = seed(hub, tmp_path)
+    hub.answer_check(commit, "build", "success")
+    found = waited(hub, commit, then=lambda: hub.answer_check(commit, "deploy", "failure"))
+    assert found.verdict is ChecksVerdict.FAILED
+
+
+def test_no_required_check_and_no_status_is_lost_on_a_later_page(hub: LoopbackGitHub, tmp_path: Path) -> None:
+    _, commit = seed(hub, tmp_path)
+    hub.require("unit")
+    hub.rules = [{"type": "deletion", "ruleset_id": 1}] * 205 + (hub.rules or [])
+    hub.answer_check(commit, "other", "success")
+    assert waited(hub, commit).required == ("unit",)
+    said = [*["success"] * 101, "failure"]
+    hub.rules = []
+    hub.statuses[commit] = [
+        {"context": f"s{number}", "state": state, "target_url": None} for number, state in enumerate(said)
+    ]
+    assert waited(hub, commit).verdict is ChecksVerdict.FAILED
+
+
+def test_a_base_branch_is_asked_for_by_its_whole_name(hub: LoopbackGitHub, tmp_path: Path) -> None:
+    seed(hub, tmp_path)
+    connect(hub).required_checks("release/1.0#2?x")
+    assert hub.calls[-1].path.endswith("/rules/branches/release%2F1.0%232%3Fx")
+
+
 def test_trouble_of_the_server_is_waited_out_and_a_refusal_is_not(hub: LoopbackGitHub, tmp_path: Path) -> None:
     _, commit = seed(hub, tmp_path)
     hub.answer_check(commit, "unit", "success")

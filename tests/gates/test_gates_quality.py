@@ -310,7 +310,7 @@ def test_mypy_that_does_not_say_what_to_check_is_said_and_not_run() -> None:
     gates, said = quality.find(lambda name: b"[mypy]\nstrict = 1\n" if name == "mypy.ini" else None, {}, change_id="x")
 
     assert [gate.name for gate in gates] == ["openspec"]
-    assert [problem.severity for problem in said] == [Severity.WARNING]
+    assert [problem.severity for problem in said] == [Severity.WARNING] * 2
 
 
 def test_the_configuration_replaces_adds_and_switches_off() -> None:
@@ -332,7 +332,8 @@ def test_the_configuration_replaces_adds_and_switches_off() -> None:
 
 
 def test_gates_that_are_switched_off_are_one_line() -> None:
-    _, said = quality.find(lambda _: None, {"ruff": False, "mypy": False, "openspec": False}, change_id="x")
+    configured: dict[str, GateCommand | bool] = {"ruff": False, "mypy": False, "openspec": False}
+    _, said = quality.find(lambda _: None, {**configured, "all": GateCommand("make all")}, change_id="x")
     assert [problem.what for problem in said] == ["gates mypy, ruff, openspec are switched off by the configuration"]
 
 

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parallel_impl.gates.gate_report import GateReport, GateState, TestOutcome
-from parallel_impl.gates.reports import GateOutput, read
+from parallel_impl.gates.readers.output import GateOutput
+from parallel_impl.gates.reports import read
 
 
 def said(

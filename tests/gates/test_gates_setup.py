@@ -69,9 +69,9 @@ def test_nothing_is_found_where_nothing_is_and_another_lock_is_named() -> None:
     assert setup.find(reader()).commands == ()
     assert setup.find(reader(pyproject__toml="[tool.ruff]")).commands == ()
     assert setup.find(reader(pyproject__toml="not toml")).commands == ()
-    other = setup.find(lambda name: b"" if name == "pnpm-lock.yaml" else None)
+    other = setup.find(lambda name: b"" if name == "poetry.lock" else None)
     assert other.commands == ()
-    assert "pnpm install --frozen-lockfile" in other.why
+    assert "poetry install" in other.why
 
 
 def test_set_up_runs_in_its_folder_by_the_shell_and_its_environment_is_used_by_the_next_command(

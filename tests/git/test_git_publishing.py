@@ -137,6 +137,7 @@ def test_an_address_is_shown_without_its_password(tmp_path: Path) -> None:
     assert "hunter2" not in f"{error.value} {remote!r} {remote.address}"
     assert error.value.__cause__ is None
     assert without_credentials("see https://a@b/c") == "see https://b/c"
+    assert without_credentials("https://me:p@ss@b/c@d") == "https://b/c@d"
 
 
 @pytest.mark.parametrize(

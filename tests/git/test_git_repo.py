@@ -34,6 +34,13 @@ def flushed(trace: Path) -> dict[str, int]:
     return found
 
 
+def test_a_hundred_thousand_paths_are_looked_up_although_no_program_can_be_given_them(repo: Repo) -> None:
+    there = [entry.path for entry in repo.entries("HEAD", recurse=True)]
+    absent = [f"no/such/folder/with/a/long/name/file-{number}.txt" for number in range(100_000)]
+    found = repo.entries("HEAD", *there[:2], *absent, *there[2:])
+    assert [entry.path for entry in found] == there
+
+
 @pytest.mark.parametrize("settings", [{}, {"core.fsync": "none", "core.fsyncMethod": "writeout-only"}])
 def test_objects_and_refs_are_on_disk_before_the_journal_relies_on_them(
     repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str]

@@ -12,9 +12,9 @@ from parallel_impl.plan.model import Package, Plan
 from parallel_impl.plan.reading import load
 
 
-def planned(proposal: str = "", task_list: str = "", part: str = "") -> Plan:
+def planned(proposal: str = "", task_list: str = "", part: str = "", change_id: str = "add-x") -> Plan:
     made = single_plan.text(
-        "add-x",
+        change_id,
         part=part,
         configuration="parallel-impl.toml",
         proposal=proposal.encode("utf-8", "surrogatepass"),
@@ -45,6 +45,11 @@ def test_one_package_has_the_whole_repository_but_for_what_others_decide() -> No
         assert one.scope.refusal(path).startswith("denied by "), path
     for path in ("src/a.py", "openspec/changes/add-x/design.md", "pyproject.toml", "web/openspec/specs/a.md"):
         assert one.scope.refusal(path) == "", path
+
+
+@pytest.mark.parametrize("change_id", ["true", "null", "no", "on"])
+def test_a_change_may_be_called_what_yaml_takes_for_something_else(change_id: str) -> None:
+    assert planned(change_id=change_id).feature_id == change_id
 
 
 def test_in_a_part_the_specs_of_the_part_are_denied_too_whatever_the_part_is_called() -> None:

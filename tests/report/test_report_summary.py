@@ -15,6 +15,8 @@ from parallel_impl.record.agent_report import AgentReport
 from parallel_impl.record.codes import Failure
 from parallel_impl.record.state import fold
 from parallel_impl.report import markdown, summary
+from parallel_impl.report.course import course
+from parallel_impl.report.picture import draw
 from parallel_impl.report.summary import Facts, GateRow, Summary
 
 NIGHT = 50_000.0
@@ -52,7 +54,11 @@ def killed(at: float, package: str) -> e.AttemptEnded:
 
 def build(attempts: Path, *happened: e.Event) -> Summary:
     facts = Facts("add-a", "openspec/add-a", ("wp-a", "wp-b"), fold(happened), attempts, "halted", "X", "no", "")
-    return summary.build(facts, happened)
+    return summary.build(facts, happened, course(happened))
+
+
+def shown(found: Summary, *happened: e.Event) -> str:
+    return markdown.render(found, draw(happened, (), NIGHT, alive=False))
 
 
 def test_agent_jobs_and_contracts_are_those_of_the_last_start(tmp_path: Path) -> None:
@@ -119,7 +125,7 @@ def test_a_result_that_is_torn_leaves_the_row_of_its_attempt(tmp_path: Path) -> 
 def test_a_code_of_another_version_is_shown_as_it_is(tmp_path: Path) -> None:
     failed = e.AttemptEnded(at=120.0, package="wp-a", number=1, code="OUT_OF_LUCK", why="no luck", seconds=20.0)
     found = build(tmp_path, STARTED, begun(100.0, "wp-a"), failed)
-    assert "| wp-a | 1 | 0.0 | 20.0 | 0.0 | OUT_OF_LUCK |" in markdown.render(found)
+    assert "| wp-a | 1 | 0.0 | 20.0 | 0.0 | OUT_OF_LUCK |" in shown(found)
 
 
 def used(at: float, number: int, code: str, **usage: float) -> e.AttemptEnded:
@@ -150,12 +156,12 @@ def test_usage_is_added_up_over_attempts_and_what_nobody_told_is_not_0(tmp_path:
     made_of = build(tmp_path, *happened)
     assert made_of.packages[0].usage == made_of.usage == Usage(dollars=0.75, turns=3, output=10)
     assert made_of.packages[1].usage == Usage()
-    shown = markdown.render(made_of)
-    assert "| Agent | `claude` (model m), 4 at once" in shown
-    assert "| wp-a | claude | m | 3 | not told | not told | 10 | $0.7500 | 4 |" in shown
-    assert "#### Refused to its agent\n\n- `Write /etc/motd`" in shown
-    assert "#### Its agent's word\n\n- note: slow" in shown
-    assert "wp-b | " not in shown.partition("## Agents")[2].partition("## Timeline")[0]
+    text = shown(made_of)
+    assert "| Agent | `claude` (model m), 4 at once" in text
+    assert "| wp-a | claude | m | 3 | not told | not told | 10 | $0.7500 | 4 |" in text
+    assert "#### Refused to its agent\n\n- `Write /etc/motd`" in text
+    assert "#### Its agent's word\n\n- note: slow" in text
+    assert "wp-b | " not in text.partition("## Agents")[2].partition("## Timeline")[0]
 
 
 def test_a_gate_that_did_not_run_tells_nothing_about_failures_of_the_base(tmp_path: Path) -> None:
@@ -164,6 +170,25 @@ def test_a_gate_that_did_not_run_tells_nothing_about_failures_of_the_base(tmp_pa
         GateRow("ruff", "not run"),
         GateRow("mypy", "switched off"),
     )
-    shown = markdown.render(msgspec.structs.replace(build(tmp_path, STARTED), gates=gates))
-    assert "| pytest | passed | 2 old |  | `pytest -q` |\n" in shown
-    assert "| ruff | not run |  |  |  |\n| mypy | switched off |  |  |  |\n" in shown
+    text = shown(msgspec.structs.replace(build(tmp_path, STARTED), gates=gates))
+    assert "| pytest | passed | 2 |  | `pytest -q` |\n" in text
+    assert "| ruff | not run |  |  |  |\n| mypy | switched off |  |  |  |\n" in text
+
+
+def test_the_summary_answers_in_a_readers_order_and_tells_a_cause_once(tmp_path: Path) -> None:
+    failed = e.AttemptEnded(at=120.0, package="wp-a", number=1, code="TIMEOUT", why="60 s:\nno word", seconds=20.0)
+    over = e.PackageFailed(at=120.0, package="wp-a", code="TIMEOUT", why="60 s:\nno word")
+    halted = e.RunHalted(at=121.0, code="NOT_ALL_ACCEPTED", why="wp-a failed: TIMEOUT: 60 s:")
+    happened = (STARTED, begun(100.0, "wp-a"), failed, over, halted)
+    found = msgspec.structs.replace(build(tmp_path, *happened), switched_off=("gate mypy",), lacking=("no locks",))
+    text = shown(msgspec.structs.replace(found, headline="not landed: NOT_ALL_ACCEPTED\n  more"), *happened)
+    assert [line for line in text.splitlines() if line.startswith("## ")] == [
+        "## What changed", "## Proven", "## Not proven", "## For a person", "## Timeline", "## Figures", "## Packages",
+        "## The run",
+    ]  # fmt: skip
+    assert "not landed: NOT_ALL_ACCEPTED\n\n## What changed\n\n- wp-a: failed\n- wp-b: planned\n" in text
+    assert (
+        "## For a person\n\n- wp-a failed: TIMEOUT: 60 s:\n  - no word\n  - `parallel-implement add-a --retry-failed`\n"
+        "- switched off: gate mypy\n- lacking here: no locks\n"
+    ) in text
+    assert "| packages accepted at the first attempt | 0% | above 90% | no |" in text

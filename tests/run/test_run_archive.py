@@ -140,6 +140,19 @@ def test_a_local_branch_is_moved_only_where_it_is_checked_out_nowhere(place: Fol
     assert git(folder, "for-each-ref", BRANCH, "refs/parallel-impl") == ""
 
 
+def test_a_branch_that_is_checked_out_meanwhile_is_not_moved_under_its_worktree(place: Folder, tmp_path: Path) -> None:
+    folder, env = place
+    squash(folder)
+    git(folder, "switch", "--quiet", "--detach")
+    tip = git(folder, "rev-parse", "main")
+    program = Path(env["PATH"].split(os.pathsep)[0]) / "openspec"
+    program.write_text(f"{OPENSPEC}git -C '{folder}' worktree add --quiet '{tmp_path / 'other'}' main >&2\n")
+    with pytest.raises(UserError, match="main is checked out in"):
+        call(place, on="main")
+    assert git(folder, "rev-parse", "main") == tip
+    assert git(folder, "for-each-ref", "refs/parallel-impl") == ""
+
+
 def test_the_base_of_the_remote_is_fetched_by_url_and_no_branch_of_the_users_moves(
     place: Folder, tmp_path: Path
 ) -> None:

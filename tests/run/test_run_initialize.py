@@ -127,6 +127,32 @@ def test_what_differs_is_asked_about_and_left_where_the_answer_is_no(place: Plac
     assert "schema: spec-driven" in (folder / "openspec/config.yaml").read_text()
 
 
+def test_nothing_is_written_through_a_link_that_leads_elsewhere(place: Place, tmp_path: Path) -> None:
+    folder, _ = place
+    (tmp_path / "elsewhere/commands").mkdir(parents=True)
+    (folder / ".claude").symlink_to(tmp_path / "elsewhere")
+    report = call(place, skills=True)
+    assert [path for path in report.left if path.startswith(".claude/")] != []
+    assert list((tmp_path / "elsewhere/commands").iterdir()) == []
+
+
+@pytest.mark.parametrize(("text", "told"), [("a: [", "cannot be read as YAML"), ("name: x\n", "no list of artifacts")])
+def test_a_schema_that_somebody_broke_is_named(text: str, told: str, place: Place) -> None:
+    folder, _ = place
+    schema = folder / "openspec/schemas/parallel-packages/schema.yaml"
+    schema.parent.mkdir(parents=True)
+    schema.write_text(text)
+    with pytest.raises(UserError, match=rf"schema\.yaml: error: .*{told}"):
+        call(place)
+
+
+def test_a_text_that_is_no_utf_8_is_named(place: Place) -> None:
+    folder, _ = place
+    (folder / "openspec/config.yaml").write_bytes(b"schema: caf\xe9\n")
+    with pytest.raises(UserError, match=r"config\.yaml: error: no UTF-8 text"):
+        call(place)
+
+
 def test_commands_go_where_the_agents_of_the_repository_look_for_them(place: Place) -> None:
     folder, _ = place
     (folder / ".claude").mkdir()

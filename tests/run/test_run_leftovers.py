@@ -27,6 +27,7 @@ from parallel_impl.record.journal import load_state
 from parallel_impl.record.state import PackageState, State
 from parallel_impl.run import run_id
 from parallel_impl.run.attempt import attempt_record, run_processes, take_work
+from parallel_impl.run.attempt.job import Job
 from parallel_impl.run.places import Places
 from parallel_impl.run.resume import leftovers
 from parallel_impl.run.run import Run
@@ -111,8 +112,8 @@ def test_what_a_killed_agent_had_used_is_journalled(killed: Killed) -> None:
 def test_what_a_killed_agent_had_done_is_saved_on_its_attempts_ref(killed: Killed) -> None:
     run = killed.next()
     checkout = killed.checkout(run)
-    package = run.in_force.plan.package("a")
-    before = take_work.stage(run.spec, run.workspace, checkout, package, base=killed.base).before(set_up=False)
+    job = Job(run.in_force.plan.package("a"), 1, run.in_force)
+    before = take_work.stage(run.spec, run.workspace, checkout, job, base=killed.base).before(set_up=False)
     record = killed.places.attempt_files("a", 1).record
     record.parent.mkdir(parents=True)
     attempt_record.note(record, checkout, before)

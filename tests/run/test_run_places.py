@@ -41,6 +41,8 @@ def test_an_aborted_run_is_moved_aside_under_the_next_free_number(tmp_path: Path
     assert [path.name for path in aside.values()] == [
         "summary.11.md",
         "summary.11.json",
+        "handoff.11.md",
+        "completed.11",
         "progress.11.json",
         "gates.11",
         "journal.11.jsonl",

@@ -58,6 +58,7 @@ def test_a_check_of_texts_proves_nothing_and_says_who_made_it() -> None:
     assert Proof((code, texts), passed=True).headline == "proven by pytest; texts checked by openspec"
     own = GateRow("openspec", "passed", texts="this tool's own rules")
     assert (
-        Proof((own,), passed=True).headline == "no gate ran on the whole tree; texts checked by this tool's own rules"
+        Proof((own,), passed=True).headline
+        == "no gate ran on the whole tree; no test gate on the whole; texts checked by this tool's own rules"
     )
     assert Proof((code, texts), passed=True).by == ("pytest",)

@@ -55,7 +55,7 @@ class Pruned(Repo):
 @pytest.fixture
 def desk(tmp_path: Path) -> Desk:
     scene = open_scene(make_user(tmp_path / "user"), tmp_path)
-    package = Package("wp1", "Do it", SCOPE, title="Do  the\nthing")
+    package = Package("wp1", "Do it", SCOPE, title="Do  the\nthing", tasks=("1.1", "2"))
     spec = RunSpec(scene.base, "HEAD", DATE, "f" * 32, Config(), agent_spec="command: x")
     workspace = Workspace(scene.repo, scene.trees, Places(scene.repo.git_dir, CHANGE), scene.source, scene.watch)
     return Desk(scene, spec, workspace, Job(package, 2, in_force([package], 3)), scene.staging)
@@ -97,9 +97,16 @@ def test_the_work_is_one_commit_on_the_base_with_trailers_that_say_where_it_come
     assert repo.parents(taken.commit) == (desk.scene.base,)
     assert [(change.status, change.path) for change in taken.work.changes] == [("A", "src/pkg/new.py")]
     assert repo.text("log", "-1", "--format=%B", taken.commit).strip() == (
-        "wp1: Do the thing\n\nWork-Package: wp1\nChange-Id: c\nAttempt: 2\nAgent: command: x\n"
+        f"wp1: Do the thing\n\nTasks: 1.1, 2\nWork-Package: wp1\nChange-Id: c\nRun: {'f' * 32}\nAttempt: 2\n"
+        "Agent: command: x\n"
         "Plan-Revision: 3\nContracts-Revision: 1"
     )
+
+
+def test_the_tasks_of_a_package_are_a_trailer_of_one_line(desk: Desk) -> None:
+    named = replace(desk.job, package=replace(desk.job.package, tasks=("1.1", "2", "Write\nChange-Id: x")))
+    message = take_work.describe(desk.spec, desk.workspace, named, changed=True)
+    assert "Tasks: 1.1, 2, Write Change-Id: x\nWork-Package: wp1\nChange-Id: c\n" in message
 
 
 def test_an_attempt_without_changes_says_so(desk: Desk) -> None:

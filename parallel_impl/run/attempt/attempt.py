@@ -158,7 +158,7 @@ def _set_up(attempt: Attempt, checkout: Checkout, log: Path) -> None:
 def _work(attempt: Attempt, checkout: Checkout) -> None:
     """The agent in its worktree, and what it did as one commit on the attempt's ref, however the agent ended."""
     spec, workspace = attempt.spec, attempt.workspace
-    staging = take_work.stage(spec, workspace, checkout, attempt.package, base=attempt.base)
+    staging = take_work.stage(spec, workspace, checkout, attempt.job, base=attempt.base)
     before = staging.before(set_up=bool(spec.setup))
     worked = _run_agent(attempt, checkout, before)
     worked = agent_limits.judge(attempt.job, worked, spec.config.silence_minutes)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from parallel_impl.errors import printable
 from parallel_impl.gates import verdict
+from parallel_impl.gates.found import unreadable
 from parallel_impl.gates.gate_report import GateReport
 from parallel_impl.gates.quality import Gate
 from parallel_impl.gates.steps import StepResult, StepStatus, Verification
@@ -43,7 +44,9 @@ def run(attempt: Attempt, launch: Launch, checkout: Checkout) -> Verification:
         return STOPPED
     gate_runs.keep(spec, places.gate_reports(attempt.workspace.repo.tree(attempt.commit)), after)
     changed = {change.path for change in attempt.work.changes}
-    verdicts = [verdict.compare(before.get(name), report, changed) for name, report in after.items()]
+    off = unreadable.unreadable(spec.gates, before)
+    compared = (verdict.compare(before.get(name), report, changed) for name, report in after.items())
+    verdicts = [unreadable.dropped(one, off) for one in compared]
     _note_undecided(attempt, verdicts)
     for one in verdicts:
         if one.status in JUDGED:

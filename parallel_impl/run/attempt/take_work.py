@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.repo import GitError
 from parallel_impl.git.staging import REFUSED, Snapshot, Staging, Work
-from parallel_impl.plan.model import Package
 from parallel_impl.run.attempt.job import Job
-from parallel_impl.run.spec import RunSpec, Workspace
+from parallel_impl.run.spec import RunSpec, Workspace, own_files
+from parallel_impl.text import shorten
 
+LONGEST_TRAILER = 1000  # characters
 PAUSES = (0.2, 1.0)  # seconds before another try, while somebody prunes the repository
 TRAILERS = """\
 Work-Package: {package}
 Change-Id: {change}
+Run: {run}
 Attempt: {number}
 Agent: {agent}
 Plan-Revision: {plan}
@@ -31,10 +33,16 @@ class Taken:
     commit: str = ""
 
 
-def stage(spec: RunSpec, workspace: Workspace, checkout: Checkout, package: Package, *, base: str) -> Staging:
+def stage(spec: RunSpec, workspace: Workspace, checkout: Checkout, job: Job, *, base: str) -> Staging:
     """The staging of an agent's worktree; `base` is its package's."""
-    left_out, limit = workspace.places.own_files, spec.config.max_blob_mb
-    return Staging(workspace.trees, checkout, base=base, left_out=left_out, max_blob_mb=limit, scope=package.scope)
+    return Staging(
+        workspace.trees,
+        checkout,
+        base=base,
+        left_out=own_files(spec, workspace.places, job.in_force.plan),
+        max_blob_mb=spec.config.max_blob_mb,
+        scope=job.package.scope,
+    )
 
 
 def take(spec: RunSpec, workspace: Workspace, job: Job, staging: Staging, before: Snapshot, *, base: str) -> Taken:
@@ -76,9 +84,12 @@ def describe(spec: RunSpec, workspace: Workspace, job: Job, *, changed: bool) ->
     """The commit's message: the package's title, and trailers that say where it comes from."""
     package, plan, agent = job.package, job.in_force.plan, spec.agent_record(job.package.id)
     subject = " ".join((package.title or package.description).split())[:72] or package.id
-    trailers = TRAILERS.format(
+    named = ", ".join(" ".join(name.split()) for name in package.tasks)
+    tasks = f"Tasks: {shorten(named, LONGEST_TRAILER)}\n" if named else ""
+    trailers = tasks + TRAILERS.format(
         package=package.id,
         change=workspace.places.change_id,
+        run=spec.run_id,
         number=job.number,
         agent=" ".join(f"{agent.name} {agent.model}".split()),
         plan=plan.revision,

@@ -6,6 +6,7 @@ touched but that branch, and what does not work is told with the line to type: i
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -26,6 +27,7 @@ from parallel_impl.run.places import Places
 from parallel_impl.run.publish import destination
 from parallel_impl.run.publish import merged as merged_pull
 from parallel_impl.run.publish.destination import Destination
+from parallel_impl.run.publish.merged import MergedBranch
 
 FIRST = 20  # open tasks that are listed
 OF_ARCHIVE = "archive"  # stands for the run in the mark of its pull request
@@ -202,7 +204,7 @@ class _Archiver:
         try:
             found, trouble = merged_pull.find(self.repo, self.folder, self.state, self.env)
             if found:
-                return self.fetch(found.destination, found.pull.base)
+                return self.having(self.fetch(found.destination, found.pull.base), found)
             self.report.lines += [f"note: {trouble}"] if trouble else []
             targets = list(self.targets())
         except UserError as error:
@@ -213,6 +215,14 @@ class _Archiver:
                 return target
         if targets and self.repo.entries(self.landed, self.places.folder):
             self.report.lines.append(f"not archived: {feature} is not merged into {targets[0].shown} yet")
+        return None
+
+    def having(self, target: Target, found: MergedBranch) -> Target | None:
+        """The base that the forge merged into, as the remote has it: a fork's own does not have it by itself."""
+        merge = self.repo.resolve(found.pull.merge) if found.pull.merge else None
+        if (merge and self.repo.is_ancestor(merge, target.tip)) or merged.holds(self.repo, target.tip, self.landed):
+            return target
+        self.report.lines.append(f"not archived: {found.pull.url} is merged, but {target.shown} does not have it yet")
         return None
 
     def targets(self) -> Iterator[Target]:
@@ -246,8 +256,9 @@ class _Archiver:
 
     def again(self) -> str:
         """The command that archives all the same."""
-        on = f" --archive-on {self.options.on_branch}" if self.options.on_branch else ""
-        return f"parallel-cleanup {self.places.change_id}{on} --with-open-tasks"
+        on = f" --archive-on {shlex.quote(self.options.on_branch)}" if self.options.on_branch else ""
+        also = " --pr" if self.options.pull_request else ""
+        return f"parallel-cleanup {self.places.change_id}{on}{also} --with-open-tasks"
 
 
 def archived_as(repo: Repo, commit: str, change_id: str, part: str = "") -> str:
@@ -312,7 +323,7 @@ def _move(repo: Repo, branch: str, commit: str, old: str | None) -> None:
 
 def _how_to_merge(target: Target, branch: str) -> list[str]:
     if target.remote:
-        return [f"  publish: git push {target.remote} {branch}   # then merge it into {target.branch}"]
+        return [f"  publish: git push {shlex.quote(target.remote)} {branch}   # then merge it into {target.branch}"]
     return [f"  merge:   git merge --ff-only {branch}   # on {target.branch}"]
 
 

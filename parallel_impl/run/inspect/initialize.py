@@ -110,7 +110,11 @@ def _schema(place: Path, env: Mapping[str, str]) -> dict[str, str]:
     if f"{SCHEMAS}/schema.yaml" not in found:
         found = _forked(env)
     schema = f"{SCHEMAS}/schema.yaml"
-    found[schema] = workflow.with_packages(found[schema])
+    try:
+        found[schema] = workflow.with_packages(found[schema])
+    except ValueError as error:
+        hint = "repair it, or remove its folder: init makes it again"
+        raise UserError(str(error), where=str(place / schema), hint=hint) from None
     for name, text in workflow.TEMPLATES.items():
         found.setdefault(f"{SCHEMAS}/templates/{name}", text)
     configured = place / "openspec/config.yaml"
@@ -192,9 +196,9 @@ def _gate_lines(gates: list[quality.Gate]) -> Iterator[str]:
         if gate.texts:
             yield "# gates.openspec = false   # switches `openspec validate` off, which checks the texts of a change\n"
         else:
-            yield f"# gates.{gate.name} = {{command = {json.dumps(gate.command)}, parser = {json.dumps(gate.parser)}}}"
-            yield f"   # {gate.found}\n"
-    if not any(not gate.texts for gate in gates):
+            key, command = config.toml_key(gate.name), json.dumps(gate.command)
+            yield f"# gates.{key} = {{command = {command}, parser = {json.dumps(gate.parser)}}}   # {gate.found}\n"
+    if not any(gate.tests for gate in gates):
         yield '# gates.tests = {command = "make test"}   # none was found: without one, nothing proves the whole\n'
 
 
@@ -204,12 +208,15 @@ def _on_path(name: str, env: Mapping[str, str]) -> bool:
 
 def _read(file: Path) -> str | None:
     content = read_regular(file, LARGEST) if file.is_file() else None
-    return content.decode("utf-8") if content is not None else None
+    try:
+        return content.decode("utf-8") if content is not None else None
+    except UnicodeDecodeError as error:
+        raise UserError(f"no UTF-8 text: {error.reason}", where=str(file), hint="save it as UTF-8") from None
 
 
 def _is_to_write(top: Path, path: str, text: str, replace: Callable[[str], bool], report: InitReport) -> bool:
-    if (top / path).is_symlink():
-        report.left.append(f"{path} (a link)")
+    if any((top / one).is_symlink() for one in (Path(path), *Path(path).parents[:-1])):
+        report.left.append(f"{path} (a link, or behind one)")  # which may lead out of the repository
         return False
     before = _read(top / path)
     if before == text:

@@ -8,16 +8,18 @@ from dataclasses import dataclass
 
 from parallel_impl.contracts import check as contracts
 from parallel_impl.errors import count
+from parallel_impl.git import diffstat, tool_caches
 from parallel_impl.git import remotes as remotes_of_git
-from parallel_impl.git import tool_caches
 from parallel_impl.record import events as e
 from parallel_impl.record import json_form
 from parallel_impl.record.codes import Halt
 from parallel_impl.record.journal import now, read
 from parallel_impl.record.state import PackageState
-from parallel_impl.report import markdown, summary
-from parallel_impl.report.picture import Roots, relative, telling
-from parallel_impl.run.land import ticking
+from parallel_impl.report import handoff, markdown, summary
+from parallel_impl.report.course import course
+from parallel_impl.report.outline import outline
+from parallel_impl.report.picture import Roots, picture, relative, telling
+from parallel_impl.run.land import keeping, ticking
 from parallel_impl.run.land.proof import Proof
 from parallel_impl.run.run import Run
 from parallel_impl.storage import write_atomically
@@ -147,14 +149,13 @@ def over_limit(run: Run, over: str) -> Ending:
 
 
 def _describe_failed(run: Run) -> Iterator[str]:
-    places = run.workspace.places
+    places, work = run.workspace.places, dict(_kept_work(run))
     failed = {name: one for name, one in run.state.packages.items() if one.state is PackageState.FAILED}
     for name, progress in failed.items():
         if progress.ended:
-            last = progress.ended[-1]
-            yield f"  {name}: logs in {places.attempt(name, last.number)}"
-            if last.commit and _changed_anything(run, last.commit):
-                yield f"  {name}: its work: git show {places.attempt_ref(name, last.number)}"
+            yield f"  {name}: logs in {places.attempt(name, progress.ended[-1].number)}"
+            if name in work:
+                yield f"  {name}: its work: git show {work[name]}"
     if failed:
         yield f"  try what failed again: parallel-implement {places.change_id} --retry-failed"
 
@@ -171,10 +172,32 @@ def interrupted(run: Run) -> Ending:
     return Ending(130, "interrupted", "interrupted", ("", line), code=Halt.INTERRUPTED)
 
 
-def summarise(run: Run, ending: Ending) -> None:
-    """Write summary.md and summary.json beside the journal."""
-    places = run.workspace.places
-    facts = summary.Facts(
+def summarise(run: Run, ending: Ending) -> tuple[str, ...]:
+    """Write summary.md, summary.json, and a page for each accepted package, beside the journal.
+
+    Returns the last line for people: where a run that did not land says how to go on.
+    """
+    places, happened = run.workspace.places, read(run.workspace.places.journal)
+    in_force = run.in_force
+    found = course(happened, outline(in_force.plan, in_force.order, state=places.state, jobs=run.jobs))
+    drawn = picture(found, now(), alive=False)
+    document = summary.build(_facts(run, ending), happened, found)
+    write_atomically(places.summary_json, json_form.encode(document, indent=1))
+    write_atomically(places.summary, markdown.render(document, drawn).encode())
+    rows = {row.id: row for row in document.packages}
+    for name, page in keeping.pages(run):
+        write_atomically(places.completed_page(name), (page + markdown.of_run(rows[name])).encode(), durably=False)
+    if ending.status == "landed":
+        return ()
+    page = handoff.render(drawn, _stop(run, ending, document))
+    write_atomically(places.handoff, page.encode())
+    return (f"  what to do next: {places.handoff}",)
+
+
+def _facts(run: Run, ending: Ending) -> summary.Facts:
+    places, repo, spec = run.workspace.places, run.workspace.repo, run.spec
+    commits = [progress.commit for progress in run.state.packages.values() if progress.commit]
+    return summary.Facts(
         change_id=places.change_id,
         branch=places.branch,
         order=run.in_force.order.topological,
@@ -188,11 +211,33 @@ def summarise(run: Run, ending: Ending) -> None:
         contracts=tuple(summary.ContractRow(*one) for one in _contracts(run, ending.commit)),
         switched_off=tuple(_switched_off(run)),
         open_tasks=ticking.open_tasks(run, ending.commit) if ending.commit else (),
-        notes=tuple(run.state.notes),
+        notes=tuple(note for note in run.state.notes if note not in spec.lacking),
+        lacking=spec.lacking,
+        changed=diffstat.between(repo, spec.base, ending.commit) if ending.commit else diffstat.Diffstat(),
+        diffs=diffstat.of_commits(repo, commits),
     )
-    document = summary.build(facts, read(places.journal))
-    write_atomically(places.summary_json, json_form.encode(document, indent=1))
-    write_atomically(places.summary, markdown.render(document).encode())
+
+
+def _stop(run: Run, ending: Ending, document: summary.Summary) -> handoff.Handoff:
+    """What a person needs to go on with a run that stopped."""
+    places = run.workspace.places
+    return handoff.Handoff(
+        headline=f"not landed ({ending.code})" if ending.status == "halted" else ending.headline,
+        branch=places.branch,
+        work=dict(_kept_work(run)),
+        candidate=places.candidate_ref if ending.commit else "",
+        to_check=document.for_a_person,
+        state=str(places.state),
+    )
+
+
+def _kept_work(run: Run) -> Iterator[tuple[str, str]]:
+    """Failed packages with the ref of what their last attempt changed."""
+    for name, progress in run.state.packages.items():
+        if progress.state is PackageState.FAILED and progress.ended:
+            last = progress.ended[-1]
+            if last.commit and _changed_anything(run, last.commit):
+                yield name, run.workspace.places.attempt_ref(name, last.number)
 
 
 def _switched_off(run: Run) -> Iterator[str]:

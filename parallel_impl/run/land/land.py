@@ -13,7 +13,7 @@ from parallel_impl.record import events as e
 from parallel_impl.record.codes import Halt
 from parallel_impl.record.journal import now
 from parallel_impl.run.gate_runs import BaseProof
-from parallel_impl.run.land import assemble, ending, proof, ticking
+from parallel_impl.run.land import assemble, ending, keeping, proof, ticking
 from parallel_impl.run.land.ending import Ending
 from parallel_impl.run.land.proof import Proof
 from parallel_impl.run.run import Run
@@ -58,13 +58,16 @@ def _contains(run: Run, tip: str, commit: str) -> bool:
 
 
 def _put_on(run: Run, commit: str, tip: str | None) -> str:
-    """The candidate that the branch can move to from `tip`, with the tasks ticked that are done in it."""
+    """The candidate that the branch can move to from `tip`, with the tasks ticked that are done in it.
+
+    The pages of its packages are kept in it too, where that is wanted.
+    """
     candidate, conflicts = assemble.merge_tip(run, commit, tip)
     if conflicts:
         branch = run.workspace.places.branch
         why = f"{branch} is at {(tip or '')[:12]}, which the run did not start from, and both changed: "
         raise _HaltError(Halt.BRANCH_MOVED, why + ", ".join(conflicts))
-    candidate = ticking.tick(run, candidate)
+    candidate = ticking.tick(run, keeping.keep(run, candidate))
     tree = run.workspace.repo.tree(candidate)
     run.record(e.CandidateMade(at=now(), commit=candidate, tree=tree, tip=tip or ""))
     return candidate

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from parallel_impl.gates import verdict
+from parallel_impl.gates.found import unreadable
 from parallel_impl.gates.verdict import GateVerdict, VerdictStatus
 from parallel_impl.processes.launch import Stop
 from parallel_impl.record import events as e
@@ -18,7 +19,7 @@ from parallel_impl.report.summary import GateRow
 from parallel_impl.run import gate_runs
 from parallel_impl.run.gate_runs import BASE, CANDIDATE, BaseProof, Reports
 from parallel_impl.run.run import Run
-from parallel_impl.run.spec import RunSpec
+from parallel_impl.run.spec import RunSpec, own_files
 from parallel_impl.storage import write_atomically
 
 
@@ -33,9 +34,12 @@ class Proof:
     @property
     def headline(self) -> str:
         """One clause for people: which gates passed, and who checked the texts."""
-        proven = f"proven by {', '.join(self.by)}" if self.by else "no gate ran on the whole tree"
+        parts = [f"proven by {', '.join(self.by)}" if self.by else "no gate ran on the whole tree"]
+        if not any(row.tests and row.name in self.by for row in self.rows):
+            parts.append("no test gate on the whole")
+        parts += [f"gate {row.name} was switched off: {row.why}" for row in self.rows if row.dropped]
         checked = ", ".join(row.texts for row in self.rows if row.texts and row.verdict == VerdictStatus.PASSED)
-        return f"{proven}; texts checked by {checked}" if checked else proven
+        return "; ".join([*parts, f"texts checked by {checked}"] if checked else parts)
 
     @property
     def by(self) -> tuple[str, ...]:
@@ -66,10 +70,15 @@ def prove(run: Run, candidate: str, base_proof: BaseProof) -> Proof:
         return Proof((), passed=False, why="the run was stopped")
     states = {name: report.state.replace("-", " ") for name, report in before.items()}  # as verdicts are spelt
     run.record(e.GatesEnded(at=now(), on=BASE, tree=repo.tree(spec.base), verdicts=states))
-    ours = run.workspace.places.own_files
+    ours = own_files(spec, run.workspace.places, run.in_force.plan)
     changed = {change.path for change in repo.changes(spec.base, candidate)}.difference(ours)
-    verdicts = [verdict.compare(before.get(name), report, changed) for name, report in after.items()]
-    rows = _rows(spec, verdicts, after)
+    off = unreadable.unreadable(spec.gates, before)
+    compared = (verdict.compare(before.get(name), report, changed) for name, report in after.items())
+    verdicts = [unreadable.dropped(one, off) for one in compared]
+    rows = _rows(spec, verdicts, after, off)
+    for row in rows:
+        if row.dropped:
+            run.listener.say(unreadable.warning(row.name, row.why))
     run.record(
         e.GatesEnded(
             at=now(),
@@ -96,7 +105,9 @@ def _look_while_telling(run: Run, candidate: str) -> Reports:
     return looking.result()
 
 
-def _rows(spec: RunSpec, verdicts: Sequence[GateVerdict], reports: Reports) -> tuple[GateRow, ...]:
+def _rows(
+    spec: RunSpec, verdicts: Sequence[GateVerdict], reports: Reports, off: Collection[str]
+) -> tuple[GateRow, ...]:
     """The verdicts as the summary shows them."""
     gates = {gate.name: gate for gate in spec.gates}
     return tuple(
@@ -110,6 +121,8 @@ def _rows(spec: RunSpec, verdicts: Sequence[GateVerdict], reports: Reports) -> t
             one.old_failures,
             reports[one.gate].log,
             gates[one.gate].reader,
+            gates[one.gate].tests,
+            one.gate in off and one.status is VerdictStatus.SWITCHED_OFF,
         )
         for one in verdicts
     )

@@ -22,7 +22,7 @@ from parallel_impl.forge.pull_request import open_pull_request as _open
 from parallel_impl.git.remotes import Remote
 from parallel_impl.git.repo import Repo
 
-_PASSWORD = re.compile(r"://(?:[^\s/@:]*:)?([^\s/@]+)@")
+_PASSWORD = re.compile(r"://(?:[^\s/@:]*:)?([^\s/]+)@")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import re
 
 from parallel_impl.errors import UserError
 from parallel_impl.forge.content import Content, GateEvidence, PackageEvidence, StepOutcome
+from parallel_impl.git import diffstat
 from parallel_impl.git.repo import Repo
 from parallel_impl.openspec import tasks
 from parallel_impl.plan.model import Package, Plan, StepKind
@@ -28,6 +29,7 @@ def load(repo: Repo, places: Places, state: State) -> Content:
         raise UserError(f"the summary cannot be read: {error}", where=str(places.summary_json), hint=hint) from None
     plan = pinned.read_plan(repo, places, state).plan
     commit = state.landed.commit if state.landed else summary.commit
+    whole = diffstat.between(repo, summary.base, commit)
     return Content(
         change_id=places.change_id,
         run_id=summary.run_id,
@@ -37,7 +39,7 @@ def load(repo: Repo, places: Places, state: State) -> Content:
         commit=commit,
         headline=summary.headline,
         purpose=_purpose(repo, places, commit),
-        lines=_lines(repo, summary.base, commit),
+        lines=(whole.added, whole.removed),
         packages=tuple(_package(row, plan) for row in summary.packages),
         gates=tuple(map(_gate, summary.gates)),
         contracts=tuple((row.path, row.status) for row in summary.contracts),
@@ -58,6 +60,9 @@ def _package(row: PackageRow, plan: Plan) -> PackageEvidence:
         id=row.id,
         state=row.state,
         title=(planned.title or planned.description) if planned else "",
+        asked=planned.description if planned and planned.title else "",
+        tasks=planned.tasks if planned else (),
+        lines=(row.changed.added, row.changed.removed),
         depends_on=row.depends_on,
         commit=row.commit,
         files=row.files,
@@ -91,13 +96,4 @@ def _purpose(repo: Repo, places: Places, commit: str) -> str:
 
 
 def _open_tasks(repo: Repo, places: Places, commit: str) -> tuple[str, ...]:
-    found = tasks.read(repo.read(commit, places.tasks_file) or b"").tasks
-    return tuple(f"{task.number} {task.text}".strip() for task in found if task.mark is not tasks.Mark.DONE)
-
-
-def _lines(repo: Repo, base: str, commit: str) -> tuple[int, int]:
-    """Lines that were added and removed; binary files have none."""
-    options = ("--numstat", "-r", "--no-renames", "--no-ext-diff", "--no-textconv")
-    rows = [line.split("\t") for line in repo.text("diff-tree", *options, "--end-of-options", base, commit).split("\n")]
-    counted = [(int(row[0]), int(row[1])) for row in rows if len(row) == 3 and row[0].isdigit()]
-    return sum(added for added, _ in counted), sum(removed for _, removed in counted)
+    return tasks.still_open(tasks.read(repo.read(commit, places.tasks_file) or b""))

@@ -145,7 +145,7 @@ def _save(run: Run, name: str, number: int) -> str:
         run.note(why, package=name)
         return ""
     base, job = _base(run, name), Job(run.in_force.plan.package(name), number, run.in_force)
-    staging = take_work.stage(spec, workspace, checkout, job.package, base=base)
+    staging = take_work.stage(spec, workspace, checkout, job, base=base)
     try:
         commit = take_work.take(spec, workspace, job, staging, noted.snapshot, base=base).commit
     except GitError:

@@ -37,7 +37,10 @@ from parallel_impl.text import did_you_mean
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """The checked input of a run; `problems` hold what is only reported, and errors (then nothing may start)."""
+    """The checked input of a run; `problems` hold what is only reported, and errors (then nothing may start).
+
+    `seconds`: how long all this took.
+    """
 
     base: str
     base_from: str
@@ -49,6 +52,7 @@ class Inputs:
     gates: tuple[Gate, ...]
     tree_bytes: int
     problems: tuple[Problem, ...]
+    seconds: float = 0.0
 
 
 def find_base(repo: Repo, folder: Path, places: Places, given: str, state: State) -> tuple[str, str]:
@@ -148,7 +152,9 @@ def load(
     if checked.plan is None or checked.order is None:
         raise UserError(_unusable(checked, places, repo.top(folder), came_from))
     found_setup = setup.find(read) if settings.setup is None else None
-    gates, gate_problems = quality.find(read, settings.gates, change_id=places.change_id, part=places.part)
+    gates, gate_problems = quality.find(
+        read, settings.gates, change_id=places.change_id, part=places.part, paths=entries.keys()
+    )
     told = [one for one in checked.problems if not made or one.severity is Severity.ERROR]  # nobody wrote a made plan
     problems = [*told, *gate_problems, *_own(places, checked.plan, came_from)]
     problems += _standards(settings, entries)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import shlex
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -168,7 +169,7 @@ def _checked(request: Request, known: Inputs) -> Iterator[_Ready]:
         capable = capabilities.check(request.places.locks, home, known.tree_bytes, jobs=wanted)
         for lack in capable.lacking:
             request.listener.say(str(Problem(lack, severity=Severity.WARNING)))
-        spec = replace(spec, notes=(*spec.notes, *capable.lacking))
+        spec = replace(spec, notes=(*spec.notes, *capable.lacking), lacking=capable.lacking)
         base_check.report(list(prompt_size.problems(spec, workspace, in_force)), request.listener)
         checked = base_check.check(spec, workspace, launch, in_force, request.listener)
         base_check.report(single.unverified(spec, checked.gates), request.listener)
@@ -202,7 +203,7 @@ def _find(request: Request) -> tuple[str, str, str]:
 def _read_inputs(request: Request, found: tuple[str, str, str]) -> tuple[Inputs, PlanEdit | None]:
     """Plan, configuration and repository, checked as a whole; warnings are printed, errors are raised together."""
     repo, places, options, state = request.repo, request.places, request.options, request.state
-    commit, came_from, edited = found
+    (commit, came_from, edited), began = found, time.monotonic()
     inputs.anchor(repo, places, commit)
     made = single.pin(request, commit, came_from)
     plan_from = edited or state.plan_commit
@@ -218,6 +219,7 @@ def _read_inputs(request: Request, found: tuple[str, str, str]) -> tuple[Inputs,
         problems.append(Problem(f"there is no package {options.only!r}", where="--only", hint=near))
     problems += plan_edit.problems(state, options.restart, known)
     base_check.report(problems, request.listener)
+    known = replace(known, seconds=time.monotonic() - began)
     if not edited:
         return known, None
     edit = plan_edit.edit(repo, places, state, known, edited)
@@ -241,6 +243,7 @@ def _open(run: Run, request: Request, known: Inputs, edit: PlanEdit | None) -> N
     for note in run.spec.notes:
         run.note(note)
     places.run_id.unlink(missing_ok=True)  # the journal has it
+    places.handoff.unlink(missing_ok=True)  # the run goes on
 
 
 def _first_event(run: Run, only: str, known: Inputs) -> e.RunStarted:
@@ -269,4 +272,5 @@ def _first_event(run: Run, only: str, known: Inputs) -> e.RunStarted:
         repository_name=run.workspace.source.repository_name,
         part=places.part,
         single=spec.single,
+        plan_seconds=round(known.seconds, 3),
     )

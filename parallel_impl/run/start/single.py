@@ -73,7 +73,7 @@ def _make(request: Request, base: str, came_from: str) -> str:
         proposal=files["proposal.md"] or b"",
         task_list=files["tasks.md"] or b"",
     )
-    blob = repo.git("hash-object", "-w", "--stdin", input=made).decode().strip()
+    blob = repo.write_blob(made)
     repo.set_ref(places.plan_ref(REVISION), blob)
     return blob
 
