@@ -29,7 +29,7 @@ help:
 	@echo 'make test-latest, test-lowest  all tests on the newest versions, and on the lowest that pyproject.toml admits'
 	@echo 'make test-pythons, test-gits  … on each Python that this machine has; on its oldest and newest git'
 	@echo 'make bench-planning CASES=file REPOSITORY=folder  drafts of plans, held against what real changes touched'
-	@echo 'make bench      preflight, start-up, idle CPU and runs of 30 and 200 packages, measured'
+	@echo 'make bench      preflight, start-up, idle CPU, runs of 30 and 200 packages, and verification under load, measured'
 
 # One virtual environment for everything, made again only when the dependencies change.
 $(VENV)/runtime.stamp: pyproject.toml $(PINS)

@@ -119,11 +119,15 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What the repository says; `setup` None means "find it", a gate that is False is switched off by name."""
+    """What the repository says; `setup` None means "find it", a gate that is False is switched off by name.
+
+    `jobs` are agents at once, `heavy_jobs` steps, gates and set-ups of all runs on the machine (0: half of the cores).
+    """
 
     source: str = ""
     agent: str = ""
     jobs: int = 4
+    heavy_jobs: int = 0
     setup: tuple[SetupCommand, ...] | None = None
     caches: tuple[str, ...] = ()
     pass_env: tuple[str, ...] = ()
@@ -156,8 +160,8 @@ class Config:
 LIMITS = ("minutes", "turns", "tokens", "dollars", "output_mb", "disk_mb")
 WHOLE = ("turns", "tokens")  # of these limits
 KEYS = (
-    "agent", "jobs", "setup", "caches", "pass_env", "silence_minutes", "max_blob_mb", "gates", "contracts", "contain",
-    "agents", "assign", "standards",
+    "agent", "jobs", "heavy_jobs", "setup", "caches", "pass_env", "silence_minutes", "max_blob_mb", "gates",
+    "contracts", "contain", "agents", "assign", "standards",
     "commit_identity", "signoff",
     "provider_wait_minutes", "base_minutes", "setup_minutes", "limits", "ports", "announce", "notify", "keep_completed",
     "pr", "forge", "remote", "pr_base", "reviewers", "labels",
@@ -244,6 +248,7 @@ class _Reader:
             source=self.source,
             agent=self.text(values, "agent"),
             jobs=self.whole(values, "jobs", 1, MAX_JOBS, default=4),
+            heavy_jobs=self.whole(values, "heavy_jobs", 1, MAX_JOBS, default=1) if "heavy_jobs" in values else 0,
             setup=self.setup(values["setup"]) if "setup" in values else None,
             caches=self.texts(values, "caches"),
             pass_env=self.variables(values, "pass_env"),

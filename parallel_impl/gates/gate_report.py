@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 
 class GateState(StrEnum):
@@ -71,6 +72,7 @@ class GateReport(msgspec.Struct, frozen=True):
     `explained`: the tests and findings account for a red exit code; `unexplained` says for people why they do not.
     `stopped` says why it did not run all that it was to run ("": it did). `selected` are the ids of the tests that its
     sessions were to run. `lists_tests`: `tests` are all that ran; else only the exit code, or findings, are known.
+    `beside`: other heavy work of ours ran at the same time, so a failure is to be confirmed alone.
     """
 
     gate: str
@@ -86,6 +88,7 @@ class GateReport(msgspec.Struct, frozen=True):
     stopped: str = ""
     selected: tuple[str, ...] = ()
     lists_tests: bool = False
+    beside: bool | UnsetType = UNSET
 
     @property
     def ran(self) -> tuple[Test, ...]:

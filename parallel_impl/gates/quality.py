@@ -15,11 +15,13 @@ import shlex
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import msgspec
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from parallel_impl import storage
@@ -36,6 +38,7 @@ from parallel_impl.plan import ids
 from parallel_impl.plan.globs import globs
 from parallel_impl.processes.launch import Launch, Limits, Stops
 from parallel_impl.processes.process import Reason, run
+from parallel_impl.processes.slots import Share, unlimited
 from parallel_impl.text import did_you_mean, masked, tail
 
 INSTALL = {
@@ -56,9 +59,11 @@ NOT_STARTED = (126, 127)
 LOG_LIMIT = 50_000_000
 BY_EXIT_CODE = "our pytest plugin cannot be imported there: it counts by its exit code only"
 RESERVED = ("setup",)  # the name of the log of set-up in the same folder
+RED_UNDER_LOAD = "red under load, green alone"
 OFFLINE = {"OPENSPEC_TELEMETRY": "0", "OPENSPEC_NO_UPDATE_CHECK": "1"}  # the CLI asks the network otherwise
 
 OwnCheck = Callable[[Path, str], Sequence[GateFinding]]  # checkout and change folder -> what is wrong with the texts
+GateSlot = Callable[["Gate", bool], AbstractContextManager[Share]]  # alone: while nothing else of ours runs
 
 
 class Gate(msgspec.Struct, frozen=True):
@@ -252,12 +257,14 @@ def run_gates(
     own: OwnCheck | None = None,
     started: Callable[[Gate], None] = lambda _gate: None,
     ended: Callable[[GateReport], None] = lambda _report: None,
+    slot: GateSlot = lambda _gate, _alone: unlimited(),
 ) -> dict[str, GateReport]:
     """Run all gates side by side on one checkout that is ready; one report each, by name, in the gates' order.
 
     `<folder>/<gate>.log` and report files are overwritten. `seconds` is a limit of each beside its own. `own` checks
     the texts of the change where the program for that is absent. `started` and `ended` hear of each that runs, in its
-    own thread.
+    own thread. Its time counts from when it has its `slot`. What broke beside other heavy work (its time ran out, say)
+    or is red and lists nothing runs again alone.
     """
     folder.mkdir(parents=True, exist_ok=True)
     root = checkout.resolve()
@@ -266,15 +273,24 @@ def run_gates(
         checks_texts = own is not None and gate.is_own
         if not checks_texts and (gate.off or gate.absent):
             return _not_run(gate)
-        started(gate)
         if own is not None and gate.is_own:
+            started(gate)
             report = _check_texts(gate, root, own, _GateFiles.of(gate, folder).log)
         else:
-            files = _GateFiles.of(gate, folder)
-            limit = min(seconds, gate.minutes * 60)
-            report = _run(gate, root, env=env, files=files, seconds=limit, stop=stop, mask=mask)
+            report = in_slot(gate)
+            if report.beside and _shows_nothing(report) and not _stopped(stop):
+                again = in_slot(gate, alone=True)
+                passed = again.state is GateState.GREEN
+                report = replace(again, why=f"{RED_UNDER_LOAD}: {report.why}") if passed else again
         ended(report)
         return report
+
+    def in_slot(gate: Gate, *, alone: bool = False) -> GateReport:
+        with slot(gate, alone) as share:
+            started(gate)
+            files, limit = _GateFiles.of(gate, folder), min(seconds, gate.minutes * 60)
+            report = _run(gate, root, env=env, files=files, seconds=limit, stop=stop, mask=mask)
+        return replace(report, beside=share.beside or UNSET)
 
     with ThreadPoolExecutor(max(1, len(gates)), thread_name_prefix="gate") as pool:
         return dict(zip((gate.name for gate in gates), pool.map(one, gates), strict=True))
@@ -290,10 +306,12 @@ def run_again(
     seconds: float = math.inf,
     stop: Stops = None,
     mask: tuple[bytes, ...] = (),
+    slot: GateSlot = lambda _gate, _alone: unlimited(),
 ) -> dict[str, GateReport]:
     """A second session of the gates that `failed` names, only of these tests where our plugin can select them.
 
-    Else the whole command runs once more. The files are those of the first session with `.again` in their names.
+    Else the whole command runs once more. Nothing else that is heavy runs beside it. The files are those of the first
+    session with `.again` in their names.
     """
     wanted = [gate for gate in gates if gate.name in failed]
 
@@ -301,10 +319,9 @@ def run_again(
         only = [test.node or test.id for test in failed[gate.name]] if gate.parser == "pytest" else []
         files = _GateFiles.of(gate, folder, ".again")
         files.only.write_text(json.dumps(only))
-        limit = min(seconds, gate.minutes * 60)
-        return _run(
-            gate, checkout.resolve(), env=env, files=files, seconds=limit, stop=stop, mask=mask, selects=bool(only)
-        )
+        again = partial(_run, gate, checkout.resolve(), env=env, files=files, stop=stop, mask=mask)
+        with slot(gate, True):
+            return again(seconds=min(seconds, gate.minutes * 60), selects=bool(only))
 
     with ThreadPoolExecutor(max(1, len(wanted)), thread_name_prefix="gate") as pool:
         return dict(zip((gate.name for gate in wanted), pool.map(one, wanted), strict=True))
@@ -381,6 +398,16 @@ def _run(
     _mask(files.report, mask)
     more = f"\n{tail(files.log)}" if found.state is GateState.BROKEN else ""
     return replace(found, why=printable(found.why + more))
+
+
+def _shows_nothing(report: GateReport) -> bool:
+    """Whether a gate failed and there is nothing in its report that a second session could look at."""
+    unread = report.state is GateState.RED and not (report.explained or report.tests or report.findings)
+    return report.state is GateState.BROKEN or unread
+
+
+def _stopped(stop: Stops) -> bool:
+    return any(stop) if isinstance(stop, tuple) else bool(stop)
 
 
 def _not_run(gate: Gate) -> GateReport:

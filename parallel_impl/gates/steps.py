@@ -9,6 +9,7 @@ import os
 import re
 import shlex
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -22,6 +23,7 @@ from parallel_impl.git.walk import is_cache
 from parallel_impl.plan.model import Package, Step, StepKind
 from parallel_impl.processes.launch import Launch, Limits, Stops
 from parallel_impl.processes.process import Ended, Reason, run
+from parallel_impl.processes.slots import Share, unlimited
 from parallel_impl.text import masked, tail
 
 RESULT_FILE = "PARALLEL_IMPL_RESULT_FILE"
@@ -29,6 +31,7 @@ SIGPIPE = 141
 SHOWN = 20
 MAY_WRITE = "declare them as artifacts, ignore them, or write `writes: true`"
 OldFailures = Callable[[Step], Collection[str]]
+SlotFor = Callable[[Step], AbstractContextManager[Share]]
 Changed = Callable[[], Mapping[str, str]]  # path to what tells one content of it from the next
 
 
@@ -49,7 +52,8 @@ class StepResult:
     result keys that are known, `not_reported` the others. `tests` are those that passed in its sessions of pytest.
     `changed` are files of the checkout that it may not change; `cannot_start` is what of its own command could not be
     started ("": it ran). `failing` are the tests whose failures explain how it ended, all of them; `excused` those of
-    them that its plan lets fail.
+    them that its plan lets fail. `beside`: other heavy work of ours ran at the same time; `red_under_load`: it did not
+    pass so, and passed alone.
     """
 
     name: str
@@ -68,6 +72,8 @@ class StepResult:
     tests: tuple[Test, ...] = ()
     failing: tuple[str, ...] = ()
     excused: tuple[str, ...] = ()
+    beside: bool = False
+    red_under_load: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +102,19 @@ class Verification:
         """The step whose own command could not be started, which ended the verification; None where there is none."""
         return next((step for step in self.steps if step.cannot_start), None)
 
+    @property
+    def red_beside(self) -> str:
+        """The name of the step that failed while other heavy work of ours ran: that shows nothing yet."""
+        return next((step.name for step in self.steps if step.status is StepStatus.FAILED and step.beside), "")
+
+    def after(self, first: Verification) -> Verification:
+        """This one, of steps that ran alone, with what passes now and did not beside other work."""
+        red = first.red_beside
+        steps = tuple(
+            replace(step, red_under_load=step.name == red and step.status is StepStatus.PASSED) for step in self.steps
+        )
+        return replace(self, steps=steps)
+
 
 def not_run(package: Package) -> Verification:
     """The verification of a package that has no step for us: passed, with what a person has to check."""
@@ -121,19 +140,20 @@ def run_steps(
     started: Callable[[Step, int], None] = lambda _step, _place: None,
     ended: Callable[[StepResult], None] = lambda _result: None,
     old: OldFailures = lambda _step: (),
+    slot: SlotFor = lambda _step: unlimited(),
 ) -> Verification:
     """Run the package's steps in `checkout`, logs in `<folder>/steps/`, evidence in `<folder>/artifacts/`.
 
     `env` is the allow-listed environment of steps; `changed` names the tracked or unignored files of the
     checkout that differ from its commit; `files_modified` is how many files the attempt changed and `made` which:
     an artifact that was there before the steps is evidence only if it is among these. `started` hears of
-    each step that runs, with its place from 1, `ended` how it ended. `old` tells which tests of a step that allows old
-    failures fail on the base, each of two times.
+    each step that runs, with its place from 1, `ended` how it ended; its time counts from when it has its `slot`. `old`
+    tells which tests of a step that allows old failures fail on the base, each of two times: it is asked before the
+    step has a slot, since what it waits for may need one.
     """
     runner = _Runner(checkout.resolve(), folder, env, changed, files_modified, stop, mask)
     before = evidence.signatures(runner.checkout, package.steps)
     runner.stale = {file: signature for file, signature in before.items() if file not in made}
-    runner.old = old
     results: list[StepResult] = []
     failed: StepResult | None = None
     for number, step in enumerate(package.steps, 1):
@@ -147,8 +167,11 @@ def run_steps(
             )
             results.append(StepResult(step.name, step.kind, _unstarted(step), step.command, why=why))
             continue
-        started(step, number)
-        result = runner.run(number, step)
+        runner.excusable = frozenset(old(step)) if step.old_failures else frozenset()
+        with slot(step) as share:
+            started(step, number)
+            result = runner.run(number, step)
+        result = replace(result, beside=share.beside)
         ended(result)
         results.append(result)
         failed = result if result.status is not StepStatus.PASSED else None
@@ -219,7 +242,7 @@ class _Runner:
     known: dict[str, object] = field(default_factory=dict)
     before: Mapping[str, str] | None = None
     stale: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    old: OldFailures = lambda _step: ()
+    excusable: frozenset[str] = frozenset()
 
     def run(self, number: int, step: Step) -> StepResult:
         place = f"{number}-{_slug(step.name)}"
@@ -243,7 +266,7 @@ class _Runner:
         if self.stopped:
             return replace(result, status=StepStatus.NOT_RUN, why="the run was stopped")
         if why := _wrong_end(step, ended, code):
-            if result.failing and step.old_failures and set(result.failing) <= set(self.old(step)):
+            if result.failing and self.excusable.issuperset(result.failing):
                 return self._judge(replace(result, excused=result.failing), step, place, written)
             gone = start_failure.find(step, ended, log)
             return replace(result, why=f"{why}; log: {log}\n{tail(log)}", cannot_start=gone)

@@ -44,8 +44,8 @@ class GateVerdict(msgspec.Struct, frozen=True):
     `new_failures` holds one line for each failing test or finding that the base does not have, `gone` one for each test
     that passed on the base, does not run and is not excused. `flaky` failed and then passed on the candidate,
     `unstable` did so on the base. `renamed` were replaced, `removed` went with a file that a package removed.
-    `accepted` is what would have blocked. `judges`: which packages changed what steers the gate; `differs` is what it
-    says otherwise with the base's version of that.
+    `red_under_load` failed beside other heavy work and passed alone. `accepted` is what would have blocked. `judges`:
+    which packages changed what steers the gate; `differs` is what it says otherwise with the base's version of that.
     """
 
     gate: str
@@ -58,6 +58,7 @@ class GateVerdict(msgspec.Struct, frozen=True):
     unstable: tuple[str, ...] = ()
     renamed: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
+    red_under_load: tuple[str, ...] = ()
     accepted: tuple[str, ...] = ()
     judges: tuple[str, ...] = ()
     differs: tuple[str, ...] = ()
@@ -154,10 +155,13 @@ def _ran(report: GateReport | None) -> GateReport | None:
 def _sorted(base: GateReport | None, candidate: GateReport, again: Again) -> GateVerdict:
     """The failing tests of the candidate: new, flaky, unstable on the base, or old."""
     found, new, flaky, unstable, old = failures(base, candidate), list[str](), list[str](), list[str](), 0
+    loaded = list[str]()
     for test in candidate.failed:
         before, passed = found.known.get(test.id), _passed(again.candidate, test.id)
         shaky = before is not None and again.base is not None and not _failed(again.base, before.id)
-        if before is None and passed:
+        if before is None and passed and candidate.beside:
+            loaded.append(f"{test.id}: failed beside other heavy work, and passed alone")
+        elif before is None and passed:
             flaky.append(f"{test.id}: failed, then passed")
         elif before is None or (shaky and not passed):
             new.append((f"{test.id}: {test.why}" if test.why else test.id) + (UNSTABLE if shaky else ""))
@@ -165,8 +169,15 @@ def _sorted(base: GateReport | None, candidate: GateReport, again: Again) -> Gat
             unstable.append(f"{test.id}: failed on the base, and passed when it ran again")
         else:
             old += 1
-    status = VerdictStatus.PASSED
-    return GateVerdict(candidate.gate, status, tuple(new), (), old, "", tuple(flaky), tuple(unstable))
+    return GateVerdict(
+        candidate.gate,
+        VerdictStatus.PASSED,
+        tuple(new),
+        old_failures=old,
+        flaky=tuple(flaky),
+        unstable=tuple(unstable),
+        red_under_load=tuple(loaded),
+    )
 
 
 UNSTABLE = " (on the base it failed only once of two times)"
@@ -210,6 +221,7 @@ def _status(
         return VerdictStatus.NOT_RUN, why
     notes = [f"{verdict.old_failures} failed on the base already"] if verdict.old_failures else []
     notes += [f"{len(verdict.unstable)} unstable on the base"] if verdict.unstable else []
+    notes += [f"{len(verdict.red_under_load)} red under load"] if verdict.red_under_load else []
     return VerdictStatus.PASSED, "; ".join([*notes, *([candidate.why] if candidate.why else [])])
 
 

@@ -57,7 +57,7 @@ Stops = Stop | tuple[Stop, ...] | None  # any one of several ends what was start
 class Launch:
     """How a process starts. `env` is its whole environment, TMPDIR included; any one of several stops ends it.
 
-    `mask` lists byte strings that are shown as `***`.
+    `mask` lists byte strings that are shown as `***`. `nice` is how much lower its priority is than ours (nice(2)).
     """
 
     cwd: Path
@@ -66,6 +66,7 @@ class Launch:
     stop: Stops = None
     mask: tuple[bytes, ...] = ()
     namespace: Namespace | None = None
+    nice: int = 0
 
     @property
     def stops(self) -> tuple[Stop, ...]:

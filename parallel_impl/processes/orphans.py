@@ -10,18 +10,23 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
 from parallel_impl.processes import procfs
 from parallel_impl.processes.procfs import children, descendants, environ, group_lives, session, start_time
 
 MARK = "PARALLEL_IMPL_JOB"
+LOWEST = 19  # priority
 REAPED_SECONDS = 1.0  # apart: many watchers ask
 
 _started: dict[int, int] = {}  # pid -> start time, of what `start` started and `forget` has not forgotten
+_parents: dict[int, threading.Event] = {}  # what ends the thread that started one with a lower priority
 _guard = threading.RLock()
 _reaped = 0.0
 
@@ -31,22 +36,59 @@ def adopt_orphans() -> bool:
     return procfs.become_subreaper()
 
 
-def start(argv: Sequence[str], *, env: Mapping[str, str], mark: str, **how: Any) -> subprocess.Popen[bytes]:
+def start(
+    argv: Sequence[str], *, env: Mapping[str, str], mark: str, nice: int = 0, **how: Any
+) -> subprocess.Popen[bytes]:
     """Start a child in a session of its own, with `mark` in its environment.
 
     A mark that is in `env` already stays: an agent of ours starts its tools by this too, and they are the run's too.
+    With `nice` its priority is that much lower from its first instruction on, and so is that of whatever it starts.
     """
     marks = " ".join([*env.get(MARK, "").split(), mark])
     with _guard:  # an orphan hunt must not take a child that was just started for an orphan
-        child = subprocess.Popen(argv, env={**env, MARK: marks}, start_new_session=True, **how)
+        given = {"args": argv, "env": {**env, MARK: marks}, "start_new_session": True, **how}
+        child = _start_lower(given, nice) if nice else subprocess.Popen(**given)
         _started[child.pid] = start_time(child.pid, ended=True)  # one that is over already too: 0 is older than all
     return child
+
+
+def _start_lower(how: dict[str, Any], nice: int) -> subprocess.Popen[bytes]:
+    """Start a child by a thread of lower priority, which the child inherits: a thread cannot raise its own again.
+
+    The thread stays until the child is forgotten: a child may be bound to its parent thread (prctl(2), PDEATHSIG).
+    """
+    started, over = Future[subprocess.Popen[bytes]](), threading.Event()
+
+    def parent() -> None:
+        try:
+            _lower(nice)
+            started.set_result(subprocess.Popen(**how))
+        except BaseException as error:  # for whoever asked for the child
+            started.set_exception(error)
+        else:
+            over.wait()
+
+    threading.Thread(target=parent, name="parent", daemon=True).start()
+    child = started.result()
+    _parents[child.pid] = over
+    with contextlib.suppress(OSError):  # where sessions are scheduled as groups, theirs counts (sched(7), autogroup)
+        Path(f"/proc/{child.pid}/autogroup").write_text(str(nice))
+    return child
+
+
+def _lower(nice: int) -> None:
+    """Lower the priority of this thread; other systems than Linux know only that of the whole process."""
+    if sys.platform == "linux":
+        own = threading.get_native_id()
+        os.setpriority(os.PRIO_PROCESS, own, min(os.getpriority(os.PRIO_PROCESS, own) + nice, LOWEST))
 
 
 def forget(child: subprocess.Popen[bytes]) -> None:
     """A child has ended, and what came from it."""
     with _guard:
         _started.pop(child.pid, None)
+        if parent := _parents.pop(child.pid, None):
+            parent.set()
 
 
 def end(child: subprocess.Popen[bytes], mark: str, grace: float, ask: Callable[[], None]) -> int:

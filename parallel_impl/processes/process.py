@@ -165,6 +165,7 @@ def _start(
         stderr=subprocess.PIPE if apart else subprocess.STDOUT,
         pass_fds=(channel.theirs.fileno(),) if channel else (),
         bufsize=0,
+        nice=launch.nice,
     )
 
 

@@ -151,13 +151,29 @@ class SetupStarted(Event, frozen=True, kw_only=True):
 
 
 class SetupEnded(Event, frozen=True, kw_only=True):
-    """Set-up of a checkout is over; `why` is empty where the checkout can work."""
+    """Set-up of a checkout is over; `why` is empty where the checkout can work.
+
+    `red_under_load`: it failed beside other heavy work of ours, and passed alone.
+    """
 
     on: str = ""
     package: str = ""
     number: int = 0
     seconds: float = 0.0
     why: str = ""
+    red_under_load: bool = False
+
+
+class SlotAwaited(Event, frozen=True, kw_only=True):
+    """A set-up, a step or a gate waits for a free slot, of the machine or of this run: `what` is its name.
+
+    It is on the `base`, on a `candidate`, or ("") of an attempt at a package. That it has one is told by its start.
+    """
+
+    what: str
+    on: str = ""
+    package: str = ""
+    number: int = 0
 
 
 class StepStarted(Event, frozen=True, kw_only=True):
@@ -410,7 +426,9 @@ class Interrupted(Event, frozen=True, kw_only=True):
     by: str
 
 
-Watched = SetupStarted | SetupEnded | StepStarted | StepEnded | GateStarted | GateEnded  # written without a sync
+Watched = (  # written without a sync
+    SetupStarted | SetupEnded | SlotAwaited | StepStarted | StepEnded | GateStarted | GateEnded
+)
 KINDS: tuple[type[Event], ...] = tuple(Event.__subclasses__())
 _line = msgspec.json.Decoder(reduce(or_, KINDS))
 _lines = msgspec.json.Decoder(list[reduce(or_, KINDS)])  # type: ignore[misc]

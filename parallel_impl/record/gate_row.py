@@ -14,7 +14,8 @@ class GateRow(msgspec.Struct, frozen=True, omit_defaults=True):
     Of the tests: `gone` no longer run, `removed` went with a file that a package removed (one line for each file),
     `renamed` were replaced, `flaky` failed and then passed, `unstable` did so on the base. `judges`: which packages
     changed what steers it; `differs` is what it says otherwise with the base's version of that, where that blocks.
-    `accepted` is what would have blocked and was accepted by name.
+    `red_under_load` failed beside other heavy work of ours and passed alone. `accepted` is what would have blocked and
+    was accepted by name.
     """
 
     name: str
@@ -32,6 +33,7 @@ class GateRow(msgspec.Struct, frozen=True, omit_defaults=True):
     unstable: tuple[str, ...] = ()
     renamed: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
+    red_under_load: tuple[str, ...] = ()
     accepted: tuple[str, ...] = ()
     judges: tuple[str, ...] = ()
     differs: tuple[str, ...] = ()

@@ -54,7 +54,8 @@ class StepEvidence(msgspec.Struct, frozen=True, kw_only=True):
 class StepRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One verification step; `exit_code` is None for one that did not run.
 
-    `old_failures` are tests that failed in it as they do on the base, which its plan allows.
+    `old_failures` are tests that failed in it as they do on the base, which its plan allows. `red_under_load`: it did
+    not pass beside other heavy work of ours, and passed alone.
     """
 
     name: str
@@ -67,6 +68,7 @@ class StepRecord(msgspec.Struct, frozen=True, kw_only=True):
     command: str | tuple[str, ...] | UnsetType = UNSET
     log: str | UnsetType = UNSET
     old_failures: tuple[str, ...] | UnsetType = UNSET
+    red_under_load: bool | UnsetType = UNSET
 
 
 class VerificationRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -210,7 +210,7 @@ class State:
                 self.merged = event
 
     def startable(self, order: Iterable[str], *, jobs: int, only: frozenset[str] | None = None) -> list[str]:
-        """Which packages may start now, in the given start order; never more than `jobs` live ones."""
+        """Which packages may start now, in the given start order; never more than there is `room` for."""
         return self.ready(order, only=only)[: self.room(jobs)]
 
     def ready(self, order: Iterable[str], *, only: frozenset[str] | None = None) -> list[str]:
@@ -221,8 +221,10 @@ class State:
         return [name for name in wanted if self.packages[name].state is PackageState.QUEUED]
 
     def room(self, jobs: int) -> int:
-        """How many attempts may start beside those that are live."""
-        return max(jobs - sum(progress.state in LIVE for progress in self.packages.values()), 0)
+        """How many attempts may start beside those that are live: `jobs` are agents, what is verified has slots."""
+        states = [progress.state for progress in self.packages.values()]
+        agents, live = states.count(PackageState.RUNNING), sum(state in LIVE for state in states)
+        return max(min(jobs - agents, most_live(jobs) - live), 0)
 
     def doomed(self) -> list[tuple[str, str]]:
         """Packages that can never start, each with the dependency that ended so; in the order of the plan."""
@@ -338,6 +340,14 @@ class State:
     def _expect(event: e.Event, possible: bool) -> None:
         if not possible:
             raise ImpossibleError(f"{event} does not fit what happened before it")
+
+
+def most_live(jobs: int) -> int:
+    """How many attempts may be live where `jobs` agents work at once: as many again are verified, each in one checkout.
+
+    With one job everything is done one after the other, as whoever asks for that expects.
+    """
+    return 2 * jobs if jobs > 1 else 1
 
 
 def fold(happened: Iterable[e.Event]) -> State:

@@ -37,7 +37,10 @@ class Stretch:
 
 @dataclass(slots=True)
 class Try:
-    """One attempt as it is watched. `at` is when it started; `code` is None while it is not over, "" when it passed."""
+    """One attempt as it is watched. `at` is when it started; `code` is None while it is not over, "" when it passed.
+
+    `waits`: its set-up or its next step waits for a slot.
+    """
 
     number: int
     agent: str
@@ -49,6 +52,7 @@ class Try:
     why: str = ""
     stretches: list[Stretch] = field(default_factory=list)
     step: str = ""
+    waits: bool = False
     usage: Usage = field(default_factory=Usage)
     did: str = ""
     did_at: float = 0.0
@@ -56,13 +60,17 @@ class Try:
 
 @dataclass(slots=True)
 class Check:
-    """A set-up or a gate on the base or the whole: when it began, how long it took, what it showed."""
+    """A set-up or a gate on the base or the whole: when it began, how long it took, what it showed.
+
+    `waits`: it has no slot yet, and has not begun.
+    """
 
     on: str
     name: str
     at: float
     seconds: float | None = None
     verdict: str = ""
+    waits: bool = False
 
 
 @dataclass(slots=True)
@@ -144,6 +152,9 @@ class Course:
             case e.StepStarted():
                 if found := self.find(event.package, event.number):
                     found.step = f"{event.step} ({event.place} of {event.steps})" if event.steps > 1 else event.step
+                    found.waits = False
+            case e.SlotAwaited():
+                self._wait(event)
             case _:
                 self._check(event)
 
@@ -163,9 +174,18 @@ class Course:
             case _:
                 pass
 
+    def _wait(self, event: e.SlotAwaited) -> None:
+        if event.package:
+            if found := self.find(event.package, event.number):
+                found.waits = True
+        elif event.what == "set-up":
+            self.setups[event.on] = Check(event.on, event.what, event.at, waits=True)
+        else:
+            self.gates[event.on, event.what] = Check(event.on, event.what, event.at, waits=True)
+
     def _turn(self, one: Try, stage: Stage) -> None:
         """An attempt goes on to another stage."""
-        now = self.active.seconds
+        now, one.waits = self.active.seconds, False
         if one.stretches and one.stretches[-1].start == now:
             one.stretches.pop()
         elif one.stretches:

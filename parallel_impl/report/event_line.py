@@ -68,7 +68,14 @@ def _describe_check(event: Event) -> str:
         case e.SetupStarted() if event.on:
             return f"set-up of the {named(event.on)} runs"
         case e.SetupEnded() if event.on:
-            return f"set-up of the {named(event.on)} {'FAILED' if event.why else 'done'}"
+            loaded = " (red under load)" * event.red_under_load
+            return f"set-up of the {named(event.on)} {'FAILED' if event.why else 'done'}{loaded}"
+        case e.SlotAwaited() if event.on:
+            set_up = event.what == "set-up"
+            what = f"set-up of the {named(event.on)}" if set_up else f"gate {event.what} on the {named(event.on)}"
+            return f"{what} waits for a free slot"
+        case e.SlotAwaited() if event.package:
+            return f"{event.package}  {event.what} waits for a free slot"
         case e.StepStarted():
             return f"{event.package}  step {event.step}" + (f" ({event.place} of {event.steps})" * (event.steps > 1))
         case e.GateStarted():

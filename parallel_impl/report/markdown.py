@@ -162,6 +162,7 @@ def _gates(gates: Sequence[GateRow], *, landed: bool) -> str:
             ("Accepted by name of", gate.accepted),
             ("Flaky in", gate.flaky),
             ("Unstable on the base in", gate.unstable),
+            ("Red under load, and green alone, in", gate.red_under_load),
             ("Gone from", (*gate.gone, *gate.removed)),
             ("Renamed or replaced in", gate.renamed),
             ("What judges", gate.judges),
@@ -276,7 +277,9 @@ def _package(package: PackageRow) -> str:
 def _verdict(step: StepRow) -> str:
     if step.kind is not StepKind.COMMAND:
         return "for a person"
-    return "passed" if step.passed else "failed"
+    if step.passed:
+        return "passed, red under load" if step.red_under_load else "passed"
+    return "failed"
 
 
 def _list(title: str, items: Iterable[str], *, level: int = 2) -> str:

@@ -27,6 +27,7 @@ from parallel_impl.text import one_line, shorten
 TELLING = 5  # lines of a failure
 LONGEST = 300  # characters of an answer or a telling line
 TELLS = re.compile(r"E\s|FAILED\b|ERROR\b|\S+:\d+(?::\d+)?:")
+UNENDED = ("waiting", "running")  # of a set-up or a gate
 OVER = (RunState.LANDED, RunState.HALTED, RunState.ABORTED)
 WORDS = {
     RunState.PREFLIGHT: "getting ready",
@@ -91,7 +92,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class CheckRow:
-    """A set-up or a gate of the base or of the whole: `state` is running, or what it showed."""
+    """A set-up or a gate of the base or of the whole: `state` is waiting, running, or what it showed."""
 
     on: str
     name: str
@@ -155,7 +156,7 @@ class Picture:
     @property
     def busy(self) -> bool:
         """Whether something runs now, so that the clocks go on."""
-        return bool(self.running) or any(mark.state == "running" for mark in (*self.setups, *self.gates))
+        return bool(self.running) or any(mark.state in UNENDED for mark in (*self.setups, *self.gates))
 
     @property
     def sentence(self) -> str:
@@ -403,6 +404,8 @@ def _answer(course: Course, name: str, live: Try | None, waits: str) -> str:
 def _doing(live: Try | None) -> str:
     if live is None or not live.stretches:
         return ""
+    if live.waits:
+        return "waits for a free slot"
     match live.stretches[-1].stage:
         case Stage.SET_UP:
             return "set-up"
@@ -456,7 +459,8 @@ def _bar(course: Course, one: Try, now: float, *, goes_on: bool) -> Bar:
 def _mark(one: Check, now: float, *, goes_on: bool) -> CheckRow:
     if one.seconds is not None:
         return CheckRow(one.on, one_line(one.name), one.verdict, one.seconds)
-    return CheckRow(one.on, one_line(one.name), "running" if goes_on else "interrupted", max(0.0, now - one.at))
+    unended = "waiting" if one.waits else "running"
+    return CheckRow(one.on, one_line(one.name), unended if goes_on else "interrupted", max(0.0, now - one.at))
 
 
 # -- what needs a person

@@ -22,7 +22,7 @@ from parallel_impl.record import result as results
 from parallel_impl.record.activity import Usage
 from parallel_impl.record.gate_row import GateRow
 from parallel_impl.record.result import AgentRecord, Result, StepRecord
-from parallel_impl.record.state import State
+from parallel_impl.record.state import State, most_live
 from parallel_impl.report import figures
 from parallel_impl.report.course import Course
 from parallel_impl.report.figures import Figures
@@ -36,7 +36,10 @@ class ContractRow(msgspec.Struct, frozen=True):
 
 
 class StepRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One verification step of a package's last attempt; `evidence` are paths of artifacts."""
+    """One verification step of a package's last attempt; `evidence` are paths of artifacts.
+
+    `red_under_load`: it did not pass beside other heavy work of ours, and passed alone.
+    """
 
     name: str
     kind: StepKind
@@ -45,6 +48,7 @@ class StepRow(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float = 0.0
     why: str = ""
     evidence: tuple[str, ...] = ()
+    red_under_load: bool = False
 
 
 class AttemptRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -191,7 +195,7 @@ def build(facts: Facts, happened: Sequence[e.Event], course: Course) -> Summary:
         jobs=starts[-1].jobs,
         makespan_seconds=round(_last_end(course), 3),
         critical_path=CriticalPath(tuple(path), round(longest, 3)),
-        bound_seconds=round(max(longest, sum(seconds.values()) / max(start.jobs for start in starts)), 3),
+        bound_seconds=round(max(longest, sum(seconds.values()) / max(most_live(start.jobs) for start in starts)), 3),
         packages=packages,
         usage=total(package.usage for package in packages),
         gates=facts.gates,
@@ -283,4 +287,5 @@ def _step(step: StepRecord) -> StepRow:
         seconds=step.seconds,
         why=step.why,
         evidence=step.evidence.artifacts,
+        red_under_load=bool(step.red_under_load),
     )

@@ -112,7 +112,14 @@ def run_again(spec: RunSpec, launch: Launch, checkout: Checkout, logs: Path, fai
     """Run what failed once more, in a checkout that is ready."""
     wanted = {name: tests for name, tests in failed.items() if not any(launch.stops)}
     return quality.run_again(
-        checkout.path, spec.gates, wanted, env=launch.env, folder=logs, stop=launch.stop, mask=launch.mask
+        checkout.path,
+        spec.gates,
+        wanted,
+        env=launch.env,
+        folder=logs,
+        stop=launch.stop,
+        mask=launch.mask,
+        slot=lambda _gate, alone: spec.slots.take(launch.stops, alone=alone),
     )
 
 
@@ -237,7 +244,7 @@ def run_in(
         return prepare(spec, workspace, launch, checkout, logs / "setup.log", on=on, tell=tell)
 
     def start(inside: Checkout, gates: Sequence[Gate]) -> Reports:
-        return start_gates(gates, launch, inside, logs, on=on, tell=tell)
+        return start_gates(spec, gates, launch, inside, logs, on=on, tell=tell)
 
     before = workspace.foreign(checkout, usual=spec.beside)
     found = undisturbed.run(spec.gates, checkout, workspace.trees, start=start, reopen=reopen)
@@ -246,6 +253,7 @@ def run_in(
 
 
 def start_gates(
+    spec: RunSpec,
     gates: Sequence[Gate],
     launch: Launch,
     checkout: Checkout,
@@ -263,6 +271,9 @@ def start_gates(
         stop=launch.stop,
         mask=launch.mask,
         own=change_folder.check,
+        slot=lambda gate, alone: spec.slots.take(
+            launch.stops, alone=alone, waits=lambda: tell(e.SlotAwaited(at=now(), what=gate.name, on=on))
+        ),
         started=lambda gate: tell(e.GateStarted(at=now(), on=on, gate=gate.name)),
         ended=lambda report: tell(_gate_ended(on, report)),
     )

@@ -18,6 +18,7 @@ from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.edits import SetUpChanges
 from parallel_impl.git.remove import remove
 from parallel_impl.processes.launch import Launch
+from parallel_impl.processes.slots import Share
 from parallel_impl.record import events as e
 from parallel_impl.record.journal import now
 from parallel_impl.run import ports
@@ -34,7 +35,7 @@ def equip(
 ) -> Iterator[Launch]:
     """The launch for one piece of work: what it is about is in the environment, and a TMPDIR, removed at the end.
 
-    Names and ports are the checkout's: its set-up, agent, steps and gates have the same ones.
+    Names, ports and the share of cores are the checkout's: its set-up, agent, steps and gates have the same ones.
 
     The TMPDIR lies outside every worktree and is short: a 110-character path broke a Unix socket. Its name holds the
     run, so that it is found after a kill.
@@ -42,7 +43,7 @@ def equip(
     named = {MARK: spec.run_id, "PARALLEL_IMPL_CHANGE": workspace.places.change_id}
     if package:
         named |= {"PARALLEL_IMPL_PACKAGE": package, "PARALLEL_IMPL_ATTEMPT": str(attempt)}
-    named |= _resources(spec, workspace, checkout)
+    named |= _resources(spec, workspace, checkout) | spec.slots.environment(launch.env)
     # an agent that removes its `.git` must not end up in a repository that its home happens to lie in
     named["GIT_CEILING_DIRECTORIES"] = str(workspace.home)
     folder = tempfile.mkdtemp(prefix=_prefix(spec.run_id))
@@ -91,13 +92,45 @@ def make_ready(
 ) -> SetupOutcome:
     """Run the set-up of this repository in a checkout, whose hooks then never run; its output replaces `log`.
 
-    Set-up sees where the main worktree lies, to link what belongs beside it. `tell` hears that it begins and ends, of
-    which checkout; nothing where there is no set-up. With `changes`, of the fresh checkout, set-up fails where it
-    changes more files than on the base: what is judged there would not be what lands.
+    It takes a slot, and runs once more alone where it failed beside other heavy work. Set-up sees where the main
+    worktree lies, to link what belongs beside it. `tell` hears that it waits, begins and ends, of which checkout;
+    nothing where there is no set-up. With `changes`, of the fresh checkout, set-up fails where it changes more files
+    than on the base: what is judged there would not be what lands.
     """
-    if spec.setup:
-        tell(e.SetupStarted(at=now(), on=on, package=package, number=number))
-    outcome = setup.make_ready(
+
+    def once(*, alone: bool = False) -> tuple[SetupOutcome, Share]:
+        waiting = e.SlotAwaited(at=now(), what="set-up", on=on, package=package, number=number)
+        with spec.slots.take(launch.stops, alone=alone, waits=lambda: tell(waiting)) as share:
+            tell(e.SetupStarted(at=now(), on=on, package=package, number=number))
+            return _set_up(spec, launch, checkout, log), share
+
+    if not spec.setup:
+        outcome = _set_up(spec, launch, checkout, log)
+        hooks.switch_off(checkout)
+        return outcome
+    outcome, share = once()
+    if again := bool(outcome.failure) and share.beside and not any(launch.stops):
+        first, (outcome, _) = outcome, once(alone=True)
+        outcome = replace(outcome, seconds=first.seconds + outcome.seconds)
+    if changes and not outcome.failure and (more := changes.beyond(spec.set_up_changes)):
+        outcome = replace(outcome, failure=_changes_more(more))
+    hooks.switch_off(checkout)
+    tell(
+        e.SetupEnded(
+            at=now(),
+            on=on,
+            package=package,
+            number=number,
+            seconds=round(outcome.seconds, 3),
+            why=outcome.failure or "",
+            red_under_load=again and not outcome.failure,
+        )
+    )
+    return outcome
+
+
+def _set_up(spec: RunSpec, launch: Launch, checkout: Checkout, log: Path) -> SetupOutcome:
+    return setup.make_ready(
         checkout.path,
         spec.setup,
         env={**launch.env, "PARALLEL_IMPL_REPOSITORY": str(spec.repository)},
@@ -107,13 +140,6 @@ def make_ready(
         stop=launch.stop,
         mask=launch.mask,
     )
-    if changes and not outcome.failure and (more := changes.beyond(spec.set_up_changes)):
-        outcome = replace(outcome, failure=_changes_more(more))
-    hooks.switch_off(checkout)
-    if spec.setup:
-        seconds, why = round(outcome.seconds, 3), outcome.failure or ""
-        tell(e.SetupEnded(at=now(), on=on, package=package, number=number, seconds=seconds, why=why))
-    return outcome
 
 
 def fresh_changes(spec: RunSpec, workspace: Workspace, checkout: Checkout) -> SetUpChanges | None:

@@ -217,10 +217,12 @@ def _try_each(work: BaseWork, checkout: Checkout, tried: StepsOnBase) -> None:
                 stop=inside.stop,
                 mask=inside.mask,
             )
-            result = run(folder=workspace.places.gate_logs(STEPS))
+            with spec.slots.take(inside.stops):
+                result = run(folder=workspace.places.gate_logs(STEPS))
             if step.old_failures and result.failing and not any(inside.stops):
                 traces.restore()
-                again = run(folder=workspace.places.gate_logs(STEPS) / "again")
+                with spec.slots.take(inside.stops, alone=True):
+                    again = run(folder=workspace.places.gate_logs(STEPS) / "again")
                 result = replace(result, excused=tuple(one for one in result.failing if one in again.failing))
             if any(inside.stops):
                 return

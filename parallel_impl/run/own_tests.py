@@ -17,6 +17,7 @@ from parallel_impl.gates.verdict import GateVerdict, VerdictStatus
 from parallel_impl.git.checkout import Checkout
 from parallel_impl.plan.model import Package
 from parallel_impl.processes.launch import Launch
+from parallel_impl.processes.slots import Slots
 from parallel_impl.record import json_form
 from parallel_impl.run.places import AttemptFiles
 from parallel_impl.run.run import Run
@@ -71,7 +72,7 @@ def read(run: Run) -> list[OwnTests]:
 
 
 def run_missing(
-    own: OwnTests, reports: Iterable[GateReport], launch: Launch, checkout: Checkout, folder: Path
+    own: OwnTests, reports: Iterable[GateReport], launch: Launch, checkout: Checkout, folder: Path, *, slots: Slots
 ) -> GateVerdict | None:
     """Run the steps with tests that no gate ran, in a checkout of the whole; None where there is nothing to ask."""
     name = f"steps of {own.package.id}"
@@ -80,13 +81,13 @@ def run_missing(
     wanted = own.missing(reports)
     if not wanted:
         return None
-    first = _passed_again(own.package, wanted, launch, checkout, folder / own.package.id)
+    first = _passed_again(own.package, wanted, launch, checkout, folder / own.package.id, slots=slots)
     failed = {step: [t for t in tests if t.id not in first] for step, tests in wanted.items()}
     failed = {step: left for step, tests in failed.items() if (left := [t for t in tests if not _replaced(own, t)])}
     if not failed:
         number = sum(map(len, wanted.values()))
         return GateVerdict(name, VerdictStatus.PASSED, why=f"{number} that no gate ran")
-    second = _passed_again(own.package, failed, launch, checkout, folder / f"{own.package.id}.again")
+    second = _passed_again(own.package, failed, launch, checkout, folder / f"{own.package.id}.again", slots=slots)
     lines = {t.id: t.id in second for tests in failed.values() for t in tests}
     new = tuple(f"{test}: passed in the steps of {own.package.id}" for test, passed in lines.items() if not passed)
     flaky = tuple(f"{test}: failed, then passed" for test, passed in lines.items() if passed)
@@ -95,7 +96,7 @@ def run_missing(
 
 
 def _passed_again(
-    package: Package, wanted: Mapping[str, object], launch: Launch, checkout: Checkout, folder: Path
+    package: Package, wanted: Mapping[str, object], launch: Launch, checkout: Checkout, folder: Path, *, slots: Slots
 ) -> set[str]:
     """The ids that pass now; each step runs whatever became of the others, and only its tests count."""
     passed = set[str]()
@@ -109,6 +110,7 @@ def _passed_again(
             folder=folder,
             env=launch.env,
             changed=dict,
+            slot=lambda _step: slots.take(launch.stops, alone=True),
             stop=launch.stop,
             mask=launch.mask,
         )

@@ -79,6 +79,16 @@ class AttemptFiles:
         return self.folder / "gates"
 
     @property
+    def steps(self) -> Path:
+        """What the verification steps printed."""
+        return self.folder / "steps"
+
+    @property
+    def steps_beside(self) -> Path:
+        """The same of the first verification, where a step failed in it beside other heavy work."""
+        return self.folder / "steps-beside-others"
+
+    @property
     def setup_log(self) -> Path:
         return self.folder / "setup.log"
 

@@ -22,7 +22,7 @@ from parallel_impl.record import result
 from parallel_impl.record.activity import Usage
 from parallel_impl.record.codes import Failure, Halt
 from parallel_impl.record.journal import now
-from parallel_impl.record.state import PackageState, Progress
+from parallel_impl.record.state import PackageState, Progress, most_live
 from parallel_impl.run import on_base, size_watch
 from parallel_impl.run.admission import Admission
 from parallel_impl.run.attempt import attempt
@@ -118,7 +118,7 @@ def run_packages(
     """
     inbox: Inbox = SimpleQueue()
     try:
-        with ThreadPoolExecutor(run.jobs, "attempt") as workers:
+        with ThreadPoolExecutor(most_live(run.jobs), "attempt") as workers:
             try:
                 admission = Admission(run)
                 with size_watch.watching(run, lambda: admission.at_work, inbox.put):

@@ -18,7 +18,9 @@ from parallel_impl.git.watch import Watch
 from parallel_impl.plan.model import Plan
 from parallel_impl.plan.order import Order
 from parallel_impl.plan.revision import Revision
+from parallel_impl.processes import slots
 from parallel_impl.processes.namespace import Namespace
+from parallel_impl.processes.slots import Slots
 from parallel_impl.record.result import AgentRecord
 from parallel_impl.run import ports
 from parallel_impl.run.places import Places
@@ -35,8 +37,8 @@ class RunSpec:
     the base's ancestors. `repository` is the main worktree, which set-up sees, `users_branch` the branch that the run
     was started on ("" when there is none). `single`: the one package of the plan is verified by the gates.
     `set_up_changes` are the paths that set-up changes on the base, `beside` the names that it makes on the level of a
-    worktree. `notes` is what the summary must say about all this, `lacking` those of them that this machine is the
-    reason of.
+    worktree. `slots` are for set-up, steps and gates. `notes` is what the summary must say about all this, `lacking`
+    those of them that this machine is the reason of.
     """
 
     base: str
@@ -62,6 +64,7 @@ class RunSpec:
     single: bool = False
     set_up_changes: frozenset[str] = frozenset()
     beside: frozenset[str] = frozenset()
+    slots: Slots = field(default_factory=slots.own)
     notes: tuple[str, ...] = ()
     lacking: tuple[str, ...] = ()
 

@@ -2,13 +2,15 @@
 
 Prints one line per figure. Runs of 30 and 200 packages with an agent that does nothing but write three files
 are compared with the least git work that such a run can do, where a script for that floor is given
-(`FLOOR=path/to/floor.py make bench`): alternating, median of five in the same minutes.
+(`FLOOR=path/to/floor.py make bench`): alternating, median of five in the same minutes. `load` compares the default of
+`heavy_jobs` with fixed numbers, by wall time and by packages that are refused although their tests are green alone.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import resource
 import shutil
@@ -17,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,6 +39,29 @@ try:
 finally:
     with open(told, "w") as file:
         print(sum(sync for sync, _ in spent), sum(took for _, took in spent), file=file)
+"""
+SUITE = """
+import os
+import time
+
+import pytest
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_work(number):
+    spend(0.1)
+
+
+def test_latency():
+    began = time.monotonic()
+    spend(0.2)
+    assert time.monotonic() - began < float(os.environ["BENCH_SECONDS"]), "starved"
+
+
+def spend(seconds):
+    ends = time.thread_time() + seconds
+    while time.thread_time() < ends:
+        pass
 """
 FILES = 100
 JOBS = 8
@@ -152,6 +178,93 @@ def journal(folder: Path, rounds: int) -> None:
     say("fold", f"{total} events in {median(rounds, read_and_fold):.2f} s; at most 1 s")
 
 
+def load(folder: Path, rounds: int) -> None:
+    """Suites with `-n auto` and a timing-sensitive test in 4 and 12 packages, and in two runs at once.
+
+    How sensitive that is depends on what else this machine does: five times what it takes alone, at least a second.
+    """
+    alone = [spin(0.2) for _ in range(10)]
+    os.environ["BENCH_SECONDS"] = str(max(1.0, 5 * max(alone)))
+    say("alone", f"0.2 s of CPU take {min(alone):.2f} to {max(alone):.2f} s; red from {os.environ['BENCH_SECONDS']} s")
+    cores = len(os.sched_getaffinity(0))
+    fixed = sorted({1, max(1, cores // 2), cores, 2 * cores})
+    for name, sizes in (("4 packages", [4]), ("12 packages", [12]), ("two runs of 4", [4, 4])):
+        walls = dict[int, list[float]]()
+        reds = Counter[int]()
+        for heavy in [*fixed, 0] * max(1, min(rounds, 2)):  # alternating; 0: the default
+            wall, red = run_under_load(unused(folder), sizes, heavy)
+            walls.setdefault(heavy, []).append(wall)
+            reds[heavy] += red
+        median_of = {heavy: statistics.median(found) for heavy, found in walls.items()}
+        best = min((median_of[heavy] for heavy in fixed if not reds[heavy]), default=math.nan)
+        settings = ", ".join(f"{heavy}: {median_of[heavy]:.1f} s and {reds[heavy]} red" for heavy in fixed)
+        told = f"{median_of[0]:.1f} s, {reds[0]} false reds (at most 0), {median_of[0] / best:.2f} of the best fixed"
+        say(name, f"{told} (at most 1.1); heavy_jobs {settings}")
+
+
+def spin(cpu: float) -> float:
+    """Seconds that so many seconds of CPU take."""
+    began, ends = time.perf_counter(), time.thread_time() + cpu
+    while time.thread_time() < ends:
+        pass
+    return time.perf_counter() - began
+
+
+def run_under_load(folder: Path, sizes: list[int], heavy: int) -> tuple[float, int]:
+    """Seconds of runs at once, of so many packages each, and how many of these were not accepted."""
+    repositories = [make_load(folder / str(number), size, heavy) for number, size in enumerate(sizes)]
+    command = [
+        sys.executable,
+        "-m",
+        "parallel_impl",
+        "implement",
+        "bench",
+        "--jobs",
+        "12",
+        "--agent",
+        "command: sh agent.sh {package_id}",
+    ]
+    env = {**os.environ, "XDG_STATE_HOME": str(folder / "state")}
+    env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}"
+    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    began = time.perf_counter()
+    runs_at_once = [subprocess.Popen(command, cwd=repository, env=env, **quiet) for repository in repositories]  # type: ignore[call-overload]
+    for one in runs_at_once:
+        one.wait()
+    spent = time.perf_counter() - began
+    return spent, sum(map(refused, repositories))
+
+
+def refused(repository: Path) -> int:
+    """How many packages of a run were not accepted, and one more for a whole that was not."""
+    summary = json.loads((repository / ".git/parallel-impl/bench/summary.json").read_bytes())
+    packages = sum(one["state"] != "accepted" for one in summary["packages"])
+    return packages or int(summary["status"] != "landed")
+
+
+def make_load(folder: Path, packages: int, heavy: int) -> Path:
+    """A repository with a suite for each package, and all of them as its gate."""
+    repository = make(folder, packages, steps=False)
+    plan = repository / "openspec/changes/bench/work-packages.yaml"
+    lines = []
+    for line in plan.read_text().splitlines():
+        lines.append(line)
+        if name := line.partition("package_id: ")[2]:
+            check = f"python -m pytest -q -n auto -p no:cacheprovider tests/test_{name}.py"
+            lines.append(f'    verification: {{steps: [{{name: suite, kind: command, command: "{check}"}}]}}')
+            lines.append("    retry_budget: 0")
+            suite = repository / f"tests/test_{name}.py"
+            suite.parent.mkdir(exist_ok=True)
+            suite.write_text(SUITE)
+    plan.write_text("\n".join(lines) + "\n")
+    settings = f"heavy_jobs = {heavy}\n" if heavy else ""
+    gate = 'gates.pytest = "python -m pytest -q -n auto -p no:cacheprovider"\n'
+    settings += 'pass_env = ["BENCH_SECONDS"]\n'
+    (repository / "parallel-impl.toml").write_text(f"setup = []\n{settings}gates.openspec = false\n{gate}")
+    commit(repository)
+    return repository
+
+
 MEASURES: dict[str, Callable[[Path, int], None]] = {
     "start-up": start_up,
     "preflight": preflight,
@@ -159,6 +272,7 @@ MEASURES: dict[str, Callable[[Path, int], None]] = {
     "runs": runs,
     "agents": agents,
     "journal": journal,
+    "load": load,
 }
 
 
@@ -184,10 +298,16 @@ def make(folder: Path, packages: int, *, globs: int = 1, steps: bool = True) -> 
     (repository / "openspec/changes/bench/work-packages.yaml").write_text("\n".join(lines) + "\n")
     (repository / "parallel-impl.toml").write_text('setup = []\ngates.openspec = false\ngates.gate = "true"\n')
     (repository / "agent.sh").write_text(AGENT)
-    for command in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-q", "-m", "base"]):
+    subprocess.run(["git", "init", "-q", "-b", "main"], cwd=repository, check=True)
+    commit(repository)
+    return repository
+
+
+def commit(repository: Path) -> None:
+    """Commit all that is in the worktree."""
+    for command in (["add", "-A"], ["commit", "-q", "-m", "base"]):
         identity = ["-c", "user.name=bench", "-c", "user.email=bench@localhost"]
         subprocess.run(["git", *identity, *command], cwd=repository, check=True)
-    return repository
 
 
 def unused(folder: Path) -> Path:

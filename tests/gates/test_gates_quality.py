@@ -7,6 +7,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import msgspec
@@ -19,6 +20,7 @@ from parallel_impl.gates.gate_report import GateFinding, GateReport, GateState, 
 from parallel_impl.gates.lost_tests import ChangedPaths
 from parallel_impl.gates.quality import Gate
 from parallel_impl.gates.verdict import VerdictStatus, compare
+from parallel_impl.processes.slots import Share, Slots, unlimited
 
 PYTHON = shlex.quote(sys.executable)
 MYPY = f"{PYTHON} -m mypy --cache-dir={os.devnull} --no-site-packages"
@@ -313,6 +315,42 @@ def test_gates_run_side_by_side_and_what_is_off_or_absent_is_not_run(tmp_path: P
         VerdictStatus.SWITCHED_OFF,
         VerdictStatus.NOT_RUN,
     ]
+
+
+@pytest.mark.parametrize(("again", "state"), [("true", GateState.GREEN), ("kill -9 $$", GateState.BROKEN)])
+def test_a_gate_that_broke_beside_others_runs_once_more_alone(
+    tmp_path: Path, env: dict[str, str], again: str, state: GateState
+) -> None:
+    other, once = tmp_path / "other", tmp_path / "once"
+    os.mkfifo(other)
+    gates = [
+        Gate("breaks", f"[ ! -e {once} ] || {{ {again}; exit; }}; touch {once}; read -r _ < {other}; kill -9 $$"),
+        Gate("other", f"echo > {other}"),
+    ]
+    slots, alone = Slots(2, 2), list[tuple[str, bool]]()
+
+    def slot(gate: Gate, by_itself: bool) -> AbstractContextManager[Share]:
+        alone.append((gate.name, by_itself))
+        return slots.take(alone=by_itself)
+
+    reports = quality.run_gates(tmp_path, gates, env=env, folder=tmp_path / "gates", seconds=60, slot=slot)
+
+    assert sorted(alone) == [("breaks", False), ("breaks", True), ("other", False)]
+    assert (reports["breaks"].state, reports["other"].state) == (state, GateState.GREEN)
+    assert ("red under load, green alone: killed by SIGKILL" in reports["breaks"].why) == (state is GateState.GREEN)
+    assert (bool(reports["breaks"].beside), bool(reports["other"].beside)) == (False, True)
+
+
+def test_a_second_session_runs_while_nothing_else_of_ours_does(tmp_path: Path, env: dict[str, str]) -> None:
+    gate, alone = Gate("check", "false"), list[tuple[str, bool]]()
+
+    def slot(gate: Gate, by_itself: bool) -> AbstractContextManager[Share]:
+        alone.append((gate.name, by_itself))
+        return unlimited()
+
+    found = quality.run_again(tmp_path, [gate], {"check": []}, env=env, folder=tmp_path, slot=slot)
+
+    assert (found["check"].state, alone) == (GateState.RED, [("check", True)])
 
 
 # -- which gates there are

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from parallel_impl.gates.steps import StepStatus, Verification, not_run, run_steps
 from parallel_impl.plan.model import Package, Scope, Step, StepKind
 from parallel_impl.processes.launch import Stop
+from parallel_impl.processes.slots import Share
 
 Run = Callable[..., Verification]
 
@@ -285,3 +287,30 @@ def test_the_environment_of_the_checkout_comes_first_on_path(run: Run, checkout:
     (checkout / ".venv" / "bin" / "python").symlink_to(sys.executable)
 
     assert run(Step("x", command='test "$(command -v python)" = "$VIRTUAL_ENV/bin/python"')).passed
+
+
+def test_what_fails_on_the_base_is_asked_before_a_step_has_its_slot(tmp_path: Path) -> None:
+    (tmp_path / "checkout").mkdir()
+    order = list[str]()
+
+    def old(step: Step) -> tuple[str, ...]:
+        order.append(f"{step.name} on the base")
+        return ()
+
+    @contextmanager
+    def slot(step: Step) -> Iterator[Share]:
+        order.append(f"{step.name} has a slot")
+        yield Share()
+
+    steps = (Step("new", command="true"), Step("old", command="true", old_failures=True))
+    run_steps(
+        Package("wp-a", "d", Scope(("**",)), steps=steps),
+        checkout=tmp_path / "checkout",
+        folder=tmp_path / "out",
+        env={"PATH": os.environ["PATH"]},
+        changed=dict,
+        old=old,
+        slot=slot,
+    )
+
+    assert order == ["new has a slot", "old on the base", "old has a slot"]

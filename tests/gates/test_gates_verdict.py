@@ -202,6 +202,17 @@ def test_a_failure_counts_by_what_was_seen_twice(
     assert lists == {name: int(name == listed) for name in lists}
 
 
+def test_what_passes_alone_and_failed_beside_other_heavy_work_is_listed_and_does_not_block() -> None:
+    base, candidate = ran(x=PASSED, y=PASSED), replace(ran(x=FAILED, y=PASSED), beside=True)
+
+    found = compare(base, candidate, ChangedPaths(), Again(candidate={"a.py::x": PASSED}))
+
+    assert found.status is VerdictStatus.PASSED
+    assert found.red_under_load == ("a.py::x: failed beside other heavy work, and passed alone",)
+    assert found.why == "1 red under load"
+    assert compare(base, candidate, ChangedPaths(), Again(candidate={"a.py::x": FAILED})).status is VerdictStatus.FAILED
+
+
 def test_only_failures_run_again_and_on_the_base_only_those_of_both_sides() -> None:
     base, candidate = ran(x=FAILED, y=PASSED, z=FAILED), ran(x=FAILED, y=FAILED, z=PASSED)
 

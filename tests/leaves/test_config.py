@@ -120,6 +120,12 @@ def test_contracts_is_a_table_and_its_hints_name_its_key() -> None:
         assert (problem.what, problem.hint) == (what, hint)
 
 
+def test_heavy_jobs_are_counted_apart_and_found_where_they_are_not_written() -> None:
+    assert (read(b"jobs = 8", None).heavy_jobs, read(b"heavy_jobs = 3", None).heavy_jobs) == (0, 3)
+    with pytest.raises(UserError, match="heavy_jobs: must be a whole number from 1 to 512"):
+        read(b"heavy_jobs = 0", None)
+
+
 @pytest.mark.parametrize("jobs", ["0", "513", "999_999", "true", "1.5", '"4"'])
 def test_jobs_have_one_bound_here_and_on_the_command_line(jobs: str) -> None:
     with pytest.raises(UserError, match="jobs: must be a whole number from 1 to 512"):

@@ -369,3 +369,18 @@ def test_orphans_that_end_are_reaped_while_something_runs_and_were_not_left_behi
     thread.join()
     assert zombies == []
     assert [(each.reason, each.survivors) for each in ended] == [(Reason.EXITED, 0)]
+
+
+def test_a_lower_priority_is_that_of_the_first_process_and_of_what_it_starts(tmp_path: Path) -> None:
+    environment, own = {"PATH": os.environ["PATH"]}, os.getpriority(os.PRIO_PROCESS, 0)
+    launch = Launch(tmp_path, environment, QUICK, nice=5)
+    script = "nice; (setsid nice) & wait"
+    assert process.run(["bash", "-c", script], launch, tmp_path / "lower").clean
+    assert (tmp_path / "lower").read_text().split() == [str(min(own + 5, 19))] * 2
+    assert process.run(["bash", "-c", "nice"], Launch(tmp_path, environment, QUICK), tmp_path / "same").clean
+    assert (tmp_path / "same").read_text().split() == [str(own)]
+
+
+def test_a_program_that_is_not_there_is_told_at_a_lower_priority_too(tmp_path: Path) -> None:
+    launch = Launch(tmp_path, {"PATH": os.environ["PATH"]}, QUICK, nice=5)
+    assert process.run(["no-such-program"], launch, tmp_path / "log").reason is Reason.NOT_STARTED

@@ -155,6 +155,20 @@ def test_landing_ends_the_run() -> None:
     assert (state.run, state.proven) == (RunState.LANDED, "k")
 
 
+def test_jobs_count_agents_and_as_many_again_may_be_verified() -> None:
+    plan: dict[str, list[str]] = {name: [] for name in "abcdef"}
+    state = fold([started(plan), *(e.AttemptStarted(package=name, number=1) for name in "ab")])
+    assert state.startable("abcdef", jobs=2) == []
+    state.apply(e.AttemptVerifying(package="a", number=1))
+    assert state.startable("abcdef", jobs=2) == ["c"]
+    assert state.startable("abcdef", jobs=1) == []  # one after the other
+    state.apply(e.AttemptVerifying(package="b", number=1))
+    for name in "cd":
+        state.apply(e.AttemptStarted(package=name, number=1))
+        state.apply(e.AttemptVerifying(package=name, number=1))
+    assert state.startable("abcdef", jobs=2) == []  # four checkouts and two for the gates
+
+
 @st.composite
 def plans(draw: st.DrawFn) -> dict[str, list[str]]:
     names = [f"p{number}" for number in range(draw(st.integers(1, 8)))]

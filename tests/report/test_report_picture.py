@@ -133,6 +133,20 @@ def test_set_up_and_steps_are_what_a_package_is_at() -> None:
     )
 
 
+def test_what_waits_for_a_slot_says_so_until_it_has_one() -> None:
+    verifying = e.AttemptVerifying(at=5, package="wp-a", number=1)
+    waits = e.SlotAwaited(at=6, what="unit", package="wp-a", number=1)
+    happened = [started(a=[]), begin(1, "a"), verifying, waits]
+    assert row(draw(happened, (), 7.0), "a")["answer"] == "waits for a free slot"
+    step = e.StepStarted(at=8, package="wp-a", number=1, step="unit")
+    assert row(draw([*happened, step], (), 9.0), "a")["answer"] == "step unit"
+    gate = e.SlotAwaited(at=6, what="pytest", on="base")
+    drawn = draw([started(a=[]), gate], (), 9.0)
+    assert (drawn.gates, drawn.busy) == ((CheckRow("base", "pytest", "waiting", 3.0),), True)
+    drawn = draw([started(a=[]), gate, e.GateStarted(at=8, on="base", gate="pytest")], (), 9.0)
+    assert drawn.gates == (CheckRow("base", "pytest", "running", 1.0),)
+
+
 def test_the_set_up_of_the_base_shows_before_there_is_a_run() -> None:
     drawn = draw([e.SetupStarted(at=100, on="base")], (), 112.0)
     assert drawn.setups == (CheckRow("base", "set-up", "running", 12.0),)

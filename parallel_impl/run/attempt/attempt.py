@@ -12,6 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import CancelledError
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from parallel_impl import environment, storage, text
@@ -24,6 +25,7 @@ from parallel_impl.gates.steps import StepResult, StepStatus, Verification
 from parallel_impl.git import scope
 from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.edits import SetUpChanges
+from parallel_impl.git.remove import remove
 from parallel_impl.git.repo import GitError
 from parallel_impl.git.staging import Snapshot
 from parallel_impl.git.traces import Traces
@@ -55,6 +57,7 @@ from parallel_impl.run.spec import RunSpec, Workspace
 from parallel_impl.storage import write_atomically
 
 SHOWN = 20  # paths in a failure
+AGENT_NICE = 5  # agents mostly wait for their models; what is measured by time limits comes first
 
 RunAttempt = Callable[[RunSpec, Workspace, Launch, Job, Post], Outcome]
 
@@ -103,13 +106,13 @@ def _pass_stages(attempt: Attempt) -> None:
         _work(attempt, checkout)
         _check_scope(attempt)
         _check_changes(attempt)
+        workspace.put_away(package.id, job.number, attempt.note)  # another agent may have its room now
         attempt.post(e.AttemptVerifying(at=now(), package=package.id, number=job.number))
         _check_contracts(attempt)
         _verify(attempt)
     except BaseException as failure:
         _leave(attempt, checkout, failure)
         raise
-    workspace.put_away(package.id, job.number, attempt.note)
 
 
 def _publish(attempt: Attempt) -> Outcome:
@@ -213,6 +216,7 @@ def _run_agent(attempt: Attempt, checkout: Checkout, before: Snapshot) -> Worked
                     limits=Limits(agent_limits.seconds(job), silence_seconds=spec.config.silence_minutes * 60),
                     stop=(*launch.stops, job.cutoff.stop),
                     namespace=spec.namespace,
+                    nice=AGENT_NICE,
                 ),
                 started=lambda pid: attempt_record.note(files.record, checkout, before, pid=pid),
                 home=attempt.workspace.places.client_home(job.package.id),
@@ -281,21 +285,13 @@ def _check_contracts(attempt: Attempt) -> None:
 
 def _verify(attempt: Attempt) -> None:
     """The package's steps pass in a fresh checkout of the attempt's commit, never in the folder the agent left."""
-    workspace, package, by_gates = attempt.workspace, attempt.package, attempt.spec.single
+    package, by_gates = attempt.package, attempt.spec.single
     if not (gate_steps.runs_any(attempt) if by_gates else any(step.kind is StepKind.COMMAND for step in package.steps)):
         attempt.verification = steps.not_run(package)
         return
-    name = workspace.places.verify_checkout(package.id)
-    checkout = workspace.source.open(name, attempt.commit)
-    try:
-        _prepare_verification(attempt, checkout)
-        _check_surroundings(attempt, checkout)
-        with _equip(attempt, checkout) as launch:
-            run = gate_steps.run if by_gates else _run_steps
-            attempt.verification = run(attempt, launch, checkout)
-        _check_surroundings(attempt, checkout)
-    finally:
-        workspace.put_away(name, attempt.job.number, attempt.note)
+    attempt.verification = _verify_in_checkout(attempt, gate_steps.run if by_gates else _run_steps)
+    if (red := attempt.verification.red_beside) and not any(attempt.launch.stops):
+        _verify_alone(attempt, red)
     if attempt.verification.stopped:
         raise _FailureError(Failure.INTERRUPTED, "the run was stopped during verification")
     if attempt.verification.passed:
@@ -345,7 +341,36 @@ def _check_surroundings(attempt: Attempt, checkout: Checkout) -> None:
         raise _FailureError(Failure.FOREIGN_FILES, why)
 
 
-def _run_steps(attempt: Attempt, launch: Launch, checkout: Checkout) -> Verification:
+def _verify_in_checkout(attempt: Attempt, run: Callable[[Attempt, Launch, Checkout], Verification]) -> Verification:
+    name = attempt.workspace.places.verify_checkout(attempt.package.id)
+    checkout = attempt.workspace.source.open(name, attempt.commit)
+    try:
+        _prepare_verification(attempt, checkout)
+        _check_surroundings(attempt, checkout)
+        with _equip(attempt, checkout) as launch:
+            found = run(attempt, launch, checkout)
+        _check_surroundings(attempt, checkout)
+        return found
+    finally:
+        attempt.workspace.put_away(name, attempt.job.number, attempt.note)
+
+
+def _verify_alone(attempt: Attempt, red: str) -> None:
+    """A step failed while other heavy work of ours ran: all of them once more, alone, and only that counts.
+
+    In a checkout of its own: a step that passes only on what its first run left has not passed. The logs of the first
+    verification are kept.
+    """
+    first, files = attempt.verification, attempt.files
+    assert first is not None  # noqa: S101  (the caller has it)
+    remove(files.steps_beside)
+    files.steps.rename(files.steps_beside)
+    attempt.verification = _verify_in_checkout(attempt, partial(_run_steps, alone=True)).after(first)
+    if attempt.verification.passed:
+        attempt.note(f"step {red!r} was red under load, beside other heavy work, and passed alone")
+
+
+def _run_steps(attempt: Attempt, launch: Launch, checkout: Checkout, *, alone: bool = False) -> Verification:
     traces = Traces(attempt.workspace.trees, checkout, set_up=bool(attempt.spec.setup))
     return steps.run_steps(
         attempt.package,
@@ -358,6 +383,9 @@ def _run_steps(attempt: Attempt, launch: Launch, checkout: Checkout) -> Verifica
         started=lambda step, place: attempt.post(_step_started(attempt, step, place)),
         ended=lambda step: _tell_ended(attempt, step),
         old=lambda step: _old_failures(attempt, step),
+        slot=lambda step: attempt.spec.slots.take(
+            launch.stops, alone=alone, waits=lambda: attempt.post(_slot_awaited(attempt, step))
+        ),
         stop=launch.stop,
         mask=launch.mask,
     )
@@ -372,6 +400,10 @@ def _tell_ended(attempt: Attempt, step: StepResult) -> None:
     attempt.post(_step_ended(attempt, step))
     if step.excused:
         attempt.note(f"step {step.name!r} fails as on the base, which its plan allows: {steps.listed(step.excused)}")
+
+
+def _slot_awaited(attempt: Attempt, step: Step) -> e.SlotAwaited:
+    return e.SlotAwaited(at=now(), what=step.name, package=attempt.package.id, number=attempt.job.number)
 
 
 def _step_ended(attempt: Attempt, step: StepResult) -> e.StepEnded:

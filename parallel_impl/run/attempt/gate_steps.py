@@ -70,6 +70,8 @@ def run(attempt: Attempt, launch: Launch, checkout: Checkout) -> Verification:
 
 def _tell(attempt: Attempt, event: e.Event) -> None:
     """A gate that begins is shown as a step of the attempt; how it ends is told with its verdict."""
+    if isinstance(event, e.SlotAwaited):
+        attempt.post(e.SlotAwaited(at=event.at, what=event.what, package=attempt.package.id, number=attempt.job.number))
     if isinstance(event, e.GateStarted):
         names = [gate.name for gate in attempt.spec.gates if gate.runs]
         package, number, place = attempt.package.id, attempt.job.number, names.index(event.gate) + 1

@@ -92,6 +92,7 @@ def _step(attempt: Attempt, step: StepResult) -> StepRecord:
         command=step.command if step.kind is StepKind.COMMAND else UNSET,
         log=str(step.log.relative_to(attempt.files.folder)) if step.log else UNSET,
         old_failures=step.excused or UNSET,
+        red_under_load=step.red_under_load or UNSET,
     )
 
 

@@ -129,7 +129,7 @@ class _Court:
         edits = Edits(run.workspace.trees, checkout)
         with equip(run.launch, run.spec, run.workspace, checkout) as launch:
             logs = run.workspace.places.gate_logs(JUDGED)
-            found = gate_runs.start_gates([gate], launch, checkout, logs, on=CANDIDATE, tell=self._tell)
+            found = gate_runs.start_gates(run.spec, [gate], launch, checkout, logs, on=CANDIDATE, tell=self._tell)
         if edits.touched():
             self.close()
         else:

@@ -34,7 +34,7 @@ from parallel_impl.run.spec import own_files
 
 MASKED = (
     "command", "why", "new_failures", "gone", "flaky", "unstable", "renamed", "removed", "accepted", "judges",
-    "differs",
+    "differs", "red_under_load",
 )  # fmt: skip
 
 
@@ -72,6 +72,8 @@ def _changed_tests(row: GateRow) -> Iterator[str]:
         yield f"{count(len(row.renamed), 'test')} renamed or replaced"
     if row.unstable:
         yield f"{count(len(row.unstable), 'test')} unstable on the base"
+    if row.red_under_load:
+        yield f"{count(len(row.red_under_load), 'test')} red under load"
 
 
 @dataclass(slots=True)
@@ -146,7 +148,8 @@ def _ask_steps(run: Run, candidate: str, own: Sequence[OwnTests], seen: _Observe
     folder = run.workspace.places.gate_logs(CANDIDATE) / "steps"
 
     def ask(launch: Launch, checkout: Checkout) -> None:
-        answers = (own_tests.run_missing(one, seen.first.values(), launch, checkout, folder) for one in own)
+        ask_one = partial(own_tests.run_missing, launch=launch, checkout=checkout, folder=folder, slots=run.spec.slots)
+        answers = (ask_one(one, seen.first.values()) for one in own)
         seen.own += [answer for answer in answers if answer]
 
     failure = gate_runs.in_checkout(run.spec, run.workspace, run.launch, candidate, ask, on=CANDIDATE, tell=run.post)
@@ -227,6 +230,7 @@ def _rows(run: Run, verdicts: Sequence[GateVerdict], reports: Reports, off: Coll
             unstable=one.unstable,
             renamed=one.renamed,
             removed=one.removed,
+            red_under_load=one.red_under_load,
             accepted=one.accepted,
             judges=one.judges,
             differs=one.differs,

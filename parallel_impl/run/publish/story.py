@@ -95,7 +95,7 @@ def _gate(row: GateRow) -> GateEvidence:
         old_failures=row.old_failures,
         gone=(*row.gone, *row.removed),
         renamed=row.renamed,
-        flaky=(*row.flaky, *row.unstable),
+        flaky=(*row.flaky, *row.unstable, *row.red_under_load),
         judges=row.judges,
     )
 

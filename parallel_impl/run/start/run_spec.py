@@ -21,6 +21,7 @@ from parallel_impl.processes.namespace import Found
 from parallel_impl.record.result import AgentRecord
 from parallel_impl.run.resume import pinned
 from parallel_impl.run.spec import RunSpec
+from parallel_impl.run.start import heavy
 from parallel_impl.run.start.agents import choose
 from parallel_impl.run.start.inputs import Inputs
 from parallel_impl.run.start.request import Request
@@ -44,7 +45,9 @@ def specify(request: Request, known: Inputs) -> RunSpec:
     who = _identity(request, settings)
     nobody = NOBODY if who == OURS and not started else ""
     ignored = environment.remarks(inherited, pass_env=settings.pass_env, ours=SET_BY_US)
-    limits = tuple(why for why in (_uncontained(contained), _equal_numbers(contained), nobody) if why)
+    heavy_slots, unshared = heavy.find(settings, inherited)
+    lacking = (_uncontained(contained), _equal_numbers(contained), nobody, printable(unshared))
+    limits = tuple(why for why in lacking if why)
     for why in (request.home.why, *limits, *(str(Problem(one, severity=Severity.WARNING)) for one in ignored)):
         if why:
             request.listener.say(why)
@@ -74,6 +77,7 @@ def specify(request: Request, known: Inputs) -> RunSpec:
         repository=repository,
         users_branch=_users_branch(request, known),
         single=request.state.single or request.options.single,
+        slots=heavy_slots,
         notes=(*chosen.notes, *limits),
     )
 
