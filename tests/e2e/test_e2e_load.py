@@ -10,12 +10,13 @@ from parallel_impl.record import events as e
 from parallel_impl.record.journal import read
 from tests.repository import command, commit_all, init, tool
 
+# on the base, where its file is not there yet, a step does nothing
 PACKAGE = """
   - package_id: {name}
     description: Writes a file.
     retry_budget: 0
     scope: {{write_allow: [{name}.txt]}}
-    verification: {{steps: [{{name: check, kind: command, command: "sh check.sh {name}"}}]}}
+    verification: {{steps: [{{name: check, kind: command, command: "test -e {name}.txt && sh check.sh {name}"}}]}}
 """
 AGENT = 'nice >"$1.txt"\n'
 
