@@ -44,7 +44,7 @@ def add(content: bytes, source: str, plan: Plan, table: Table, tasks: Iterable[O
     packages = _placed(_renamed(drafted, plan), plan, table, owned)
     used = Grouping(packages)
     tree = TreeIndex(table.files)
-    steps = {one.id: verification.steps(one.write_allow, one.creates, tree, read) for one in packages}
+    steps = {one.id: verification.steps(one.write_allow, one.creates, tree, read, one.named) for one in packages}
     text = plan_text.text(table, used, steps, (), PlanOrigin())
     return Addition(round_trip.extended(content, source, text), tuple(one.id for one in packages))
 

@@ -165,6 +165,20 @@ def steps(scope: str, repository: dict[str, bytes], creates: str = "", files: st
     return [(step.cwd, step.command) for step in found]
 
 
+@pytest.mark.parametrize(
+    ("scope", "creates", "run"),
+    [
+        ("src/** tests/**", "src/new.py tests/test_new.py", "tests/test_new.py"),  # its own, not what lies beside them
+        ("src/a.py tests/**", "", "tests/test_a.py"),  # that of its source
+        ("tests/test_b.py src/a.py tests/**", "", "tests/test_a.py tests/test_b.py"),
+        ("src/c.py tests/**", "", "tests/test_a.py tests/test_b.py"),  # nothing better is known
+    ],
+)
+def test_a_package_runs_the_tests_of_its_own_work(scope: str, creates: str, run: str) -> None:
+    files = "src/a.py src/b.py src/c.py tests/test_a.py tests/test_b.py"
+    assert steps(scope, PYTHON, creates, files) == [(".", f"pytest -q {run}")]
+
+
 def test_python_tests_that_are_there_or_will_be_are_run_by_their_project() -> None:
     files = "src/a.py tests/test_a.py part/tests/test_b.py"
     assert steps("src/a.py tests/** part/tests/**", PYTHON, "tests/test_new.py", files) == [

@@ -152,4 +152,5 @@ def _package(
         weight=round(owned.weight + 0.2 * len(tasks), 1) or 0.2,
         foundation=foundation,
         evidence=owned.evidence,
+        named=owned.named,
     )

@@ -63,7 +63,9 @@ def draft(table: Table, *, template: str = "", read: Read = lambda _: None, orig
     UserError for a template that is none.
     """
     found = touches.find(table)
-    choice = templates.choose(table, found, len(cohesion.find(table.tasks, found, table.sections)), template)
+    choice = templates.choose(
+        table, found, len(cohesion.find(table.tasks, found, table.sections, table.files)), template
+    )
     cut = settle(table, grouping.group(table, templates.limits(choice.template), templates.bonds(choice.template)))
     considered = of(cut)
     why_alone = _alone(table, cut, considered, choice)
@@ -88,7 +90,7 @@ def finish(
     """The draft of a grouping, whoever made it: its steps, its text, and what reading the text as a plan says."""
     tree = TreeIndex(table.files)
     steps = {
-        package.id: package.steps or verification.steps(package.write_allow, package.creates, tree, read)
+        package.id: package.steps or verification.steps(package.write_allow, package.creates, tree, read, package.named)
         for package in used.packages
     }
     estimated = of(used)

@@ -29,7 +29,7 @@ def group(table: Table, limits: PartitionLimits | None = None, bonds: Bonds | No
         return alone(table)
     found = touches.find(table)
     last = _last_tasks(table, found)
-    units = cohesion.find([task for task in table.tasks if task.id not in last], found, table.sections)
+    units = cohesion.find([task for task in table.tasks if task.id not in last], found, table.sections, table.files)
     common = _common(found, units, hot.files(table.hot))
     units = _with_files(table, units, found, common)
     why = coupling.reasons(table, units, found, common)

@@ -87,9 +87,9 @@ def unresolved(table: Table) -> str:
 
 
 def coupling(table: Table) -> str:
-    """Which of the named files import each other, changed together, or change often."""
+    """What texts say that tasks use; which of the named files import each other, changed together, or change often."""
     near = {clue.path for clue in table.evidence}
-    lines = [
+    lines = [f"{one.task} uses what {one.used} makes ({shorten_line(one.because, 80)})" for one in table.uses] + [
         f"{one} imports {other}"
         for one in sorted(near & table.imports.keys())
         for other in sorted(table.imports[one] & near)

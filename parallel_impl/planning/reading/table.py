@@ -9,7 +9,17 @@ from dataclasses import replace
 from parallel_impl.openspec import tasks as task_list
 from parallel_impl.plan.ids import CHANGES, PLAN_FILE
 from parallel_impl.planning.reading import documents as texts
-from parallel_impl.planning.reading import history, imports, named_paths, neighbours, resolve, symbols, task_graph
+from parallel_impl.planning.reading import (
+    history,
+    imports,
+    named_paths,
+    neighbours,
+    resolve,
+    shared_kinds,
+    symbols,
+    task_graph,
+    uses,
+)
 from parallel_impl.planning.reading.code import Code
 from parallel_impl.planning.reading.documents import ChangeDocument
 from parallel_impl.planning.reading.evidence import Clue, ClueKind, PlannedTask, Resolution, Table
@@ -62,9 +72,10 @@ def build(
     named = reading.read(mentions(found, planned.tasks, documents))
     named += _symbols(found, planned.tasks, named, tree, code)
     said = [(task.text, task.id) for task in planned.tasks]
+    spoken = shared_kinds.spoken_of(one.text for one in documents)
     derived = [
         *neighbours.candidates(named, tree),
-        *neighbours.shared(named, code.commits, tree),
+        *neighbours.shared(named, code.commits, tree, spoken),
         *neighbours.sequences(said, named, tree),
         *neighbours.topics(change_id, named, tree, _prose(named, len(planned.tasks))),
     ]
@@ -86,6 +97,8 @@ def build(
         hot=history.changes(code.commits, tree.files),
         sizes={path: size for path, size in code.sizes.items() if path in tree.files},
         contracts=contracts,
+        uses=uses.find(planned.tasks, planned.sections, named, documents),
+        shared_kinds=spoken,
         notes=(*_without_boxes(found), *planned.notes, *circles, *notes),
     )
 
