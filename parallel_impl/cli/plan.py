@@ -146,7 +146,7 @@ def _finish(subject: Subject, proposal: ProposedPlan, *, write: bool, as_json: b
 
 def _check(subject: Subject, *, as_json: bool) -> int:
     from parallel_impl.contracts import plan_check  # noqa: PLC0415
-    from parallel_impl.errors import count  # noqa: PLC0415
+    from parallel_impl.errors import Severity, count  # noqa: PLC0415
     from parallel_impl.git import links  # noqa: PLC0415
     from parallel_impl.openspec import task_names  # noqa: PLC0415
     from parallel_impl.plan import check  # noqa: PLC0415
@@ -164,7 +164,8 @@ def _check(subject: Subject, *, as_json: bool) -> int:
         problems += check.problems(findings, checked.source, brief=False)
     for problem in problems:
         put(str(problem), err=True)
-    found = count(len(findings), "finding") if findings else "nothing found"
+    warnings = sum(problem.severity is Severity.WARNING for problem in problems)
+    found = count(warnings, "finding") if warnings else "nothing found"
     put(f"{checked.source}: {found if usable else 'not usable'}", err=True)
     if as_json:
         row = {"change_id": subject.sources.change_id, "usable": usable, "problems": _problems(problems)}
