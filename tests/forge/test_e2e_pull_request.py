@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import threading
 from pathlib import Path
 
 import pytest
 
-from parallel_impl.record.events import BranchPushed, ChecksAnswered, Merged, PullRequestOpened
+from parallel_impl.record.events import BranchPushed, ChecksAnswered, Landed, Merged, PullRequestOpened
 from parallel_impl.record.journal import read
 from parallel_impl.report.event_line import describe
 from tests.forge.github import LoopbackGitHub
 from tests.forge.server import Trouble
-from tests.repository import git, make_repository, refs, replay, tool, users_side
+from tests.repository import git, make_repository, refs, replay, start, tool, users_side
 
 NAME, CHANGE = "acme/demo", "add-note"
 BRANCH = f"openspec/{CHANGE}"
@@ -159,6 +160,29 @@ def test_no_failure_of_the_forge_undoes_a_landing_and_the_line_that_tries_again_
     assert f"the landing stays; try again: parallel-impl pr {CHANGE}" in done.stderr
     assert scene.hub.pulls == scene.events(PullRequestOpened) == []
     assert scene.tool("pr", CHANGE).returncode == 0
+    assert len(scene.hub.pulls) == 1
+
+
+def test_the_first_signal_ends_a_publishing_that_waits_and_the_landing_stays(scene: Scene, tmp_path: Path) -> None:
+    held, log = threading.Event(), tmp_path / "told"
+    scene.hub.troubles.append(Trouble("POST", ".*/pulls", held=held))
+    with log.open("wb") as output:
+        typed = ("implement", CHANGE, "--agent", replay("one-note"), "--pr")
+        running = start(scene.repo, *typed, env=scene.environment, output=output.fileno())
+        while not scene.hub.asked("POST", ".*/pulls"):
+            assert running.poll() is None, log.read_text()
+            held.wait(0.02)
+        running.send_signal(signal.SIGINT)
+        try:
+            assert running.wait(timeout=60) == 0, log.read_text()
+        finally:
+            held.set()
+            running.kill()
+    told = log.read_text()
+    assert "no pull request: interrupted" in told
+    assert f"the landing stays; try again: parallel-impl pr {CHANGE}" in told
+    assert scene.events(Landed)
+    assert scene.tool("pr", CHANGE).returncode == 0  # the forge had opened it when its answer was lost
     assert len(scene.hub.pulls) == 1
 
 
