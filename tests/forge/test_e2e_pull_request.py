@@ -135,9 +135,39 @@ def test_cleanup_keeps_a_remote_branch_that_has_more_than_was_merged(landed: Sce
 def test_cleanup_goes_by_tree_and_patch_where_the_forge_cannot_be_asked(landed: Scene) -> None:
     assert landed.tool("pr", CHANGE).returncode == 0
     done = tool(landed.repo, "cleanup", CHANGE, env={"PATH": os.environ["PATH"]})
-    assert done.returncode == 0
+    assert done.returncode == 1
     assert f"note: https://{landed.hub.host}/{NAME}/pull/1 could not be asked for: " in done.stdout
+    assert f"kept {landed.state}: https://{landed.hub.host}/{NAME}/pull/1 is not known as merged" in done.stdout
     assert landed.hub.tip(NAME, BRANCH) == landed.tip
+    landed.hub.merge(1, "squash")
+    assert landed.tool("cleanup", CHANGE).returncode == 0
+    assert (landed.hub.tip(NAME, BRANCH), landed.state.exists()) == ("", False)
+
+
+@pytest.mark.parametrize(
+    ("became", "options", "code"),
+    [("open", (), 1), ("open", ("--dry-run",), 1), ("open", ("--force",), 0), ("closed", (), 0)],
+)
+def test_cleanup_keeps_the_state_while_a_pull_request_may_still_be_merged(
+    became: str, options: tuple[str, ...], code: int, landed: Scene
+) -> None:
+    assert landed.tool("pr", CHANGE).returncode == 0
+    landed.hub.pulls[0]["state"] = became
+    done = landed.tool("cleanup", CHANGE, *options)
+    assert (done.returncode, landed.state.exists()) == (code, bool(code)), done.stdout
+    assert landed.hub.tip(NAME, BRANCH) == landed.tip
+    if code:  # what is kept is enough to bring the pull request up to date
+        git(landed.repo, "gc", "--quiet", "--prune=now")
+        assert landed.tool("pr", CHANGE).returncode == 0
+
+
+def test_a_pull_request_that_people_gave_another_base_is_the_same_one(landed: Scene) -> None:
+    assert landed.tool("pr", CHANGE).returncode == 0
+    git(landed.hub.bare(NAME), "branch", "develop", "main")
+    landed.hub.pulls[0]["base"] = "develop"
+    again = landed.tool("pr", CHANGE)
+    assert (again.returncode, len(landed.hub.pulls)) == (0, 1), again.stderr
+    assert f"pull request up to date: https://{landed.hub.host}/{NAME}/pull/1" in again.stderr
 
 
 @pytest.mark.parametrize(

@@ -97,10 +97,11 @@ def open_pull_request(
     commit: str,
     title: str,
     body: str,
+    base: str = "",
 ) -> OpenedPull:
     """Push `commit` as `branch` and open a pull request for it, with the repository's own settings.
 
-    For what is no run: the archive of a change, say. Done again it opens nothing twice. UserError where there is no
+    For what is no run: the archive of a change, say. `base` is the branch that it goes to, "": as for a run. Done again it opens nothing twice. UserError where there is no
     forge that can be asked, or where it or the remote refuses; the caller prints the line that does it by hand.
     """
     destination = Destination.find(repo, folder, inherited, fallback=commit)
@@ -110,7 +111,7 @@ def open_pull_request(
         run_id=run_id,
         branch=branch,
         commit=commit,
-        base=destination.base(forge),
+        base=base or destination.base(forge),
         title=title,
         write=lambda _room: Written(body),
         labels=destination.config.labels,
