@@ -101,8 +101,9 @@ def open_pull_request(
 ) -> OpenedPull:
     """Push `commit` as `branch` and open a pull request for it, with the repository's own settings.
 
-    For what is no run: the archive of a change, say. `base` is the branch that it goes to, "": as for a run. Done again it opens nothing twice. UserError where there is no
-    forge that can be asked, or where it or the remote refuses; the caller prints the line that does it by hand.
+    For what is no run: the archive of a change, say. `base` is the branch that it goes to ("": as for a run). Done
+    again it opens nothing twice. UserError where there is no forge that can be asked, or where it or the remote
+    refuses; the caller prints the line that does it by hand.
     """
     destination = Destination.find(repo, folder, inherited, fallback=commit)
     forge = destination.connect()
