@@ -238,6 +238,14 @@ def test_a_diverged_remote_is_reported_and_left(landed: Scene) -> None:
     assert landed.hub.pulls == []
 
 
+def test_a_remote_that_has_more_than_was_proven_is_left_and_reported(landed: Scene) -> None:
+    more = git(landed.repo, "commit-tree", f"{landed.tip}^{{tree}}", "-p", landed.tip, "-m", "more")
+    git(landed.repo, "push", "--quiet", str(landed.hub.bare(NAME)), f"{more}:refs/heads/{BRANCH}")
+    done = landed.tool("pr", CHANGE)
+    assert (done.returncode, landed.hub.tip(NAME, BRANCH)) == (0, more)
+    assert f"note: {BRANCH} is {more[:12]} on origin: more than {landed.tip[:12]}, not proven" in done.stderr
+
+
 def test_git_asks_the_users_own_program_for_the_password(landed: Scene, tmp_path: Path) -> None:
     landed.hub.password = "hunter2-of-git"  # noqa: S105
     ask = tmp_path / "askpass"
