@@ -103,7 +103,7 @@ def _subject(change_id: str, spec: str | None, phases: str | None) -> Subject:
     """The change, with the tasks of an implementation spec where one was given."""
     from parallel_impl.planning import proposal as proposals  # noqa: PLC0415
     from parallel_impl.planning import sources  # noqa: PLC0415
-    from parallel_impl.planning.phases import Phases  # noqa: PLC0415
+    from parallel_impl.planning.reading.phases import Phases  # noqa: PLC0415
 
     found = sources.find(Path.cwd(), change_id)
     wanted = {"sequence": Phases.ORDER, "evidence": Phases.EVIDENCE}.get(phases or ("sequence" if spec else ""))

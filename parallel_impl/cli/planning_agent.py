@@ -18,8 +18,8 @@ from parallel_impl.errors import Problem, Severity, UserError
 from parallel_impl.plan.ids import IMPLEMENTATION_PLAN
 
 if TYPE_CHECKING:
-    from parallel_impl.planning.draft import Draft
-    from parallel_impl.planning.plan_text import PlanOrigin
+    from parallel_impl.planning.grouping.draft import Draft
+    from parallel_impl.planning.grouping.plan_text import PlanOrigin
     from parallel_impl.planning.preparation.prepare import Prepared, Wanted
     from parallel_impl.planning.proposal import Drafting, Subject
     from parallel_impl.planning.respondent import Respondent

@@ -14,12 +14,12 @@ from parallel_impl.plan import conflicts, order
 from parallel_impl.plan.check import OwnedTask
 from parallel_impl.plan.model import Package, Plan
 from parallel_impl.plan.reading import round_trip
-from parallel_impl.planning import draft, plan_text, verification
-from parallel_impl.planning.draft import Draft
-from parallel_impl.planning.evidence import Table
-from parallel_impl.planning.grouped import GroupedPackage, Grouping
-from parallel_impl.planning.plan_text import PlanOrigin
-from parallel_impl.planning.scopes import TreeIndex
+from parallel_impl.planning.grouping import draft, plan_text, verification
+from parallel_impl.planning.grouping.draft import Draft
+from parallel_impl.planning.grouping.grouped import GroupedPackage, Grouping
+from parallel_impl.planning.grouping.plan_text import PlanOrigin
+from parallel_impl.planning.grouping.scopes import TreeIndex
+from parallel_impl.planning.reading.evidence import Table
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from parallel_impl.plan.check import OwnedTask, PlanFacts
 from parallel_impl.plan.kinds import kind_of
 from parallel_impl.plan.model import Plan
 from parallel_impl.plan.paths import Paths
-from parallel_impl.planning import imports
-from parallel_impl.planning.evidence import ClueKind, Resolution, Table
-from parallel_impl.planning.tree import FileTree
+from parallel_impl.planning.reading import imports
+from parallel_impl.planning.reading.evidence import ClueKind, Resolution, Table
+from parallel_impl.planning.reading.tree import FileTree
 
 SURE = 0.5  # a path that is named in passing need not change
 RISKS = 10

@@ -22,13 +22,15 @@ from parallel_impl.plan import check, ids
 from parallel_impl.plan.check import Finding
 from parallel_impl.plan.model import Plan
 from parallel_impl.plan.order import Order
-from parallel_impl.planning import addition, draft, plan_facts, sign_off, snapshot, sources, table
-from parallel_impl.planning.code import Code
-from parallel_impl.planning.draft import Draft
-from parallel_impl.planning.evidence import Table
-from parallel_impl.planning.phases import Phases
-from parallel_impl.planning.plan_text import PlanOrigin
+from parallel_impl.planning import addition, plan_facts, sign_off, sources
+from parallel_impl.planning.grouping import draft
+from parallel_impl.planning.grouping.draft import Draft
+from parallel_impl.planning.grouping.plan_text import PlanOrigin
 from parallel_impl.planning.preparation import implementation_plan
+from parallel_impl.planning.reading import snapshot, table
+from parallel_impl.planning.reading.code import Code
+from parallel_impl.planning.reading.evidence import Table
+from parallel_impl.planning.reading.phases import Phases
 from parallel_impl.planning.sources import ChangeSources
 
 Drafting = Callable[["Subject", PlanOrigin], Draft]

@@ -12,9 +12,9 @@ from parallel_impl.contracts import plan_check
 from parallel_impl.errors import Problem, Severity, UserError
 from parallel_impl.git.repo import Repo
 from parallel_impl.plan import ids, parts
-from parallel_impl.planning import documents, snapshot, tickets
-from parallel_impl.planning.documents import ChangeDocument
-from parallel_impl.planning.evidence import ClueKind
+from parallel_impl.planning.reading import documents, snapshot, tickets
+from parallel_impl.planning.reading.documents import ChangeDocument
+from parallel_impl.planning.reading.evidence import ClueKind
 
 FEW = 5
 

@@ -235,7 +235,7 @@ def test_a_dry_run_claims_nothing_and_says_its_feasibility(repo: Path, tmp_path:
         ledger = (repo / ".git/parallel-impl/.locks/_claims.json").read_bytes()
         dry = tool(repo, "implement", "add-c", "--dry-run", *waiting)
         assert dry.returncode == 0, dry.stderr
-        assert "add-c beside add-a: PARTIAL: 1 of 2 claims conflict" in dry.stderr
+        assert "add-c waits for add-a: 1 of its 2 claims held there" in dry.stderr
         assert '"src/a/x.py"' in dry.stderr
         assert (repo / ".git/parallel-impl/.locks/_claims.json").read_bytes() == ledger
         (tmp_path / "go").touch()

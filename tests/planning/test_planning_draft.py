@@ -6,12 +6,12 @@ import pytest
 
 from parallel_impl.errors import UserError
 from parallel_impl.plan.reading import load
-from parallel_impl.planning import verification
-from parallel_impl.planning.draft import Draft, draft
-from parallel_impl.planning.evidence import Part
-from parallel_impl.planning.plan_text import PlanOrigin, minutes, scalar
-from parallel_impl.planning.scopes import TreeIndex
-from parallel_impl.planning.templates import Template
+from parallel_impl.planning.grouping import verification
+from parallel_impl.planning.grouping.draft import Draft, draft
+from parallel_impl.planning.grouping.plan_text import PlanOrigin, minutes, scalar
+from parallel_impl.planning.grouping.scopes import TreeIndex
+from parallel_impl.planning.grouping.templates import Template
+from parallel_impl.planning.reading.evidence import Part
 from tests.planning.drawn_tables import table
 
 APART = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from parallel_impl.plan.globs.globs import covers
-from parallel_impl.planning.evidence import ClueKind, Table
-from parallel_impl.planning.grouped import GroupedPackage, Grouping
-from parallel_impl.planning.grouping import group
+from parallel_impl.planning.grouping.grouped import GroupedPackage, Grouping
+from parallel_impl.planning.grouping.grouping import group
+from parallel_impl.planning.reading.evidence import ClueKind, Table
 from tests.planning.drawn_tables import clue, table
 
 # Two sections of four files each that have nothing to do with each other.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from parallel_impl.planning import neighbours, tests_beside
-from parallel_impl.planning.evidence import Clue, ClueKind, Resolution
-from parallel_impl.planning.tree import FileTree
+from parallel_impl.planning.reading import neighbours, tests_beside
+from parallel_impl.planning.reading.evidence import Clue, ClueKind, Resolution
+from parallel_impl.planning.reading.tree import FileTree
 
 
 def candidates(*paths: str, named: str, resolution: Resolution = Resolution.NEW) -> dict[str, ClueKind]:

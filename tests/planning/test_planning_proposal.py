@@ -10,8 +10,8 @@ from parallel_impl.errors import UserError
 from parallel_impl.plan.model import Plan
 from parallel_impl.planning import proposal as proposals
 from parallel_impl.planning import sources
-from parallel_impl.planning.phases import Phases
 from parallel_impl.planning.proposal import ProposedPlan, Subject
+from parallel_impl.planning.reading.phases import Phases
 from tests.repository import commit_all, git, init
 
 TASKS = """\

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from parallel_impl.planning import cohesion, history, named_paths, table, touches
-from parallel_impl.planning.code import Code
-from parallel_impl.planning.documents import ChangeDocument
-from parallel_impl.planning.draft import draft
-from parallel_impl.planning.evidence import ClueKind, Table
+from parallel_impl.planning.grouping import cohesion, touches
+from parallel_impl.planning.grouping.draft import draft
+from parallel_impl.planning.reading import history, named_paths, table
+from parallel_impl.planning.reading.code import Code
+from parallel_impl.planning.reading.documents import ChangeDocument
+from parallel_impl.planning.reading.evidence import ClueKind, Table
 
 FILES = ("src/app.py", "src/store.py", "src/mail.py", "src/main.py", "docs/use.md")
 CONTENTS = {"src/app.py": b"from src import store\n"}

@@ -13,8 +13,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from parallel_impl.plan import kinds
-from parallel_impl.planning.evidence import ClueKind, Part, PlannedTask
-from parallel_impl.planning.touches import Touch
+from parallel_impl.planning.grouping.touches import Touch
+from parallel_impl.planning.reading.evidence import ClueKind, Part, PlannedTask
 
 SURE = 0.5  # certainty from which a name in a text means that the task works on the file
 ALIKE = 3  # new files that are alike before they are one unit of work

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from parallel_impl.plan.names_of_tests import is_test
-from parallel_impl.planning.evidence import Table
-from parallel_impl.planning.touches import Touch
+from parallel_impl.planning.grouping.touches import Touch
+from parallel_impl.planning.reading.evidence import Table
 
 FEW = 3  # tasks in a title
 LONGEST = 40  # characters of an id

@@ -16,13 +16,13 @@ from parallel_impl.plan.estimate import Estimate
 from parallel_impl.plan.ids import PLAN_FILE
 from parallel_impl.plan.model import Plan
 from parallel_impl.plan.reading import load as loading
-from parallel_impl.planning import cohesion, grouping, plan_text, templates, touches, verification
-from parallel_impl.planning.balance import PartitionLimits
-from parallel_impl.planning.evidence import ClueKind, Table
-from parallel_impl.planning.grouped import GroupedPackage, Grouping, in_order
-from parallel_impl.planning.plan_text import PlanOrigin
-from parallel_impl.planning.scopes import TreeIndex
-from parallel_impl.planning.templates import Choice, Template
+from parallel_impl.planning.grouping import cohesion, grouping, plan_text, templates, touches, verification
+from parallel_impl.planning.grouping.balance import PartitionLimits
+from parallel_impl.planning.grouping.grouped import GroupedPackage, Grouping, in_order
+from parallel_impl.planning.grouping.plan_text import PlanOrigin
+from parallel_impl.planning.grouping.scopes import TreeIndex
+from parallel_impl.planning.grouping.templates import Choice, Template
+from parallel_impl.planning.reading.evidence import ClueKind, Table
 
 WORTH_IT = 1.2  # predicted weighted speed-up below which one agent is the better plan
 SOURCE = PLAN_FILE

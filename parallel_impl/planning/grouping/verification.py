@@ -17,7 +17,7 @@ from functools import cache
 from parallel_impl.gates import node_manager
 from parallel_impl.gates.found import python
 from parallel_impl.gates.project_files import Read
-from parallel_impl.planning.scopes import TreeIndex
+from parallel_impl.planning.grouping.scopes import TreeIndex
 
 MOST_TESTS = 30  # paths in one command; with more their folders are named
 NO_TESTS = re.compile(r"no test specified")

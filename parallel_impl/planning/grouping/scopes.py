@@ -10,8 +10,8 @@ from functools import lru_cache
 
 from parallel_impl.plan.globs.globs import covers, is_literal, match, problem
 from parallel_impl.plan.globs.overlap import Overlaps
-from parallel_impl.planning.evidence import ClueKind, Table
-from parallel_impl.planning.touches import Touch
+from parallel_impl.planning.grouping.touches import Touch
+from parallel_impl.planning.reading.evidence import ClueKind, Table
 
 SMALL = 0.015  # of the repository's files: a folder up to that size may be a glob
 _SPECIAL = re.compile(r"[*?\[]")

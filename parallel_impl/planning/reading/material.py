@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from parallel_impl.errors import printable
-from parallel_impl.planning.evidence import Clue, Part, PlannedTask, Resolution, Table
+from parallel_impl.planning.reading.evidence import Clue, Part, PlannedTask, Resolution, Table
 from parallel_impl.text import shorten_line
 
 LONGEST = 20_000  # characters of one document

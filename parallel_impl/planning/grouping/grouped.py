@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from parallel_impl.plan.model import Package, Scope
-from parallel_impl.planning.verification import ProposedStep
+from parallel_impl.planning.grouping.verification import ProposedStep
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ from itertools import combinations, pairwise
 
 from parallel_impl.plan import kinds
 from parallel_impl.plan.names_of_tests import is_test
-from parallel_impl.planning.cohesion import SURE, TESTS, Unit
-from parallel_impl.planning.evidence import ClueKind, Table
-from parallel_impl.planning.touches import Touch
+from parallel_impl.planning.grouping.cohesion import SURE, TESTS, Unit
+from parallel_impl.planning.grouping.touches import Touch
+from parallel_impl.planning.reading.evidence import ClueKind, Table
 
 Pair = tuple[int, int]
 Reasons = Mapping[Pair, tuple[str, ...]]

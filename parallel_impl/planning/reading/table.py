@@ -8,14 +8,14 @@ from dataclasses import replace
 
 from parallel_impl.openspec import tasks as task_list
 from parallel_impl.plan.ids import CHANGES, PLAN_FILE
-from parallel_impl.planning import documents as texts
-from parallel_impl.planning import history, imports, named_paths, neighbours, resolve, symbols, task_graph
-from parallel_impl.planning.code import Code
-from parallel_impl.planning.documents import ChangeDocument
-from parallel_impl.planning.evidence import Clue, ClueKind, PlannedTask, Resolution, Table
-from parallel_impl.planning.phases import Phases, in_order, on_evidence
-from parallel_impl.planning.resolve import Company, Resolved
-from parallel_impl.planning.tree import FileTree, extension
+from parallel_impl.planning.reading import documents as texts
+from parallel_impl.planning.reading import history, imports, named_paths, neighbours, resolve, symbols, task_graph
+from parallel_impl.planning.reading.code import Code
+from parallel_impl.planning.reading.documents import ChangeDocument
+from parallel_impl.planning.reading.evidence import Clue, ClueKind, PlannedTask, Resolution, Table
+from parallel_impl.planning.reading.phases import Phases, in_order, on_evidence
+from parallel_impl.planning.reading.resolve import Company, Resolved
+from parallel_impl.planning.reading.tree import FileTree, extension
 
 _FENCED = re.compile(r"^ {0,3}(```|~~~).*?^ {0,3}\1[`~]*[ \t]*$", re.M | re.S)
 _HEADING = re.compile(r"^#[ \t]+(?:(?:Change|Proposal|Tasks)[ \t]*:[ \t]*)?(.*)$", re.M)

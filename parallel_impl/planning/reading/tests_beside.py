@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from parallel_impl.plan import names_of_tests
 from parallel_impl.plan.names_of_tests import FOLDERS, SCRIPT, TESTED, names, subject
-from parallel_impl.planning.tree import FileTree, above, extension, folder_of, name_of
+from parallel_impl.planning.reading.tree import FileTree, above, extension, folder_of, name_of
 
 
 def existing(path: str, tree: FileTree) -> list[str]:

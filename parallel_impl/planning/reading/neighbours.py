@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from parallel_impl.plan import names_of_tests
-from parallel_impl.planning import history, tests_beside
-from parallel_impl.planning.evidence import Clue, ClueKind, Resolution
-from parallel_impl.planning.tree import FileTree, above, extension, folder_of, name_of
+from parallel_impl.planning.reading import history, tests_beside
+from parallel_impl.planning.reading.evidence import Clue, ClueKind, Resolution
+from parallel_impl.planning.reading.tree import FileTree, above, extension, folder_of, name_of
 
 SHORT = 5  # letters: shorter names begin too many others
 PLENTY = 8  # files of a folder that cost nothing
