@@ -83,10 +83,10 @@ def plan(
         if not planning_agent.prepare(subject, agent, wanted, fresh=fresh, yes=yes):
             return 1
         subject = _subject(change_id, spec, phases)  # which has one document more
-    if file.is_file() and not fresh:
+    if subject.sources.plan is not None and not fresh:
         if template:
             raise click.UsageError("--template is for a new plan: add --fresh to make it again")
-        proposal = proposals.extended(subject, file.read_bytes())
+        proposal = proposals.extended(subject, subject.sources.plan)
     else:
         proposal = proposals.fresh(subject, _drafting(agent, template, prepare=prepare))
     _report([*proposals.documents(subject), *proposal.problems], proposal)

@@ -54,7 +54,7 @@ def _first(drawn: Picture, stop: Handoff) -> str:
 
 
 def _need(number: int, need: Need, drawn: Picture, stop: Handoff) -> Iterator[str]:
-    yield f"{number}. {shorten(need.what, LONGEST).rstrip(':')}"
+    yield f"{number}. {shorten(one_line(need.what), LONGEST).rstrip(':')}"
     yield from (f"   - {code(line)}" for line in need.lines)
     row = next((row for row in drawn.rows if need.what.startswith(f"{row.id} failed: ")), None)
     if row and log_of(row):
@@ -73,7 +73,7 @@ def _packages(drawn: Picture) -> str:
 
 
 def _why(row: Row) -> str:
-    return f", {shorten(row.answer, LONGEST).rstrip(':')}" if row.answer else ""
+    return f", {shorten(one_line(row.answer), LONGEST).rstrip(':')}" if row.answer else ""
 
 
 def _commands(drawn: Picture, stop: Handoff) -> Iterator[str]:

@@ -56,10 +56,22 @@ def implement(
         listener.end()
         for line in ended.lines:
             listener.say(line)
-        if ended.status == "landed":
-            asked = publish.Asked(repo, folder, options.change_id, inherited)
-            publish.after_landing(asked, listener, wanted=options.pr)
+    if ended.status == "landed":
+        asked = publish.Asked(repo, folder, options.change_id, inherited)
+        _publish(asked, listener, wanted=options.pr, stopped=bool(interruption.stop))
     return ended.exit_code
+
+
+def _publish(asked: publish.Asked, listener: Listener, *, wanted: bool | None, stopped: bool) -> None:
+    """The pull request of a run that landed; `stopped`: a signal came while it ended, so nothing is begun any more.
+
+    The first signal ends the publishing, whatever it waits for: no loop looks at a stop here. The landing stays.
+    """
+    try:
+        with Interruption():
+            publish.after_landing(asked, listener, wanted=wanted, stopped=stopped)
+    except KeyboardInterrupt:
+        publish.tell_failed(asked, listener, "interrupted")
 
 
 def _work(

@@ -186,6 +186,7 @@ class _Archiver:
                 commit=commit,
                 title=f"Archive {change_id}",
                 body=f"{change_id} is merged: this archives it in OpenSpec and merges its deltas into the specs.",
+                base=target.branch if target.remote else "",
             )
         except UserError as error:
             self.report.refused = True
@@ -202,10 +203,10 @@ class _Archiver:
                 raise UserError(f"{typed} does not hold {feature} yet", where="--archive-on", hint="merge it first")
             return target
         try:
-            found, trouble = merged_pull.find(self.repo, self.folder, self.state, self.env)
-            if found:
+            answer = merged_pull.find(self.repo, self.folder, self.state, self.env)
+            if found := answer.merged:
                 return self.having(self.fetch(found.destination, found.pull.base), found)
-            self.report.lines += [f"note: {trouble}"] if trouble else []
+            self.report.lines += [f"note: {answer.trouble}"] if answer.trouble else []
             targets = list(self.targets())
         except UserError as error:
             self.report.lines.append(f"not archived: whether {feature} is merged could not be asked: {error}")
@@ -244,6 +245,13 @@ class _Archiver:
 
     def report_made(self, target: Target, branch: str, made: str) -> None:
         """The branch of an earlier cleanup: what to do with it."""
+        if not archived_as(self.repo, made, self.places.change_id, self.places.part):
+            self.report.refused = True
+            self.report.lines += [
+                f"not archived: {branch} is a branch already, and does not have {self.places.change_id} archived",
+                f"  it is left as it is; to make room for it: git branch -m {branch} <another name>",
+            ]
+            return
         self.report.commit, self.report.branch = made, branch
         if self.repo.parents(made)[:1] == (target.tip,):
             self.report.lines.append(f"archived on the branch {branch} already")

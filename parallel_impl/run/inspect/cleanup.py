@@ -83,19 +83,24 @@ def clean(
             else:
                 home = leftovers.clear(repo, places, state, checkout=checkout).home
             _clean_home(home.path, places, state, report, force=force)
-        merged = _ask_forge(repo, folder, state, report, inherited or {})
-        _clean(repo, folder, places, state, report, force=force, merged=merged)
+        merged, pending = _ask_forge(repo, folder, state, report, inherited or {})
+        pending = "" if force else pending
+        _clean(repo, folder, places, state, report, force=force, merged=merged, pending=pending)
         if not report.kept and not dry_run:
             change_lock.forget(places)
     return report
 
 
-def _ask_forge(repo: Repo, folder: Path, state: State, report: Report, inherited: Mapping[str, str]) -> str:
-    """What the forge says was merged, "" where it does not; the branch on the remote goes only then."""
-    found, trouble = merged_pull.find(repo, folder, state, inherited)
-    if found is None:
-        report.notes += [trouble] if trouble else []
-        return ""
+def _ask_forge(repo: Repo, folder: Path, state: State, report: Report, inherited: Mapping[str, str]) -> tuple[str, str]:
+    """What the forge says was merged, "" where it does not; the branch on the remote goes only then.
+
+    And why its pull request is not done with, "" where it is, or where there is none.
+    """
+    answer = merged_pull.find(repo, folder, state, inherited)
+    report.notes += [answer.trouble] if answer.trouble else []
+    if (found := answer.merged) is None:
+        return "", f"{answer.pending} is not known as merged or closed" if answer.pending else ""
+    pending = ""
     where = f"{found.branch} on {found.destination.remote.name}"
     try:
         tip = found.find_remote()
@@ -105,22 +110,30 @@ def _ask_forge(repo: Repo, folder: Path, state: State, report: Report, inherited
             report.removed.append(f"{where}: {found.pull.url} is merged")
     except UserError as error:
         report.notes.append(f"{where} is left: {first_line(str(error))}")
-    return found.head if repo.resolve(found.head) else ""
+        pending = f"{where} is still to be removed"
+    return found.head if repo.resolve(found.head) else "", pending
 
 
-def _clean(repo: Repo, folder: Path, places: Places, state: State, report: Report, *, force: bool, merged: str) -> None:
+def _clean(
+    repo: Repo, folder: Path, places: Places, state: State, report: Report, *, force: bool, merged: str, pending: str
+) -> None:
+    """Refs and state; while something is `pending` the state stays, with the refs that `parallel-impl pr` reads."""
     contained = _Containment(repo, folder, places, state, merged)
     for ref, commit in repo.refs(places.refs).items():
         users = ref == places.base_ref or ref.startswith(places.plan_refs)  # with all below them, not only one change
         # no work of this run: where a branch of the user's was, and the plan that was made for --single (a blob)
         theirs = ref.startswith(f"{places.carried_refs}/") or (users and repo.resolve(commit) is None)
+        if pending and users:
+            continue
         if force or theirs or (contained.reaches(commit) if users else contained.holds(commit)):
             report.removed.append(ref)
             if not report.dry_run:
                 repo.delete_ref(ref, commit)
         else:
             report.kept.append(f"{ref}: {commit[:12]} is contained in none of {', '.join(contained.names)}")
-    if report.kept:
+    if pending:
+        report.kept.append(f"{places.state}: {pending}")
+    elif report.kept:
         report.kept.append(f"{places.state}: journal, logs and results of what is kept")
     elif places.state.exists():
         report.removed.append(str(places.state))

@@ -1,5 +1,7 @@
 """`keep_completed`: the pages of accepted packages in the candidate, in a commit of the orchestrator's own.
 
+They are published with it, so what looks like a key is masked, as in the body of a pull request.
+
 Nothing in them depends on when or how often something was done, so every order of completion gives the same tree.
 """
 
@@ -7,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from parallel_impl.forge import escape
 from parallel_impl.git import union
 from parallel_impl.git.repo import Change
 from parallel_impl.report import completed, summary
@@ -22,7 +25,8 @@ def pages(run: Run) -> Iterator[tuple[str, str]]:
         layer, ended = run.layers.get(name), run.state.packages[name].ended
         if layer and ended:
             result = summary.read_result(attempts / name / str(ended[-1].number))
-            yield name, completed.render(plan.package(name), map(_told, layer.changes), result)
+            page = completed.render(plan.package(name), map(_told, layer.changes), result)
+            yield name, escape.masked(page, ())
 
 
 def _told(change: Change) -> tuple[str, str]:

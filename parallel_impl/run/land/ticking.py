@@ -12,10 +12,12 @@ from parallel_impl.openspec import tasks
 from parallel_impl.run.run import Run
 
 
-def tick(run: Run, candidate: str) -> str:
+def tick(run: Run, candidate: str, whole: str = "") -> str:
     """The candidate with the boxes of its packages' tasks ticked; `candidate` itself where there is none to tick.
 
-    The one package of a run without a plan has all tasks, whatever it could name.
+    The one package of a run without a plan has all tasks, whatever it could name. `whole` is the accepted work before
+    its merge with the branch's tip ("": there was none): what a task's name means is read there, for the tip may have
+    numbered its tasks anew, and nobody did what only the tip's list asks for.
     """
     repo, places = run.workspace.repo, run.workspace.places
     names = {package.id: package.tasks for package in run.in_force.plan.packages}
@@ -23,9 +25,10 @@ def tick(run: Run, candidate: str) -> str:
     content = repo.read(candidate, places.tasks_file)
     if content is None or not (run.spec.single or any(names.values())):
         return candidate
+    known = tasks.read(repo.read(whole, places.tasks_file) or b"" if whole else content)
+    done = range(len(known.tasks)) if run.spec.single else tasks.named(known, names)
     listed = tasks.read(content)
-    done = range(len(listed.tasks)) if run.spec.single else tasks.named(listed, names)
-    ticked = tasks.tick(listed, done)
+    ticked = tasks.tick(listed, tasks.same(known, done, listed))
     if ticked == content:
         return candidate
     mode, old = found[0].mode, found[0].oid
