@@ -49,7 +49,7 @@ def cleanup(
     if archive:  # first: what cleaning up removes tells what landed
         options = archiving.ArchiveOptions(archive_on or "", pr, with_open_tasks, dry_run)
         archived = archiving.archive(repo, Path.cwd(), change_id, options, inherited)
-        refused = archived.refused
+        refused = archived.refused or (archived.unmerged and not force)  # --force: it will not be merged
         for line in archived.lines:
             put(printable(line))
     report = cleaning.clean(repo, Path.cwd(), change_id, force=force, dry_run=dry_run, inherited=inherited)
