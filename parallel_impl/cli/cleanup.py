@@ -11,7 +11,11 @@ from parallel_impl.cli.change import CHANGE
 from parallel_impl.cli.output import put
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]}, epilog="Example: parallel-cleanup add-login")
+@click.command(
+    short_help="Remove what a change no longer needs; archive it once it is merged.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: parallel-cleanup add-login",
+)
 @click.argument("change_id", metavar="<change-id>", type=CHANGE)
 @click.option("--force", is_flag=True, help="Remove work too that is contained in no branch.")
 @click.option("--as-owner", is_flag=True, help="As root in somebody else's repository: go on as its owner.")

@@ -88,7 +88,7 @@ def _commands(drawn: Picture, stop: Handoff) -> Iterator[str]:
         yield f"git log --first-parent {stop.candidate}"
     yield from dict.fromkeys(need.command for need in drawn.needs if need.command and need.command != _again(change))
     if failed and stop.plan:
-        yield f"# or correct its scope, steps or description in {one_line(stop.plan)} and commit that: the next revision,"
+        yield f"# or correct its scope, steps or description in {one_line(stop.plan)} and commit it: the next revision,"
         yield f"#   which the same command takes: {_again(change)}{_only(stop)}"
     if _goes_on(drawn, stop):
         yield f"{_again(change)}{_only(stop)}    # the same command goes on with what is not done"

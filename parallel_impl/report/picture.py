@@ -482,7 +482,9 @@ def _needs(course: Course, rows: tuple[Row, ...], change: str) -> Iterator[Need]
         yield Need(f"{row.id} failed: {row.answer}", row.telling, f"{again}{only} --retry-failed")
     if state.halted and state.run is RunState.HALTED and not (failed and state.halted.code == Halt.NOT_ALL_ACCEPTED):
         first, *more = state.halted.why.split("\n")
-        yield Need(one_line(f"{describe_halt(state.halted.code)}: {first}"), tuple(map(one_line, more[:TELLING])), again)
+        yield Need(
+            one_line(f"{describe_halt(state.halted.code)}: {first}"), tuple(map(one_line, more[:TELLING])), again
+        )
     if state.run is RunState.LANDED:
         for name in state.packages:
             for step in _about(course, name).manual:

@@ -23,7 +23,13 @@ def test_one_page_says_where_it_stands_what_to_look_at_and_what_to_type() -> Non
     work = {"wp-docs": "refs/parallel-impl/add-a/attempts/wp-docs/1"}
     page = render(
         [*three(), *accept(70.0, "wp-api"), HALTED],
-        Handoff("not landed: NOT_ALL_ACCEPTED: wp-docs failed", "openspec/add-a", "/state", work, plan="p/work-packages.yaml"),
+        Handoff(
+            "not landed: NOT_ALL_ACCEPTED: wp-docs failed",
+            "openspec/add-a",
+            "/state",
+            work,
+            plan="p/work-packages.yaml",
+        ),
     )
     assert (
         page
@@ -52,7 +58,7 @@ Paths are below `/state`.
 
     parallel-impl show add-a wp-docs --log
     parallel-implement add-a --retry-failed
-    # or correct its scope, steps or description in p/work-packages.yaml and commit that: the next revision,
+    # or correct its scope, steps or description in p/work-packages.yaml and commit it: the next revision,
     #   which the same command takes: parallel-implement add-a
     parallel-implement add-a --abort    # give it up; its work stays on refs
 """

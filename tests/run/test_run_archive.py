@@ -166,7 +166,7 @@ def test_the_base_of_the_remote_is_fetched_by_url_and_no_branch_of_the_users_mov
     git(folder, "branch", "--force", "main", "openspec/c1")
     unpushed = call(place)
     assert unpushed.unmerged
-    assert "is merged into main here, but origin/main does not have it yet" in unpushed.lines[0]
+    assert "is merged into main here, but not into origin/main yet" in unpushed.lines[0]
     assert unpushed.lines[1] == "  push main first: git push origin main"
     git(tmp_path, "clone", "--quiet", "origin.git", "other")
     git(tmp_path / "other", "merge", "--quiet", "--ff-only", "origin/openspec/c1")

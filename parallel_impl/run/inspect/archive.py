@@ -254,7 +254,7 @@ class _Archiver:
         """That the base lacks the change; a merge that was only not pushed is told as that."""
         feature, tip = self.places.branch, self.repo.ref(f"refs/heads/{target.branch}")
         if target.remote and tip and merged.holds(self.repo, tip, self.landed):
-            yield f"not archived: {feature} is merged into {target.branch} here, but {target.shown} does not have it yet"
+            yield f"not archived: {feature} is merged into {target.branch} here, but not into {target.shown} yet"
             yield f"  push {target.branch} first: git push {shlex.quote(target.remote)} {shlex.quote(target.branch)}"
         else:
             yield f"not archived: {feature} is not merged into {target.shown} yet"

@@ -244,7 +244,12 @@ def undescribed(repo: Repo, places: Places, came_from: str, folder: Path, base: 
 def _no_plan(repo: Repo, places: Places, came_from: str, folder: Path, entries: Collection[str]) -> UserError:
     top, committed = repo.top(folder), any(path.startswith(f"{places.folder}/") for path in entries)
     uncommitted = (places.plan_file, *(() if committed else (f"{places.folder}/proposal.md", places.tasks_file)))
-    if top and (file := next((one for one in uncommitted if (top / one).is_file()), "")):
+    found = next((one for one in uncommitted if top and (top / one).is_file()), "")
+    if top and not found and not committed:  # a design, or specs, of a change that is only begun
+        found = next(
+            (str(one.relative_to(top)) for one in sorted((top / places.folder).rglob("*")) if one.is_file()), ""
+        )
+    if top and (file := found):
         rule = ignored.rule(repo, top, file)
         return UserError(
             f"the change is not committed in {came_from}: a run reads it from there"
@@ -254,7 +259,7 @@ def _no_plan(repo: Repo, places: Places, came_from: str, folder: Path, entries: 
         )
     prefix = f"{places.part}/" if places.part else ""
     own = (path.removeprefix(prefix) for path in entries if path.startswith(prefix))
-    return plan_check.no_plan(places.change_id, own, f"{came_from}:{ids.changes(places.part)}")
+    return plan_check.no_plan(places.change_id, own, ids.changes(places.part), came_from)
 
 
 def _commit_lines(places: Places, came_from: str, *, force: bool = False) -> str:
