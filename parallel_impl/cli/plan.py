@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command(
+    short_help="Make a plan of work packages for a change.",
     name="plan",
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Example: parallel-plan add-login --write",

@@ -26,6 +26,7 @@ from parallel_impl.run.resume import abort, leftovers
 from parallel_impl.run.run import Listener, Listeners, Run
 from parallel_impl.run.start import part, preflight, writable
 from parallel_impl.run.start.request import Answer, Options, Request
+from parallel_impl.text import did_you_mean
 
 NOTHING = Ending(0, "", "", ())  # no run was wanted, or none came of it
 
@@ -100,6 +101,7 @@ def _work(
         cleared = leftovers.clear(repo, places, state, checkout=checkout)
         places = part.locate(repo, folder, places, state, base=options.base)
         if state.landed:
+            _check_unused(repo, state, options, listener)
             return _report_landed(state.landed, places, options, listener)
         request = Request(
             repo=repo,
@@ -149,3 +151,21 @@ def _report_landed(landed: Landed, places: Places, options: Options, listener: L
     listener.event(landed)
     listener.say(f"{what}; see {places.summary}")
     return Ending(0, "landed", what, ())
+
+
+def _check_unused(repo: Repo, state: State, options: Options, listener: Listener) -> None:
+    """Options of a run that is over: what names nothing is an error all the same, the rest is told."""
+    if options.only and options.only not in state.packages:
+        hint = did_you_mean(options.only, state.packages) or f"known: {', '.join([*state.packages][:10])}"
+        raise UserError(f"there is no package {options.only!r}", where="--only", hint=hint)
+    if options.base and repo.resolve(options.base) is None:
+        raise UserError(f"{options.base!r} names no commit", where="--base", hint="see: git log --oneline --all")
+    typed = {
+        "--agent": options.agent,
+        "--jobs": options.jobs,
+        "--base": options.base,
+        "--only": options.only,
+        "--retry-failed": options.retry_failed,
+    }
+    if unused := [name for name, given in typed.items() if given]:
+        listener.say(f"without effect, as all has landed: {', '.join(unused)}")

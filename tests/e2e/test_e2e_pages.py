@@ -47,7 +47,7 @@ def test_kept_pages_are_the_same_in_every_order_and_after_a_stop_that_says_how_t
     page = stopped / STATE / "handoff.md"
     assert halted.stderr.rstrip().endswith(f"what to do next: {page}")
     assert "1 of 2 packages accepted" in page.read_text()
-    assert "\n    parallel-implement c    # the same command" in page.read_text()
+    assert "\n    parallel-implement c    # without --only: all packages" in page.read_text()
     assert run(stopped, "--jobs", "2").returncode == 0
     assert not page.exists()
 

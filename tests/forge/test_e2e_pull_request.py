@@ -146,7 +146,7 @@ def test_cleanup_goes_by_tree_and_patch_where_the_forge_cannot_be_asked(landed: 
 
 @pytest.mark.parametrize(
     ("became", "options", "code"),
-    [("open", (), 1), ("open", ("--dry-run",), 1), ("open", ("--force",), 0), ("closed", (), 0)],
+    [("open", (), 1), ("open", ("--dry-run",), 1), ("open", ("--force",), 0), ("closed", ("--no-archive",), 0)],
 )
 def test_cleanup_keeps_the_state_while_a_pull_request_may_still_be_merged(
     became: str, options: tuple[str, ...], code: int, landed: Scene

@@ -24,6 +24,7 @@ from parallel_impl.run.claims import change_lock, claims, ledger
 from parallel_impl.run.places import Places
 from parallel_impl.run.publish import merged as merged_pull
 from parallel_impl.run.resume import leftovers
+from parallel_impl.text import did_you_mean
 
 HISTORY = 2_000  # commits of a branch that are looked at for a squash merge; the message says when there are more
 
@@ -69,6 +70,7 @@ def clean(
     if not known and not repo.refs(places.refs):
         if not dry_run:
             change_lock.remove_empty(places)
+        _check_known(repo, folder, places)
         return report
     with change_lock.hold(places):
         if claimed:
@@ -89,6 +91,26 @@ def clean(
         if not report.kept and not dry_run:
             change_lock.forget(places)
     return report
+
+
+def _check_known(repo: Repo, folder: Path, places: Places) -> None:
+    """UserError where neither a commit nor the worktree has the change, or had it before it was archived."""
+    top = repo.top(folder)
+    tips = (repo.head(folder), repo.ref(places.branch_ref), repo.ref(f"refs/heads/archive/{places.change_id}"))
+    paths = {entry.path for tip in tips if tip for entry in repo.entries(tip, recurse=True)}
+    names = {name for path in paths for name in _changes_of(path)}
+    here = top is not None and (top / ids.folder(places.change_id)).is_dir()
+    if not here and not any(name == places.change_id or ids.is_archived(name, places.change_id) for name in names):
+        hint = did_you_mean(places.change_id, sorted(names)) or "see: parallel-impl status"
+        raise UserError(f"there is no change {places.change_id!r} and no run of it", where="<change-id>", hint=hint)
+
+
+def _changes_of(path: str) -> Iterator[str]:
+    """The name of the change that a file belongs to, also of an archived one, in whatever part it lies."""
+    _, found, below = f"/{path}".partition("/openspec/changes/")
+    first, _, rest = below.removeprefix("archive/").partition("/")
+    if found and rest:
+        yield first
 
 
 def _ask_forge(repo: Repo, folder: Path, state: State, report: Report, inherited: Mapping[str, str]) -> tuple[str, str]:

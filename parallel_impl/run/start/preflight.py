@@ -239,6 +239,10 @@ def _open(run: Run, request: Request, known: Inputs, edit: PlanEdit | None) -> N
     if run.state.started:
         go_on.go_on(run, edit, only=options.only, retry_failed=options.retry_failed, restart=options.restart)
     else:
+        if options.retry_failed:
+            request.listener.say(
+                "--retry-failed: there is no run yet, so nothing to try again; this one starts as usual"
+            )
         run.record(_first_event(run, options.only, known))
     for note in run.spec.notes:
         run.note(note)
