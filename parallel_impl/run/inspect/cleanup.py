@@ -107,7 +107,7 @@ def _check_known(repo: Repo, folder: Path, places: Places) -> None:
 
 def _changes_of(path: str) -> Iterator[str]:
     """The name of the change that a file belongs to, also of an archived one, in whatever part it lies."""
-    _, found, below = f"/{path}".partition("/openspec/changes/")
+    _, found, below = f"/{path}".partition(f"/{ids.CHANGES}/")
     first, _, rest = below.removeprefix("archive/").partition("/")
     if found and rest:
         yield first
