@@ -248,12 +248,12 @@ def test_cleanup_works_while_another_run_lives(repo: Path, tmp_path: Path) -> No
     with background(repo, tmp_path / "a", "implement", "add-a", *waiting) as a:
         live(a, tmp_path, "add-a")
         assert tool(repo, "implement", "add-b", *waiting).returncode == 0
-        cleaned = tool(repo, "cleanup", "add-b")
+        cleaned = tool(repo, "cleanup", "add-b", "--no-archive")
         assert cleaned.returncode == 0, cleaned.stdout + cleaned.stderr
         assert tool(repo, "implement", "add-c", *waiting).returncode == 2
         (tmp_path / "go-add-a").touch()
         assert a.ends() == 0, a.said
-    assert tool(repo, "cleanup", "add-a").returncode == 0
+    assert tool(repo, "cleanup", "add-a", "--no-archive").returncode == 0
     assert not (repo / ".git/parallel-impl").exists()
     assert not (tmp_path / "repo.worktrees").exists()
     assert refs(repo, "refs/parallel-impl") == []
