@@ -15,6 +15,7 @@ from pathlib import Path
 from parallel_impl.errors import UserError, first_line
 from parallel_impl.git import home as homes
 from parallel_impl.git.checkout import KEPT
+from parallel_impl.git.merged import stood
 from parallel_impl.git.remove import remove
 from parallel_impl.git.repo import Repo
 from parallel_impl.plan import ids
@@ -25,8 +26,6 @@ from parallel_impl.run.places import Places
 from parallel_impl.run.publish import merged as merged_pull
 from parallel_impl.run.resume import leftovers
 from parallel_impl.text import did_you_mean
-
-HISTORY = 2_000  # commits of a branch that are looked at for a squash merge; the message says when there are more
 
 
 @dataclass(slots=True)
@@ -218,18 +217,7 @@ class _Containment:
         if not parents:
             return False
         changes = self._repo.changes(parents[0], commit)
-        wanted = {change.path: (change.new_mode, change.new) for change in changes if change.new_mode != "000000"}
-        gone = {change.path for change in changes if change.new_mode == "000000"}
-        for candidate in self._history(tip):
-            entries = self._repo.entries(candidate, *(wanted | dict.fromkeys(gone)))
-            if {entry.path: (entry.mode, entry.oid) for entry in entries} == wanted:
-                return True
-        return not changes
-
-    def _history(self, tip: str) -> Iterator[str]:
-        limits = [f"^{self._base}"] if self._base else []
-        arguments = ("rev-list", "--first-parent", f"--max-count={HISTORY}", "--end-of-options", tip, *limits)
-        yield from self._repo.text(*arguments).split()
+        return not changes or stood(self._repo, changes, tip, without=self._base)
 
 
 def _targets(repo: Repo, folder: Path, places: Places) -> Iterator[tuple[str, str]]:

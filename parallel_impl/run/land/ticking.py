@@ -6,9 +6,9 @@ Made again after a crash it is the same commit.
 
 from __future__ import annotations
 
-from parallel_impl.git import union
 from parallel_impl.git.repo import Change
 from parallel_impl.openspec import tasks
+from parallel_impl.run.land import assemble
 from parallel_impl.run.run import Run
 
 
@@ -34,18 +34,7 @@ def tick(run: Run, candidate: str, whole: str = "") -> str:
     mode, old = found[0].mode, found[0].oid
     change = Change(mode, mode, old, repo.write_blob(ticked), "M", places.tasks_file)
     message = f"Tick the tasks of {places.change_id}\n\nChange-Id: {places.change_id}\n"
-    run.workspace.watch.expect_any(places.candidate_ref)
-    commit = union.put(
-        repo,
-        candidate,
-        [change],
-        message,
-        ref=places.candidate_ref,
-        date=run.spec.date,
-        identity=run.spec.identity,
-    )
-    run.workspace.watch.expect(places.candidate_ref, commit)
-    return commit
+    return assemble.add(run, candidate, [change], message)
 
 
 def open_tasks(run: Run, commit: str) -> tuple[str, ...]:
