@@ -100,9 +100,13 @@ def tail(log: Path, lines: int = TAIL_LINES) -> str:
 
 
 def code(text: str) -> str:
-    """Text as inline code of Markdown; a path or command may itself hold backticks."""
+    """Text as inline code of Markdown; a path or command may itself hold backticks, and ends of lines (shown as `\\n`).
+
+    With those it would go on as text of its own: a file's name could say what a gate said.
+    """
     if not text:
         return ""
+    text = text.replace("\r", "\\r").replace("\n", "\\n")
     fence = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
     pad = " " if "`" in text else ""
     return f"{fence}{pad}{text}{pad}{fence}"

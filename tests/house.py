@@ -1,4 +1,4 @@
-"""The house as it stands: `python tests/house.py` prints files, arrows and floors of `run/` and `plan/`.
+"""The house as it stands: `python tests/house.py` prints files, arrows and floors of `run/`, `plan/` and `planning/`.
 
 An arrow is an import of one module by another of the same room. Floors are counted from the modules that import none
 of the others: the length of the longest chain of arrows, in modules.
@@ -14,7 +14,7 @@ from pathlib import Path
 
 PACKAGE = "parallel_impl"
 ROOT = Path(__file__).resolve().parent.parent / PACKAGE
-SHOWN = ("run", "plan")
+SHOWN = ("run", "plan", "planning")
 
 
 def modules() -> dict[str, Path]:

@@ -32,14 +32,15 @@ GIT_CONFIG = """\
 
 
 def hermetic(inherited: Mapping[str, str], home: Path) -> dict[str, str]:
-    """The environment of tests: `inherited` without git's, Python's and this tool's variables, with `home` as HOME.
+    """The environment of tests: `inherited` without git's, Python's, this tool's and a CI runner's variables.
 
-    `home` gets a `.gitconfig`: the tool scrubs `GIT_*`, so git finds its configuration through HOME alone.
+    `home` is HOME, and gets a `.gitconfig`: the tool scrubs `GIT_*`, so git finds its configuration through HOME alone.
     The folder of the running interpreter comes first on PATH: fixtures say `python -m pytest`.
     """
     home.mkdir(parents=True, exist_ok=True)
     (home / ".gitconfig").write_text(GIT_CONFIG)
     foreign = ("GIT_", "PARALLEL_IMPL", "PYTHON", "XDG_", "VIRTUAL_ENV", "LC_", "EDITOR", "PAGER", "MAKE", "MFLAGS")
+    foreign += ("CI", "GITHUB_", "GITLAB_", "TF_BUILD", "TEAMCITY_", "NO_COLOR", "FORCE_COLOR")
     kept = {name: value for name, value in inherited.items() if not name.startswith(foreign)}
     return kept | {
         "HOME": str(home),

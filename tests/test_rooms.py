@@ -31,6 +31,7 @@ LEVEL = {"__main__": 0} | {room: n for n, room in enumerate(ROOMS, 1)} | dict.fr
 # Folders and modules of a room, from the top down; a module belongs to the longest name that it begins with.
 FOLDERS: dict[str, tuple[str, ...]] = {
     "plan": ("plan.reading", "plan", "plan.globs"),
+    "planning": ("planning", "planning.preparation", "planning.grouping", "planning.reading"),
     "run": (
         "run.command", "run.runner", "run.admission", "run.start", "run.land", "run.inspect", "run.publish",
         "run.resume", "run.claims", "run.attempt", "run",
@@ -68,19 +69,19 @@ PURE = (
     "forge.content",
     "forge.escape",
     "forge.marker",
-    "planning.code",
-    "planning.evidence",
-    "planning.history",
-    "planning.imports",
-    "planning.named_paths",
-    "planning.neighbours",
-    "planning.phases",
-    "planning.resolve",
-    "planning.table",
-    "planning.task_graph",
-    "planning.tests_beside",
-    "planning.tickets",
-    "planning.tree",
+    "planning.reading.code",
+    "planning.reading.evidence",
+    "planning.reading.history",
+    "planning.reading.imports",
+    "planning.reading.named_paths",
+    "planning.reading.neighbours",
+    "planning.reading.phases",
+    "planning.reading.resolve",
+    "planning.reading.table",
+    "planning.reading.task_graph",
+    "planning.reading.tests_beside",
+    "planning.reading.tickets",
+    "planning.reading.tree",
     "openspec.structure",
     "openspec.workflow",
     "openspec.commands",
@@ -182,7 +183,11 @@ def test_the_init_of_a_folder_imports_nothing() -> None:
 def test_the_house_is_printed_with_s() -> None:
     house = describe()
     sys.stdout.write(f"\n{house}\n")
-    assert [line.split("/")[0] for line in house.splitlines() if not line.startswith(" ")] == ["run", "plan"]
+    assert [line.split("/")[0] for line in house.splitlines() if not line.startswith(" ")] == [
+        "run",
+        "plan",
+        "planning",
+    ]
 
 
 def test_floors_are_the_longest_chain_of_imports() -> None:

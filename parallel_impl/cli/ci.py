@@ -11,7 +11,8 @@ import re
 import secrets
 from collections.abc import Mapping
 
-COMMAND = re.compile(r"^\s*::|##", re.MULTILINE)
+# a runner ends a line at a carriage return too, and at whatever else its language takes for an end
+COMMAND = re.compile(r"(?:^|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029])\s*::|##")
 
 
 def is_ci(environment: Mapping[str, str]) -> bool:

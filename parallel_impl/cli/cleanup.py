@@ -11,7 +11,11 @@ from parallel_impl.cli.change import CHANGE
 from parallel_impl.cli.output import put
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]}, epilog="Example: parallel-cleanup add-login")
+@click.command(
+    short_help="Remove what a change no longer needs; archive it once it is merged.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: parallel-cleanup add-login",
+)
 @click.argument("change_id", metavar="<change-id>", type=CHANGE)
 @click.option("--force", is_flag=True, help="Remove work too that is contained in no branch.")
 @click.option("--as-owner", is_flag=True, help="As root in somebody else's repository: go on as its owner.")
@@ -49,7 +53,7 @@ def cleanup(
     if archive:  # first: what cleaning up removes tells what landed
         options = archiving.ArchiveOptions(archive_on or "", pr, with_open_tasks, dry_run)
         archived = archiving.archive(repo, Path.cwd(), change_id, options, inherited)
-        refused = archived.refused
+        refused = archived.refused or (archived.unmerged and not force)  # --force: it will not be merged
         for line in archived.lines:
             put(printable(line))
     report = cleaning.clean(repo, Path.cwd(), change_id, force=force, dry_run=dry_run, inherited=inherited)

@@ -10,7 +10,11 @@ import click
 from parallel_impl.cli.output import echo, put_json
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]}, epilog="Example: parallel-impl doctor")
+@click.command(
+    short_help="Report what a run would find on this machine.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: parallel-impl doctor",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def doctor(*, as_json: bool) -> int:
     """Report every capability that a run uses here: git, locks, disk, agents with version and log-in, openspec, forge.

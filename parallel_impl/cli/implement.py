@@ -11,6 +11,7 @@ from parallel_impl.config import MAX_JOBS
 
 
 @click.command(
+    short_help="Run the work packages of a change in parallel, and land them.",
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Example: parallel-implement add-login --agent claude",
 )

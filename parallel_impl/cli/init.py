@@ -11,7 +11,11 @@ import click
 from parallel_impl.cli.output import put
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]}, epilog="Example: parallel-impl init --skills")
+@click.command(
+    short_help="Set a repository up: schema of OpenSpec and configuration.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: parallel-impl init --skills",
+)
 @click.option("--change", "change_id", metavar="<change-id>", help="Pin this older change to the schema too.")
 @click.option("--skills", is_flag=True, help="Write /parallel-implement and /parallel-cleanup for coding agents.")
 @click.option("--yes", is_flag=True, help="Overwrite what differs without a question.")

@@ -11,7 +11,9 @@ from parallel_impl.cli.output import echo
 
 
 @click.command(
-    context_settings={"help_option_names": ["-h", "--help"]}, epilog="Example: parallel-impl logs add-login wp-api -f"
+    short_help="Show what the agents of a run did.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: parallel-impl logs add-login wp-api -f",
 )
 @click.argument("change_id", metavar="<change-id>", type=CHANGE)
 @click.argument("package_id", metavar="[package-id]", required=False)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command(
+    short_help="Make a plan of work packages for a change.",
     name="plan",
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Example: parallel-plan add-login --write",
@@ -83,10 +84,10 @@ def plan(
         if not planning_agent.prepare(subject, agent, wanted, fresh=fresh, yes=yes):
             return 1
         subject = _subject(change_id, spec, phases)  # which has one document more
-    if file.is_file() and not fresh:
+    if subject.sources.plan is not None and not fresh:
         if template:
             raise click.UsageError("--template is for a new plan: add --fresh to make it again")
-        proposal = proposals.extended(subject, file.read_bytes())
+        proposal = proposals.extended(subject, subject.sources.plan)
     else:
         proposal = proposals.fresh(subject, _drafting(agent, template, prepare=prepare))
     _report([*proposals.documents(subject), *proposal.problems], proposal)
@@ -103,7 +104,7 @@ def _subject(change_id: str, spec: str | None, phases: str | None) -> Subject:
     """The change, with the tasks of an implementation spec where one was given."""
     from parallel_impl.planning import proposal as proposals  # noqa: PLC0415
     from parallel_impl.planning import sources  # noqa: PLC0415
-    from parallel_impl.planning.phases import Phases  # noqa: PLC0415
+    from parallel_impl.planning.reading.phases import Phases  # noqa: PLC0415
 
     found = sources.find(Path.cwd(), change_id)
     wanted = {"sequence": Phases.ORDER, "evidence": Phases.EVIDENCE}.get(phases or ("sequence" if spec else ""))
@@ -146,7 +147,7 @@ def _finish(subject: Subject, proposal: ProposedPlan, *, write: bool, as_json: b
 
 def _check(subject: Subject, *, as_json: bool) -> int:
     from parallel_impl.contracts import plan_check  # noqa: PLC0415
-    from parallel_impl.errors import count  # noqa: PLC0415
+    from parallel_impl.errors import Severity, count  # noqa: PLC0415
     from parallel_impl.git import links  # noqa: PLC0415
     from parallel_impl.openspec import task_names  # noqa: PLC0415
     from parallel_impl.plan import check  # noqa: PLC0415
@@ -164,7 +165,8 @@ def _check(subject: Subject, *, as_json: bool) -> int:
         problems += check.problems(findings, checked.source, brief=False)
     for problem in problems:
         put(str(problem), err=True)
-    found = count(len(findings), "finding") if findings else "nothing found"
+    warnings = sum(problem.severity is Severity.WARNING for problem in problems)
+    found = count(warnings, "finding") if warnings else "nothing found"
     put(f"{checked.source}: {found if usable else 'not usable'}", err=True)
     if as_json:
         row = {"change_id": subject.sources.change_id, "usable": usable, "problems": _problems(problems)}

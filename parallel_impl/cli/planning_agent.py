@@ -18,8 +18,8 @@ from parallel_impl.errors import Problem, Severity, UserError
 from parallel_impl.plan.ids import IMPLEMENTATION_PLAN
 
 if TYPE_CHECKING:
-    from parallel_impl.planning.draft import Draft
-    from parallel_impl.planning.plan_text import PlanOrigin
+    from parallel_impl.planning.grouping.draft import Draft
+    from parallel_impl.planning.grouping.plan_text import PlanOrigin
     from parallel_impl.planning.preparation.prepare import Prepared, Wanted
     from parallel_impl.planning.proposal import Drafting, Subject
     from parallel_impl.planning.respondent import Respondent
@@ -72,12 +72,14 @@ def prepare(subject: Subject, typed: str, wanted: Wanted, *, fresh: bool, yes: b
     from parallel_impl.planning import proposal  # noqa: PLC0415
     from parallel_impl.planning import respondent as respondents  # noqa: PLC0415
     from parallel_impl.planning.preparation import prepare as preparing  # noqa: PLC0415
+    from parallel_impl.planning.sources import content  # noqa: PLC0415
 
     proposal.require_tasks(subject)
     sources = subject.sources
     file = sources.plan_file.with_name(IMPLEMENTATION_PLAN)
     named = file.relative_to(sources.top).as_posix()
-    if file.exists() and not fresh:
+    before = content(file)
+    if before is not None and not fresh:
         hint = "leave --prepare away to plan by it, or replace it: --fresh"
         raise UserError("there is an implementation plan already", where=named, hint=hint)
     with respondent(subject, typed) as found:
@@ -94,7 +96,7 @@ def prepare(subject: Subject, typed: str, wanted: Wanted, *, fresh: bool, yes: b
     for line in prepared.lines:
         put(line, err=True)
     if prepared.text:
-        proposal.put_file(file, prepared.text.encode())
+        proposal.put_file(file, prepared.text.encode(), before)
         lines = plan_check.commit_lines(shlex.quote(os.path.relpath(file, Path.cwd())), sources.change_id)
         put("\n    ".join((f"{named}: written; a run reads what is committed:", *lines)), err=True)
     return _is_signed(prepared, file, yes=yes)
@@ -109,7 +111,9 @@ def _is_signed(prepared: Prepared, file: Path, *, yes: bool) -> bool:
         return True
     asks = prepared.stop is preparing.Unfinished.UNSIGNED and not yes and sys.stdin.isatty() and sys.stderr.isatty()
     if asks and click.confirm(f"sign {file}", err=True):
-        proposal.put_file(file, preparing.signed(prepared.text).encode())
+        now = file.read_bytes()  # they may have edited it before they signed
+        text = preparing.signed(now.decode("utf-8", "surrogateescape"))
+        proposal.put_file(file, text.encode("utf-8", "surrogateescape"), now)
         return True
     put(f"stopped: {prepared.stop}", err=True)
     if prepared.stop is preparing.Unfinished.UNSIGNED:

@@ -11,6 +11,7 @@ from parallel_impl.cli.change import CHANGE
 
 
 @click.command(
+    short_help="Push what landed and open its pull request.",
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Example: parallel-impl pr add-login --wait --minutes 20",
 )

@@ -11,7 +11,9 @@ from parallel_impl.cli.output import echo, put_json
 
 
 @click.command(
-    context_settings={"help_option_names": ["-h", "--help"]}, epilog="Example: parallel-impl runs --for add-login"
+    short_help="List the runs of this repository and what they claim.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: parallel-impl runs --for add-login",
 )
 @click.option(
     "--for",

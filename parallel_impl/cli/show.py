@@ -11,6 +11,7 @@ from parallel_impl.cli.output import echo, put_json
 
 
 @click.command(
+    short_help="Show the summary of a run, or one package of it.",
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Example: parallel-impl show add-login wp-api --diff",
 )

@@ -23,6 +23,7 @@ LOOK_SECONDS = 1.0  # between two looks at a run
 
 
 @click.command(
+    short_help="Show the runs here, or the packages of one.",
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Example: parallel-impl status add-login --watch",
 )

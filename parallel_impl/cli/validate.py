@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 
 @click.command(
-    context_settings={"help_option_names": ["-h", "--help"]}, epilog="Example: parallel-impl validate add-login"
+    short_help="Check a plan, and name everything that is wrong.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: parallel-impl validate add-login",
 )
 @click.argument("plan", metavar="<change-id or path>", type=CHANGE_OR_PATH)
 @click.option("--fix", is_flag=True, help="Rewrite a plan in an older spelling first; its comments stay.")

@@ -177,8 +177,13 @@ def commit_lines(named: str, change_id: str) -> tuple[str, str]:
     return f"git add {named}", f"git commit -m 'Plan of {change_id}'"
 
 
-def no_plan(change_id: str, files: Iterable[str], where: str) -> UserError:
-    """Why there is no plan of this change among the files of the repository (paths below the changes are enough)."""
+def no_plan(change_id: str, files: Iterable[str], folder: str, commit: str = "") -> UserError:
+    """Why there is no plan of this change among the files of the repository (paths below the changes are enough).
+
+    `folder` is where changes lie, `commit` the one that was read ("": the worktree).
+    """
+    read_from = f" in {commit}" if commit else ""
+    where = f"{folder}{read_from}"
     below = [path.removeprefix(f"{CHANGES}/").split("/") for path in files if path.startswith(f"{CHANGES}/")]
     changes = {tuple(parts[:-1]) for parts in below if parts[-1] in _OF_A_CHANGE and parts[0] != "archive"}
     inside = sorted("/".join(parts) for parts in changes if len(parts) > 1 and parts[0] == change_id)
@@ -190,12 +195,16 @@ def no_plan(change_id: str, files: Iterable[str], where: str) -> UserError:
     if any(parts[0] == change_id and len(parts) > 1 for parts in below):
         hint = f"make a plan:             parallel-plan {change_id} --write\n"
         hint += f"    or do it as one package: parallel-implement {change_id} --single"
-        return UserError(f"the change has no {PLAN_FILE}", where=f"{where}/{change_id}", hint=hint)
+        return UserError(f"the change has no {PLAN_FILE}", where=f"{folder}/{change_id}{read_from}", hint=hint)
     if elsewhere:
         moved = ids.in_namespace(elsewhere[0], change_id)
         return UserError(f"there is no change {change_id!r}, but {moved.what}", where=where, hint=moved.hint)
     known = sorted("/".join(parts) for parts in changes)
-    listed = f"changes here: {', '.join(known[:10])}" if known else f"write {ids.plan_file(change_id)} and commit it"
+    listed = (
+        f"changes here: {', '.join(known[:10])}"
+        if known
+        else f"write proposal.md and tasks.md in {ids.folder(change_id)} and commit them"
+    )
     hint = did_you_mean(change_id, known) or listed
     return UserError(f"there is no change {change_id!r}", where=where, hint=hint)
 

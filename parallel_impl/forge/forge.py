@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -18,6 +19,21 @@ class ForgeError(UserError):
     def __init__(self, what: str, *, where: str = "", hint: str = "", again: bool = False) -> None:
         super().__init__(what, where=where, hint=hint)
         self.again = again
+
+
+@contextmanager
+def answering(host: str) -> Iterator[None]:
+    """That a forge cannot be reached in here, or answers what nobody can read, is a ForgeError that says what to do."""
+    import requests  # noqa: PLC0415
+
+    try:
+        yield
+    except (requests.RequestException, OSError) as error:
+        hint = "look at the network, at HTTPS_PROXY, and for a certificate of your own at SSL_CERT_FILE"
+        raise ForgeError(f"no answer: {type(error).__name__}: {error}", where=host, hint=hint, again=True) from None
+    except (AttributeError, KeyError, TypeError, ValueError) as error:  # a page of a proxy, say, in place of an answer
+        what = f"an answer that cannot be read: {type(error).__name__}: {error}"
+        raise ForgeError(what, where=host, hint="look at what is between here and the forge", again=True) from None
 
 
 class PullState(StrEnum):

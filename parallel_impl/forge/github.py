@@ -15,7 +15,7 @@ from urllib.parse import quote
 from parallel_impl.errors import first_line
 from parallel_impl.forge.address import Address
 from parallel_impl.forge.credentials import Access
-from parallel_impl.forge.forge import CheckAnswer, CheckVerdict, Comment, ForgeError, PullRequest, PullState
+from parallel_impl.forge.forge import CheckAnswer, CheckVerdict, Comment, ForgeError, PullRequest, PullState, answering
 
 if TYPE_CHECKING:
     import github
@@ -183,18 +183,12 @@ def _status(status: Mapping[str, Any]) -> CheckAnswer:
 def _asking(host: str) -> Iterator[None]:
     """What GitHub refuses in here, and that it cannot be reached, is a ForgeError that says what to do."""
     import github  # noqa: PLC0415
-    import requests  # noqa: PLC0415
 
     try:
-        yield
+        with answering(host):
+            yield
     except github.GithubException as error:
         raise _refusal(host, error.status, _told(error), error.headers or {}) from None
-    except (requests.RequestException, OSError) as error:
-        hint = "look at the network, at HTTPS_PROXY, and for a certificate of your own at SSL_CERT_FILE"
-        raise ForgeError(f"no answer: {type(error).__name__}: {error}", where=host, hint=hint, again=True) from None
-    except (AttributeError, KeyError, TypeError, ValueError) as error:  # a page of a proxy, say, in place of an answer
-        what = f"an answer that cannot be read: {type(error).__name__}: {error}"
-        raise ForgeError(what, where=host, hint="look at what is between here and the forge", again=True) from None
 
 
 def _refusal(host: str, status: int, told: str, headers: Any) -> ForgeError:

@@ -8,7 +8,7 @@ from typing import Any
 
 from parallel_impl.forge.address import Address
 from parallel_impl.forge.credentials import Access
-from parallel_impl.forge.forge import CheckAnswer, CheckVerdict, Comment, ForgeError, PullRequest, PullState
+from parallel_impl.forge.forge import CheckAnswer, CheckVerdict, Comment, ForgeError, PullRequest, PullState, answering
 
 TIMEOUT = 15
 DRAFT = "Draft: "  # what a title begins with is what makes a draft
@@ -153,10 +153,10 @@ def _status(status: Any) -> CheckAnswer:
 def _asking(host: str) -> Iterator[None]:
     """What GitLab refuses in here, and that it cannot be reached, is a ForgeError that says what to do."""
     import gitlab  # noqa: PLC0415
-    import requests  # noqa: PLC0415
 
     try:
-        yield
+        with answering(host):
+            yield
     except gitlab.GitlabError as error:
         code = error.response_code or 0
         hints = {
@@ -167,9 +167,3 @@ def _asking(host: str) -> Iterator[None]:
         again = code == 429 or code >= 500
         hint = hints.get(code, "wait, then try again" if again else "see the message of the forge")
         raise ForgeError(f"{code}: {error.error_message}", where=host, hint=hint, again=again) from None
-    except (requests.RequestException, OSError) as error:
-        hint = "look at the network, at HTTPS_PROXY, and for a certificate of your own at SSL_CERT_FILE"
-        raise ForgeError(f"no answer: {type(error).__name__}: {error}", where=host, hint=hint, again=True) from None
-    except (AttributeError, KeyError, TypeError, ValueError) as error:  # a page of a proxy, say, in place of an answer
-        what = f"an answer that cannot be read: {type(error).__name__}: {error}"
-        raise ForgeError(what, where=host, hint="look at what is between here and the forge", again=True) from None

@@ -64,7 +64,7 @@ def open_pull_request(forge: Forge, wanted: WantedPull, push: Callable[[], objec
 
     ForgeError where another pull request is open for the branch, and where the forge refuses; UserError of `push`.
     """
-    found = forge.find(wanted.branch, wanted.base)
+    found = _known(forge, wanted)
     if merged := next((one for one in found if _is_merged(one, wanted)), None):
         return OpenedPull(merged, Way.MERGED)  # its branch may be gone from the remote, and must not come back
     ours = _ours(found, wanted)
@@ -84,6 +84,20 @@ def open_pull_request(forge: Forge, wanted: WantedPull, push: Callable[[], objec
     if changed:
         forge.edit(ours.number, text)
     return _complete(forge, ours, wanted, rest, Way.UPDATED if changed else Way.UNCHANGED)
+
+
+def _known(forge: Forge, wanted: WantedPull) -> list[PullRequest]:
+    """The pull requests of the branch to its base, and the one of before, which people may have given another base."""
+    found = forge.find(wanted.branch, wanted.base)
+    if not wanted.complete or any(one.number == wanted.complete for one in found):
+        return found
+    try:
+        before = forge.get(wanted.complete)
+    except ForgeError as error:
+        if error.again:
+            raise
+        return found  # of a remote that is not the one of before
+    return [before, *found] if marker.run_of(before.body, wanted.change_id) else found
 
 
 def _is_merged(pull: PullRequest, wanted: WantedPull) -> bool:

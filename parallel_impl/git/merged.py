@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from parallel_impl.git.repo import Repo
+from collections.abc import Sequence
+
+from parallel_impl.git.repo import Change, Repo
 
 HISTORY = 2_000  # commits of the branch that are looked at
 ABSENT = "000000"
@@ -18,10 +20,18 @@ def holds(repo: Repo, tip: str, commit: str) -> bool:
     base = repo.text("merge-base", tip, commit, ok=(0, 1)).split("\n")[0]
     if not base:
         return False
-    changes = repo.changes(base, commit)
+    return stood(repo, repo.changes(base, commit), tip, without=base)
+
+
+def stood(repo: Repo, changes: Sequence[Change], tip: str, *, without: str = "") -> bool:
+    """Whether every path stood exactly as these changes left it, at one time on the way to `tip`.
+
+    Commits that `without` reaches are not looked at.
+    """
     wanted = {one.path: (one.new_mode, one.new) for one in changes if one.new_mode != ABSENT}
     paths = [one.path for one in changes]
-    options = ("--first-parent", f"--max-count={HISTORY}", "--end-of-options", tip, f"^{base}")
+    limits = [f"^{without}"] if without else []
+    options = ("--first-parent", f"--max-count={HISTORY}", "--end-of-options", tip, *limits)
     for one in repo.text("rev-list", *options).split():
         entries = {entry.path: (entry.mode, entry.oid) for entry in repo.entries(one, *paths)} if paths else {}
         if entries == wanted:

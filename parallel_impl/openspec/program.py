@@ -47,7 +47,6 @@ class ChangeStatus(msgspec.Struct, frozen=True, rename="camel"):
     """The answer of `openspec status --change <id> --json`."""
 
     artifacts: tuple[Artifact, ...] = ()
-    schema_name: str = ""
 
     @property
     def missing(self) -> tuple[str, ...]:

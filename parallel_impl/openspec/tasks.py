@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -189,6 +190,22 @@ def tick(found: TaskList, tasks: Iterable[int]) -> bytes:
         if lines[number][at] == Mark.OPEN:  # the blank in a box may be another one, which is none of ours
             lines[number] = f"{lines[number][:at]}{Mark.DONE}{lines[number][at + 1 :]}"
     return encoded("".join(lines))
+
+
+def same(known: TaskList, tasks: Iterable[int], found: TaskList) -> tuple[int, ...]:
+    """These tasks of `known` in another list: by number and text, or by a text that stands there once.
+
+    One that others share it with which are not among these is left out: nobody knows which of them it is.
+    """
+    wanted = frozenset(tasks)
+    if known.lines == found.lines:
+        return tuple(sorted(wanted))
+    before = [(task.number, _whole_text(known, task)) for task in known.tasks]
+    now = [(task.number, _whole_text(found, task)) for task in found.tasks]
+    keys = {before[n] for n in wanted} - {key for n, key in enumerate(before) if n not in wanted}
+    texts = {before[n][1] for n in wanted} - {text for n, (_, text) in enumerate(before) if n not in wanted}
+    once = {text for text, times in Counter(text for _, text in now).items() if times == 1}
+    return tuple(n for n, key in enumerate(now) if key in keys or key[1] in texts & once)
 
 
 def still_open(found: TaskList) -> tuple[str, ...]:

@@ -31,6 +31,8 @@ class FindingKind(StrEnum):
 
     BROAD_GLOB = "broad glob"
     TASK = "task without one owner"
+    SPLIT_TEST = "test apart from its source"
+    UNORDERED = "stated use without order"
     UNOWNED = "named file without owner"
     TESTS = "tests out of scope"
     EDGE = "dependency without evidence"
@@ -57,17 +59,32 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class OwnedTask:
-    """A task by its name, with the packages that have it, the tasks that it requires, and its section's title."""
+    """A task by its name, with the packages that have it, the tasks that it requires, and its section's title.
+
+    `uses` are the tasks whose work a text says that it uses, with the words.
+    """
 
     name: str
     packages: tuple[str, ...]
     requires: tuple[str, ...] = ()
     section: str = ""
+    uses: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskOfTests:
+    """A task that only tests what another one makes, by the names of both, and the tests that it names."""
+
+    source_task: str
+    task: str
+    tests: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class PlanFacts:
     """What a plan is held against. What is not known is empty, and then nothing is found about it.
+
+    `split_tests` are tasks that test what others make: a package has both, or waits for the other.
 
     `files` are the repository's, without the change folder. `named` maps paths to who names them, `tests` a source
     file to its tests, `at_risk` paths to their kind, `imports` a file to those that it imports (None: not known).
@@ -77,6 +94,7 @@ class PlanFacts:
     tasks: Sequence[OwnedTask] = ()
     named: Mapping[str, str] = field(default_factory=dict)
     tests: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    split_tests: Sequence[TaskOfTests] = ()
     at_risk: Mapping[str, str] = field(default_factory=dict)
     imports: Mapping[str, frozenset[str]] | None = None
     has_design: bool = False
@@ -86,8 +104,9 @@ def check(plan: Plan, order: Order, facts: PlanFacts) -> list[Finding]:
     """Everything that is poor about a valid plan, one finding of a kind; the weightiest kinds first."""
     checked = _Checked(plan, order, facts)
     found = (
-        _broad(checked), _tasks(checked), _shared_tasks(checked), _unowned(checked), _tests(checked), _edges(checked),
-        _no_decision(checked), _heavy(checked), _at_risk(checked), _exist(checked),
+        _broad(checked), _tasks(checked), _shared_tasks(checked), _split_tests(checked), _unordered(checked),
+        _unowned(checked), _tests(checked), _edges(checked), _no_decision(checked), _heavy(checked), _at_risk(checked),
+        _exist(checked),
     )  # fmt: skip
     return [finding for finding in found if finding]
 
@@ -112,6 +131,17 @@ class _Checked:
         """The files, existing and new, that each package may write."""
         files = self.facts.files
         return {one.id: frozenset((*files.in_scope(one.scope), *one.creates)) for one in self.plan.packages}
+
+    def beside(self, source: str, task: str) -> Iterator[tuple[str, str]]:
+        """The packages of two tasks, where no package has both and that of `task` does not wait for the other."""
+        makers, users = self.packages_of.get(source, ()), self.packages_of.get(task, ())
+        if not set(makers) & set(users):
+            yield from ((one, two) for one in makers for two in users if not self.order.reaches(two, one))
+
+    @cached_property
+    def packages_of(self) -> dict[str, tuple[str, ...]]:
+        """The packages of each task."""
+        return {task.name: task.packages for task in self.facts.tasks}
 
     def owners(self, path: str) -> list[str]:
         """The packages that may write a path."""
@@ -154,6 +184,34 @@ def _shared_tasks(checked: _Checked) -> Finding | None:
     return Finding(FindingKind.TASK, what, names, "name each of them under tasks of one package") if names else None
 
 
+def _split_tests(checked: _Checked) -> Finding | None:
+    """Tests in another package than what they test, which does not wait for it."""
+    names = tuple(
+        f"{', '.join(pair.tests)} of {test} (task {pair.task} tests what {pair.source_task} of {source} makes)"
+        for pair in checked.facts.split_tests
+        for source, test in checked.beside(pair.source_task, pair.task)
+    )
+    hint = "put both tasks into one package, or let the one with the test depend on the other"
+    what = "tests that are written beside what they test"
+    return Finding(FindingKind.SPLIT_TEST, what, names, hint) if names else None
+
+
+def _unordered(checked: _Checked) -> Finding | None:
+    """Packages beside each other of which the one, as a text says, uses what the other makes."""
+    names = tuple(
+        dict.fromkeys(
+            f"{user} on {maker} ({why})"
+            for task in checked.facts.tasks
+            for used, why in task.uses.items()
+            for maker, user in checked.beside(used, task.name)
+            if not checked.order.reaches(maker, user)
+        )
+    )
+    hint = "add each to depends_on"
+    what = "packages that use what is made beside them"
+    return Finding(FindingKind.UNORDERED, what, names, hint) if names else None
+
+
 def _unowned(checked: _Checked) -> Finding | None:
     rows = checked.facts.named.items()
     names = tuple(f"{path} ({why})" if why else path for path, why in rows if not checked.owners(path))
@@ -192,7 +250,7 @@ def _edges(checked: _Checked) -> Finding | None:
         for name in package.depends_on
         if not _reason(checked, package, checked.plan.package(name))
     )
-    hint = "delete it from depends_on, or write why under reasons"
+    hint = "give the reason in `reasons`, or delete it from depends_on"
     return Finding(FindingKind.EDGE, "dependencies that nothing shows a reason for", names, hint) if names else None
 
 
@@ -207,7 +265,9 @@ def _reason(checked: _Checked, package: Package, other: Package) -> bool:
     if mine & theirs or any(theirs & imports.get(path, frozenset()) for path in mine):
         return True
     before = {task.name for task in checked.facts.tasks if other.id in task.packages}
-    return any(before.intersection(task.requires) for task in checked.facts.tasks if package.id in task.packages)
+    return any(
+        before.intersection((*task.requires, *task.uses)) for task in checked.facts.tasks if package.id in task.packages
+    )
 
 
 def _contracts(plan: Plan) -> Iterator[str]:

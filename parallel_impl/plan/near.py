@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from parallel_impl.plan.globs.globs import folders_above
 from parallel_impl.plan.kinds import kind_of
 from parallel_impl.plan.model import Plan
-from parallel_impl.plan.names_of_tests import existing, is_tested, names
+from parallel_impl.plan.names_of_tests import existing, is_test, is_tested, names
 from parallel_impl.plan.paths import Paths
 
 NARROW = 200  # files: a glob over more says nothing about single ones
@@ -43,7 +43,7 @@ def tests(plan: Plan, files: Paths) -> dict[str, list[str]]:
 
 def at_risk(plan: Plan, files: Paths) -> dict[str, str]:
     """Files that new ones go into, by kind: the registry beside each, the nearest manifest and Dockerfile above it."""
-    created = [path for package in plan.packages for path in package.creates]
+    created = [path for package in plan.packages for path in package.creates if not is_test(path)]
     beside = {posixpath.dirname(path) for path in created}
     touched = beside | {folder for path in created for folder in folders_above(path)} | ({""} if created else set())
     found: dict[str, dict[str, list[str]]] = {}

@@ -14,12 +14,12 @@ from parallel_impl.plan import conflicts, order
 from parallel_impl.plan.check import OwnedTask
 from parallel_impl.plan.model import Package, Plan
 from parallel_impl.plan.reading import round_trip
-from parallel_impl.planning import draft, plan_text, verification
-from parallel_impl.planning.draft import Draft
-from parallel_impl.planning.evidence import Table
-from parallel_impl.planning.grouped import GroupedPackage, Grouping
-from parallel_impl.planning.plan_text import PlanOrigin
-from parallel_impl.planning.scopes import TreeIndex
+from parallel_impl.planning.grouping import draft, plan_text, verification
+from parallel_impl.planning.grouping.draft import Draft
+from parallel_impl.planning.grouping.grouped import GroupedPackage, Grouping
+from parallel_impl.planning.grouping.plan_text import PlanOrigin
+from parallel_impl.planning.grouping.scopes import TreeIndex
+from parallel_impl.planning.reading.evidence import Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def add(content: bytes, source: str, plan: Plan, table: Table, tasks: Iterable[O
     packages = _placed(_renamed(drafted, plan), plan, table, owned)
     used = Grouping(packages)
     tree = TreeIndex(table.files)
-    steps = {one.id: verification.steps(one.write_allow, one.creates, tree, read) for one in packages}
+    steps = {one.id: verification.steps(one.write_allow, one.creates, tree, read, one.named) for one in packages}
     text = plan_text.text(table, used, steps, (), PlanOrigin())
     return Addition(round_trip.extended(content, source, text), tuple(one.id for one in packages))
 

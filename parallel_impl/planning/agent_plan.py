@@ -23,13 +23,13 @@ from parallel_impl.plan import conflicts, order, promises
 from parallel_impl.plan.globs.globs import match
 from parallel_impl.plan.model import Plan
 from parallel_impl.plan.reading.load import load
-from parallel_impl.planning import draft as drafts
-from parallel_impl.planning import material
-from parallel_impl.planning.draft import TINY, WORTH_IT, Assessment, Draft
-from parallel_impl.planning.evidence import ClueKind, Resolution, Table
-from parallel_impl.planning.grouped import GroupedPackage, Grouping, SharedPath, in_order
-from parallel_impl.planning.plan_text import PlanOrigin
-from parallel_impl.planning.verification import ProposedStep
+from parallel_impl.planning.grouping import draft as drafts
+from parallel_impl.planning.grouping.draft import TINY, WORTH_IT, Assessment, Draft
+from parallel_impl.planning.grouping.grouped import GroupedPackage, Grouping, SharedPath, in_order
+from parallel_impl.planning.grouping.plan_text import PlanOrigin
+from parallel_impl.planning.grouping.verification import ProposedStep
+from parallel_impl.planning.reading import material
+from parallel_impl.planning.reading.evidence import ClueKind, Resolution, Table
 
 NAME = "packages"
 MINUTES = 30.0

@@ -8,13 +8,14 @@ from dataclasses import replace
 from parallel_impl.openspec import task_owners
 from parallel_impl.openspec.tasks import TaskList
 from parallel_impl.plan import near
-from parallel_impl.plan.check import OwnedTask, PlanFacts
+from parallel_impl.plan.check import OwnedTask, PlanFacts, TaskOfTests
 from parallel_impl.plan.kinds import kind_of
 from parallel_impl.plan.model import Plan
 from parallel_impl.plan.paths import Paths
-from parallel_impl.planning import imports
-from parallel_impl.planning.evidence import ClueKind, Resolution, Table
-from parallel_impl.planning.tree import FileTree
+from parallel_impl.planning.grouping import cohesion, touches
+from parallel_impl.planning.reading import imports, shared_kinds
+from parallel_impl.planning.reading.evidence import ClueKind, Resolution, Table
+from parallel_impl.planning.reading.tree import FileTree
 
 SURE = 0.5  # a path that is named in passing need not change
 RISKS = 10
@@ -37,7 +38,8 @@ def find(plan: Plan, table: Table, tasks: TaskList, read: ReadAll, *, has_design
         tasks=tuple(owned(plan, table, tasks)),
         named=dict(_named(table)),
         tests=near.tests(plan, files),
-        at_risk=dict(list((near.at_risk(plan, files) | dict(_often(table))).items())[:RISKS]),
+        split_tests=tuple(_tests_of_tasks(table)),
+        at_risk=dict(list((dict(_near(plan, files, table)) | dict(_often(table))).items())[:RISKS]),
         imports={**table.imports, **imported},
         has_design=has_design,
     )
@@ -45,8 +47,11 @@ def find(plan: Plan, table: Table, tasks: TaskList, read: ReadAll, *, has_design
 
 def owned(plan: Plan, table: Table, tasks: TaskList) -> Iterator[OwnedTask]:
     """Each task by the name that the table gives it, with its packages and what it requires."""
+    uses: dict[str, dict[str, str]] = {}
+    for use in table.uses:
+        uses.setdefault(use.task, {})[use.used] = use.because
     for task, planned in zip(task_owners.find(tasks, plan), table.tasks, strict=True):
-        yield replace(task, name=planned.id, requires=planned.requires)
+        yield replace(task, name=planned.id, requires=planned.requires, uses=uses.get(planned.id, {}))
 
 
 def _named(table: Table) -> Iterator[tuple[str, str]]:
@@ -54,6 +59,21 @@ def _named(table: Table) -> Iterator[tuple[str, str]]:
     for clue in table.evidence:
         if clue.kind in _NAMED and clue.certainty >= SURE and clue.resolution is not Resolution.FOLDER:
             yield clue.path, f"task {clue.task}" if clue.task else clue.because
+
+
+def _tests_of_tasks(table: Table) -> Iterator[TaskOfTests]:
+    """The tests that tasks name, with the sources that tasks name, and those that name nothing but tests."""
+    found = touches.find(table)
+    for pair in cohesion.tests(table.tasks, found, table.files):
+        paths = [touch.path for touch in found if pair[1] in touch.said]
+        yield TaskOfTests(source_task=pair[0], task=pair[1], tests=tuple(paths))
+
+
+def _near(plan: Plan, files: Paths, table: Table) -> Iterator[tuple[str, str]]:
+    """Files that new ones go into: a registry beside them, other kinds where a text speaks of the kind."""
+    for path, kind in near.at_risk(plan, files).items():
+        if shared_kinds.kind(path) in ("", *table.shared_kinds):
+            yield path, kind
 
 
 def _often(table: Table) -> Iterator[tuple[str, str]]:

@@ -22,13 +22,15 @@ from parallel_impl.plan import check, ids
 from parallel_impl.plan.check import Finding
 from parallel_impl.plan.model import Plan
 from parallel_impl.plan.order import Order
-from parallel_impl.planning import addition, draft, plan_facts, sign_off, snapshot, table
-from parallel_impl.planning.code import Code
-from parallel_impl.planning.draft import Draft
-from parallel_impl.planning.evidence import Table
-from parallel_impl.planning.phases import Phases
-from parallel_impl.planning.plan_text import PlanOrigin
+from parallel_impl.planning import addition, plan_facts, sign_off, sources
+from parallel_impl.planning.grouping import draft
+from parallel_impl.planning.grouping.draft import Draft
+from parallel_impl.planning.grouping.plan_text import PlanOrigin
 from parallel_impl.planning.preparation import implementation_plan
+from parallel_impl.planning.reading import snapshot, table
+from parallel_impl.planning.reading.code import Code
+from parallel_impl.planning.reading.evidence import Table
+from parallel_impl.planning.reading.phases import Phases
 from parallel_impl.planning.sources import ChangeSources
 
 Drafting = Callable[["Subject", PlanOrigin], Draft]
@@ -177,22 +179,36 @@ def write(subject: Subject, content: bytes, folder: Path) -> tuple[str, str]:
     A task list that was made from an implementation spec is written beside it: the plan names its boxes.
     """
     found = subject.sources
+    check_untouched(found.plan_file, content, found.plan)
     if found.made_tasks:
-        put_file(found.tasks_file, found.made_tasks)
-    put_file(found.plan_file, content)
+        put_file(found.tasks_file, found.made_tasks, None)
+    put_file(found.plan_file, content, found.plan)
     wanted = found.plan_file.parent if found.uncommitted or found.made_tasks else found.plan_file
     return plan_check.commit_lines(shlex.quote(os.path.relpath(wanted, folder)), found.change_id)
 
 
-def put_file(file: Path, content: bytes) -> None:
-    """Write a file of the change folder for whoever owns that: they will want to edit it."""
+def put_file(file: Path, content: bytes, before: bytes | None) -> None:
+    """Write a file of the change folder for whoever owns that: they will want to edit it. See `check_untouched`."""
+    check_untouched(file, content, before)
     existed = file.exists()
-    before = file.stat() if existed else file.parent.stat()
+    owner = file.stat() if existed else file.parent.stat()
     storage.write_atomically(file, content)
     if os.geteuid() == 0:
-        os.chown(file, before.st_uid, before.st_gid)
+        os.chown(file, owner.st_uid, owner.st_gid)
     if existed:
-        file.chmod(before.st_mode)
+        file.chmod(owner.st_mode)
+
+
+def check_untouched(file: Path, content: bytes, before: bytes | None) -> None:
+    """UserError where a file is not as it was `before` (None: it was not there), nor has this content already.
+
+    Somebody may have edited it while a plan was made, or read at a terminal. And where it is a link.
+    """
+    if file.is_symlink():
+        raise UserError("it is a link, and is not written", where=str(file), hint="put the file itself in its place")
+    if sources.content(file) not in (before, content):
+        what = "it was changed while this was being made, and is left as it is now"
+        raise UserError(what, where=str(file), hint="give the command again")
 
 
 def _examined(

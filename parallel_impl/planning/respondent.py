@@ -19,7 +19,7 @@ from parallel_impl.contracts import plan_check
 from parallel_impl.errors import UserError
 from parallel_impl.gates import setup
 from parallel_impl.plan import ids
-from parallel_impl.planning import documents
+from parallel_impl.planning.reading import documents
 from parallel_impl.planning.sources import ChangeSources
 from parallel_impl.processes import namespace
 from parallel_impl.processes.launch import Launch, Limits, Stop

@@ -32,12 +32,16 @@ def screen(plan: Plan, order: Order, findings: Sequence[Finding], recommendation
     return [
         f"{plan.feature_id}: {parts}",
         *_waves(found),
-        f"  critical path  {found.critical_weight:g} of {found.total:g}: {_short(chain)}",
+        f"  critical path  weight {found.critical_weight:g} of {found.total:g}: {shorten(chain, WIDTH - 10)}",
         f"  speed-up       {found.speedup:.2f} times as fast as one agent",
         f"  heaviest       {found.heaviest}, {found.share:.0%} of the work",
-        *_listed("overlaps", list(_overlaps(plan)) or ["none"]),
+        *_listed("overlaps", list(_overlaps(plan)) or ["no file that two packages may write"]),
         *_listed("shared files", [_whose(one, promises.integrations(order)) for one in plan.shared_files] or ["none"]),
-        *_listed("no owner", [line for one in findings if one.kind in _OWNERLESS for line in _all_of(one)] or ["none"]),
+        *_listed(
+            "no owner",
+            [line for one in findings if one.kind in _OWNERLESS for line in _all_of(one)]
+            or ["nothing: all tasks and files have a package"],
+        ),
         *_listed("look at", [one.sentence(3) for one in findings if one.kind not in _OWNERLESS]),
         f"recommended: {recommendation}",
     ]

@@ -12,9 +12,9 @@ from parallel_impl.contracts import plan_check
 from parallel_impl.errors import Problem, Severity, UserError
 from parallel_impl.git.repo import Repo
 from parallel_impl.plan import ids, parts
-from parallel_impl.planning import documents, snapshot, tickets
-from parallel_impl.planning.documents import ChangeDocument
-from parallel_impl.planning.evidence import ClueKind
+from parallel_impl.planning.reading import documents, snapshot, tickets
+from parallel_impl.planning.reading.documents import ChangeDocument
+from parallel_impl.planning.reading.evidence import ClueKind
 
 FEW = 5
 
@@ -24,6 +24,7 @@ class ChangeSources:
     """A change in a work tree whose root is `top`: `folder` is its folder from there, `commit` HEAD.
 
     `documents` have paths inside the folder; `uncommitted` are those that HEAD has in another form, or not.
+    `plan` is the content of the plan that it has, as it was when the command began; None for a change without one.
     `made_tasks` is the task list that was made from an implementation spec, for a change that has none of its own.
     """
 
@@ -34,6 +35,7 @@ class ChangeSources:
     commit: str
     documents: tuple[ChangeDocument, ...]
     uncommitted: tuple[str, ...]
+    plan: bytes | None = None
     made_tasks: bytes = b""
 
     @property
@@ -69,7 +71,7 @@ class ChangeSources:
 def find(folder: Path, typed: str) -> ChangeSources:
     """The change that is meant by what was typed in `folder`: an id, or the path of a change folder.
 
-    UserError where there is no such change, no commit, or no work tree.
+    UserError where there is no such change, no commit, or no work tree, and where the folder lies behind a link.
     """
     change_id, here = _meant(folder.resolve(), typed)
     ids.check(change_id)
@@ -88,8 +90,17 @@ def find(folder: Path, typed: str) -> ChangeSources:
         changes = top / ids.changes(part)
         known = [path.relative_to(changes.parent.parent).as_posix() for path in changes.glob("*/*")]
         raise plan_check.no_plan(change_id, known, str(changes))
-    found = documents.load(top / inside)
-    return ChangeSources(repo, top, change_id, inside, commit, found, snapshot.uncommitted(repo, commit, inside, found))
+    if (top / inside).resolve() != top / inside:
+        what = f"the folder of the change is behind a link: it is {(top / inside).resolve()}"
+        raise UserError(what, where=inside, hint="git has no files behind a link: make it a folder of the repository")
+    found, plan = documents.load(top / inside), content(top / inside / ids.PLAN_FILE)
+    unknown = snapshot.uncommitted(repo, commit, inside, found)
+    return ChangeSources(repo, top, change_id, inside, commit, found, unknown, plan)
+
+
+def content(file: Path) -> bytes | None:
+    """The bytes of a file; None where there is none."""
+    return file.read_bytes() if file.is_file() else None
 
 
 def with_spec(found: ChangeSources, file: Path) -> ChangeSources:

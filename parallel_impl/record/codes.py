@@ -77,6 +77,27 @@ class Halt(StrEnum):
     BUDGET_EXCEEDED = "BUDGET_EXCEEDED"
 
 
+_HALTED = {
+    Halt.NOT_ALL_ACCEPTED: "not all packages were accepted",
+    Halt.ONLY: "--only asked for a part of the packages",
+    Halt.CLASH: "accepted work does not stand in one tree",
+    Halt.REPOSITORY_CHANGED: "the repository was changed under the run",
+    Halt.GATES_FAILED: "the gates do not pass on the whole",
+    Halt.BRANCH_MOVED: "the branch was moved meanwhile",
+    Halt.BRANCH_REFUSED: "git does not let the branch be moved",
+    Halt.CHECKED_OUT: "the branch is checked out",
+    Halt.INTERRUPTED: "interrupted",
+    Halt.PAUSED: "paused",
+    Halt.BUDGET_EXCEEDED: "a limit of the run is used up",
+}
+
+
+def describe_halt(code: str) -> str:
+    """Why a run did not land, for people; the word itself where it is of another version."""
+    known = Halt.__members__.get(code)
+    return _HALTED[known] if known else code
+
+
 def tries_again(code: str) -> bool:
     """Whether another attempt may follow one that ended with this word."""
     known = Failure.__members__.get(code)

@@ -338,12 +338,11 @@ class Landed(Event, frozen=True, kw_only=True):
 
 
 class BranchPushed(Event, frozen=True, kw_only=True):
-    """The feature branch is at this commit on the remote; `old` is where it was there ("" when it was made)."""
+    """The feature branch is at this commit on the remote."""
 
     remote: str
     branch: str
     commit: str
-    old: str = ""
 
 
 class PullRequestOpened(Event, frozen=True, kw_only=True):

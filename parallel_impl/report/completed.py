@@ -25,7 +25,7 @@ def render(package: Package, changes: Iterable[tuple[str, str]], result: Result 
         f"# {package.id}{f': {title}' if title else ''}",
         _section("Asked", _asked(package), before=package.description.strip()),
         _section("Changed", (f"{word} {code(path)}" for word, path in changes), empty="Nothing."),
-        _section("Why", map(one_line, report.notes), empty="Its agent gave no reasons."),
+        _section("Why", map(_words, report.notes), empty="Its agent gave no reasons."),
         _section("Deviations", _deviations(report), empty="None reported."),
         _section("Evidence", _evidence(package, result), empty="No step of its own."),
     ]
@@ -47,12 +47,17 @@ def _asked(package: Package) -> Iterator[str]:
 
 def _deviations(report: AgentReport) -> Iterator[str]:
     for one in report.deviations:
-        yield one_line(f"{f'{code(one.path)}: ' if one.path else ''}{one.what} ({one.why})")
+        yield f"{f'{code(one.path)}: ' if one.path else ''}{_words(f'{one.what} ({one.why})')}"
     for wanted in report.scope_requests:
-        yield one_line(f"{code(wanted.path)} would have to change, which is outside its scope ({wanted.why})")
+        yield f"{code(wanted.path)} would have to change, which is outside its scope ({_words(wanted.why)})"
     for asked in report.help:
         person = ", which a person has to settle" if asked.requires_human else ""
-        yield one_line(f"not settled{person}: {asked.summary}")
+        yield f"not settled{person}: {_words(asked.summary)}"
+
+
+def _words(text: str) -> str:
+    """What an agent wrote, on one line and without tags: `<details>` or `<!--` would hide what stands below."""
+    return one_line(text).replace("<", "&lt;")
 
 
 def _evidence(package: Package, result: Result | None) -> Iterator[str]:

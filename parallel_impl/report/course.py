@@ -86,6 +86,7 @@ class Course:
     gates: dict[tuple[str, str], Check] = field(default_factory=dict)
     providers: dict[str, float] = field(default_factory=dict)
     jobs: int = 1
+    only: str = ""
     first: float | None = None
     began: float = 0.0
     last: float = 0.0
@@ -138,7 +139,7 @@ class Course:
     def _show(self, event: e.Event) -> None:
         match event:
             case e.RunStarted() | e.RunContinued():
-                self.jobs, self.began = event.jobs, event.at
+                self.jobs, self.began, self.only = event.jobs, event.at, event.only
                 self._break_off()
             case e.AttemptStarted():
                 one = Try(event.number, event.agent, event.model, event.at, self.active.seconds)

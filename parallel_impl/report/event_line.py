@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from parallel_impl.errors import count
 from parallel_impl.record import events as e
-from parallel_impl.record.codes import Failure, costs_retry
+from parallel_impl.record.codes import Failure, costs_retry, describe_halt
 from parallel_impl.record.events import Event
 from parallel_impl.report.picture import named
 from parallel_impl.text import until
@@ -100,7 +100,7 @@ def _describe_end(event: Event) -> str:
         case e.Landed():
             return f"landed: {event.branch} is {event.commit[:12]}"
         case e.RunHalted():
-            return f"not landed: {event.code}"  # the last lines say why
+            return f"not landed: {describe_halt(event.code)}"  # the last lines say why
         case e.RunAborted():
             return "aborted"
         case e.ProviderLimited():

@@ -21,7 +21,8 @@ class Handoff:
     """What the page says beside the picture.
 
     `work` has the refs of what failed packages had changed, `candidate` the ref of what would have landed ("": it was
-    not put together), `state` is the run's own folder, `to_check` are steps for a person or for CI.
+    not put together), `state` is the run's own folder, `to_check` are steps for a person or for CI. `plan` is the
+    plan's path ("": it was made, not written), `only` the package that the run was for ("": all).
     """
 
     headline: str
@@ -30,6 +31,8 @@ class Handoff:
     work: Mapping[str, str]
     candidate: str = ""
     to_check: tuple[str, ...] = ()
+    plan: str = ""
+    only: str = ""
 
 
 def render(drawn: Picture, stop: Handoff) -> str:
@@ -54,7 +57,7 @@ def _first(drawn: Picture, stop: Handoff) -> str:
 
 
 def _need(number: int, need: Need, drawn: Picture, stop: Handoff) -> Iterator[str]:
-    yield f"{number}. {shorten(need.what, LONGEST).rstrip(':')}"
+    yield f"{number}. {shorten(one_line(need.what), LONGEST).rstrip(':')}"
     yield from (f"   - {code(line)}" for line in need.lines)
     row = next((row for row in drawn.rows if need.what.startswith(f"{row.id} failed: ")), None)
     if row and log_of(row):
@@ -73,7 +76,7 @@ def _packages(drawn: Picture) -> str:
 
 
 def _why(row: Row) -> str:
-    return f", {shorten(row.answer, LONGEST).rstrip(':')}" if row.answer else ""
+    return f", {shorten(one_line(row.answer), LONGEST).rstrip(':')}" if row.answer else ""
 
 
 def _commands(drawn: Picture, stop: Handoff) -> Iterator[str]:
@@ -84,10 +87,30 @@ def _commands(drawn: Picture, stop: Handoff) -> Iterator[str]:
     if stop.candidate:
         yield f"git log --first-parent {stop.candidate}"
     yield from dict.fromkeys(need.command for need in drawn.needs if need.command and need.command != _again(change))
-    yield f"{_again(change)}    # the same command goes on with what is not done"
+    if failed and stop.plan:
+        yield f"# or correct its scope, steps or description in {one_line(stop.plan)} and commit it: the next revision,"
+        yield f"#   which the same command takes: {_again(change)}{_only(stop)}"
+    if _goes_on(drawn, stop):
+        yield f"{_again(change)}{_only(stop)}    # the same command goes on with what is not done"
+    if stop.only:
+        yield f"{_again(change)}    # without --only: all packages"
     yield f"{_again(change)} --abort    # give it up; its work stays on refs"
     for step in stop.to_check:
         yield f"# to check by a person or by CI, once it has landed: {one_line(step)}"
+
+
+def _goes_on(drawn: Picture, stop: Handoff) -> bool:
+    """Whether the same command has something to do: it tries nothing again that failed, or waits for what failed."""
+    states = {row.state for row in drawn.rows}
+    over = {PackageState.ACCEPTED, PackageState.FAILED, PackageState.CANCELLED}
+    if stop.only:
+        asked = next((row.state for row in drawn.rows if row.id == stop.only), "")
+        return asked not in over
+    return PackageState.FAILED not in states or bool(states - over)
+
+
+def _only(stop: Handoff) -> str:
+    return f" --only {shlex.quote(stop.only)}" if stop.only else ""
 
 
 def _again(change: str) -> str:

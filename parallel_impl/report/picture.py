@@ -7,6 +7,7 @@ it and decide nothing. Texts are on one line and hold no control sequence, whoev
 from __future__ import annotations
 
 import re
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from pathlib import PurePosixPath
 from parallel_impl.errors import count
 from parallel_impl.plan import order as ordering
 from parallel_impl.record.activity import Activity, Usage
-from parallel_impl.record.codes import Failure, Halt
+from parallel_impl.record.codes import Failure, Halt, describe_halt
 from parallel_impl.record.events import Event
 from parallel_impl.record.state import LIVE, WAITING, PackageState, Progress, RunState
 from parallel_impl.report.course import Check, Course, Stage, Try, course
@@ -226,7 +227,7 @@ def picture(course: Course, now: float, *, alive: bool = True) -> Picture:
         gates=tuple(_mark(one, now, goes_on=goes_on) for one in course.gates.values()),
         needs=tuple(_needs(course, rows, change)),
         usage=reduce(add, (row.usage for row in rows), Usage()),
-        why=one_line(f"{ended}: {state.halted.why}" if ended and state.halted else ""),
+        why=one_line(f"{describe_halt(ended)}: {state.halted.why}" if ended and state.halted else ""),
         commit=state.landed.commit if state.landed else "",
         skipped=course.skipped,
     )
@@ -475,16 +476,19 @@ def _word(course: Course, *, goes_on: bool) -> str:
 
 def _needs(course: Course, rows: tuple[Row, ...], change: str) -> Iterator[Need]:
     state, again = course.state, f"parallel-implement {change}"
+    only = f" --only {shlex.quote(course.only)}" if course.only else ""
     if state.tampering and state.run is not RunState.LANDED:
         yield Need("the repository was changed", tuple(map(one_line, state.tampering.what[:TELLING])))
     if state.paused:
         yield Need(one_line(f"paused by {state.paused.by}: {state.paused.why}"), (), again)
     failed = [row for row in rows if row.state == PackageState.FAILED]
     for row in failed:
-        yield Need(f"{row.id} failed: {row.answer}", row.telling, f"{again} --retry-failed")
+        yield Need(f"{row.id} failed: {row.answer}", row.telling, f"{again}{only} --retry-failed")
     if state.halted and state.run is RunState.HALTED and not (failed and state.halted.code == Halt.NOT_ALL_ACCEPTED):
         first, *more = state.halted.why.split("\n")
-        yield Need(one_line(f"{state.halted.code}: {first}"), tuple(map(one_line, more[:TELLING])), again)
+        yield Need(
+            one_line(f"{describe_halt(state.halted.code)}: {first}"), tuple(map(one_line, more[:TELLING])), again
+        )
     if state.run is RunState.LANDED:
         for name in state.packages:
             for step in _about(course, name).manual:

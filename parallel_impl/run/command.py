@@ -26,6 +26,7 @@ from parallel_impl.run.resume import abort, leftovers
 from parallel_impl.run.run import Listener, Listeners, Run
 from parallel_impl.run.start import part, preflight, writable
 from parallel_impl.run.start.request import Answer, Options, Request
+from parallel_impl.text import did_you_mean
 
 NOTHING = Ending(0, "", "", ())  # no run was wanted, or none came of it
 
@@ -56,10 +57,22 @@ def implement(
         listener.end()
         for line in ended.lines:
             listener.say(line)
-        if ended.status == "landed":
-            asked = publish.Asked(repo, folder, options.change_id, inherited)
-            publish.after_landing(asked, listener, wanted=options.pr)
+    if ended.status == "landed":
+        asked = publish.Asked(repo, folder, options.change_id, inherited)
+        _publish(asked, listener, wanted=options.pr, stopped=bool(interruption.stop))
     return ended.exit_code
+
+
+def _publish(asked: publish.Asked, listener: Listener, *, wanted: bool | None, stopped: bool) -> None:
+    """The pull request of a run that landed; `stopped`: a signal came while it ended, so nothing is begun any more.
+
+    The first signal ends the publishing, whatever it waits for: no loop looks at a stop here. The landing stays.
+    """
+    try:
+        with Interruption():
+            publish.after_landing(asked, listener, wanted=wanted, stopped=stopped)
+    except KeyboardInterrupt:
+        publish.tell_failed(asked, listener, "interrupted")
 
 
 def _work(
@@ -88,6 +101,7 @@ def _work(
         cleared = leftovers.clear(repo, places, state, checkout=checkout)
         places = part.locate(repo, folder, places, state, base=options.base)
         if state.landed:
+            _check_unused(repo, state, options, listener)
             return _report_landed(state.landed, places, options, listener)
         request = Request(
             repo=repo,
@@ -137,3 +151,21 @@ def _report_landed(landed: Landed, places: Places, options: Options, listener: L
     listener.event(landed)
     listener.say(f"{what}; see {places.summary}")
     return Ending(0, "landed", what, ())
+
+
+def _check_unused(repo: Repo, state: State, options: Options, listener: Listener) -> None:
+    """Options of a run that is over: what names nothing is an error all the same, the rest is told."""
+    if options.only and options.only not in state.packages:
+        hint = did_you_mean(options.only, state.packages) or f"known: {', '.join([*state.packages][:10])}"
+        raise UserError(f"there is no package {options.only!r}", where="--only", hint=hint)
+    if options.base and repo.resolve(options.base) is None:
+        raise UserError(f"{options.base!r} names no commit", where="--base", hint="see: git log --oneline --all")
+    typed = {
+        "--agent": options.agent,
+        "--jobs": options.jobs,
+        "--base": options.base,
+        "--only": options.only,
+        "--retry-failed": options.retry_failed,
+    }
+    if unused := [name for name, given in typed.items() if given]:
+        listener.say(f"without effect, as all has landed: {', '.join(unused)}")

@@ -37,7 +37,11 @@ class Listener(Protocol):
         """Something for people, on stderr."""
 
     def end(self) -> None:
-        """No event comes any more; what is said from now on are the last lines."""
+        """No event of the run comes any more; what is said from now on are the last lines.
+
+        What becomes of a landed run on its forge is recorded behind it, and is for whoever still shows lines: neither
+        progress.json nor a program that hears of the run has a place for it.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,7 +149,7 @@ def _loop(loop: Loop) -> str:
     while True:
         run.record_posted()
         _take_in_base(run, loop.base)
-        _cancel_doomed(run)
+        _cancel_doomed(run, loop.only)
         if run.fail_fast and not held and (new := _failed(run) - failed):
             held = True
             _tell_held(run, min(new))
@@ -316,7 +316,8 @@ def _tell_held(run: Run, failed: str) -> None:
     run.listener.say(f"--fail-fast: {failed} failed, so nothing more starts{rest}")
 
 
-def _cancel_doomed(run: Run) -> None:
-    doomed = run.state.doomed()
+def _cancel_doomed(run: Run, only: frozenset[str] | None) -> None:
+    """What can never start is over; packages that nobody asked for wait on, for a run that wants them."""
+    doomed = [(name, above) for name, above in run.state.doomed() if only is None or name in only]
     if doomed:
         run.record(*(e.PackageCancelled(at=now(), package=name, because=above) for name, above in doomed))

@@ -20,10 +20,10 @@ from typing import Any
 from parallel_impl.git.repo import Repo
 from parallel_impl.plan import order
 from parallel_impl.plan.globs.globs import is_literal, match
-from parallel_impl.planning import documents, snapshot, table
-from parallel_impl.planning.draft import Draft, draft
-from parallel_impl.planning.evidence import Table
-from parallel_impl.planning.grouped import GroupedPackage
+from parallel_impl.planning.grouping.draft import Draft, draft
+from parallel_impl.planning.grouping.grouped import GroupedPackage
+from parallel_impl.planning.reading import documents, snapshot, table
+from parallel_impl.planning.reading.evidence import Table
 
 BROAD = 0.1
 BUILD = "build/config"

@@ -106,3 +106,10 @@ def test_no_board_is_drawn_where_it_is_not_wanted(asked: dict[str, str], monkeyp
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     assert not is_plain({"TERM": "xterm"})
     assert is_plain({"TERM": "xterm", **asked})
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\v", "\f", "\x85", "\u2028"])
+def test_a_runner_takes_no_command_behind_another_end_of_a_line(end: str) -> None:
+    told = f"an agent's word{end} ::set-output name=x::y"
+    assert obeyed(told)
+    assert not obeyed(ci.guarded(told, GITHUB))

@@ -235,7 +235,7 @@ def test_a_dry_run_claims_nothing_and_says_its_feasibility(repo: Path, tmp_path:
         ledger = (repo / ".git/parallel-impl/.locks/_claims.json").read_bytes()
         dry = tool(repo, "implement", "add-c", "--dry-run", *waiting)
         assert dry.returncode == 0, dry.stderr
-        assert "add-c beside add-a: PARTIAL: 1 of 2 claims conflict" in dry.stderr
+        assert "add-c waits for add-a: 1 of its 2 claims held there" in dry.stderr
         assert '"src/a/x.py"' in dry.stderr
         assert (repo / ".git/parallel-impl/.locks/_claims.json").read_bytes() == ledger
         (tmp_path / "go").touch()
@@ -248,12 +248,12 @@ def test_cleanup_works_while_another_run_lives(repo: Path, tmp_path: Path) -> No
     with background(repo, tmp_path / "a", "implement", "add-a", *waiting) as a:
         live(a, tmp_path, "add-a")
         assert tool(repo, "implement", "add-b", *waiting).returncode == 0
-        cleaned = tool(repo, "cleanup", "add-b")
+        cleaned = tool(repo, "cleanup", "add-b", "--no-archive")
         assert cleaned.returncode == 0, cleaned.stdout + cleaned.stderr
         assert tool(repo, "implement", "add-c", *waiting).returncode == 2
         (tmp_path / "go-add-a").touch()
         assert a.ends() == 0, a.said
-    assert tool(repo, "cleanup", "add-a").returncode == 0
+    assert tool(repo, "cleanup", "add-a", "--no-archive").returncode == 0
     assert not (repo / ".git/parallel-impl").exists()
     assert not (tmp_path / "repo.worktrees").exists()
     assert refs(repo, "refs/parallel-impl") == []

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 import pytest
 from click.shell_completion import BashComplete
+from click.testing import CliRunner
 
 from parallel_impl import __version__
 from parallel_impl.cli import main
@@ -71,3 +72,8 @@ def test_a_path_to_the_folder_of_a_change_is_its_id_in_every_command(tmp_path: P
         done = tool(repo, *command, "openspec/changes/fix-typos/")
         assert "not a change-id" not in done.stderr, done.stderr
     assert "is not a change-id" in tool(repo, "implement", "src/fix-typos/").stderr
+
+
+def test_the_list_of_commands_has_whole_sentences() -> None:
+    shown = CliRunner().invoke(main.group, ["--help"], terminal_width=80).output
+    assert "..." not in shown.partition("Commands:")[2]

@@ -48,7 +48,9 @@ def test_show_names_the_commit_files_and_logs_of_a_package(landed: Path) -> None
         assert text in shown.stdout
 
 
-@pytest.mark.parametrize("command", [("status",), ("show", "fix-typos"), ("runs",), ("cleanup", "x", "--dry-run")])
+@pytest.mark.parametrize(
+    "command", [("status",), ("show", "fix-typos"), ("runs",), ("cleanup", "fix-typos", "--no-archive", "--dry-run")]
+)
 def test_commands_work_where_git_names_another_repository(command: tuple[str, ...], landed: Path) -> None:
     done = tool(landed, *command, env={"GIT_DIR": "/nowhere", "GIT_WORK_TREE": "/nowhere"})
     assert (done.returncode, done.stderr) == (0, "")
@@ -76,6 +78,23 @@ def test_a_change_that_has_landed_is_one_event_on_stdout(landed: Path) -> None:
     events = [json.loads(line) for line in again.stdout.splitlines()]
     assert [(one["event"], one["branch"]) for one in events] == [("landed", "openspec/fix-typos")]
     assert "landed already" in again.stderr
+    assert "without effect" not in again.stderr
+    assert "without effect, as all has landed: --agent" in tool(landed, "implement", "fix-typos", "--agent", "x").stderr
+    for option in ("--base", "--only"):
+        refused = tool(landed, "implement", "fix-typos", option, "nosuch")
+        assert (refused.returncode, f"{option}: error: " in refused.stderr) == (2, True), refused.stderr
+
+
+def test_a_change_that_is_only_begun_is_told_as_not_committed(landed: Path) -> None:
+    begun = landed / "openspec/changes/add-hex/design.md"
+    begun.parent.mkdir()
+    begun.write_text("Hex.\n")
+    done = tool(landed, "implement", "add-hex", "--retry-failed")
+    begun.unlink()
+    begun.parent.rmdir()
+    assert "openspec/changes/add-hex/design.md: error: the change is not committed in HEAD" in done.stderr
+    unknown = tool(landed, "implement", "add-hex")
+    assert "openspec/changes in HEAD: error: there is no change 'add-hex'" in unknown.stderr
 
 
 def test_a_change_where_there_is_none_at_all_is_told_what_to_write(tmp_path: Path) -> None:
@@ -84,7 +103,7 @@ def test_a_change_where_there_is_none_at_all_is_told_what_to_write(tmp_path: Pat
     commit_all(repo, "No change")
     missed = tool(repo, "implement", "add-a", "--agent", "command: true")
     assert missed.returncode == 2
-    assert "    write openspec/changes/add-a/work-packages.yaml and commit it\n" in missed.stderr
+    assert "    write proposal.md and tasks.md in openspec/changes/add-a and commit them\n" in missed.stderr
 
 
 def test_validate_warns_of_tasks_that_are_no_box_as_a_run_does(tmp_path: Path) -> None:

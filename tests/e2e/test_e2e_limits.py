@@ -53,7 +53,7 @@ def test_a_run_that_used_up_its_limit_halts_and_goes_on_when_it_is_raised(stub: 
     repo = diamond(tmp_path, 'agent = "mine"', table(stub), "limits.run.turns = 4")
     first = tool(repo, "implement", CHANGE, env=MINE)
     assert first.returncode == 1, first.stdout + first.stderr
-    assert "Not landed (BUDGET_EXCEEDED)" in first.stderr
+    assert "Not landed: a limit of the run is used up" in first.stderr
     assert "limits.run: " in first.stderr
     assert [one["package"] for one in events(repo, "package-accepted")][:1] == ["wp-words"]
     assert "wp-integration" not in [one["package"] for one in events(repo, "attempt-started")]

@@ -15,7 +15,7 @@ from tests.several import write_change
 CHANGE = "c"
 STATE = f".git/parallel-impl/{CHANGE}"
 AGENT = """\
-printf '{"schema_version": 1, "notes": ["%s is small"]}' "$1" > "$PARALLEL_IMPL_REPORT_FILE"
+printf '{"schema_version": 1, "notes": ["%s is small: ghp_0123456789012345678901"]}' "$1" > "$PARALLEL_IMPL_REPORT_FILE"
 echo "$1" > "$1.txt"
 echo mine > openspec/changes/c/completed/b.md 2>/dev/null || true
 """
@@ -47,7 +47,7 @@ def test_kept_pages_are_the_same_in_every_order_and_after_a_stop_that_says_how_t
     page = stopped / STATE / "handoff.md"
     assert halted.stderr.rstrip().endswith(f"what to do next: {page}")
     assert "1 of 2 packages accepted" in page.read_text()
-    assert "\n    parallel-implement c    # the same command" in page.read_text()
+    assert "\n    parallel-implement c    # without --only: all packages" in page.read_text()
     assert run(stopped, "--jobs", "2").returncode == 0
     assert not page.exists()
 
@@ -59,7 +59,7 @@ def test_kept_pages_are_the_same_in_every_order_and_after_a_stop_that_says_how_t
         f"{kept}/b.md",
     ]
     shown = git(straight, "show", f"openspec/{CHANGE}:{kept}/b.md")
-    assert "## Changed\n\n- added `b.txt`\n\n## Why\n\n- b is small\n" in shown
+    assert "## Changed\n\n- added `b.txt`\n\n## Why\n\n- b is small: ***\n" in shown
     beside = (straight / STATE / "completed/b.md").read_text()
     assert beside.startswith(shown)
     assert "| Attempts | 1 |" in beside

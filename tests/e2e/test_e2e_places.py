@@ -75,7 +75,7 @@ def test_a_change_of_a_part_is_found_upwards_and_its_run_goes_on_from_anywhere(m
         "index.md",
         tasks,
     ]  # scopes are relative to the root; the tasks are ticked in the part
-    assert tool(monorepo, "cleanup", "fix-typos").returncode == 0
+    assert tool(monorepo, "cleanup", "fix-typos").returncode == 1  # not merged
 
 
 def test_what_a_part_says_as_if_it_were_the_root_is_a_warning(monorepo: Path) -> None:

@@ -50,6 +50,10 @@ def test_a_plan_is_printed_or_written_and_a_run_knows_when_it_is_stale(unplanned
     (unplanned / PLAN.parent / "tasks.md").write_text("- [x] 1.1 Correct `guide.md`\n- [ ] 1.2 And `index.md`\n")
     commit_all(unplanned, "meanwhile")
     stale = tool(unplanned, "implement", "fix-typos", "--agent", "command: true", "--dry-run")
+    checked = tool(unplanned, "plan", "fix-typos", "--check").stderr
+    warnings = checked.count(": warning: ")
+    assert warnings > 1
+    assert f"{PLAN}: {warnings} findings" in checked
     assert stale.returncode == 0
     assert "changed since the plan was made on" in stale.stderr
     assert ": guide.md" in stale.stderr

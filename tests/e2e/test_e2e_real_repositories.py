@@ -161,7 +161,7 @@ def test_the_user_switches_and_installs_hooks_while_agents_work_and_planted_ones
     for ref in refs(repo, "refs/parallel-impl", "refs/heads/openspec"):
         git(repo, "update-ref", "-d", ref)
     said = run(repo, work + f"printf '[core]\\n\\tpager = planted\\n' >> {repo}/.gitconfig\n", code=1)
-    assert "REPOSITORY_CHANGED" in said and "core.pager" in said
+    assert "the repository was changed under the run" in said and "core.pager" in said
 
 
 def test_work_is_not_left_out_for_its_name_and_ignored_scopes_are_told_first(tmp_path: Path) -> None:

@@ -240,3 +240,16 @@ def test_aborting_a_killed_run_saves_what_was_in_flight(fresh: Scene) -> None:
     assert not (fresh.folder / "repo.worktrees").exists()
     assert fresh.run().returncode == 0
     assert fresh.landed("b.txt") == "b 2"
+
+
+def test_an_edit_that_is_not_committed_is_told_with_the_commit_that_makes_it_the_next_revision(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    scene.fails("d")
+    first = scene.run("--fail-fast", "--retry-failed")
+    assert (first.returncode, "there is no run yet, so nothing to try again" in first.stderr) == (1, True)
+    plan = scene.repo / PLAN
+    plan.write_text(plan.read_text().replace("description: words", "description: other words"))
+    told = scene.run("--dry-run").stderr
+    assert "the plan is edited here, but not committed, and so not used" in told
+    assert "the same command takes it as the next revision:\n    git add" in told
+    assert "--abort" not in told

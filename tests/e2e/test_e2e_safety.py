@@ -327,11 +327,12 @@ def test_cleanup_leaves_the_feature_branch_and_nothing_else(tmp_path: Path) -> N
     repo = make_repository("no-contracts", tmp_path)
     assert tool(repo, "implement", "fix-typos", "--agent", replay("no-contracts")).returncode == 0
     done = tool(repo, "cleanup", "fix-typos")
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "not archived: openspec/fix-typos is not merged into main yet" in done.stdout
     assert refs(repo) == ["refs/heads/main", "refs/heads/openspec/fix-typos"]
     assert not (repo / ".git/parallel-impl/fix-typos").exists()
     assert os.listdir(tmp_path) == ["no-contracts"]  # noqa: PTH208
-    assert tool(repo, "cleanup", "fix-typos").returncode == 0
+    assert tool(repo, "cleanup", "fix-typos", "--no-archive").returncode == 0
 
 
 def test_cleanup_keeps_and_names_what_is_in_no_branch(tmp_path: Path) -> None:
@@ -367,7 +368,7 @@ def test_what_gates_do_to_the_repository_is_seen_before_anything_lands(tmp_path:
     commit_all(repo, "A gate")
     done = tool(repo, "implement", "fix-typos", "--agent", replay("no-contracts"))
     assert done.returncode == 1, done.stdout + done.stderr
-    assert "REPOSITORY_CHANGED" in done.stderr
+    assert "the repository was changed under the run" in done.stderr
     assert refs(repo, "refs/heads") == HEADS
 
 

@@ -144,7 +144,7 @@ def test_a_gate_that_cannot_tell_old_from_new_costs_no_try_and_stops_the_landing
     done = single(repo, "echo right >note.txt\n")
     assert done.returncode == 1, done.stdout + done.stderr
     assert "gate checks on its work: not proven" in done.stdout
-    assert "Not landed (GATES_FAILED)" in done.stderr
+    assert "Not landed: the gates do not pass on the whole" in done.stderr
     assert refs(repo, f"{OWN}/attempts") == [f"{OWN}/attempts/wp-single/1"]
 
 
@@ -204,7 +204,7 @@ def test_a_plan_that_is_there_is_ignored_aloud_and_a_run_that_was_given_up_leave
     halted = single(repo, "echo right >note.txt\n", "--only", "wp-single", "--base", "main")
     assert halted.returncode == 1, halted.stdout + halted.stderr
     assert f"--single: {FOLDER}/work-packages.yaml is ignored" in halted.stderr
-    assert "Not landed (ONLY)" in halted.stderr
+    assert "Not landed: --only asked for a part" in halted.stderr
     assert "no package 'wp-note'" in tool(repo, "implement", CHANGE, "--only", "wp-note").stderr
     assert f"wp-single  writes **; not {FOLDER}/work-packages.yaml, " in tool(repo, "runs").stdout
 

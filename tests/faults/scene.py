@@ -86,6 +86,9 @@ class Driver:
         return int(self._process.stdout.readline())
 
 
+VIEWS = ("attempts", "progress.json")  # how many there were, and what a run that is watched shows of itself
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What a landed run leaves, apart from dates and ids: equal for every run, disturbed or not."""
@@ -194,7 +197,7 @@ class Scene:
             packages={name: git(self.repo, "rev-parse", f"{own}{name}^{{tree}}") for name in PACKAGES},
             states={name: (str(progress.state), progress.failures) for name, progress in state.packages.items()},
             run=str(state.run),
-            files=frozenset(str(name) for name in names if name.parts[0] != "attempts" and name.suffix != ".tmp"),
+            files=frozenset(str(name) for name in names if name.parts[0] not in VIEWS and name.suffix != ".tmp"),
             summary=(
                 summary["status"],
                 [(one["id"], one["state"], one["files"], one["steps"][0]["passed"]) for one in summary["packages"]],

@@ -34,6 +34,9 @@ def halfway(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Scene:
     return scene
 
 
+CLEANUP = ("cleanup", CHANGE, "--force")  # it landed and is not merged, which is no failure then
+
+
 def places(scene: Scene, folder: Path, *arguments: str) -> list[str]:
     """Before and after each point of a command that nothing disturbs, and that is as it should be then."""
     tried = scene.copy(folder)
@@ -78,8 +81,8 @@ def assert_given_up(scene: Scene) -> None:
 def test_a_cleanup_killed_at_any_point_leaves_nothing_when_it_is_given_again(
     landed: Scene, tmp_path: Path, chunk: int
 ) -> None:
-    for number, place in enumerate(places(landed, tmp_path / "whole", "cleanup", CHANGE)[chunk::CHUNKS]):
-        try_twice(landed, tmp_path / str(number), place, assert_clean, "cleanup", CHANGE, again=(0,))
+    for number, place in enumerate(places(landed, tmp_path / "whole", *CLEANUP)[chunk::CHUNKS]):
+        try_twice(landed, tmp_path / str(number), place, assert_clean, *CLEANUP, again=(0,))
 
 
 @pytest.mark.faults
@@ -97,5 +100,5 @@ def test_a_run_whose_abort_was_killed_at_any_point_is_given_up_when_that_is_aske
 def test_a_cleanup_killed_at_a_seeded_point_leaves_nothing_when_it_is_given_again(
     landed: Scene, tmp_path: Path, number: int
 ) -> None:
-    chosen = random.Random(SEED).sample(places(landed, tmp_path / "whole", "cleanup", CHANGE), SAMPLED)
-    try_twice(landed, tmp_path / "trial", chosen[number], assert_clean, "cleanup", CHANGE, again=(0,))
+    chosen = random.Random(SEED).sample(places(landed, tmp_path / "whole", *CLEANUP), SAMPLED)
+    try_twice(landed, tmp_path / "trial", chosen[number], assert_clean, *CLEANUP, again=(0,))

@@ -91,7 +91,9 @@ class LoopbackForge:
     def environment(self) -> dict[str, str]:
         """What a user of this forge has set."""
         return {
+            "GH_HOST": self.host,
             "GH_TOKEN": TOKEN,
+            "GITLAB_HOST": f"https://{self.host}",
             "GITLAB_TOKEN": TOKEN,
             "SSL_CERT_FILE": str(self.certificate),
             "REQUESTS_CA_BUNDLE": str(self.certificate),  # it comes before, and this machine may have one

@@ -50,6 +50,40 @@ def test_the_archive_of_a_merged_change_is_a_pull_request_and_given_again_it_is_
     assert len(hub.pulls) == 2
 
 
+def test_the_archive_goes_to_the_base_that_the_pull_request_was_merged_into(
+    hub: LoopbackGitHub, tmp_path: Path
+) -> None:
+    scene, path = Scene(hub, make(tmp_path)), path_with_openspec(tmp_path)
+    assert scene.implement("--pr").returncode == 0
+    git(hub.bare(NAME), "branch", "develop", "main")
+    hub.pulls[0]["base"] = "develop"
+    merged = hub.merge(1, "squash")
+
+    done = scene.tool("cleanup", CHANGE, "--pr", PATH=path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (hub.pulls[1]["base"], hub.pulls[1]["branch"]) == ("develop", f"archive/{CHANGE}")
+    assert git(scene.repo, "rev-parse", f"archive/{CHANGE}^") == merged
+
+
+def test_a_branch_of_the_users_with_the_name_of_the_archive_is_neither_published_nor_moved(
+    hub: LoopbackGitHub, tmp_path: Path
+) -> None:
+    scene, path = Scene(hub, make(tmp_path)), path_with_openspec(tmp_path)
+    assert scene.implement("--pr").returncode == 0
+    hub.merge(1, "merge")
+    git(scene.repo, "fetch", "--quiet", str(hub.bare(NAME)), "main")
+    git(scene.repo, "branch", f"archive/{CHANGE}", "FETCH_HEAD")
+    tree = git(scene.repo, "rev-parse", "FETCH_HEAD^{tree}")
+    own = git(scene.repo, "commit-tree", tree, "-p", "FETCH_HEAD", "-m", "mine")
+    git(scene.repo, "update-ref", f"refs/heads/archive/{CHANGE}", own)
+
+    done = scene.tool("cleanup", CHANGE, "--pr", PATH=path)
+    assert (done.returncode, len(hub.pulls)) == (1, 1), done.stdout
+    assert f"not archived: archive/{CHANGE} is a branch already" in done.stdout
+    assert git(scene.repo, "rev-parse", f"archive/{CHANGE}") == own
+    assert hub.tip(NAME, f"archive/{CHANGE}") == ""
+
+
 def test_a_fork_that_does_not_have_the_merge_yet_gets_no_archive_without_it(
     hub: LoopbackGitHub, tmp_path: Path
 ) -> None:

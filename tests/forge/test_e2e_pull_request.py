@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import threading
 from pathlib import Path
 
 import pytest
 
-from parallel_impl.record.events import BranchPushed, ChecksAnswered, Merged, PullRequestOpened
+from parallel_impl.record.events import BranchPushed, ChecksAnswered, Landed, Merged, PullRequestOpened
 from parallel_impl.record.journal import read
 from parallel_impl.report.event_line import describe
 from tests.forge.github import LoopbackGitHub
 from tests.forge.server import Trouble
-from tests.repository import git, make_repository, refs, replay, tool, users_side
+from tests.repository import git, make_repository, refs, replay, start, tool, users_side
 
 NAME, CHANGE = "acme/demo", "add-note"
 BRANCH = f"openspec/{CHANGE}"
@@ -134,9 +135,39 @@ def test_cleanup_keeps_a_remote_branch_that_has_more_than_was_merged(landed: Sce
 def test_cleanup_goes_by_tree_and_patch_where_the_forge_cannot_be_asked(landed: Scene) -> None:
     assert landed.tool("pr", CHANGE).returncode == 0
     done = tool(landed.repo, "cleanup", CHANGE, env={"PATH": os.environ["PATH"]})
-    assert done.returncode == 0
+    assert done.returncode == 1
     assert f"note: https://{landed.hub.host}/{NAME}/pull/1 could not be asked for: " in done.stdout
+    assert f"kept {landed.state}: https://{landed.hub.host}/{NAME}/pull/1 is not known as merged" in done.stdout
     assert landed.hub.tip(NAME, BRANCH) == landed.tip
+    landed.hub.merge(1, "squash")
+    assert landed.tool("cleanup", CHANGE).returncode == 0
+    assert (landed.hub.tip(NAME, BRANCH), landed.state.exists()) == ("", False)
+
+
+@pytest.mark.parametrize(
+    ("became", "options", "code"),
+    [("open", (), 1), ("open", ("--dry-run",), 1), ("open", ("--force",), 0), ("closed", ("--no-archive",), 0)],
+)
+def test_cleanup_keeps_the_state_while_a_pull_request_may_still_be_merged(
+    became: str, options: tuple[str, ...], code: int, landed: Scene
+) -> None:
+    assert landed.tool("pr", CHANGE).returncode == 0
+    landed.hub.pulls[0]["state"] = became
+    done = landed.tool("cleanup", CHANGE, *options)
+    assert (done.returncode, landed.state.exists()) == (code, bool(code)), done.stdout
+    assert landed.hub.tip(NAME, BRANCH) == landed.tip
+    if code:  # what is kept is enough to bring the pull request up to date
+        git(landed.repo, "gc", "--quiet", "--prune=now")
+        assert landed.tool("pr", CHANGE).returncode == 0
+
+
+def test_a_pull_request_that_people_gave_another_base_is_the_same_one(landed: Scene) -> None:
+    assert landed.tool("pr", CHANGE).returncode == 0
+    git(landed.hub.bare(NAME), "branch", "develop", "main")
+    landed.hub.pulls[0]["base"] = "develop"
+    again = landed.tool("pr", CHANGE)
+    assert (again.returncode, len(landed.hub.pulls)) == (0, 1), again.stderr
+    assert f"pull request up to date: https://{landed.hub.host}/{NAME}/pull/1" in again.stderr
 
 
 @pytest.mark.parametrize(
@@ -162,6 +193,29 @@ def test_no_failure_of_the_forge_undoes_a_landing_and_the_line_that_tries_again_
     assert len(scene.hub.pulls) == 1
 
 
+def test_the_first_signal_ends_a_publishing_that_waits_and_the_landing_stays(scene: Scene, tmp_path: Path) -> None:
+    held, log = threading.Event(), tmp_path / "told"
+    scene.hub.troubles.append(Trouble("POST", ".*/pulls", held=held))
+    with log.open("wb") as output:
+        typed = ("implement", CHANGE, "--agent", replay("one-note"), "--pr")
+        running = start(scene.repo, *typed, env=scene.environment, output=output.fileno())
+        while not scene.hub.asked("POST", ".*/pulls"):
+            assert running.poll() is None, log.read_text()
+            held.wait(0.02)
+        running.send_signal(signal.SIGINT)
+        try:
+            assert running.wait(timeout=60) == 0, log.read_text()
+        finally:
+            held.set()
+            running.kill()
+    told = log.read_text()
+    assert "no pull request: interrupted" in told
+    assert f"the landing stays; try again: parallel-impl pr {CHANGE}" in told
+    assert scene.events(Landed)
+    assert scene.tool("pr", CHANGE).returncode == 0  # the forge had opened it when its answer was lost
+    assert len(scene.hub.pulls) == 1
+
+
 def test_a_pull_request_of_somebody_elses_is_left_alone(landed: Scene) -> None:
     hub = landed.hub
     git(landed.repo, "push", "--quiet", str(hub.bare(NAME)), BRANCH)
@@ -182,6 +236,14 @@ def test_a_diverged_remote_is_reported_and_left(landed: Scene) -> None:
     assert (done.returncode, landed.hub.tip(NAME, BRANCH)) == (1, other)
     assert f"git fetch origin {BRANCH}" in done.stderr
     assert landed.hub.pulls == []
+
+
+def test_a_remote_that_has_more_than_was_proven_is_left_and_reported(landed: Scene) -> None:
+    more = git(landed.repo, "commit-tree", f"{landed.tip}^{{tree}}", "-p", landed.tip, "-m", "more")
+    git(landed.repo, "push", "--quiet", str(landed.hub.bare(NAME)), f"{more}:refs/heads/{BRANCH}")
+    done = landed.tool("pr", CHANGE)
+    assert (done.returncode, landed.hub.tip(NAME, BRANCH)) == (0, more)
+    assert f"note: {BRANCH} is {more[:12]} on origin: more than {landed.tip[:12]}, not proven" in done.stderr
 
 
 def test_git_asks_the_users_own_program_for_the_password(landed: Scene, tmp_path: Path) -> None:

@@ -56,3 +56,21 @@ def test_ticking_changes_nothing_but_marks(lines: list[str], ending: str, data: 
         if index in chosen and open_before[index]
     ]
     assert tasks.tick(again, chosen) == ticked
+
+
+WORDS = st.lists(st.tuples(st.sampled_from(["One", "Two", "Three"]), st.booleans()), min_size=1, max_size=5)
+
+
+@given(WORDS, st.lists(st.sampled_from(["One", "Two", "Three", "New"]), max_size=6))
+def test_a_task_is_found_in_another_list_only_where_all_of_its_text_are_done(
+    before: list[tuple[str, bool]], after: list[str]
+) -> None:
+    known = read("".join(f"- [ ] 1.{n} {word}\n" for n, (word, _) in enumerate(before, 1)).encode())
+    found = read("".join(f"- [ ] 1.{n} {word}\n" for n, word in enumerate(after, 1)).encode())
+    done = [n for n, (_, named) in enumerate(before) if named]
+    for task in tasks.same(known, done, found):
+        number, text = found.tasks[task].number, found.tasks[task].text
+        same = [n for n, (word, _) in enumerate(before) if word == text]
+        assert same
+        assert all(before[n][1] for n in same) or any(known.tasks[n].number == number for n in same if before[n][1])
+    assert tasks.same(known, done, known) == tuple(done)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parallel_impl.plan import order
-from parallel_impl.plan.check import Finding, FindingKind, OwnedTask, PlanFacts, check, problems
+from parallel_impl.plan.check import Finding, FindingKind, OwnedTask, PlanFacts, TaskOfTests, check, problems
 from parallel_impl.plan.model import Contracts, Package, Plan, Scope
 from parallel_impl.plan.paths import Paths
 
@@ -109,6 +109,34 @@ def test_a_dependency_without_evidence_is_found_unless_imports_are_not_known() -
     author = package("a", write=("openspec/changes/x/contracts/**",))
     contracts = Contracts(primary="contracts/v1.yaml", files=("contracts/v1.yaml",))
     assert found(author, *packages[1:], facts=replace(FACTS, imports={}), contracts=contracts) == []
+
+
+def test_a_test_task_is_done_with_what_it_tests_or_after_it() -> None:
+    facts = replace(
+        FACTS,
+        tasks=(OwnedTask("1.1", ("a",)), OwnedTask("1.2", ("b",))),
+        split_tests=(TaskOfTests("1.1", "1.2", ("tests/test_new.py",)),),
+    )
+    first, second = replace(A, tasks=("1.1",)), replace(B, tasks=("1.2",))
+    assert found(first, second, facts=facts) == [
+        "tests that are written beside what they test: tests/test_new.py of b (task 1.2 tests what 1.1 of a makes)"
+    ]
+    assert found(first, replace(second, depends_on=("a",)), facts=facts) == []
+    together = (OwnedTask("1.1", ("a",)), OwnedTask("1.2", ("a",)))
+    assert found(replace(A, tasks=("1.1", "1.2")), B, facts=replace(facts, tasks=together)) == []
+
+
+def test_a_stated_use_is_a_reason_for_a_dependency_and_found_where_there_is_none() -> None:
+    tasks = (OwnedTask("1.1", ("a",)), OwnedTask("2.1", ("b",), uses={"1.1": 'speaks of "key ring"'}))
+    facts = replace(FACTS, tasks=tasks, imports={})
+    first, second = replace(A, tasks=("1.1",)), replace(B, tasks=("2.1",))
+    assert found(first, second, facts=facts) == [
+        'packages that use what is made beside them: b on a (speaks of "key ring")'
+    ]
+    assert found(first, replace(second, depends_on=("a",)), facts=facts) == []
+    assert found(replace(first, depends_on=("b",)), second, package("c"), facts=facts)[-1:] == [
+        "dependencies that nothing shows a reason for: a on b"
+    ]
 
 
 def test_parallel_packages_share_a_design_or_a_contract() -> None:

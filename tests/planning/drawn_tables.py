@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from parallel_impl.planning.evidence import Clue, ClueKind, Part, PlannedTask, Resolution, Table
+from parallel_impl.planning.reading.evidence import Clue, ClueKind, Part, PlannedTask, Resolution, Table
 
 
 def table(

@@ -16,10 +16,11 @@ from parallel_impl.agents.answer import Desk
 from parallel_impl.agents.client import Account, Client
 from parallel_impl.agents.dialects.catalogue import DIALECTS
 from parallel_impl.config import AgentSettings
-from parallel_impl.planning import agent_plan, material
-from parallel_impl.planning import draft as drafts
+from parallel_impl.planning import agent_plan
 from parallel_impl.planning.agent_plan import AgentPlan, Briefing
-from parallel_impl.planning.evidence import Clue, ClueKind, Part, PlannedTask, Resolution, Table
+from parallel_impl.planning.grouping import draft as drafts
+from parallel_impl.planning.reading import material
+from parallel_impl.planning.reading.evidence import Clue, ClueKind, Part, PlannedTask, Resolution, Table
 from parallel_impl.processes.launch import Launch, Limits
 from tests.models.requests import Request
 from tests.models.scenario import Say, Scenario, Step, Write

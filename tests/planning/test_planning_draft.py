@@ -6,12 +6,12 @@ import pytest
 
 from parallel_impl.errors import UserError
 from parallel_impl.plan.reading import load
-from parallel_impl.planning import verification
-from parallel_impl.planning.draft import Draft, draft
-from parallel_impl.planning.evidence import Part
-from parallel_impl.planning.plan_text import PlanOrigin, minutes, scalar
-from parallel_impl.planning.scopes import TreeIndex
-from parallel_impl.planning.templates import Template
+from parallel_impl.planning.grouping import verification
+from parallel_impl.planning.grouping.draft import Draft, draft
+from parallel_impl.planning.grouping.plan_text import PlanOrigin, minutes, scalar
+from parallel_impl.planning.grouping.scopes import TreeIndex
+from parallel_impl.planning.grouping.templates import Template
+from parallel_impl.planning.reading.evidence import Part
 from tests.planning.drawn_tables import table
 
 APART = {
@@ -163,6 +163,20 @@ NODE = {
 def steps(scope: str, repository: dict[str, bytes], creates: str = "", files: str = "") -> list[tuple[str, str]]:
     found = verification.steps(scope.split(), creates.split(), TreeIndex([*files.split(), *repository]), repository.get)
     return [(step.cwd, step.command) for step in found]
+
+
+@pytest.mark.parametrize(
+    ("scope", "creates", "run"),
+    [
+        ("src/** tests/**", "src/new.py tests/test_new.py", "tests/test_new.py"),  # its own, not what lies beside them
+        ("src/a.py tests/**", "", "tests/test_a.py"),  # that of its source
+        ("tests/test_b.py src/a.py tests/**", "", "tests/test_a.py tests/test_b.py"),
+        ("src/c.py tests/**", "", "tests/test_a.py tests/test_b.py"),  # nothing better is known
+    ],
+)
+def test_a_package_runs_the_tests_of_its_own_work(scope: str, creates: str, run: str) -> None:
+    files = "src/a.py src/b.py src/c.py tests/test_a.py tests/test_b.py"
+    assert steps(scope, PYTHON, creates, files) == [(".", f"pytest -q {run}")]
 
 
 def test_python_tests_that_are_there_or_will_be_are_run_by_their_project() -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from parallel_impl.plan.globs.globs import covers
-from parallel_impl.planning.evidence import ClueKind, Table
-from parallel_impl.planning.grouped import GroupedPackage, Grouping
-from parallel_impl.planning.grouping import group
+from parallel_impl.planning.grouping.balance import PartitionLimits
+from parallel_impl.planning.grouping.grouped import GroupedPackage, Grouping
+from parallel_impl.planning.grouping.grouping import group
+from parallel_impl.planning.reading.evidence import ClueKind, Table
 from tests.planning.drawn_tables import clue, table
 
 # Two sections of four files each that have nothing to do with each other.
@@ -205,3 +206,25 @@ def test_a_change_without_tasks_is_one_package() -> None:
 def test_packages_are_named_after_their_headings() -> None:
     titles = ("Phase 1 — Cart (the big one)", "2. `wp-mailer` Mail")
     assert [one.id for one in group(table(APART, titles=titles)).packages] == ["wp-cart", "wp-mailer"]
+
+
+def test_the_tests_of_several_packages_wait_for_all_that_they_test() -> None:
+    named = {**APART, "3.1": "+tests/test_cart.py +tests/test_mail.py"}
+    mirrors = [
+        clue("+tests/test_cart.py", "", ClueKind.TEST_MIRROR, 0.5, "src/cart/a.py"),
+        clue("+tests/test_mail.py", "", ClueKind.TEST_MIRROR, 0.5, "src/mail/a.py"),
+    ]
+    grouped = group(table({**named, "4.1": "src/x/a.py src/x/b.py"}, more=mirrors))
+    tests, mail = package_of(grouped, "3.1"), package_of(grouped, "2.1")
+    assert "1.1" in tests.tasks
+    assert tests.reasons == {mail.id: ("tests src/mail/a.py",)}
+
+
+def test_neither_configuration_nor_what_changes_often_gives_a_name() -> None:
+    named = {f"1.{n}": f"src/{part}/a.py src/{part}/b.py src/{part}/c.py" for n, part in enumerate(("cart", "mail"))}
+    noise = [
+        clue(f".github/workflows/{n}.yaml", "1.0", ClueKind.HOT, 0.9, "in 90% of the commits here") for n in range(9)
+    ]
+    hot = [clue(f"lib/{n}.py", "1.1", ClueKind.HOT, 0.9, "in 90% of the commits here") for n in range(9)]
+    grouped = group(table(named, titles=("Orders",), more=[*noise, *hot]), PartitionLimits(worth=0.1, share=0.6))
+    assert sorted(one.id for one in grouped.packages) == ["wp-orders-cart", "wp-orders-mail"]

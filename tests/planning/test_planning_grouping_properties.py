@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parallel_impl.plan import conflicts, order
-from parallel_impl.planning.draft import draft, model, settle
-from parallel_impl.planning.evidence import Clue, ClueKind, Part, PlannedTask, Resolution, Table
-from parallel_impl.planning.grouping import group
+from parallel_impl.planning.grouping.draft import draft, model, settle
+from parallel_impl.planning.grouping.grouping import group
+from parallel_impl.planning.reading.evidence import Clue, ClueKind, Part, PlannedTask, Resolution, Table
 
 PATHS = (
     "src/a.py", "src/b.py", "src/B.py", "src/new/", "src/new/x.py", "src/new/y/", "src/new/y/z.py", "tests/test_a.py",

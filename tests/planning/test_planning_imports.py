@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from parallel_impl.planning import imports
-from parallel_impl.planning.tree import FileTree
+from parallel_impl.planning.reading import imports
+from parallel_impl.planning.reading.tree import FileTree
 
 
 def imported(path: str, text: str, *others: str) -> set[str]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parallel_impl.planning.named_paths import find
+from parallel_impl.planning.reading.named_paths import find
 
 
 def names(text: str) -> list[str]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from parallel_impl.planning import neighbours, tests_beside
-from parallel_impl.planning.evidence import Clue, ClueKind, Resolution
-from parallel_impl.planning.tree import FileTree
+from parallel_impl.planning.reading import neighbours, tests_beside
+from parallel_impl.planning.reading.evidence import Clue, ClueKind, Resolution
+from parallel_impl.planning.reading.tree import FileTree
 
 
 def candidates(*paths: str, named: str, resolution: Resolution = Resolution.NEW) -> dict[str, ClueKind]:
@@ -18,6 +18,7 @@ def candidates(*paths: str, named: str, resolution: Resolution = Resolution.NEW)
     ("named", "others", "test"),
     [
         ("src/cart.py", ["tests/test_a.py"], "tests/test_cart.py"),
+        ("src/shop/cart.py", ["tests/test_shop/test_a.py"], "tests/test_shop/test_cart.py"),
         ("app/src/shop/cart.py", ["app/tests/shop/test_a.py"], "app/tests/shop/test_cart.py"),
         ("app/cart.py", ["tests/a_test.py", "tests/b_test.py"], "tests/cart_test.py"),
         ("web/src/cart.ts", ["web/src/a.test.ts", "web/src/a.ts"], "web/src/cart.test.ts"),
@@ -27,6 +28,15 @@ def candidates(*paths: str, named: str, resolution: Resolution = Resolution.NEW)
 )
 def test_a_new_source_gets_its_test_where_the_tree_keeps_them(named: str, others: list[str], test: str) -> None:
     assert candidates(*others, named=named)[test] is ClueKind.TEST_MIRROR
+
+
+def test_the_test_that_somebody_names_is_the_test_of_a_new_source() -> None:
+    named = [
+        Clue(path, "1.1", ClueKind.TASK, 0.9, Resolution.NEW) for path in ("src/cart.py", "tests/web/test_cart.py")
+    ]
+    found = neighbours.candidates(named, FileTree(("tests/test_a.py",)))
+    mirrors = [(one.path, one.because) for one in found if one.kind is ClueKind.TEST_MIRROR]
+    assert mirrors == [("tests/web/test_cart.py", "src/cart.py")]
 
 
 def test_an_existing_test_is_found_in_the_innermost_folder_around_its_source() -> None:
@@ -85,6 +95,14 @@ def test_files_that_changed_with_the_component_are_hot_and_others_are_not() -> N
         "a/routes.ts": ClueKind.HOT,
         "a/x.ts": ClueKind.HOT,
     }
+
+
+def test_hot_configuration_counts_where_a_text_speaks_of_its_kind() -> None:
+    tree = FileTree(("pyproject.toml", ".github/workflows/ci.yml", "a.py"))
+    named = [Clue("a.py", "1.1", ClueKind.TASK, 0.9, Resolution.EXACT)]
+    commits = [frozenset({"a.py", "pyproject.toml", ".github/workflows/ci.yml"})] * 10
+    assert [one.path for one in neighbours.shared(named, commits, tree)] == ["a.py"]
+    assert [one.path for one in neighbours.shared(named, commits, tree, {"CI"})] == [".github/workflows/ci.yml", "a.py"]
 
 
 def test_two_words_of_the_change_id_that_names_know_are_a_topic() -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from parallel_impl.planning.evidence import Clue, ClueKind, PlannedTask, Resolution
-from parallel_impl.planning.phases import in_order, on_evidence
+from parallel_impl.planning.reading.evidence import Clue, ClueKind, PlannedTask, Resolution
+from parallel_impl.planning.reading.phases import in_order, on_evidence
 
 TASKS = (
     PlannedTask("1.1", "types", 0),

@@ -10,7 +10,6 @@ import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 
-from parallel_impl.planning.evidence import Clue, ClueKind, Part, PlannedTask, Resolution, Table
 from parallel_impl.planning.preparation import (
     coherence,
     depth,
@@ -25,6 +24,7 @@ from parallel_impl.planning.preparation.coherence import Coherence
 from parallel_impl.planning.preparation.depth import Depth, Level, Track
 from parallel_impl.planning.preparation.scores import Scores
 from parallel_impl.planning.preparation.tracks import TrackPlan
+from parallel_impl.planning.reading.evidence import Clue, ClueKind, Part, PlannedTask, Resolution, Table
 from tests.planning import played_roles
 
 TABLE = Table(

@@ -10,8 +10,8 @@ from parallel_impl.errors import UserError
 from parallel_impl.plan.model import Plan
 from parallel_impl.planning import proposal as proposals
 from parallel_impl.planning import sources
-from parallel_impl.planning.phases import Phases
 from parallel_impl.planning.proposal import ProposedPlan, Subject
+from parallel_impl.planning.reading.phases import Phases
 from tests.repository import commit_all, git, init
 
 TASKS = """\
@@ -154,6 +154,44 @@ def test_only_the_plan_is_written_and_the_lines_commit_it(shop: Path) -> None:
     assert lines == ("git add ../openspec/changes/add-cart/work-packages.yaml", "git commit -m 'Plan of add-cart'")
     assert git(shop, "status", "--porcelain") == f"?? {CHANGE}/work-packages.yaml"
     assert (shop / CHANGE / "work-packages.yaml").read_text() == "x: 1\n"
+
+
+@pytest.mark.parametrize("there", [None, "# mine\n"])
+def test_what_somebody_wrote_while_the_plan_was_made_stays(shop: Path, there: str | None, tmp_path: Path) -> None:
+    file = shop / CHANGE / "work-packages.yaml"
+    if there:
+        file.write_text(there)
+    found = subject(shop)
+    file.write_text("# edited\n")
+    with pytest.raises(UserError, match="it was changed while this was being made"):
+        proposals.write(found, b"x: 1\n", shop)
+    assert file.read_text() == "# edited\n"
+    file.write_text("x: 1\n")  # killed behind the write, say
+    proposals.write(found, b"x: 1\n", shop)
+
+    spec = tmp_path / "spec.md"
+    spec.write_text(SPEC)
+    (shop / CHANGE / "tasks.md").unlink()
+    found = Subject(sources.with_spec(sources.find(shop, "add-cart"), spec), Phases.ORDER)
+    file.write_text("# edited again\n")
+    with pytest.raises(UserError, match="it was changed while this was being made"):
+        proposals.write(found, b"x: 2\n", shop)
+    assert not (shop / CHANGE / "tasks.md").exists()  # all or nothing
+
+
+def test_nothing_is_written_through_links(shop: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    file = shop / CHANGE / "work-packages.yaml"
+    file.symlink_to(outside / "plan.yaml")
+    with pytest.raises(UserError, match="it is a link"):
+        proposals.write(subject(shop), b"x: 1\n", shop)
+    file.unlink()
+    (shop / CHANGE).rename(outside / "add-cart")
+    (shop / CHANGE).symlink_to(outside / "add-cart")
+    with pytest.raises(UserError, match="the folder of the change is behind a link"):
+        subject(shop)
+    assert not list(outside.rglob("*.yaml"))
 
 
 def test_a_plan_is_held_against_texts_and_code(shop: Path) -> None:

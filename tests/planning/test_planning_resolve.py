@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parallel_impl.planning.evidence import Resolution
-from parallel_impl.planning.named_paths import NamedPath
-from parallel_impl.planning.resolve import Company, resolve
-from parallel_impl.planning.tree import FileTree
+from parallel_impl.planning.reading.evidence import Resolution
+from parallel_impl.planning.reading.named_paths import NamedPath
+from parallel_impl.planning.reading.resolve import Company, resolve
+from parallel_impl.planning.reading.tree import FileTree
 
 TREE = FileTree((
     "README.md", "app/pyproject.toml", "app/src/cart.py", "app/src/pay.py", "app/tests/test_cart.py",

@@ -34,7 +34,7 @@ def test_everything_that_a_person_signs_off_is_on_the_screen() -> None:
         "  wave 1         wp-base (1)",
         "  wave 2         wp-api (4.5), wp-web (3)",
         "  wave 3         wp-end (1.5)",
-        "  critical path  7 of 10: wp-base -> wp-api -> wp-end",
+        "  critical path  weight 7 of 10: wp-base -> wp-api -> wp-end",
         "  speed-up       1.43 times as fast as one agent",
         "  heaviest       wp-api, 45% of the work",
         "  overlaps       src/api/x: wp-api waits for wp-base",

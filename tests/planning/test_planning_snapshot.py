@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from parallel_impl.git.repo import Repo
-from parallel_impl.planning import documents, snapshot, table
-from parallel_impl.planning.evidence import ClueKind, Resolution
+from parallel_impl.planning.reading import documents, snapshot, table
+from parallel_impl.planning.reading.evidence import ClueKind, Resolution
 from tests.repository import commit_all, init
 
 CHANGE = "openspec/changes/discount"

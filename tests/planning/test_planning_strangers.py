@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from parallel_impl.planning import cohesion, history, named_paths, table, touches
-from parallel_impl.planning.code import Code
-from parallel_impl.planning.documents import ChangeDocument
-from parallel_impl.planning.draft import draft
-from parallel_impl.planning.evidence import ClueKind, Table
+import pytest
+
+from parallel_impl.planning.grouping import cohesion, touches
+from parallel_impl.planning.grouping.draft import draft
+from parallel_impl.planning.reading import history, named_paths, table
+from parallel_impl.planning.reading.code import Code
+from parallel_impl.planning.reading.documents import ChangeDocument
+from parallel_impl.planning.reading.evidence import ClueKind, Table
 
 FILES = ("src/app.py", "src/store.py", "src/mail.py", "src/main.py", "docs/use.md")
 CONTENTS = {"src/app.py": b"from src import store\n"}
@@ -41,6 +44,22 @@ def test_a_task_that_names_no_file_stays_with_the_one_before_it_in_its_section()
     store = "## 1. Store\n- [ ] 1.1 Change `src/store.py`\n- [ ] 1.2 Send what mail needs\n"
     tasks = f"{store}## 2. Mail\n- [ ] 2.1 `src/mail.py`\n"
     assert units(tasks) == [("1.1", "1.2"), ("2.1",)]
+
+
+@pytest.mark.parametrize(
+    ("test", "expected"),
+    [
+        ("`tests/test_store.py`", [("1.1", "1.2"), ("1.3",)]),  # the mirror of what 1.1 names
+        ("`tests/test_round_trip.py`", [("1.1", "1.2"), ("1.3",)]),  # a test of no source follows the work before it
+        ("`tests/test_main.py`", [("1.1",), ("1.2",), ("1.3",)]),  # a source that no task works on
+        ("`tests/test_mail.py`", [("1.1",), ("1.2", "1.3")]),
+    ],
+)
+def test_a_test_stays_with_what_it_tests(test: str, expected: list[tuple[str, ...]]) -> None:
+    tasks = f"## 1. Work\n- [ ] 1.1 `src/store.py`\n- [ ] 1.2 Test {test}\n- [ ] 1.3 `src/mail.py`\n"
+    files = (*FILES, "tests/test_app.py")
+    found = built(tasks, files=files)
+    assert [one.tasks for one in cohesion.find(found.tasks, touches.find(found), files=found.files)] == expected
 
 
 def test_tests_that_name_no_file_go_each_with_what_speaks_of_the_same() -> None:

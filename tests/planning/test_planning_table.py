@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
-from parallel_impl.planning import table
-from parallel_impl.planning.code import Code
-from parallel_impl.planning.documents import document
-from parallel_impl.planning.evidence import Clue, ClueKind, Resolution, Table
-from parallel_impl.planning.phases import Phases
+from parallel_impl.planning.reading import table
+from parallel_impl.planning.reading.code import Code
+from parallel_impl.planning.reading.documents import document
+from parallel_impl.planning.reading.evidence import Clue, ClueKind, Resolution, Table
+from parallel_impl.planning.reading.phases import Phases
 
 TASKS = """\
 # Tasks

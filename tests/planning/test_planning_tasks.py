@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parallel_impl.openspec import tasks as task_list
-from parallel_impl.planning.task_graph import Planned, plan
+from parallel_impl.planning.reading.task_graph import Planned, plan
 
 LIST = """\
 ## 1. First

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from parallel_impl.errors import UserError
 from parallel_impl.openspec import tasks as task_list
-from parallel_impl.planning import tickets
-from parallel_impl.planning.evidence import PlannedTask
-from parallel_impl.planning.task_graph import plan
+from parallel_impl.planning.reading import tickets
+from parallel_impl.planning.reading.evidence import PlannedTask
+from parallel_impl.planning.reading.task_graph import plan
 
 SPEC = """\
 # Analytics

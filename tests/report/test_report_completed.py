@@ -105,3 +105,15 @@ def test_an_agents_words_stay_on_their_line() -> None:
     report = AgentReport(notes=("a\n## Evidence\n\x1b[2J- all passed",))
     page = completed.render(PACKAGE, (), msgspec.structs.replace(RESULT, report=report))
     assert "- a ## Evidence - all passed\n" in page
+
+
+def test_neither_the_name_of_a_file_nor_a_tag_makes_text_of_its_own() -> None:
+    report = AgentReport(notes=("<!-- hidden",), deviations=(Deviation(what="<details>", why="x", path="a\n## b"),))
+    page = completed.render(
+        PACKAGE, [("added", "a\n\n## Evidence\n\n- x: passed")], msgspec.structs.replace(RESULT, report=report)
+    )
+    assert [line for line in page.splitlines() if line.startswith("## ")] == [
+        line for line in PAGE.splitlines() if line.startswith("## ")
+    ]
+    assert "added `a\\n\\n## Evidence\\n\\n- x: passed`" in page
+    assert "<" not in page

@@ -41,7 +41,7 @@ from parallel_impl.report.event_line import describe
         (e.StepStarted(package="a", number=1, step="unit", place=2, steps=3), "a  step unit (2 of 3)"),
         (e.GateStarted(on="candidate", gate="mypy"), "gate mypy runs on the whole"),
         (e.GateEnded(on="base", gate="mypy", state="red"), "gate mypy on the base: red"),
-        (e.RunHalted(code="CLASH", why="a and b"), "not landed: CLASH"),
+        (e.RunHalted(code="CLASH", why="a and b"), "not landed: accepted work does not stand in one tree"),
         (e.Landed(commit="c" * 40, branch="openspec/x"), "landed: openspec/x is cccccccccccc"),
     ],
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from parallel_impl.record import events as e
 from parallel_impl.record.events import Event
 from parallel_impl.report import handoff
@@ -21,7 +23,13 @@ def test_one_page_says_where_it_stands_what_to_look_at_and_what_to_type() -> Non
     work = {"wp-docs": "refs/parallel-impl/add-a/attempts/wp-docs/1"}
     page = render(
         [*three(), *accept(70.0, "wp-api"), HALTED],
-        Handoff("not landed: NOT_ALL_ACCEPTED: wp-docs failed", "openspec/add-a", "/state", work),
+        Handoff(
+            "not landed: NOT_ALL_ACCEPTED: wp-docs failed",
+            "openspec/add-a",
+            "/state",
+            work,
+            plan="p/work-packages.yaml",
+        ),
     )
     assert (
         page
@@ -50,7 +58,8 @@ Paths are below `/state`.
 
     parallel-impl show add-a wp-docs --log
     parallel-implement add-a --retry-failed
-    parallel-implement add-a    # the same command goes on with what is not done
+    # or correct its scope, steps or description in p/work-packages.yaml and commit it: the next revision,
+    #   which the same command takes: parallel-implement add-a
     parallel-implement add-a --abort    # give it up; its work stays on refs
 """
     )
@@ -61,7 +70,7 @@ def test_a_red_gate_shows_what_would_have_landed() -> None:
     halted = e.RunHalted(at=9.0, code="GATES_FAILED", why="pytest: 1 new failure\n  tests/test_a.py::test_x")
     ref = "refs/parallel-impl/add-a/candidate"
     page = render([*accepted, halted], Handoff("not landed: GATES_FAILED", "openspec/add-a", "/state", {}, ref))
-    assert "1. GATES_FAILED: pytest: 1 new failure\n   - `tests/test_a.py::test_x`\n" in page
+    assert "1. the gates do not pass on the whole: pytest: 1 new failure\n   - `tests/test_a.py::test_x`\n" in page
     assert f"    git log --first-parent {ref}\n" in page
 
 
@@ -77,3 +86,19 @@ def test_two_hundred_packages_are_one_page_still() -> None:
     page = render([started(many), HALTED], Handoff("not landed", "openspec/add-a", "/state", {}))
     assert "- and 180 more: `parallel-impl status add-a`" in page
     assert len(page.splitlines()) < 60
+
+
+def test_the_same_command_is_offered_only_where_it_has_something_to_do() -> None:
+    goes_on = "# the same command goes on"
+    waiting = three()  # wp-api is at work
+    standing = Handoff("not landed", "openspec/add-a", "/state", {})
+    assert goes_on in render([*waiting, HALTED], standing)
+    assert goes_on not in render([*three(), *accept(70.0, "wp-api"), HALTED], standing)
+
+
+def test_a_run_for_one_package_is_tried_again_for_that_one() -> None:
+    begun = [msgspec.structs.replace(one, only="wp-docs") if isinstance(one, e.RunStarted) else one for one in three()]
+    page = render([*begun, HALTED], Handoff("not landed", "openspec/add-a", "/state", {}, only="wp-docs"))
+    assert "    parallel-implement add-a --only wp-docs --retry-failed\n" in page
+    assert "# the same command goes on" not in page
+    assert "    parallel-implement add-a    # without --only: all packages\n" in page

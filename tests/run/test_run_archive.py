@@ -26,6 +26,7 @@ from tests.run.scene import first_event, package
 NAME = "2026-01-02-c1"
 OPENSPEC = f"""#!/bin/sh
 set -eu
+[ "$1" != --version ] || {{ echo 1.6.0; exit 0; }}
 test "$1 $2 $3 $4" = "archive c1 -y --json"
 mkdir -p openspec/changes/archive openspec/specs/store
 mv openspec/changes/c1 openspec/changes/archive/{NAME}
@@ -105,7 +106,8 @@ def test_a_squashed_change_is_archived_on_a_new_branch_and_nothing_else_moves(pl
 
 
 def test_a_change_that_is_not_merged_is_not_archived(place: Folder) -> None:
-    assert call(place).lines == ["not archived: openspec/c1 is not merged into main yet"]
+    report = call(place)
+    assert (report.lines, report.unmerged) == (["not archived: openspec/c1 is not merged into main yet"], True)
     assert git(place[0], "for-each-ref", "refs/heads/archive", "refs/parallel-impl") == ""
     git(place[0], "branch", "-D", "openspec/c1")
     assert call(place).lines == []  # nothing tells that it landed
@@ -160,6 +162,12 @@ def test_the_base_of_the_remote_is_fetched_by_url_and_no_branch_of_the_users_mov
     git(tmp_path, "clone", "--quiet", "--bare", str(folder), "origin.git")
     git(folder, "remote", "add", "origin", str(tmp_path / "origin.git"))
     assert call(place).lines == ["not archived: openspec/c1 is not merged into origin/main yet"]
+    git(folder, "switch", "--quiet", "--detach", "openspec/c1")
+    git(folder, "branch", "--force", "main", "openspec/c1")
+    unpushed = call(place)
+    assert unpushed.unmerged
+    assert "is merged into main here, but not into origin/main yet" in unpushed.lines[0]
+    assert unpushed.lines[1] == "  push main first: git push origin main"
     git(tmp_path, "clone", "--quiet", "origin.git", "other")
     git(tmp_path / "other", "merge", "--quiet", "--ff-only", "origin/openspec/c1")
     git(tmp_path / "other", "push", "--quiet", "origin", "main")
@@ -177,6 +185,7 @@ def test_without_the_program_the_line_that_installs_it_is_told_and_cleaning_up_g
     squash(folder)
     report = call((folder, {**env, "PATH": os.defpath}))
     assert report.lines[0].startswith("not archived: openspec is not installed: npm install -g @fission-ai/openspec")
+    assert call((folder, {**env, "PATH": os.defpath}), dry_run=True).lines == report.lines
     assert not report.refused
 
 
@@ -236,3 +245,15 @@ def test_what_a_killed_process_left_is_in_nobodys_way(place: Folder) -> None:
     git(folder, "update-ref", "refs/parallel-impl/c1/archive", half)
     assert call(place).lines[0].startswith("archived c1 as ")
     assert git(folder, "for-each-ref", "refs/parallel-impl") == ""
+
+
+def test_the_merged_branch_is_named_with_the_line_that_deletes_it_unless_it_is_still_needed(place: Folder) -> None:
+    folder, env = place
+    squash(folder)
+    line = "openspec/c1 is merged into main; to delete it: git branch -D openspec/c1"
+    assert line not in call((folder, {**env, "PATH": os.defpath})).lines  # what landed is found by it
+    assert call(place).lines[-1] == line
+    git(folder, "merge", "--quiet", "--ff-only", "archive/c1")
+    assert call(place).lines[-1] == line
+    git(folder, "switch", "--quiet", "openspec/c1")
+    assert line not in call(place).lines

@@ -34,3 +34,12 @@ def test_claims_of_a_run_whose_journal_is_damaged_are_given_up_although_its_work
     assert "the journal is damaged" in done.stderr
     assert tool(repo, "runs").stdout == "fix-typos  unreadable, claims nothing\n"
     assert git(repo, "for-each-ref", "refs/parallel-impl")
+
+
+def test_an_id_that_is_no_change_and_has_no_run_is_an_error_with_the_nearest_one(tmp_path: Path) -> None:
+    repo = make_repository("no-contracts", tmp_path)
+    done = tool(repo, "cleanup", "fix-typo")
+    assert done.returncode == 2
+    assert "there is no change 'fix-typo' and no run of it" in done.stderr
+    assert "fix-typos" in done.stderr
+    assert tool(repo, "cleanup", "fix-typos").returncode == 0

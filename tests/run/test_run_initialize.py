@@ -196,3 +196,12 @@ def test_a_script_has_to_say_yes(place: Place) -> None:
 def test_the_schema_line_is_set_and_nothing_else_changes() -> None:
     assert workflow.with_schema("") == "schema: parallel-packages\n"
     assert workflow.with_schema("context: a\n") == "schema: parallel-packages\ncontext: a\n"
+
+
+def test_without_the_program_the_rest_is_written_and_the_change_that_cannot_be_pinned_is_named(place: Place) -> None:
+    folder, env = place
+    (folder / "openspec/changes/old").mkdir(parents=True, exist_ok=True)
+    report = call((folder, {**env, "PATH": "/nowhere"}), change="old")
+    assert "parallel-impl.toml" in report.written
+    assert report.left == ["openspec/changes/old/.openspec.yaml (there is no schema to pin it to)"]
+    assert any("no schema was written" in line for line in report.remarks)

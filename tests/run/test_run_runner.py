@@ -313,3 +313,15 @@ def _wait_until_it_sleeps(thread: threading.Thread) -> None:
     while (switches := status.read_text().rpartition("voluntary_ctxt_switches")[0]) != before:
         before = switches
         time.sleep(0.2)
+
+
+def test_what_nobody_asked_for_is_not_cancelled_by_a_failure_above_it(opened: Callable[..., Run]) -> None:
+    run = opened(replace(package("a"), retry_budget=0), package("b", "a"), package("c", "b"))
+
+    def act(job: Job, _: Post) -> Outcome:
+        return Outcome(result(job, "elsewhere"))
+
+    runner.run_packages(run, only=frozenset("ab"), run_attempt=Agents(act))
+    states = {name: progress.state for name, progress in run.state.packages.items()}
+    assert states["b"] is PackageState.CANCELLED
+    assert states["c"] not in (PackageState.CANCELLED, PackageState.FAILED)

@@ -49,6 +49,15 @@ def test_the_last_commit_ticks_the_tasks_of_accepted_packages_and_the_rest_is_li
     assert any("open:     2 tasks of tasks.md that no package names: 2.1 Three; 2.2 Four" in one for one in ended.lines)
 
 
+def test_without_a_plan_what_only_the_tip_asks_for_stays_open(run: Run) -> None:
+    run.spec, run.in_force = replace(run.spec, single=True), in_force([package("a")])
+    repo, places = run.workspace.repo, run.workspace.places
+    repo.set_ref(places.branch_ref, commit(repo, run.spec.base, {FILE: TASKS + "\n- [ ] 2.3 New\n"}))
+    ended = land.land(run, no_gates(), only=None)
+    content = repo.read(ended.commit, FILE) or b""
+    assert (content.count(b"[x]"), content.endswith(b"- [ ] 2.3 New\n")) == (3, True), content
+
+
 def test_what_the_tip_did_to_the_list_stays(run: Run) -> None:
     repo, places = run.workspace.repo, run.workspace.places
     tip = commit(repo, run.spec.base, {FILE: TASKS + "\n- [ ] 1.3 New of section 2\n"})
@@ -58,6 +67,16 @@ def test_what_the_tip_did_to_the_list_stays(run: Run) -> None:
     assert repo.is_ancestor(tip, ended.commit)
     assert b"- [x] 1.1 One\r\n- [x] 1.2 Two\r\n" in content
     assert content.endswith(b"- [~] 2.2 Four\n- [ ] 1.3 New of section 2\n")
+
+
+def test_what_the_tip_asks_for_under_the_number_of_a_task_that_is_done_stays_open(run: Run) -> None:
+    repo, places = run.workspace.repo, run.workspace.places
+    anew = TASKS.replace("1.2 Two", "1.3 Two").replace("1.1 One", "1.1 Not done\r\n- [ ] 1.2 One")
+    repo.set_ref(places.branch_ref, commit(repo, run.spec.base, {FILE: anew}))
+    ended = land.land(run, no_gates(), only=None)
+    assert ended.exit_code == 0
+    content = repo.read(ended.commit, FILE) or b""
+    assert b"- [ ] 1.1 Not done\r\n- [x] 1.2 One\r\n- [x] 1.3 Two\r\n" in content
 
 
 def test_made_again_after_a_crash_it_is_the_same_commit_and_counts_as_landed(run: Run) -> None:

@@ -10,10 +10,10 @@ from typing import Any
 
 import msgspec
 
-from parallel_impl.planning import material
-from parallel_impl.planning.evidence import Table
 from parallel_impl.planning.preparation.depth import Track
 from parallel_impl.planning.preparation.tracks import TrackPlan
+from parallel_impl.planning.reading import material
+from parallel_impl.planning.reading.evidence import Table
 
 CRITICAL = "critical"
 SEVERITIES = (CRITICAL, "major", "minor")

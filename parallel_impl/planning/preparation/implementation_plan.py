@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from parallel_impl.errors import Problem, Severity, printable
-from parallel_impl.planning import material
-from parallel_impl.planning.evidence import Table
 from parallel_impl.planning.preparation.coherence import Coherence, shown
 from parallel_impl.planning.preparation.depth import Track
 from parallel_impl.planning.preparation.tracks import TrackPlan
+from parallel_impl.planning.reading import material
+from parallel_impl.planning.reading.evidence import Table
 
 SECTIONS: Mapping[str, str] = {
     "executive_summary": "what is built and why, in a few sentences",

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from parallel_impl.planning.evidence import Table
 from parallel_impl.planning.preparation.coherence import Coherence
 from parallel_impl.planning.preparation.depth import Track
 from parallel_impl.planning.preparation.implementation_plan import SECTIONS, names_task
 from parallel_impl.planning.preparation.tracks import LEVELS, PlannedInterface, TrackPlan
+from parallel_impl.planning.reading.evidence import Table
 
 COUNT = -1
 

@@ -19,13 +19,13 @@ from parallel_impl.agents.answer import Desk, Question, Reply
 from parallel_impl.agents.budget import Budget
 from parallel_impl.agents.spending import Spent
 from parallel_impl.errors import printable
-from parallel_impl.planning.evidence import Table
 from parallel_impl.planning.preparation import coherence, depth, implementation_plan, metrics, scores, sign_off, tracks
 from parallel_impl.planning.preparation.coherence import Coherence
 from parallel_impl.planning.preparation.depth import Effort, Track
 from parallel_impl.planning.preparation.scores import Scores
 from parallel_impl.planning.preparation.sign_off import SignOff
 from parallel_impl.planning.preparation.tracks import TrackPlan
+from parallel_impl.planning.reading.evidence import Table
 from parallel_impl.record.codes import Failure
 
 TRIES_AGAIN = 2  # of a planner, each time with a reduced scope

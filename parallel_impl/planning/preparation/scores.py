@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from parallel_impl.planning.evidence import ClueKind, Resolution, Table
+from parallel_impl.planning.reading.evidence import ClueKind, Resolution, Table
 
 NAMED = frozenset(
     {ClueKind.TASK, ClueKind.SECTION, ClueKind.PROPOSAL, ClueKind.DESIGN, ClueKind.SPEC, ClueKind.CONTRACT}

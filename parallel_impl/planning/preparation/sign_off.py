@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
-from parallel_impl.planning import material
-from parallel_impl.planning.evidence import Table
 from parallel_impl.planning.preparation import implementation_plan
 from parallel_impl.planning.preparation.implementation_plan import SECTIONS
+from parallel_impl.planning.reading import material
+from parallel_impl.planning.reading.evidence import Table
 
 PROMPT = """\
 # Sign the implementation plan of the change {change}, or refuse to

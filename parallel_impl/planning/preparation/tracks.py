@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
-from parallel_impl.planning import material
-from parallel_impl.planning.evidence import Table
 from parallel_impl.planning.preparation.depth import ENTRIES, Depth, Track
+from parallel_impl.planning.reading import material
+from parallel_impl.planning.reading.evidence import Table
 
 ROLES = {
     Track.CORE: "the core implementer: modules, data structures and algorithms",

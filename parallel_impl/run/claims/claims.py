@@ -14,7 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from parallel_impl import storage
-from parallel_impl.errors import Problem, Severity, UserError
+from parallel_impl.errors import Problem, Severity, UserError, count
 from parallel_impl.plan import feasibility
 from parallel_impl.plan.conflicts import Conflict
 from parallel_impl.plan.feasibility import Comparison
@@ -189,9 +189,9 @@ def beside(change_id: str, packages: Sequence[Package], found: Sequence[Rival]) 
         return [f"{change_id}: no other run is in its way"]
     if not conflicts:
         return [f"{change_id} can run beside {others}"]
-    return [f"{change_id} waits for {others}: {verdict(packages, found)}"] + [
-        f"  {line}" for rival in conflicts for line in rival.lines(change_id)
-    ]
+    judged = verdict(packages, found)
+    what = f"{change_id} waits for {others}: {judged.conflicting} of its {count(judged.claims, 'claim')} held there"
+    return [what] + [f"  {line}" for rival in conflicts for line in rival.lines(change_id)]
 
 
 def _refusal(places: Places, packages: Sequence[Package], found: Sequence[Rival]) -> Problem:

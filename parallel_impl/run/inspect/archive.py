@@ -45,10 +45,14 @@ class ArchiveOptions:
 
 @dataclass(slots=True)
 class ArchiveReport:
-    """What became of it, as lines for people; `refused`: the change was to be archived and was not."""
+    """What became of it, as lines for people; `refused`: the change was to be archived and was not.
+
+    `unmerged`: it landed, and no base branch is known to have it.
+    """
 
     lines: list[str] = field(default_factory=list)
     refused: bool = False
+    unmerged: bool = False
     commit: str = ""
     branch: str = ""
 
@@ -83,6 +87,7 @@ def archive(repo: Repo, folder: Path, change_id: str, options: ArchiveOptions, e
         archiver = _Archiver(repo, folder, places, landed, options, env, state)
         try:
             archiver.archive()
+            archiver.report_branch()
         finally:
             for ref, commit in repo.refs(archiver.scratch_ref).items():
                 repo.delete_ref(ref, commit)
@@ -95,7 +100,8 @@ def archive(repo: Repo, folder: Path, change_id: str, options: ArchiveOptions, e
 class _Archiver:
     """One call: what was typed and found, and what became of it so far.
 
-    `landed` is the commit that landed, `state` what the journal knows of its run.
+    `landed` is the commit that landed, `state` what the journal knows of its run, `holder` the branch that has the
+    change merged and nothing left to archive.
     """
 
     repo: Repo
@@ -106,6 +112,7 @@ class _Archiver:
     env: Mapping[str, str]
     state: State
     report: ArchiveReport = field(default_factory=ArchiveReport)
+    holder: str = ""
 
     @property
     def scratch_ref(self) -> str:
@@ -120,8 +127,10 @@ class _Archiver:
         if name := archived_as(repo, target.tip, places.change_id, places.part):
             folder = f"{ids.changes(places.part)}/archive/{name}"
             report.lines.append(f"{places.change_id} is archived on {target.shown} as {folder}")
+            self.holder = target.shown
             return
         if not repo.entries(target.tip, places.folder):
+            self.holder = target.shown
             return
         branch = self.options.on_branch or f"archive/{places.change_id}"
         if not self.options.on_branch and (made := repo.ref(f"refs/heads/{branch}")):
@@ -135,9 +144,30 @@ class _Archiver:
             again = f"to archive all the same, with these as a follow-up list: {self.again()}"
             report.lines += [what, *_listed(left), again]
         elif self.options.dry_run:
-            report.lines.append(f"would archive {places.change_id} on {target.shown}")
+            self.try_out(target)
         else:
             self.commit(target, branch, left)
+
+    def try_out(self, target: Target) -> None:
+        """What a dry run promises: nothing without the program that does it."""
+        try:
+            program.version(self.env)
+        except OpenSpecError as error:
+            self.report_unable(error)
+        else:
+            self.report.lines.append(f"would archive {self.places.change_id} on {target.shown}")
+
+    def report_unable(self, error: OpenSpecError) -> None:
+        """The program did not archive the change; where it is not installed, archiving was not to be expected."""
+        self.report.refused = bool(program.find(self.env))
+        self.report.lines += [f"not archived: {error}", f"  then: parallel-cleanup {self.places.change_id}"]
+
+    def report_branch(self) -> None:
+        """The feature branch is the user's, so it stays: the line that deletes it, once nothing needs it any more."""
+        ref = self.places.branch_ref
+        if self.holder and self.repo.ref(ref) and not any(one.branch == ref for one in self.repo.worktrees()):
+            branch = self.places.branch
+            self.report.lines.append(f"{branch} is merged into {self.holder}; to delete it: git branch -D {branch}")
 
     def commit(self, target: Target, branch: str, left: tuple[str, ...]) -> None:
         """Make the commit and put it on `branch`; `left` are the open tasks."""
@@ -155,9 +185,9 @@ class _Archiver:
                 date=int(time.time()),
             )
         except OpenSpecError as error:
-            report.refused = bool(program.find(self.env))
-            report.lines += [f"not archived: {error}", f"  then: parallel-cleanup {places.change_id}"]
+            self.report_unable(error)
             return
+        self.holder = target.shown
         moves = bool(self.options.on_branch)
         _move(self.repo, branch, done.commit, target.tip if moves else None)
         report.commit, report.branch = done.commit, branch
@@ -186,6 +216,7 @@ class _Archiver:
                 commit=commit,
                 title=f"Archive {change_id}",
                 body=f"{change_id} is merged: this archives it in OpenSpec and merges its deltas into the specs.",
+                base=target.branch if target.remote else "",
             )
         except UserError as error:
             self.report.refused = True
@@ -202,26 +233,38 @@ class _Archiver:
                 raise UserError(f"{typed} does not hold {feature} yet", where="--archive-on", hint="merge it first")
             return target
         try:
-            found, trouble = merged_pull.find(self.repo, self.folder, self.state, self.env)
-            if found:
+            answer = merged_pull.find(self.repo, self.folder, self.state, self.env)
+            if found := answer.merged:
                 return self.having(self.fetch(found.destination, found.pull.base), found)
-            self.report.lines += [f"note: {trouble}"] if trouble else []
+            self.report.lines += [f"note: {answer.trouble}"] if answer.trouble else []
             targets = list(self.targets())
         except UserError as error:
+            self.report.unmerged = True
             self.report.lines.append(f"not archived: whether {feature} is merged could not be asked: {error}")
             return None
         for target in targets:
             if merged.holds(self.repo, target.tip, self.landed):
                 return target
         if targets and self.repo.entries(self.landed, self.places.folder):
-            self.report.lines.append(f"not archived: {feature} is not merged into {targets[0].shown} yet")
+            self.report.unmerged = True
+            self.report.lines += self.unmerged(targets[0])
         return None
+
+    def unmerged(self, target: Target) -> Iterator[str]:
+        """That the base lacks the change; a merge that was only not pushed is told as that."""
+        feature, tip = self.places.branch, self.repo.ref(f"refs/heads/{target.branch}")
+        if target.remote and tip and merged.holds(self.repo, tip, self.landed):
+            yield f"not archived: {feature} is merged into {target.branch} here, but not into {target.shown} yet"
+            yield f"  push {target.branch} first: git push {shlex.quote(target.remote)} {shlex.quote(target.branch)}"
+        else:
+            yield f"not archived: {feature} is not merged into {target.shown} yet"
 
     def having(self, target: Target, found: MergedBranch) -> Target | None:
         """The base that the forge merged into, as the remote has it: a fork's own does not have it by itself."""
         merge = self.repo.resolve(found.pull.merge) if found.pull.merge else None
         if (merge and self.repo.is_ancestor(merge, target.tip)) or merged.holds(self.repo, target.tip, self.landed):
             return target
+        self.report.unmerged = True
         self.report.lines.append(f"not archived: {found.pull.url} is merged, but {target.shown} does not have it yet")
         return None
 
@@ -244,9 +287,17 @@ class _Archiver:
 
     def report_made(self, target: Target, branch: str, made: str) -> None:
         """The branch of an earlier cleanup: what to do with it."""
+        if not archived_as(self.repo, made, self.places.change_id, self.places.part):
+            self.report.refused = True
+            self.report.lines += [
+                f"not archived: {branch} is a branch already, and does not have {self.places.change_id} archived",
+                f"  it is left as it is; to make room for it: git branch -m {branch} <another name>",
+            ]
+            return
         self.report.commit, self.report.branch = made, branch
         if self.repo.parents(made)[:1] == (target.tip,):
             self.report.lines.append(f"archived on the branch {branch} already")
+            self.holder = target.shown
             self.publish(target, branch, made)
             return
         self.report.lines += [

@@ -15,6 +15,7 @@ from pathlib import Path
 from parallel_impl.errors import UserError, first_line
 from parallel_impl.git import home as homes
 from parallel_impl.git.checkout import KEPT
+from parallel_impl.git.merged import stood
 from parallel_impl.git.remove import remove
 from parallel_impl.git.repo import Repo
 from parallel_impl.plan import ids
@@ -24,8 +25,7 @@ from parallel_impl.run.claims import change_lock, claims, ledger
 from parallel_impl.run.places import Places
 from parallel_impl.run.publish import merged as merged_pull
 from parallel_impl.run.resume import leftovers
-
-HISTORY = 2_000  # commits of a branch that are looked at for a squash merge; the message says when there are more
+from parallel_impl.text import did_you_mean
 
 
 @dataclass(slots=True)
@@ -69,6 +69,7 @@ def clean(
     if not known and not repo.refs(places.refs):
         if not dry_run:
             change_lock.remove_empty(places)
+        _check_known(repo, folder, places)
         return report
     with change_lock.hold(places):
         if claimed:
@@ -83,19 +84,44 @@ def clean(
             else:
                 home = leftovers.clear(repo, places, state, checkout=checkout).home
             _clean_home(home.path, places, state, report, force=force)
-        merged = _ask_forge(repo, folder, state, report, inherited or {})
-        _clean(repo, folder, places, state, report, force=force, merged=merged)
+        merged, pending = _ask_forge(repo, folder, state, report, inherited or {})
+        pending = "" if force else pending
+        _clean(repo, folder, places, state, report, force=force, merged=merged, pending=pending)
         if not report.kept and not dry_run:
             change_lock.forget(places)
     return report
 
 
-def _ask_forge(repo: Repo, folder: Path, state: State, report: Report, inherited: Mapping[str, str]) -> str:
-    """What the forge says was merged, "" where it does not; the branch on the remote goes only then."""
-    found, trouble = merged_pull.find(repo, folder, state, inherited)
-    if found is None:
-        report.notes += [trouble] if trouble else []
-        return ""
+def _check_known(repo: Repo, folder: Path, places: Places) -> None:
+    """UserError where neither a commit nor the worktree has the change, or had it before it was archived."""
+    top = repo.top(folder)
+    tips = (repo.head(folder), repo.ref(places.branch_ref), repo.ref(f"refs/heads/archive/{places.change_id}"))
+    paths = {entry.path for tip in tips if tip for entry in repo.entries(tip, recurse=True)}
+    names = {name for path in paths for name in _changes_of(path)}
+    here = top is not None and (top / ids.folder(places.change_id)).is_dir()
+    if not here and not any(name == places.change_id or ids.is_archived(name, places.change_id) for name in names):
+        hint = did_you_mean(places.change_id, sorted(names)) or "see: parallel-impl status"
+        raise UserError(f"there is no change {places.change_id!r} and no run of it", where="<change-id>", hint=hint)
+
+
+def _changes_of(path: str) -> Iterator[str]:
+    """The name of the change that a file belongs to, also of an archived one, in whatever part it lies."""
+    _, found, below = f"/{path}".partition(f"/{ids.CHANGES}/")
+    first, _, rest = below.removeprefix("archive/").partition("/")
+    if found and rest:
+        yield first
+
+
+def _ask_forge(repo: Repo, folder: Path, state: State, report: Report, inherited: Mapping[str, str]) -> tuple[str, str]:
+    """What the forge says was merged, "" where it does not; the branch on the remote goes only then.
+
+    And why its pull request is not done with, "" where it is, or where there is none.
+    """
+    answer = merged_pull.find(repo, folder, state, inherited)
+    report.notes += [answer.trouble] if answer.trouble else []
+    if (found := answer.merged) is None:
+        return "", f"{answer.pending} is not known as merged or closed" if answer.pending else ""
+    pending = ""
     where = f"{found.branch} on {found.destination.remote.name}"
     try:
         tip = found.find_remote()
@@ -105,22 +131,30 @@ def _ask_forge(repo: Repo, folder: Path, state: State, report: Report, inherited
             report.removed.append(f"{where}: {found.pull.url} is merged")
     except UserError as error:
         report.notes.append(f"{where} is left: {first_line(str(error))}")
-    return found.head if repo.resolve(found.head) else ""
+        pending = f"{where} is still to be removed"
+    return found.head if repo.resolve(found.head) else "", pending
 
 
-def _clean(repo: Repo, folder: Path, places: Places, state: State, report: Report, *, force: bool, merged: str) -> None:
+def _clean(
+    repo: Repo, folder: Path, places: Places, state: State, report: Report, *, force: bool, merged: str, pending: str
+) -> None:
+    """Refs and state; while something is `pending` the state stays, with the refs that `parallel-impl pr` reads."""
     contained = _Containment(repo, folder, places, state, merged)
     for ref, commit in repo.refs(places.refs).items():
         users = ref == places.base_ref or ref.startswith(places.plan_refs)  # with all below them, not only one change
         # no work of this run: where a branch of the user's was, and the plan that was made for --single (a blob)
         theirs = ref.startswith(f"{places.carried_refs}/") or (users and repo.resolve(commit) is None)
+        if pending and users:
+            continue
         if force or theirs or (contained.reaches(commit) if users else contained.holds(commit)):
             report.removed.append(ref)
             if not report.dry_run:
                 repo.delete_ref(ref, commit)
         else:
             report.kept.append(f"{ref}: {commit[:12]} is contained in none of {', '.join(contained.names)}")
-    if report.kept:
+    if pending:
+        report.kept.append(f"{places.state}: {pending}")
+    elif report.kept:
         report.kept.append(f"{places.state}: journal, logs and results of what is kept")
     elif places.state.exists():
         report.removed.append(str(places.state))
@@ -183,18 +217,7 @@ class _Containment:
         if not parents:
             return False
         changes = self._repo.changes(parents[0], commit)
-        wanted = {change.path: (change.new_mode, change.new) for change in changes if change.new_mode != "000000"}
-        gone = {change.path for change in changes if change.new_mode == "000000"}
-        for candidate in self._history(tip):
-            entries = self._repo.entries(candidate, *(wanted | dict.fromkeys(gone)))
-            if {entry.path: (entry.mode, entry.oid) for entry in entries} == wanted:
-                return True
-        return not changes
-
-    def _history(self, tip: str) -> Iterator[str]:
-        limits = [f"^{self._base}"] if self._base else []
-        arguments = ("rev-list", "--first-parent", f"--max-count={HISTORY}", "--end-of-options", tip, *limits)
-        yield from self._repo.text(*arguments).split()
+        return not changes or stood(self._repo, changes, tip, without=self._base)
 
 
 def _targets(repo: Repo, folder: Path, places: Places) -> Iterator[tuple[str, str]]:

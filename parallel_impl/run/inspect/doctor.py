@@ -136,7 +136,8 @@ def _disk(repo: Repo, folder: Path, settings: Config) -> Capability:
     size = sum(entry.size for entry in repo.entries(head, recurse=True, sizes=True)) if head else 0
     home = homes.home(repo, SAMPLE, checkout=repo.top(folder)).path.parent
     why = homes.shortage(home, size, jobs=settings.jobs)
-    enough = f"room for {2 * settings.jobs + 2} checkouts of {size / 1e6:.0f} MB, {settings.jobs} jobs, in {home}"
+    megabytes = f"{size / 1e6:.0f}" if size >= 1_000_000 else "under 1"
+    enough = f"room for {2 * settings.jobs + 2} checkouts of {megabytes} MB, {settings.jobs} jobs, in {home}"
     health = Health.OK if not why else Health.LIMITED if not homes.shortage(home, size, jobs=1) else Health.MISSING
     return Capability("disk", health, why or enough, "free some space, or use fewer jobs", required=True)
 
@@ -150,7 +151,7 @@ def _set_up(repo: Repo, folder: Path, settings: Config, inherited: Mapping[str, 
     missing = setup.missing_programs(commands, inherited) if found else []
     told = "; ".join(command.run for command in commands) or "none"
     health = Health.MISSING if missing else Health.OK
-    repair = f"install {', '.join(missing)}, or write setup = [...]"
+    repair = f"install {', '.join(missing)}, or write setup = [...]" if missing else ""
     yield Capability("set-up", health, told, repair, required=True)
 
 

@@ -75,11 +75,10 @@ def initialize(
     report = InitReport()
     wanted: dict[str, str] = {}
     try:
-        wanted |= _schema(top / part, env)
-        wanted |= _pins(top / part, change_id)
+        pins = _pins(top / part, change_id)
+        wanted |= _schema(top / part, env) | pins
     except OpenSpecError as error:
-        if change_id:
-            raise UserError(str(error), where="--change") from None
+        report.left += [f"{ids.folder(change_id)}/{METADATA} (there is no schema to pin it to)"] if change_id else []
         report.remarks.append(f"no schema was written: {error}; then give the same command again")
     wanted = {f"{part}/{path}" if part else path: text for path, text in wanted.items()}
     wanted |= _configuration(top, env, report)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from parallel_impl.errors import count
 from parallel_impl.git import union
@@ -60,6 +60,17 @@ def merge_tip(run: Run, commit: str, tip: str | None) -> tuple[str, list[str]]:
     merged = repo.commit_tree(tree, (tip, commit), message, date=run.spec.date, identity=run.spec.identity)
     run.workspace.set_ref(places.candidate_ref, merged)
     return merged, []
+
+
+def add(run: Run, candidate: str, changes: Sequence[Change], message: str) -> str:
+    """The candidate with one more commit, of the orchestrator's own; the ref of candidates leads to it."""
+    workspace, ref = run.workspace, run.workspace.places.candidate_ref
+    workspace.watch.expect_any(ref)
+    commit = union.put(
+        workspace.repo, candidate, changes, message, ref=ref, date=run.spec.date, identity=run.spec.identity
+    )
+    workspace.watch.expect(ref, commit)
+    return commit
 
 
 def _edited_plan(run: Run) -> list[Change]:

@@ -12,7 +12,7 @@ from parallel_impl.git import diffstat, tool_caches
 from parallel_impl.git import remotes as remotes_of_git
 from parallel_impl.record import events as e
 from parallel_impl.record import json_form
-from parallel_impl.record.codes import Halt
+from parallel_impl.record.codes import Halt, describe_halt
 from parallel_impl.record.journal import now, read
 from parallel_impl.record.state import PackageState
 from parallel_impl.report import handoff, markdown, summary
@@ -105,7 +105,7 @@ def halt(run: Run, code: Halt, why: str, *, proven: Proof | None = None, commit:
     run.record(e.RunHalted(at=now(), code=code, why=why))
     lines = [
         "",
-        f"Not landed ({code}); {places.branch} is where it was, all work is kept.",
+        f"Not landed: {describe_halt(code)}; {places.branch} is where it was, all work is kept.",
         *(f"  {line}" for line in (_blocked(run, why) if code is Halt.NOT_ALL_ACCEPTED else why.split("\n"))),
         f"  evidence: {places.summary}",
     ]
@@ -114,7 +114,7 @@ def halt(run: Run, code: Halt, why: str, *, proven: Proof | None = None, commit:
     lines += _describe_failed(run)
     if code is Halt.ONLY:
         lines.append(f"  go on with all packages: parallel-implement {places.change_id}")
-    headline = f"not landed: {code}: {why}"
+    headline = f"not landed: {describe_halt(code)}: {why}"
     return Ending(1, "halted", headline, tuple(lines), code=code, commit=commit, proof=proven)
 
 
@@ -167,7 +167,11 @@ def _describe_failed(run: Run) -> Iterator[str]:
             if name in work:
                 yield f"  {name}: its work: git show {work[name]}"
     if failed:
-        yield f"  try what failed again: parallel-implement {places.change_id} --retry-failed"
+        starts = [one for one in read(places.journal) if isinstance(one, e.RunStarted | e.RunContinued)]
+        only = f" --only {shlex.quote(starts[-1].only)}" if starts and starts[-1].only else ""
+        yield f"  try what failed again: parallel-implement {places.change_id}{only} --retry-failed"
+        if not run.spec.single:
+            yield f"  or correct {places.plan_file} and commit it: the same command takes it as the next revision"
 
 
 def _changed_anything(run: Run, commit: str) -> bool:
@@ -199,7 +203,7 @@ def summarise(run: Run, ending: Ending) -> tuple[str, ...]:
         write_atomically(places.completed_page(name), (page + markdown.of_run(rows[name])).encode(), durably=False)
     if ending.status == "landed":
         return ()
-    page = handoff.render(drawn, _stop(run, ending, document))
+    page = handoff.render(drawn, _stop(run, ending, document, only=found.only))
     write_atomically(places.handoff, page.encode())
     return (f"  what to do next: {places.handoff}",)
 
@@ -228,16 +232,18 @@ def _facts(run: Run, ending: Ending) -> summary.Facts:
     )
 
 
-def _stop(run: Run, ending: Ending, document: summary.Summary) -> handoff.Handoff:
+def _stop(run: Run, ending: Ending, document: summary.Summary, *, only: str) -> handoff.Handoff:
     """What a person needs to go on with a run that stopped."""
     places = run.workspace.places
     return handoff.Handoff(
-        headline=f"not landed ({ending.code})" if ending.status == "halted" else ending.headline,
+        headline=f"not landed: {describe_halt(ending.code or '')}" if ending.status == "halted" else ending.headline,
         branch=places.branch,
         work=dict(_kept_work(run)),
         candidate=places.candidate_ref if ending.commit else "",
         to_check=document.for_a_person,
         state=str(places.state),
+        plan="" if run.spec.single else places.plan_file,
+        only=only,
     )
 
 

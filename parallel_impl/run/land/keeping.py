@@ -1,5 +1,7 @@
 """`keep_completed`: the pages of accepted packages in the candidate, in a commit of the orchestrator's own.
 
+They are published with it, so what looks like a key is masked, as in the body of a pull request.
+
 Nothing in them depends on when or how often something was done, so every order of completion gives the same tree.
 """
 
@@ -7,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from parallel_impl.git import union
+from parallel_impl.forge import escape
 from parallel_impl.git.repo import Change
 from parallel_impl.report import completed, summary
+from parallel_impl.run.land import assemble
 from parallel_impl.run.run import Run
 
 FILE, ABSENT, NOTHING = "100644", "000000", "0" * 40
@@ -22,7 +25,8 @@ def pages(run: Run) -> Iterator[tuple[str, str]]:
         layer, ended = run.layers.get(name), run.state.packages[name].ended
         if layer and ended:
             result = summary.read_result(attempts / name / str(ended[-1].number))
-            yield name, completed.render(plan.package(name), map(_told, layer.changes), result)
+            page = completed.render(plan.package(name), map(_told, layer.changes), result)
+            yield name, escape.masked(page, ())
 
 
 def _told(change: Change) -> tuple[str, str]:
@@ -50,21 +54,7 @@ def keep(run: Run, candidate: str) -> str:
             changes.append(Change(ABSENT, FILE, NOTHING, new, "A", path))
         elif old.oid != new:
             changes.append(Change(old.mode, FILE, old.oid, new, "M", path))
-    return _put(run, candidate, changes) if changes else candidate
-
-
-def _put(run: Run, candidate: str, changes: list[Change]) -> str:
-    repo, places = run.workspace.repo, run.workspace.places
+    if not changes:
+        return candidate
     message = f"Keep what the packages of {places.change_id} did\n\nChange-Id: {places.change_id}\n"
-    run.workspace.watch.expect_any(places.candidate_ref)
-    commit = union.put(
-        repo,
-        candidate,
-        changes,
-        message,
-        ref=places.candidate_ref,
-        date=run.spec.date,
-        identity=run.spec.identity,
-    )
-    run.workspace.watch.expect(places.candidate_ref, commit)
-    return commit
+    return assemble.add(run, candidate, changes, message)

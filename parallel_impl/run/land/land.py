@@ -62,7 +62,7 @@ def _put_on(run: Run, commit: str, tip: str | None) -> str:
         branch = run.workspace.places.branch
         why = f"{branch} is at {(tip or '')[:12]}, which the run did not start from, and both changed: "
         raise _HaltError(Halt.BRANCH_MOVED, why + ", ".join(conflicts))
-    candidate = ticking.tick(run, keeping.keep(run, candidate))
+    candidate = ticking.tick(run, keeping.keep(run, candidate), commit)
     tree = run.workspace.repo.tree(candidate)
     run.record(e.CandidateMade(at=now(), commit=candidate, tree=tree, tip=tip or ""))
     return candidate

@@ -6,16 +6,18 @@ Made again after a crash it is the same commit.
 
 from __future__ import annotations
 
-from parallel_impl.git import union
 from parallel_impl.git.repo import Change
 from parallel_impl.openspec import tasks
+from parallel_impl.run.land import assemble
 from parallel_impl.run.run import Run
 
 
-def tick(run: Run, candidate: str) -> str:
+def tick(run: Run, candidate: str, whole: str = "") -> str:
     """The candidate with the boxes of its packages' tasks ticked; `candidate` itself where there is none to tick.
 
-    The one package of a run without a plan has all tasks, whatever it could name.
+    The one package of a run without a plan has all tasks, whatever it could name. `whole` is the accepted work before
+    its merge with the branch's tip ("": there was none): what a task's name means is read there, for the tip may have
+    numbered its tasks anew, and nobody did what only the tip's list asks for.
     """
     repo, places = run.workspace.repo, run.workspace.places
     names = {package.id: package.tasks for package in run.in_force.plan.packages}
@@ -23,26 +25,16 @@ def tick(run: Run, candidate: str) -> str:
     content = repo.read(candidate, places.tasks_file)
     if content is None or not (run.spec.single or any(names.values())):
         return candidate
+    known = tasks.read(repo.read(whole, places.tasks_file) or b"" if whole else content)
+    done = range(len(known.tasks)) if run.spec.single else tasks.named(known, names)
     listed = tasks.read(content)
-    done = range(len(listed.tasks)) if run.spec.single else tasks.named(listed, names)
-    ticked = tasks.tick(listed, done)
+    ticked = tasks.tick(listed, tasks.same(known, done, listed))
     if ticked == content:
         return candidate
     mode, old = found[0].mode, found[0].oid
     change = Change(mode, mode, old, repo.write_blob(ticked), "M", places.tasks_file)
     message = f"Tick the tasks of {places.change_id}\n\nChange-Id: {places.change_id}\n"
-    run.workspace.watch.expect_any(places.candidate_ref)
-    commit = union.put(
-        repo,
-        candidate,
-        [change],
-        message,
-        ref=places.candidate_ref,
-        date=run.spec.date,
-        identity=run.spec.identity,
-    )
-    run.workspace.watch.expect(places.candidate_ref, commit)
-    return commit
+    return assemble.add(run, candidate, [change], message)
 
 
 def open_tasks(run: Run, commit: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -68,8 +68,20 @@ class Destination:
         return self._target[1] or (forge.default_base if forge else self.remote.default_branch() or "main")
 
     def open(self, forge: Forge, wanted: WantedPull) -> OpenedPull:
-        """Push the branch of a proposal and open its pull request, or bring it up to date."""
-        return _open(forge, wanted, lambda: self.remote.push(wanted.branch, wanted.commit))
+        """Push the branch of a proposal and open its pull request, or bring it up to date.
+
+        A remark tells where the branch on the remote has more than that: nobody proved it.
+        """
+        before: list[str] = []
+        opened = _open(forge, wanted, lambda: before.append(self.remote.push(wanted.branch, wanted.commit)))
+        ahead = next((old for old in before if old != wanted.commit and self._is_ahead(old, wanted.commit)), "")
+        if not ahead:
+            return opened
+        told = f"{wanted.branch} is {ahead[:12]} on {self.remote.name}: more than {wanted.commit[:12]}, not proven"
+        return replace(opened, remarks=(*opened.remarks, told))
+
+    def _is_ahead(self, old: str, commit: str) -> bool:
+        return bool(old and self.repo.resolve(old)) and self.repo.is_ancestor(commit, old)
 
     @property
     def _target(self) -> tuple[str, str]:
@@ -97,11 +109,13 @@ def open_pull_request(
     commit: str,
     title: str,
     body: str,
+    base: str = "",
 ) -> OpenedPull:
     """Push `commit` as `branch` and open a pull request for it, with the repository's own settings.
 
-    For what is no run: the archive of a change, say. Done again it opens nothing twice. UserError where there is no
-    forge that can be asked, or where it or the remote refuses; the caller prints the line that does it by hand.
+    For what is no run: the archive of a change, say. `base` is the branch that it goes to ("": as for a run). Done
+    again it opens nothing twice. UserError where there is no forge that can be asked, or where it or the remote
+    refuses; the caller prints the line that does it by hand.
     """
     destination = Destination.find(repo, folder, inherited, fallback=commit)
     forge = destination.connect()
@@ -110,7 +124,7 @@ def open_pull_request(
         run_id=run_id,
         branch=branch,
         commit=commit,
-        base=destination.base(forge),
+        base=base or destination.base(forge),
         title=title,
         write=lambda _room: Written(body),
         labels=destination.config.labels,

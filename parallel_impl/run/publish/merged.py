@@ -1,4 +1,7 @@
-"""Whether the pull request of a run is merged, as its forge says it; then its branch on the remote may go."""
+"""Whether the pull request of a run is merged, as its forge says it; then its branch on the remote may go.
+
+Until it is known as merged or closed the run's state has to stay: nothing else tells which branch that is.
+"""
 
 from __future__ import annotations
 
@@ -34,19 +37,31 @@ class MergedBranch:
         return self.destination.remote.delete(self.branch, self.head)
 
 
-def find(repo: Repo, folder: Path, state: State, inherited: Mapping[str, str]) -> tuple[MergedBranch | None, str]:
-    """The merged branch of a run with a pull request, or None; and why it could not be asked for ("" otherwise).
+@dataclass(frozen=True, slots=True)
+class PullAnswer:
+    """What became of a run's pull request: `merged`, or None, with `trouble` where it could not be asked for.
 
-    A run without a pull request of ours asks nobody.
+    `pending` is its address as long as nobody knows it as merged or closed; "" for a run without a pull request.
     """
+
+    merged: MergedBranch | None = None
+    trouble: str = ""
+    pending: str = ""
+
+
+def find(repo: Repo, folder: Path, state: State, inherited: Mapping[str, str]) -> PullAnswer:
+    """Ask the forge. A run without a pull request of ours asks nobody."""
     opened, landed = state.pull_request or state.merged, state.landed
     if opened is None or landed is None:
-        return None, ""
+        return PullAnswer()
     try:
         destination = Destination.find(repo, folder, inherited, fallback=landed.commit)
         pull = destination.connect().get(opened.number)
     except UserError as error:
-        return None, f"{opened.url} could not be asked for: {first_line(str(error))}"
-    if pull.url != opened.url or pull.state is not PullState.MERGED:
-        return None, ""
-    return MergedBranch(destination, landed.branch, pull), ""
+        return PullAnswer(trouble=f"{opened.url} could not be asked for: {first_line(str(error))}", pending=opened.url)
+    if pull.url != opened.url:
+        trouble = f"{opened.url} could not be asked for: it is not on {destination.remote.name}, which has {pull.url}"
+        return PullAnswer(trouble=trouble, pending=opened.url)
+    if pull.state is not PullState.MERGED:
+        return PullAnswer(pending="" if pull.state is PullState.CLOSED else opened.url)
+    return PullAnswer(MergedBranch(destination, landed.branch, pull))

@@ -86,17 +86,25 @@ def pull_request(asked: Asked, listener: Listener) -> int:
                 return 1
 
 
-def after_landing(asked: Asked, listener: Listener, *, wanted: bool | None) -> None:
+def after_landing(asked: Asked, listener: Listener, *, wanted: bool | None, stopped: bool = False) -> None:
     """The same for a run that has just landed, if it is `wanted`, by an option or else by the configuration.
 
-    Whatever fails is reported with the command that tries again: the run has ended well.
+    Whatever fails is reported with the command that tries again: the run has ended well. So is what was `stopped`.
     """
     try:
         if wanted if wanted is not None else destination.read_config(asked.repo, asked.folder).pr:
-            pull_request(asked, listener)
+            if stopped:
+                tell_failed(asked, listener, "interrupted")
+            else:
+                pull_request(asked, listener)
     except (UserError, OSError) as error:
-        listener.say(f"no pull request: {error}")
-        listener.say(f"  the landing stays; try again: parallel-impl pr {asked.change_id}")
+        tell_failed(asked, listener, str(error))
+
+
+def tell_failed(asked: Asked, listener: Listener, why: str) -> None:
+    """Why a landed run has no pull request, or an old one, and the command that tries again."""
+    listener.say(f"no pull request: {why}")
+    listener.say(f"  the landing stays; try again: parallel-impl pr {asked.change_id}")
 
 
 def _landed(asked: Asked) -> tuple[Places, State]:

@@ -166,7 +166,7 @@ def load(
     problems += configuration_edit.problems(configured, places.change_id)
     if configured.commit:  # its configuration is compared by what it means
         entries |= {one.path: one for one in repo.entries(configured.commit, *CONFIGURATION)}
-    problems += _uncommitted(repo, places, entries, folder, came_from, continued=bool(plan_from))
+    problems += _uncommitted(repo, places, entries, folder, came_from, continued=bool(plan_from), made=bool(made))
     if found_setup:
         problems.append(Problem(f"set-up: {found_setup.why}", severity=Severity.NOTICE))
     return Inputs(
@@ -243,7 +243,12 @@ def undescribed(repo: Repo, places: Places, came_from: str, folder: Path, base: 
 def _no_plan(repo: Repo, places: Places, came_from: str, folder: Path, entries: Collection[str]) -> UserError:
     top, committed = repo.top(folder), any(path.startswith(f"{places.folder}/") for path in entries)
     uncommitted = (places.plan_file, *(() if committed else (f"{places.folder}/proposal.md", places.tasks_file)))
-    if top and (file := next((one for one in uncommitted if (top / one).is_file()), "")):
+    found = next((one for one in uncommitted if top and (top / one).is_file()), "")
+    if top and not found and not committed:  # a design, or specs, of a change that is only begun
+        found = next(
+            (str(one.relative_to(top)) for one in sorted((top / places.folder).rglob("*")) if one.is_file()), ""
+        )
+    if top and (file := found):
         rule = ignored.rule(repo, top, file)
         return UserError(
             f"the change is not committed in {came_from}: a run reads it from there"
@@ -253,7 +258,7 @@ def _no_plan(repo: Repo, places: Places, came_from: str, folder: Path, entries: 
         )
     prefix = f"{places.part}/" if places.part else ""
     own = (path.removeprefix(prefix) for path in entries if path.startswith(prefix))
-    return plan_check.no_plan(places.change_id, own, f"{came_from}:{ids.changes(places.part)}")
+    return plan_check.no_plan(places.change_id, own, ids.changes(places.part), came_from)
 
 
 def _commit_lines(places: Places, came_from: str, *, force: bool = False) -> str:
@@ -295,7 +300,14 @@ def _own(places: Places, plan: Plan, came_from: str) -> Iterator[Problem]:
 
 
 def _uncommitted(
-    repo: Repo, places: Places, entries: dict[str, Entry], folder: Path, came_from: str, *, continued: bool
+    repo: Repo,
+    places: Places,
+    entries: dict[str, Entry],
+    folder: Path,
+    came_from: str,
+    *,
+    continued: bool,
+    made: bool,
 ) -> Iterator[Problem]:
     """Files of the change and of the configuration that differ from the base: reported, since the base counts."""
     top = repo.top(folder)
@@ -305,18 +317,33 @@ def _uncommitted(
     watched |= {str(path.relative_to(top)) for path in (top / places.folder).rglob("*") if path.is_file()}
     absent = _left_out_here(repo, top)
     differ = sorted(path for path in watched - absent if _differs(repo, top / path, entries.get(path)))
+    if continued and not made and places.plan_file in differ and (top / places.plan_file).is_file():
+        differ.remove(places.plan_file)
+        yield _edited_here(repo, places, came_from)
     if differ:
         rule = ignored.rule(repo, top, differ[0])
         yield Problem(
             f"not as in the base, and so not used: {', '.join(differ[:5])}" + (" …" if len(differ) > 5 else ""),
-            hint="a run keeps its base, but for the plan, gates and limits, which count when they are committed; "
-            f"to use them: parallel-implement {places.change_id} --abort"
+            hint="a run keeps its base, but for the plan, gates and limits: commit them and give the same command; "
+            f"to use all of them, commit, then: parallel-implement {places.change_id} --abort"
             if continued
             else "commit what the run should use"
             + ("" if came_from == "HEAD" else f" on {came_from}")
             + (f" (git add -f: git ignores {differ[0]} by {rule})" if rule else ""),
             severity=Severity.WARNING,
         )
+
+
+def _edited_here(repo: Repo, places: Places, came_from: str) -> Problem:
+    """The plan of a run that goes on, edited and not committed where it is looked for."""
+    unnamed = came_from in ("HEAD", places.branch)
+    where = (places.branch if repo.ref(places.branch_ref) else "HEAD") if unnamed else came_from
+    return Problem(
+        "the plan is edited here, but not committed, and so not used",
+        where=places.plan_file,
+        hint=f"commit it, and the same command takes it as the next revision:\n    {_commit_lines(places, where)}",
+        severity=Severity.WARNING,
+    )
 
 
 def _left_out_here(repo: Repo, top: Path) -> set[str]:

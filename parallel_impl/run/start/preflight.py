@@ -318,6 +318,10 @@ def _open(run: Run, request: Request, known: Inputs, edits: InputEdits) -> None:
             run.record(e.ConfigurationRevised(at=now(), commit=found.commit, digest=found.digest, keys=keys))
             run.note(f"configuration revised as in {found.commit[:12]}: {', '.join(keys)}")
     else:
+        if options.retry_failed:
+            request.listener.say(
+                "--retry-failed: there is no run yet, so nothing to try again; this one starts as usual"
+            )
         run.record(_first_event(run, options.only, known))
     for wanted in map(acceptance.read, options.accept):
         kinds = {kind: tuple(ids) for kind, ids in acceptance.accept(wanted, run.state.gate_rows).items()}

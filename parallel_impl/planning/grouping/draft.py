@@ -16,13 +16,13 @@ from parallel_impl.plan.estimate import Estimate
 from parallel_impl.plan.ids import PLAN_FILE
 from parallel_impl.plan.model import Plan
 from parallel_impl.plan.reading import load as loading
-from parallel_impl.planning import cohesion, grouping, plan_text, templates, touches, verification
-from parallel_impl.planning.balance import PartitionLimits
-from parallel_impl.planning.evidence import ClueKind, Table
-from parallel_impl.planning.grouped import GroupedPackage, Grouping, in_order
-from parallel_impl.planning.plan_text import PlanOrigin
-from parallel_impl.planning.scopes import TreeIndex
-from parallel_impl.planning.templates import Choice, Template
+from parallel_impl.planning.grouping import cohesion, grouping, plan_text, templates, touches, verification
+from parallel_impl.planning.grouping.balance import PartitionLimits
+from parallel_impl.planning.grouping.grouped import GroupedPackage, Grouping, in_order
+from parallel_impl.planning.grouping.plan_text import PlanOrigin
+from parallel_impl.planning.grouping.scopes import TreeIndex
+from parallel_impl.planning.grouping.templates import Choice, Template
+from parallel_impl.planning.reading.evidence import ClueKind, Table
 
 WORTH_IT = 1.2  # predicted weighted speed-up below which one agent is the better plan
 SOURCE = PLAN_FILE
@@ -63,7 +63,9 @@ def draft(table: Table, *, template: str = "", read: Read = lambda _: None, orig
     UserError for a template that is none.
     """
     found = touches.find(table)
-    choice = templates.choose(table, found, len(cohesion.find(table.tasks, found, table.sections)), template)
+    choice = templates.choose(
+        table, found, len(cohesion.find(table.tasks, found, table.sections, table.files)), template
+    )
     cut = settle(table, grouping.group(table, templates.limits(choice.template), templates.bonds(choice.template)))
     considered = of(cut)
     why_alone = _alone(table, cut, considered, choice)
@@ -88,7 +90,7 @@ def finish(
     """The draft of a grouping, whoever made it: its steps, its text, and what reading the text as a plan says."""
     tree = TreeIndex(table.files)
     steps = {
-        package.id: package.steps or verification.steps(package.write_allow, package.creates, tree, read)
+        package.id: package.steps or verification.steps(package.write_allow, package.creates, tree, read, package.named)
         for package in used.packages
     }
     estimated = of(used)

@@ -101,12 +101,22 @@ class Clue:
 
 
 @dataclass(frozen=True, slots=True)
+class StatedUse:
+    """That a text says of a task that it uses what another one makes; `because` has its words."""
+
+    task: str
+    used: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """Everything that grouping knows.
 
     `files` are the repository's, without the change folder; `imports` go from a file to those that it imports;
     `together` counts commits in which two files (in order) changed together, `hot` the last commits that changed a
-    file; `sizes` are bytes. `notes` are what could not be read or was left out, for a person.
+    file; `sizes` are bytes; `uses` are what texts say that tasks use of each other; `shared_kinds` the kinds of shared
+    files (`plan.kinds`) that texts speak of. `notes` are what could not be read or was left out, for a person.
     """
 
     change_id: str
@@ -121,4 +131,6 @@ class Table:
     hot: Mapping[str, int] = field(default_factory=dict)
     sizes: Mapping[str, int] = field(default_factory=dict)
     contracts: tuple[str, ...] = ()
+    uses: tuple[StatedUse, ...] = ()
+    shared_kinds: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()

@@ -11,9 +11,9 @@ from itertools import combinations, pairwise
 
 from parallel_impl.plan import kinds
 from parallel_impl.plan.names_of_tests import is_test
-from parallel_impl.planning.cohesion import SURE, TESTS, Unit
-from parallel_impl.planning.evidence import ClueKind, Table
-from parallel_impl.planning.touches import Touch
+from parallel_impl.planning.grouping.cohesion import SURE, TESTS, Unit, tested_by
+from parallel_impl.planning.grouping.touches import Touch
+from parallel_impl.planning.reading.evidence import ClueKind, Table
 
 Pair = tuple[int, int]
 Reasons = Mapping[Pair, tuple[str, ...]]
@@ -55,7 +55,12 @@ def reasons(table: Table, units: Sequence[Unit], touches: Sequence[Touch], commo
     below: dict[int, set[int]] = defaultdict(set)
     for later, earlier in found:
         below[later].add(earlier)
-    for later, earlier, why in (*_contracts(table, units, touches), *_imports(table, units, touches, common)):
+    for later, earlier, why in (
+        *_sources_of_tests(units, touches),
+        *_contracts(table, units, touches),
+        *_stated(table, units),
+        *_imports(table, units, touches, common),
+    ):
         if earlier in below[later] or not _leads(below, earlier, later):
             found[later, earlier].append(why)
             below[later].add(earlier)
@@ -67,6 +72,27 @@ def reasons(table: Table, units: Sequence[Unit], touches: Sequence[Touch], commo
         for earlier, later in pairwise(users):
             found[later, earlier].append(f"same file {touch.path}")
     return {pair: tuple(why) for pair, why in found.items()}
+
+
+def _sources_of_tests(units: Sequence[Unit], touches: Sequence[Touch]) -> Iterable[tuple[int, int, str]]:
+    """A unit that writes a test waits for the one that writes what it tests."""
+    unit_of = {task: number for number, unit in enumerate(units) for task in unit.tasks}
+    owner = {touch.path: unit_of[touch.owner] for touch in touches if touch.said and touch.owner in unit_of}
+    for touch in touches:
+        if touch.path in owner and is_test(touch.path):
+            for source in tested_by(touch):
+                if owner.get(source, owner[touch.path]) != owner[touch.path]:
+                    yield owner[touch.path], owner[source], f"tests {source}"
+
+
+def _stated(table: Table, units: Sequence[Unit]) -> Iterable[tuple[int, int, str]]:
+    """Work waits for what a text says that it uses; where a task says itself what it requires, that is believed."""
+    unit_of = {task: number for number, unit in enumerate(units) for task in unit.tasks}
+    says = {unit_of[task.id] for task in table.tasks if task.requires and task.id in unit_of}
+    for use in table.uses:
+        later, earlier = unit_of.get(use.task, -1), unit_of.get(use.used, -1)
+        if -1 not in (later, earlier) and later != earlier and later not in says:
+            yield later, earlier, use.because
 
 
 def _contracts(table: Table, units: Sequence[Unit], touches: Sequence[Touch]) -> Iterable[tuple[int, int, str]]:

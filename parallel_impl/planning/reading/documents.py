@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from parallel_impl.plan.ids import IMPLEMENTATION_PLAN
-from parallel_impl.planning.evidence import ClueKind
+from parallel_impl.planning.reading.evidence import ClueKind
 
 TASKS = "tasks.md"
 MAX_BYTES = 1_000_000  # of a contract, which may be generated: nobody names files in more than that

@@ -10,8 +10,8 @@ from functools import lru_cache
 
 from parallel_impl.plan.globs.globs import covers, is_literal, match, problem
 from parallel_impl.plan.globs.overlap import Overlaps
-from parallel_impl.planning.evidence import ClueKind, Table
-from parallel_impl.planning.touches import Touch
+from parallel_impl.planning.grouping.touches import Touch
+from parallel_impl.planning.reading.evidence import ClueKind, Table
 
 SMALL = 0.015  # of the repository's files: a folder up to that size may be a glob
 _SPECIAL = re.compile(r"[*?\[]")
@@ -47,6 +47,7 @@ class Owned:
     deny: tuple[str, ...]
     weight: float
     evidence: Mapping[str, str]
+    named: tuple[str, ...] = ()  # literal paths that its tasks name, those inside its folders too
 
 
 def expected(touch: Touch) -> float:
@@ -128,6 +129,7 @@ def _owned(number: int, own: Sequence[Mapping[str, Touch]], everything: _Everyth
         deny=tuple(sorted(foreign)),
         weight=sum(expected(touch) for touch in mine.values()),
         evidence={glob: because(mine[glob]) for glob in sorted(mine.keys() - inside)},
+        named=tuple(sorted(path for path, touch in mine.items() if touch.said and not touch.is_glob)),
     )
 
 

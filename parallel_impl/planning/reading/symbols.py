@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from parallel_impl.plan import names_of_tests
-from parallel_impl.planning.tree import extension
+from parallel_impl.planning.reading.tree import extension
 
 _SCRIPT = (
     rb"^\s*(?:export\s+)?(?:default\s+)?(?:declare\s+)?(?:abstract\s+)?(?:async\s+)?"

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from parallel_impl.plan.reading.scalars import CONTROL_IN_SCALAR
-from parallel_impl.planning.evidence import PlannedTask, Table
-from parallel_impl.planning.grouped import GroupedPackage, Grouping
-from parallel_impl.planning.verification import ProposedStep
+from parallel_impl.planning.grouping.grouped import GroupedPackage, Grouping
+from parallel_impl.planning.grouping.verification import ProposedStep
+from parallel_impl.planning.reading.evidence import PlannedTask, Table
 from parallel_impl.text import shorten
 
 WIDTH = 110  # characters of a comment line

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from parallel_impl.errors import printable
-from parallel_impl.planning.evidence import Clue, Part, PlannedTask, Resolution, Table
+from parallel_impl.planning.reading.evidence import Clue, Part, PlannedTask, Resolution, Table
 from parallel_impl.text import shorten_line
 
 LONGEST = 20_000  # characters of one document
@@ -87,9 +87,9 @@ def unresolved(table: Table) -> str:
 
 
 def coupling(table: Table) -> str:
-    """Which of the named files import each other, changed together, or change often."""
+    """What texts say that tasks use; which of the named files import each other, changed together, or change often."""
     near = {clue.path for clue in table.evidence}
-    lines = [
+    lines = [f"{one.task} uses what {one.used} makes ({shorten_line(one.because, 80)})" for one in table.uses] + [
         f"{one} imports {other}"
         for one in sorted(near & table.imports.keys())
         for other in sorted(table.imports[one] & near)

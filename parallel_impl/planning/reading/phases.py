@@ -7,7 +7,7 @@ from dataclasses import replace
 from enum import StrEnum
 from itertools import pairwise
 
-from parallel_impl.planning.evidence import Clue, ClueKind, PlannedTask, Resolution
+from parallel_impl.planning.reading.evidence import Clue, ClueKind, PlannedTask, Resolution
 
 _OWN = frozenset((ClueKind.TASK, ClueKind.SEQUENCE))
 _SURE = 0.2

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from parallel_impl.plan.ids import CHANGES
-from parallel_impl.planning.evidence import Clue, ClueKind, PlannedTask, Resolution, Table
+from parallel_impl.planning.reading.evidence import Clue, ClueKind, PlannedTask, Resolution, Table
 
 NAMED = frozenset({ClueKind.TASK, ClueKind.SECTION})
 DOCUMENTS = frozenset({ClueKind.PROPOSAL, ClueKind.DESIGN, ClueKind.SPEC, ClueKind.CONTRACT})

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from parallel_impl.plan.model import Package, Scope
-from parallel_impl.planning.verification import ProposedStep
+from parallel_impl.planning.grouping.verification import ProposedStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +14,7 @@ class GroupedPackage:
     """One package as code or an agent proposes it. `reasons` are those of `depends_on`, by package.
 
     `description` comes before the tasks ("": code's own words); `steps` take the place of those that code finds.
+    `named` are the literal paths that its tasks name.
     """
 
     id: str
@@ -30,6 +31,7 @@ class GroupedPackage:
     evidence: Mapping[str, str] = field(default_factory=dict)
     description: str = ""
     steps: tuple[ProposedStep, ...] = ()
+    named: tuple[str, ...] = ()
 
     @property
     def depends_on(self) -> tuple[str, ...]:

@@ -7,9 +7,10 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
+from parallel_impl.plan import kinds
 from parallel_impl.plan.names_of_tests import is_test
-from parallel_impl.planning.evidence import Table
-from parallel_impl.planning.touches import Touch
+from parallel_impl.planning.grouping.touches import Touch
+from parallel_impl.planning.reading.evidence import ClueKind, Table
 
 FEW = 3  # tasks in a title
 LONGEST = 40  # characters of an id
@@ -64,12 +65,18 @@ def _slug(text: str) -> str:
 
 
 def _folder(tasks: Sequence[str], found: Sequence[Touch]) -> str:
-    """The last name of the folder that most files of the tasks lie in."""
-    own = [touch.path for touch in found if touch.owner in tasks]
+    """The last name of the folder that most of the work of the tasks lies in; configuration and hot files are none."""
+    work = [touch for touch in found if touch.owner in tasks and (touch.said or not _is_by_the_way(touch))]
+    own = [touch.path for touch in work if not kinds.kind_of(touch.path) and not touch.path.startswith(".")]
     sources = [path for path in own if not is_test(path)]
     counted = Counter(posixpath.basename(posixpath.dirname(path.rstrip("/"))) for path in sources or own)
     counted.pop("", None)
     return counted.most_common(1)[0][0] if counted else ""
+
+
+def _is_by_the_way(touch: Touch) -> bool:
+    """Whether a path is there only because it changes often, or configures what is changed."""
+    return all(clue.kind in (ClueKind.HOT, ClueKind.ROOT_CONFIG) for clue in touch.clues)
 
 
 def _free(name: str, taken: set[str]) -> str:

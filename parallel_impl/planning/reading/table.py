@@ -8,14 +8,24 @@ from dataclasses import replace
 
 from parallel_impl.openspec import tasks as task_list
 from parallel_impl.plan.ids import CHANGES, PLAN_FILE
-from parallel_impl.planning import documents as texts
-from parallel_impl.planning import history, imports, named_paths, neighbours, resolve, symbols, task_graph
-from parallel_impl.planning.code import Code
-from parallel_impl.planning.documents import ChangeDocument
-from parallel_impl.planning.evidence import Clue, ClueKind, PlannedTask, Resolution, Table
-from parallel_impl.planning.phases import Phases, in_order, on_evidence
-from parallel_impl.planning.resolve import Company, Resolved
-from parallel_impl.planning.tree import FileTree, extension
+from parallel_impl.planning.reading import documents as texts
+from parallel_impl.planning.reading import (
+    history,
+    imports,
+    named_paths,
+    neighbours,
+    resolve,
+    shared_kinds,
+    symbols,
+    task_graph,
+    uses,
+)
+from parallel_impl.planning.reading.code import Code
+from parallel_impl.planning.reading.documents import ChangeDocument
+from parallel_impl.planning.reading.evidence import Clue, ClueKind, PlannedTask, Resolution, Table
+from parallel_impl.planning.reading.phases import Phases, in_order, on_evidence
+from parallel_impl.planning.reading.resolve import Company, Resolved
+from parallel_impl.planning.reading.tree import FileTree, extension
 
 _FENCED = re.compile(r"^ {0,3}(```|~~~).*?^ {0,3}\1[`~]*[ \t]*$", re.M | re.S)
 _HEADING = re.compile(r"^#[ \t]+(?:(?:Change|Proposal|Tasks)[ \t]*:[ \t]*)?(.*)$", re.M)
@@ -62,9 +72,10 @@ def build(
     named = reading.read(mentions(found, planned.tasks, documents))
     named += _symbols(found, planned.tasks, named, tree, code)
     said = [(task.text, task.id) for task in planned.tasks]
+    spoken = shared_kinds.spoken_of(one.text for one in documents)
     derived = [
         *neighbours.candidates(named, tree),
-        *neighbours.shared(named, code.commits, tree),
+        *neighbours.shared(named, code.commits, tree, spoken),
         *neighbours.sequences(said, named, tree),
         *neighbours.topics(change_id, named, tree, _prose(named, len(planned.tasks))),
     ]
@@ -86,6 +97,8 @@ def build(
         hot=history.changes(code.commits, tree.files),
         sizes={path: size for path, size in code.sizes.items() if path in tree.files},
         contracts=contracts,
+        uses=uses.find(planned.tasks, planned.sections, named, documents),
+        shared_kinds=spoken,
         notes=(*_without_boxes(found), *planned.notes, *circles, *notes),
     )
 

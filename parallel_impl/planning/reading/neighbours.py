@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from parallel_impl.plan import names_of_tests
-from parallel_impl.planning import history, tests_beside
-from parallel_impl.planning.evidence import Clue, ClueKind, Resolution
-from parallel_impl.planning.tree import FileTree, above, extension, folder_of, name_of
+from parallel_impl.planning.reading import history, shared_kinds, tests_beside
+from parallel_impl.planning.reading.evidence import Clue, ClueKind, Resolution
+from parallel_impl.planning.reading.tree import FileTree, above, extension, folder_of, name_of
 
 SHORT = 5  # letters: shorter names begin too many others
 PLENTY = 8  # files of a folder that cost nothing
@@ -78,6 +78,15 @@ class _Around:
             frozenset(folder for clue in named for folder in above(f"{clue.path.rstrip('/')}/x")) - tree.folders.keys()
         )
         self.component_tests = tests_beside.ComponentTests(tree)
+        self.new_tests: dict[str, list[str]] = {}  # that somebody names, by file name
+        for path in dict.fromkeys(clue.path for clue in named if clue.resolution is Resolution.NEW):
+            if names_of_tests.is_test(path) and not path.endswith("/"):
+                self.new_tests.setdefault(name_of(path), []).append(path)
+
+    def expected_test(self, path: str) -> str:
+        """The new test of a source: the one that somebody names, else where one would be written."""
+        named = names_of_tests.existing(path, self.new_tests)
+        return named[0] if named else tests_beside.expected(path, self.tree, self.new)
 
 
 def by_size(files: int) -> float:
@@ -106,7 +115,7 @@ def _tests(clue: Clue, around: _Around, rates: Rates) -> Iterator[Clue]:
         several = tests_beside.existing(clue.path, tree)
         for path in several:
             yield _derived(clue, path, ClueKind.TEST_MIRROR, rates.test, Resolution.EXACT)
-        expected = "" if several else tests_beside.expected(clue.path, tree, around.new)
+        expected = "" if several else around.expected_test(clue.path)
         if expected and expected not in tree.files:
             yield _derived(clue, expected, ClueKind.TEST_MIRROR, rates.new_test, Resolution.NEW)
     elif stem := names_of_tests.subject(clue.path):
@@ -141,7 +150,7 @@ def _siblings(clue: Clue, around: _Around, rates: Rates) -> Iterator[Clue]:
         return
     folder = f"{folder_of(clue.path)}/".lstrip("/")
     yield _derived(clue, f"{folder}{stem}_*{ending}", ClueKind.TOPIC, rates.sibling, Resolution.PATTERN)
-    test = tests_beside.expected(clue.path, around.tree, around.new)
+    test = around.expected_test(clue.path)
     if test and stem in test:
         yield _derived(clue, test.replace(stem, f"{stem}_*"), ClueKind.TOPIC, rates.sibling, Resolution.PATTERN)
 
@@ -173,8 +182,8 @@ def _folders(clue: Clue, around: _Around, rates: Rates) -> Iterator[Clue]:
 
 def _registries(clue: Clue, around: _Around, rates: Rates) -> Iterator[Clue]:
     tree = around.tree
-    if clue.resolution is not Resolution.NEW or clue.path.endswith("/"):
-        return
+    if clue.resolution is not Resolution.NEW or clue.path.endswith("/") or names_of_tests.is_test(clue.path):
+        return  # nothing registers a test
     folder = folder_of(clue.path)
     for name in REGISTRIES:
         path = f"{folder}/{name}".lstrip("/")
@@ -183,11 +192,17 @@ def _registries(clue: Clue, around: _Around, rates: Rates) -> Iterator[Clue]:
 
 
 def shared(
-    named: Sequence[Clue], commits: Sequence[Collection[str]], tree: FileTree, rates: Rates = RATES
+    named: Sequence[Clue],
+    commits: Sequence[Collection[str]],
+    tree: FileTree,
+    spoken: Collection[str] = (),
+    rates: Rates = RATES,
 ) -> list[Clue]:
     """Configuration and hot files of the components that tasks name, for the whole change.
 
     How often such a file changed in the commits that touched these components says how likely it changes again.
+    Configuration and CI change for reasons of their own: they count where a text speaks of their kind (`spoken`), and
+    the build files of a component below the top always.
     """
     components = {tree.component(clue.path): clue.path for clue in named if clue.task or clue.kind is ClueKind.SECTION}
     inside = frozenset(path for path in tree.files if tree.component(path) in components)
@@ -201,7 +216,10 @@ def shared(
         certainty = min(rates.most, share * (rates.configuration if kind is ClueKind.ROOT_CONFIG else rates.hot))
         if name in BUILD and folder_of(path) in components:
             certainty = max(certainty, rates.build)
-        if certainty >= rates.least:
+        grounded = shared_kinds.kind(path) in ("", *spoken) or (
+            name in BUILD and folder_of(path) in components.keys() - {""}
+        )
+        if grounded and certainty >= rates.least:
             found.append(
                 Clue(path, "", kind, round(certainty, 4), Resolution.EXACT, f"in {share:.1%} of the commits here")
             )

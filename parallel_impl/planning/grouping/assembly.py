@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from parallel_impl.plan import kinds
-from parallel_impl.planning import coupling, scopes
-from parallel_impl.planning.cohesion import Unit
-from parallel_impl.planning.evidence import Table
-from parallel_impl.planning.grouped import GroupedPackage, Grouping, SharedPath, in_order
-from parallel_impl.planning.naming import identifiers
-from parallel_impl.planning.scopes import Owned
-from parallel_impl.planning.touches import Touch
+from parallel_impl.planning.grouping import coupling, scopes
+from parallel_impl.planning.grouping.cohesion import Unit
+from parallel_impl.planning.grouping.grouped import GroupedPackage, Grouping, SharedPath, in_order
+from parallel_impl.planning.grouping.naming import identifiers
+from parallel_impl.planning.grouping.scopes import Owned
+from parallel_impl.planning.grouping.touches import Touch
+from parallel_impl.planning.reading.evidence import Table
 
 Edges = Mapping[int, Mapping[int, Sequence[str]]]
 
@@ -152,4 +152,5 @@ def _package(
         weight=round(owned.weight + 0.2 * len(tasks), 1) or 0.2,
         foundation=foundation,
         evidence=owned.evidence,
+        named=owned.named,
     )

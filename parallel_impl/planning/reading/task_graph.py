@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from parallel_impl.openspec.tasks import ListedTask, Mark, TaskList, names
-from parallel_impl.planning.evidence import Part, PlannedTask
+from parallel_impl.planning.reading.evidence import Part, PlannedTask
 
 _LABEL = (
     r"dependenc(?:y|ies)|depend(?:s|ent|ing)?(?:[ \t]+up)?(?:[ \t]*-?on)|depends|requires?|needs|"

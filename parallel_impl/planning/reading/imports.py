@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from parallel_impl.planning.tree import FileTree, above, ends, extension, folder_of, shared
+from parallel_impl.planning.reading.tree import FileTree, above, ends, extension, folder_of, shared
 
 SCRIPT = frozenset((".ts", ".tsx", ".js", ".jsx", ".mjs", ".cjs", ".mts", ".cts"))
 LANGUAGES = frozenset((".py", ".pyi", ".go")) | SCRIPT

@@ -10,16 +10,18 @@ import posixpath
 import re
 import shlex
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
 from parallel_impl.gates import node_manager
 from parallel_impl.gates.found import python
 from parallel_impl.gates.project_files import Read
-from parallel_impl.planning.scopes import TreeIndex
+from parallel_impl.plan import names_of_tests
+from parallel_impl.planning.grouping.scopes import TreeIndex
 
 MOST_TESTS = 30  # paths in one command; with more their folders are named
+_PYTHON_TEST = re.compile(r"(test_.*|.*_test)\.py")
 NO_TESTS = re.compile(r"no test specified")
 
 
@@ -32,25 +34,39 @@ class ProposedStep:
     cwd: str = "."
 
 
-def steps(write_allow: Sequence[str], creates: Sequence[str], tree: TreeIndex, read: Read) -> list[ProposedStep]:
-    """The steps for a package with this scope; `read` gives a file of the base tree."""
+def steps(
+    write_allow: Sequence[str], creates: Sequence[str], tree: TreeIndex, read: Read, own: Collection[str] = ()
+) -> list[ProposedStep]:
+    """The steps for a package with this scope; `read` gives a file of the base tree.
+
+    Tests of its work are those that it names (`own` and literal paths of its scope) or makes, and those of the sources
+    among them; only where there is none, those that a folder of its scope holds.
+    """
     paths = sorted({path for glob in write_allow for path in tree.matching(glob)} | set(creates))
 
     @cache
     def known(path: str) -> bytes | None:  # most names asked for are not there, and each read is a process
         return read(path) if path in tree else None
 
-    return [*_pytest(paths, known), *_node(paths, known), *_cargo(paths, known), *_go(paths, known)]
+    named = {path for path in (*own, *write_allow) if path in tree} | set(creates)
+    return [*_pytest(paths, named, known), *_node(paths, known), *_cargo(paths, known), *_go(paths, known)]
 
 
-def _pytest(paths: Iterable[str], read: Read) -> list[ProposedStep]:
+def _proving(paths: Sequence[str], named: Collection[str]) -> Sequence[str]:
+    """Of a project's tests in the scope those of what the package names; all of them where that has none."""
+    mirrors = {name for path in named if names_of_tests.is_tested(path) for name in names_of_tests.names(path)}
+    return [path for path in paths if path in named or posixpath.basename(path) in mirrors] or paths
+
+
+def _pytest(paths: Iterable[str], named: Collection[str], read: Read) -> list[ProposedStep]:
     tests: dict[str, list[str]] = defaultdict(list)
     for path in paths:
         name = posixpath.basename(path)
-        if re.fullmatch(r"(test_.*|.*_test)\.py", name) and (project := _project(path, read)) is not None:
-            tests[project].append(posixpath.relpath(path, project))
+        if _PYTHON_TEST.fullmatch(name) and (project := _project(path, read)) is not None:
+            tests[project].append(path)
     found = []
-    for project, several in sorted(tests.items()):
+    for project, paths_of in sorted(tests.items()):
+        several = [posixpath.relpath(path, project) for path in _proving(paths_of, named)]
         named = several if len(several) <= MOST_TESTS else sorted({posixpath.dirname(test) or "." for test in several})
         runner = "uv run --frozen pytest" if project != "." and read(f"{project}/uv.lock") is not None else "pytest"
         found.append(ProposedStep(_named("tests", project), f"{runner} -q {shlex.join(named)}", project))

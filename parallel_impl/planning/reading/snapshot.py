@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from parallel_impl.git.repo import Repo, decode
-from parallel_impl.planning.code import Code
-from parallel_impl.planning.documents import ChangeDocument, document
+from parallel_impl.planning.reading.code import Code
+from parallel_impl.planning.reading.documents import ChangeDocument, document
 
 LAST = 2000
 

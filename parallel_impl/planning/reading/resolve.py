@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from parallel_impl.plan import names_of_tests
-from parallel_impl.planning import tests_beside
-from parallel_impl.planning.evidence import Resolution
-from parallel_impl.planning.named_paths import NamedPath
-from parallel_impl.planning.tree import FileTree, above, extension, folder_of, name_of, shared
+from parallel_impl.planning.reading import tests_beside
+from parallel_impl.planning.reading.evidence import Resolution
+from parallel_impl.planning.reading.named_paths import NamedPath
+from parallel_impl.planning.reading.tree import FileTree, above, extension, folder_of, name_of, shared
 
 # What people call files of, whether or not the repository has one yet.
 _ENDINGS = frozenset((

@@ -13,10 +13,10 @@ from enum import StrEnum
 
 from parallel_impl.errors import UserError
 from parallel_impl.plan.names_of_tests import is_test
-from parallel_impl.planning.balance import PartitionLimits
-from parallel_impl.planning.coupling import Bonds
-from parallel_impl.planning.evidence import Table
-from parallel_impl.planning.touches import Touch
+from parallel_impl.planning.grouping.balance import PartitionLimits
+from parallel_impl.planning.grouping.coupling import Bonds
+from parallel_impl.planning.grouping.touches import Touch
+from parallel_impl.planning.reading.evidence import Table
 from parallel_impl.text import did_you_mean
 
 MANY_FILES = 3  # more than so many are worth a thought about agents beside each other

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from parallel_impl.plan import names_of_tests
 from parallel_impl.plan.names_of_tests import FOLDERS, SCRIPT, TESTED, names, subject
-from parallel_impl.planning.tree import FileTree, above, extension, folder_of, name_of
+from parallel_impl.planning.reading.tree import FileTree, above, extension, folder_of, name_of
 
 
 def existing(path: str, tree: FileTree) -> list[str]:
@@ -68,12 +68,13 @@ class ComponentTests:
 
 
 def _mirrored(home: str, path: str, folder: str, tree: FileTree) -> str:
-    """The folder below `home` that follows the source's own folders, as deep as it goes."""
+    """The folder below `home` that follows the source's own folders, as deep as it goes: `shop/` or `test_shop/`."""
     inside = path[len(folder) :].strip("/").split("/")[:-1]
     for skipped in range(len(inside) + 1):
         deeper = "/".join(inside[skipped:])
-        if deeper and f"{home}/{deeper}" in tree.folders:
-            return f"{home}/{deeper}"
+        for named in (deeper, "/".join(f"test_{part}" for part in inside[skipped:])):
+            if deeper and f"{home}/{named}" in tree.folders:
+                return f"{home}/{named}"
     return home
 
 

@@ -8,14 +8,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from parallel_impl.plan import kinds
-from parallel_impl.planning import balance, cohesion, coupling, hot, scopes, touches
-from parallel_impl.planning.assembly import Cut, assemble
-from parallel_impl.planning.balance import PartitionLimits
-from parallel_impl.planning.cohesion import Unit
-from parallel_impl.planning.coupling import Bonds
-from parallel_impl.planning.evidence import Table
-from parallel_impl.planning.grouped import Grouping
-from parallel_impl.planning.touches import Touch
+from parallel_impl.planning.grouping import balance, cohesion, coupling, hot, scopes, touches
+from parallel_impl.planning.grouping.assembly import Cut, assemble
+from parallel_impl.planning.grouping.balance import PartitionLimits
+from parallel_impl.planning.grouping.cohesion import Unit
+from parallel_impl.planning.grouping.coupling import Bonds
+from parallel_impl.planning.grouping.grouped import Grouping
+from parallel_impl.planning.grouping.touches import Touch
+from parallel_impl.planning.reading.evidence import Table
 
 _LAST = re.compile(
     r"integrat|validat|verif|document|docs\b|release|clean-?\s?up|final|roll-?out|polish|wrap|archiv|quality|accept",
@@ -29,7 +29,7 @@ def group(table: Table, limits: PartitionLimits | None = None, bonds: Bonds | No
         return alone(table)
     found = touches.find(table)
     last = _last_tasks(table, found)
-    units = cohesion.find([task for task in table.tasks if task.id not in last], found, table.sections)
+    units = cohesion.find([task for task in table.tasks if task.id not in last], found, table.sections, table.files)
     common = _common(found, units, hot.files(table.hot))
     units = _with_files(table, units, found, common)
     why = coupling.reasons(table, units, found, common)

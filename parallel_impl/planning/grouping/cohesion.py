@@ -13,8 +13,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from parallel_impl.plan import kinds
-from parallel_impl.planning.evidence import ClueKind, Part, PlannedTask
-from parallel_impl.planning.touches import Touch
+from parallel_impl.plan.names_of_tests import is_test, is_tested, names
+from parallel_impl.planning.grouping.touches import Touch
+from parallel_impl.planning.reading.evidence import ClueKind, Part, PlannedTask
 
 SURE = 0.5  # certainty from which a name in a text means that the task works on the file
 ALIKE = 3  # new files that are alike before they are one unit of work
@@ -32,15 +33,23 @@ class Unit:
     section: int
 
 
-def find(tasks: Sequence[PlannedTask], touches: Sequence[Touch], parts: Sequence[Part] = ()) -> tuple[Unit, ...]:
-    """The units of these tasks, in their order; every task is in exactly one. `parts` are the sections."""
+def find(
+    tasks: Sequence[PlannedTask],
+    touches: Sequence[Touch],
+    parts: Sequence[Part] = (),
+    files: Collection[str] = (),
+) -> tuple[Unit, ...]:
+    """The units of these tasks, in their order; every task is in exactly one.
+
+    `parts` are the sections, `files` those of the repository.
+    """
     union = _Union(task.id for task in tasks)
     sections = {task.id: task.section for task in tasks}
     for first, second in (
         *_nested(tasks),
         *_stories(tasks),
         *_same_file(touches, sections),
-        *_tests(tasks, touches),
+        *tests(tasks, touches, files),
         *_alike(touches, sections),
         *_without_files(tasks, touches, parts),
     ):
@@ -76,25 +85,44 @@ def _same_file(touches: Iterable[Touch], sections: Mapping[str, int]) -> Iterabl
                 yield first.setdefault(sections[task], task), task
 
 
-def _tests(tasks: Sequence[PlannedTask], touches: Sequence[Touch]) -> Iterable[tuple[str, str]]:
-    """A task that names nothing but tests belongs to the one that names what they test."""
+def tests(
+    tasks: Sequence[PlannedTask], touches: Sequence[Touch], files: Collection[str] = ()
+) -> Iterable[tuple[str, str]]:
+    """A task that names nothing but tests belongs to the one that names what they test.
+
+    Where its tests have no source of that name in the repository, it belongs to the work right before it in its
+    section.
+    """
     known = {touch.path: touch for touch in touches}
-    sources = {
-        touch.path: [
-            clue.because for clue in touch.clues if clue.kind is ClueKind.TEST_MIRROR and clue.because in known
-        ]
-        for touch in touches
-    }
     named: dict[str, list[Touch]] = defaultdict(list)
     for touch in touches:
         for name in touch.said:
             named[name].append(touch)
+    before: dict[int, str] = {}
+    sections = {task.id: task.section for task in tasks}
     for task in tasks:
-        if not (own := named[task.id]) or not all(sources[touch.path] for touch in own):
+        own = named[task.id]
+        if not own or not all(is_test(touch.path) for touch in own):
+            if any(is_tested(touch.path) for touch in own):
+                before[task.section] = task.id
             continue
-        source = known[sources[own[0].path][0]]
-        if source.said and task.id not in source.said:
-            yield source.owner, task.id
+        sources = [known[one] for touch in own for one in tested_by(touch) if one in known and known[one].said]
+        ranked = sorted(sources, key=lambda one: sections.get(one.owner) != task.section)
+        if ranked and all(task.id not in one.said for one in sources):
+            yield ranked[0].owner, task.id
+        elif not sources and task.section in before and not _have_source(own, files):
+            yield before[task.section], task.id
+
+
+def _have_source(own: Iterable[Touch], files: Iterable[str]) -> bool:
+    """Whether any of these tests is one of a file of the repository, by its name."""
+    wanted = {posixpath.basename(touch.path) for touch in own}
+    return any(not wanted.isdisjoint(names(path)) for path in files if is_tested(path))
+
+
+def tested_by(touch: Touch) -> list[str]:
+    """The sources whose test a touched path is, by the mirror of their names."""
+    return list(dict.fromkeys(clue.because for clue in touch.clues if clue.kind is ClueKind.TEST_MIRROR))
 
 
 def _alike(touches: Iterable[Touch], sections: Mapping[str, int]) -> Iterable[tuple[str, str]]:
