@@ -40,8 +40,8 @@ def hermetic(inherited: Mapping[str, str], home: Path) -> dict[str, str]:
     home.mkdir(parents=True, exist_ok=True)
     (home / ".gitconfig").write_text(GIT_CONFIG)
     foreign = ("GIT_", "PARALLEL_IMPL", "PYTHON", "XDG_", "VIRTUAL_ENV", "LC_", "EDITOR", "PAGER", "MAKE", "MFLAGS")
-    foreign += ("CI", "GITHUB_", "GITLAB_", "TF_BUILD", "TEAMCITY_", "NO_COLOR", "FORCE_COLOR")
-    kept = {name: value for name, value in inherited.items() if not name.startswith(foreign)}
+    runner = ("CI", "GITHUB_", "GITLAB_", "TF_BUILD", "TEAMCITY_", "NO_COLOR", "FORCE_COLOR")
+    kept = {name: value for name, value in inherited.items() if not name.startswith(foreign + runner)}
     return kept | {
         "HOME": str(home),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{inherited.get('PATH', os.defpath)}",
