@@ -148,10 +148,12 @@ class SessionInterrupted(_Line, frozen=True, tag="interrupted"):
 class Finish(_Line, frozen=True):
     """A session is over; it is written twice, before and after what others do at the end of a session.
 
-    `testsfailed` is what pytest counted, `shouldstop` and `shouldfail` are why it was to end early.
+    `testsfailed` is what pytest counted, `shouldstop` and `shouldfail` are why it was to end early; `asked` is the
+    exit code that a plugin or a conftest gave the session at its end.
     """
 
     status: int
+    asked: int = 0
     testsfailed: int = 0
     shouldstop: str = ""
     shouldfail: str = ""
@@ -273,6 +275,8 @@ class _Sessions:
             if finish and finish.testsfailed > session.failed:
                 more = finish.testsfailed - session.failed
                 return f"pytest counts {more} more that failed than it lists: a floor of coverage, say"
+            if finish and finish.asked:
+                return f"a plugin or a conftest asks for exit code {finish.asked} at the end of the session"
             if finish and finish.status != exit_code:
                 return f"pytest ended with status {finish.status}, and the command with {exit_code}"
         return ""

@@ -174,10 +174,21 @@ def test_a_floor_that_is_missed_is_not_explained_by_an_old_failure(run: Run) -> 
         "import pytest\n@pytest.hookimpl(trylast=True)\ndef pytest_sessionfinish(session):\n"
         "    session.testsfailed += 1\n    session.exitstatus = 1\n"
     )
+    silent = "def pytest_sessionfinish(session):\n    session.exitstatus = 1\n"
     tests = "def test_x(): assert 0\n"
 
     assert run({"test_a.py": tests}).explained
     assert not run({"test_a.py": tests, "conftest.py": floor}).explained
+    asked = run({"test_a.py": tests, "conftest.py": silent})
+    assert asked.unexplained == "a plugin or a conftest asks for exit code 1 at the end of the session"
+
+
+def test_a_session_that_fails_to_end_is_broken_although_its_exit_code_is_that_of_an_old_failure(run: Run) -> None:
+    ending = "def pytest_unconfigure(config):\n    raise SystemExit(1)\n"
+    report = run({"test_a.py": "def test_x(): assert 0\n", "conftest.py": ending})
+
+    assert (report.state, report.exit_code) == (GateState.BROKEN, 1)
+    assert "pytest failed: SystemExit(1)" in report.why
 
 
 def test_a_second_session_runs_only_what_failed(tmp_path: Path, env: dict[str, str]) -> None:
