@@ -376,6 +376,10 @@ def _run(
     report = GateReport(gate.name, GateState.BROKEN, ended.exit_code, round(ended.seconds, 3), str(files.log))
     if ended.reason is Reason.EXITED and gate.parser == "pytest" and plugin and pytest_plugin.was_refused(files.log):
         return again(gate, plugin=False)
+    if gate.parser == "pytest" and not gate.asked and not files.lines.exists():
+        left_out = f" -p no:{pytest_plugin.unloadable(files.log)}"
+        if left_out != " -p no:" and left_out not in gate.command:
+            return _without(again(replace(gate, command=gate.command + left_out), selects=selects), left_out)
     if ended.reason is not Reason.EXITED or ended.exit_code is None or ended.exit_code < 0:
         return replace(report, why=f"{ended}\n{tail(files.log)}" if ended.reason is Reason.EXITED else str(ended))
     printed = files.log.read_bytes()
@@ -398,6 +402,12 @@ def _run(
     _mask(files.report, mask)
     more = f"\n{tail(files.log)}" if found.state is GateState.BROKEN else ""
     return replace(found, why=printable(found.why + more))
+
+
+def _without(report: GateReport, left_out: str) -> GateReport:
+    """The report of a pytest that ran without a plugin, which says so."""
+    why = f"with{left_out}, a plugin that this pytest cannot load"
+    return replace(report, why="; ".join(filter(None, (why, report.why))))
 
 
 def _shows_nothing(report: GateReport) -> bool:
