@@ -28,11 +28,11 @@ from parallel_impl import storage
 from parallel_impl.config import GATE_MINUTES, GATES, GateCommand, may_be_found, runs_tests, toml_key
 from parallel_impl.errors import Problem, Severity, printable
 from parallel_impl.gates import programs, pytest_plugin, reports, setup, shell, tool_command
-from parallel_impl.gates.found import python, repository
+from parallel_impl.gates.found import node, python, repository
 from parallel_impl.gates.found.found_gate import ProjectTree, inside
 from parallel_impl.gates.found.python import COMMANDS
 from parallel_impl.gates.gate_report import GateFinding, GateReport, GateState, Test
-from parallel_impl.gates.project_files import Read
+from parallel_impl.gates.project_files import Read, json_table, table
 from parallel_impl.gates.readers.output import GateOutput
 from parallel_impl.plan import ids
 from parallel_impl.plan.globs import globs
@@ -390,8 +390,9 @@ def _run(
     if ended.exit_code in NOT_STARTED and not files.lines.exists():
         return replace(report, why=f"it could not be started (exit {ended.exit_code})\n{tail(files.log, 5)}")
     written = named if named and not files.report.is_file() and storage.signature(named) != stale else files.report
-    is_tool = tool_command.is_tool(gate.command, gate.parser)
-    output = GateOutput(printed, ended.exit_code, checkout, files.lines, written, is_tool)
+    is_tool = tool_command.is_tool(gate.command, gate.parser) and _script_is_one(gate, checkout)
+    stops = tool_command.stops(gate.command, gate.parser)
+    output = GateOutput(printed, ended.exit_code, checkout, files.lines, written, is_tool, stops)
     parser = gate.parser
     if not plugin:
         parser = "junit" if written.is_file() else "exit-code"
@@ -402,6 +403,16 @@ def _run(
     _mask(files.report, mask)
     more = f"\n{tail(files.log)}" if found.state is GateState.BROKEN else ""
     return replace(found, why=printable(found.why + more))
+
+
+def _script_is_one(gate: Gate, checkout: Path) -> bool:
+    """Whether a script of package.json that a configured gate runs is one command; who found a gate has looked."""
+    named = tool_command.npm_script(gate.command) if gate.asked else None
+    if named is None:
+        return True
+    file = checkout / named[0] / "package.json"
+    scripts = table(json_table(file.read_bytes() if file.is_file() else None), "scripts")
+    return node.is_one_command(str(scripts.get(named[1], "")))
 
 
 def _without(report: GateReport, left_out: str) -> GateReport:

@@ -12,6 +12,7 @@ JUnit XML will not do: names collide (`a.b/test_x.py` and `a/b/test_x.py`), and 
 (`os._exit`) leaves no file at all, which looks like a run that never was.
 """
 
+import contextlib
 import json
 import os
 import time
@@ -155,18 +156,16 @@ class _Report:
 def _watch_status(session: Any) -> "list[int]":
     """The exit codes that others give the session from now on: a floor that is missed may ask for the code that old
     failures have already."""
-    asked: "list[int]" = []
-    kind = type(session)
+    asked: list[int] = []
+    kind: Any = type(session)
 
     def remember(self: Any, name: str, value: Any) -> None:
         if name == "exitstatus" and isinstance(value, int):
             asked.append(int(value))
         kind.__setattr__(self, name, value)
 
-    try:
+    with contextlib.suppress(TypeError):  # a pytest whose sessions cannot be watched
         session.__class__ = type(kind)(kind.__name__, (kind,), {"__setattr__": remember, "__module__": kind.__module__})
-    except TypeError:
-        pass  # a pytest whose sessions cannot be watched
     return asked
 
 
