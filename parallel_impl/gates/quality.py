@@ -27,7 +27,7 @@ from msgspec.structs import replace
 from parallel_impl import storage
 from parallel_impl.config import GATE_MINUTES, GATES, GateCommand, may_be_found, runs_tests, toml_key
 from parallel_impl.errors import Problem, Severity, printable
-from parallel_impl.gates import programs, pytest_plugin, reports, setup, shell, tool_command
+from parallel_impl.gates import lost_tests, programs, pytest_plugin, reports, setup, shell, tool_command
 from parallel_impl.gates.found import node, python, repository
 from parallel_impl.gates.found.found_gate import ProjectTree, inside
 from parallel_impl.gates.found.python import COMMANDS
@@ -318,7 +318,7 @@ def run_again(
     def one(gate: Gate) -> GateReport:
         only = [test.node or test.id for test in failed[gate.name]] if gate.parser == "pytest" else []
         files = _GateFiles.of(gate, folder, ".again")
-        files.only.write_text(json.dumps(only))
+        files.only.write_text(json.dumps({"ids": only, "mask": lost_tests.VOLATILE.pattern}))
         again = partial(_run, gate, checkout.resolve(), env=env, files=files, stop=stop, mask=mask)
         with slot(gate, True):
             return again(seconds=min(seconds, gate.minutes * 60), selects=bool(only))
