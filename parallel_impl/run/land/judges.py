@@ -12,7 +12,7 @@ from functools import cache, partial
 
 import msgspec
 
-from parallel_impl.gates import divergence, steering
+from parallel_impl.gates import divergence, pytest_plugin, steering
 from parallel_impl.gates.divergence import Divergence
 from parallel_impl.gates.gate_report import GateReport, GateState
 from parallel_impl.gates.quality import Gate
@@ -129,6 +129,7 @@ class _Court:
         edits = Edits(run.workspace.trees, checkout)
         with equip(run.launch, run.spec, run.workspace, checkout) as launch:
             logs = run.workspace.places.gate_logs(JUDGED)
+            launch = replace(launch, env=pytest_plugin.going_on(launch.env))
             found = gate_runs.start_gates(run.spec, [gate], launch, checkout, logs, on=CANDIDATE, tell=self._tell)
         if edits.touched():
             self.close()
