@@ -148,7 +148,9 @@ def advice(gates: Sequence[Gate], reports: Reports) -> Iterator[str]:
     """What to write where a gate is red on the base and cannot tell old failures from new ones, one line each."""
     for gate in gates:
         report = reports.get(gate.name)
-        if report and report.state is GateState.RED and (report.stopped or not report.explained):
+        if not report or report.foreign:
+            continue
+        if report.state is GateState.RED and (report.stopped or not report.explained):
             why = report.stopped or report.unexplained
             line = tool_command.line_to_write(gate.name, gate.parser)
             yield f"gate {gate.name} is red on the base, and nothing can land: {why}; one command for each gate: {line}"
@@ -283,7 +285,7 @@ def _unproven(report: GateReport, around: Sequence[Foreign]) -> GateReport:
     if report.state in (GateState.NOT_RUN, GateState.OFF):
         return report
     why = "\n".join(map(str, around))
-    return replace(report, state=GateState.RED, stopped=why, tests=(), findings=())
+    return replace(report, state=GateState.RED, stopped=why, tests=(), findings=(), foreign=True)
 
 
 def _gate_ended(on: str, report: GateReport) -> e.GateEnded:

@@ -55,7 +55,8 @@ def execute(run: Run, *, only: frozenset[str] | None = None, run_attempt: RunAtt
 
     The run is on disk at every instant; the same call on the same journal goes on where it stopped.
     """
-    work = on_base.BaseWork(run.spec, run.workspace, run.launch, run.post, run.base_checkout)
+    minutes = run.spec.config.base_minutes
+    work = on_base.BaseWork(run.spec, run.workspace, run.launch, run.post, run.base_checkout, minutes)
     wanted = [name for name in run.state.packages if name not in run.state.accepted() and (not only or name in only)]
     with on_base.running(work, run.in_force, wanted) as base:
         try:
@@ -91,7 +92,7 @@ def _wait_for_base(run: Run, base: OnBase) -> None:
 
 
 def _take_in_base(run: Run, base: OnBase | None) -> None:
-    """What has become known about the base: a gate that is broken there starts nothing more."""
+    """What has become known about the base: a gate that is broken there, or foreign files, start nothing more."""
     if base is None:
         return
     base.done()
@@ -100,6 +101,8 @@ def _take_in_base(run: Run, base: OnBase | None) -> None:
     for line in base.advice():
         if (told := environment.masked(line, run.launch.mask)) not in run.state.notes:
             run.note(told)
+    if not run.obstacle and (why := base.foreign()):
+        run.obstacle = (Halt.FOREIGN_FILES, why)
     if not run.obstacle and (why := base.broken()):
         run.obstacle = (Halt.GATE_BROKEN, why)
 

@@ -63,6 +63,21 @@ def test_a_gate_that_is_broken_on_the_base_halts_before_an_agent_is_paid(repo: P
     assert (tried.returncode, "gate check is broken on the base" in tried.stderr) == (2, True)
 
 
+def test_a_file_around_the_checkouts_on_the_base_halts_with_the_line_that_removes_it(repo: Path) -> None:
+    configure(repo, "gates.check = 'touch ../../conftest.py; exit 1'")
+    done = implement(repo, RIGHT)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "Not landed: files around its checkouts are not of this run" in done.stderr
+    forged = repo.parent / f"{repo.name}.worktrees/{CHANGE}/conftest.py"
+    line = f"rm {forged}"
+    assert line in done.stderr
+    assert "one command for each gate" not in done.stderr
+    assert journal(repo, "attempt-started") == []
+    forged.unlink()
+    tried = implement(repo, RIGHT, "--dry-run")
+    assert (tried.returncode, line in tried.stderr) == (2, True)
+
+
 def test_agents_start_when_the_gates_on_the_base_have_ended(repo: Path) -> None:
     configure(repo, "gates.check = 'true'")
     assert implement(repo, RIGHT).returncode == 0

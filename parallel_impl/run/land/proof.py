@@ -40,11 +40,15 @@ MASKED = (
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What the gates say about one candidate; `rows` are for the summary."""
+    """What the gates say about one candidate; `rows` are for the summary.
+
+    `foreign` is what lay around its checkout and is not of the run ("": nothing): then they say nothing.
+    """
 
     rows: tuple[GateRow, ...]
     passed: bool
     why: str = ""
+    foreign: str = ""
 
     @property
     def headline(self) -> str:
@@ -114,7 +118,8 @@ def prove(run: Run, candidate: str, base_proof: BaseProof) -> Proof:
         )
     )
     blocking = [gate_runs.explain(one, seen.first.get(one.gate)) for one in verdicts if one.blocks]
-    return Proof(rows, not blocking, environment.masked("\n".join(blocking), run.launch.mask))
+    foreign = next((report.stopped for report in seen.first.values() if report.foreign), "")
+    return Proof(rows, not blocking, environment.masked("\n".join(blocking), run.launch.mask), foreign)
 
 
 def _observe(run: Run, candidate: str, base_proof: BaseProof) -> _Observed:
