@@ -187,8 +187,8 @@ def _verdicts(run: Run, candidate: str, before: Reports, seen: _Observed) -> lis
         again = gate_runs.look_again_at_base(run.spec, run.workspace, run.launch, failed, tell=run.post)
         run.record_posted()
         found = compare(dict.fromkeys(failed, again))
-    accepted = run.state.accepted_gates
-    return [acceptance.judge(one, accepted.get(one.gate, {})) for one in (*found, *seen.own)]
+    accepted, shown = run.state.accepted_gates, partial(environment.masked, secrets=run.launch.mask)
+    return [acceptance.judge(one, accepted.get(one.gate, {}), shown) for one in (*found, *seen.own)]
 
 
 def _judged(
@@ -210,7 +210,8 @@ def _judged(
                 raise
         judged |= looking.result()
     doubted = [(one, judges.doubt(one, judged.get(one.gate))) for one in verdicts]
-    return [acceptance.judge_divergence(one, doubt, accepted.get(one.gate, {})) for one, doubt in doubted]
+    shown = partial(environment.masked, secrets=run.launch.mask)
+    return [acceptance.judge_divergence(one, doubt, accepted.get(one.gate, {}), shown) for one, doubt in doubted]
 
 
 def _rows(run: Run, verdicts: Sequence[GateVerdict], reports: Reports, off: Collection[str]) -> tuple[GateRow, ...]:
