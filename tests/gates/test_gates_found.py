@@ -290,7 +290,9 @@ def test_a_found_gate_that_is_red_and_unreadable_on_the_base_is_switched_off_and
     verdict = dropped(compare(red, red, ChangedPaths()), off)
     assert (verdict.status, verdict.why, verdict.blocks) == (VerdictStatus.SWITCHED_OFF, why, False)
     passed = GateVerdict("npm-lint", VerdictStatus.PASSED)
-    assert dropped(passed, off) == passed
+    assert dropped(passed, off).status is VerdictStatus.SWITCHED_OFF  # what was not told apart proves nothing
+    assert dropped(passed, off).why == f"{why}; it passes on the whole, which is no proof"
+    assert dropped(passed, {}) == passed
 
 
 def test_a_found_gate_whose_program_is_not_there_on_the_base_is_switched_off() -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from msgspec.structs import replace
-
 from parallel_impl.gates.gate_report import GateReport, GateState
 from parallel_impl.gates.quality import Gate, switch_off
 from parallel_impl.gates.verdict import GateVerdict, VerdictStatus
+
+PASSES = "it passes on the whole, which is no proof"
 
 
 def unreadable(gates: Iterable[Gate], base: Mapping[str, GateReport]) -> dict[str, str]:
@@ -33,12 +33,11 @@ def _end(report: GateReport) -> str:
 
 
 def dropped(verdict: GateVerdict, why: Mapping[str, str]) -> GateVerdict:
-    """The verdict of a gate that is switched off for this reason; one that passes may stay."""
-    if verdict.gate not in why or verdict.status is VerdictStatus.PASSED:
+    """The verdict of a gate that is switched off for this reason: it proves nothing, not even where it passes."""
+    if verdict.gate not in why:
         return verdict
-    return replace(
-        verdict, status=VerdictStatus.SWITCHED_OFF, new_failures=(), gone=(), flaky=(), why=why[verdict.gate]
-    )
+    passes = f"; {PASSES}" if verdict.status is VerdictStatus.PASSED else ""
+    return GateVerdict(verdict.gate, VerdictStatus.SWITCHED_OFF, why=why[verdict.gate] + passes)
 
 
 def line(name: str, why: str) -> str:

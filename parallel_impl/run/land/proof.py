@@ -106,7 +106,7 @@ def prove(run: Run, candidate: str, base_proof: BaseProof) -> Proof:
     rows = _rows(run, verdicts, seen.first, off)
     for row in rows:
         if row.dropped and (told := unreadable.line(row.name, row.why)) not in run.state.notes:
-            run.note(told)
+            run.note(told)  # said of the base already, unless it passes now
     run.record(
         e.GatesEnded(
             at=now(),
