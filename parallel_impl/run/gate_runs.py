@@ -189,6 +189,13 @@ def explain_broken(report: GateReport) -> str:
     return "\n".join([lines[0], *(f"  {line}" for line in lines[1:]), f"  {hint}", f"  log: {report.log}"])
 
 
+def explain_unreadable(report: GateReport, why: str) -> str:
+    """A gate that somebody asked for and that is red on the base and cannot be read, and what to write."""
+    key, line = config.toml_key(report.gate), tool_command.line_to_write(report.gate, "pytest")
+    hint = f"repair it in the base, give it a parser (one command: {line}), or write gates.{key} = false, and commit"
+    return f"gate {report.gate} is {why}\n  {hint}\n  log: {report.log}"
+
+
 def _run(
     spec: RunSpec,
     workspace: Workspace,

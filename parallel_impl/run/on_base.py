@@ -119,22 +119,27 @@ class OnBase:
         found = [*(one.stopped for one in reports if one.foreign), *map(str, tuple(self.steps.foreign))]
         return "\n".join(dict.fromkeys(found))
 
-    def broken(self) -> str:
-        """The gates that are broken on the base, and what to write about them; "" as long as none is known."""
+    def broken(self, accepted: Collection[str] = ()) -> str:
+        """The gates that can judge nothing, and what to write about them; "" as long as none is known.
+
+        They are broken on the base, or somebody asked for them and they are red there and cannot be read, unless that
+        is `accepted` by name.
+        """
         if not self.gates.done() or self.gates.exception():
             return ""
         reports = self.gates.result()
-        off = unreadable.unreadable(self.spec.gates, reports)
+        off, red = unreadable.unreadable(self.spec.gates, reports), unreadable.asked(self.spec.gates, reports)
         broken = [one for one in reports.values() if one.state is GateState.BROKEN and one.gate not in off]
-        return "\n".join(map(gate_runs.explain_broken, broken))
+        told = [gate_runs.explain_unreadable(reports[name], why) for name, why in red.items() if name not in accepted]
+        return "\n".join([*map(gate_runs.explain_broken, broken), *told])
 
     def advice(self) -> list[str]:
         """What to write where a gate is red on the base and judges nothing or lets nothing land, as far as known."""
         if not self.gates.done() or self.gates.exception():
             return []
         reports = self.gates.result()
-        off = unreadable.unreadable(self.spec.gates, reports)
-        judging = [gate for gate in self.spec.gates if gate.name not in off]
+        off, red = unreadable.unreadable(self.spec.gates, reports), unreadable.asked(self.spec.gates, reports)
+        judging = [gate for gate in self.spec.gates if gate.name not in off and gate.name not in red]
         return [*(unreadable.line(name, why) for name, why in off.items()), *gate_runs.advice(judging, reports)]
 
     def wait(
@@ -144,11 +149,12 @@ class OnBase:
         *,
         say: Callable[[str], None],
         meanwhile: Callable[[], None] = lambda: None,
+        accepted: Collection[str] = (),
         whole: bool = False,
     ) -> None:
         """Until all is known, nothing can come of it (not with `whole`), the minutes are over, or a stop."""
         began, told = time.monotonic(), False
-        while not (self.done() or ((self.foreign() or self.broken()) and not whole) or stop):
+        while not (self.done() or ((self.foreign() or self.broken(accepted)) and not whole) or stop):
             left = minutes * 60 - (time.monotonic() - began)
             if left <= 0:
                 if told:

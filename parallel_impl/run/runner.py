@@ -88,7 +88,13 @@ def _wait_for_base(run: Run, base: OnBase) -> None:
     """
     if any(progress.started for progress in run.state.packages.values()):
         return
-    base.wait(run.spec.config.base_minutes, run.stop, meanwhile=run.record_posted, say=run.listener.say)
+    base.wait(
+        run.spec.config.base_minutes,
+        run.stop,
+        meanwhile=run.record_posted,
+        say=run.listener.say,
+        accepted=run.state.accepted_gates,
+    )
 
 
 def _take_in_base(run: Run, base: OnBase | None) -> None:
@@ -103,7 +109,7 @@ def _take_in_base(run: Run, base: OnBase | None) -> None:
             run.note(told)
     if not run.obstacle and (why := base.foreign()):
         run.obstacle = (Halt.FOREIGN_FILES, why)
-    if not run.obstacle and (why := base.broken()):
+    if not run.obstacle and (why := base.broken(run.state.accepted_gates)):
         run.obstacle = (Halt.GATE_BROKEN, why)
 
 

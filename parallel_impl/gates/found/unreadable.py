@@ -1,4 +1,7 @@
-"""Found gates that cannot judge anything: red on the base, and what they print does not show which failures are old."""
+"""Gates that cannot judge anything: red on the base, and what they print does not show which failures are old.
+
+One that was found is switched off, since nobody asked for it; one that somebody asked for halts.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,20 @@ PASSES = "it passes on the whole, which is no proof"
 def unreadable(gates: Iterable[Gate], base: Mapping[str, GateReport]) -> dict[str, str]:
     """Why each found gate that is red and unreadable on the base is switched off; nobody asked for it by name."""
     return {
-        gate.name: f"{_end(base[gate.name])} on the base, and nobody can read which of its failures are old"
+        gate.name: _why(base[gate.name])
         for gate in gates
         if not gate.asked and gate.name in base and _is_unreadable(gate, base[gate.name])
     }
+
+
+def asked(gates: Iterable[Gate], base: Mapping[str, GateReport]) -> dict[str, str]:
+    """Why each gate that somebody asked for can let nothing land, where it is red and unreadable on the base."""
+    red = (gate for gate in gates if gate.asked and gate.name in base and base[gate.name].state is GateState.RED)
+    return {gate.name: _why(base[gate.name]) for gate in red if _is_unreadable(gate, base[gate.name])}
+
+
+def _why(report: GateReport) -> str:
+    return f"{_end(report)} on the base, and nobody can read which of its failures are old"
 
 
 def _is_unreadable(gate: Gate, report: GateReport) -> bool:
