@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from parallel_impl.gates.gate_report import RAN, GateReport, Test, TestOutcome
+from parallel_impl.plan import names_of_tests
 
 VOLATILE = re.compile(r"0x[0-9a-fA-F]{4,}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 NUMBER = re.compile(r"\d+")
@@ -55,6 +56,18 @@ def find(base: GateReport | None, candidate: GateReport, changed: ChangedPaths) 
     if base is None:
         return LostTests()
     return _LostSearch(base, candidate, changed).answer()
+
+
+def count(base: GateReport | None, candidate: GateReport, changed: ChangedPaths) -> LostTests:
+    """The same, of outputs that only print how many tests passed."""
+    if base is None or not base.passed or (candidate.passed or 0) >= base.passed:
+        return LostTests()
+    now = "its output shows no test" if candidate.passed is None else f"{candidate.passed} passed"
+    line = f"{now}, on the base {base.passed} did" if candidate.passed else f"{now}, on the base {base.passed} passed"
+    removed = sorted(path for path in changed.removed if names_of_tests.is_test(path))
+    if removed and candidate.passed:
+        return LostTests(removed=(f"{line}: {', '.join(removed[:5])} was removed",))
+    return LostTests(gone=(line,))
 
 
 def _grouped(

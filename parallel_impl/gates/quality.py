@@ -28,11 +28,11 @@ from parallel_impl import storage
 from parallel_impl.config import GATE_MINUTES, GATES, GateCommand, may_be_found, runs_tests, toml_key
 from parallel_impl.errors import Problem, Severity, printable
 from parallel_impl.gates import programs, pytest_plugin, reports, setup, shell, tool_command
-from parallel_impl.gates.found import python, repository
+from parallel_impl.gates.found import node, python, repository
 from parallel_impl.gates.found.found_gate import ProjectTree, inside
 from parallel_impl.gates.found.python import COMMANDS
 from parallel_impl.gates.gate_report import GateFinding, GateReport, GateState, Test
-from parallel_impl.gates.project_files import Read
+from parallel_impl.gates.project_files import Read, json_table, table
 from parallel_impl.gates.readers.output import GateOutput
 from parallel_impl.plan import ids
 from parallel_impl.plan.globs import globs
@@ -376,6 +376,10 @@ def _run(
     report = GateReport(gate.name, GateState.BROKEN, ended.exit_code, round(ended.seconds, 3), str(files.log))
     if ended.reason is Reason.EXITED and gate.parser == "pytest" and plugin and pytest_plugin.was_refused(files.log):
         return again(gate, plugin=False)
+    if gate.parser == "pytest" and not gate.asked and not files.lines.exists():
+        left_out = f" -p no:{pytest_plugin.unloadable(files.log)}"
+        if left_out != " -p no:" and left_out not in gate.command:
+            return _without(again(replace(gate, command=gate.command + left_out), selects=selects), left_out)
     if ended.reason is not Reason.EXITED or ended.exit_code is None or ended.exit_code < 0:
         return replace(report, why=f"{ended}\n{tail(files.log)}" if ended.reason is Reason.EXITED else str(ended))
     printed = files.log.read_bytes()
@@ -386,8 +390,9 @@ def _run(
     if ended.exit_code in NOT_STARTED and not files.lines.exists():
         return replace(report, why=f"it could not be started (exit {ended.exit_code})\n{tail(files.log, 5)}")
     written = named if named and not files.report.is_file() and storage.signature(named) != stale else files.report
-    is_tool = tool_command.is_tool(gate.command, gate.parser)
-    output = GateOutput(printed, ended.exit_code, checkout, files.lines, written, is_tool)
+    is_tool = tool_command.is_tool(gate.command, gate.parser) and _script_is_one(gate, checkout)
+    stops = tool_command.stops(gate.command, gate.parser)
+    output = GateOutput(printed, ended.exit_code, checkout, files.lines, written, is_tool, stops)
     parser = gate.parser
     if not plugin:
         parser = "junit" if written.is_file() else "exit-code"
@@ -398,6 +403,22 @@ def _run(
     _mask(files.report, mask)
     more = f"\n{tail(files.log)}" if found.state is GateState.BROKEN else ""
     return replace(found, why=printable(found.why + more))
+
+
+def _script_is_one(gate: Gate, checkout: Path) -> bool:
+    """Whether a script of package.json that a configured gate runs is one command; who found a gate has looked."""
+    named = tool_command.npm_script(gate.command) if gate.asked else None
+    if named is None:
+        return True
+    file = checkout / named[0] / "package.json"
+    scripts = table(json_table(file.read_bytes() if file.is_file() else None), "scripts")
+    return node.is_one_command(str(scripts.get(named[1], "")))
+
+
+def _without(report: GateReport, left_out: str) -> GateReport:
+    """The report of a pytest that ran without a plugin, which says so."""
+    why = f"with{left_out}, a plugin that this pytest cannot load"
+    return replace(report, why="; ".join(filter(None, (why, report.why))))
 
 
 def _shows_nothing(report: GateReport) -> bool:

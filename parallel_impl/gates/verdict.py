@@ -142,7 +142,8 @@ def compare(
         old_failures=verdict.old_failures + old_findings,
     )
     if candidate.state is not GateState.BROKEN and not candidate.stopped:
-        lost = lost_tests.find(before, candidate, changed)
+        look = lost_tests.count if before and before.passed is not None else lost_tests.find
+        lost = look(before, candidate, changed)
         verdict = msgspec.structs.replace(verdict, gone=lost.gone, renamed=lost.renamed, removed=lost.removed)
     status, why = _status(before, candidate, verdict, again)
     return msgspec.structs.replace(verdict, status=status, why=why)
@@ -211,11 +212,17 @@ def _status(
         return _unexplained(base, candidate, again)
     if base and base.lists_tests and base.ran and not candidate.ran:
         return VerdictStatus.FAILED, f"it reported no test that ran, on the base {len(base.ran)} did"
+    if base and base.passed and candidate.passed == 0:
+        return VerdictStatus.FAILED, f"no test passed, on the base {base.passed} did"
+    if verdict.gone and base and base.passed is not None:
+        return VerdictStatus.GONE, verdict.gone[0]
     if verdict.gone:
         run = "runs" if len(verdict.gone) == 1 else "run"
         return VerdictStatus.GONE, f"{count(len(verdict.gone), 'test')} of the base no longer {run}"
     if verdict.flaky:
         return VerdictStatus.FLAKY, f"{count(len(verdict.flaky), 'test')} failed and then passed"
+    if candidate.passed == 0:
+        return VerdictStatus.NOT_RUN, "there are no tests"
     if candidate.lists_tests and not candidate.ran:
         why = f"all {count(len(candidate.tests), 'test')} were skipped" if candidate.tests else "there are no tests"
         return VerdictStatus.NOT_RUN, why

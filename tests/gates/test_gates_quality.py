@@ -156,6 +156,29 @@ def test_the_plugin_comes_before_a_pythonpath_of_the_command_and_is_done_without
     assert "our pytest plugin cannot be imported" in without.why
 
 
+def test_a_found_gate_does_without_an_installed_plugin_that_its_pytest_cannot_load(
+    tmp_path: Path, env: dict[str, str]
+) -> None:
+    installed, checkout = tmp_path / "installed", tmp_path / "c"
+    (installed / "lint-1.dist-info").mkdir(parents=True)
+    (installed / "lint-1.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: lint\nVersion: 1\n")
+    (installed / "lint-1.dist-info/entry_points.txt").write_text("[pytest11]\nlint = lint_plugin\n")
+    (installed / "lint_plugin.py").write_text("def pytest_collect_file(of_another_pytest): pass\n")
+    checkout.mkdir()
+    (checkout / "test_a.py").write_text("def test_x(): pass\n")
+    seen = {name: value for name, value in env.items() if name != "PYTEST_DISABLE_PLUGIN_AUTOLOAD"}
+    seen["PYTHONPATH"] = str(installed)
+
+    def look(*, asked: bool) -> GateReport:
+        gate = msgspec.structs.replace(PYTEST, asked=asked)
+        return quality.run_gates(checkout, [gate], env=seen, folder=tmp_path / "g")["pytest"]
+
+    found, configured = look(asked=False), look(asked=True)
+    assert (found.state, [test.id for test in found.tests]) == (GateState.GREEN, ["test_a.py::test_x"])
+    assert found.why == "with -p no:lint, a plugin that this pytest cannot load"
+    assert configured.state is GateState.BROKEN
+
+
 def test_a_session_says_what_it_was_to_run_and_what_it_did_not(run: Run) -> None:
     files = {"test_a.py": "def test_x(): assert 0\ndef test_y(): pass\ndef test_z(): pass\n"}
     stopped = run(files, Gate("pytest", f"{PYTHON} -m pytest -q -x -k 'not test_y'", "pytest"))
@@ -174,10 +197,21 @@ def test_a_floor_that_is_missed_is_not_explained_by_an_old_failure(run: Run) -> 
         "import pytest\n@pytest.hookimpl(trylast=True)\ndef pytest_sessionfinish(session):\n"
         "    session.testsfailed += 1\n    session.exitstatus = 1\n"
     )
+    silent = "def pytest_sessionfinish(session):\n    session.exitstatus = 1\n"
     tests = "def test_x(): assert 0\n"
 
     assert run({"test_a.py": tests}).explained
     assert not run({"test_a.py": tests, "conftest.py": floor}).explained
+    asked = run({"test_a.py": tests, "conftest.py": silent})
+    assert asked.unexplained == "a plugin or a conftest asks for exit code 1 at the end of the session"
+
+
+def test_a_session_that_fails_to_end_is_broken_although_its_exit_code_is_that_of_an_old_failure(run: Run) -> None:
+    ending = "def pytest_unconfigure(config):\n    raise SystemExit(1)\n"
+    report = run({"test_a.py": "def test_x(): assert 0\n", "conftest.py": ending})
+
+    assert (report.state, report.exit_code) == (GateState.BROKEN, 1)
+    assert "pytest failed: SystemExit(1)" in report.why
 
 
 def test_a_second_session_runs_only_what_failed(tmp_path: Path, env: dict[str, str]) -> None:

@@ -12,6 +12,7 @@ JUnit XML will not do: names collide (`a.b/test_x.py` and `a/b/test_x.py`), and 
 (`os._exit`) leaves no file at all, which looks like a run that never was.
 """
 
+import contextlib
 import json
 import os
 import time
@@ -129,19 +130,43 @@ class _Report:
     def pytest_sessionfinish(self, session: Any, exitstatus: Any) -> Any:
         # before all others, since one of them may end the process; and after them, since they may count more failures
         self.finish(session, exitstatus)
+        asked = _watch_status(session)
         outcome = yield
         if outcome.excinfo is not None:
             self.write(event="internal", why=repr(outcome.excinfo[1])[:300])
-        self.finish(session, getattr(session, "exitstatus", exitstatus))
+        self.finish(session, getattr(session, "exitstatus", exitstatus), asked=max(asked or [0]))
 
-    def finish(self, session: Any, status: Any) -> None:
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_unconfigure(self, config: Any) -> Any:
+        outcome = yield
+        if outcome.excinfo is not None:  # the process ends with 1, as it does for a test that failed
+            self.write(event="internal", why=repr(outcome.excinfo[1])[:300])
+
+    def finish(self, session: Any, status: Any, asked: int = 0) -> None:
         self.write(
             event="finish",
             status=int(status),
+            asked=asked,
             testsfailed=int(getattr(session, "testsfailed", 0)),
             shouldstop=_words(getattr(session, "shouldstop", "")),
             shouldfail=_words(getattr(session, "shouldfail", "")),
         )
+
+
+def _watch_status(session: Any) -> "list[int]":
+    """The exit codes that others give the session from now on: a floor that is missed may ask for the code that old
+    failures have already."""
+    asked: list[int] = []
+    kind: Any = type(session)
+
+    def remember(self: Any, name: str, value: Any) -> None:
+        if name == "exitstatus" and isinstance(value, int):
+            asked.append(int(value))
+        kind.__setattr__(self, name, value)
+
+    with contextlib.suppress(TypeError):  # a pytest whose sessions cannot be watched
+        session.__class__ = type(kind)(kind.__name__, (kind,), {"__setattr__": remember, "__module__": kind.__module__})
+    return asked
 
 
 def _words(value: Any) -> str:
