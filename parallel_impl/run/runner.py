@@ -10,7 +10,7 @@ import math
 import select
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import partial, reduce
 from operator import add
 from queue import Empty, SimpleQueue
 
@@ -102,15 +102,16 @@ def _take_in_base(run: Run, base: OnBase | None) -> None:
     if base is None:
         return
     base.done()
+    shown = partial(environment.masked, secrets=run.launch.mask)
     for problem in on_base.describe_news(run.spec, run.in_force.plan, base, red=False):
-        run.listener.say(str(problem))
-    for line in base.advice():
-        if (told := environment.masked(line, run.launch.mask)) not in run.state.notes:
+        run.listener.say(shown(str(problem)))
+    for told in map(shown, base.advice()):
+        if told not in run.state.notes:
             run.note(told)
     if not run.obstacle and (why := base.foreign()):
-        run.obstacle = (Halt.FOREIGN_FILES, why)
+        run.obstacle = (Halt.FOREIGN_FILES, shown(why))
     if not run.obstacle and (why := base.broken(run.state.accepted_gates)):
-        run.obstacle = (Halt.GATE_BROKEN, why)
+        run.obstacle = (Halt.GATE_BROKEN, shown(why))
 
 
 def run_packages(

@@ -115,7 +115,10 @@ def _try_on_base(request: Request, ready: _Ready) -> list[str]:
     with on_base.running(work, ready.in_force, ready.in_force.order.index) as base:
         base.wait(math.inf, request.stop, say=listener.say, meanwhile=tell, whole=True)
         tell()
-        base_check.report(list(on_base.describe_news(spec, ready.in_force.plan, base, red=True)), listener)
+        news = on_base.describe_news(spec, ready.in_force.plan, base, red=True)
+        base_check.report(
+            [replace(one, what=environment.masked(one.what, ready.launch.mask)) for one in news], listener
+        )
         base_check.report([Problem(line, severity=Severity.WARNING) for line in base.advice()], listener)
         if why := base.foreign() or base.broken():
             raise UserError(why)
