@@ -64,6 +64,12 @@ def test_a_gate_that_is_not_proven_and_lists_nothing_is_accepted_for_its_reason_
     assert acceptance.judge(verdict(VerdictStatus.NOT_PROVEN, new_failures=("t::a",)), accepted).blocks
 
 
+def test_a_command_that_is_flaky_as_a_whole_is_accepted_and_told_by_its_reason() -> None:
+    accepted = acceptance.accept(acceptance.read("make:flaky"), ())
+    judged = acceptance.judge(GateVerdict("make", VerdictStatus.FLAKY, why="exit 1, and 0 again"), accepted)
+    assert judged.accepted == ("flaky: exit 1, and 0 again",)
+
+
 def test_what_holds_a_secret_is_accepted_as_it_is_shown() -> None:
     accepted = acceptance.of_row(GateRow("make", "flaky", flaky=("t::***: failed, then passed",)))
     again = verdict(VerdictStatus.FLAKY, flaky=("t::hunter2: failed, then passed",))

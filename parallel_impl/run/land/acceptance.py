@@ -83,7 +83,7 @@ def judge(verdict: GateVerdict, accepted: Listed, shown: Shown = _as_it_is) -> G
     if not listed or not all(_covers(accepted.get(kind), ids) for kind, ids in listed.items()):
         return verdict
     reason = NOT_PROVEN if not verdict.new_failures else ""
-    told = {kind: (verdict.why,) if kind == reason else ids for kind, ids in listed.items()}
+    told = {kind: (verdict.why,) if kind == reason or not ids else ids for kind, ids in listed.items()}
     lines = tuple(f"{kind}: {one}" for kind, ids in told.items() for one in ids)
     return msgspec.structs.replace(verdict, status=VerdictStatus.ACCEPTED, accepted=lines)
 
