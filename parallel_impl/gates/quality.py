@@ -13,6 +13,7 @@ import os
 import re
 import shlex
 import shutil
+import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -24,7 +25,7 @@ import msgspec
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from parallel_impl import storage
+from parallel_impl import environment, storage
 from parallel_impl.config import GATE_MINUTES, GATES, GateCommand, may_be_found, runs_tests, toml_key
 from parallel_impl.errors import Problem, Severity, printable
 from parallel_impl.gates import lost_tests, programs, pytest_plugin, reports, setup, shell, tool_command
@@ -57,6 +58,7 @@ JUNIT_OPTION = re.compile(r"--junit-?xml[= ]([^\s'\"]+)")
 NO_JSON = b"unrecognized arguments: --output=json"
 NOT_STARTED = (126, 127)
 LOG_LIMIT = 50_000_000
+IN_MEMORY = 1_000_000  # bytes of what a gate prints
 BY_EXIT_CODE = "our pytest plugin cannot be imported there: it counts by its exit code only"
 RESERVED = ("setup",)  # the name of the log of set-up in the same folder
 RED_UNDER_LOAD = "red under load, green alone"
@@ -359,10 +361,35 @@ def _run(
     stop: Stops,
     mask: tuple[bytes, ...],
     selects: bool = False,
+) -> GateReport:
+    """The report of one session. Its files are masked when they were read: a value may be a word of the report's own.
+
+    Tests and findings stay as they are, to be compared.
+    """
+    observe = partial(_observe, env=env, files=files, seconds=seconds, stop=stop, mask=mask, selects=selects)
+    try:
+        report = observe(gate, checkout)
+    finally:
+        _mask(files.lines, mask)
+        _mask(files.report, mask)
+    shown = {name: environment.masked(getattr(report, name), mask) for name in ("why", "stopped", "unexplained")}
+    return replace(report, **shown)
+
+
+def _observe(
+    gate: Gate,
+    checkout: Path,
+    *,
+    env: Mapping[str, str],
+    files: _GateFiles,
+    seconds: float,
+    stop: Stops,
+    mask: tuple[bytes, ...],
+    selects: bool = False,
     plugin: bool = True,
 ) -> GateReport:
     files.remove()
-    again = partial(_run, checkout=checkout, env=env, files=files, seconds=seconds, stop=stop, mask=mask)
+    again = partial(_observe, checkout=checkout, env=env, files=files, seconds=seconds, stop=stop, mask=mask)
     inside = _environment(checkout, env, files)
     command: str | Sequence[str] = gate.command
     if gate.parser == "pytest" and plugin:
@@ -372,7 +399,10 @@ def _run(
     limits = Limits(seconds, log_bytes=LOG_LIMIT)
     named = _named_junit(gate, checkout)
     stale = storage.signature(named) if named else ()  # one that is committed must not pass for a report
-    ended = run(argv, Launch(checkout, inside, limits, stop=stop, mask=mask), files.log)
+    with _Printed() as output_as_it_is:
+        launch = Launch(checkout, inside, limits, stop=stop, mask=mask)
+        ended = run(argv, launch, files.log, unmasked=output_as_it_is.write)
+        printed = output_as_it_is.read()
     report = GateReport(gate.name, GateState.BROKEN, ended.exit_code, round(ended.seconds, 3), str(files.log))
     if ended.reason is Reason.EXITED and gate.parser == "pytest" and plugin and pytest_plugin.was_refused(files.log):
         return again(gate, plugin=False)
@@ -382,7 +412,6 @@ def _run(
             return _without(again(replace(gate, command=gate.command + left_out), selects=selects), left_out)
     if ended.reason is not Reason.EXITED or ended.exit_code is None or ended.exit_code < 0:
         return replace(report, why=f"{ended}\n{tail(files.log)}" if ended.reason is Reason.EXITED else str(ended))
-    printed = files.log.read_bytes()
     if gate.command == COMMANDS["mypy"] and ended.exit_code == 2 and NO_JSON in printed:  # mypy before 1.11
         return again(replace(gate, command="mypy"))
     if ended.truncated:
@@ -399,10 +428,29 @@ def _run(
     found = reports.read(parser, output, report)
     if parser == "exit-code" != gate.parser:
         found = replace(found, why=BY_EXIT_CODE)
-    _mask(files.lines, mask)  # read first: a value may be a word of the report's own
-    _mask(files.report, mask)
     more = f"\n{tail(files.log)}" if found.state is GateState.BROKEN else ""
     return replace(found, why=printable(found.why + more))
+
+
+class _Printed:
+    """What a gate prints, as it is, up to the limit of its log: no path leads to it, so nothing of it is left."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115  (this is the context)
+
+    def __enter__(self) -> _Printed:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._file.close()
+
+    def write(self, data: bytes) -> None:
+        with storage.named(Path(tempfile.gettempdir())):
+            self._file.write(data[: max(0, LOG_LIMIT - self._file.tell())])
+
+    def read(self) -> bytes:
+        self._file.seek(0)
+        return self._file.read()
 
 
 def _script_is_one(gate: Gate, checkout: Path) -> bool:

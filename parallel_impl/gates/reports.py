@@ -35,6 +35,8 @@ MYPY_LINE = re.compile(
 OLD_FORMAT = re.compile(r"^Would reformat: (.+)$", re.M)
 ENTITIES = re.compile(rb"<!(DOCTYPE|ENTITY)", re.I)
 INTERRUPTED, NO_TESTS = 2, 5  # exit codes of pytest
+SESSION = re.compile(rb"\b(\d+ (passed|failed|skipped|errors?)|no tests ran)\b.* in [\d.]+s")  # its last line
+NO_REPORT = "our pytest plugin left no report, its environment or -p option was lost: it counts by its exit code only"
 NO_TESTS_WHY = "there are no tests"
 
 T = TypeVar("T")
@@ -73,9 +75,11 @@ def _pytest(output: GateOutput, report: GateReport) -> GateReport:
     lines = content(output.lines)
     if lines is None and output.junit and output.junit.is_file():
         return _junit(output, report)
+    if lines is None and SESSION.search(output.log):
+        # something between them takes the environment away (tox does): the exit code is still true
+        return _exit_code(output, replace(report, why=NO_REPORT))
     if lines is None:
-        why = "pytest left no report: it did not start, or its -p option was lost"
-        return replace(report, state=GateState.BROKEN, why=why)
+        return replace(report, state=GateState.BROKEN, why="pytest left no report: it did not start")
     sessions = _Sessions(output.checkout)
     for line in lines.splitlines():
         sessions.take(_line(line))

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
+from parallel_impl.config import toml_key
 from parallel_impl.gates import script
 
 Words = Sequence[str | None]
@@ -89,7 +90,7 @@ def npm_script(command: str) -> tuple[str, str] | None:
 
 def line_to_write(name: str, parser: str) -> str:
     """What to write in the place of a command that is more than the tool."""
-    own = ONE_GATE_EACH.get(parser)
+    own, name = ONE_GATE_EACH.get(parser), toml_key(name)
     if own is None:
         return f'gates.{name} = {{command = "<the tool itself>", parser = "{parser}"}}'
     return f'gates.{name} = {{command = "{own}", parser = "{parser}"}}'

@@ -156,6 +156,21 @@ def test_the_plugin_comes_before_a_pythonpath_of_the_command_and_is_done_without
     assert "our pytest plugin cannot be imported" in without.why
 
 
+def test_a_pytest_whose_environment_is_taken_away_counts_by_its_exit_code(run: Run) -> None:
+    files = {"test_a.py": "def test_x(): pass\n", "go.sh": f"env -u PYTEST_ADDOPTS {PYTHON} -m pytest -q\n"}
+    green = run(files, Gate("pytest", "sh go.sh", "pytest"))
+    red = run({**files, "test_a.py": "def test_x(): assert 0\n"}, Gate("pytest", "sh go.sh", "pytest"))
+    alone = run({"test_a.py": "def test_x(): assert 0\n"}, Gate("pytest", files["go.sh"].strip(), "pytest"))
+
+    assert [(one.state, one.lists_tests, one.explained) for one in (green, red, alone)] == [
+        (GateState.GREEN, False, False),
+        (GateState.RED, False, False),
+        (GateState.RED, False, False),
+    ]
+    assert "it counts by its exit code only" in green.why
+    assert compare(green, red, ChangedPaths()).status is VerdictStatus.FAILED
+
+
 def test_a_found_gate_does_without_an_installed_plugin_that_its_pytest_cannot_load(
     tmp_path: Path, env: dict[str, str]
 ) -> None:
@@ -230,7 +245,10 @@ def test_a_second_session_runs_only_what_failed(tmp_path: Path, env: dict[str, s
 
 
 def test_two_gates_never_share_a_file(tmp_path: Path, env: dict[str, str]) -> None:
-    gates = [Gate(name, "true") for name in ("unit tests", "unit-tests", "unit_tests", "setup", "Unit-tests")]
+    gates = [
+        Gate(name, "true")
+        for name in ("unit tests", "unit-tests", "unit_tests", "setup", "Unit-tests", "npm-test:a/b", "npm-test-a-b")
+    ]
 
     found = quality.run_gates(tmp_path, gates, env=env, folder=tmp_path / "gates")
 
@@ -295,6 +313,24 @@ def test_mypy_findings_are_read_from_json_and_from_text(run: Run) -> None:
     assert [(f.path, f.code, f.line) for f in json.findings] == [("a.py", "assignment", 1), ("a.py", "return-value", 3)]
     assert [f.key for f in text.findings] == [f.key for f in json.findings]
     assert compare(json, text, ChangedPaths()).status is VerdictStatus.PASSED
+
+
+@pytest.mark.parametrize("line", ["m.py:1: error: Nothing [misc]", "::error::m.py:1: no"])
+def test_reports_are_read_before_they_are_masked_and_nothing_unmasked_is_left(
+    tmp_path: Path, env: dict[str, str], line: str
+) -> None:
+    (tmp_path / "m.py").write_text("x: int = 'a'\n")
+    mypy = Gate("mypy", f"{MYPY} m.py; echo '{line}'; exit 1", "mypy")
+    tests = Gate("pytest", f"{PYTHON} -c 'import os; open(os.environ[\"PARALLEL_IMPL_PYTEST_REPORT\"], \"w\")"
+                 ".write(\"error\"); os.kill(os.getpid(), 9)'", "pytest")  # fmt: skip
+    folder = tmp_path / "gates"
+
+    found = quality.run_gates(tmp_path, [mypy, tests], env=env, folder=folder, mask=(b"error",))
+
+    assert ("m.py", "assignment") in [(one.path, one.code) for one in found["mypy"].findings]
+    left = {file.name: file.read_bytes() for file in folder.iterdir()}
+    assert [name for name, content in left.items() if b"error" in content] == []
+    assert left["pytest.tests.jsonl"] == b"***"
 
 
 def test_mypy_that_could_not_check_everything_is_broken(run: Run) -> None:

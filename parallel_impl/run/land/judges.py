@@ -171,7 +171,9 @@ def doubt(one: GateVerdict, judged: Judged | None) -> GateVerdict:
         return one
     named = msgspec.structs.replace(one, judges=judged.named, differs=judged.differ.blocking)
     if not named.differs or one.blocks:
-        return msgspec.structs.replace(named, why="; ".join((*filter(None, [one.why]), *judged.differ.named[:SHOWN])))
+        # the reason of what is not proven stays: by it that is accepted
+        more = () if one.status is VerdictStatus.NOT_PROVEN else judged.differ.named[:SHOWN]
+        return msgspec.structs.replace(named, why="; ".join((*filter(None, [one.why]), *more)))
     why = f"{' and '.join(judged.named)}; with the base's version: {named.differs[0]}"
     return msgspec.structs.replace(named, status=VerdictStatus.NOT_PROVEN, why=why)
 
