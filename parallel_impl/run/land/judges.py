@@ -129,8 +129,8 @@ class _Court:
         edits = Edits(run.workspace.trees, checkout)
         with equip(run.launch, run.spec, run.workspace, checkout) as launch:
             logs = run.workspace.places.gate_logs(JUDGED)
-            launch = replace(launch, env=pytest_plugin.going_on(launch.env))
-            found = gate_runs.start_gates(run.spec, [gate], launch, checkout, logs, on=CANDIDATE, tell=self._tell)
+            going_on = replace(launch, env=pytest_plugin.going_on(launch.env))
+            found = gate_runs.start_gates(run.spec, [gate], going_on, checkout, logs, on=CANDIDATE, tell=self._tell)
         if edits.touched():
             self.close()
         else:
