@@ -16,6 +16,7 @@ from parallel_impl.gates import script
 FOLDER = Path(__file__).with_name("plugin")
 NAME = "parallel_impl_report"
 REPORT, ONLY = "PARALLEL_IMPL_PYTEST_REPORT", "PARALLEL_IMPL_PYTEST_ONLY"
+GOES_ON = "PARALLEL_IMPL_PYTEST_GOES_ON"  # in the environment of a gate: what cannot be collected does not end it
 REFUSED = f'Error importing plugin "{NAME}"'.encode()
 UNLOADABLE = re.compile(rb"PluginValidationError: Plugin '([\w.-]+)' for hook")
 

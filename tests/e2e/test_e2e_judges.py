@@ -141,7 +141,8 @@ def test_a_new_fixture_a_new_dependency_and_a_new_rule_are_no_reason_to_refuse(t
     commit_all(repo, "tests")
     agent = (
         "sed -i \"s/dependencies = ../dependencies = ['pytest-mock']/; s/'F'/'F', 'E9'/\" pyproject.toml\n"
-        "printf 'import pytest\\n\\n\\n@pytest.fixture\\ndef one():\\n    return 1\\n' > conftest.py\n"
+        "printf 'import pytest\\n\\nONE = 1\\n\\n\\n@pytest.fixture\\ndef one():\\n    return 1\\n' > conftest.py\n"
+        "printf 'from conftest import ONE\\n\\n\\ndef test_also():\\n    assert ONE == 1\\n' > test_also.py\n"
         "printf 'def test_new(one):\\n    assert one == 1\\n' > test_new.py\n"
     )
     done = tool(repo, "implement", "c1", "--agent", command(tmp_path / "agent.sh", agent))
@@ -150,4 +151,4 @@ def test_a_new_fixture_a_new_dependency_and_a_new_rule_are_no_reason_to_refuse(t
     assert "wp-a changed conftest.py, which steers pytest" in said
     assert "wp-a changed tool.ruff of pyproject.toml, which steers ruff" in said
     assert "tool.pytest" not in said
-    assert "1 test passes only as the candidate judges" in summary(repo)
+    assert "2 tests pass only as the candidate judges" in summary(repo)

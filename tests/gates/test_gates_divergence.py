@@ -63,6 +63,11 @@ def test_a_test_of_a_packages_step_is_collected_by_both() -> None:
         "tests/new.py::test, which a package's own step runs, is collected only as the base judges",
     )
     assert not differ(base, both, both, "tests/new.py", steps="tests/new.py::test").blocking
+    needs_it = ran(of("tests/old.py"), Test("tests/new.py", FAILED))  # its file cannot be read without the new conftest
+    assert differ(base, both, needs_it, "tests/new.py", steps="tests/new.py::test").blocking == (
+        "tests/new.py::test, which a package's own step runs, is collected only as the candidate judges",
+    )
+    assert not differ(base, both, needs_it, "tests/new.py").blocking
 
 
 def test_a_finding_of_the_bases_judge_blocks_in_a_file_that_the_base_has() -> None:

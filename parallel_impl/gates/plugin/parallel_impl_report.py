@@ -24,11 +24,13 @@ import pytest
 NAME = "parallel_impl_report"
 
 
-def _take() -> "tuple[str, str]":
-    """The report's path, and that of a list of tests. The variables that brought us here are removed: a pytest that
-    the tests themselves start (pytester, a subprocess) must not write into this report."""
+def _take() -> "tuple[str, str, bool]":
+    """The report's path, that of a list of tests, and whether files that cannot be read end the session. The variables
+    that brought us here are removed: a pytest that the tests themselves start (pytester, a subprocess) must not write
+    into this report."""
     path = os.environ.pop("PARALLEL_IMPL_PYTEST_REPORT", "")
     only = os.environ.pop("PARALLEL_IMPL_PYTEST_ONLY", "")
+    goes_on = bool(os.environ.pop("PARALLEL_IMPL_PYTEST_GOES_ON", ""))
     here = os.path.dirname(os.path.abspath(__file__))
     options = os.environ.get("PYTEST_ADDOPTS", "").replace("-p " + NAME, "").strip()
     paths = [part for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part and part != here]
@@ -37,13 +39,15 @@ def _take() -> "tuple[str, str]":
             os.environ[name] = value
         else:
             os.environ.pop(name, None)
-    return path, only
+    return path, only, goes_on
 
 
-PATH, ONLY = _take()
+PATH, ONLY, GOES_ON = _take()
 
 
 def pytest_configure(config: Any) -> None:
+    if GOES_ON:
+        config.option.continue_on_collection_errors = True
     only = getattr(config, "workerinput", {}).get(NAME) or _read(ONLY)
     if only is not None:
         config.pluginmanager.register(_Selection(only), NAME + "_selection")

@@ -127,7 +127,9 @@ class _Court:
         environment = run.workspace.source.environment
         lay(repo, checkout, versions, environment)
         edits = Edits(run.workspace.trees, checkout)
-        with equip(run.launch, run.spec, run.workspace, checkout) as launch:
+        # what is new may need the new judge to be read at all: that must not keep what the base had from running
+        goes_on = replace(run.launch, env={**run.launch.env, pytest_plugin.GOES_ON: "1"})
+        with equip(goes_on, run.spec, run.workspace, checkout) as launch:
             logs = run.workspace.places.gate_logs(JUDGED)
             going_on = replace(launch, env=pytest_plugin.going_on(launch.env))
             found = gate_runs.start_gates(run.spec, [gate], going_on, checkout, logs, on=CANDIDATE, tell=self._tell)
