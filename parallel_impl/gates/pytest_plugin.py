@@ -29,14 +29,6 @@ def environment(env: Mapping[str, str], lines: Path, only: Path | None = None) -
     return {**env, REPORT: str(lines), "PYTEST_ADDOPTS": options, "PYTHONPATH": path, **selected}
 
 
-def going_on(env: Mapping[str, str]) -> dict[str, str]:
-    """`env` with what makes pytest run the other tests where some files cannot be collected.
-
-    Those of a package may need what it added to the judge (a marker, say), and the base's judge is asked about others.
-    """
-    return {**env, "PYTEST_ADDOPTS": f"{env.get('PYTEST_ADDOPTS', '')} --continue-on-collection-errors".strip()}
-
-
 def command(written: str | tuple[str, ...]) -> str | tuple[str, ...]:
     """The command with the plugin's folder before a PYTHONPATH that it sets itself."""
     return script.put_first(written, "PYTHONPATH", str(FOLDER)) if isinstance(written, str) else written

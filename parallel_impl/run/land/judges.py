@@ -131,8 +131,7 @@ class _Court:
         goes_on = replace(run.launch, env={**run.launch.env, pytest_plugin.GOES_ON: "1"})
         with equip(goes_on, run.spec, run.workspace, checkout) as launch:
             logs = run.workspace.places.gate_logs(JUDGED)
-            going_on = replace(launch, env=pytest_plugin.going_on(launch.env))
-            found = gate_runs.start_gates(run.spec, [gate], going_on, checkout, logs, on=CANDIDATE, tell=self._tell)
+            found = gate_runs.start_gates(run.spec, [gate], launch, checkout, logs, on=CANDIDATE, tell=self._tell)
         if edits.touched():
             self.close()
         else:
