@@ -113,7 +113,8 @@ class AttemptVerifying(Event, frozen=True, kw_only=True):
 class AttemptEnded(Event, frozen=True, kw_only=True):
     """An attempt is over: its commit ("" when nothing could be taken) and `code`, "" when it passed.
 
-    `tests` is the digest of the record of which tests passed in its own steps ("" where none is known).
+    `tests` is the digest of the record of which tests passed in its own steps ("" where none is known). In
+    `waited_seconds` of its `seconds` it waited for slots.
 
     Of its agent: the model that it used, the conversation that a retry may go on with (`private_home`: it lies in the
     package's own HOME), what it used, and how many of its tools were called, denied, and of its requests repeated.
@@ -126,6 +127,7 @@ class AttemptEnded(Event, frozen=True, kw_only=True):
     why: str = ""
     seconds: float = 0.0
     setup_seconds: float = 0.0
+    waited_seconds: float = 0.0
     from_base: bool = True
     agent: str = ""
     model: str = ""
@@ -136,6 +138,19 @@ class AttemptEnded(Event, frozen=True, kw_only=True):
     retries: int = 0
     calls: int = 0
     tests: str = ""
+
+
+class TestsKept(Event, frozen=True, kw_only=True):
+    """Which tests passed in the own steps of an attempt is in a file with this digest, before its work is accepted.
+
+    Its `AttemptEnded` has the digest too; this one is there where the process is killed between the two.
+    """
+
+    __test__ = False  # for pytest: this is no test class
+
+    package: str
+    number: int
+    digest: str
 
 
 class SetupStarted(Event, frozen=True, kw_only=True):
