@@ -138,6 +138,19 @@ class AttemptEnded(Event, frozen=True, kw_only=True):
     tests: str = ""
 
 
+class TestsKept(Event, frozen=True, kw_only=True):
+    """Which tests passed in the own steps of an attempt is in a file with this digest, before its work is accepted.
+
+    Its `AttemptEnded` has the digest too; this one is there where the process is killed between the two.
+    """
+
+    __test__ = False  # for pytest: this is no test class
+
+    package: str
+    number: int
+    digest: str
+
+
 class SetupStarted(Event, frozen=True, kw_only=True):
     """Set-up of a checkout begins: of the `base`, of a `candidate`, or ("") of an attempt at a package.
 

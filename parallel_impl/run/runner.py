@@ -297,6 +297,8 @@ def _settle(run: Run, admission: Admission, job: Job, outcome: Outcome) -> None:
             run.obstacle = (Halt.STEP_CANNOT_START, f"{package.id}: {why}")
         run.fail_if_spent(package.id)
     else:
+        if outcome.tests:
+            run.record(e.TestsKept(at=now(), package=package.id, number=job.number, digest=outcome.tests))
         run.workspace.set_ref(run.workspace.places.package_ref(package.id), outcome.commit)
         run.layers[package.id] = Layer(package.id, outcome.commit, outcome.changes)
         run.record(ended, e.PackageAccepted(at=now(), package=package.id, number=job.number, commit=outcome.commit))
