@@ -178,3 +178,39 @@ def test_secrets_are_masked_after_reports_are_read(tmp_path: Path) -> None:
     assert "gate pytest: failed: 1 new" in said(done)
     assert "tests/test_m.py::***: assert 2 == 1" in said(done)
     assert "test_f" not in (repo / ".git/parallel-impl/c/journal.jsonl").read_text()
+
+
+UNITTEST = (
+    "import sys, unittest\nsys.path.insert(0, 'src')\nimport @\n\n\nclass T(unittest.TestCase):\n"
+    "    def test_it(self):\n        self.assertEqual(@.@, 1)\n"
+)
+
+
+def of_unittest(folder: Path, *packages: str) -> Path:
+    """A repository whose only gate is read by nobody: it runs one test of unittest."""
+    test = UNITTEST.replace("@.@", "m.f()").replace("@", "m")
+    repo = repository(folder, {"tests/test_m.py": test}, PYTEST, *packages)
+    gate = "gates.tests = 'python -m unittest discover -s tests -p test_m.py'\n"
+    (repo / "parallel-impl.toml").write_text(f"setup = []\ngates.openspec = false\ngates.pytest = false\n{gate}")
+    commit_all(repo, "A gate that is not read")
+    return repo
+
+
+def test_a_gate_that_nobody_reads_runs_no_fewer_tests_than_on_the_base(tmp_path: Path) -> None:
+    done = implement(of_unittest(tmp_path, "wp-a|tests/**|true"), "echo 'import unittest' > tests/test_m.py\n")
+
+    assert done.returncode == 1, said(done)
+    assert "gate tests: failed: no test passed, on the base 1 did" in said(done)
+
+
+def test_a_step_whose_tests_nobody_reads_is_asked_again_where_no_gate_ran_its_files(tmp_path: Path) -> None:
+    step = "python -m unittest tests/test_k.py"
+    repo = of_unittest(tmp_path, f"wp-a|tests/test_k.py|{step}", "wp-b|src/k.py|true")
+    test = UNITTEST.replace("@.@", "k.K").replace("@", "k").replace("\n", "\\n")
+    script = f'case $PWD in *wp-a*) printf "{test}" > tests/test_k.py;; *) echo "K = 2" > src/k.py;; esac\n'
+
+    done = implement(repo, script)
+
+    assert done.returncode == 1, said(done)
+    assert "gate steps of wp-a: failed: 1 of its tests" in said(done)
+    assert "tests/test_k.py: passed in the steps of wp-a" in said(done)
