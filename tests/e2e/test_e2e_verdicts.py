@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -156,6 +157,30 @@ def test_a_test_that_is_gone_blocks_until_it_is_accepted_by_name(tmp_path: Path)
     assert (again.returncode, landed(repo)) == (0, True), said(again)
     assert "pytest: accepted by name: gone: tests/test_m.py::test_g is gone" in said(again)
     assert "### Accepted by name of pytest" in (repo / ".git/parallel-impl/c/summary.md").read_text()
+
+
+def test_a_run_that_was_killed_when_its_branch_had_moved_has_landed_with_the_verdicts_of_its_journal(
+    tmp_path: Path,
+) -> None:
+    repo = repository(tmp_path, {})
+    state = repo / ".git/parallel-impl/c"
+    assert implement(repo, "echo '# more' >> src/m.py\n").returncode == 0
+    tip, before = git(repo, "rev-parse", "openspec/c"), json.loads((state / "summary.json").read_bytes())
+    lines = (state / "journal.jsonl").read_bytes().splitlines(keepends=True)
+    kept = [line for line in lines if b'"event":"landed"' not in line]
+    assert len(kept) == len(lines) - 1
+    (state / "journal.jsonl").write_bytes(b"".join(kept))
+    for name in ("summary.json", "summary.md"):
+        (state / name).unlink()
+
+    done = implement(repo, "exit 1\n")
+
+    assert (done.returncode, git(repo, "rev-parse", "openspec/c")) == (0, tip), said(done)
+    assert "proven by pytest" in said(done)
+    assert json.loads((state / "summary.json").read_bytes())["gates"] == before["gates"]
+    started = [one for one in map(json.loads, (state / "journal.jsonl").read_bytes().splitlines())
+               if (one["event"], one.get("on")) == ("gate-started", "candidate")]  # fmt: skip
+    assert len(started) == 1  # no gate ran again, and no report on the disk was read
 
 
 def test_a_gate_without_a_test_is_no_proof(tmp_path: Path) -> None:
