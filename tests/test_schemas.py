@@ -114,6 +114,7 @@ RESULTS = {
         files_modified=("src/a.py",),
         files_ignored=("a.pyc (.gitignore:1: *.pyc)",),
         no_changes=False,
+        elsewhere=(result.SideWorkRecord("stash@{0}", "refs/z", COMMIT, ("src/b.py",)),),
         git=result.Commits(
             base=result.CommitPlace(ref="refs/x", commit=COMMIT), head=result.CommitPlace(ref="refs/y", commit=COMMIT)
         ),
