@@ -26,7 +26,18 @@ def find_obstacle(run: Run, only: frozenset[str] | None) -> tuple[Halt, str] | N
         left = count(len(packages) - len(wanted), "package")
         why = f"{', '.join(wanted)} accepted; --only left out {left}: nothing lands until the command runs without it"
         return Halt.ONLY, why
+    if not any(run.layers[name].changes for name in packages):
+        return Halt.NO_CHANGES, _explain_nothing(run)
     return None
+
+
+def _explain_nothing(run: Run) -> str:
+    """What to do about a run in which all may be empty, and all are."""
+    change_id, plan = run.workspace.places.change_id, run.workspace.places.plan_file
+    done = f"where the base has all of it already: parallel-cleanup {change_id}"
+    if run.spec.single:
+        return f"{done}\nelse let it be done again: --restart {run.in_force.order.topological[0]}"
+    return f"{done}\nelse let packages be done again, --restart PACKAGE, or correct {plan} and commit it"
 
 
 def find_clash(run: Run) -> tuple[Halt, str] | None:
