@@ -38,6 +38,7 @@ PAIRS = [
     (RESULT, "$defs/step/properties/evidence", result.StepEvidence),
     (RESULT, "properties/agent", result.AgentRecord),
     (RESULT, "properties/denied/items", result.DenialRecord),
+    (RESULT, "properties/elsewhere/items", result.SideWorkRecord),
     (RESULT, "$defs/usage", Usage),
     (SUMMARY, "$defs/usage", Usage),
     (SUMMARY, "$defs/package/properties/agent", result.AgentRecord),

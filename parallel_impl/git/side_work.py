@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -57,11 +57,14 @@ class SideWork:
     paths: tuple[str, ...]
 
 
-def find(trees: Trees, checkout: Checkout, taken: TakenTree, *, date: int) -> list[SideWork]:
+def find(
+    trees: Trees, checkout: Checkout, taken: TakenTree, *, date: int, known: Mapping[str, str] | None = None
+) -> list[SideWork]:
     """The work in the checkout's repository that is not in `taken`. Costs no process where the agent made no object.
 
-    What lies uncommitted in further worktrees is committed first, at `date`. UnreadableError or GitError when something
-    is not as git makes it: nobody knows then what is in there.
+    What lies uncommitted in further worktrees is committed first, at `date`; `known` is what an earlier search found,
+    by name. UnreadableError or GitError when something is not as git makes it: nobody knows
+    then what is in there.
     """
     own = own_objects.find(trees.repo, checkout.git_dir)
     both = trees.repo.with_objects(checkout.git_dir / "objects")
@@ -72,7 +75,10 @@ def find(trees: Trees, checkout: Checkout, taken: TakenTree, *, date: int) -> li
     made = list(_uncommitted(replace(trees, repo=both), checkout, names, taken.own, date=date))
     named = (*made, *(name for name in names.named if name.oid in set(own)))
     commits |= _parents(both, [name.oid for name in made])
-    return _Look(trees, both, checkout, taken, commits, replace(names, named=named), date).find()
+    found = _Look(trees, both, checkout, taken, commits, replace(names, named=named), date).find()
+    used = set(map(str.casefold, known or {}))
+    new = (one for one in found if one.commit not in (known or {}).values())
+    return [replace(one, name=_free(one.name, used)) for one in new]
 
 
 def bring(repo: Repo, git_dir: Path, commits: Sequence[str], *, scratch: Path) -> None:
@@ -303,15 +309,12 @@ class _Look:
             self.found.append(SideWork(name.oid, name.where, name.short, listed))
 
     def without_repeats(self) -> list[SideWork]:
-        """Each commit once, none that another one holds, and names that no two have and a ref may end in."""
+        """Each commit once, and none whose paths another one has that holds it."""
         unlike = {one.commit: one for one in reversed(self.found)}
         tips = [one for one in self.found if unlike[one.commit] is one]
         below = [(self.reached(self.commits[one.commit]), set(one.paths)) for one in tips]
-        used: set[str] = set()
         return [
-            replace(one, name=_free(one.name, used))
-            for one in tips
-            if not any(one.commit in held and paths.issuperset(one.paths) for held, paths in below)
+            one for one in tips if not any(one.commit in held and paths.issuperset(one.paths) for held, paths in below)
         ]
 
 

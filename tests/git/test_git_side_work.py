@@ -213,13 +213,13 @@ NOTHING = (
 )
 
 
-def look(scene: Scene) -> list[SideWork]:
+def look(scene: Scene, known: dict[str, str] | None = None) -> list[SideWork]:
     """Take the work, then look for what lies elsewhere."""
     work = scene.staging.after(scene.snapshot)
     assert not work.unstageable
     changed = frozenset(change.path for change in work.changes)
     taken = TakenTree(work.tree, changed, scene.snapshot.tree, frozenset({"tasks.md"}))
-    return side_work.find(scene.trees, scene.checkout, taken, date=DATE)
+    return side_work.find(scene.trees, scene.checkout, taken, date=DATE, known=known)
 
 
 @pytest.fixture(scope="module")
@@ -338,6 +338,15 @@ def test_a_search_that_was_killed_before_a_ref_was_there_finds_it_again(tmp_path
     assert look(scene) == found
     scene.repo.set_ref("refs/parallel-impl/c/attempts/wp1/1.feature", found[0].commit)
     assert look(scene) == []
+
+
+def test_what_an_earlier_search_kept_is_not_found_again_and_its_name_is_taken(shared: Scene, tmp_path: Path) -> None:
+    scene = join(shared, tmp_path)
+    scene.act(f"echo t>>{A}; git stash -q; git worktree add -q ../side; echo w>>../side/{A}")
+    known = {one.name: one.commit for one in look(scene)}
+    assert list(known) == ["worktree-side", "stash"]
+    assert look(scene, known) == []
+    assert [one.name for one in look(scene, {"Stash": "0" * 40})] == ["worktree-side", "stash-2"]
 
 
 def test_names_of_refs_are_told_apart_on_any_file_system(shared: Scene, tmp_path: Path) -> None:

@@ -85,6 +85,16 @@ def test_only_never_lands(run: Run) -> None:
     assert ended.lines[-1] == f"  go on with all packages: parallel-implement {places.change_id}"
 
 
+def test_what_nobody_changed_does_not_land_and_who_changed_nothing_is_counted(run: Run) -> None:
+    run.layers["b"] = Layer("b", run.spec.base, ())
+    assert "2 packages, each in its scope, 1 of them changed nothing; " in finish(run).headline
+    run.layers["a"] = Layer("a", run.spec.base, ())
+    ended = finish(run)
+    assert (ended.exit_code, ended.code) == (1, Halt.NO_CHANGES)
+    assert any("parallel-cleanup c1" in line for line in ended.lines)
+    assert any("--restart PACKAGE" in line for line in ended.lines)
+
+
 def test_work_that_cannot_stand_in_one_tree_halts_with_both_packages(run: Run) -> None:
     repo, base = run.workspace.repo, run.spec.base
     run.in_force = in_force([package("a"), package("b")])

@@ -34,8 +34,12 @@ def save(
 
     OSError when a disk is full, UserError when a lock of git is in the way: then everything is where it was.
     """
+    places = workspace.places
+    refs = workspace.repo.refs(places.attempt_refs)
+    prefix = places.side_ref(package, number, "")
+    known = {ref.removeprefix(prefix): refs[ref] for ref in places.side_refs_of(package, number, refs)}
     try:
-        found = side_work.find(workspace.trees, checkout, taken, date=spec.date)
+        found = side_work.find(workspace.trees, checkout, taken, date=spec.date, known=known)
         if found:
             commits = [one.commit for one in found]
             side_work.bring(workspace.repo, checkout.git_dir, commits, scratch=workspace.trees.scratch)

@@ -173,7 +173,7 @@ def _look_elsewhere(run: Run, name: str, number: int, commit: str) -> None:
     taken = TakenTree(
         trees.id(commit or base),
         frozenset(change.path for change in repo.changes(base, commit)) if commit else frozenset(),
-        noted.tree if noted else trees.id(base),
+        noted.tree if noted and noted.tree else trees.id(base),
         frozenset(own_files(run.spec, places, run.in_force.plan)),
     )
     rescue.save(
