@@ -47,4 +47,5 @@ def is_done(repo: Repo, base: str, change: str, package: str) -> bool:
         "--end-of-options",
         base,
     )
-    return f"{package} {change}" in found.splitlines()
+    lines = ([values.split(",") for values in line.split(" ")] for line in found.split("\n") if " " in line)
+    return any(package in packages and change in changes for packages, changes, *_ in lines)
