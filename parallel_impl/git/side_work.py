@@ -24,7 +24,7 @@ from parallel_impl.git.commit_names import CommitName, CommitNames
 from parallel_impl.git.own_objects import UnreadableError
 from parallel_impl.git.repo import Change, Repo, encode
 from parallel_impl.git.staging import Snapshot, Staging
-from parallel_impl.git.trees import Trees
+from parallel_impl.git.trees import GITLINK, Listing, Trees
 
 ABSENT = "000000"
 ONE_PACK = ("pack.packSizeLimit=0",)
@@ -182,10 +182,19 @@ class _Look:
         return self.reached(self.names.remote)
 
     @cached_property
-    def seen(self) -> frozenset[Version]:
-        """What the taken tree holds, under whatever path, and what lay in the worktree before the agent."""
-        listings = (self.trees.listing(tree) for tree in {self.taken.tree, self.taken.before})
-        return frozenset(version for listing in listings for version in listing.entries.values())
+    def there(self) -> Mapping[bytes, Version]:
+        """What the taken tree holds."""
+        return _versions(self.trees.listing(self.taken.tree))
+
+    @cached_property
+    def before(self) -> Mapping[bytes, Version]:
+        """What lay in the worktree before the agent: files that git converts are otherwise in their commit."""
+        return _versions(self.trees.listing(self.taken.before))
+
+    @cached_property
+    def moved(self) -> frozenset[Version | None]:
+        """What the agent's own changes hold, under whatever path: it may have been moved since."""
+        return frozenset(self.there.get(encode(path)) for path in self.taken.changed)
 
     def find(self) -> list[SideWork]:
         """Named commits first, then what has no name any more."""
@@ -215,11 +224,11 @@ class _Look:
     def look_at_head(self) -> None:
         """A path of HEAD that the worktree shows in no version, neither as HEAD has it nor as a later edit."""
         if self.line:
-            root, there = self.checkout.path, self.trees.listing(self.taken.tree).entries
+            root = self.checkout.path
             left = [
                 path
                 for path in self.untaken(self.changes(self.names.head, self.line))
-                if path not in self.taken.changed and (encode(path) in there or not os.path.lexists(root / path))
+                if path not in self.taken.changed and (encode(path) in self.there or not os.path.lexists(root / path))
             ]
             self.add(CommitName(self.names.head, "the commit that its HEAD names", "head"), left)
 
@@ -293,15 +302,15 @@ class _Look:
         return found
 
     def untaken(self, changes: Iterable[Change], *, removed: bool = False) -> Iterator[str]:
-        """The paths whose new version is nowhere in the taken tree; `removed`: those too that it still has."""
-        there = self.trees.listing(self.taken.tree).entries
+        """The paths whose new version is not in the taken tree; `removed`: those too that it still has."""
         for change in changes:
+            path, new = encode(change.path), (change.new_mode, change.new)
             if change.path in self.taken.own:
                 continue
             if change.new_mode == ABSENT:
-                if removed and there.get(encode(change.path)) == (change.old_mode, change.old):
+                if removed and self.there.get(path) == (change.old_mode, change.old):
                     yield change.path
-            elif (change.new_mode, change.new) not in self.seen:
+            elif new not in (self.there.get(path), self.before.get(path)) and new not in self.moved:
                 yield change.path
 
     def add(self, name: CommitName, paths: Iterable[str]) -> None:
@@ -316,6 +325,11 @@ class _Look:
         return [
             one for one in tips if not any(one.commit in held and paths.issuperset(one.paths) for held, paths in below)
         ]
+
+
+def _versions(listing: Listing) -> Mapping[bytes, Version]:
+    """Mode and id of each path; one that is a submodule's too."""
+    return {**listing.entries, **{path: (GITLINK, oid) for path, oid in listing.links.items()}}
 
 
 def _free(name: str, used: set[str]) -> str:

@@ -110,12 +110,17 @@ LEFT = (
     Case(
         "a branch with a file renamed",
         f"git checkout -qb feature; git mv {B} {N}; {COMMIT}; {OWN}",
-        {"branch feature": (B,)},
+        {"branch feature": (B, N)},
     ),
     Case(
         "a branch with a mode changed",
         f"git checkout -qb feature; chmod +x {A}; {COMMIT}; {OWN}",
         {"branch feature": (A,)},
+    ),
+    Case(
+        "a branch with a copy of a file that is there",
+        f"git checkout -qb feature; cp {B} {N}; {COMMIT}; {OWN}",
+        {"branch feature": (N,)},
     ),
     Case(
         "a branch without history",
@@ -179,6 +184,8 @@ NOTHING = (
         "a branch on the way to HEAD", f"echo y>>{A}; {COMMIT}; git branch half; git tag t; echo z>>{A}; {COMMIT}", {}
     ),
     Case("a branch that is copied as files", f"{FEATURE}; git checkout -q feature -- {A}", {}),
+    Case("what was moved after a commit", f"echo s>{N}; {COMMIT}; git tag t; git mv {N} {N}2; git commit -qm x", {}),
+    Case("a branch whose file was moved", f"{FEATURE}; git show feature:{A} >{N}; rm {A}", {}),
     Case("an amended commit", f"echo y>>{A}; {COMMIT}; echo z>>{A}; git commit -qa --amend -m x", {}),
     Case(
         "a rebase",

@@ -30,8 +30,9 @@ def save(
     number: int,
     note: Callable[[str], None],
 ) -> tuple[SideWorkRecord, ...]:
-    """Keep what was not taken and say where; a repository that cannot be looked through is kept whole.
+    """Keep what was not taken and say where.
 
+    A repository that cannot be looked through is kept whole, and so is one that the agent made beside its worktree.
     OSError when a disk is full, UserError when a lock of git is in the way: then everything is where it was.
     """
     places = workspace.places
@@ -51,7 +52,19 @@ def save(
         return ()
     for one in kept:
         note(f"it left work elsewhere than in its worktree: {_line(one)}, kept on {one.ref}")
+    if made := _repository_beside(spec, checkout):
+        note(f"it made a repository beside its worktree ({printable(made)}): kept whole: {checkout.keep(number)}")
     return kept
+
+
+def _repository_beside(spec: RunSpec, checkout: Checkout) -> str:
+    """The name of a repository that goes with the level of the worktree, and that set-up did not make; "" for none."""
+    try:
+        beside = checkout.beside()
+    except OSError:  # the agent removed the level, or made a file of it
+        return ""
+    made = (path.name for path in beside if path.name not in spec.beside and (path / ".git").is_dir())
+    return next(made, "")
 
 
 def _keep(spec: RunSpec, workspace: Workspace, package: str, number: int, found: SideWork) -> SideWorkRecord:
