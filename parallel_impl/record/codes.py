@@ -64,6 +64,7 @@ class Halt(StrEnum):
     NOT_ALL_ACCEPTED = "NOT_ALL_ACCEPTED"
     ONLY = "ONLY"
     CLASH = "CLASH"
+    NO_CHANGES = "NO_CHANGES"
     REPOSITORY_CHANGED = "REPOSITORY_CHANGED"
     FOREIGN_FILES = "FOREIGN_FILES"
     GATES_FAILED = "GATES_FAILED"
@@ -81,6 +82,7 @@ _HALTED = {
     Halt.NOT_ALL_ACCEPTED: "not all packages were accepted",
     Halt.ONLY: "--only asked for a part of the packages",
     Halt.CLASH: "accepted work does not stand in one tree",
+    Halt.NO_CHANGES: "no package changed anything",
     Halt.REPOSITORY_CHANGED: "the repository was changed under the run",
     Halt.FOREIGN_FILES: "files around its checkouts are not of this run",
     Halt.GATES_FAILED: "the gates do not pass on the whole",

@@ -28,7 +28,7 @@ from parallel_impl.run.admission import Admission
 from parallel_impl.run.attempt import attempt
 from parallel_impl.run.attempt.attempt import RunAttempt
 from parallel_impl.run.attempt.job import Job, Outcome, Previous, Working
-from parallel_impl.run.land import ending, land
+from parallel_impl.run.land import assemble, ending, land
 from parallel_impl.run.land.ending import Ending
 from parallel_impl.run.on_base import OnBase
 from parallel_impl.run.run import Run
@@ -155,6 +155,7 @@ class Loop:
 
 def _loop(loop: Loop) -> str:
     run, admission, order = loop.run, loop.admission, _start_order(loop.run)
+    _look_for_clash(run)  # an earlier start may have ended by it
     failed, held = _failed(run), False
     while True:
         run.record_posted()
@@ -303,7 +304,13 @@ def _settle(run: Run, admission: Admission, job: Job, outcome: Outcome) -> None:
         run.layers[package.id] = Layer(package.id, outcome.commit, outcome.changes)
         run.record(ended, e.PackageAccepted(at=now(), package=package.id, number=job.number, commit=outcome.commit))
         run.end_conversations(package.id)
+        _look_for_clash(run)
     run.record(*admission.end(package.id, replace(outcome, code=code, why=why), now()))
+
+
+def _look_for_clash(run: Run) -> None:
+    """Accepted work that does not stand in one tree starts nothing more: an agent would be given a part of it."""
+    run.obstacle = run.obstacle or assemble.find_clash(run)
 
 
 def _problems(run: Run, job: Job, outcome: Outcome) -> str:

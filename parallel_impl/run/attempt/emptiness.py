@@ -10,6 +10,10 @@ WHY = (
     "it changed nothing: do the work, within what you may change\n"
     "(a package that may end so says may_be_empty: true in the plan)"
 )
+ELSEWHERE = (
+    "nothing is changed in its worktree, and only what lies there is taken:\n"
+    "bring what belongs to the task into it, and leave it there"
+)
 VALUE = "%(trailers:key={},valueonly,separator=%x2C)"
 
 
@@ -43,4 +47,5 @@ def is_done(repo: Repo, base: str, change: str, package: str) -> bool:
         "--end-of-options",
         base,
     )
-    return f"{package} {change}" in found.splitlines()
+    lines = ([values.split(",") for values in line.split(" ")] for line in found.split("\n") if " " in line)
+    return any(package in packages and change in changes for packages, changes, *_ in lines)

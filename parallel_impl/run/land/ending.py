@@ -42,7 +42,7 @@ class Ending:
 def landed(run: Run, commit: str, old: str, proven: Proof) -> Ending:
     """The feature branch is at `commit`; it was at `old`."""
     places, packages = run.workspace.places, count(len(run.in_force.order.topological), "package")
-    headline = f"{places.branch} is {commit[:12]}: {packages}, each in its scope; {proven.headline}"
+    headline = f"{places.branch} is {commit[:12]}: {packages}, each in its scope{_empty(run)}; {proven.headline}"
     headline += "".join(f"; left out of {one}" for one in _installed(run))
     branch = f"heads/{places.branch}" if run.workspace.repo.ref(f"refs/tags/{places.branch}") else places.branch
     lines = (
@@ -61,6 +61,12 @@ def landed(run: Run, commit: str, old: str, proven: Proof) -> Ending:
     summarise(run, ending)  # before the event: what has landed is not looked at again, so its evidence must be there
     run.record(e.Landed(at=now(), commit=commit, branch=places.branch, old=old))
     return ending
+
+
+def _empty(run: Run) -> str:
+    """How many packages changed nothing; "" where all did something."""
+    empty = sum(not run.layers[name].changes for name in run.in_force.order.topological)
+    return f", {empty} of them changed nothing" if empty else ""
 
 
 def _old_failures(proven: Proof) -> Iterator[str]:
@@ -249,11 +255,15 @@ def _stop(run: Run, ending: Ending, document: summary.Summary, *, only: str) -> 
 
 def _kept_work(run: Run) -> Iterator[tuple[str, str]]:
     """Failed packages with the ref of what their last attempt changed."""
+    places, refs = run.workspace.places, run.workspace.repo.refs(run.workspace.places.attempt_refs)
     for name, progress in run.state.packages.items():
         if progress.state is PackageState.FAILED and progress.ended:
             last = progress.ended[-1]
+            elsewhere = places.side_refs_of(name, last.number, refs)
             if last.commit and _changed_anything(run, last.commit):
-                yield name, run.workspace.places.attempt_ref(name, last.number)
+                yield name, places.attempt_ref(name, last.number)
+            elif elsewhere:
+                yield name, elsewhere[0]
 
 
 def _switched_off(run: Run) -> Iterator[str]:
