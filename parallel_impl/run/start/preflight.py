@@ -278,8 +278,17 @@ def _read_inputs(request: Request, found: tuple[str, str, str]) -> tuple[Inputs,
     plan_from = edited or state.plan_commit
     current = inputs.find_current(repo, request.folder, places, state)
     configured = configuration_edit.find(repo, state, commit, current)
+    older = current if current and not state.single and inputs.is_older_plan(repo, places, state, current) else ""
     known = inputs.load(
-        repo, places, commit, came_from, request.folder, configured=configured, plan_from=plan_from, made=made
+        repo,
+        places,
+        commit,
+        came_from,
+        request.folder,
+        configured=configured,
+        plan_from=plan_from,
+        older=older,
+        made=made,
     )
     known = plan_edit.numbered(known, state, edited=bool(edited))
     trees = Trees(repo, places.trees)
