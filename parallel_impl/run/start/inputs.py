@@ -145,8 +145,8 @@ def load(
 ) -> Inputs:
     """Read and check everything in the base tree; the plan itself in the commit `plan_from` where one is given.
 
-    `configured` is the configuration, `older` a commit whose plan is passed over. `made` is a plan that was made from the change, and lies in no commit. UserError
-    when there is no plan at all.
+    `configured` is the configuration, `older` a commit whose plan is passed over. `made` is a plan that was made from
+    the change, and lies in no commit. UserError when there is no plan at all.
     """
     entries = {entry.path: entry for entry in repo.entries(base, recurse=True, sizes=True)}
     if plan_from:
@@ -349,8 +349,8 @@ def _uncommitted(
         rule = ignored.rule(repo, top, differ[0])
         yield Problem(
             f"not as in the base, and so not used: {', '.join(differ[:5])}" + (" …" if len(differ) > 5 else ""),
-            hint="a run keeps its base, but for the plan, gates and limits: commit them and give the same command; "
-            f"to use all of them, commit, then: parallel-implement {places.change_id} --abort"
+            hint="a run keeps its base, but for the plan and the configuration: commit them and give the same command; "
+            f"to use all of it, commit, then: parallel-implement {places.change_id} --abort"
             if continued
             else "commit what the run should use"
             + ("" if came_from == "HEAD" else f" on {came_from}")

@@ -321,11 +321,14 @@ def _open(run: Run, request: Request, known: Inputs, edits: InputEdits) -> None:
         run.listener = Listeners([run.listener, announcer])
     run.listener.begin(outlined, read(places.journal))
     if run.state.started:
-        go_on.go_on(run, edits.plan, only=options.only, retry_failed=options.retry_failed, restart=options.restart)
-        if (found := edits.configuration).keys:
-            keys = list(found.keys)
-            run.record(e.ConfigurationRevised(at=now(), commit=found.commit, digest=found.digest, keys=keys))
-            run.note(f"configuration revised as in {found.commit[:12]}: {', '.join(keys)}")
+        go_on.go_on(
+            run,
+            edits.plan,
+            only=options.only,
+            retry_failed=options.retry_failed,
+            restart=options.restart,
+            configured=edits.configuration.event,
+        )
     else:
         if options.retry_failed:
             request.listener.say(
