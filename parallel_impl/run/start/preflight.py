@@ -39,6 +39,7 @@ from parallel_impl.run.start import (
     base_check,
     capabilities,
     configuration_edit,
+    earlier_landing,
     inputs,
     plan_edit,
     prompt_size,
@@ -128,6 +129,12 @@ def is_archived(request: Request) -> bool:
     with _leaving_nothing(request):
         request.listener.say(f"{places.change_id} is archived as {ids.changes(places.part)}/archive/{name}")
     return True
+
+
+def has_landed(request: Request) -> bool:
+    """Whether an earlier run, which was cleaned up, had landed the change; told then."""
+    with _leaving_nothing(request):
+        return earlier_landing.is_there(request)
 
 
 @dataclass(frozen=True, slots=True)
