@@ -186,7 +186,7 @@ def load(
     if configured.commit:  # its configuration is compared by what it means
         entries |= {one.path: one for one in repo.entries(configured.commit, *CONFIGURATION)}
     if older:
-        what = f"the plan in {older[:12]} is older than the one that this run has from {plan_from[:12]}, and not used"
+        what = f"the plan in {older[:12]} is an earlier one than that of this run, {plan_from[:12]}, and not used"
         line = f"git checkout {older[:12]} -- {places.plan_file}"
         hint = f"to go back to it, commit it again on top of {plan_from[:12]}: {line}"
         problems.append(Problem(what, where=places.plan_file, hint=hint, severity=Severity.WARNING))
