@@ -50,16 +50,16 @@ def packages(message: str, change_id: str) -> set[str]:
     found = set[str]()
     for number, lines in enumerate(paragraphs):
         trailers = _trailers(lines)
-        whole = number == len(paragraphs) - 1 > 0 or trailers.keys() >= _OF_AN_ATTEMPT
-        if whole and trailers.get(CHANGE) == change_id and PACKAGE in trailers:
-            found.add(trailers[PACKAGE])
+        whole = number == len(paragraphs) - 1 > 0 or {key for key, _ in trailers} >= _OF_AN_ATTEMPT
+        if whole and (CHANGE, change_id) in trailers:
+            found |= {value for key, value in trailers if key == PACKAGE}
     return found
 
 
-def _trailers(lines: list[str]) -> Mapping[str, str]:
+def _trailers(lines: list[str]) -> set[tuple[str, str]]:
     """The trailers of a paragraph; none where a line is something else."""
     parsed = [_TRAILER.fullmatch(line.strip()) for line in lines if not line.strip().startswith(_PICKED)]
-    return {one[1]: one[2].rstrip() for one in parsed if one} if all(parsed) else {}
+    return {(one[1], one[2].rstrip()) for one in parsed if one} if all(parsed) else set()
 
 
 def _commits(repo: Repo, commit: str, change_id: str) -> Iterator[tuple[str, str]]:

@@ -26,6 +26,7 @@ MERGED = "Merge wp-a\n\nWork-Package: wp-a\nChange-Id: c1\n"
         (f"Title (#1)\n\n* {A}\n* {B}\n---------\n\nCo-authored-by: A B <a@example.org>\n", {"wp-a", "wp-b"}),
         ("Squashed commit:\n\n" + "".join(f"    {line}\n" for line in f"{A}\n{B}".split("\n")), {"wp-a", "wp-b"}),
         (f"{A}\n{B}".replace("\n", "\r\n"), {"wp-a", "wp-b"}),
+        (MERGED.replace("Change-Id: c1", "Change-Id: c0\nChange-Id: c1\nWork-Package: wp-b"), {"wp-a", "wp-b"}),
         (MERGED.replace("c1", "c12"), set()),
         (MERGED.replace("Work-Package: wp-a\n", ""), set()),
         (f"{MERGED}\nis what such a message looks like.\n", set()),

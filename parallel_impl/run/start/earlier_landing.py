@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from parallel_impl.errors import count, printable
+from parallel_impl.errors import UserError, count, printable
 from parallel_impl.git import earlier_work
 from parallel_impl.openspec import single_plan
 from parallel_impl.plan.reading import load
@@ -24,9 +24,12 @@ def is_there(request: Request) -> bool:
         return False
     if options.again:
         return False
-    base, came_from = inputs.find_base(request.repo, request.folder, places, options.base, request.state)
-    wanted = _wanted(request, base)
-    done = earlier_work.find(request.repo, base, places.change_id) if wanted else {}
+    try:
+        base, came_from = inputs.find_base(request.repo, request.folder, places, options.base, request.state)
+    except UserError:
+        return False  # told later, with all else that is wrong
+    done = earlier_work.find(request.repo, base, places.change_id)
+    wanted = _wanted(request, base) if done else []
     found = {name: done[name] for name in wanted if name in done}
     if not found:
         return False

@@ -133,8 +133,10 @@ def is_archived(request: Request) -> bool:
 
 def has_landed(request: Request) -> bool:
     """Whether an earlier run, which was cleaned up, had landed the change; told then."""
+    if not earlier_landing.is_there(request):
+        return False
     with _leaving_nothing(request):
-        return earlier_landing.is_there(request)
+        return True
 
 
 @dataclass(frozen=True, slots=True)
