@@ -34,7 +34,7 @@ class Chosen:
 
 def choose(request: Request, known: Inputs, inherited: Mapping[str, str]) -> Chosen:
     """The agent of each package, able to work as far as that can be asked. UserError with all that is wrong."""
-    spec, folder, typed = _wanted(request, known)
+    spec, folder, typed = find_wanted(request, known)
     if not spec and not known.config.assign and request.options.dry_run:
         return Chosen()
     packages = known.plan.packages
@@ -83,7 +83,7 @@ def describe(agents: Mapping[str, Agent], records: Mapping[str, AgentRecord], co
     ]
 
 
-def _wanted(request: Request, known: Inputs) -> tuple[str, Path, bool]:
+def find_wanted(request: Request, known: Inputs) -> tuple[str, Path, bool]:
     """The agent that was asked for, the folder that its paths start from, and whether it was typed, now or earlier."""
     typed, state, folder = request.options.agent, request.state, request.folder
     if typed:
