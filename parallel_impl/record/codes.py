@@ -48,6 +48,16 @@ class Failure(StrEnum):
         return self in _BY_PROVIDER
 
     @property
+    def judges(self) -> bool:
+        """Whether the work was refused, and not what it was made or tried with."""
+        return self in _JUDGEMENTS
+
+    @property
+    def undecided(self) -> bool:
+        """Whether it leaves open what the work is worth, where its agent had ended well."""
+        return self in _UNDECIDED
+
+    @property
     def from_base(self) -> bool:
         """Whether a retry starts from the package's base; otherwise it goes on from the failed attempt's work."""
         return self not in _GOES_ON
@@ -55,6 +65,11 @@ class Failure(StrEnum):
 
 _BY_PROVIDER = (Failure.PROVIDER_LIMIT, Failure.PROVIDER_QUOTA, Failure.PROVIDER_AUTH)
 _FREE = (Failure.INTERRUPTED, Failure.STEP_CANNOT_START, Failure.FOREIGN_FILES, *_BY_PROVIDER)
+_JUDGEMENTS = (
+    Failure.SCOPE_VIOLATION, Failure.NO_CHANGES, Failure.CONTRACT_INVALID, Failure.VERIFICATION_FAILED,
+    Failure.RESULT_INVALID,
+)  # fmt: skip
+_UNDECIDED = (Failure.INTERRUPTED, Failure.SETUP_FAILED, Failure.STEP_CANNOT_START, Failure.FOREIGN_FILES)
 _GOES_ON = (Failure.VERIFICATION_FAILED, Failure.CONTRACT_INVALID, Failure.STEP_CANNOT_START)
 
 
@@ -107,6 +122,18 @@ def tries_again(code: str) -> bool:
     """Whether another attempt may follow one that ended with this word."""
     known = Failure.__members__.get(code)
     return known.tries_again if known else True
+
+
+def judges(code: str) -> bool:
+    """Whether an attempt that ended with this word had its work refused."""
+    known = Failure.__members__.get(code)
+    return known.judges if known else False
+
+
+def undecided(code: str) -> bool:
+    """Whether this word leaves open what the work of an agent that ended well is worth."""
+    known = Failure.__members__.get(code)
+    return known.undecided if known else False
 
 
 def costs_retry(code: str) -> bool:

@@ -93,7 +93,8 @@ class RunContinued(Event, frozen=True, kw_only=True):
 class AttemptStarted(Event, frozen=True, kw_only=True):
     """Attempt `number` (from 1) of a package is handed to a worker, for this agent, of this version, with this model.
 
-    `model` is what was configured; "" where the client chooses.
+    `model` is what was configured; "" where the client chooses. `judges` is the attempt whose work is judged again,
+    without an agent; 0: an agent works.
     """
 
     package: str
@@ -101,6 +102,7 @@ class AttemptStarted(Event, frozen=True, kw_only=True):
     agent: str = ""
     version: str = ""
     model: str = ""
+    judges: int = 0
 
 
 class AttemptVerifying(Event, frozen=True, kw_only=True):
@@ -113,7 +115,8 @@ class AttemptVerifying(Event, frozen=True, kw_only=True):
 class AttemptEnded(Event, frozen=True, kw_only=True):
     """An attempt is over: its commit ("" when nothing could be taken) and `code`, "" when it passed.
 
-    `tests` is the digest of the record of which tests passed in its own steps ("" where none is known).
+    `tests` is the digest of the record of which tests passed in its own steps ("" where none is known). `whole`: all
+    that its agent did is in the commit (None: of a version that did not record it).
 
     Of its agent: the model that it used, the conversation that a retry may go on with (`private_home`: it lies in the
     package's own HOME), what it used, and how many of its tools were called, denied, and of its requests repeated.
@@ -136,6 +139,7 @@ class AttemptEnded(Event, frozen=True, kw_only=True):
     retries: int = 0
     calls: int = 0
     tests: str = ""
+    whole: bool | None = None
 
 
 class TestsKept(Event, frozen=True, kw_only=True):
@@ -266,7 +270,8 @@ class PackagesRestarted(Event, frozen=True, kw_only=True):
 class PlanRevised(Event, frozen=True, kw_only=True):
     """The plan was edited between two starts: `commit` holds the new one, `packages` are all that it has.
 
-    What is in `changed`, and whatever depends on that, is stale; every other known package stays as it was.
+    What is in `changed`, and whatever depends on that, is stale; every other known package stays as it was. Of those
+    in `judged` only what judges their work was changed.
     """
 
     plan_blob: str
@@ -275,17 +280,21 @@ class PlanRevised(Event, frozen=True, kw_only=True):
     contracts_revision: int
     packages: Mapping[str, list[str]]
     changed: list[str]
+    judged: list[str] = []
 
 
 class ConfigurationRevised(Event, frozen=True, kw_only=True):
-    """Gates or limits of the configuration were edited between two starts, in `commit`: these keys.
+    """The configuration was edited between two starts, in `commit`: these keys.
 
-    Accepted work stays; `digest` stands for what can be edited so, as it is now.
+    Accepted work stays; `digest` stands for what can be edited so, as it is now. `again` are packages that had failed
+    and are tried again, `judged` those whose work is judged again first.
     """
 
     commit: str
     digest: str
     keys: list[str]
+    again: list[str] = []
+    judged: list[str] = []
 
 
 class RepositoryChanged(Event, frozen=True, kw_only=True):

@@ -13,6 +13,8 @@ from parallel_impl.text import until
 def describe(event: Event) -> str:
     """One line for people; "" for an event that has nothing new for them."""
     match event:
+        case e.AttemptStarted() if event.judges:
+            return f"{event.package}  what attempt {event.judges} did is judged again, without an agent"
         case e.AttemptStarted():
             again = f" (attempt {event.number})" if event.number > 1 else ""
             return f"{event.package}  started{again}"

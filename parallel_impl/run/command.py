@@ -118,7 +118,7 @@ def _work(
             inherited=inherited,
             answer=answer,
         )
-        if preflight.is_archived(request):
+        if preflight.is_archived(request) or preflight.has_landed(request):
             return NOTHING
         if options.dry_run:
             preflight.try_out(request)
@@ -146,7 +146,7 @@ def _wanted(run: Run, only: str) -> frozenset[str] | None:
 def _report_landed(landed: Landed, places: Places, options: Options, listener: Listener) -> Ending:
     claims.release(places)  # its process may have been killed before it could
     what = f"{landed.branch} landed already: {landed.commit[:12]}"
-    if options.restart:
+    if options.restart or options.again:
         raise UserError(what, hint=f"start again after: parallel-cleanup {places.change_id}")
     listener.event(landed)
     listener.say(f"{what}; see {places.summary}")

@@ -121,7 +121,7 @@ class Run:
         code, why = progress.code, progress.why
         if progress.may_retry(retries):
             limits = spending.budget(self.spec.config.limits.package)
-            if not (over := spending.used_up(limits, spending.of_package(progress))):
+            if progress.to_judge or not (over := spending.used_up(limits, spending.of_package(progress))):
                 return
             code, why = Failure.BUDGET_EXCEEDED, f"{over}; its last attempt: {code}: {why}"
         self.record(PackageFailed(at=now(), package=package, code=code, why=why))

@@ -25,7 +25,7 @@ from parallel_impl.record.journal import now
 from parallel_impl.record.state import PackageState, Progress, most_live
 from parallel_impl.run import on_base, size_watch
 from parallel_impl.run.admission import Admission
-from parallel_impl.run.attempt import attempt
+from parallel_impl.run.attempt import attempt, kept_work
 from parallel_impl.run.attempt.attempt import RunAttempt
 from parallel_impl.run.attempt.job import Job, Outcome, Previous, Working
 from parallel_impl.run.land import assemble, ending, land
@@ -228,7 +228,7 @@ def _start(loop: Loop, jobs: list[Job]) -> None:
 
 
 def _started(run: Run, job: Job) -> e.AttemptStarted:
-    agent = run.spec.agent_record(job.package.id)
+    agent = job.done_by(run.spec)
     return e.AttemptStarted(
         at=now(),
         package=job.package.id,
@@ -236,6 +236,7 @@ def _started(run: Run, job: Job) -> e.AttemptStarted:
         agent=agent.name,
         version=agent.version,
         model=agent.model,
+        judges=job.kept.number if job.kept else 0,
     )
 
 
@@ -261,7 +262,10 @@ def _job(loop: Loop, name: str) -> Job:
     previous = _previous(progress, last) if (last := progress.last_failure) else None
     above = tuple(run.layers[other] for other in in_force.order.dependencies(name))
     package, number = in_force.plan.package(name), progress.attempts + 1
-    return Job(package, number, in_force, above, previous, on_base=loop.base, known_reports=run.known_reports)
+    kept = kept_work.find(run, name, above)
+    return Job(
+        package, number, in_force, above, previous, on_base=loop.base, known_reports=run.known_reports, kept=kept
+    )
 
 
 def _settle(run: Run, admission: Admission, job: Job, outcome: Outcome) -> None:
@@ -282,7 +286,7 @@ def _settle(run: Run, admission: Admission, job: Job, outcome: Outcome) -> None:
         seconds=round(outcome.seconds, 3),
         setup_seconds=round(outcome.setup_seconds, 3),
         from_base=outcome.from_base,
-        agent=run.spec.agent_record(package.id).name,
+        agent=job.done_by(run.spec).name,
         model=outcome.seen.model,
         session=outcome.seen.session,
         private_home=outcome.private_home,
@@ -291,6 +295,7 @@ def _settle(run: Run, admission: Admission, job: Job, outcome: Outcome) -> None:
         retries=outcome.seen.retries,
         calls=outcome.seen.calls,
         tests=outcome.tests,
+        whole=outcome.whole,
     )
     if code:
         run.record(ended)

@@ -40,6 +40,7 @@ from parallel_impl.run.start import (
     base_check,
     capabilities,
     configuration_edit,
+    earlier_landing,
     inputs,
     plan_edit,
     prompt_size,
@@ -138,6 +139,14 @@ def is_archived(request: Request) -> bool:
     with _leaving_nothing(request):
         request.listener.say(f"{places.change_id} is archived as {ids.changes(places.part)}/archive/{name}")
     return True
+
+
+def has_landed(request: Request) -> bool:
+    """Whether an earlier run, which was cleaned up, had landed the change; told then."""
+    if not earlier_landing.is_there(request):
+        return False
+    with _leaving_nothing(request):
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,8 +297,17 @@ def _read_inputs(request: Request, found: tuple[str, str, str]) -> tuple[Inputs,
     plan_from = edited or state.plan_commit
     current = inputs.find_current(repo, request.folder, places, state)
     configured = configuration_edit.find(repo, state, commit, current)
+    older = current if current and not state.single and inputs.is_older_plan(repo, places, state, current) else ""
     known = inputs.load(
-        repo, places, commit, came_from, request.folder, configured=configured, plan_from=plan_from, made=made
+        repo,
+        places,
+        commit,
+        came_from,
+        request.folder,
+        configured=configured,
+        plan_from=plan_from,
+        older=older,
+        made=made,
     )
     known = plan_edit.numbered(known, state, edited=bool(edited))
     trees = Trees(repo, places.trees)
@@ -322,11 +340,14 @@ def _open(run: Run, request: Request, known: Inputs, edits: InputEdits) -> None:
         run.listener = Listeners([run.listener, announcer])
     run.listener.begin(outlined, read(places.journal))
     if run.state.started:
-        go_on.go_on(run, edits.plan, only=options.only, retry_failed=options.retry_failed, restart=options.restart)
-        if (found := edits.configuration).keys:
-            keys = list(found.keys)
-            run.record(e.ConfigurationRevised(at=now(), commit=found.commit, digest=found.digest, keys=keys))
-            run.note(f"configuration revised as in {found.commit[:12]}: {', '.join(keys)}")
+        go_on.go_on(
+            run,
+            edits.plan,
+            only=options.only,
+            retry_failed=options.retry_failed,
+            restart=options.restart,
+            configured=edits.configuration.event,
+        )
     else:
         if options.retry_failed:
             request.listener.say(
