@@ -12,6 +12,7 @@ import pwd
 import shutil
 import stat
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -76,6 +77,11 @@ def state_directory() -> Path:
         what = "there is no home folder, and the one for its place is a link, another user's or open to others"
         raise UserError(what, where=str(place), hint="set HOME to a folder of yours, or remove that one")
     return place
+
+
+def what_to_do(error: OSError) -> str:
+    """What a person does about a disk that refuses, a verb first; "" where the error is none of a disk's."""
+    return WHAT_TO_DO.get(error.errno or 0, "")
 
 
 def problem(error: OSError) -> Problem | None:
@@ -159,7 +165,8 @@ def write_atomically(path: Path, content: bytes, *, durably: bool = True) -> Non
     Not `durably`, it is so for whoever reads it meanwhile, and after a power cut it may be empty.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # two threads may write one file: gates on the base, and gates on a candidate that has the base's tree
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_native_id()}.tmp")
     try:
         with named(path):
             with temporary.open("wb") as file:
@@ -176,10 +183,17 @@ def write_atomically(path: Path, content: bytes, *, durably: bool = True) -> Non
         sync_folder(path.parent)
 
 
+def write(path: Path, content: bytes) -> None:
+    """Write a file in its place, for what a killed process may leave in part. An error names the file."""
+    with named(path):
+        path.write_bytes(content)
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder durable (a rename without it can be undone by a power cut)."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        with named(folder):
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from parallel_impl import storage
 from parallel_impl.errors import UserError
+from parallel_impl.run.start import writable
 
 
 @pytest.mark.parametrize(
@@ -43,6 +46,32 @@ def test_a_failed_write_says_which_file_it_was(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError) as other, storage.named(tmp_path / "x"):
         (tmp_path / "y").read_bytes()
     assert other.value.filename == str(tmp_path / "y")
+
+
+def test_two_threads_that_write_one_file_do_not_fail_each_other(tmp_path: Path) -> None:
+    file = tmp_path / "tree.json"
+
+    def write(content: bytes) -> None:
+        for _ in range(100):
+            storage.write_atomically(file, content, durably=False)
+
+    with ThreadPoolExecutor(2) as pool:
+        for one in [pool.submit(write, content) for content in (b"x" * 1000, b"y" * 2000)]:
+            one.result()
+    assert file.read_bytes() in (b"x" * 1000, b"y" * 2000)
+    assert [path.name for path in tmp_path.iterdir()] == ["tree.json"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
+def test_a_folder_on_a_full_disk_is_not_to_be_made_writable(tmp_path: Path) -> None:
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "nr_inodes=1", "none", str(tmp_path)], check=True)
+    try:
+        with pytest.raises(UserError) as refused:
+            writable.check_home(tmp_path)
+    finally:
+        subprocess.run(["umount", "--lazy", str(tmp_path)], check=True)
+    assert refused.value.problems[0].what == "cannot be written: No space left on device"
+    assert refused.value.problems[0].hint == "free some space: worktrees lie there"
 
 
 @pytest.fixture
