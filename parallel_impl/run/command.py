@@ -88,7 +88,7 @@ def _work(
     """What is done while nobody else works on the change."""
     places = Places(repo.git_dir, options.change_id)
     writable.check_repository(places)
-    with change_lock.hold(places) as hold:
+    with change_lock.hold(places) as hold, preflight.leaving_nothing(repo, places):
         state = load_state(places.journal)
         if abort.finish(repo, places, state, listener):
             if options.abort:
