@@ -13,12 +13,13 @@ import shutil
 import stat
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from parallel_impl.errors import Problem, UserError
+from parallel_impl.text import masked
 
 if TYPE_CHECKING:
     from _typeshed import StrOrBytesPath
@@ -31,6 +32,7 @@ WHAT_TO_DO = {
     errno.EPERM: "make it readable and writable for you",
     errno.EIO: "look at the disk (dmesg)",
 }
+LARGEST_MASKED = 64_000_000  # bytes; a log of ours has 50 MB at most
 LEAST = 1_000_000  # bytes; with less a disk counts as full: a program that failed for it may have freed a little
 
 
@@ -148,6 +150,32 @@ def read_regular(file: Path, largest: int) -> bytes | None:
             return None
         content = opened.read(largest + 1)
     return content if len(content) <= largest else None
+
+
+def mask_files(folder: Path, secrets: Collection[bytes], *, ours: Collection[Path] = ()) -> None:
+    """Put `***` for secrets in the files below a folder that programs may write to, and in the names of what is there.
+
+    Links are not followed. What is larger than a log of ours is left, and so are what cannot be read and `ours`, where
+    a value may be a word that we read again.
+    """
+    if not secrets:
+        return
+    for above, folders, files in os.walk(os.fsencode(folder), topdown=False):
+        for name in (*files, *folders):
+            place = Path(os.fsdecode(above), os.fsdecode(name))
+            with contextlib.suppress(FileNotFoundError, PermissionError):
+                if place not in ours:
+                    _mask(place, secrets)
+                shown = masked(name, secrets)
+                if shown != name and not os.path.lexists(target := place.with_name(os.fsdecode(shown))):
+                    place.rename(target)
+
+
+def _mask(file: Path, secrets: Collection[bytes]) -> None:
+    if stat.S_ISREG(file.lstat().st_mode) and (content := read_regular(file, LARGEST_MASKED)):
+        shown = masked(content, secrets)
+        if shown != content:
+            write_atomically(file, shown, durably=False)
 
 
 def signature(file: StrOrBytesPath) -> tuple[int, ...]:

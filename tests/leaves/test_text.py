@@ -56,7 +56,7 @@ def test_no_byte_of_a_secret_is_left_whatever_it_overlaps(secrets: list[bytes], 
         for at in range(len(data)):
             if data.startswith(secret, at):
                 kept[at : at + len(secret)] = b"*" * len(secret)
-    assert masked(data, secrets) == re.sub(rb"\*+", b"***", bytes(kept))
+    assert re.sub(rb"\*+", b"***", masked(data, secrets)) == re.sub(rb"\*+", b"***", bytes(kept))
 
 
 def test_the_end_of_a_log_is_shown_without_what_a_terminal_would_act_on(tmp_path: Path) -> None:
