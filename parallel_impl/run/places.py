@@ -75,6 +75,13 @@ class AttemptFiles:
         return self.folder / "agent.log"
 
     @property
+    def ours(self) -> frozenset[Path]:
+        """Those that nobody else writes, with secrets masked where others' words are in them."""
+        logs = self.agent_log, self.setup_log, self.verify_setup_log
+        told = self.prompt, self.message, self.activity, self.raw
+        return frozenset((self.record, self.result, self.tests, *told, *logs))
+
+    @property
     def gates(self) -> Path:
         """What the gates printed about this attempt, where they are its steps."""
         return self.folder / "gates"

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import Protocol
 
+from parallel_impl import environment
 from parallel_impl.agents import spending
 from parallel_impl.gates.gate_report import GateReport
 from parallel_impl.git.checkout import Checkout
@@ -113,7 +114,8 @@ class Run:
 
     def note(self, text: str, package: str = "") -> None:
         """Something that the summary must say, of this start or a later one."""
-        self.record(Noted(at=now(), text=text, package=package))
+        told = environment.masked(text, self.launch.mask)  # it may quote a path, which anybody may name as they like
+        self.record(Noted(at=now(), text=told, package=package))
 
     def fail_if_spent(self, package: str) -> None:
         """A package whose last attempt failed, and that has no retry or nothing of its limits left, has failed."""
@@ -140,9 +142,13 @@ class Run:
         `ended` is a package whose attempt has just ended: it was running until then.
         """
         running = [*([ended] if ended else []), *self.state.live()]
-        if (around := [str(one) for one in self.workspace.foreign()]) and around != self.told_of:
+        mask = self.launch.mask
+        if (
+            around := [environment.masked(str(one), mask) for one in self.workspace.foreign()]
+        ) and around != self.told_of:
             self.told_of = around
             self.record(RepositoryChanged(at=now(), what=around, running=running, halts=True, around=True))
         if found := self.workspace.watch.compare(files=files):
-            halts, what = any(tamper.halts for tamper in found), [str(tamper) for tamper in found]
+            halts = any(tamper.halts for tamper in found)
+            what = [environment.masked(str(tamper), mask) for tamper in found]
             self.record(RepositoryChanged(at=now(), what=what, running=running, halts=halts))

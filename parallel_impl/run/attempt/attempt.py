@@ -144,6 +144,7 @@ def _publish(attempt: Attempt) -> Outcome:
     attempt.why = environment.masked(attempt.why, secrets)
     published = result.result(attempt, seconds)
     write_atomically(attempt.files.result, text.masked(dump(published), secrets))
+    storage.mask_files(attempt.files.folder, secrets, ours=attempt.files.ours)
     return Outcome(
         published,
         attempt.commit,

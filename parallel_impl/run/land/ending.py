@@ -23,7 +23,7 @@ from parallel_impl.run.land import keeping, ticking
 from parallel_impl.run.land.proof import Proof
 from parallel_impl.run.run import Run
 from parallel_impl.storage import write_atomically
-from parallel_impl.text import shorten, until
+from parallel_impl.text import masked, shorten, until
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,15 +202,17 @@ def summarise(run: Run, ending: Ending) -> tuple[str, ...]:
     found = course(happened, outline(in_force.plan, in_force.order, state=places.state, jobs=run.jobs))
     drawn = picture(found, now(), alive=False)
     document = summary.build(_facts(run, ending), happened, found)
-    write_atomically(places.summary_json, json_form.encode(document, indent=1))
-    write_atomically(places.summary, markdown.render(document, drawn).encode())
+    mask = run.launch.mask  # it names files, which agents may call as they like
+    write_atomically(places.summary_json, masked(json_form.encode(document, indent=1), mask))
+    write_atomically(places.summary, masked(markdown.render(document, drawn).encode(), mask))
     rows = {row.id: row for row in document.packages}
     for name, page in keeping.pages(run):
-        write_atomically(places.completed_page(name), (page + markdown.of_run(rows[name])).encode(), durably=False)
+        whole = masked((page + markdown.of_run(rows[name])).encode(), mask)
+        write_atomically(places.completed_page(name), whole, durably=False)
     if ending.status == "landed":
         return ()
     page = handoff.render(drawn, _stop(run, ending, document, only=found.only))
-    write_atomically(places.handoff, page.encode())
+    write_atomically(places.handoff, masked(page.encode(), mask))
     return (f"  what to do next: {places.handoff}",)
 
 

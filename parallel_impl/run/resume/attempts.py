@@ -17,6 +17,7 @@ from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.repo import GitError, Repo
 from parallel_impl.git.side_work import TakenTree
 from parallel_impl.git.union import Layer
+from parallel_impl.git.watch import Watch
 from parallel_impl.record import activity
 from parallel_impl.record import events as e
 from parallel_impl.record.codes import Failure
@@ -61,8 +62,11 @@ def restore(run: Run, name: str, commit: str) -> Layer:
     return Layer(name, commit, tuple(repo.changes(parents[0], commit)))
 
 
-def keep(repo: Repo, places: Places, ref: str) -> None:
-    """Delete a ref of accepted work whose commit is on the ref of its attempt; made there if it is not."""
+def keep(repo: Repo, places: Places, ref: str, watch: Watch | None = None) -> None:
+    """Delete a ref of accepted work whose commit is on the ref of its attempt; made there if it is not.
+
+    The user may have deleted that one. A watch over the repository expects both.
+    """
     commit = repo.ref(ref)
     if commit is None:
         return
@@ -72,7 +76,12 @@ def keep(repo: Repo, places: Places, ref: str) -> None:
     }
     if commit not in made.values():
         number = 1 + max((int(name.rpartition("/")[2]) for name in made), default=0)
-        repo.set_ref(places.attempt_ref(package, number), commit)
+        attempt_ref = places.attempt_ref(package, number)
+        if watch:
+            watch.expect(attempt_ref, commit)
+        repo.set_ref(attempt_ref, commit)
+    if watch:
+        watch.expect(ref, None)
     repo.delete_ref(ref, commit)
 
 

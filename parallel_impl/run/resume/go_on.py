@@ -112,5 +112,4 @@ def _forget_outdated(run: Run) -> None:
         del run.layers[name]
     keep = {workspace.places.package_ref(name) for name in accepted}
     for ref in set(workspace.repo.refs(workspace.places.package_refs)) - keep:
-        workspace.watch.expect(ref, None)
-        attempts.keep(workspace.repo, workspace.places, ref)
+        attempts.keep(workspace.repo, workspace.places, ref, workspace.watch)

@@ -20,6 +20,7 @@ from parallel_impl.errors import Problem, Severity, UserError
 from parallel_impl.git import carried, ignored_scope, surroundings
 from parallel_impl.git import home as homes
 from parallel_impl.git.remove import remove
+from parallel_impl.git.repo import Repo
 from parallel_impl.git.suitability import check_repository
 from parallel_impl.git.surroundings import Foreign, Surroundings
 from parallel_impl.git.trees import Trees
@@ -33,6 +34,7 @@ from parallel_impl.run import on_base, run_id
 from parallel_impl.run.claims import change_lock, claims
 from parallel_impl.run.inspect import archive
 from parallel_impl.run.land import acceptance
+from parallel_impl.run.places import Places
 from parallel_impl.run.resume import attempts, go_on, leftovers
 from parallel_impl.run.run import Listeners, Run
 from parallel_impl.run.spec import PlanEdit, PlanInForce, RunSpec, Workspace
@@ -56,12 +58,8 @@ from parallel_impl.run.start.request import Request
 
 @contextmanager
 def prepare(request: Request) -> Iterator[Run]:
-    """A run that may be executed. UserError with every problem when input or repository are not usable.
-
-    Nothing is left of a run that never started.
-    """
+    """A run that may be executed. UserError with every problem when input or repository are not usable."""
     with (
-        _leaving_nothing(request),
         _claimed(request) as (known, edits),
         _checked(request, known) as ready,
         closing(Journal(request.places.journal)) as journal,
@@ -91,17 +89,16 @@ def prepare(request: Request) -> Iterator[Run]:
 def try_out(request: Request) -> None:
     """The dry run: everything but agents, and without the claims: it only reports what is in their way."""
     places, say = request.places, request.listener.say
-    with _leaving_nothing(request):
-        _warn_of_file_system(request)
-        known, _ = _read_inputs(request, _find(request))
-        packages = known.plan.packages
-        say("\n".join(claims.beside(places.change_id, packages, claims.rivals(places, packages))))
-        with _checked(request, known) as ready:
-            plan = ready.in_force
-            request.listener.begin(outline(plan.plan, plan.order, state=places.state, jobs=ready.jobs), ())
-            lines = base_check.describe(ready.spec, ready.workspace, ready.in_force, ready.base)
-            found = _try_on_base(request, ready)
-            request.answer("\n".join([lines, *found]))
+    _warn_of_file_system(request)
+    known, _ = _read_inputs(request, _find(request))
+    packages = known.plan.packages
+    say("\n".join(claims.beside(places.change_id, packages, claims.rivals(places, packages))))
+    with _checked(request, known) as ready:
+        plan = ready.in_force
+        request.listener.begin(outline(plan.plan, plan.order, state=places.state, jobs=ready.jobs), ())
+        lines = base_check.describe(ready.spec, ready.workspace, ready.in_force, ready.base)
+        found = _try_on_base(request, ready)
+        request.answer("\n".join([lines, *found]))
 
 
 def _try_on_base(request: Request, ready: _Ready) -> list[str]:
@@ -136,8 +133,7 @@ def is_archived(request: Request) -> bool:
     name = archive.archived_as(repo, commit, places.change_id, places.part) if commit else ""
     if not name or request.state.started:
         return False
-    with _leaving_nothing(request):
-        request.listener.say(f"{places.change_id} is archived as {ids.changes(places.part)}/archive/{name}")
+    request.listener.say(f"{places.change_id} is archived as {ids.changes(places.part)}/archive/{name}")
     return True
 
 
@@ -181,9 +177,8 @@ class _Ready:
 
 
 @contextmanager
-def _leaving_nothing(request: Request) -> Iterator[None]:
-    """Remove what was made for a run that never started."""
-    places, repo = request.places, request.repo
+def leaving_nothing(repo: Repo, places: Places) -> Iterator[None]:
+    """Remove what was made for a run that never started, or for a question about one that there never was."""
     try:
         yield
     finally:
