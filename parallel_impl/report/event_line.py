@@ -32,6 +32,8 @@ def describe(event: Event) -> str:
             return f"{event.package}  cancelled: {event.because} was not accepted"
         case e.Noted():
             return f"{event.package}  note: {event.text}" if event.package else f"note: {event.text}"
+        case e.RepositoryChanged() if event.checkouts:
+            return f"your checkouts are not as they were: {'; '.join(event.what)}"
         case e.RepositoryChanged():
             what = "the folders around the checkouts" if event.around else "the repository"
             return f"{what} changed while {', '.join(event.running) or 'nothing'} ran: {'; '.join(event.what)}"
@@ -56,6 +58,8 @@ def _describe_start(event: Event) -> str:
         case e.GateAccepted():
             kinds = ", ".join(f"{kind} ({', '.join(ids)})" if ids else kind for kind, ids in event.kinds.items())
             return f"accepted by name: {event.gate}: {kinds}"
+        case e.BranchMoveAccepted():
+            return f"with the branch as it is: {event.commit[:12] or 'gone'}"
         case e.ConfigurationRevised():
             return f"configuration of {event.commit[:12]}: {', '.join(event.keys)}"
         case _:

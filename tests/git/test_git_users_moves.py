@@ -42,7 +42,7 @@ def watch(user: Path) -> Watch:
 
 
 def halting(watch: Watch) -> list[str]:
-    return [str(tamper) for tamper in watch.compare(files=True) if tamper.halts]
+    return [str(tamper) for tamper in watch.compare() if tamper.halts]
 
 
 @pytest.mark.parametrize("branch", ["other", "none"])

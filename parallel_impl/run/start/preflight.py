@@ -28,7 +28,7 @@ from parallel_impl.record import events as e
 from parallel_impl.record.journal import Journal, now, read
 from parallel_impl.report.announce import Announcer
 from parallel_impl.report.outline import outline
-from parallel_impl.run import on_base, run_id
+from parallel_impl.run import feature_branch, on_base, run_id
 from parallel_impl.run.claims import change_lock, claims
 from parallel_impl.run.inspect import archive
 from parallel_impl.run.land import acceptance
@@ -294,7 +294,8 @@ def _read_inputs(request: Request, found: tuple[str, str, str]) -> tuple[Inputs,
     refused = (acceptance.problem(one, state.gate_rows, [gate.name for gate in known.gates]) for one in wanted)
     problems += [one for one in refused if one]
     base_check.report(problems, request.listener)
-    known = replace(known, seconds=time.monotonic() - began)
+    tip = commit if came_from == places.branch else repo.ref(places.branch_ref) or ""
+    known = replace(known, seconds=time.monotonic() - began, tip=tip)
     if not edited:
         return known, InputEdits(None, configured)
     edit = plan_edit.edit(repo, places, state, known, edited)
@@ -312,7 +313,9 @@ def _open(run: Run, request: Request, known: Inputs, edits: InputEdits) -> None:
         run.listener = Listeners([run.listener, announcer])
     run.listener.begin(outlined, read(places.journal))
     if run.state.started:
-        go_on.go_on(run, edits.plan, only=options.only, retry_failed=options.retry_failed, restart=options.restart)
+        _look_at_branch(run)
+        again, restart = (False, ()) if run.move else (options.retry_failed, options.restart)
+        go_on.go_on(run, edits.plan, only=options.only, retry_failed=again, restart=restart)
         if (found := edits.configuration).keys:
             keys = list(found.keys)
             run.record(e.ConfigurationRevised(at=now(), commit=found.commit, digest=found.digest, keys=keys))
@@ -330,6 +333,18 @@ def _open(run: Run, request: Request, known: Inputs, edits: InputEdits) -> None:
         run.note(note)
     places.run_id.unlink(missing_ok=True)  # the journal has it
     places.handoff.unlink(missing_ok=True)  # the run goes on
+
+
+def _look_at_branch(run: Run) -> None:
+    """Where somebody moved the feature branch nothing starts; the same command again is the user's consent to that."""
+    repo, places, state = run.workspace.repo, run.workspace.places, run.state
+    tip = repo.ref(places.branch_ref) or ""
+    if tip != state.asked:
+        run.move = feature_branch.find_move(repo, places, state, run.spec.base)
+        return
+    move = feature_branch.describe(repo, places, tip, state.tip, run.spec.base)
+    run.record(e.BranchMoveAccepted(at=now(), commit=tip))
+    run.note("; ".join([f"with your consent {places.branch} is at {tip[:12] or 'no commit'}", *move.details()]))
 
 
 def _first_event(run: Run, only: str, known: Inputs) -> e.RunStarted:
@@ -360,4 +375,5 @@ def _first_event(run: Run, only: str, known: Inputs) -> e.RunStarted:
         single=spec.single,
         plan_seconds=round(known.seconds, 3),
         above=sorted(run.workspace.surroundings.above) if run.workspace.surroundings else None,
+        tip=known.tip,
     )
