@@ -188,7 +188,7 @@ def test_what_only_the_journal_calls_accepted_is_done_again(where: str, killed: 
         e.AttemptEnded(at=3.0, package="a", number=1, commit=made),
         e.PackageAccepted(at=3.0, package="a", number=1, commit=made),
     )
-    leftovers.settle(run)
+    leftovers.do_again(run, leftovers.settle(run))
     assert run.state.accepted() == {}
     assert killed.repo.ref(killed.places.package_ref("a")) is None
     assert f"a: {made[:12]}, which the journal calls accepted, is not on " in run.state.notes[-1]

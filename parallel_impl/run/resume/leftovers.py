@@ -73,8 +73,11 @@ def find_home(repo: Repo, places: Places, state: State, *, checkout: Path | None
     return relocation.home(repo, places.change_id, state.home, checkout=checkout, gates=places.gate_checkouts)
 
 
-def settle(run: Run) -> None:
-    """Take over what an earlier process of this run had accepted, and save what it had not."""
+def settle(run: Run) -> list[str]:
+    """Take over what an earlier process of this run had accepted, and save what it had not.
+
+    Returns the packages that only the journal calls accepted: `do_again` is for them.
+    """
     workspace = run.workspace
     relocation.repair(workspace.home, workspace.repo, workspace.source.repository_name)
     unfounded = []
@@ -88,11 +91,11 @@ def settle(run: Run) -> None:
                 attempts.put_on_ref(run, name, progress.commit)
             else:
                 unfounded.append(name)
-    _do_again(run, unfounded)
+    return unfounded
 
 
-def _do_again(run: Run, names: Sequence[str]) -> None:
-    """What the journal calls accepted, and git does not."""
+def do_again(run: Run, names: Sequence[str]) -> None:
+    """What the journal calls accepted and git does not is no work of this run."""
     for name in names:
         progress = run.state.packages[name]
         ref = run.workspace.places.attempt_ref(name, progress.attempts)

@@ -30,6 +30,7 @@ from parallel_impl.report.announce import Announcer
 from parallel_impl.report.outline import outline
 from parallel_impl.run import feature_branch, on_base, run_id
 from parallel_impl.run.claims import change_lock, claims
+from parallel_impl.run.feature_branch import Move
 from parallel_impl.run.inspect import archive
 from parallel_impl.run.land import acceptance
 from parallel_impl.run.resume import attempts, go_on, leftovers
@@ -313,9 +314,10 @@ def _open(run: Run, request: Request, known: Inputs, edits: InputEdits) -> None:
         run.listener = Listeners([run.listener, announcer])
     run.listener.begin(outlined, read(places.journal))
     if run.state.started:
-        _look_at_branch(run)
+        run.move = _find_move(run)
         again, restart = (False, ()) if run.move else (options.retry_failed, options.restart)
         go_on.go_on(run, edits.plan, only=options.only, retry_failed=again, restart=restart)
+        _agree_to_branch(run)
         if (found := edits.configuration).keys:
             keys = list(found.keys)
             run.record(e.ConfigurationRevised(at=now(), commit=found.commit, digest=found.digest, keys=keys))
@@ -335,12 +337,18 @@ def _open(run: Run, request: Request, known: Inputs, edits: InputEdits) -> None:
     places.handoff.unlink(missing_ok=True)  # the run goes on
 
 
-def _look_at_branch(run: Run) -> None:
-    """Where somebody moved the feature branch nothing starts; the same command again is the user's consent to that."""
+def _find_move(run: Run) -> Move | None:
+    """How somebody moved the feature branch, so that nothing starts: not where this very start is the consent to it."""
+    repo, places, state = run.workspace.repo, run.workspace.places, run.state
+    move = feature_branch.find_move(repo, places, state, run.spec.base)
+    return None if move and move.tip == state.asked else move
+
+
+def _agree_to_branch(run: Run) -> None:
+    """Where the branch is as the last halt named it, the same command again is the user's consent to that."""
     repo, places, state = run.workspace.repo, run.workspace.places, run.state
     tip = repo.ref(places.branch_ref) or ""
-    if tip != state.asked:
-        run.move = feature_branch.find_move(repo, places, state, run.spec.base)
+    if run.move or tip != state.asked:
         return
     move = feature_branch.describe(repo, places, tip, state.tip, run.spec.base)
     run.record(e.BranchMoveAccepted(at=now(), commit=tip))
