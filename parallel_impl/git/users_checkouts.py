@@ -16,6 +16,7 @@ from parallel_impl.git.repo import GitError, Repo, decode
 
 NAMES = 20  # that are told, of all checkouts together
 HEAD, INDEX, FILES = "HEAD", "index", "files"
+CONFIG = ("core.trustctime=true", "core.checkStat=default")  # else an edit of the same size can hide behind its mtime
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ def _look(repo: Repo, top: Path) -> _CheckoutState | None:
         head = repo.text("symbolic-ref", "--quiet", "HEAD", ok=(0, 1)) or repo.ref("HEAD") or ""
         index = repo.git("ls-files", "-z", "-v", "--stage", work_tree=top)
         listed = ("ls-files", "-z", "--modified", "--deleted", "--others", "--exclude-standard")
-        paths = set(repo.git(*listed, work_tree=top).split(b"\0")) - {b""}
+        paths = set(repo.git(*listed, work_tree=top, config=CONFIG).split(b"\0")) - {b""}
     except (GitError, OSError):
         return None
     return _CheckoutState(head, index, {path: storage.signature(top / decode(path)) for path in paths})

@@ -107,6 +107,7 @@ class Watch:
         self._config_files: set[Path] = set()
         self._hook_folders: set[Path] = set()
         self._find_places()
+        self._hook_folders |= set(_hooks_of_submodules(repo.git_dir))
         _ = repo.object_format  # known from now on: a changed core.worktree would end git before it answers
         self._first = self._last = self._look()
         self._history = History(repo, set((self._first.refs or {}).values()), history.checkouts(repo, checkout))
@@ -300,6 +301,7 @@ def _config_files(repo: Repo) -> set[Path]:
     fields = decode(repo.git("config", "--list", "-z", "--show-origin")).split("\0")
     named = {origin.removeprefix("file:") for origin in fields[::2] if origin.startswith("file:")}
     usual = {repo.git_dir / "config", repo.git_dir / "config.worktree"}
+    usual |= set(repo.git_dir.glob("worktrees/*/config.worktree"))
     usual |= {home / ".gitconfig"} if (home := storage.home_directory()) else set()
     usual |= {folder / "git/config"} if (folder := storage.config_directory()) else set()
     return usual | {repo.git_dir / path for path in named}
@@ -310,6 +312,14 @@ def _content(path: Path) -> bytes:
         return path.read_bytes()
     except OSError:
         return b""
+
+
+def _hooks_of_submodules(git_dir: Path) -> Iterator[Path]:
+    """The folders with hooks of all submodules that the user has filled, and of theirs."""
+    for folder, folders, files in os.walk(git_dir / "modules"):
+        if "HEAD" in files:
+            yield Path(folder) / "hooks"
+            folders[:] = [name for name in folders if name == "modules"]
 
 
 def _hooks(folder: Path) -> Iterator[tuple[Path, _Hook]]:

@@ -87,14 +87,15 @@ def is_taken(repo: Repo, state: State, tip: str) -> bool:
 
 def describe(repo: Repo, places: Places, tip: str, before: str | None, base: str) -> Move:
     """What lies between `before` and `tip`; where one of them is unknown or no commit, the run's base stands for it."""
-    old, new = before if before and before != tip else base, tip or base
+    there = bool(before) and before != tip and repo.resolve(before or "") is not None  # else it was pruned, say
+    old, new = before if before and there else base, tip or base
     known = [f"^{base}"]
     return Move(
         places.branch,
         tip,
         before,
         came=_commits(repo, new, [f"^{old}", *known]) if tip else (),
-        gone=_commits(repo, old, [f"^{new}", *known]) if before and before != tip else (),
+        gone=_commits(repo, old, [f"^{new}", *known]) if there else (),
         paths=tuple(change.path for change in repo.changes(_fork(repo, old, new), new)),
     )
 

@@ -153,3 +153,17 @@ def test_an_object_that_was_planted_under_the_name_of_the_work_is_never_landed(r
     (tmp_path / "go").touch()
     assert implement(repo, agent, "--retry-failed").returncode == 0
     assert git(repo, "fsck", "--no-dangling") == ""
+
+
+def test_with_another_base_the_branch_is_asked_about_before_anything_lands_on_it(repo: Path) -> None:
+    git(repo, "switch", "--quiet", "-c", BRANCH)
+    (repo / "news.md").touch()
+    tip = commit_all(repo, "News")
+    git(repo, "switch", "--quiet", "main")
+    asked = implement(repo, replay("no-contracts"), "--base", "main")
+    assert (asked.returncode, git(repo, "rev-parse", BRANCH)) == (1, tip), asked.stderr
+    assert f"{BRANCH} has 1 commit that the base" in asked.stderr
+    assert f"{BRANCH} is at {tip[:12]}, which the run did not start from\n  1 commit came with it" in asked.stderr
+    landed = implement(repo, "command: false")
+    assert landed.returncode == 0, landed.stderr
+    git(repo, "merge-base", "--is-ancestor", tip, BRANCH)

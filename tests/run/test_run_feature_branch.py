@@ -80,6 +80,12 @@ def test_a_branch_that_was_moved_back_or_deleted_is_a_move_too(run: Run) -> None
     )
 
 
+def test_a_commit_that_is_gone_for_good_is_no_obstacle(run: Run) -> None:
+    run.state.tip = "1" * 40
+    move = find(run)
+    assert move is not None and (move.tip, move.gone, move.paths) == ("", (), ())
+
+
 def test_where_an_earlier_version_did_not_record_it_any_branch_is_asked_about(run: Run) -> None:
     run.state.tip = None
     tip = move_branch(run, run.spec.base, consented=False)

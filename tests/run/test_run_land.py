@@ -200,6 +200,7 @@ def test_an_object_that_is_not_what_its_name_says_does_not_land(run: Run) -> Non
     ended = finish(run)
     assert (ended.code, branch(run)) == (Halt.OBJECT_DAMAGED, None)
     assert str(file) in ended.headline
+    assert any("parallel-implement c1 --restart a" in line for line in ended.lines)
 
 
 def test_a_branch_that_is_checked_out_is_not_moved(run: Run, tmp_path: Path) -> None:

@@ -50,11 +50,16 @@ def _paths(run: Run, candidate: str) -> Objection | None:
     lines = [f"  {violation}" for violation in found[:PATHS]]
     lines += [f"  and {len(found) - PATHS} more"] if len(found) > PATHS else []
     paths = {violation.path for violation in found}
-    makers = [name for name, layer in run.layers.items() if paths & {change.path for change in layer.changes}]
-    again = "".join(f" --restart {name}" for name in makers)
+    again = _again(run, [name for name, layer in run.layers.items() if paths & {one.path for one in layer.changes}])
     what = f"{count(len(paths), 'path')} that no accepted package may write"
-    hint = f"do the packages again that have them: parallel-implement {run.workspace.places.change_id}{again}"
-    return Objection(Halt.OUT_OF_SCOPE, "\n".join([f"{what}:", *lines, *([hint] if makers else [])]))
+    hint = [f"do the packages again that have them: {again}"] if again else []
+    return Objection(Halt.OUT_OF_SCOPE, "\n".join([f"{what}:", *lines, *hint]))
+
+
+def _again(run: Run, packages: list[str]) -> str:
+    """The command that does these packages again; "" where there are none."""
+    restart = " ".join(f"--restart {name}" for name in packages)
+    return f"parallel-implement {run.workspace.places.change_id} {restart}" if packages else ""
 
 
 def _without(run: Run) -> str:
@@ -78,6 +83,7 @@ def _objects(run: Run, candidate: str) -> Objection | None:
     if not wrong:
         return None
     shown = [f"  {repo.git_dir / 'objects' / one[:2] / one[2:]}" for one in wrong[:PATHS]]
-    why = f"{count(len(wrong), 'object')} of the repository are not what their names say; remove what is there of:"
-    again = f"then do the packages again that made them: parallel-implement {run.workspace.places.change_id} --restart"
-    return Objection(Halt.OBJECT_DAMAGED, printable("\n".join([why, *shown, f"{again} PKG"])))
+    made = [name for name, layer in run.layers.items() if {*wrong} & {change.new for change in layer.changes}]
+    why = f"other content lies under the name of {count(len(wrong), 'object')}; remove these files:"
+    again = [f"then do the packages again that made them: {line}"] if (line := _again(run, made)) else []
+    return Objection(Halt.OBJECT_DAMAGED, printable("\n".join([why, *shown, *again])))

@@ -43,6 +43,7 @@ def land(run: Run, base_proof: BaseProof, *, only: frozenset[str] | None) -> End
     if obstacle := assemble.find_obstacle(run, only):
         return ending.halt(run, *obstacle)
     try:
+        _check_moved(run)
         candidate, tip = _put_together(run)
         if _is_taken(run, tip, candidate):
             return ending.taken(run, run.state.proven, tip, proof.remembered(run))
@@ -89,11 +90,16 @@ def _is_taken(run: Run, tip: str, candidate: str) -> bool:
     return all(change.path in ours for change in repo.changes(state.proven, candidate))
 
 
+def _check_moved(run: Run, candidate: str = "", proven: Proof | None = None) -> None:
+    """Nobody moved the branch since the run began, or the user agreed to where it is."""
+    if move := feature_branch.find_move(run.workspace.repo, run.workspace.places, run.state, run.spec.base):
+        raise _MovedError(move, proven=proven, commit=candidate)
+
+
 def _check_branch(run: Run, candidate: str, proven: Proof | None = None) -> str:
     """The branch is where it may be, or at a commit that the candidate contains; returns that commit."""
     repo, places, state, base = run.workspace.repo, run.workspace.places, run.state, run.spec.base
-    if move := feature_branch.find_move(repo, places, state, base):
-        raise _MovedError(move, proven=proven, commit=candidate)
+    _check_moved(run, candidate, proven)
     tip = repo.ref(places.branch_ref) or ""
     if tip and tip != candidate and not repo.is_ancestor(tip, candidate):  # an earlier candidate of this run, say
         raise _MovedError(feature_branch.describe(repo, places, tip, state.tip, base), proven=proven, commit=candidate)

@@ -213,6 +213,20 @@ def branch_problems(repo: Repo, places: Places) -> Iterator[Problem]:
         )
 
 
+def beside_branch(repo: Repo, places: Places, base: str) -> Iterator[Problem]:
+    """A warning where the feature branch has commits that the base lacks: the run asks before it lands on them."""
+    tip = repo.ref(places.branch_ref)
+    if tip and not repo.is_ancestor(tip, base):
+        missing = int(repo.text("rev-list", "--count", "--end-of-options", tip, f"^{base}"))
+        yield Problem(
+            f"{places.branch} has {count(missing, 'commit')} that the base {base[:12]} has not: before anything lands "
+            "on them you are asked",
+            where=places.branch_ref,
+            hint=f"to start from them: leave --base away; to drop them: git branch -D {places.branch}",
+            severity=Severity.WARNING,
+        )
+
+
 def behind_upstream(repo: Repo, folder: Path, base: str, came_from: str) -> Iterator[Problem]:
     """A warning where the branch that the base was found on lacks commits of its upstream, as last fetched."""
     branch = repo.branch(folder) if came_from == "HEAD" else came_from.removeprefix("refs/heads/")

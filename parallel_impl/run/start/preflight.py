@@ -286,7 +286,9 @@ def _read_inputs(request: Request, found: tuple[str, str, str]) -> tuple[Inputs,
     trees = Trees(repo, places.trees)
     problems = [*known.problems, *check_repository(trees, commit), *ignored_scope.check(trees, commit, known.plan)]
     problems += inputs.branch_problems(repo, places)
-    problems += [] if state.started else inputs.behind_upstream(repo, request.folder, commit, came_from)
+    if not state.started:
+        problems += inputs.behind_upstream(repo, request.folder, commit, came_from)
+        problems += inputs.beside_branch(repo, places, commit)
     if options.only and options.only not in known.order.index:
         near = inputs.nearest(options.only, known.order.topological)
         problems.append(Problem(f"there is no package {options.only!r}", where="--only", hint=near))
