@@ -25,7 +25,7 @@ from parallel_impl.run.places import Places
 from parallel_impl.run.publish import publish
 from parallel_impl.run.resume import abort, leftovers
 from parallel_impl.run.run import Listener, Listeners, Run
-from parallel_impl.run.start import part, preflight, writable
+from parallel_impl.run.start import earlier_landing, part, preflight, writable
 from parallel_impl.run.start.request import Answer, Options, Request
 from parallel_impl.text import did_you_mean
 
@@ -120,7 +120,7 @@ def _work(
             inherited=inherited,
             answer=answer,
         )
-        if preflight.is_archived(request) or preflight.has_landed(request):
+        if preflight.is_archived(request) or earlier_landing.is_there(request):
             return NOTHING
         if options.dry_run:
             preflight.try_out(request)

@@ -55,6 +55,8 @@ def execute(run: Run, *, only: frozenset[str] | None = None, run_attempt: RunAtt
 
     The run is on disk at every instant; the same call on the same journal goes on where it stopped.
     """
+    if run.move:
+        return ending.branch_moved(run, run.move)
     minutes = run.spec.config.base_minutes
     work = on_base.BaseWork(run.spec, run.workspace, run.launch, run.post, run.base_checkout, minutes)
     wanted = [name for name in run.state.packages if name not in run.state.accepted() and (not only or name in only)]
@@ -62,7 +64,7 @@ def execute(run: Run, *, only: frozenset[str] | None = None, run_attempt: RunAtt
         try:
             _wait_for_base(run, base)
             over = run_packages(run, only=only, run_attempt=run_attempt, base=base)
-            run.look_at_repository(files=True)
+            run.look_at_repository()
             if run.state.tampering and not run.stop:
                 return ending.tampered(run, run.state.tampering)
             if run.obstacle and not run.stop:

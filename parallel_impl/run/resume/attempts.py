@@ -1,8 +1,8 @@
 """Attempts that were in flight when an earlier process of the run was killed, and accepted work that lies in git.
 
 Git wins over the journal: a package's ref counts as accepted if this journal registered that attempt and the commit's
-parent is this run's base for the package. What a crashed attempt had done is kept on its attempt's ref and costs no
-retry.
+parent is this run's base for the package; what the journal calls accepted counts if the attempt's ref is at it and that
+parent is right. What a crashed attempt had done is kept on its attempt's ref and costs no retry.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def settle(run: Run, name: str) -> None:
     """An attempt that was in flight: accepted if git says so, else over, with what it had done on its ref."""
     number = run.state.packages[name].attempts
     commit = run.workspace.repo.ref(run.workspace.places.package_ref(name)) or ""
-    if commit and _is_ours(run, name, commit):
+    if commit and counts(run, name, commit):
         _look_elsewhere(run, name, number, commit)
         _put_away(run, name, number)
         ended = _ended(run, name, number, commit)
@@ -47,9 +47,26 @@ def settle(run: Run, name: str) -> None:
     run.record(_ended(run, name, number, saved, code=Failure.INTERRUPTED, why=why))
 
 
+def put_on_ref(run: Run, name: str, commit: str) -> None:
+    """Accepted work lies on the ref of its package, whatever became of that."""
+    ref = run.workspace.places.package_ref(name)
+    if run.workspace.repo.ref(ref) != commit:
+        run.workspace.set_ref(ref, commit)
+
+
+def counts(run: Run, name: str, commit: str) -> bool:
+    """Whether the commit was made by the package's last attempt that the journal registered, and on its base.
+
+    Else somebody wrote that into the journal.
+    """
+    number = run.state.packages[name].attempts
+    registered = run.workspace.repo.ref(run.workspace.places.attempt_ref(name, number)) == commit
+    return registered and _is_on_base(run, name, commit)
+
+
 def restore(run: Run, name: str, commit: str) -> Layer:
-    """The accepted work of a package, on its ref again. UserError when its commit is gone."""
-    repo, ref = run.workspace.repo, run.workspace.places.package_ref(name)
+    """The work of a package that the journal calls accepted. UserError when its commit is gone."""
+    repo = run.workspace.repo
     parents = repo.parents(commit) if repo.resolve(commit) else ()
     if len(parents) != 1:
         raise UserError(
@@ -57,8 +74,6 @@ def restore(run: Run, name: str, commit: str) -> Layer:
             where=str(repo.git_dir),
             hint="bring it back (git fsck --lost-found finds it), or clean up and start again",
         )
-    if repo.ref(ref) != commit:
-        run.workspace.set_ref(ref, commit)
     return Layer(name, commit, tuple(repo.changes(parents[0], commit)))
 
 
@@ -128,11 +143,17 @@ def _put_away(run: Run, name: str, number: int) -> None:
         run.workspace.put_away(checkout, number, run.note)
 
 
-def _is_ours(run: Run, name: str, commit: str) -> bool:
-    """Whether the commit was made by the attempt that the journal registered, on the base that this run gives it."""
-    repo, number = run.workspace.repo, run.state.packages[name].attempts
-    registered = repo.ref(run.workspace.places.attempt_ref(name, number)) == commit
-    return registered and repo.parents(commit) == (_base(run, name),)
+def _is_on_base(run: Run, name: str, commit: str) -> bool:
+    """Whether the commit was made on the base that this run gives the package.
+
+    That may have been made of the same commits in another order, by an earlier revision of the plan.
+    """
+    repo, base = run.workspace.repo, _base(run, name)
+    parents = repo.parents(commit)
+    if len(parents) != 1 or parents == (base,):
+        return parents == (base,)
+    (own,) = parents
+    return repo.tree(own) == repo.tree(base) and sorted(repo.parents(own)) == sorted(repo.parents(base))
 
 
 def _base(run: Run, name: str) -> str:

@@ -29,7 +29,7 @@ def go_on(
     places, in_force = run.workspace.places, run.in_force
     if edit:
         run.in_force = edit.before
-    leftovers.settle(run)
+    unfounded = leftovers.settle(run)
     run.in_force = in_force
     for file in (places.summary, places.summary_json):
         file.unlink(missing_ok=True)  # of what is over now; all that they said is in the journal
@@ -46,6 +46,7 @@ def go_on(
             agent_from=run.spec.agent_from,
         )
     )
+    leftovers.do_again(run, unfounded)
     if paused:
         run.record(e.RunResumed(at=now(), by=paused.by))
     if edit:
