@@ -13,17 +13,6 @@ from parallel_impl.text import until
 def describe(event: Event) -> str:
     """One line for people; "" for an event that has nothing new for them."""
     match event:
-        case e.AttemptStarted():
-            again = f" (attempt {event.number})" if event.number > 1 else ""
-            return f"{event.package}  started{again}"
-        case e.AttemptVerifying():
-            return f"{event.package}  its agent is done; what it changed is checked"
-        case e.AttemptEnded() if event.code == Failure.INTERRUPTED:
-            return f"{event.package}  attempt {event.number} interrupted, which costs no retry: {event.why}"
-        case e.AttemptEnded() if event.code and not costs_retry(event.code):
-            return f"{event.package}  attempt {event.number} refused, which costs no retry: {event.code}: {event.why}"
-        case e.AttemptEnded() if event.code:
-            return f"{event.package}  attempt {event.number} failed: {event.code}: {event.why}"
         case e.PackageAccepted():
             return f"{event.package}  accepted, {event.commit[:12]}"
         case e.PackageFailed():
@@ -38,7 +27,7 @@ def describe(event: Event) -> str:
             what = "the folders around the checkouts" if event.around else "the repository"
             return f"{what} changed while {', '.join(event.running) or 'nothing'} ran: {'; '.join(event.what)}"
         case _:
-            told = _describe_start(event) or _describe_check(event) or _describe_end(event)
+            told = _describe_start(event) or _describe_attempt(event) or _describe_check(event) or _describe_end(event)
             return told or _describe_publication(event)
 
 
@@ -66,6 +55,25 @@ def _describe_start(event: Event) -> str:
             return ""
 
 
+def _describe_attempt(event: Event) -> str:
+    match event:
+        case e.AttemptStarted() if event.judges:
+            return f"{event.package}  what attempt {event.judges} did is judged again, without an agent"
+        case e.AttemptStarted():
+            again = f" (attempt {event.number})" if event.number > 1 else ""
+            return f"{event.package}  started{again}"
+        case e.AttemptVerifying():
+            return f"{event.package}  its agent is done; what it changed is checked"
+        case e.AttemptEnded() if event.code == Failure.INTERRUPTED:
+            return f"{event.package}  attempt {event.number} interrupted, which costs no retry: {event.why}"
+        case e.AttemptEnded() if event.code and not costs_retry(event.code):
+            return f"{event.package}  attempt {event.number} refused, which costs no retry: {event.code}: {event.why}"
+        case e.AttemptEnded() if event.code:
+            return f"{event.package}  attempt {event.number} failed: {event.code}: {event.why}"
+        case _:
+            return ""
+
+
 def _describe_check(event: Event) -> str:
     """Set-ups and gates of the base and the whole; of packages only the steps, whose set-ups are many."""
     match event:
@@ -74,13 +82,15 @@ def _describe_check(event: Event) -> str:
         case e.SetupEnded() if event.on:
             loaded = " (red under load)" * event.red_under_load
             return f"set-up of the {named(event.on)} {'FAILED' if event.why else 'done'}{loaded}"
+        case e.SlotAwaited() if event.on and event.package:
+            return f"step {event.what} of {event.package} on the {named(event.on)} waits for a free slot"
         case e.SlotAwaited() if event.on:
             set_up = event.what == "set-up"
             what = f"set-up of the {named(event.on)}" if set_up else f"gate {event.what} on the {named(event.on)}"
             return f"{what} waits for a free slot"
         case e.SlotAwaited() if event.package:
             return f"{event.package}  {event.what} waits for a free slot"
-        case e.StepStarted():
+        case e.StepStarted() if not event.on:
             return f"{event.package}  step {event.step}" + (f" ({event.place} of {event.steps})" * (event.steps > 1))
         case e.GateStarted():
             return f"gate {event.gate} runs on the {named(event.on)}"

@@ -75,6 +75,13 @@ class AttemptFiles:
         return self.folder / "agent.log"
 
     @property
+    def ours(self) -> frozenset[Path]:
+        """Those that nobody else writes, with secrets masked where others' words are in them."""
+        logs = self.agent_log, self.setup_log, self.verify_setup_log
+        told = self.prompt, self.message, self.activity, self.raw
+        return frozenset((self.record, self.result, self.tests, *told, *logs))
+
+    @property
     def gates(self) -> Path:
         """What the gates printed about this attempt, where they are its steps."""
         return self.folder / "gates"
@@ -303,6 +310,20 @@ class Places:
 
     def attempt_ref(self, package: str, number: int) -> str:
         return f"{self.refs}/attempts/{package}/{number}"
+
+    def side_ref(self, package: str, number: int, name: str) -> str:
+        """Where work is kept that an attempt left elsewhere than in its worktree."""
+        return f"{self.attempt_ref(package, number)}.{name}"
+
+    def side_refs_of(self, package: str, number: int, refs: Iterable[str]) -> list[str]:
+        """Those of `refs` that hold such work of an attempt."""
+        prefix = self.side_ref(package, number, "")
+        return [ref for ref in refs if ref.startswith(prefix)]
+
+    def is_side_ref(self, ref: str) -> bool:
+        """Whether a ref holds such work of any attempt."""
+        last = ref.rpartition("/")[2]
+        return ref.startswith(f"{self.attempt_refs}/") and "." in last
 
     @property
     def branch(self) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import Protocol
 
+from parallel_impl import environment
 from parallel_impl.agents import spending
 from parallel_impl.gates.gate_report import GateReport
 from parallel_impl.git.checkout import Checkout
@@ -117,7 +118,8 @@ class Run:
 
     def note(self, text: str, package: str = "") -> None:
         """Something that the summary must say, of this start or a later one."""
-        self.record(Noted(at=now(), text=text, package=package))
+        told = environment.masked(text, self.launch.mask)  # it may quote a path, which anybody may name as they like
+        self.record(Noted(at=now(), text=told, package=package))
 
     def fail_if_spent(self, package: str) -> None:
         """A package whose last attempt failed, and that has no retry or nothing of its limits left, has failed."""
@@ -125,7 +127,7 @@ class Run:
         code, why = progress.code, progress.why
         if progress.may_retry(retries):
             limits = spending.budget(self.spec.config.limits.package)
-            if not (over := spending.used_up(limits, spending.of_package(progress))):
+            if progress.to_judge or not (over := spending.used_up(limits, spending.of_package(progress))):
                 return
             code, why = Failure.BUDGET_EXCEEDED, f"{over}; its last attempt: {code}: {why}"
         self.record(PackageFailed(at=now(), package=package, code=code, why=why))
@@ -150,9 +152,13 @@ class Run:
         `ended` is a package whose attempt has just ended: it was running until then.
         """
         running = [*([ended] if ended else []), *self.state.live()]
-        if (around := [str(one) for one in self.workspace.foreign()]) and around != self.told_of:
+        mask = self.launch.mask
+        if (
+            around := [environment.masked(str(one), mask) for one in self.workspace.foreign()]
+        ) and around != self.told_of:
             self.told_of = around
             self.record(RepositoryChanged(at=now(), what=around, running=running, halts=True, around=True))
         if found := self.workspace.watch.compare():
-            halts, what = any(tamper.halts for tamper in found), [str(tamper) for tamper in found]
+            halts = any(tamper.halts for tamper in found)
+            what = [environment.masked(str(tamper), mask) for tamper in found]
             self.record(RepositoryChanged(at=now(), what=what, running=running, halts=halts))

@@ -109,6 +109,17 @@ def test_a_package_that_is_done_again_takes_what_builds_on_it_along_and_its_work
     assert run.listener.said == ["done again: a; and what builds on it: b"]
 
 
+def test_a_ref_that_the_user_deleted_is_made_again_and_that_was_us(again: Callable[..., Run]) -> None:
+    run = again()
+    workspace = run.workspace
+    deleted, made = workspace.places.attempt_ref("a", 1), workspace.repo.ref(workspace.places.package_ref("a"))
+    workspace.repo.delete_ref(deleted, str(made))
+    workspace.watch.compare()
+    take_in(run, restart=("a",))
+    assert workspace.repo.ref(deleted) == made
+    assert workspace.watch.compare() == []
+
+
 def test_an_edit_is_kept_on_a_ref_and_what_it_changed_is_done_again(
     again: Callable[..., Run], repository: tuple[Repo, str]
 ) -> None:

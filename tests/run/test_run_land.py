@@ -13,13 +13,14 @@ from parallel_impl.git.union import Layer
 from parallel_impl.record import events as e
 from parallel_impl.record.codes import Halt
 from parallel_impl.record.journal import read
+from parallel_impl.record.state import Progress
 from parallel_impl.run.gate_runs import BaseProof
 from parallel_impl.run.land import assemble, land
 from parallel_impl.run.land.ending import Ending
 from parallel_impl.run.land.proof import Proof
 from parallel_impl.run.run import Run
 from tests.repository import git
-from tests.run.scene import commit, heard, make_repository, move_branch, open_run, package
+from tests.run.scene import commit, heard, in_force, make_repository, move_branch, open_run, package
 
 
 @pytest.fixture
@@ -86,13 +87,34 @@ def test_only_never_lands(run: Run) -> None:
     assert ended.lines[-1] == f"  go on with all packages: parallel-implement {places.change_id}"
 
 
+def test_what_nobody_changed_does_not_land_and_who_changed_nothing_is_counted(run: Run) -> None:
+    run.layers["b"] = Layer("b", run.spec.base, ())
+    assert "2 packages, each in its scope, 1 of them changed nothing; " in finish(run).headline
+    run.layers["a"] = Layer("a", run.spec.base, ())
+    ended = finish(run)
+    assert (ended.exit_code, ended.code) == (1, Halt.NO_CHANGES)
+    assert any("parallel-cleanup c1" in line for line in ended.lines)
+    assert any("--restart PACKAGE" in line for line in ended.lines)
+
+
 def test_work_that_cannot_stand_in_one_tree_halts_with_both_packages(run: Run) -> None:
     repo, base = run.workspace.repo, run.spec.base
+    run.in_force = in_force([package("a"), package("b")])
     made = commit(repo, base, {"a/x/below": "1\n"})
     run.layers["b"] = Layer("b", made, tuple(repo.changes(base, made)))
     ended = finish(run)
     assert ended.code is Halt.CLASH
     assert "a and b clash" in ended.headline
+    assert any("b: depends_on: [a]" in line for line in ended.lines)
+
+
+def test_a_clash_is_told_before_what_is_not_accepted_yet(run: Run) -> None:
+    repo, base = run.workspace.repo, run.spec.base
+    run.in_force = in_force([package("a"), package("b"), package("c", "a", "b")])
+    run.state.packages["c"] = Progress(("a", "b"))
+    made = commit(repo, base, {"a/x/below": "1\n"})
+    run.layers["b"] = Layer("b", made, tuple(repo.changes(base, made)))
+    assert finish(run).code is Halt.CLASH
 
 
 def test_a_branch_that_moved_halts_and_is_merged_with_when_the_user_agreed(run: Run) -> None:

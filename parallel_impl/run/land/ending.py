@@ -24,7 +24,7 @@ from parallel_impl.run.land import keeping, ticking
 from parallel_impl.run.land.proof import Proof
 from parallel_impl.run.run import Run
 from parallel_impl.storage import write_atomically
-from parallel_impl.text import shorten, until
+from parallel_impl.text import masked, shorten, until
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Ending:
 def landed(run: Run, commit: str, old: str, proven: Proof) -> Ending:
     """The feature branch is at `commit`; it was at `old`."""
     places, packages = run.workspace.places, count(len(run.in_force.order.topological), "package")
-    headline = f"{places.branch} is {commit[:12]}: {packages}, each in its scope; {proven.headline}"
+    headline = f"{places.branch} is {commit[:12]}: {packages}, each in its scope{_empty(run)}; {proven.headline}"
     headline += "".join(f"; left out of {one}" for one in _installed(run))
     branch = f"heads/{places.branch}" if run.workspace.repo.ref(f"refs/tags/{places.branch}") else places.branch
     lines = (
@@ -86,6 +86,12 @@ def _land(run: Run, ending: Ending, old: str) -> Ending:
     summarise(run, ending)  # before the event: what has landed is not looked at again, so its evidence must be there
     run.record(e.Landed(at=now(), commit=ending.commit, branch=places.branch, old=old))
     return ending
+
+
+def _empty(run: Run) -> str:
+    """How many packages changed nothing; "" where all did something."""
+    empty = sum(not run.layers[name].changes for name in run.in_force.order.topological)
+    return f", {empty} of them changed nothing" if empty else ""
 
 
 def _old_failures(proven: Proof) -> Iterator[str]:
@@ -239,15 +245,17 @@ def summarise(run: Run, ending: Ending) -> tuple[str, ...]:
     found = course(happened, outline(in_force.plan, in_force.order, state=places.state, jobs=run.jobs))
     drawn = picture(found, now(), alive=False)
     document = summary.build(_facts(run, ending), happened, found)
-    write_atomically(places.summary_json, json_form.encode(document, indent=1))
-    write_atomically(places.summary, markdown.render(document, drawn).encode())
+    mask = run.launch.mask  # it names files, which agents may call as they like
+    write_atomically(places.summary_json, masked(json_form.encode(document, indent=1), mask))
+    write_atomically(places.summary, masked(markdown.render(document, drawn).encode(), mask))
     rows = {row.id: row for row in document.packages}
     for name, page in keeping.pages(run):
-        write_atomically(places.completed_page(name), (page + markdown.of_run(rows[name])).encode(), durably=False)
+        whole = masked((page + markdown.of_run(rows[name])).encode(), mask)
+        write_atomically(places.completed_page(name), whole, durably=False)
     if ending.status == "landed":
         return ()
     page = handoff.render(drawn, _stop(run, ending, document, only=found.only))
-    write_atomically(places.handoff, page.encode())
+    write_atomically(places.handoff, masked(page.encode(), mask))
     return (f"  what to do next: {places.handoff}",)
 
 
@@ -292,11 +300,15 @@ def _stop(run: Run, ending: Ending, document: summary.Summary, *, only: str) -> 
 
 def _kept_work(run: Run) -> Iterator[tuple[str, str]]:
     """Failed packages with the ref of what their last attempt changed."""
+    places, refs = run.workspace.places, run.workspace.repo.refs(run.workspace.places.attempt_refs)
     for name, progress in run.state.packages.items():
         if progress.state is PackageState.FAILED and progress.ended:
             last = progress.ended[-1]
+            elsewhere = places.side_refs_of(name, last.number, refs)
             if last.commit and _changed_anything(run, last.commit):
-                yield name, run.workspace.places.attempt_ref(name, last.number)
+                yield name, places.attempt_ref(name, last.number)
+            elif elsewhere:
+                yield name, elsewhere[0]
 
 
 def _switched_off(run: Run) -> Iterator[str]:

@@ -115,6 +115,8 @@ def _accept(run: Run, candidate: str, proven: Proof) -> None:
         raise _HaltError(code, "\n".join(run.state.tampering.what), commit=candidate)
     if found := foreign.find(run, candidate):
         raise _HaltError(found.code, found.why, commit=candidate)
+    if proven.foreign:
+        raise _HaltError(Halt.FOREIGN_FILES, proven.foreign, proven=proven, commit=candidate)
     if not proven.passed:
         raise _HaltError(Halt.GATES_FAILED, proven.why, proven=proven, commit=candidate)
     run.workspace.set_ref(run.workspace.places.proven_ref, candidate)

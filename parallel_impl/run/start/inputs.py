@@ -109,10 +109,28 @@ def find_current(repo: Repo, folder: Path, places: Places, state: State) -> str:
 
 
 def find_edited_plan(repo: Repo, folder: Path, places: Places, state: State) -> str:
-    """The commit that holds another plan than the one in force, looked up where a base would be found now; or ""."""
+    """The commit that edits the plan in force, looked up where a base would be found now; or "".
+
+    One whose history had that plan already when it parted from the plan in force does not: it is older, or of another
+    branch.
+    """
     found = find_current(repo, folder, places, state)
-    entries = repo.entries(found, places.plan_file) if found else []
-    return found if found and entries and entries[0].oid != state.plan_blob else ""
+    plan = _plan_id(repo, places, found) if found else ""
+    if plan in ("", state.plan_blob) or is_older_plan(repo, places, state, found):
+        return ""
+    return found
+
+
+def is_older_plan(repo: Repo, places: Places, state: State, commit: str) -> bool:
+    """Whether the plan in a commit is not the one in force, but one that this had before."""
+    plan = _plan_id(repo, places, commit)
+    if plan in ("", state.plan_blob):
+        return False
+    return any(_plan_id(repo, places, one) == plan for one in repo.merge_bases(commit, state.plan_commit))
+
+
+def _plan_id(repo: Repo, places: Places, commit: str) -> str:
+    return next((entry.oid for entry in repo.entries(commit, places.plan_file)), "")
 
 
 def load(
@@ -124,12 +142,13 @@ def load(
     *,
     configured: ConfigurationEdit,
     plan_from: str = "",
+    older: str = "",
     made: Entry | None = None,
 ) -> Inputs:
     """Read and check everything in the base tree; the plan itself in the commit `plan_from` where one is given.
 
-    `configured` is the configuration. `made` is a plan that was made from the change, and lies in no commit. UserError
-    when there is no plan at all.
+    `configured` is the configuration, `older` a commit whose plan is passed over. `made` is a plan that was made from
+    the change, and lies in no commit. UserError when there is no plan at all.
     """
     entries = {entry.path: entry for entry in repo.entries(base, recurse=True, sizes=True)}
     if plan_from:
@@ -168,6 +187,12 @@ def load(
     problems += configuration_edit.problems(configured, places.change_id)
     if configured.commit:  # its configuration is compared by what it means
         entries |= {one.path: one for one in repo.entries(configured.commit, *CONFIGURATION)}
+    if older:
+        what = f"the plan in {older[:12]} is an earlier one than that of this run, {plan_from[:12]}, and not used"
+        line = f"git checkout {older[:12]} -- {places.plan_file}"
+        hint = f"to go back to it, commit it again on top of {plan_from[:12]}: {line}"
+        problems.append(Problem(what, where=places.plan_file, hint=hint, severity=Severity.WARNING))
+        entries |= {one.path: one for one in repo.entries(older, places.plan_file)}
     problems += _uncommitted(repo, places, entries, folder, came_from, continued=bool(plan_from), made=bool(made))
     if found_setup:
         problems.append(Problem(f"set-up: {found_setup.why}", severity=Severity.NOTICE))
@@ -341,8 +366,8 @@ def _uncommitted(
         rule = ignored.rule(repo, top, differ[0])
         yield Problem(
             f"not as in the base, and so not used: {', '.join(differ[:5])}" + (" …" if len(differ) > 5 else ""),
-            hint="a run keeps its base, but for the plan, gates and limits: commit them and give the same command; "
-            f"to use all of them, commit, then: parallel-implement {places.change_id} --abort"
+            hint="a run keeps its base, but for the plan and the configuration: commit them and give the same command; "
+            f"to use all of it, commit, then: parallel-implement {places.change_id} --abort"
             if continued
             else "commit what the run should use"
             + ("" if came_from == "HEAD" else f" on {came_from}")
