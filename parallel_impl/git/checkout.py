@@ -205,8 +205,7 @@ def are(kind: Callable[[int], bool], *paths: Path) -> bool:
 
 def _write(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with storage.named(path):
-        path.write_bytes(content)
+    storage.write(path, content)
 
 
 def point(worktree: Path, admin: Path) -> None:

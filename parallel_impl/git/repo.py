@@ -369,6 +369,19 @@ class Repo:
             at = end + size + 2
         return found
 
+    def sizes(self, oids: Collection[str]) -> dict[str, int]:
+        """The sizes of the objects that are here."""
+        if not oids:
+            return {}
+        asked = "".join(f"{oid}\n" for oid in oids).encode()
+        lines = self.git("cat-file", "--batch-check=%(objectname) %(objectsize)", input=asked).decode().splitlines()
+        pairs = (line.split() for line in lines)
+        return {oid: int(size) for oid, size in pairs if size.isdecimal()}
+
+    def merge_bases(self, one: str, other: str) -> tuple[str, ...]:
+        """The best common ancestors of two commits; none where there are none, or one of the two is gone."""
+        return tuple(self.text("merge-base", "--all", "--end-of-options", one, other, ok=(0, 1, 128)).split())
+
     def merge(self, ours: str, theirs: str) -> tuple[str, list[str]]:
         """The tree of a merge of two commits, made in the object database, and the paths that conflict ("" then).
 

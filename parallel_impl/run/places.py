@@ -75,6 +75,13 @@ class AttemptFiles:
         return self.folder / "agent.log"
 
     @property
+    def ours(self) -> frozenset[Path]:
+        """Those that nobody else writes, with secrets masked where others' words are in them."""
+        logs = self.agent_log, self.setup_log, self.verify_setup_log
+        told = self.prompt, self.message, self.activity, self.raw
+        return frozenset((self.record, self.result, self.tests, *told, *logs))
+
+    @property
     def gates(self) -> Path:
         """What the gates printed about this attempt, where they are its steps."""
         return self.folder / "gates"
@@ -352,3 +359,11 @@ class Places:
 
     def kept_page(self, package: str) -> str:
         return f"{self.kept_pages}/{package}.md"
+
+    def own_paths(self, packages: Iterable[str], *, kept: bool, edited: bool = False) -> tuple[str, ...]:
+        """Everything that the orchestrator itself writes in a candidate; no other list of that is kept anywhere.
+
+        `kept`: the pages of the packages are wanted there; `edited`: the plan was edited since the run began.
+        """
+        pages = map(self.kept_page, packages) if kept else ()
+        return (self.tasks_file, *([self.plan_file] if edited else []), *pages)

@@ -198,9 +198,13 @@ def test_accepted_work_that_was_not_journalled_is_taken_over(killed: Killed) -> 
     made = commit(killed.repo, killed.base, {"a/x": "1\n"})
     for ref in (killed.places.attempt_ref("a", 1), killed.places.package_ref("a")):
         killed.repo.set_ref(ref, made)
+    first = killed.next()
+    first.record(e.TestsKept(at=3.0, package="a", number=1, digest="d1"))
+    first.journal.close()
     run = killed.next()
     leftovers.settle(run)
     assert run.state.accepted() == {"a": made}
+    assert ended(run).tests == "d1"  # what passed in its own steps is asked for on the whole
     assert [change.path for change in run.layers["a"].changes] == ["a/x"]
     assert run.state.packages["b"].state is PackageState.QUEUED
 
@@ -216,6 +220,7 @@ def test_a_commit_that_this_run_did_not_register_is_not_taken_for_accepted(kille
 
 def test_the_ref_of_accepted_work_is_made_again_and_a_lost_commit_is_an_error(killed: Killed) -> None:
     made = commit(killed.repo, killed.base, {"a/x": "1\n"})
+    killed.repo.set_ref(killed.places.attempt_ref("a", 1), made)
     run = killed.next()
     run.record(
         e.AttemptEnded(at=3.0, package="a", number=1, commit=made, seconds=1.0),
@@ -226,6 +231,23 @@ def test_the_ref_of_accepted_work_is_made_again_and_a_lost_commit_is_an_error(ki
     (killed.repo.git_dir / "objects" / made[:2] / made[2:]).unlink()
     with pytest.raises(UserError, match="accepted commit"):
         leftovers.settle(run)
+
+
+@pytest.mark.parametrize("where", ["no ref", "another commit", "another base"])
+def test_what_only_the_journal_calls_accepted_is_done_again(where: str, killed: Killed) -> None:
+    honest, other = (commit(killed.repo, killed.base, {"a/x": text}) for text in ("1\n", "2\n"))
+    made = commit(killed.repo, other, {"a/x": "1\n"}) if where == "another base" else honest
+    run = killed.next()
+    if where != "no ref":
+        killed.repo.set_ref(killed.places.attempt_ref("a", 1), other if where == "another commit" else made)
+    run.record(
+        e.AttemptEnded(at=3.0, package="a", number=1, commit=made),
+        e.PackageAccepted(at=3.0, package="a", number=1, commit=made),
+    )
+    leftovers.do_again(run, leftovers.settle(run))
+    assert run.state.accepted() == {}
+    assert killed.repo.ref(killed.places.package_ref("a")) is None
+    assert f"a: {made[:12]}, which the journal calls accepted, is not on " in run.state.notes[-1]
 
 
 @pytest.mark.parametrize(("retries", "state"), [(0, PackageState.FAILED), (1, PackageState.QUEUED)])

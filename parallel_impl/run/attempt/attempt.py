@@ -53,7 +53,7 @@ from parallel_impl.run.attempt import (
     resume,
     take_work,
 )
-from parallel_impl.run.attempt.job import Attempt, Job, Outcome, Post
+from parallel_impl.run.attempt.job import Attempt, Job, Kept, Outcome, Post
 from parallel_impl.run.launch import equip, fresh_changes, make_ready
 from parallel_impl.run.spec import RunSpec, Workspace, own_files
 from parallel_impl.storage import write_atomically
@@ -101,20 +101,37 @@ def _pass_stages(attempt: Attempt) -> None:
     """The stages of an attempt, in order; the first that fails ends it."""
     workspace, job, package = attempt.workspace, attempt.job, attempt.package
     attempt.base = package_base.make(attempt.spec, workspace, job.in_force.order, package.id, job.above)
+    if job.kept:
+        _take_again(attempt, job.kept)
+        _judge(attempt)
+        return
     start = job.previous.start if job.previous and job.previous.start else attempt.base
     checkout = workspace.source.open(package.id, start, branch=workspace.places.package_branch(package.id))
     try:
         _set_up(attempt, checkout, attempt.files.setup_log)
         _work(attempt, checkout)
-        _check_scope(attempt)
-        _check_changes(attempt)
-        workspace.put_away(package.id, job.number, attempt.note)  # another agent may have its room now
-        attempt.post(e.AttemptVerifying(at=now(), package=package.id, number=job.number))
-        _check_contracts(attempt)
-        _verify(attempt)
+        _judge(attempt)
     except BaseException as failure:
         _leave(attempt, checkout, failure)
         raise
+
+
+def _judge(attempt: Attempt) -> None:
+    """What is in the attempt's commit, from its scope to its steps."""
+    package, number = attempt.package.id, attempt.job.number
+    _check_scope(attempt)
+    _check_changes(attempt)
+    attempt.workspace.put_away(package, number, attempt.note)  # another agent may have its room now
+    attempt.post(e.AttemptVerifying(at=now(), package=package, number=number))
+    _check_contracts(attempt)
+    _verify(attempt)
+
+
+def _take_again(attempt: Attempt, kept: Kept) -> None:
+    """The work of an earlier attempt as this one's, with what its agent reported about it."""
+    taken = take_work.take_again(attempt.spec, attempt.workspace, attempt.job, kept.commit, base=attempt.base)
+    attempt.work, attempt.commit = taken.work, taken.commit
+    agent_report.take(attempt)
 
 
 def _publish(attempt: Attempt) -> Outcome:
@@ -127,6 +144,7 @@ def _publish(attempt: Attempt) -> Outcome:
     attempt.why = environment.masked(attempt.why, secrets)
     published = result.result(attempt, seconds)
     write_atomically(attempt.files.result, text.masked(dump(published), secrets))
+    storage.mask_files(attempt.files.folder, secrets, ours=attempt.files.ours)
     return Outcome(
         published,
         attempt.commit,
@@ -137,8 +155,17 @@ def _publish(attempt: Attempt) -> Outcome:
         attempt.setup_seconds,
         seen=attempt.seen,
         private_home=attempt.private_home,
-        tests=own_tests.write(attempt.files, attempt.verification.steps) if attempt.verification else "",
+        tests=_own_tests(attempt),
+        whole=not attempt.work.not_taken,
     )
+
+
+def _own_tests(attempt: Attempt) -> str:
+    """The digest of what passed in its steps."""
+    if attempt.verification is None:
+        return ""
+    changed = (change.path for change in attempt.work.changes if change.status != "D")
+    return own_tests.write(attempt.files, attempt.verification.steps, changed)
 
 
 def _in_scope_but_left_out(attempt: Attempt) -> str:

@@ -83,6 +83,9 @@ def merge_tip(run: Run, commit: str, tip: str | None) -> tuple[str, list[str]]:
     repo, places = run.workspace.repo, run.workspace.places
     if not tip or repo.is_ancestor(tip, commit):
         return commit, []
+    if repo.is_ancestor(commit, tip):  # merged by hand
+        run.workspace.set_ref(places.candidate_ref, tip)
+        return tip, []
     tree, conflicts = repo.merge(tip, commit)
     if conflicts:
         return "", conflicts
