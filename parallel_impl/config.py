@@ -62,14 +62,15 @@ class SetupCommand:
 
 @dataclass(frozen=True, slots=True)
 class GateCommand:
-    """One quality gate: a shell command, who reads its output (`exit-code`: nobody), and its time limit.
+    """One quality gate: a shell command, who reads its output, and its time limit.
 
-    Without a command it is the one that is found from the repository. `writes` are globs of the tracked files that it
-    may change; it runs apart from the others then.
+    `parser` is "" where it follows from the command, and `exit-code` where nobody reads the output. Without a command
+    it is the one that is found from the repository. `writes` are globs of the tracked files that it may change; it runs
+    apart from the others then.
     """
 
     command: str
-    parser: str = "exit-code"
+    parser: str = ""
     minutes: float = GATE_MINUTES
     writes: tuple[str, ...] = ()
 
@@ -366,7 +367,7 @@ class _Reader:
         return tuple(value)
 
     def variables(self, values: dict[str, Any], key: str) -> tuple[str, ...]:
-        """Names of environment variables, spelt out; none that would lead git elsewhere."""
+        """Names of environment variables, spelt out; none that would lead git elsewhere or run other code."""
         names = self.texts(values, key)
         for name in names:
             if not environment.NAME.fullmatch(name):
@@ -374,6 +375,9 @@ class _Reader:
             elif environment.is_redirecting(name):
                 what = f"{name} leads git to another repository or configuration, and never passes"
                 self.wrong(key, what, "take it out; what all of git should know belongs into: git config --global")
+            elif environment.is_executed(name):
+                what = f"{name} makes programs run other code than they were asked for, and never passes"
+                self.wrong(key, what, "take it out; write it into the command that needs it: NAME=value command")
         return names
 
     def person(self, values: dict[str, Any], key: str) -> str:
@@ -447,7 +451,7 @@ class _Reader:
             self.wrong("gates", "must be a table", _gate_hint("pytest"))
             return
         for name, gate in value.items():
-            default = name if name in _NAMED else "exit-code"
+            default = name if name in _NAMED else ""
             if gate is False:
                 yield name, False
             elif isinstance(gate, str) and gate.strip():

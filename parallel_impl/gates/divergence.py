@@ -107,7 +107,9 @@ def _objection(finding: GateFinding) -> str:
 
 
 def _others(candidate: GateReport, laid: GateReport) -> Iterator[str]:
-    """How many tests pass only by what packages changed: those of new fixtures, mostly."""
+    """How many tests pass only by what packages changed (new fixtures, mostly), and how many they leave out."""
     first, second = ({test.id for test in report.tests if test.outcome in PASSING} for report in (candidate, laid))
     if only := len(first - second):
         yield f"{only} test{'s pass' if only > 1 else ' passes'} only as the candidate judges"
+    if left := len({test.id for test in laid.ran} - {test.id for test in candidate.tests}):
+        yield f"{left} test{'s run' if left > 1 else ' runs'} only as the base judges"

@@ -51,6 +51,26 @@ def same_tests(base: Sequence[Test], candidate: Sequence[Test]) -> dict[str, str
     return same | _grouped(rest_before, rest_after, NUMBER, lambda group: all(_passes(test) for test in group))
 
 
+def seen_again(failed: Sequence[Test], second: Mapping[str, TestOutcome]) -> dict[str, TestOutcome]:
+    """What a second session showed of tests that failed in the first, by their ids in the first.
+
+    Of ids that are others each time, the groups of equal mask are compared: as many failures as before, or none.
+    """
+    seen = {test.id: second[test.id] for test in failed if test.id in second}
+    missing, others = defaultdict[str, list[str]](list), defaultdict[str, list[TestOutcome]](list)
+    for test in failed:
+        if test.id not in second:
+            missing[_masked(test.id, VOLATILE)].append(test.id)
+    for one, outcome in second.items():
+        if one not in seen:
+            others[_masked(one, VOLATILE)].append(outcome)
+    for mask, ids in missing.items():
+        again = others[mask].count(TestOutcome.FAILED)
+        if again >= len(ids) or (others[mask] and not again):
+            seen |= dict.fromkeys(ids, TestOutcome.FAILED if again else TestOutcome.PASSED)
+    return seen
+
+
 def find(base: GateReport | None, candidate: GateReport, changed: ChangedPaths) -> LostTests:
     """What became of the tests that passed on the base and do not run now."""
     if base is None:

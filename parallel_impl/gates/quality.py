@@ -28,7 +28,7 @@ from msgspec.structs import replace
 from parallel_impl import environment, storage
 from parallel_impl.config import GATE_MINUTES, GATES, GateCommand, may_be_found, runs_tests, toml_key
 from parallel_impl.errors import Problem, Severity, printable
-from parallel_impl.gates import programs, pytest_plugin, reports, setup, shell, tool_command
+from parallel_impl.gates import lost_tests, programs, pytest_plugin, reports, setup, shell, tool_command
 from parallel_impl.gates.found import node, python, repository
 from parallel_impl.gates.found.found_gate import ProjectTree, inside
 from parallel_impl.gates.found.python import COMMANDS
@@ -139,7 +139,8 @@ def find(
         limits, tests = {"minutes": settings.minutes, "writes": settings.writes}, runs_tests(name)
         refused += [(name, why) for why in map(globs.problem, settings.writes) if why]
         if settings.command:
-            gate = Gate(name, settings.command, settings.parser, "configured", texts=texts, tests=tests)
+            parser = settings.parser or tool_command.parser_of(settings.command)
+            gate = Gate(name, settings.command, parser, "configured", texts=texts, tests=tests)
             gates.append(replace(gate, **limits))
         elif own is False:
             gates.append(Gate(name, found="switched off by the configuration", off=True, tests=tests))
@@ -320,7 +321,7 @@ def run_again(
     def one(gate: Gate) -> GateReport:
         only = [test.node or test.id for test in failed[gate.name]] if gate.parser == "pytest" else []
         files = _GateFiles.of(gate, folder, ".again")
-        files.only.write_text(json.dumps(only))
+        storage.write(files.only, json.dumps({"ids": only, "mask": lost_tests.VOLATILE.pattern}).encode())
         again = partial(_run, gate, checkout.resolve(), env=env, files=files, stop=stop, mask=mask)
         with slot(gate, True):
             return again(seconds=min(seconds, gate.minutes * 60), selects=bool(only))
@@ -486,7 +487,7 @@ def _not_run(gate: Gate) -> GateReport:
 
 def _check_texts(gate: Gate, checkout: Path, own: OwnCheck, log: Path) -> GateReport:
     findings = tuple(own(checkout, gate.texts))
-    log.write_text("".join(f"{printable(str(one))}\n" for one in findings))
+    storage.write(log, "".join(f"{printable(str(one))}\n" for one in findings).encode())
     state = GateState.RED if findings else GateState.GREEN
     why = "by this tool's own rules, openspec is not installed"
     return GateReport(gate.name, state, log=str(log), why=why, findings=findings)
@@ -513,4 +514,4 @@ def _named_junit(gate: Gate, checkout: Path) -> Path | None:
 
 def _mask(file: Path, mask: tuple[bytes, ...]) -> None:
     if mask and file.is_file():
-        file.write_bytes(masked(file.read_bytes(), mask))
+        storage.write(file, masked(file.read_bytes(), mask))

@@ -26,6 +26,7 @@ from parallel_impl.gates.readers.output import GateOutput, content, relative
 from parallel_impl.text import shorten
 
 NUMBER = re.compile(r"(?<!\w)\d+(?!\w)")  # `line 12`, not the name `v1`
+NO_FILES = b"No Python files found under the given path"  # ruff
 MYPY_GAVE_UP = b"(Skipping most remaining errors"
 
 MYPY_LINE = re.compile(
@@ -435,7 +436,8 @@ def _ruff(output: GateOutput, report: GateReport) -> GateReport:
         if one
     ]
     findings += [_finding(output, path, "format", "would be reformatted", 0) for path in OLD_FORMAT.findall(text)]
-    return replace(report, state=GateState.RED, findings=tuple(findings))
+    none = {"passed": 0, "why": "it found no files to check"} if NO_FILES in output.log and not findings else {}
+    return replace(report, state=GateState.RED, findings=tuple(findings), **none)
 
 
 class OpenSpecIssue(msgspec.Struct, frozen=True):

@@ -66,6 +66,11 @@ def is_tool(command: str, parser: str) -> bool:
     return not _runs_more(words[0], program, words[1:])
 
 
+def parser_of(command: str) -> str:
+    """Who reads the output of a command for which the configuration names no parser."""
+    return next((parser for parser in ("pytest", "mypy", "ruff") if is_tool(command, parser)), "exit-code")
+
+
 def stops(command: str, parser: str) -> str:
     """The option by which a red session of the tool leaves out tests; what it would have listed is not known."""
     if parser == "cargo":
@@ -92,7 +97,7 @@ def line_to_write(name: str, parser: str) -> str:
     """What to write in the place of a command that is more than the tool."""
     own, name = ONE_GATE_EACH.get(parser), toml_key(name)
     if own is None:
-        return f'gates.{name} = {{command = "<the tool itself>", parser = "{parser}"}}'
+        return f'gates.{name} = {{command = "<the tool itself>", parser = "<{", ".join(ONE_GATE_EACH)} …>"}}'
     return f'gates.{name} = {{command = "{own}", parser = "{parser}"}}'
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import msgspec
 
+from parallel_impl import storage
 from parallel_impl.processes.slot_order import SlotTicket, choose
 
 FOLDER = "slots"  # in the state directory of the user
@@ -150,7 +151,8 @@ class SlotFiles:
                     if time.monotonic() >= until:
                         raise
                     time.sleep(RETRY_SECONDS)
-            yield descriptor
+            with storage.named(self.folder):
+                yield descriptor
         finally:
             os.close(descriptor)
 

@@ -67,6 +67,16 @@ def test_a_changed_judge_that_agrees_with_the_bases_lands_and_is_named(tmp_path:
     assert gate["judges"] == ["wp-a changed check.sh"]
 
 
+def test_a_new_test_that_needs_a_new_marker_lands(tmp_path: Path) -> None:
+    strict = "[pytest]\npython_files = t*.py\naddopts = --strict-markers\nmarkers =\n    old\n"
+    old = "import pytest\n@pytest.mark.old\ndef test_old(): pass\n"
+    repo = make(tmp_path, "setup = []\ngates.pytest = 'pytest -q'\n", pytest_ini=strict, told_py=old)
+    script = "echo '    new' >> pytest.ini; sed s/old/new/ told.py > tnew.py\n"
+    done = tool(repo, "implement", "c1", "--agent", command(tmp_path / "agent.sh", script))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "wp-a changed pytest.ini, which steers pytest" in done.stdout + done.stderr
+
+
 def test_a_gate_that_edits_proves_nothing_for_itself_or_for_the_one_beside_it(tmp_path: Path) -> None:
     mend = "[ ! -e bad.txt ] || sed -i s/bad/good/ src/a.txt"
     look = "! grep -q bad src/a.txt"

@@ -571,3 +571,16 @@ def test_our_own_check_of_the_texts_takes_the_place_of_an_absent_openspec(tmp_pa
     assert "no scenario" in Path(report.log).read_text()
     assert checked[0].shown == "own check of openspec/changes/x"
     assert compare(report, report, ChangedPaths()).status is VerdictStatus.PASSED  # an old finding holds nothing back
+
+
+def test_a_second_session_finds_a_test_whose_id_is_another_each_time(tmp_path: Path, env: dict[str, str]) -> None:
+    test = "@pytest.mark.parametrize('n', [str(uuid.uuid4())])\ndef test_n(n): assert 0\ndef test_y(): assert 0\n"
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c/test_a.py").write_text(f"import pytest, uuid\n{test}")
+    first = quality.run_gates(tmp_path / "c", [PYTEST], env=env, folder=tmp_path / "gates")["pytest"]
+    failed = {"pytest": [test for test in first.failed if "test_n" in test.id]}
+
+    again = quality.run_again(tmp_path / "c", [PYTEST], failed, env=env, folder=tmp_path / "gates")["pytest"]
+
+    assert [(test.id[:16], test.outcome) for test in again.tests] == [("test_a.py::test_", TestOutcome.FAILED)]
+    assert again.tests[0].id != failed["pytest"][0].id

@@ -246,6 +246,12 @@ def test_a_node_file_that_died_is_broken(tmp_path: Path) -> None:
     assert read("node", tmp_path, report="<!DOCTYPE x><testsuites/>").state is GateState.BROKEN
 
 
+def test_a_floor_of_coverage_that_node_misses_is_not_explained_by_a_failing_test(tmp_path: Path) -> None:
+    log = "Error: 50.00% line coverage does not meet threshold of 90%.\n"
+
+    assert not read("node", tmp_path, log=log, report=NODE.format(more="")).explained
+
+
 def test_a_node_test_belongs_to_the_files_that_have_its_title(tmp_path: Path) -> None:
     for name, title in (("a", "same"), ("b", "bad")):
         (tmp_path / f"{name}.test.js").write_text(f"require('node:test').test('{title}', () => {{}});\n")

@@ -264,3 +264,11 @@ def test_how_many_tests_passed_is_known_where_their_runner_says_it(
     tmp_path: Path, log: str, passed: int | None
 ) -> None:
     assert said("exit-code", log, root=tmp_path, code=0).passed == passed
+
+
+def test_a_ruff_that_found_no_file_proves_nothing(tmp_path: Path) -> None:
+    log = "warning: No Python files found under the given path(s)\n[]"
+
+    report = said("ruff", log, code=0, root=tmp_path)
+
+    assert (report.state, report.passed, report.why) == (GateState.GREEN, 0, "it found no files to check")

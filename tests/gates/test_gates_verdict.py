@@ -342,3 +342,30 @@ def test_an_output_that_only_counts_its_tests_has_no_fewer_than_on_the_base(
 
     assert (verdict.status, verdict.why) == (status, why)
     assert bool(verdict.removed) is (status is VerdictStatus.PASSED and bool(removed))
+
+
+def of_ids(*several: tuple[str, TestOutcome]) -> GateReport:
+    made = tuple(Test(f"a.py::t[{one}]", outcome, ("a.py",)) for one, outcome in several)
+    return replace(ran(), state=GateState.RED, exit_code=1, tests=made)
+
+
+def seen(*several: tuple[str, TestOutcome]) -> dict[str, TestOutcome]:
+    return {f"a.py::t[{one}]": outcome for one, outcome in several}
+
+
+@pytest.mark.parametrize(
+    ("on_base", "on_candidate", "status"),
+    [
+        (seen(("0xbbb1", FAILED), ("0xbbb2", PASSED)), seen(("0xbbb3", FAILED), ("0xbbb4", PASSED)), "passed"),
+        (seen(("0xbbb1", PASSED), ("0xbbb2", PASSED)), seen(("0xbbb3", PASSED), ("0xbbb4", PASSED)), "passed"),
+        (seen(("0xbbb1", PASSED), ("0xbbb2", PASSED)), seen(("0xbbb3", FAILED), ("0xbbb4", PASSED)), "failed"),
+        ({}, seen(("0xbbb3", FAILED)), "failed"),
+    ],
+)
+def test_a_second_session_of_ids_that_are_others_each_time_is_compared_by_groups(
+    on_base: dict[str, TestOutcome], on_candidate: dict[str, TestOutcome], status: str
+) -> None:
+    base = of_ids(("0xaaa1", FAILED), ("0xaaa2", PASSED))
+    candidate = of_ids(("0xaaa3", PASSED), ("0xaaa4", FAILED))
+
+    assert compare(base, candidate, ChangedPaths(), Again(on_base, on_candidate)).status == status

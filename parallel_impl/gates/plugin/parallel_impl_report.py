@@ -15,6 +15,7 @@ JUnit XML will not do: names collide (`a.b/test_x.py` and `a/b/test_x.py`), and 
 import contextlib
 import json
 import os
+import re
 import time
 from typing import Any
 
@@ -63,24 +64,29 @@ def _read(path: str) -> Any:
 
 
 class _Selection:
-    """Runs only the tests with these node ids; they may be named from the root of the session or of the command."""
+    """Runs only the tests with these node ids; they may be named from the root of the session or of the command.
 
-    def __init__(self, ids: Any) -> None:
-        self.ids = ids
+    An id that is not there is another one each time: then those that are equal but for what `mask` matches run.
+    """
+
+    def __init__(self, only: Any) -> None:
+        self.only = only
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(self, config: Any, items: Any) -> Any:
         yield
-        wanted = set(self.ids)
-        left_out = [item for item in items if item.nodeid not in wanted]
+        wanted, mask = set(self.only["ids"]), re.compile(self.only["mask"])
+        missing = {mask.sub("#", one) for one in wanted.difference(item.nodeid for item in items)}
+        kept = [item for item in items if item.nodeid in wanted or mask.sub("#", item.nodeid) in missing]
+        left_out = [item for item in items if item not in kept]
         if left_out:
-            items[:] = [item for item in items if item.nodeid in wanted]
+            items[:] = kept
             config.hook.pytest_deselected(items=left_out)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         # the workers of pytest-xdist collect by themselves
-        node.workerinput[NAME] = self.ids
+        node.workerinput[NAME] = self.only
 
 
 class _Report:

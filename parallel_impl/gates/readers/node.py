@@ -22,6 +22,7 @@ from parallel_impl.gates.readers.output import GateOutput, content, first_line, 
 ENTITIES = re.compile(rb"<!(DOCTYPE|ENTITY)", re.I)
 FILE = re.compile(r"\.[cm]?[jt]sx?$")
 TEXT = re.compile(r"""(['"`])((?:\\.|(?!\1)[^\\\n])*)\1""")
+FLOOR = re.compile(rb"coverage does not meet threshold")  # --test-coverage-lines and its like
 LARGEST_SOURCE = 2_000_000
 
 
@@ -45,7 +46,8 @@ def read(output: GateOutput, report: GateReport) -> GateReport:
         file = case.get("file")
         files = (relative(file, output.checkout),) if file else defining.files(path[-1])
         tests[name] = Test(name, _outcome(case), files, _why(case))
-    return replace(report, state=GateState.RED, tests=tuple(tests.values()))
+    floor = bool(output.exit_code) and FLOOR.search(output.log) is not None
+    return replace(report, state=GateState.RED, tests=tuple(tests.values()), explained=not floor)
 
 
 class _Titles:
