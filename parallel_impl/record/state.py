@@ -109,9 +109,14 @@ class Progress:
     def to_judge(self) -> list[e.AttemptEnded]:
         """The attempts whose work is judged again before an agent is paid, in this order.
 
-        Where nothing was found out about the latest work it is that.
+        Where nothing was found out about the latest work it is that; but where its step cannot start once more, the
+        step's program may be what the agent has yet to write.
         """
-        return self.judged_anew or [one for one in self.finished[:1] if one.code and undecided(one.code)]
+        return self.judged_anew or [one for one in self.finished[:1] if one.code and self._is_undecided(one)]
+
+    def _is_undecided(self, ended: e.AttemptEnded) -> bool:
+        judged_again = self.done_in(ended.number) != ended.number
+        return undecided(ended.code) and not (judged_again and ended.code == Failure.STEP_CANNOT_START)
 
     def done_in(self, number: int) -> int:
         """The attempt in which an agent did the work of this attempt: itself, unless that was only judged again."""

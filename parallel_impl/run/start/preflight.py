@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from queue import SimpleQueue
 
 from parallel_impl import environment
 from parallel_impl.errors import Problem, Severity, UserError
@@ -103,16 +102,10 @@ def try_out(request: Request) -> None:
 
 def _try_on_base(request: Request, ready: _Ready) -> list[str]:
     """What gates and steps do on the base, all of them. UserError where a gate is broken there."""
-    spec, listener, posted = ready.spec_on_base, request.listener, SimpleQueue[e.Event]()
-    work = on_base.BaseWork(spec, ready.workspace, ready.launch, posted.put, ready.base.checkout)
-
-    def tell() -> None:
-        for _ in range(posted.qsize()):
-            listener.event(posted.get())
-
+    spec, listener = ready.spec_on_base, request.listener
+    work = on_base.BaseWork(spec, ready.workspace, ready.launch, checkout=ready.base.checkout)
     with on_base.running(work, ready.in_force, ready.in_force.order.index) as base:
-        base.wait(math.inf, request.stop, say=listener.say, meanwhile=tell, whole=True)
-        tell()
+        base.wait(math.inf, request.stop, say=listener.say, whole=True)
         news = on_base.describe_news(spec, ready.in_force.plan, base, red=True)
         base_check.report(
             [replace(one, what=environment.masked(one.what, ready.launch.mask)) for one in news], listener
