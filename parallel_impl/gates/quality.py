@@ -321,7 +321,7 @@ def run_again(
     def one(gate: Gate) -> GateReport:
         only = [test.node or test.id for test in failed[gate.name]] if gate.parser == "pytest" else []
         files = _GateFiles.of(gate, folder, ".again")
-        files.only.write_text(json.dumps({"ids": only, "mask": lost_tests.VOLATILE.pattern}))
+        storage.write(files.only, json.dumps({"ids": only, "mask": lost_tests.VOLATILE.pattern}).encode())
         again = partial(_run, gate, checkout.resolve(), env=env, files=files, stop=stop, mask=mask)
         with slot(gate, True):
             return again(seconds=min(seconds, gate.minutes * 60), selects=bool(only))
@@ -487,7 +487,7 @@ def _not_run(gate: Gate) -> GateReport:
 
 def _check_texts(gate: Gate, checkout: Path, own: OwnCheck, log: Path) -> GateReport:
     findings = tuple(own(checkout, gate.texts))
-    log.write_text("".join(f"{printable(str(one))}\n" for one in findings))
+    storage.write(log, "".join(f"{printable(str(one))}\n" for one in findings).encode())
     state = GateState.RED if findings else GateState.GREEN
     why = "by this tool's own rules, openspec is not installed"
     return GateReport(gate.name, state, log=str(log), why=why, findings=findings)
@@ -514,4 +514,4 @@ def _named_junit(gate: Gate, checkout: Path) -> Path | None:
 
 def _mask(file: Path, mask: tuple[bytes, ...]) -> None:
     if mask and file.is_file():
-        file.write_bytes(masked(file.read_bytes(), mask))
+        storage.write(file, masked(file.read_bytes(), mask))

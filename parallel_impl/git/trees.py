@@ -188,7 +188,7 @@ class Trees:
             if content is not None:
                 place = os.path.join(skeleton, folder)  # noqa: PTH118
                 os.makedirs(place, exist_ok=True)  # noqa: PTH103
-                Path(os.fsdecode(place), ".gitignore").write_bytes(content)
+                storage.write(Path(os.fsdecode(place), ".gitignore"), content)
 
     def _rules(self, listing: Listing) -> dict[bytes, bytes]:
         """The contents of the tree's ignore files."""

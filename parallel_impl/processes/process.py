@@ -172,7 +172,8 @@ def _start(
 
 def _not_started(argv: Sequence[str], why: str, log: BinaryIO, began: float) -> Ended:
     why = f"{argv[0] if argv else '(empty command)'}: {why}"
-    log.write(f"could not be started: {why}\n".encode(errors="replace"))
+    with storage.named(Path(log.name)):
+        log.write(f"could not be started: {why}\n".encode(errors="replace"))
     return Ended(Reason.NOT_STARTED, None, time.monotonic() - began, why=why)
 
 

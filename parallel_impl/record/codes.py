@@ -79,11 +79,14 @@ class Halt(StrEnum):
     NOT_ALL_ACCEPTED = "NOT_ALL_ACCEPTED"
     ONLY = "ONLY"
     CLASH = "CLASH"
+    NO_CHANGES = "NO_CHANGES"
     REPOSITORY_CHANGED = "REPOSITORY_CHANGED"
     FOREIGN_FILES = "FOREIGN_FILES"
     GATES_FAILED = "GATES_FAILED"
     GATE_BROKEN = "GATE_BROKEN"  # on the base, or red and unreadable there, so that nothing can be told from it
     STEP_CANNOT_START = "STEP_CANNOT_START"
+    OUT_OF_SCOPE = "OUT_OF_SCOPE"  # of all packages: somebody else wrote it
+    OBJECT_DAMAGED = "OBJECT_DAMAGED"
     BRANCH_MOVED = "BRANCH_MOVED"
     BRANCH_REFUSED = "BRANCH_REFUSED"
     CHECKED_OUT = "CHECKED_OUT"
@@ -96,11 +99,14 @@ _HALTED = {
     Halt.NOT_ALL_ACCEPTED: "not all packages were accepted",
     Halt.ONLY: "--only asked for a part of the packages",
     Halt.CLASH: "accepted work does not stand in one tree",
+    Halt.NO_CHANGES: "no package changed anything",
     Halt.REPOSITORY_CHANGED: "the repository was changed under the run",
     Halt.FOREIGN_FILES: "files around its checkouts are not of this run",
     Halt.GATES_FAILED: "the gates do not pass on the whole",
     Halt.GATE_BROKEN: "a gate can judge nothing",
     Halt.STEP_CANNOT_START: "a step cannot start, on the base neither",
+    Halt.OUT_OF_SCOPE: "what would land is not all in the scope of a package",
+    Halt.OBJECT_DAMAGED: "objects of the repository are damaged",
     Halt.BRANCH_MOVED: "the branch was moved meanwhile",
     Halt.BRANCH_REFUSED: "git does not let the branch be moved",
     Halt.CHECKED_OUT: "the branch is checked out",

@@ -47,6 +47,7 @@ class RunStarted(Event, frozen=True, kw_only=True):
     `attempts`: how many attempts an aborted run of the change had made at packages; numbers go on from there.
     `plan_seconds`: how long the plan was read and checked (None in a run of a version that did not measure it).
     `above`: the tool configuration that lay above its worktrees (None in a run of a version that did not look).
+    `tip`: where the feature branch was ("": there was none; None in a run of a version that did not record it).
     """
 
     run_id: str
@@ -73,6 +74,7 @@ class RunStarted(Event, frozen=True, kw_only=True):
     single: bool = False
     plan_seconds: float | None = None
     above: list[str] | None = None
+    tip: str | None = None
 
 
 class RunContinued(Event, frozen=True, kw_only=True):
@@ -300,13 +302,15 @@ class ConfigurationRevised(Event, frozen=True, kw_only=True):
 class RepositoryChanged(Event, frozen=True, kw_only=True):
     """The user's repository is not as it was: what, which packages were running, and whether that halts the run.
 
-    `around`: it is not the repository but the folders around the run's checkouts.
+    `around`: it is not the repository but the folders around the run's checkouts. `checkouts`: it is the user's own
+    checkouts, which are compared once, at the end of a start.
     """
 
     what: list[str]
     running: list[str]
     halts: bool
     around: bool = False
+    checkouts: bool = False
 
 
 class Noted(Event, frozen=True, kw_only=True):
@@ -401,10 +405,21 @@ class Merged(Event, frozen=True, kw_only=True):
 
 
 class RunHalted(Event, frozen=True, kw_only=True):
-    """The run ended without landing; everything is kept."""
+    """The run ended without landing; everything is kept.
+
+    `tip`: where the feature branch was found although nobody had agreed to that ("": it was gone); the next start is
+    the user's consent to exactly that. None where that is not why.
+    """
 
     code: str
     why: str
+    tip: str | None = None
+
+
+class BranchMoveAccepted(Event, frozen=True, kw_only=True):
+    """The user agrees that the feature branch is at this commit ("": that it is gone), as a halt had named it."""
+
+    commit: str
 
 
 class RunAborted(Event, frozen=True, kw_only=True):

@@ -89,8 +89,9 @@ class Journal:
                 break
             end = start
         if end != size:
-            os.ftruncate(self._file, end)
-            os.fsync(self._file)
+            with storage.named(self.path):
+                os.ftruncate(self._file, end)
+                os.fsync(self._file)
 
 
 def read(path: Path) -> list[Event]:

@@ -148,6 +148,10 @@ class State:
 
     `agent` is that of the last start, `agent_from` the folder where it was typed. `notes` are for the summary, each
     once, `gate_rows` what the gates meant for the last candidate. `resumed` is the provider that had last paused it.
+
+    `tip` is where the feature branch may be: where it was when the run began, or where the user agreed that it is; that
+    is `consented` then. `asked` is where a halt found it, to which the next start agrees. `candidates` are the commits
+    that the run made of all accepted work. ("": no branch; None: not known, or nothing.)
     """
 
     run: RunState = RunState.PREFLIGHT
@@ -161,6 +165,10 @@ class State:
     order: Order = field(default_factory=lambda: order({}))
     removed: dict[str, Progress] = field(default_factory=dict)
     accepted_gates: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
+    tip: str | None = None
+    consented: str | None = None
+    asked: str | None = None
+    candidates: set[str] = field(default_factory=set)
     proven: str = ""
     gate_rows: tuple[GateRow, ...] = ()
     landed: e.Landed | None = None
@@ -210,7 +218,7 @@ class State:
             case e.RunStarted():
                 self.started, self.home, self.run = event, event.home, RunState.EXECUTING
                 self.run_id, self.place = event.run_id, event.place
-                self.agent, self.agent_from = event.agent, event.agent_from
+                self.agent, self.agent_from, self.tip = event.agent, event.agent_from, event.tip
                 self.packages = {
                     name: Progress(tuple(above), attempts=event.attempts.get(name, 0))
                     for name, above in event.packages.items()
@@ -241,22 +249,32 @@ class State:
                 known = self.accepted_gates.get(event.gate, {})
                 both = {kind: (*known.get(kind, ()), *ids) for kind, ids in event.kinds.items()}
                 self.accepted_gates[event.gate] = {**known, **both}
-            case e.CandidateMade():
-                self.run = RunState.PROVING
-            case e.GatesEnded() if event.rows:
-                self.gate_rows = event.rows
-            case e.CandidateProven():
-                self.proven = event.commit
-            case e.Landed():
-                self.landed, self.run, self.halted = event, RunState.LANDED, None
             case e.RunPaused():
                 self.paused, self.run = event, RunState.PAUSED
             case e.RunResumed():
                 self.paused, self.resumed, self.run = None, event.by, RunState.EXECUTING
             case e.RunHalted():
-                self.halted, self.run = event, RunState.HALTED
+                self.halted, self.run, self.asked = event, RunState.HALTED, event.tip
             case e.RunAborted():
                 self.run = RunState.ABORTED
+            case _:
+                self._land(event)
+
+    def _land(self, event: e.Event) -> None:
+        """What became of the whole, and of the feature branch."""
+        match event:
+            case e.CandidateMade():
+                self.run = RunState.PROVING
+                self.candidates.add(event.commit)
+            case e.GatesEnded() if event.rows:
+                self.gate_rows = event.rows
+            case e.CandidateProven():
+                self.proven = event.commit
+                self.candidates.add(event.commit)
+            case e.BranchMoveAccepted():
+                self.tip, self.consented, self.asked = event.commit, event.commit, None
+            case e.Landed():
+                self.landed, self.run, self.halted = event, RunState.LANDED, None
             case _:
                 self._publish(event)
 

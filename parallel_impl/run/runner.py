@@ -28,7 +28,7 @@ from parallel_impl.run.admission import Admission
 from parallel_impl.run.attempt import attempt, kept_work
 from parallel_impl.run.attempt.attempt import RunAttempt
 from parallel_impl.run.attempt.job import Job, Outcome, Previous, Working
-from parallel_impl.run.land import ending, land
+from parallel_impl.run.land import assemble, ending, land
 from parallel_impl.run.land.ending import Ending
 from parallel_impl.run.on_base import OnBase
 from parallel_impl.run.run import Run
@@ -55,6 +55,8 @@ def execute(run: Run, *, only: frozenset[str] | None = None, run_attempt: RunAtt
 
     The run is on disk at every instant; the same call on the same journal goes on where it stopped.
     """
+    if run.move:
+        return ending.branch_moved(run, run.move)
     minutes = run.spec.config.base_minutes
     work = on_base.BaseWork(run.spec, run.workspace, run.launch, run.post, run.base_checkout, minutes)
     wanted = [name for name in run.state.packages if name not in run.state.accepted() and (not only or name in only)]
@@ -62,7 +64,7 @@ def execute(run: Run, *, only: frozenset[str] | None = None, run_attempt: RunAtt
         try:
             _wait_for_base(run, base)
             over = run_packages(run, only=only, run_attempt=run_attempt, base=base)
-            run.look_at_repository(files=True)
+            run.look_at_repository()
             if run.state.tampering and not run.stop:
                 return ending.tampered(run, run.state.tampering)
             if run.obstacle and not run.stop:
@@ -155,6 +157,7 @@ class Loop:
 
 def _loop(loop: Loop) -> str:
     run, admission, order = loop.run, loop.admission, _start_order(loop.run)
+    _look_for_clash(run)  # an earlier start may have ended by it
     failed, held = _failed(run), False
     while True:
         run.record_posted()
@@ -308,7 +311,13 @@ def _settle(run: Run, admission: Admission, job: Job, outcome: Outcome) -> None:
         run.layers[package.id] = Layer(package.id, outcome.commit, outcome.changes)
         run.record(ended, e.PackageAccepted(at=now(), package=package.id, number=job.number, commit=outcome.commit))
         run.end_conversations(package.id)
+        _look_for_clash(run)
     run.record(*admission.end(package.id, replace(outcome, code=code, why=why), now()))
+
+
+def _look_for_clash(run: Run) -> None:
+    """Accepted work that does not stand in one tree starts nothing more: an agent would be given a part of it."""
+    run.obstacle = run.obstacle or assemble.find_clash(run)
 
 
 def _problems(run: Run, job: Job, outcome: Outcome) -> str:

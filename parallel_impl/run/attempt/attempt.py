@@ -27,6 +27,7 @@ from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.edits import SetUpChanges
 from parallel_impl.git.remove import remove
 from parallel_impl.git.repo import GitError
+from parallel_impl.git.side_work import TakenTree
 from parallel_impl.git.staging import Snapshot
 from parallel_impl.git.traces import Traces
 from parallel_impl.git.walk import CACHE_RULE
@@ -47,13 +48,14 @@ from parallel_impl.run.attempt import (
     gate_steps,
     package_base,
     prompt_context,
+    rescue,
     result,
     resume,
     take_work,
 )
 from parallel_impl.run.attempt.job import Attempt, Job, Kept, Outcome, Post
 from parallel_impl.run.launch import equip, fresh_changes, make_ready
-from parallel_impl.run.spec import RunSpec, Workspace
+from parallel_impl.run.spec import RunSpec, Workspace, own_files
 from parallel_impl.storage import write_atomically
 
 SHOWN = 20  # paths in a failure
@@ -137,11 +139,12 @@ def _publish(attempt: Attempt) -> Outcome:
     if not attempt.code and not attempt.work.changes and (lost := _in_scope_but_left_out(attempt)):
         attempt.note(f"it changed nothing that counts: {lost.strip()}")
     if attempt.code and attempt.code.costs_retry:
-        attempt.why += _in_scope_but_left_out(attempt)
+        attempt.why += _in_scope_but_left_out(attempt) + rescue.describe(attempt.elsewhere)
     seconds, secrets = time.monotonic() - attempt.began, attempt.launch.mask
     attempt.why = environment.masked(attempt.why, secrets)
     published = result.result(attempt, seconds)
     write_atomically(attempt.files.result, text.masked(dump(published), secrets))
+    storage.mask_files(attempt.files.folder, secrets, ours=attempt.files.ours)
     return Outcome(
         published,
         attempt.commit,
@@ -212,9 +215,26 @@ def _work(attempt: Attempt, checkout: Checkout) -> None:
         listed = "\n".join(f"  {violation}" for violation in attempt.work.unstageable)
         raise _FailureError(Failure.UNSTAGEABLE, f"the worktree cannot be taken:\n{listed}")
     attempt.left_out = tuple(scope.spell_out(checkout.path, attempt.work.ignored, attempt.package.scope))
+    _look_elsewhere(attempt, checkout, before)
     if worked.code:
         first, _, more = worked.why.partition("\n")
         raise _FailureError(worked.code, f"{first}; log: {attempt.files.agent_log}\n{more}".rstrip())
+
+
+def _look_elsewhere(attempt: Attempt, checkout: Checkout, before: Snapshot) -> None:
+    """What its agent committed or stashed and did not leave in the worktree, before its repository goes."""
+    changed = frozenset(change.path for change in attempt.work.changes)
+    own = frozenset(own_files(attempt.spec, attempt.workspace.places, attempt.plan))
+    attempt.elsewhere = rescue.save(
+        attempt.spec,
+        attempt.workspace,
+        checkout,
+        TakenTree(attempt.work.tree, changed, before.tree, own),
+        package=attempt.package.id,
+        number=attempt.job.number,
+        note=attempt.note,
+    )
+    attempt.searched = True
 
 
 def _run_agent(attempt: Attempt, checkout: Checkout, before: Snapshot) -> Worked:
@@ -288,8 +308,12 @@ def _what_is_wrong(attempt: Attempt) -> str:
 
 
 def _check_changes(attempt: Attempt) -> None:
-    """No change is no work, unless the package may be empty."""
-    if not attempt.work.changes and not emptiness.allowed(attempt):
+    """No change is no work, unless the package may be empty, and its work does not lie elsewhere."""
+    if attempt.work.changes:
+        return
+    if attempt.elsewhere:
+        raise _FailureError(Failure.NO_CHANGES, emptiness.ELSEWHERE)
+    if not emptiness.allowed(attempt):
         raise _FailureError(Failure.NO_CHANGES, emptiness.WHY)
 
 
@@ -445,7 +469,7 @@ def _leave(attempt: Attempt, checkout: Checkout, failure: BaseException) -> None
     way): then the attempt is not journalled as over, and the next start takes it.
     """
     ends_run = isinstance(failure, UserError) or (isinstance(failure, OSError) and storage.problem(failure))
-    untaken = attempt.agent_started and not attempt.commit
+    untaken = attempt.agent_started and not (attempt.commit and attempt.searched)
     if untaken and ends_run:
         return
     if attempt.work.unstageable or untaken:

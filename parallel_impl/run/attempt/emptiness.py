@@ -11,6 +11,10 @@ WHY = (
     "it changed nothing: do the work, within what you may change\n"
     "(a package that may end so says may_be_empty: true in the plan)"
 )
+ELSEWHERE = (
+    "nothing is changed in its worktree, and only what lies there is taken:\n"
+    "bring what belongs to the task into it, and leave it there"
+)
 
 
 def allowed(attempt: Attempt) -> bool:

@@ -21,7 +21,7 @@ from parallel_impl.record.agent_report import AgentReport
 from parallel_impl.record.codes import Failure
 from parallel_impl.record.events import Event, Noted
 from parallel_impl.record.journal import now
-from parallel_impl.record.result import AgentRecord, Result
+from parallel_impl.record.result import AgentRecord, Result, SideWorkRecord
 from parallel_impl.run.gate_runs import Reports
 from parallel_impl.run.on_base import OnBase
 from parallel_impl.run.places import AttemptFiles
@@ -140,7 +140,10 @@ class Outcome:
 
 @dataclass(slots=True)
 class Attempt:
-    """What an attempt has got so far: each stage fills in its part."""
+    """What an attempt has got so far: each stage fills in its part.
+
+    `elsewhere` is work that its agent did not leave in the worktree; it was looked for where `searched` is set.
+    """
 
     spec: RunSpec
     workspace: Workspace
@@ -154,6 +157,8 @@ class Attempt:
     work: Work = field(default_factory=lambda: Work(""))
     outside: tuple[Violation, ...] = ()
     left_out: tuple[Ignored, ...] = ()
+    elsewhere: tuple[SideWorkRecord, ...] = ()
+    searched: bool = False
     verification: Verification | None = None
     agent_started: bool = False
     seen: Seen = field(default_factory=Seen)

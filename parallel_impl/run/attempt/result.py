@@ -48,6 +48,7 @@ def result(attempt: Attempt, seconds: float) -> Result:
         files_modified=tuple(change.path for change in attempt.work.changes),
         files_ignored=_files_ignored(attempt),
         no_changes=bool(attempt.commit) and not attempt.work.changes,
+        elsewhere=attempt.elsewhere,
         git=Commits(
             base=CommitPlace(commit=attempt.base or UNSET),
             head=CommitPlace(ref=ref, commit=attempt.commit or UNSET),

@@ -29,7 +29,7 @@ def go_on(
     places, in_force = run.workspace.places, run.in_force
     if edit:
         run.in_force = edit.before
-    leftovers.settle(run)
+    unfounded = leftovers.settle(run)
     run.in_force = in_force
     for file in (places.summary, places.summary_json):
         file.unlink(missing_ok=True)  # of what is over now; all that they said is in the journal
@@ -46,6 +46,7 @@ def go_on(
             agent_from=run.spec.agent_from,
         )
     )
+    leftovers.do_again(run, unfounded)
     if paused:
         run.record(e.RunResumed(at=now(), by=paused.by))
     if edit:
@@ -112,5 +113,4 @@ def _forget_outdated(run: Run) -> None:
         del run.layers[name]
     keep = {workspace.places.package_ref(name) for name in accepted}
     for ref in set(workspace.repo.refs(workspace.places.package_refs)) - keep:
-        workspace.watch.expect(ref, None)
-        attempts.keep(workspace.repo, workspace.places, ref)
+        attempts.keep(workspace.repo, workspace.places, ref, workspace.watch)

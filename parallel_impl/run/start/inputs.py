@@ -19,7 +19,7 @@ from parallel_impl.contracts.plan_check import Checked
 from parallel_impl.errors import Problem, Severity, UserError, count
 from parallel_impl.gates import quality, setup
 from parallel_impl.gates.quality import Gate
-from parallel_impl.git import ignored
+from parallel_impl.git import checked_out, ignored
 from parallel_impl.git import links as found_links
 from parallel_impl.git.repo import Entry, GitError, Repo
 from parallel_impl.openspec import task_names
@@ -29,6 +29,7 @@ from parallel_impl.plan.model import Plan
 from parallel_impl.plan.order import Order
 from parallel_impl.plan.reading import load as loading
 from parallel_impl.record.state import State
+from parallel_impl.run import feature_branch
 from parallel_impl.run.places import Places
 from parallel_impl.run.resume import pinned
 from parallel_impl.run.start import configuration_edit, plan_advice
@@ -42,7 +43,7 @@ CONFIGURATION = (config.FILE, "pyproject.toml")
 class Inputs:
     """The checked input of a run; `problems` hold what is only reported, and errors (then nothing may start).
 
-    `seconds`: how long all this took.
+    `seconds`: how long all this took. `tip`: where the feature branch was then ("": there was none).
     """
 
     base: str
@@ -56,6 +57,7 @@ class Inputs:
     tree_bytes: int
     problems: tuple[Problem, ...]
     seconds: float = 0.0
+    tip: str = ""
 
 
 def find_base(repo: Repo, folder: Path, places: Places, given: str, state: State) -> tuple[str, str]:
@@ -103,7 +105,7 @@ def find_current(repo: Repo, folder: Path, places: Places, state: State) -> str:
         return ""
     named = state.started.base_from
     found = repo.resolve(named) if named not in (places.branch, "HEAD") else None
-    return found or repo.ref(places.branch_ref) or repo.head(folder) or ""
+    return found or feature_branch.agreed(repo, places, state) or repo.head(folder) or ""
 
 
 def find_edited_plan(repo: Repo, folder: Path, places: Places, state: State) -> str:
@@ -226,13 +228,28 @@ def branch_problems(repo: Repo, places: Places) -> Iterator[Problem]:
             hint=f"write the branch as heads/{places.branch}, or rename the tag",
             severity=Severity.WARNING,
         )
-    for worktree in repo.worktrees():
-        if worktree.branch == places.branch_ref:
-            yield Problem(
-                f"{places.branch} is checked out in {worktree.path}: it will be proven, but not moved there",
-                hint="switch that worktree to another branch, or take the result at the end with the line then shown",
-                severity=Severity.WARNING,
-            )
+    for use in checked_out.uses(repo, places.branch_ref):
+        yield Problem(
+            f"{places.branch} is {use.verb} in {use.worktree}: it will be proven, but not moved there",
+            hint="switch that worktree to another branch, or take the result at the end with the line then shown"
+            if use.verb == checked_out.CHECKED_OUT
+            else "end that before the run ends",
+            severity=Severity.WARNING,
+        )
+
+
+def beside_branch(repo: Repo, places: Places, base: str) -> Iterator[Problem]:
+    """A warning where the feature branch has commits that the base lacks: the run asks before it lands on them."""
+    tip = repo.ref(places.branch_ref)
+    if tip and not repo.is_ancestor(tip, base):
+        missing = int(repo.text("rev-list", "--count", "--end-of-options", tip, f"^{base}"))
+        yield Problem(
+            f"{places.branch} has {count(missing, 'commit')} that the base {base[:12]} has not: before anything lands "
+            "on them you are asked",
+            where=places.branch_ref,
+            hint=f"to start from them: leave --base away; to drop them: git branch -D {places.branch}",
+            severity=Severity.WARNING,
+        )
 
 
 def behind_upstream(repo: Repo, folder: Path, base: str, came_from: str) -> Iterator[Problem]:
