@@ -302,7 +302,7 @@ def _settle(run: Run, admission: Admission, job: Job, outcome: Outcome) -> None:
     )
     if code:
         run.record(ended)
-        if code is Failure.STEP_CANNOT_START and not run.obstacle:
+        if code is Failure.STEP_CANNOT_START and not job.kept and not run.obstacle:
             run.obstacle = (Halt.STEP_CANNOT_START, f"{package.id}: {why}")
         run.fail_if_spent(package.id)
     else:

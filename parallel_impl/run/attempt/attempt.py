@@ -158,7 +158,7 @@ def _publish(attempt: Attempt) -> Outcome:
         seen=attempt.seen,
         private_home=attempt.private_home,
         tests=_own_tests(attempt),
-        whole=not attempt.work.not_taken,
+        whole=not attempt.work.not_taken and (bool(attempt.work.changes) or not attempt.elsewhere),
     )
 
 
