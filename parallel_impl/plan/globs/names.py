@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from parallel_impl.plan.globs.component import Component, Ranges, Tokens, plain
+from parallel_impl.plan.globs.git_folder import is_git_folder
 
 # Without * and ?: a file so named fails its attempt. In order of preference.
 _PREFERRED = "xyzabcdefghijklmnopqrstuvwABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
@@ -22,12 +23,18 @@ _RANK = {
     ord(c): (cost + rank, c) for cost, group in ((100, _PREFERRED), (1000, _ADMITTED)) for rank, c in enumerate(group)
 }
 _NO_FIRST = frozenset(_ADMITTED)
+_ENDS: tuple[Tokens, ...] = ((), (((32, 32), (46, 46)),), (((32, 32), (46, 46)),) * 2, (((58, 58),), None))
+
+
+def _spelling(name: str, end: Tokens) -> Component:
+    letters = tuple(tuple((ord(c), ord(c)) for c in sorted({letter.upper(), letter})) for letter in name)
+    return Component(name, (*letters, *end), None)
+
+
+# the spellings of `.git` that patterns can force a name to have
 _RESERVED = (
-    plain(""),
-    plain("."),
-    plain(".."),
-    Component(".git", tuple(tuple((ord(c), ord(c)) for c in sorted({d.upper(), d})) for d in ".git"), None),
-)
+    plain(""), plain("."), plain(".."), *(_spelling(name, end) for name in (".git", "git~1") for end in _ENDS),
+)  # fmt: skip
 
 
 class Name(NamedTuple):
@@ -66,7 +73,7 @@ def _differ(first: Tokens, second: Tokens) -> bool:
 
 
 def _literal(name: str, second: Component, others: tuple[Component, ...]) -> tuple[Name, ...]:
-    if set(name) & set(_NEVER) or any(reserved.accepts(name) for reserved in _RESERVED) or not second.accepts(name):
+    if set(name) & set(_NEVER) or name in ("", ".", "..") or is_git_folder(name) or not second.accepts(name):
         return ()
     return (Name(100 * len(name), name, sum(1 << n for n, other in enumerate(others) if other.accepts(name))),)
 
