@@ -23,17 +23,18 @@ _RANK = {
     ord(c): (cost + rank, c) for cost, group in ((100, _PREFERRED), (1000, _ADMITTED)) for rank, c in enumerate(group)
 }
 _NO_FIRST = frozenset(_ADMITTED)
-_ENDS: tuple[Tokens, ...] = ((), (((32, 32), (46, 46)),), (((32, 32), (46, 46)),) * 2, (((58, 58),), None))
 
 
-def _spelling(name: str, end: Tokens) -> Component:
+def _spelling(name: str, *end: Ranges | None) -> Component:
     letters = tuple(tuple((ord(c), ord(c)) for c in sorted({letter.upper(), letter})) for letter in name)
     return Component(name, (*letters, *end), None)
 
 
-# the spellings of `.git` that patterns can force a name to have
+# of the spellings of `.git` those that the cheapest name may have; the others cost more than one that is none
 _RESERVED = (
-    plain(""), plain("."), plain(".."), *(_spelling(name, end) for name in (".git", "git~1") for end in _ENDS),
+    plain(""), plain("."), plain(".."),
+    _spelling(".git"), _spelling("git~1"), _spelling(".git", ((ord(" "), ord(" ")), (ord("."), ord(".")))),
+    *(_spelling(name, ((ord(":"), ord(":")),), None) for name in (".git", "git~1")),
 )  # fmt: skip
 
 
@@ -220,5 +221,5 @@ def _cheapest(first: int, last: int) -> tuple[int, str] | None:
     if ascii_ones:
         return min(ascii_ones)
     likely = [code for code in (first, max(first, 0xA1), last) if first <= code <= last and chr(code).isprintable()]
-    code = next((code for code in (*likely, *range(first, last + 1)) if chr(code) not in _NEVER), None)
+    code = next((code for code in itertools.chain(likely, range(first, last + 1)) if chr(code) not in _NEVER), None)
     return None if code is None else (3000 if likely else 50_000, chr(code))
