@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from parallel_impl import storage
 from parallel_impl.git.identity import OURS, Identity
 from parallel_impl.git.remove import remove
-from parallel_impl.git.repo import Repo, encode
+from parallel_impl.git.repo import Repo, encode, quoted
 
 KEPT = ".kept"
 ORIGIN_HEAD = "refs/remotes/origin/HEAD"
@@ -254,8 +254,7 @@ def alternate(objects: Path) -> bytes:
     raw = os.fsencode(objects)
     if b"\n" not in raw and not raw.startswith((b'"', b"#")):
         return raw + b"\n"
-    quoted = b"".join(b"\\%03o" % byte if byte < 32 or byte in b'"\\' else bytes([byte]) for byte in raw)
-    return b'"' + quoted + b'"\n'
+    return quoted(raw) + b"\n"
 
 
 def _config(repo: Repo, identity: Identity) -> bytes:

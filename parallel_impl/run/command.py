@@ -25,7 +25,7 @@ from parallel_impl.run.places import Places
 from parallel_impl.run.publish import publish
 from parallel_impl.run.resume import abort, leftovers
 from parallel_impl.run.run import Listener, Listeners, Run
-from parallel_impl.run.start import part, preflight, writable
+from parallel_impl.run.start import earlier_landing, part, preflight, writable
 from parallel_impl.run.start.request import Answer, Options, Request
 from parallel_impl.text import did_you_mean
 
@@ -120,7 +120,7 @@ def _work(
             inherited=inherited,
             answer=answer,
         )
-        if preflight.is_archived(request):
+        if preflight.is_archived(request) or earlier_landing.is_there(request):
             return NOTHING
         if options.dry_run:
             preflight.try_out(request)
@@ -148,7 +148,7 @@ def _wanted(run: Run, only: str) -> frozenset[str] | None:
 def _report_landed(landed: Landed, places: Places, options: Options, listener: Listener) -> Ending:
     claims.release(places)  # its process may have been killed before it could
     what = f"{landed.branch} landed already: {landed.commit[:12]}"
-    if options.restart:
+    if options.restart or options.again:
         raise UserError(what, hint=f"start again after: parallel-cleanup {places.change_id}")
     listener.event(landed)
     listener.say(f"{what}; see {places.summary}")

@@ -32,8 +32,9 @@ def again(repository: tuple[Repo, str], tmp_path: Path) -> Iterator[Callable[...
     """The second start of a run in which `a` and `b` were accepted and `c` failed."""
     repo, base = repository
     first = open_run(repo, base, tmp_path / "home", *PACKAGES)
+    made = base
     for name in ("a", "b"):
-        made = commit(repo, base, {f"{name}/x": "1\n"})
+        made = commit(repo, made, {f"{name}/x": "1\n"})
         for ref in (first.workspace.places.package_ref(name), first.workspace.places.attempt_ref(name, 1)):
             repo.set_ref(ref, made)
         first.record(

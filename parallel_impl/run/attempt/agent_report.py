@@ -14,7 +14,7 @@ from parallel_impl.run.attempt.job import Attempt
 def take(attempt: Attempt) -> None:
     """Read the report, if there is one; one that is not as it should be is noted, and fails nothing."""
     try:
-        written = read_result_file(attempt.files.report)
+        written = read_result_file(attempt.agent_files.report)
         if written is not None:
             hidden = text.masked(json_form.encode(written), attempt.launch.mask)
             attempt.report = agent_report.read(json_form.decode(hidden, dict[str, object]))

@@ -15,7 +15,7 @@ from pathlib import Path
 from parallel_impl.errors import UserError, first_line
 from parallel_impl.git import home as homes
 from parallel_impl.git.checkout import KEPT
-from parallel_impl.git.merged import stood
+from parallel_impl.git.merged import stood, stood_whole
 from parallel_impl.git.remove import remove
 from parallel_impl.git.repo import Repo
 from parallel_impl.plan import ids
@@ -146,7 +146,8 @@ def _clean(
         theirs = ref.startswith(f"{places.carried_refs}/") or (users and repo.resolve(commit) is None)
         if pending and users:
             continue
-        if force or theirs or (contained.reaches(commit) if users else contained.holds(commit)):
+        holds = contained.reaches if users else contained.holds_line if places.is_side_ref(ref) else contained.holds
+        if force or theirs or holds(commit):
             report.removed.append(ref)
             if not report.dry_run:
                 repo.delete_ref(ref, commit)
@@ -211,6 +212,13 @@ class _Containment:
         if commit == self._base or self.reaches(commit):
             return True
         return any(self._holds_content(commit, tip) for tip in self._tips.values())
+
+    def holds_line(self, commit: str) -> bool:
+        """Whether nothing is lost when the last ref to commits goes that an agent made itself, one on the other."""
+        if self.reaches(commit):
+            return True
+        base = self._base
+        return bool(base) and any(stood_whole(self._repo, commit, tip, base=base) for tip in self._tips.values())
 
     def _holds_content(self, commit: str, tip: str) -> bool:
         parents = self._repo.parents(commit)
