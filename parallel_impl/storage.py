@@ -153,6 +153,15 @@ def signature(file: StrOrBytesPath) -> tuple[int, ...]:
     return found.st_mode, found.st_size, found.st_ino, found.st_mtime_ns, found.st_ctime_ns
 
 
+def put_aside(path: Path, ending: str) -> None:
+    """Rename what somebody else put there, whatever it is, to its name with `ending`, or that with a number."""
+    number, aside = 1, path.with_name(path.name + ending)
+    while os.path.lexists(aside):
+        number, aside = number + 1, path.with_name(f"{path.name}{ending}.{number + 1}")
+    with contextlib.suppress(FileNotFoundError):
+        path.rename(aside)
+
+
 def write_atomically(path: Path, content: bytes, *, durably: bool = True) -> None:
     """Replace a file so that after a crash it is the old or the new one, whole: temp, fsync, rename, fsync folder.
 

@@ -22,7 +22,7 @@ from parallel_impl.run.land import ending
 from parallel_impl.run.land.ending import Ending
 from parallel_impl.run.places import Places
 from parallel_impl.run.publish import publish
-from parallel_impl.run.resume import abort, leftovers
+from parallel_impl.run.resume import abort, leftovers, pinned
 from parallel_impl.run.run import Listener, Listeners, Run
 from parallel_impl.run.start import part, preflight, writable
 from parallel_impl.run.start.request import Answer, Options, Request
@@ -97,6 +97,7 @@ def _work(
         if options.abort:
             abort.abort(repo, places, state, listener, checkout=repo.top(folder), stop=interruption.stop)
             return NOTHING
+        pinned.check_whole(repo, places, state)
         checkout = repo.top(folder)
         cleared = leftovers.clear(repo, places, state, checkout=checkout)
         places = part.locate(repo, folder, places, state, base=options.base)

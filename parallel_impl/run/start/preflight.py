@@ -25,7 +25,7 @@ from parallel_impl.git.trees import Trees
 from parallel_impl.plan import ids
 from parallel_impl.processes.launch import Launch, Limits
 from parallel_impl.record import events as e
-from parallel_impl.record.journal import Journal, now, read
+from parallel_impl.record.journal import Journal, now
 from parallel_impl.report.announce import Announcer
 from parallel_impl.report.outline import outline
 from parallel_impl.run import on_base, run_id
@@ -310,7 +310,7 @@ def _open(run: Run, request: Request, known: Inputs, edits: InputEdits) -> None:
         launch = replace(run.launch, cwd=request.checkout or request.folder)
         announcer = Announcer(shlex.split(command), launch, places.announce_log, run.post)
         run.listener = Listeners([run.listener, announcer])
-    run.listener.begin(outlined, read(places.journal))
+    run.listener.begin(outlined, run.journal.events())
     if run.state.started:
         go_on.go_on(run, edits.plan, only=options.only, retry_failed=options.retry_failed, restart=options.restart)
         if (found := edits.configuration).keys:
