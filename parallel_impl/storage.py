@@ -56,6 +56,11 @@ def expand(path: str) -> Path:
     return Path(os.path.expanduser(path))  # noqa: PTH111 - `Path.expanduser` raises without a home
 
 
+def real(path: Path) -> Path:
+    """The path with every link followed; a link that leads to itself stays, where `Path.resolve` raises."""
+    return Path(os.path.realpath(path))
+
+
 def state_directory() -> Path:
     """Where this tool keeps things of the user's that belong in no repository: worktrees, logs of bugs.
 
@@ -108,7 +113,15 @@ def check_full(*folders: Path) -> None:
 
 def nearest(folder: Path) -> Path:
     """The folder itself, or the nearest one above it that exists: what a folder that is yet to be made would lie in."""
-    return next(place for place in (folder, *folder.parents) if place.is_dir())
+    above = (folder, *folder.parents)
+    return next(place for place in above if os.path.isdir(place))  # noqa: PTH112 - `Path.is_dir` raises in a closed one
+
+
+def obstruction(folder: Path) -> Path | None:
+    """What lies where the folder, or one above it, is to be: a file, or a link that leads nowhere; None for nothing."""
+    above = (folder, *folder.parents)
+    found = next((place for place in above if os.path.lexists(place)), None)
+    return found if found and not os.path.isdir(found) else None  # noqa: PTH112
 
 
 def size(folder: Path) -> int:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.house import ROOT, arrows, describe, floors, imports, modules
 
-LEAVES = ("storage", "processes", "environment", "config", "schema", "text", "errors")
+LEAVES = ("storage", "processes", "environment", "config", "schema", "text", "toml", "errors")
 ROOMS = (
     "cli",
     "planning",

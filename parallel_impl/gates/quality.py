@@ -267,7 +267,7 @@ def run_gates(
     or is red and lists nothing runs again alone.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    root = checkout.resolve()
+    root = storage.real(checkout)
 
     def one(gate: Gate) -> GateReport:
         checks_texts = own is not None and gate.is_own
@@ -319,7 +319,7 @@ def run_again(
         only = [test.node or test.id for test in failed[gate.name]] if gate.parser == "pytest" else []
         files = _GateFiles.of(gate, folder, ".again")
         files.only.write_text(json.dumps(only))
-        again = partial(_run, gate, checkout.resolve(), env=env, files=files, stop=stop, mask=mask)
+        again = partial(_run, gate, storage.real(checkout), env=env, files=files, stop=stop, mask=mask)
         with slot(gate, True):
             return again(seconds=min(seconds, gate.minutes * 60), selects=bool(only))
 

@@ -151,7 +151,7 @@ def run_steps(
     tells which tests of a step that allows old failures fail on the base, each of two times: it is asked before the
     step has a slot, since what it waits for may need one.
     """
-    runner = _Runner(checkout.resolve(), folder, env, changed, files_modified, stop, mask)
+    runner = _Runner(storage.real(checkout), folder, env, changed, files_modified, stop, mask)
     before = evidence.signatures(runner.checkout, package.steps)
     runner.stale = {file: signature for file, signature in before.items() if file not in made}
     results: list[StepResult] = []
@@ -175,7 +175,14 @@ def run_steps(
         ended(result)
         results.append(result)
         failed = result if result.status is not StepStatus.PASSED else None
-    return _summed_up(package, results, failed, wrote=runner.wrote, known=runner.known, stopped=runner.stopped)
+    return _summed_up(
+        package,
+        results,
+        failed,
+        wrote=runner.wrote,
+        known={**runner.reported, **runner.measured},
+        stopped=runner.stopped,
+    )
 
 
 def try_step(
@@ -193,7 +200,7 @@ def try_step(
 
     What it changed in its checkout is told even where it ended with another exit code than it should.
     """
-    runner = _Runner(checkout.resolve(), folder, env, changed, None, stop, mask)
+    runner = _Runner(storage.real(checkout), folder, env, changed, None, stop, mask)
     runner.stale = evidence.signatures(runner.checkout, [step])
     result = runner.run(place, step)
     if result.status is StepStatus.FAILED and runner.before is not None and not result.changed:
@@ -239,7 +246,8 @@ class _Runner:
     mask: tuple[bytes, ...]
     wrote: bool = False
     stopped: bool = False
-    known: dict[str, object] = field(default_factory=dict)
+    reported: dict[str, object] = field(default_factory=dict)
+    measured: dict[str, object] = field(default_factory=dict)
     before: Mapping[str, str] | None = None
     stale: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     excusable: frozenset[str] = frozenset()
@@ -252,8 +260,8 @@ class _Runner:
         for old in (log, written, lines):
             old.unlink(missing_ok=True)
         result = StepResult(step.name, step.kind, StepStatus.FAILED, step.command, log=log)
-        cwd = (self.checkout / step.cwd).resolve()
-        if not cwd.is_dir() or not cwd.is_relative_to(self.checkout):
+        cwd = storage.real(self.checkout / step.cwd)  # of a link to itself: that link
+        if not os.path.isdir(cwd) or not cwd.is_relative_to(self.checkout):  # noqa: PTH112 - a folder may be closed
             return replace(result, log=None, why=f"its cwd {step.cwd!r} is not a folder of the checkout")
         if self.before is None:
             self.before = self.changed()
@@ -311,7 +319,10 @@ class _Runner:
         if there and not files:
             why = f"its declared artifacts were there before it, and it did not write them: {', '.join(there[:SHOWN])}"
             return replace(result, why=why)
-        left_out = evidence.keep(self.checkout, files, self.folder / "artifacts" / place)
+        try:
+            left_out = evidence.keep(self.checkout, files, self.folder / "artifacts" / place)
+        except evidence.UnreadableError as error:
+            return replace(result, why=f"its declared artifact {error}")
         result = replace(result, artifacts=tuple(file for file in files if file not in left_out))
         if gone := [pattern for pattern, files in found.items() if not files]:
             return replace(result, why=f"declared artifacts are not there afterwards: {', '.join(gone)}")
@@ -338,19 +349,20 @@ class _Runner:
         except evidence.ResultFileError as error:
             return replace(result, why=f"its result file {error}")
         assert result.log is not None  # noqa: S101  (run set it)
-        computed = evidence.computed(result.log, result.exit_code, self.files_modified)
-        known = {**computed, **(own or {})}
+        assert result.log is not None  # noqa: S101  (run set it)
         words = step.command if isinstance(step.command, str) else " ".join(step.command)
-        keys = {key: evidence.known_as(key, words, known) for key in step.result_keys}
-        missing = [key for key in step.result_keys if key not in known and keys[key] is None]
+        measured = evidence.computed(result.log, result.exit_code, self.files_modified)
+        named = {key: evidence.known_as(key, words, measured) for key in step.result_keys}
+        measured |= {key: value for key, value in named.items() if value is not None}
+        keys = {**(own or {}), **measured}
+        missing = tuple(key for key in step.result_keys if key not in keys)
         self.wrote = self.wrote or own is not None
-        self.known |= {**{key: value for key, value in keys.items() if key not in missing}, **(own or {})}
-        self.known |= {f"{result.name}.{key}": value for key, value in computed.items()} | computed
+        self.reported |= own or {}
+        self.measured |= {**measured, **{f"{result.name}.{key}": value for key, value in measured.items()}}
         if missing and own is not None:
             why = f"it wrote a result file without the declared keys {', '.join(missing)}"
             return replace(result, why=why)
-        kept = {**computed, **(own or {}), **{key: keys[key] for key in keys if key not in missing}}
-        return replace(result, status=StepStatus.PASSED, keys=kept, not_reported=tuple(missing))
+        return replace(result, status=StepStatus.PASSED, keys=keys, not_reported=missing)
 
 
 def _shell_code(ended: Ended) -> int | None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from parallel_impl import storage
 from parallel_impl.errors import UserError
 
 OF_THE_CALLER = ("HOME", "USER", "LOGNAME", "MAIL", "XDG_", "SUDO_")
@@ -38,7 +39,7 @@ class Located:
 
 def locate(folder: Path) -> Located | None:
     """The repository that `folder` lies in; None where there is none, or where its files lead nowhere."""
-    for place in (folder.resolve(), *folder.resolve().parents):
+    for place in (storage.real(folder), *storage.real(folder).parents):
         try:
             if os.path.lexists(place / ".git"):
                 git_dir = _git_dir(place / ".git")

@@ -9,7 +9,10 @@ ignored, and data is read as bytes with `-z`. What is inherited of `GIT_*` has b
 from __future__ import annotations
 
 import hashlib
+import os
 import re
+import shlex
+import shutil
 import subprocess
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -18,6 +21,7 @@ from pathlib import Path
 
 from git import Git, GitCommandNotFound
 
+from parallel_impl import storage
 from parallel_impl.errors import UserError, printable
 from parallel_impl.git import obstacle, ownership
 from parallel_impl.git.identity import OURS, Identity
@@ -115,9 +119,17 @@ def version() -> tuple[int, ...]:
     try:
         text = str(Git().version())
     except GitCommandNotFound as error:
-        raise UserError("git is not on PATH", hint="install git 2.38 or newer, e.g. apt-get install git") from error
+        raise _absent(error) from error
     found = re.search(r"\d+(\.\d+)+", text)
     return tuple(int(part) for part in found[0].split(".")) if found else (0,)
+
+
+def _absent(error: GitCommandNotFound) -> UserError | OSError:
+    """What to raise where git did not start: there is none, or the folder that it should start in is gone."""
+    if shutil.which("git"):
+        return error.__cause__ if isinstance(error.__cause__, OSError) else FileNotFoundError(str(error))
+    path = os.environ.get("PATH", "")
+    return UserError("git is not on PATH", where=f"PATH={path}", hint="install git 2.38 or newer, or add its folder")
 
 
 class Repo:
@@ -177,13 +189,16 @@ class Repo:
         if index:
             environment["GIT_INDEX_FILE"] = str(index)
         git = Git(str(work_tree)) if work_tree else self._git
-        process = git.execute(
-            [*command, *args],
-            istream=subprocess.PIPE if input else None,
-            as_process=True,
-            env=environment,
-            process_group=0,  # Ctrl-C goes to the terminal's whole group: it must not fail what git is at
-        )
+        try:
+            process = git.execute(
+                [*command, *args],
+                istream=subprocess.PIPE if input else None,
+                as_process=True,
+                env=environment,
+                process_group=0,  # Ctrl-C goes to the terminal's whole group: it must not fail what git is at
+            )
+        except GitCommandNotFound as error:
+            raise _absent(error) from error
         child = process.proc
         assert child is not None  # noqa: S101 - with as_process GitPython hands over what it has just started
         out: bytes
@@ -371,8 +386,18 @@ class Repo:
         return name if name and self.ref(f"refs/heads/{name}") else ""
 
     def top(self, folder: Path) -> Path | None:
-        """The top of the worktree that `folder` lies in; None in a bare repository."""
+        """The top of the worktree that `folder` lies in; None in a bare repository.
+
+        UserError where `core.worktree` names another folder: nothing that is read here would be what the user sees.
+        """
         found = self.text("-C", str(folder), "rev-parse", "--show-toplevel", ok=(0, 128), discover=True)
+        if found and not storage.real(folder).is_relative_to(storage.real(Path(found))):
+            where = self.git_dir / "config"
+            hint = f"go there: cd {shlex.quote(found)}\n    or, if that is not meant: git config -f "
+            hint += f"{shlex.quote(str(where))} --unset core.worktree"
+            raise UserError(
+                f"core.worktree names {found}, and {folder} does not lie in it", where=str(where), hint=hint
+            )
         return Path(found) if found else None
 
     def commit_tree(

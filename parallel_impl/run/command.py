@@ -100,6 +100,8 @@ def _work(
         pinned.check_whole(repo, places, state)
         checkout = repo.top(folder)
         cleared = leftovers.clear(repo, places, state, checkout=checkout)
+        for line in cleared.left:
+            listener.say(line)
         places = part.locate(repo, folder, places, state, base=options.base)
         if state.landed:
             _check_unused(repo, state, options, listener)

@@ -26,7 +26,7 @@ from parallel_impl.processes.launch import Launch, Stop
 from parallel_impl.record import events as e
 from parallel_impl.record.journal import now
 from parallel_impl.run import undisturbed
-from parallel_impl.run.launch import equip, fresh_changes, make_ready
+from parallel_impl.run.launch import equip, fresh_changes, make_ready, noted
 from parallel_impl.run.places import BASE_CHECKOUT, CANDIDATE_CHECKOUT
 from parallel_impl.run.spec import RunSpec, Workspace
 
@@ -67,7 +67,7 @@ def look(
     try:
         found = _run(spec, workspace, launch, checkout, on=BASE if on_base else CANDIDATE, tell=tell, then=then)
     finally:
-        checkout.remove()
+        workspace.put_away(checkout.folder.name, 1, noted(tell))
     if any(report.state in (GateState.RED, GateState.BROKEN) for report in found.values()):
         storage.check_full(workspace.home, workspace.places.state, Path(tempfile.gettempdir()))  # that is no verdict
     return found
@@ -101,10 +101,10 @@ def in_checkout(
     try:
         log = workspace.places.gate_setup_log(on)
         if not (failure := prepare(spec, workspace, launch, checkout, log, on=on, tell=tell)):
-            with equip(launch, spec, workspace, checkout) as inside:
+            with equip(launch, spec, workspace, checkout, tell=tell) as inside:
                 do(inside, checkout)
     finally:
-        checkout.remove()
+        workspace.put_away(checkout.folder.name, 1, noted(tell))
     return failure
 
 
@@ -202,7 +202,7 @@ def _run(
         why = prepare(spec, workspace, launch, checkout, workspace.places.gate_setup_log(on), on=on, tell=tell)
     if why:
         return {gate.name: _without_set_up(gate, why) for gate in spec.gates}
-    with equip(launch, spec, workspace, checkout) as inside:
+    with equip(launch, spec, workspace, checkout, tell=tell) as inside:
         found = run_in(spec, workspace, inside, checkout, logs, on=on, tell=tell)
         then(inside, checkout, found)
     return found
@@ -220,7 +220,7 @@ def prepare(
 ) -> str:
     """Make a fresh checkout ready for gates; why that failed, "" when it did not."""
     changes = fresh_changes(spec, workspace, checkout)
-    with equip(launch, spec, workspace, checkout) as inside:
+    with equip(launch, spec, workspace, checkout, tell=tell) as inside:
         return make_ready(spec, inside, checkout, log, tell=tell, on=on, changes=changes).failure or ""
 
 

@@ -16,7 +16,7 @@ from parallel_impl.gates.setup import SetupOutcome
 from parallel_impl.git import hooks
 from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.edits import SetUpChanges
-from parallel_impl.git.remove import remove
+from parallel_impl.git.remove import try_remove
 from parallel_impl.processes.launch import Launch
 from parallel_impl.processes.slots import Share
 from parallel_impl.record import events as e
@@ -29,11 +29,23 @@ SHOWN = 10
 NAMED, HASHED = 27, 12  # characters of a name that people read, and of the hash that makes it the checkout's own
 
 
+Tell = Callable[[e.Event], None]  # what hears of a piece of work, in any thread
+
+
 @contextmanager
 def equip(
-    launch: Launch, spec: RunSpec, workspace: Workspace, checkout: Checkout, *, package: str = "", attempt: int = 0
+    launch: Launch,
+    spec: RunSpec,
+    workspace: Workspace,
+    checkout: Checkout,
+    *,
+    tell: Tell,
+    package: str = "",
+    attempt: int = 0,
 ) -> Iterator[Launch]:
     """The launch for one piece of work: what it is about is in the environment, and a TMPDIR, removed at the end.
+
+    One that cannot be removed (something of root or of a container lies in it) is told, and stays.
 
     Names, ports and the share of cores are the checkout's: its set-up, agent, steps and gates have the same ones.
 
@@ -50,7 +62,8 @@ def equip(
     try:
         yield replace(launch, env={**launch.env, **named, "TMPDIR": folder})
     finally:
-        remove(Path(folder))
+        if why := try_remove(Path(folder)):
+            noted(tell, package)(f"{why}; it is left")
 
 
 def name(change_id: str, level: Path) -> str:
@@ -72,10 +85,16 @@ def _resources(spec: RunSpec, workspace: Workspace, checkout: Checkout) -> dict[
     return found
 
 
-def remove_temporary_folders(run_id: str) -> None:
-    """Remove the TMPDIRs that an earlier process of this run left."""
+def noted(tell: Tell, package: str = "") -> Callable[[str], None]:
+    """What takes a line for the summary, told as an event."""
+    return lambda text: tell(e.Noted(at=now(), text=text, package=package))
+
+
+def remove_temporary_folders(run_id: str) -> Iterator[str]:
+    """Remove the TMPDIRs that an earlier process of this run left; a line for each that stays."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_prefix(run_id)}*"):
-        remove(folder)
+        if why := try_remove(folder):
+            yield f"{why}; it is left"
 
 
 def make_ready(
@@ -84,7 +103,7 @@ def make_ready(
     checkout: Checkout,
     log: Path,
     *,
-    tell: Callable[[e.Event], None],
+    tell: Tell,
     on: str = "",
     package: str = "",
     number: int = 0,

@@ -28,7 +28,7 @@ from parallel_impl.processes.launch import Launch, Stop
 from parallel_impl.record.events import Event
 from parallel_impl.run import gate_runs
 from parallel_impl.run.gate_runs import BaseProof
-from parallel_impl.run.launch import equip, make_ready
+from parallel_impl.run.launch import equip, make_ready, noted
 from parallel_impl.run.places import STEPS_CHECKOUT
 from parallel_impl.run.spec import PlanInForce, RunSpec, Workspace
 
@@ -188,12 +188,12 @@ def _try_apart(work: BaseWork, tried: StepsOnBase) -> None:
     spec, workspace = work.spec, work.workspace
     checkout, log = workspace.source.open(STEPS_CHECKOUT, spec.base), workspace.places.gate_setup_log(STEPS)
     try:
-        with equip(work.launch, spec, workspace, checkout) as inside:
+        with equip(work.launch, spec, workspace, checkout, tell=work.tell) as inside:
             set_up = make_ready(spec, inside, checkout, log, tell=work.tell, on="base")
         if not set_up.failure:
             _try_each(work, checkout, tried)
     finally:
-        checkout.remove()
+        workspace.put_away(STEPS_CHECKOUT, 1, noted(work.tell))
 
 
 def _try_each(work: BaseWork, checkout: Checkout, tried: StepsOnBase) -> None:
@@ -203,7 +203,7 @@ def _try_each(work: BaseWork, checkout: Checkout, tried: StepsOnBase) -> None:
     """
     spec, workspace, before = work.spec, work.workspace, ""
     traces = Traces(workspace.trees, checkout, set_up=bool(spec.setup))
-    with equip(work.launch, spec, workspace, checkout) as inside:
+    with equip(work.launch, spec, workspace, checkout, tell=work.tell) as inside:
         for place, (one, (package, step)) in enumerate(tried.owners.items(), 1):
             if before != package.id:
                 traces.restore()

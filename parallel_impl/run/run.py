@@ -141,8 +141,8 @@ class Run:
         """
         running = [*([ended] if ended else []), *self.state.live()]
         if why := self.journal.take_disturbance():
-            what = f"journal: {self.journal.path} {why}; it is written again, whole"
-            self.record(RepositoryChanged(at=now(), what=[what], running=running, halts=True))
+            told = f"journal: {self.journal.path} {why}; it is written again, whole"
+            self.record(RepositoryChanged(at=now(), what=[told], running=running, halts=True))
         if (around := [str(one) for one in self.workspace.foreign()]) and around != self.told_of:
             self.told_of = around
             self.record(RepositoryChanged(at=now(), what=around, running=running, halts=True, around=True))

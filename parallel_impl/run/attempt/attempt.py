@@ -6,6 +6,8 @@ did is on the attempt's ref before anything judges it.
 
 from __future__ import annotations
 
+import errno
+import os
 import tempfile
 import time
 from collections.abc import Callable
@@ -84,8 +86,8 @@ def run(spec: RunSpec, workspace: Workspace, launch: Launch, job: Job, post: Pos
     except GitError as failure:
         attempt.code, attempt.why = Failure.GIT_FAILED, str(failure)
     except OSError as failure:
-        if storage.problem(failure):
-            raise  # the machine's, not the package's: it costs no attempt
+        if _is_machines(attempt, failure):
+            raise  # not the package's: it costs no attempt
         attempt.code, attempt.why = Failure.IO_FAILED, printable(str(failure))
     # whatever it looks like then: a signal to all of us ends git and set-up in odd ways
     if attempt.code and any(launch.stops):
@@ -93,6 +95,14 @@ def run(spec: RunSpec, workspace: Workspace, launch: Launch, job: Job, post: Pos
     if attempt.code and attempt.code.costs_retry:
         storage.check_full(workspace.home, workspace.places.state, Path(tempfile.gettempdir()))
     return _publish(attempt)
+
+
+def _is_machines(attempt: Attempt, failure: OSError) -> bool:
+    """Whether a full disk, say, is why; not what an agent or a step left closed, in folders that are open."""
+    closed, named = failure.errno in (errno.EACCES, errno.EPERM), Path(str(failure.filename))
+    reached = (attempt.workspace.home, attempt.workspace.places.attempts)
+    theirs = any(named.is_relative_to(folder) and os.access(folder, os.W_OK | os.X_OK) for folder in reached)
+    return storage.problem(failure) is not None and not (closed and theirs)
 
 
 def _pass_stages(attempt: Attempt) -> None:
@@ -234,7 +244,8 @@ def _run_agent(attempt: Attempt, checkout: Checkout, before: Snapshot) -> Worked
 
 def _equip(attempt: Attempt, checkout: Checkout, launch: Launch | None = None) -> AbstractContextManager[Launch]:
     spec, workspace, job = attempt.spec, attempt.workspace, attempt.job
-    return equip(launch or attempt.launch, spec, workspace, checkout, package=job.package.id, attempt=job.number)
+    own = launch or attempt.launch
+    return equip(own, spec, workspace, checkout, tell=attempt.post, package=job.package.id, attempt=job.number)
 
 
 def _check_scope(attempt: Attempt) -> None:
@@ -418,7 +429,7 @@ def _leave(attempt: Attempt, checkout: Checkout, failure: BaseException) -> None
     It is kept whole; or it stays where it is when the run itself ends by this (a full disk, a lock of git in the
     way): then the attempt is not journalled as over, and the next start takes it.
     """
-    ends_run = isinstance(failure, UserError) or (isinstance(failure, OSError) and storage.problem(failure))
+    ends_run = isinstance(failure, UserError) or (isinstance(failure, OSError) and _is_machines(attempt, failure))
     untaken = attempt.agent_started and not attempt.commit
     if untaken and ends_run:
         return

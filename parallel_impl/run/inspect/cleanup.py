@@ -7,7 +7,6 @@ and kept, unless `--force`.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +15,7 @@ from parallel_impl.errors import UserError, first_line
 from parallel_impl.git import home as homes
 from parallel_impl.git.checkout import KEPT
 from parallel_impl.git.merged import stood
-from parallel_impl.git.remove import remove
+from parallel_impl.git.remove import try_remove
 from parallel_impl.git.repo import Repo
 from parallel_impl.plan import ids
 from parallel_impl.record.journal import load_state
@@ -36,13 +35,21 @@ class Report:
     kept: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     dry_run: bool = False
+    force: bool = False
     change_id: str = ""
+
+    def remove(self, place: Path) -> None:
+        """Remove a file or folder, where this is no dry run; what cannot be removed is kept."""
+        if why := "" if self.dry_run else try_remove(place):
+            self.kept.append(f"{place}: {why}; remove it as whoever may")
+        else:
+            self.removed.append(str(place))
 
     @property
     def lines(self) -> list[str]:
         verb = "would remove" if self.dry_run else "removed"
         found = [f"{verb} {what}" for what in self.removed] + [f"kept {what}" for what in self.kept]
-        if self.kept:
+        if self.kept and not self.force:
             found.append(f"to remove this too: parallel-cleanup {self.change_id} --force")
         notes = [f"note: {note}" for note in self.notes]
         return [*notes, *(found or [f"nothing to clean up for {self.change_id}"])]
@@ -63,7 +70,7 @@ def clean(
     """
     ids.check(change_id)
     places = Places(repo.git_dir, change_id)
-    report = Report(dry_run=dry_run, change_id=change_id)
+    report = Report(dry_run=dry_run, force=force, change_id=change_id)
     claimed = places.change_id in ledger.read(places.locks)
     known = claimed or places.state.exists() or change_lock.has_files(places)
     if not known and not repo.refs(places.refs):
@@ -82,7 +89,9 @@ def clean(
             if dry_run:
                 home = leftovers.find_home(repo, places, state, checkout=checkout)
             else:
-                home = leftovers.clear(repo, places, state, checkout=checkout).home
+                cleared = leftovers.clear(repo, places, state, checkout=checkout)
+                home = cleared.home
+                report.notes += cleared.left
             _clean_home(home.path, places, state, report, force=force)
         merged, pending = _ask_forge(repo, folder, state, report, inherited or {})
         pending = "" if force else pending
@@ -157,9 +166,7 @@ def _clean(
     elif report.kept:
         report.kept.append(f"{places.state}: journal, logs and results of what is kept")
     elif places.state.exists():
-        report.removed.append(str(places.state))
-        if not report.dry_run:
-            shutil.rmtree(places.state)
+        report.remove(places.state)
 
 
 def _clean_home(home: Path, places: Places, state: State, report: Report, *, force: bool) -> None:
@@ -171,9 +178,7 @@ def _clean_home(home: Path, places: Places, state: State, report: Report, *, for
     for path in sorted(home.iterdir()):
         name = path.name.removesuffix(".git")
         if (name in ours and name not in packages) or (force and (name in ours or path.name == KEPT)):
-            report.removed.append(str(path))
-            if not report.dry_run:
-                remove(path)
+            report.remove(path)
         elif path.name == KEPT:
             report.kept += [f"{worktree}: a worktree that could not be staged" for worktree in _worktrees(path)]
         elif name in packages:

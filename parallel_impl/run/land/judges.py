@@ -27,7 +27,7 @@ from parallel_impl.record import events as e
 from parallel_impl.record.gate_row import GateRow
 from parallel_impl.run import gate_runs
 from parallel_impl.run.gate_runs import CANDIDATE, SHOWN, Reports
-from parallel_impl.run.launch import equip
+from parallel_impl.run.launch import equip, noted
 from parallel_impl.run.places import CANDIDATE_CHECKOUT
 from parallel_impl.run.run import Run
 from parallel_impl.run.spec import own_files
@@ -127,7 +127,7 @@ class _Court:
         environment = run.workspace.source.environment
         lay(repo, checkout, versions, environment)
         edits = Edits(run.workspace.trees, checkout)
-        with equip(run.launch, run.spec, run.workspace, checkout) as launch:
+        with equip(run.launch, run.spec, run.workspace, checkout, tell=self._tell) as launch:
             logs = run.workspace.places.gate_logs(JUDGED)
             found = gate_runs.start_gates(run.spec, [gate], launch, checkout, logs, on=CANDIDATE, tell=self._tell)
         if edits.touched():
@@ -139,7 +139,7 @@ class _Court:
     def close(self) -> None:
         """Remove the checkout; the next question makes it again."""
         if self._checkout:
-            self._checkout.remove()
+            self._run.workspace.put_away(CANDIDATE_CHECKOUT, 1, noted(self._tell))
         self._checkout = None
 
     def _open(self) -> tuple[Checkout, str]:

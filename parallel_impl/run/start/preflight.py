@@ -18,7 +18,7 @@ from parallel_impl import environment
 from parallel_impl.errors import Problem, Severity, UserError
 from parallel_impl.git import carried, ignored_scope, surroundings
 from parallel_impl.git import home as homes
-from parallel_impl.git.remove import remove
+from parallel_impl.git.remove import try_remove
 from parallel_impl.git.suitability import check_repository
 from parallel_impl.git.surroundings import Foreign, Surroundings
 from parallel_impl.git.trees import Trees
@@ -171,7 +171,8 @@ def _leaving_nothing(request: Request) -> Iterator[None]:
         if not places.last_journal.exists() and not places.attempts.exists():
             for ref, commit in repo.refs(places.base_ref, places.carried_refs, places.plan_refs).items():
                 repo.delete_ref(ref, commit)
-            remove(places.state)
+            if why := try_remove(places.state):
+                request.listener.say(why)
             change_lock.forget(places)
 
 
@@ -225,7 +226,8 @@ def _checked(request: Request, known: Inputs) -> Iterator[_Ready]:
         base_check.report(single.unverified(spec, checked.gates), request.listener)
         yield _Ready(spec, workspace, launch, in_force, checked, capable.jobs)
     finally:
-        leftovers.close(request.places, home)
+        for line in leftovers.close(request.places, home):
+            request.listener.say(line)
 
 
 def _surroundings(request: Request, known: Inputs, home: Path) -> Surroundings:
