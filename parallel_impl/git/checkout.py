@@ -162,8 +162,8 @@ class Source:
         """Make `<home>/<name>.git` and its worktree on the level `<home>/<name>` with the files of `commit`.
 
         HEAD is `branch` (without `refs/heads/`), made at `commit`; without one it is detached. What a crash left
-        under the name is removed first, or moved aside. Submodules stay empty. GitError when git cannot write the files: they are
-        written with the user's git dir, where filters have their keys and their state.
+        under the name is removed first, or moved aside. Submodules stay empty. GitError when git cannot write the
+        files: they are written with the user's git dir, where filters have their keys and their state.
         """
         checkout = replace(self.place(name), commit=commit)
         path, git_dir, admin = checkout.path, checkout.git_dir, checkout.admin

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from parallel_impl import storage
 from parallel_impl.errors import UserError
 
 OF_THE_CALLER = ("HOME", "USER", "LOGNAME", "MAIL", "XDG_", "SUDO_")
@@ -39,7 +38,8 @@ class Located:
 
 def locate(folder: Path) -> Located | None:
     """The repository that `folder` lies in; None where there is none, or where its files lead nowhere."""
-    for place in (storage.real(folder), *storage.real(folder).parents):
+    real = Path(os.path.realpath(folder))
+    for place in (real, *real.parents):
         try:
             if os.path.lexists(place / ".git"):
                 git_dir = _git_dir(place / ".git")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -189,5 +190,5 @@ def test_what_is_no_file_is_no_journal_and_the_line_that_puts_it_aside_works(
         for open_it in (read, load_state, Journal):
             with pytest.raises(UserError, match="the journal is damaged: it is no regular file") as caught:
                 open_it(file)
-        subprocess.run(caught.value.problems[0].hint.split("\n")[1], shell=True, check=True)
+        subprocess.run(shlex.split(caught.value.problems[0].hint.split("\n")[1]), check=True)
     assert read(file) == []

@@ -57,6 +57,9 @@ def _put_on(run: Run, commit: str, tip: str | None) -> str:
 
     The pages of its packages are kept in it too, where that is wanted.
     """
+    if tip and not run.workspace.repo.share_history(tip, commit):
+        branch = run.workspace.places.branch
+        raise _HaltError(Halt.BRANCH_MOVED, f"{branch} is at {tip[:12]}, which shares no commit with the run's base")
     candidate, conflicts = assemble.merge_tip(run, commit, tip)
     if conflicts:
         branch = run.workspace.places.branch
@@ -100,8 +103,14 @@ def _move(run: Run, candidate: str, tip: str | None, proven: Proof) -> bool:
 def _check_not_checked_out(run: Run, candidate: str, proven: Proof) -> None:
     """A branch that a worktree has checked out is not moved: the user's next commit would delete the landed work."""
     places = run.workspace.places
-    for worktree in run.workspace.repo.worktrees():
-        if worktree.branch == places.branch_ref:
-            take = f"git -C {shlex.quote(str(worktree.path))} merge --ff-only {places.proven_ref}"
-            why = f"{places.branch} is checked out in {worktree.path}; everything is proven, take it with:\n  {take}"
-            raise _HaltError(Halt.CHECKED_OUT, why, proven=proven, commit=candidate)
+    if worktree := run.workspace.repo.holder(places.branch_ref):
+        where = shlex.quote(str(worktree.path))
+        take = f"git -C {where} merge --ff-only {places.proven_ref}"
+        why = f"{places.branch} is checked out in {worktree.path}; everything is proven, take it with:\n  {take}"
+        if not worktree.path.is_dir():
+            git = f"git -C {shlex.quote(str(places.common))} worktree"
+            why = f"{places.branch} is checked out in {worktree.path}, which is locked and not there; everything is "
+            why += (
+                f"proven; bring it back, or forget it, and give the same command again:\n  {git} remove -f -f {where}"
+            )
+        raise _HaltError(Halt.CHECKED_OUT, why, proven=proven, commit=candidate)

@@ -286,7 +286,7 @@ def _read_inputs(request: Request, found: tuple[str, str, str]) -> tuple[Inputs,
     known = plan_edit.numbered(known, state, edited=bool(edited))
     trees = Trees(repo, places.trees)
     problems = [*known.problems, *check_repository(trees, commit), *ignored_scope.check(trees, commit, known.plan)]
-    problems += inputs.branch_problems(repo, places)
+    problems += inputs.branch_problems(repo, places, commit)
     problems += [] if state.started else inputs.behind_upstream(repo, request.folder, commit, came_from)
     if options.only and options.only not in known.order.index:
         near = inputs.nearest(options.only, known.order.topological)
