@@ -175,6 +175,15 @@ def put_aside(path: Path, ending: str) -> None:
         path.rename(aside)
 
 
+def replace(temporary: Path, path: Path) -> None:
+    """Rename a file of ours to its place; a folder that somebody made there is put aside."""
+    try:
+        temporary.replace(path)
+    except IsADirectoryError:
+        put_aside(path, ".aside")
+        temporary.replace(path)
+
+
 def write_atomically(path: Path, content: bytes, *, durably: bool = True) -> None:
     """Replace a file so that after a crash it is the old or the new one, whole: temp, fsync, rename, fsync folder.
 
@@ -189,7 +198,7 @@ def write_atomically(path: Path, content: bytes, *, durably: bool = True) -> Non
                 file.flush()
                 if durably:
                     os.fsync(file.fileno())
-            temporary.replace(path)
+            replace(temporary, path)
     except OSError:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)

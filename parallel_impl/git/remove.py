@@ -24,13 +24,19 @@ def remove(*places: Path) -> None:
         done = _run("rm", "-rf", "--", *left)
         left = [place for place in left if os.path.lexists(place)]
         for place in left:
-            # an agent may leave folders without permission; files stay alone: one may be a hard link to the user's
-            closed = ["-type", "d", "!", "-perm", "-700", "-exec", "chmod", "u+rwx", "{}", ";"]
-            _run("find", place, *closed)
+            open_folders(Path(place))
     if left:
         said = done.stderr.decode(errors="replace").strip()[:500]
         why = next((number for number in WHY if os.strerror(number) in said), errno.EPERM)
         raise OSError(why, f"could not be removed: {left[0]}: {said}", str(left[0]))
+
+
+def open_folders(place: Path) -> None:
+    """Give the user back the folders at and below `place` that an agent left without permission.
+
+    Files stay alone: one may be a hard link to the user's.
+    """
+    _run("find", str(place), "-type", "d", "!", "-perm", "-700", "-exec", "chmod", "u+rwx", "{}", ";")
 
 
 def try_remove(*places: Path) -> str:
@@ -44,5 +50,5 @@ def try_remove(*places: Path) -> str:
 
 def _run(*command: str) -> subprocess.CompletedProcess[bytes]:
     """In a process group of its own: Ctrl-C at a terminal is for us, not for what clears up."""
-    env = {**os.environ, "LC_ALL": "C"}
+    env = {**os.environ, "LC_ALL": "C", "PATH": f"{os.environ.get('PATH', '')}{os.pathsep}{os.defpath}"}
     return subprocess.run(command, check=False, stdin=subprocess.DEVNULL, capture_output=True, process_group=0, env=env)

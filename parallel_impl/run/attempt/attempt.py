@@ -27,7 +27,7 @@ from parallel_impl.gates.steps import StepResult, StepStatus, Verification
 from parallel_impl.git import scope
 from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.edits import SetUpChanges
-from parallel_impl.git.remove import remove
+from parallel_impl.git.remove import open_folders, remove
 from parallel_impl.git.repo import GitError
 from parallel_impl.git.staging import Snapshot
 from parallel_impl.git.traces import Traces
@@ -183,6 +183,7 @@ def _work(attempt: Attempt, checkout: Checkout) -> None:
     staging = take_work.stage(spec, workspace, checkout, attempt.job, base=attempt.base)
     before = staging.before(set_up=bool(spec.setup))
     worked = _run_agent(attempt, checkout, before)
+    _open_own_folders(attempt)
     worked = agent_limits.judge(attempt.job, worked, spec.config.silence_minutes)
     attempt.seen = worked.seen
     agent_report.take(attempt)
@@ -240,6 +241,13 @@ def _run_agent(attempt: Attempt, checkout: Checkout, before: Snapshot) -> Worked
                 heard=agent_limits.Teller(job, attempt.post).tell,
             )
         )
+
+
+def _open_own_folders(attempt: Attempt) -> None:
+    """An agent or a step may close the folder that it was to write to: it is ours, and read from now on."""
+    for folder in (attempt.files.folder, attempt.files.steps):
+        if os.path.lexists(folder) and not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+            open_folders(folder)
 
 
 def _equip(attempt: Attempt, checkout: Checkout, launch: Launch | None = None) -> AbstractContextManager[Launch]:
@@ -360,6 +368,7 @@ def _verify_in_checkout(attempt: Attempt, run: Callable[[Attempt, Launch, Checko
         _check_surroundings(attempt, checkout)
         with _equip(attempt, checkout) as launch:
             found = run(attempt, launch, checkout)
+            _open_own_folders(attempt)
         _check_surroundings(attempt, checkout)
         return found
     finally:

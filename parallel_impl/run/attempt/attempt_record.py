@@ -67,7 +67,7 @@ def note(file: Path, checkout: Checkout, before: Snapshot, *, pid: int = 0) -> N
     temporary = file.with_name(f".{file.name}.tmp")
     with storage.named(temporary):
         temporary.write_bytes(json_form.encode(record))
-    temporary.replace(file)
+    storage.replace(temporary, file)
 
 
 def read(file: Path) -> AttemptRecord | None:

@@ -30,7 +30,7 @@ from pathlib import Path
 from parallel_impl.git import home as homes
 from parallel_impl.git import relocation
 from parallel_impl.git.home import Home
-from parallel_impl.git.remove import try_remove
+from parallel_impl.git.remove import open_folders, try_remove
 from parallel_impl.git.repo import Repo
 from parallel_impl.record.state import ENDED, LIVE, PackageState, State
 from parallel_impl.run import ports, run_id
@@ -61,6 +61,8 @@ def clear(repo: Repo, places: Places, state: State, *, checkout: Path | None) ->
     run_processes.end(places, state, found)
     home = find_home(repo, places, state, checkout=checkout)
     left = [*remove_temporary_folders(found), *_left(places.trees)]
+    if places.attempts.is_dir():
+        open_folders(places.attempts)  # what an agent closed, whose run was killed before it could be opened again
     if state.started:
         left += close(places, home.path)
     for lock in _locks(places, state):
