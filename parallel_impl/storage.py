@@ -83,6 +83,11 @@ def state_directory() -> Path:
     return place
 
 
+def is_of_disk(error: OSError) -> bool:
+    """Whether the disk itself refuses: it is full, read-only or broken; a closed or odd file is somebody's doing."""
+    return error.errno in WHAT_TO_DO and error.errno not in (errno.EACCES, errno.EPERM)
+
+
 def problem(error: OSError) -> Problem | None:
     """What to report when the machine, not this program, is why a file could not be read or written; else None."""
     where = str(error.filename or "")

@@ -19,6 +19,8 @@ from parallel_impl.errors import printable
 from parallel_impl.gates import evidence, pytest_plugin, reports, setup, shell, start_failure, tool_command
 from parallel_impl.gates.gate_report import GateReport, GateState, Test
 from parallel_impl.gates.readers.output import GateOutput
+from parallel_impl.git.remove import open_folders, remove
+from parallel_impl.git.repo import GitError
 from parallel_impl.git.walk import is_cache
 from parallel_impl.plan.model import Package, Step, StepKind
 from parallel_impl.processes.launch import Launch, Limits, Stops
@@ -204,7 +206,10 @@ def try_step(
     runner.stale = evidence.signatures(runner.checkout, [step])
     result = runner.run(place, step)
     if result.status is StepStatus.FAILED and runner.before is not None and not result.changed:
-        return replace(result, changed=runner.written_to(step))
+        try:
+            return replace(result, changed=runner.written_to(step))
+        except (GitError, OSError) as error:
+            _odd(error)
     return result
 
 
@@ -253,13 +258,20 @@ class _Runner:
     excusable: frozenset[str] = frozenset()
 
     def run(self, number: int, step: Step) -> StepResult:
-        place = f"{number}-{_slug(step.name)}"
-        log = self.folder / "steps" / f"{place}.log"
-        written, lines = log.with_suffix(".keys.json"), log.with_suffix(".tests.jsonl")
-        log.parent.mkdir(parents=True, exist_ok=True)
-        for old in (log, written, lines):
-            old.unlink(missing_ok=True)
+        """Run a step and judge it; OSError of a disk. What it leaves closed, odd or broken is its own failure."""
+        log = self.folder / "steps" / f"{number}-{_slug(step.name)}.log"
         result = StepResult(step.name, step.kind, StepStatus.FAILED, step.command, log=log)
+        try:
+            return self._run(log, step, result)
+        except (GitError, OSError) as error:
+            return replace(result, why=f"what it left cannot be looked at: {_odd(error)}")
+
+    def _run(self, log: Path, step: Step, result: StepResult) -> StepResult:
+        place, written, lines = log.stem, log.with_suffix(".keys.json"), log.with_suffix(".tests.jsonl")
+        log.parent.mkdir(parents=True, exist_ok=True)
+        if not os.access(log.parent, os.R_OK | os.W_OK | os.X_OK):
+            open_folders(log.parent)  # an earlier step closed it
+        remove(log, written, lines)
         cwd = storage.real(self.checkout / step.cwd)  # of a link to itself: that link
         if not os.path.isdir(cwd) or not cwd.is_relative_to(self.checkout):  # noqa: PTH112 - a folder may be closed
             return replace(result, log=None, why=f"its cwd {step.cwd!r} is not a folder of the checkout")
@@ -363,6 +375,13 @@ class _Runner:
             why = f"it wrote a result file without the declared keys {', '.join(missing)}"
             return replace(result, why=why)
         return replace(result, status=StepStatus.PASSED, keys=keys, not_reported=missing)
+
+
+def _odd(error: GitError | OSError) -> str:
+    """What is wrong with what a step left; raised again where it is the disk that refuses."""
+    if isinstance(error, OSError) and storage.is_of_disk(error):
+        raise error
+    return str(error)
 
 
 def _shell_code(ended: Ended) -> int | None:

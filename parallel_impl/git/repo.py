@@ -12,19 +12,19 @@ import hashlib
 import os
 import re
 import shlex
-import shutil
 import subprocess
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from git import Git, GitCommandNotFound
-
 from parallel_impl import storage
 from parallel_impl.errors import UserError, printable
 from parallel_impl.git import obstacle, ownership
 from parallel_impl.git.identity import OURS, Identity
+
+os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")  # else GitPython cannot even be imported where there is no git
+from git import Git, GitCommandNotFound
 
 MINIMUM = (2, 38)
 SWITCHED_OFF = (
@@ -121,17 +121,14 @@ def version() -> tuple[int, ...]:
     try:
         text = str(Git().version())
     except GitCommandNotFound as error:
-        raise _absent(error) from error
+        raise _absent() from error
     found = re.search(r"\d+(\.\d+)+", text)
     return tuple(int(part) for part in found[0].split(".")) if found else (0,)
 
 
-def _absent(error: GitCommandNotFound) -> UserError | OSError:
-    """What to raise where git did not start: there is none, or the folder that it should start in is gone."""
-    if shutil.which("git"):
-        return error.__cause__ if isinstance(error.__cause__, OSError) else FileNotFoundError(str(error))
-    path = os.environ.get("PATH", "")
-    return UserError("git is not on PATH", where=f"PATH={path}", hint="install git 2.38 or newer, or add its folder")
+def _absent() -> UserError:
+    where = f"PATH={os.environ.get('PATH', '')}"
+    return UserError("git is not on PATH", where=where, hint="install git 2.38 or newer, or add its folder")
 
 
 class Repo:
@@ -200,7 +197,7 @@ class Repo:
                 process_group=0,  # Ctrl-C goes to the terminal's whole group: it must not fail what git is at
             )
         except GitCommandNotFound as error:
-            raise _absent(error) from error
+            raise _absent() from error
         child = process.proc
         assert child is not None  # noqa: S101 - with as_process GitPython hands over what it has just started
         out: bytes

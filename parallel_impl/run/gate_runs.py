@@ -20,6 +20,7 @@ from parallel_impl.gates.gate_report import GateReport, GateState, Test
 from parallel_impl.gates.quality import Gate
 from parallel_impl.gates.verdict import Again, GateVerdict, VerdictStatus
 from parallel_impl.git.checkout import Checkout
+from parallel_impl.git.repo import GitError
 from parallel_impl.git.surroundings import Foreign
 from parallel_impl.openspec import change_folder
 from parallel_impl.processes.launch import Launch, Stop
@@ -201,7 +202,7 @@ def _run(
     if on != BASE:  # the base was made ready in preflight
         why = prepare(spec, workspace, launch, checkout, workspace.places.gate_setup_log(on), on=on, tell=tell)
     if why:
-        return {gate.name: _without_set_up(gate, why) for gate in spec.gates}
+        return {gate.name: _without(gate, why) for gate in spec.gates}
     with equip(launch, spec, workspace, checkout, tell=tell) as inside:
         found = run_in(spec, workspace, inside, checkout, logs, on=on, tell=tell)
         then(inside, checkout, found)
@@ -247,7 +248,12 @@ def run_in(
         return start_gates(spec, gates, launch, inside, logs, on=on, tell=tell)
 
     before = workspace.foreign(checkout, usual=spec.beside)
-    found = undisturbed.run(spec.gates, checkout, workspace.trees, start=start, reopen=reopen)
+    try:
+        found = undisturbed.run(spec.gates, checkout, workspace.trees, start=start, reopen=reopen)
+    except (GitError, OSError) as error:  # a gate closed or removed its checkout, say
+        if isinstance(error, OSError) and storage.is_of_disk(error):
+            raise
+        found = {gate.name: _without(gate, f"what the gates left cannot be looked at: {error}") for gate in spec.gates}
     around = before or workspace.foreign(checkout, usual=spec.beside)
     return {name: _unproven(report, around) for name, report in found.items()} if around else found
 
@@ -290,6 +296,6 @@ def _gate_ended(on: str, report: GateReport) -> e.GateEnded:
     return e.GateEnded(at=now(), on=on, gate=report.gate, state=str(report.state), seconds=report.seconds)
 
 
-def _without_set_up(gate: Gate, why: str) -> GateReport:
+def _without(gate: Gate, why: str) -> GateReport:
     state = GateState.OFF if gate.off else GateState.NOT_RUN if gate.absent and not gate.is_own else GateState.BROKEN
     return GateReport(gate.name, state, why=why if state is GateState.BROKEN else "")

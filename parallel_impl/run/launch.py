@@ -124,16 +124,13 @@ def make_ready(
             return _set_up(spec, launch, checkout, log), share
 
     if not spec.setup:
-        outcome = _set_up(spec, launch, checkout, log)
-        hooks.switch_off(checkout)
-        return outcome
+        return _set_up(spec, launch, checkout, log)
     outcome, share = once()
     if again := bool(outcome.failure) and share.beside and not any(launch.stops):
         first, (outcome, _) = outcome, once(alone=True)
         outcome = replace(outcome, seconds=first.seconds + outcome.seconds)
     if changes and not outcome.failure and (more := changes.beyond(spec.set_up_changes)):
         outcome = replace(outcome, failure=_changes_more(more))
-    hooks.switch_off(checkout)
     tell(
         e.SetupEnded(
             at=now(),
@@ -149,7 +146,7 @@ def make_ready(
 
 
 def _set_up(spec: RunSpec, launch: Launch, checkout: Checkout, log: Path) -> SetupOutcome:
-    return setup.make_ready(
+    outcome = setup.make_ready(
         checkout.path,
         spec.setup,
         env={**launch.env, "PARALLEL_IMPL_REPOSITORY": str(spec.repository)},
@@ -159,6 +156,10 @@ def _set_up(spec: RunSpec, launch: Launch, checkout: Checkout, log: Path) -> Set
         stop=launch.stop,
         mask=launch.mask,
     )
+    if os.access(checkout.path, os.R_OK | os.W_OK | os.X_OK):
+        hooks.switch_off(checkout)
+        return outcome
+    return replace(outcome, failure=outcome.failure or "set-up: it removed or closed the folder that it ran in")
 
 
 def fresh_changes(spec: RunSpec, workspace: Workspace, checkout: Checkout) -> SetUpChanges | None:

@@ -15,13 +15,14 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from parallel_impl import config
-from parallel_impl.errors import Problem, Severity, printable
+from parallel_impl import config, storage
+from parallel_impl.errors import Problem, Severity, first_line, printable
 from parallel_impl.gates import start_failure, steps
 from parallel_impl.gates.found import unreadable
 from parallel_impl.gates.gate_report import GateState
 from parallel_impl.gates.steps import StepResult, StepStatus
 from parallel_impl.git.checkout import Checkout
+from parallel_impl.git.repo import GitError
 from parallel_impl.git.traces import Traces
 from parallel_impl.plan.model import Package, Plan, Step, StepKind
 from parallel_impl.processes.launch import Launch, Stop
@@ -179,6 +180,11 @@ def _try_steps(work: BaseWork, ready: Checkout | None, tried: StepsOnBase) -> No
                 _try_each(work, ready, tried)
             else:
                 _try_apart(work, tried)
+    except (GitError, OSError) as error:  # a step closed or removed its checkout, say: the others are not known then
+        if isinstance(error, OSError) and storage.is_of_disk(error):
+            raise
+        left = f"steps on the base: what one left cannot be put back, so the others are not tried: {error}"
+        noted(work.tell)(first_line(left))
     finally:
         for one in tried.results.values():
             one.cancel()  # those that did not run

@@ -57,12 +57,12 @@ class Cleared:
 
 def clear(repo: Repo, places: Places, state: State, *, checkout: Path | None) -> Cleared:
     """End and remove what needs no journal. `checkout` is the user's worktree. UserError when a process stays."""
+    if places.state.is_dir():
+        open_folders(places.state)  # what an agent, a step or a gate closed
     found = run_id.ensure(places, state)
     run_processes.end(places, state, found)
     home = find_home(repo, places, state, checkout=checkout)
     left = [*remove_temporary_folders(found), *_left(places.trees)]
-    if places.attempts.is_dir():
-        open_folders(places.attempts)  # what an agent closed, whose run was killed before it could be opened again
     if state.started:
         left += close(places, home.path)
     for lock in _locks(places, state):
