@@ -9,11 +9,13 @@ import contextlib
 import errno
 import os
 import pwd
+import shlex
 import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +32,7 @@ WHAT_TO_DO = {
     errno.EPERM: "make it readable and writable for you",
     errno.EIO: "look at the disk (dmesg)",
 }
+OWN, WORKTREES = "parallel-impl", ".worktrees"  # the folders that are this tool's: in a repository, beside it
 LEAST = 1_000_000  # bytes; with less a disk counts as full: a program that failed for it may have freed a little
 
 
@@ -97,6 +100,20 @@ def problem(error: OSError) -> Problem | None:
     return Problem(str(error.strerror), where=where, hint=hint)
 
 
+def misplaced(error: OSError) -> Problem | None:
+    """What to report when something else lies where a file or folder of this tool's is due; else None.
+
+    Only there: anywhere else such an error is a bug.
+    """
+    path, odd = Path(str(error.filename or "")), (errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EEXIST)
+    if error.errno not in odd or not any(part == OWN or part.endswith(WORKTREES) for part in path.parts):
+        return None
+    there = path if error.errno == errno.EISDIR else obstruction(path) or path
+    aside = f"mv {shlex.quote(str(there))} {shlex.quote(f'{there}.old')}"
+    what = f"{error.strerror}: a {'file' if there == path else 'folder'} of this tool is due there"
+    return Problem(what, where=str(there), hint=f"put it aside, and give the same command again: {aside}")
+
+
 @contextmanager
 def named(path: Path) -> Iterator[None]:
     """Errors of the system in here are about `path`: the one of a failed `write` does not say which file it was."""
@@ -162,6 +179,38 @@ def read_regular(file: Path, largest: int) -> bytes | None:
     return content if len(content) <= largest else None
 
 
+def read(file: Path) -> bytes:
+    """What is in a file of ours that an agent can reach; OSError when there is none.
+
+    ValueError for what is no regular file: a FIFO would be waited for.
+    """
+    try:
+        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):  # a link to itself; a socket
+            raise ValueError(f"{file} is no regular file") from error
+        raise
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise ValueError(f"{file} is no regular file")
+        with open(descriptor, "rb", closefd=False) as opened:
+            return opened.read()
+    finally:
+        os.close(descriptor)
+
+
+def open_to_append(file: Path) -> FileIO:
+    """A file of ours, opened unbuffered to append to; what an agent made in its place is put aside.
+
+    A FIFO would be waited for, and a link may lead anywhere.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        kind = stat.S_IFMT(file.lstat().st_mode)
+        if kind in (stat.S_IFIFO, stat.S_IFDIR, stat.S_IFLNK, stat.S_IFSOCK):
+            put_aside(file, ".aside")
+    return file.open("ab", buffering=0)
+
+
 def signature(file: StrOrBytesPath) -> tuple[int, ...]:
     """What changes when a file is written or replaced: mode, size, inode, times, of a symlink its own; () for none."""
     try:
@@ -173,6 +222,8 @@ def signature(file: StrOrBytesPath) -> tuple[int, ...]:
 
 def put_aside(path: Path, ending: str) -> None:
     """Rename what somebody else put there, whatever it is, to its name with `ending`, or that with a number."""
+    if not os.path.lexists(path):
+        return
     number, aside = 1, path.with_name(path.name + ending)
     while os.path.lexists(aside):
         number, aside = number + 1, path.with_name(f"{path.name}{ending}.{number + 1}")

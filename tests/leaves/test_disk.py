@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -121,3 +124,31 @@ def test_a_folder_below_one_that_is_closed_lies_in_the_nearest_that_can_be_seen(
     with closed_is_closed():
         assert storage.nearest(tmp_path / "closed/in/more") == tmp_path / "closed"
     (tmp_path / "closed").chmod(0o700)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, lambda file: file.symlink_to(file.name)])
+def test_what_is_no_file_is_read_by_nobody_and_put_aside_where_we_append(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    file = tmp_path / "agent.log"
+    make(file)
+    with pytest.raises(ValueError, match=r"agent\.log is no regular file"):
+        storage.read(file)
+    for text in (b"one ", b"two"):
+        with storage.open_to_append(file) as opened:
+            opened.write(text)
+    assert storage.read(file) == b"one two"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["agent.log", "agent.log.aside"]
+
+
+def test_what_lies_in_the_place_of_what_is_ours_is_told_with_the_line_that_puts_it_aside(tmp_path: Path) -> None:
+    (tmp_path / "parallel-impl").write_text("x")
+    (tmp_path / "other").write_text("x")
+    for name in ("parallel-impl", "other"):
+        with pytest.raises(OSError, match="Not a directory") as caught:
+            (tmp_path / name / "c/journal.jsonl").read_bytes()
+        told = storage.misplaced(caught.value)
+        assert (told is not None) is (name == "parallel-impl")
+        if told:
+            subprocess.run(shlex.split(told.hint.partition("again: ")[2]), check=True)
+    assert (tmp_path / "parallel-impl.old").read_text() == "x"

@@ -78,7 +78,8 @@ def run(spec: RunSpec, workspace: Workspace, launch: Launch, job: Job, post: Pos
     OSError when a disk is full: the failure of an attempt there has shown nothing about its work.
     """
     attempt = Attempt(spec, workspace, launch, job, post, began=time.monotonic())
-    attempt.files.folder.mkdir(parents=True, exist_ok=True)
+    storage.put_aside(attempt.files.folder, ".aside")  # an earlier agent may have made it: a FIFO for a log, say
+    attempt.files.folder.mkdir(parents=True)
     try:
         _pass_stages(attempt)
     except _FailureError as failure:
