@@ -366,7 +366,7 @@ class _Reader:
         return tuple(value)
 
     def variables(self, values: dict[str, Any], key: str) -> tuple[str, ...]:
-        """Names of environment variables, spelt out; none that would lead git elsewhere."""
+        """Names of environment variables, spelt out; none that would lead git elsewhere or run other code."""
         names = self.texts(values, key)
         for name in names:
             if not environment.NAME.fullmatch(name):
@@ -374,6 +374,9 @@ class _Reader:
             elif environment.is_redirecting(name):
                 what = f"{name} leads git to another repository or configuration, and never passes"
                 self.wrong(key, what, "take it out; what all of git should know belongs into: git config --global")
+            elif environment.is_executed(name):
+                what = f"{name} makes programs run other code than they were asked for, and never passes"
+                self.wrong(key, what, "take it out; write it into the command that needs it: NAME=value command")
         return names
 
     def person(self, values: dict[str, Any], key: str) -> str:

@@ -13,13 +13,15 @@ import shlex
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+import threading
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from parallel_impl.errors import Problem, UserError
+from parallel_impl.text import masked
 
 if TYPE_CHECKING:
     from _typeshed import StrOrBytesPath
@@ -33,6 +35,7 @@ WHAT_TO_DO = {
     errno.EIO: "look at the disk (dmesg)",
 }
 OWN, WORKTREES = "parallel-impl", ".worktrees"  # the folders that are this tool's: in a repository, beside it
+LARGEST_MASKED = 64_000_000  # bytes; a log of ours has 50 MB at most
 LEAST = 1_000_000  # bytes; with less a disk counts as full: a program that failed for it may have freed a little
 
 
@@ -89,6 +92,11 @@ def state_directory() -> Path:
 def is_of_disk(error: OSError) -> bool:
     """Whether the disk itself refuses: it is full, read-only or broken; a closed or odd file is somebody's doing."""
     return error.errno in WHAT_TO_DO and error.errno not in (errno.EACCES, errno.EPERM)
+
+
+def what_to_do(error: OSError) -> str:
+    """What a person does about a disk that refuses, a verb first; "" where the error is none of a disk's."""
+    return WHAT_TO_DO.get(error.errno or 0, "")
 
 
 def problem(error: OSError) -> Problem | None:
@@ -211,6 +219,32 @@ def open_to_append(file: Path) -> FileIO:
     return file.open("ab", buffering=0)
 
 
+def mask_files(folder: Path, secrets: Collection[bytes], *, ours: Collection[Path] = ()) -> None:
+    """Put `***` for secrets in the files below a folder that programs may write to, and in the names of what is there.
+
+    Links are not followed. What is larger than a log of ours is left, and so are what cannot be read and `ours`, where
+    a value may be a word that we read again.
+    """
+    if not secrets:
+        return
+    for above, folders, files in os.walk(os.fsencode(folder), topdown=False):
+        for name in (*files, *folders):
+            place = Path(os.fsdecode(above), os.fsdecode(name))
+            with contextlib.suppress(FileNotFoundError, PermissionError):
+                if place not in ours:
+                    _mask(place, secrets)
+                shown = masked(name, secrets)
+                if shown != name and not os.path.lexists(target := place.with_name(os.fsdecode(shown))):
+                    place.rename(target)
+
+
+def _mask(file: Path, secrets: Collection[bytes]) -> None:
+    if stat.S_ISREG(file.lstat().st_mode) and (content := read_regular(file, LARGEST_MASKED)):
+        shown = masked(content, secrets)
+        if shown != content:
+            write_atomically(file, shown, durably=False)
+
+
 def signature(file: StrOrBytesPath) -> tuple[int, ...]:
     """What changes when a file is written or replaced: mode, size, inode, times, of a symlink its own; () for none."""
     try:
@@ -246,7 +280,8 @@ def write_atomically(path: Path, content: bytes, *, durably: bool = True) -> Non
     Not `durably`, it is so for whoever reads it meanwhile, and after a power cut it may be empty.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # two threads may write one file: gates on the base, and gates on a candidate that has the base's tree
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_native_id()}.tmp")
     try:
         with named(path):
             with temporary.open("wb") as file:
@@ -263,10 +298,17 @@ def write_atomically(path: Path, content: bytes, *, durably: bool = True) -> Non
         sync_folder(path.parent)
 
 
+def write(path: Path, content: bytes) -> None:
+    """Write a file in its place, for what a killed process may leave in part. An error names the file."""
+    with named(path):
+        path.write_bytes(content)
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder durable (a rename without it can be undone by a power cut)."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        with named(folder):
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)

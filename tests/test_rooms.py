@@ -175,6 +175,14 @@ def test_what_only_linux_has_is_spelt_in_processes_alone() -> None:
     assert found == {"processes"}
 
 
+def test_a_write_that_fails_names_its_file() -> None:
+    written = re.compile(r"\.write_(bytes|text)\(")
+    found = {path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.py") if written.search(path.read_text())}
+    ours = {name for name in found if not name.startswith("agents/drivers/")}  # an agent's own program
+    # priorities, where failing is no matter; a bug's traceback, which is printed where it cannot be written
+    assert ours == {"storage.py", "processes/orphans.py", "cli/main.py"}
+
+
 def test_the_init_of_a_folder_imports_nothing() -> None:
     files = [path for path in ROOT.rglob("__init__.py") if path.parent != ROOT]
     assert [(str(path), list(imports(path))) for path in files if list(imports(path))] == []

@@ -214,7 +214,7 @@ def _furnish(home: Path, files: Mapping[str, str]) -> None:
     home.chmod(0o700)
     for name, text in files.items():
         (home / name).parent.mkdir(parents=True, exist_ok=True)
-        (home / name).write_text(text)
+        storage.write(home / name, text.encode())
 
 
 def _private(env: dict[str, str], home: Path) -> dict[str, str]:

@@ -107,7 +107,8 @@ def keep(checkout: Path, files: Iterable[str], folder: Path) -> list[str]:
             continue
         room -= size
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
+        with storage.named(target):
+            shutil.copyfile(source, target)
     return left_out
 
 

@@ -146,13 +146,12 @@ class _Scan:
         todo = [os.fspath(folder)]
         while todo:
             try:
-                with os.scandir(todo.pop()) as entries:
-                    for entry in entries:
-                        if entry.is_symlink():
-                            if self.leaves(link := Path(entry.path)):
-                                self.say(link, f"is a link to {link.readlink()}")
-                        elif entry.is_dir(follow_symlinks=False):
-                            todo.append(entry.path)
+                with os.scandir(todo.pop()) as found:
+                    entries = sorted(found, key=lambda entry: entry.name)
+                for entry in entries:
+                    if entry.is_symlink() and self.leaves(link := Path(entry.path)):
+                        self.say(link, f"is a link to {link.readlink()}")
+                todo += [one.path for one in reversed(entries) if one.is_dir(follow_symlinks=False)]
             except OSError as error:
                 self.say(Path(error.filename or folder), "cannot be read, so where it leads is not known")
 

@@ -320,7 +320,7 @@ class _Runner:
         """What passed in its sessions of pytest; the report is masked once it was read."""
         passed = reports.passed_tests(lines, self.checkout)
         if self.mask and lines.is_file():
-            lines.write_bytes(masked(lines.read_bytes(), self.mask))
+            storage.write(lines, masked(lines.read_bytes(), self.mask))
         return passed
 
     def _judge(self, result: StepResult, step: Step, place: str, written: Path) -> StepResult:

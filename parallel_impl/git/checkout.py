@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from parallel_impl import storage
 from parallel_impl.git.identity import OURS, Identity
 from parallel_impl.git.remove import remove
-from parallel_impl.git.repo import Repo, encode
+from parallel_impl.git.repo import Repo, encode, quoted
 
 KEPT = ".kept"
 ORIGIN_HEAD = "refs/remotes/origin/HEAD"
@@ -216,8 +216,7 @@ def are(kind: Callable[[int], bool], *paths: Path) -> bool:
 
 def _write(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with storage.named(path):
-        path.write_bytes(content)
+    storage.write(path, content)
 
 
 def point(worktree: Path, admin: Path) -> None:
@@ -266,8 +265,7 @@ def alternate(objects: Path) -> bytes:
     raw = os.fsencode(objects)
     if b"\n" not in raw and not raw.startswith((b'"', b"#")):
         return raw + b"\n"
-    quoted = b"".join(b"\\%03o" % byte if byte < 32 or byte in b'"\\' else bytes([byte]) for byte in raw)
-    return b'"' + quoted + b'"\n'
+    return quoted(raw) + b"\n"
 
 
 def _config(repo: Repo, identity: Identity) -> bytes:

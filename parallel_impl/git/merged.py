@@ -23,6 +23,18 @@ def holds(repo: Repo, tip: str, commit: str) -> bool:
     return stood(repo, repo.changes(base, commit), tip, without=base)
 
 
+def stood_whole(repo: Repo, commit: str, tip: str, *, base: str) -> bool:
+    """Whether all that a line of commits changed since it left `base` stood so, an entry of the stash with all parts.
+
+    What only commits below the last one held counts as replaced by it.
+    """
+    for one in (commit, *repo.parents(commit)[1:]):
+        start = repo.text("merge-base", one, base, ok=(0, 1)).split("\n")[0] or repo.empty_tree
+        if not stood(repo, repo.changes(start, one), tip, without=base):
+            return False
+    return True
+
+
 def stood(repo: Repo, changes: Sequence[Change], tip: str, *, without: str = "") -> bool:
     """Whether every path stood exactly as these changes left it, at one time on the way to `tip`.
 

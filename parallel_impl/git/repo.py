@@ -8,6 +8,7 @@ ignored, and data is read as bytes with `-z`. What is inherited of `GIT_*` has b
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -108,6 +109,11 @@ def encode(path: str) -> bytes:
     return path.encode("utf-8", "surrogateescape")
 
 
+def quoted(raw: bytes) -> bytes:
+    """A path in C's style, as git reads it where a plain one would be taken for several."""
+    return b'"' + b"".join(b"\\%03o" % byte if byte < 32 or byte in b'"\\' else bytes([byte]) for byte in raw) + b'"'
+
+
 def _safe(folders: Collection[Path]) -> dict[str, str]:
     """Variables by which git takes these folders for the user's own."""
     found = {"GIT_CONFIG_COUNT": str(len(folders))}
@@ -142,6 +148,7 @@ class Repo:
         self.git_dir = git_dir
         self._git = Git(str(git_dir))
         self._named = _safe(named)
+        self._config: tuple[str, ...] = ()
 
     @classmethod
     def discover(cls, folder: Path) -> Repo:
@@ -158,12 +165,20 @@ class Repo:
             ) from error
         return cls(Path(found), named)
 
+    def with_objects(self, folder: Path) -> Repo:
+        """This repository with the objects in `folder` beside its own: of another one, whose graph is not believed."""
+        both = Repo(self.git_dir)
+        both._named = {**self._named, "GIT_ALTERNATE_OBJECT_DIRECTORIES": os.fsdecode(quoted(os.fsencode(folder)))}
+        both._config = ("core.commitGraph=false", "core.multiPackIndex=false")
+        return both
+
     # -- running git
 
     def git(
         self,
         *args: str,
         input: bytes = b"",
+        stdin: Path | None = None,
         index: Path | None = None,
         work_tree: Path | None = None,
         config: Collection[str] = (),
@@ -173,12 +188,12 @@ class Repo:
     ) -> bytes:
         """Run `git args` on this repository and return its stdout, untouched.
 
-        `index` and `work_tree` replace the repository's own; `config` holds more `key=value`; `ok` lists the
-        exit codes that are no error. Raises GitError for any other; what `obstacle` finds instead: a full or
-        read-only disk is an OSError, a lock file in the way a UserError.
+        `stdin` is a file in the place of `input`. `index` and `work_tree` replace the repository's own; `config` holds
+        more `key=value`; `ok` lists the exit codes that are no error. Raises GitError for any other; what `obstacle`
+        finds instead: a full or read-only disk is an OSError, a lock file in the way a UserError.
         """
         command = ["git"]
-        for setting in (*SWITCHED_OFF, *ON_DISK, *config):
+        for setting in (*SWITCHED_OFF, *ON_DISK, *self._config, *config):
             command += ["-c", setting]
         if not discover:
             command.append(f"--git-dir={self.git_dir}")
@@ -189,13 +204,14 @@ class Repo:
             environment["GIT_INDEX_FILE"] = str(index)
         git = Git(str(work_tree)) if work_tree else self._git
         try:
-            process = git.execute(
-                [*command, *args],
-                istream=subprocess.PIPE if input else None,
-                as_process=True,
-                env=environment,
-                process_group=0,  # Ctrl-C goes to the terminal's whole group: it must not fail what git is at
-            )
+            with contextlib.ExitStack() as opened:
+                process = git.execute(
+                    [*command, *args],
+                    istream=opened.enter_context(stdin.open("rb")) if stdin else subprocess.PIPE if input else None,
+                    as_process=True,
+                    env=environment,
+                    process_group=0,  # Ctrl-C goes to the terminal's whole group: it must not fail what git is at
+                )
         except GitCommandNotFound as error:
             raise _absent() from error
         child = process.proc
@@ -226,6 +242,11 @@ class Repo:
     def null(self) -> str:
         """The null object id in this repository's length (SHA-256: 64 digits)."""
         return "0" * (64 if self.object_format == "sha256" else 40)
+
+    @cached_property
+    def empty_tree(self) -> str:
+        """The id of the tree without entries, which git knows in every repository."""
+        return hashlib.new(self.object_format, b"tree 0\0").hexdigest()
 
     def config(self) -> list[tuple[str, str]]:
         """The user's configuration (system, global, local) without what we set; keys as git prints them."""
@@ -401,6 +422,19 @@ class Repo:
             found[oid] = out[end + 1 : end + 1 + size]
             at = end + size + 2
         return found
+
+    def sizes(self, oids: Collection[str]) -> dict[str, int]:
+        """The sizes of the objects that are here."""
+        if not oids:
+            return {}
+        asked = "".join(f"{oid}\n" for oid in oids).encode()
+        lines = self.git("cat-file", "--batch-check=%(objectname) %(objectsize)", input=asked).decode().splitlines()
+        pairs = (line.split() for line in lines)
+        return {oid: int(size) for oid, size in pairs if size.isdecimal()}
+
+    def merge_bases(self, one: str, other: str) -> tuple[str, ...]:
+        """The best common ancestors of two commits; none where there are none, or one of the two is gone."""
+        return tuple(self.text("merge-base", "--all", "--end-of-options", one, other, ok=(0, 1, 128)).split())
 
     def merge(self, ours: str, theirs: str) -> tuple[str, list[str]]:
         """The tree of a merge of two commits, made in the object database, and the paths that conflict ("" then).

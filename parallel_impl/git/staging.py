@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +23,8 @@ from parallel_impl.plan.model import Scope
 
 NO_FILE = "000000"
 REFUSED = "git cannot take it"
+MEGABYTE = 1_000_000
+CONVERSIONS = ("text", "crlf", "eol", "ident", "working-tree-encoding")  # attributes, beside filters
 # with the stat checks weakened, a same-size edit with its time set back is missed; ignoreStat plants index bits;
 # safecrlf only warns, but `true` makes git die; a sparse user checkout would make new files fatal
 CONFIG = (
@@ -74,8 +76,8 @@ class Snapshot:
 class Work:
     """What an agent did. `changes` compares the package's base with `tree`; `ignored` is left out of it.
 
-    With `unstageable` nothing was staged (`tree` is empty): the worktree must be kept whole. `too_big` is staged
-    or left out, and fails the attempt.
+    With `unstageable` nothing was staged (`tree` is empty): the worktree must be kept whole. `too_big` fails the
+    attempt; what of it is `not_taken` is not in `tree` either.
     """
 
     tree: str
@@ -83,6 +85,7 @@ class Work:
     ignored: tuple[Ignored, ...] = ()
     unstageable: tuple[Violation, ...] = ()
     too_big: tuple[Violation, ...] = ()
+    not_taken: tuple[str, ...] = ()
 
 
 class Staging:
@@ -108,7 +111,7 @@ class Staging:
         self._git_dir, self._start, self._base = checkout.git_dir, checkout.commit, base
         self._left_out = frozenset(encode(path) for path in left_out)
         self._scope = scope
-        self._limit = int(max_blob_mb * 1_000_000)
+        self._limit = int(max_blob_mb * MEGABYTE)
 
     def before(self, *, set_up: bool) -> Snapshot:
         """Stage the worktree as it is now. Costs no process where no set-up ran and nothing converts files.
@@ -139,7 +142,7 @@ class Staging:
             tools.leave_out_installed(disk)
         if wrong := self._unstageable(snapshot, disk):
             return Work("", unstageable=wrong)
-        large = [violation for path in sorted(disk.new) if (violation := self._too_big(path))]
+        large = [violation for path in self._stored_as_they_are(disk.new) if (violation := self._too_big(path))]
         disk.new -= {encode(violation.path) for violation in large}
         if not self._index.is_file():  # somebody removed our folder: without what lstat said, every file is read
             self._index.parent.mkdir(parents=True, exist_ok=True)
@@ -157,9 +160,10 @@ class Staging:
         changes = self._changes(tree)
         if passed_over := self._passed_over(tree, disk.new - {encode(change.path) for change in changes}):
             return Work("", unstageable=passed_over)
-        changed = [encode(change.path) for change in changes if change.new_mode not in (NO_FILE, GITLINK)]
-        large += [violation for path in changed if (violation := self._too_big(path))]
-        return Work(tree, changes, tuple(self._list_ignored(snapshot, disk)), too_big=tuple(large))
+        not_taken = tuple(violation.path for violation in large)
+        large += too_big(self._trees, changes, base=self._base, limit_mb=self._limit / MEGABYTE)
+        ignored = tuple(self._list_ignored(snapshot, disk))
+        return Work(tree, changes, ignored, too_big=tuple(large), not_taken=not_taken)
 
     # -- the steps
 
@@ -218,20 +222,29 @@ class Staging:
         taken = {entry.path for entry in self.repo.entries(tree, *asked)} if asked else set()
         return tuple(Violation(path, "git refuses this name") for path in sorted(asked - taken))
 
-    def _too_big(self, path: bytes) -> Violation | None:
-        """Whether the file is over the limit and no filter replaces it (LFS stores a pointer)."""
+    def _stored_as_they_are(self, paths: Collection[bytes]) -> list[bytes]:
+        """Those over the limit whose blobs would be the files themselves: they need not be written to know that."""
+        large = sorted(path for path in paths if _size(self._root, path) > self._limit)
+        if not large or self._trees.converts_line_ends():
+            return []
+        attributes = ("filter", *CONVERSIONS)
+        answer = self._git(self._index, "check-attr", "-z", "--stdin", *attributes, input=b"\0".join(large) + b"\0")
+        fields, converted = answer.split(b"\0")[:-1], set[bytes]()
+        for path, name, value in zip(fields[::3], fields[1::3], fields[2::3], strict=True):
+            is_filter = name == b"filter"
+            if self._trees.runs_filter(decode(value)) if is_filter else value not in (b"unspecified", b"unset"):
+                converted.add(path)
+        known = {oid for _, oid in self._trees.listing(self._base).entries.values()}
+        return [path for path in large if path not in converted and self._hash(path) not in known]
+
+    def _hash(self, path: bytes) -> str:
+        """The id of a file as it is: one that was moved is no new blob."""
         place = os.path.join(os.fsencode(self._root), path)  # noqa: PTH118 - bytes
-        try:
-            found = os.lstat(place)
-        except OSError:
-            return None
-        if not stat.S_ISREG(found.st_mode) or found.st_size <= self._limit:
-            return None
-        answer = self._git(self._index, "check-attr", "-z", "--stdin", "filter", input=path + b"\0")
-        if answer.split(b"\0")[2] == b"lfs":
-            return None
-        megabytes = found.st_size / 1_000_000
-        return Violation(decode(path), f"{megabytes:.0f} MB, more than max_blob_mb ({self._limit / 1e6:g})")
+        return self.repo.text("hash-object", "--no-filters", "--end-of-options", decode(place), ok=(0, 128))
+
+    def _too_big(self, path: bytes) -> Violation | None:
+        size = _size(self._root, path)
+        return _over(decode(path), size, self._limit) if size > self._limit else None
 
     def _list_ignored(self, snapshot: Snapshot, disk: Disk) -> Iterator[Ignored]:
         for path in sorted(self._left_out):
@@ -264,6 +277,29 @@ def round_trip(trees: Trees, checkout: Checkout) -> list[str]:
     tree = Staging(trees, checkout, base=checkout.commit).before(set_up=False).tree
     start = trees.id(checkout.commit)
     return [change.path for change in trees.repo.changes(start, tree)] if tree != start else []
+
+
+def too_big(trees: Trees, changes: Sequence[Change], *, base: str, limit_mb: float) -> list[Violation]:
+    """The new blobs over the limit: what is stored counts, whatever filters made of the file (LFS stores a pointer)."""
+    limit = int(limit_mb * MEGABYTE)
+    files = [change for change in changes if change.new_mode not in (NO_FILE, GITLINK)]
+    sizes = trees.repo.sizes({change.new for change in files})
+    large = [change for change in files if sizes.get(change.new, 0) > limit]
+    known = {oid for _, oid in trees.listing(base).entries.values()} if large else set()
+    return [_over(change.path, sizes[change.new], limit) for change in large if change.new not in known]
+
+
+def _over(path: str, size: int, limit: int) -> Violation:
+    return Violation(path, f"{size / MEGABYTE:.0f} MB, more than max_blob_mb ({limit / MEGABYTE:g})")
+
+
+def _size(root: Path, path: bytes) -> int:
+    """The size of a regular file; 0 of anything else."""
+    try:
+        found = os.lstat(os.path.join(os.fsencode(root), path))  # noqa: PTH118 - bytes
+    except OSError:
+        return 0
+    return found.st_size if stat.S_ISREG(found.st_mode) else 0
 
 
 def _mode(path: Path) -> int:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import msgspec
 
+from parallel_impl import storage
 from parallel_impl.processes.slot_order import SlotTicket, choose
 
 ASLEEP_SECONDS = 5.0  # without a look: a process that was stopped (Ctrl-Z) must not keep all others waiting
@@ -142,7 +143,8 @@ class SlotFiles:
                     if time.monotonic() >= until:
                         raise
                     time.sleep(RETRY_SECONDS)
-            yield descriptor
+            with storage.named(self.folder):
+                yield descriptor
         finally:
             os.close(descriptor)
 

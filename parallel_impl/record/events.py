@@ -47,6 +47,7 @@ class RunStarted(Event, frozen=True, kw_only=True):
     `attempts`: how many attempts an aborted run of the change had made at packages; numbers go on from there.
     `plan_seconds`: how long the plan was read and checked (None in a run of a version that did not measure it).
     `above`: the tool configuration that lay above its worktrees (None in a run of a version that did not look).
+    `tip`: where the feature branch was ("": there was none; None in a run of a version that did not record it).
     """
 
     run_id: str
@@ -73,6 +74,7 @@ class RunStarted(Event, frozen=True, kw_only=True):
     single: bool = False
     plan_seconds: float | None = None
     above: list[str] | None = None
+    tip: str | None = None
 
 
 class RunContinued(Event, frozen=True, kw_only=True):
@@ -93,7 +95,8 @@ class RunContinued(Event, frozen=True, kw_only=True):
 class AttemptStarted(Event, frozen=True, kw_only=True):
     """Attempt `number` (from 1) of a package is handed to a worker, for this agent, of this version, with this model.
 
-    `model` is what was configured; "" where the client chooses.
+    `model` is what was configured; "" where the client chooses. `judges` is the attempt whose work is judged again,
+    without an agent; 0: an agent works.
     """
 
     package: str
@@ -101,6 +104,7 @@ class AttemptStarted(Event, frozen=True, kw_only=True):
     agent: str = ""
     version: str = ""
     model: str = ""
+    judges: int = 0
 
 
 class AttemptVerifying(Event, frozen=True, kw_only=True):
@@ -113,7 +117,8 @@ class AttemptVerifying(Event, frozen=True, kw_only=True):
 class AttemptEnded(Event, frozen=True, kw_only=True):
     """An attempt is over: its commit ("" when nothing could be taken) and `code`, "" when it passed.
 
-    `tests` is the digest of the record of which tests passed in its own steps ("" where none is known).
+    `tests` is the digest of the record of which tests passed in its own steps ("" where none is known). `whole`: all
+    that its agent did is in the commit (None: of a version that did not record it).
 
     Of its agent: the model that it used, the conversation that a retry may go on with (`private_home`: it lies in the
     package's own HOME), what it used, and how many of its tools were called, denied, and of its requests repeated.
@@ -136,6 +141,20 @@ class AttemptEnded(Event, frozen=True, kw_only=True):
     retries: int = 0
     calls: int = 0
     tests: str = ""
+    whole: bool | None = None
+
+
+class TestsKept(Event, frozen=True, kw_only=True):
+    """Which tests passed in the own steps of an attempt is in a file with this digest, before its work is accepted.
+
+    Its `AttemptEnded` has the digest too; this one is there where the process is killed between the two.
+    """
+
+    __test__ = False  # for pytest: this is no test class
+
+    package: str
+    number: int
+    digest: str
 
 
 class SetupStarted(Event, frozen=True, kw_only=True):
@@ -167,7 +186,8 @@ class SetupEnded(Event, frozen=True, kw_only=True):
 class SlotAwaited(Event, frozen=True, kw_only=True):
     """A set-up, a step or a gate waits for a free slot, of the machine or of this run: `what` is its name.
 
-    It is on the `base`, on a `candidate`, or ("") of an attempt at a package. That it has one is told by its start.
+    It is on the `base` (a package's step too), on a `candidate`, or ("") of an attempt at a package. That it has one is
+    told by its start.
     """
 
     what: str
@@ -177,13 +197,14 @@ class SlotAwaited(Event, frozen=True, kw_only=True):
 
 
 class StepStarted(Event, frozen=True, kw_only=True):
-    """A verification step of an attempt begins: the `place`-th of `steps`."""
+    """A verification step of an attempt begins: the `place`-th of `steps`; `on` the `base`, of none (`number` 0)."""
 
     package: str
     number: int
     step: str
     place: int = 1
     steps: int = 1
+    on: str = ""
 
 
 class StepEnded(Event, frozen=True, kw_only=True):
@@ -194,6 +215,7 @@ class StepEnded(Event, frozen=True, kw_only=True):
     step: str
     passed: bool
     seconds: float = 0.0
+    on: str = ""
 
 
 class GateStarted(Event, frozen=True, kw_only=True):
@@ -250,7 +272,8 @@ class PackagesRestarted(Event, frozen=True, kw_only=True):
 class PlanRevised(Event, frozen=True, kw_only=True):
     """The plan was edited between two starts: `commit` holds the new one, `packages` are all that it has.
 
-    What is in `changed`, and whatever depends on that, is stale; every other known package stays as it was.
+    What is in `changed`, and whatever depends on that, is stale; every other known package stays as it was. Of those
+    in `judged` only what judges their work was changed.
     """
 
     plan_blob: str
@@ -259,29 +282,35 @@ class PlanRevised(Event, frozen=True, kw_only=True):
     contracts_revision: int
     packages: Mapping[str, list[str]]
     changed: list[str]
+    judged: list[str] = []
 
 
 class ConfigurationRevised(Event, frozen=True, kw_only=True):
-    """Gates or limits of the configuration were edited between two starts, in `commit`: these keys.
+    """The configuration was edited between two starts, in `commit`: these keys.
 
-    Accepted work stays; `digest` stands for what can be edited so, as it is now.
+    Accepted work stays; `digest` stands for what can be edited so, as it is now. `again` are packages that had failed
+    and are tried again, `judged` those whose work is judged again first.
     """
 
     commit: str
     digest: str
     keys: list[str]
+    again: list[str] = []
+    judged: list[str] = []
 
 
 class RepositoryChanged(Event, frozen=True, kw_only=True):
     """The user's repository is not as it was: what, which packages were running, and whether that halts the run.
 
-    `around`: it is not the repository but the folders around the run's checkouts.
+    `around`: it is not the repository but the folders around the run's checkouts. `checkouts`: it is the user's own
+    checkouts, which are compared once, at the end of a start.
     """
 
     what: list[str]
     running: list[str]
     halts: bool
     around: bool = False
+    checkouts: bool = False
 
 
 class Noted(Event, frozen=True, kw_only=True):
@@ -376,10 +405,21 @@ class Merged(Event, frozen=True, kw_only=True):
 
 
 class RunHalted(Event, frozen=True, kw_only=True):
-    """The run ended without landing; everything is kept."""
+    """The run ended without landing; everything is kept.
+
+    `tip`: where the feature branch was found although nobody had agreed to that ("": it was gone); the next start is
+    the user's consent to exactly that. None where that is not why.
+    """
 
     code: str
     why: str
+    tip: str | None = None
+
+
+class BranchMoveAccepted(Event, frozen=True, kw_only=True):
+    """The user agrees that the feature branch is at this commit ("": that it is gone), as a halt had named it."""
+
+    commit: str
 
 
 class RunAborted(Event, frozen=True, kw_only=True):

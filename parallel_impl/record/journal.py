@@ -139,8 +139,9 @@ class Journal:
             content += part
         end = content.rfind(b"\n") + 1
         if end != len(content):
-            os.ftruncate(self._file, end)
-            os.fsync(self._file)
+            with storage.named(self.path):
+                os.ftruncate(self._file, end)
+                os.fsync(self._file)
             del content[end:]
         return content
 

@@ -10,7 +10,7 @@ import math
 import select
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import partial, reduce
 from operator import add
 from queue import Empty, SimpleQueue
 
@@ -25,10 +25,10 @@ from parallel_impl.record.journal import now
 from parallel_impl.record.state import PackageState, Progress, most_live
 from parallel_impl.run import on_base, size_watch
 from parallel_impl.run.admission import Admission
-from parallel_impl.run.attempt import attempt
+from parallel_impl.run.attempt import attempt, kept_work
 from parallel_impl.run.attempt.attempt import RunAttempt
 from parallel_impl.run.attempt.job import Job, Outcome, Previous, Working
-from parallel_impl.run.land import ending, land
+from parallel_impl.run.land import assemble, ending, land
 from parallel_impl.run.land.ending import Ending
 from parallel_impl.run.on_base import OnBase
 from parallel_impl.run.run import Run
@@ -55,13 +55,16 @@ def execute(run: Run, *, only: frozenset[str] | None = None, run_attempt: RunAtt
 
     The run is on disk at every instant; the same call on the same journal goes on where it stopped.
     """
-    work = on_base.BaseWork(run.spec, run.workspace, run.launch, run.post, run.base_checkout)
+    if run.move:
+        return ending.branch_moved(run, run.move)
+    minutes = run.spec.config.base_minutes
+    work = on_base.BaseWork(run.spec, run.workspace, run.launch, run.post, run.base_checkout, minutes)
     wanted = [name for name in run.state.packages if name not in run.state.accepted() and (not only or name in only)]
     with on_base.running(work, run.in_force, wanted) as base:
         try:
             _wait_for_base(run, base)
             over = run_packages(run, only=only, run_attempt=run_attempt, base=base)
-            run.look_at_repository(files=True)
+            run.look_at_repository()
             if run.state.tampering and not run.stop:
                 return ending.tampered(run, run.state.tampering)
             if run.obstacle and not run.stop:
@@ -87,21 +90,30 @@ def _wait_for_base(run: Run, base: OnBase) -> None:
     """
     if any(progress.started for progress in run.state.packages.values()):
         return
-    base.wait(run.spec.config.base_minutes, run.stop, meanwhile=run.record_posted, say=run.listener.say)
+    base.wait(
+        run.spec.config.base_minutes,
+        run.stop,
+        meanwhile=run.record_posted,
+        say=run.listener.say,
+        accepted=run.state.accepted_gates,
+    )
 
 
 def _take_in_base(run: Run, base: OnBase | None) -> None:
-    """What has become known about the base: a gate that is broken there starts nothing more."""
+    """What has become known about the base: a gate that is broken there, or foreign files, start nothing more."""
     if base is None:
         return
     base.done()
+    shown = partial(environment.masked, secrets=run.launch.mask)
     for problem in on_base.describe_news(run.spec, run.in_force.plan, base, red=False):
-        run.listener.say(str(problem))
-    for line in base.advice():
-        if (told := environment.masked(line, run.launch.mask)) not in run.state.notes:
+        run.listener.say(shown(str(problem)))
+    for told in map(shown, base.advice()):
+        if told not in run.state.notes:
             run.note(told)
-    if not run.obstacle and (why := base.broken()):
-        run.obstacle = (Halt.GATE_BROKEN, why)
+    if not run.obstacle and (why := base.foreign()):
+        run.obstacle = (Halt.FOREIGN_FILES, shown(why))
+    if not run.obstacle and (why := base.broken(run.state.accepted_gates)):
+        run.obstacle = (Halt.GATE_BROKEN, shown(why))
 
 
 def run_packages(
@@ -145,6 +157,7 @@ class Loop:
 
 def _loop(loop: Loop) -> str:
     run, admission, order = loop.run, loop.admission, _start_order(loop.run)
+    _look_for_clash(run)  # an earlier start may have ended by it
     failed, held = _failed(run), False
     while True:
         run.record_posted()
@@ -217,7 +230,7 @@ def _start(loop: Loop, jobs: list[Job]) -> None:
 
 
 def _started(run: Run, job: Job) -> e.AttemptStarted:
-    agent = run.spec.agent_record(job.package.id)
+    agent = job.done_by(run.spec)
     return e.AttemptStarted(
         at=now(),
         package=job.package.id,
@@ -225,6 +238,7 @@ def _started(run: Run, job: Job) -> e.AttemptStarted:
         agent=agent.name,
         version=agent.version,
         model=agent.model,
+        judges=job.kept.number if job.kept else 0,
     )
 
 
@@ -250,7 +264,10 @@ def _job(loop: Loop, name: str) -> Job:
     previous = _previous(progress, last) if (last := progress.last_failure) else None
     above = tuple(run.layers[other] for other in in_force.order.dependencies(name))
     package, number = in_force.plan.package(name), progress.attempts + 1
-    return Job(package, number, in_force, above, previous, on_base=loop.base, known_reports=run.known_reports)
+    kept = kept_work.find(run, name, above)
+    return Job(
+        package, number, in_force, above, previous, on_base=loop.base, known_reports=run.known_reports, kept=kept
+    )
 
 
 def _settle(run: Run, admission: Admission, job: Job, outcome: Outcome) -> None:
@@ -271,7 +288,7 @@ def _settle(run: Run, admission: Admission, job: Job, outcome: Outcome) -> None:
         seconds=round(outcome.seconds, 3),
         setup_seconds=round(outcome.setup_seconds, 3),
         from_base=outcome.from_base,
-        agent=run.spec.agent_record(package.id).name,
+        agent=job.done_by(run.spec).name,
         model=outcome.seen.model,
         session=outcome.seen.session,
         private_home=outcome.private_home,
@@ -280,6 +297,7 @@ def _settle(run: Run, admission: Admission, job: Job, outcome: Outcome) -> None:
         retries=outcome.seen.retries,
         calls=outcome.seen.calls,
         tests=outcome.tests,
+        whole=outcome.whole,
     )
     if code:
         run.record(ended)
@@ -287,11 +305,19 @@ def _settle(run: Run, admission: Admission, job: Job, outcome: Outcome) -> None:
             run.obstacle = (Halt.STEP_CANNOT_START, f"{package.id}: {why}")
         run.fail_if_spent(package.id)
     else:
+        if outcome.tests:
+            run.record(e.TestsKept(at=now(), package=package.id, number=job.number, digest=outcome.tests))
         run.workspace.set_ref(run.workspace.places.package_ref(package.id), outcome.commit)
         run.layers[package.id] = Layer(package.id, outcome.commit, outcome.changes)
         run.record(ended, e.PackageAccepted(at=now(), package=package.id, number=job.number, commit=outcome.commit))
         run.end_conversations(package.id)
+        _look_for_clash(run)
     run.record(*admission.end(package.id, replace(outcome, code=code, why=why), now()))
+
+
+def _look_for_clash(run: Run) -> None:
+    """Accepted work that does not stand in one tree starts nothing more: an agent would be given a part of it."""
+    run.obstacle = run.obstacle or assemble.find_clash(run)
 
 
 def _problems(run: Run, job: Job, outcome: Outcome) -> str:

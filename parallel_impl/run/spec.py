@@ -75,8 +75,7 @@ class RunSpec:
 
 def own_files(spec: RunSpec, places: Places, plan: Plan) -> tuple[str, ...]:
     """What only the orchestrator writes in a candidate: an agent's edits of it are left out of its work."""
-    kept = (places.kept_page(package.id) for package in plan.packages) if spec.config.keep_completed else ()
-    return (places.tasks_file, *kept)
+    return places.own_paths([package.id for package in plan.packages], kept=spec.config.keep_completed)
 
 
 @dataclass(frozen=True, slots=True)

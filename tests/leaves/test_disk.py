@@ -7,12 +7,14 @@ import os
 import shlex
 import subprocess
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from parallel_impl import storage
 from parallel_impl.errors import UserError
+from parallel_impl.run.start import writable
 from tests.privileges import closed_is_closed
 
 
@@ -47,6 +49,50 @@ def test_a_failed_write_says_which_file_it_was(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError) as other, storage.named(tmp_path / "x"):
         (tmp_path / "y").read_bytes()
     assert other.value.filename == str(tmp_path / "y")
+
+
+def test_two_threads_that_write_one_file_do_not_fail_each_other(tmp_path: Path) -> None:
+    file = tmp_path / "tree.json"
+
+    def write(content: bytes) -> None:
+        for _ in range(100):
+            storage.write_atomically(file, content, durably=False)
+
+    with ThreadPoolExecutor(2) as pool:
+        for one in [pool.submit(write, content) for content in (b"x" * 1000, b"y" * 2000)]:
+            one.result()
+    assert file.read_bytes() in (b"x" * 1000, b"y" * 2000)
+    assert [path.name for path in tmp_path.iterdir()] == ["tree.json"]
+
+
+def test_secrets_are_masked_in_files_of_others_and_in_their_names(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.write_text("s3cret-1")
+    folder = tmp_path / "attempt"
+    (folder / "a-s3cret-1/b").mkdir(parents=True)
+    (folder / "a-s3cret-1/b/s3cret-1.txt").write_text("x s3cret-1 y")
+    (folder / "record.json").write_text('{"s3cret-1": 1}')
+    (folder / "plain").write_text("plain")
+    (folder / "link").symlink_to(outside)
+    os.mkfifo(folder / "fifo")
+    storage.mask_files(folder, (b"s3cret-1",), ours={folder / "record.json"})
+    names = {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
+    assert names == {"a-***", "a-***/b", "a-***/b/***.txt", "record.json", "plain", "link", "fifo"}
+    assert (folder / "a-***/b/***.txt").read_text() == "x *** y"
+    assert (folder / "record.json").read_text() == '{"s3cret-1": 1}'
+    assert outside.read_text() == "s3cret-1"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
+def test_a_folder_on_a_full_disk_is_not_to_be_made_writable(tmp_path: Path) -> None:
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "nr_inodes=1", "none", str(tmp_path)], check=True)
+    try:
+        with pytest.raises(UserError) as refused:
+            writable.check_home(tmp_path)
+    finally:
+        subprocess.run(["umount", "--lazy", str(tmp_path)], check=True)
+    assert refused.value.problems[0].what == "cannot be written: No space left on device"
+    assert refused.value.problems[0].hint == "free some space: worktrees lie there"
 
 
 @pytest.fixture

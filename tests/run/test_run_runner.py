@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from parallel_impl.git.repo import Repo
+from parallel_impl.git.repo import Change, Repo
 from parallel_impl.plan.model import Package
 from parallel_impl.record import events as e
-from parallel_impl.record.codes import Failure
+from parallel_impl.record.codes import Failure, Halt
 from parallel_impl.record.journal import now, read
 from parallel_impl.record.state import PackageState, fold
 from parallel_impl.run import runner
@@ -68,6 +68,16 @@ def test_a_package_starts_when_all_that_it_depends_on_is_accepted(opened: Callab
     refs = run.workspace.repo.refs(run.workspace.places.package_refs)
     assert set(refs.values()) == {run.spec.base}
     assert len(refs) == 3
+
+
+def test_which_tests_passed_in_its_steps_is_journalled_before_a_package_is_accepted(
+    opened: Callable[..., Run],
+) -> None:
+    run = opened(package("a"))
+    runner.run_packages(run, run_attempt=Agents(lambda job, _: replace(passing(run.spec.base)(job, _), tests="d1")))
+    kinds = [type(event) for event in heard(run) if not isinstance(event, e.RunStarted | e.AttemptVerifying)]
+    assert kinds == [e.AttemptStarted, e.TestsKept, e.AttemptEnded, e.PackageAccepted]
+    assert run.state.packages["a"].tests == {1: "d1"}
 
 
 def test_what_is_ready_starts_by_priority_then_by_the_longest_way_below_it(opened: Callable[..., Run]) -> None:
@@ -325,3 +335,22 @@ def test_what_nobody_asked_for_is_not_cancelled_by_a_failure_above_it(opened: Ca
     states = {name: progress.state for name, progress in run.state.packages.items()}
     assert states["b"] is PackageState.CANCELLED
     assert states["c"] not in (PackageState.CANCELLED, PackageState.FAILED)
+
+
+def test_nothing_starts_on_work_that_does_not_stand_in_one_tree_in_a_later_start_neither(
+    opened: Callable[..., Run],
+) -> None:
+    run = opened(package("a"), package("b"), package("both", "a", "b"))
+    paths = {"a": "p/q", "b": "p/q/r"}
+
+    def act(job: Job, _: Post) -> Outcome:
+        changes = (Change("000000", "100644", "0" * 40, "1" * 40, "A", paths[job.package.id]),)
+        return Outcome(result(job), commit=run.spec.base, changes=changes)
+
+    agents = Agents(act)
+    for _start in range(2):
+        run.obstacle = None
+        runner.run_packages(run, run_attempt=agents)
+        assert run.obstacle is not None
+        assert run.obstacle[0] is Halt.CLASH
+    assert sorted(agents.started) == ["a", "b"]

@@ -29,6 +29,7 @@ from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.edits import SetUpChanges
 from parallel_impl.git.remove import open_folders, remove
 from parallel_impl.git.repo import GitError
+from parallel_impl.git.side_work import TakenTree
 from parallel_impl.git.staging import Snapshot
 from parallel_impl.git.traces import Traces
 from parallel_impl.git.walk import CACHE_RULE
@@ -49,13 +50,14 @@ from parallel_impl.run.attempt import (
     gate_steps,
     package_base,
     prompt_context,
+    rescue,
     result,
     resume,
     take_work,
 )
-from parallel_impl.run.attempt.job import Attempt, Job, Outcome, Post
+from parallel_impl.run.attempt.job import Attempt, Job, Kept, Outcome, Post
 from parallel_impl.run.launch import equip, fresh_changes, make_ready
-from parallel_impl.run.spec import RunSpec, Workspace
+from parallel_impl.run.spec import RunSpec, Workspace, own_files
 from parallel_impl.storage import write_atomically
 
 SHOWN = 20  # paths in a failure
@@ -110,20 +112,37 @@ def _pass_stages(attempt: Attempt) -> None:
     """The stages of an attempt, in order; the first that fails ends it."""
     workspace, job, package = attempt.workspace, attempt.job, attempt.package
     attempt.base = package_base.make(attempt.spec, workspace, job.in_force.order, package.id, job.above)
+    if job.kept:
+        _take_again(attempt, job.kept)
+        _judge(attempt)
+        return
     start = job.previous.start if job.previous and job.previous.start else attempt.base
     checkout = workspace.source.open(package.id, start, branch=workspace.places.package_branch(package.id))
     try:
         _set_up(attempt, checkout, attempt.files.setup_log)
         _work(attempt, checkout)
-        _check_scope(attempt)
-        _check_changes(attempt)
-        workspace.put_away(package.id, job.number, attempt.note)  # another agent may have its room now
-        attempt.post(e.AttemptVerifying(at=now(), package=package.id, number=job.number))
-        _check_contracts(attempt)
-        _verify(attempt)
+        _judge(attempt)
     except BaseException as failure:
         _leave(attempt, checkout, failure)
         raise
+
+
+def _judge(attempt: Attempt) -> None:
+    """What is in the attempt's commit, from its scope to its steps."""
+    package, number = attempt.package.id, attempt.job.number
+    _check_scope(attempt)
+    _check_changes(attempt)
+    attempt.workspace.put_away(package, number, attempt.note)  # another agent may have its room now
+    attempt.post(e.AttemptVerifying(at=now(), package=package, number=number))
+    _check_contracts(attempt)
+    _verify(attempt)
+
+
+def _take_again(attempt: Attempt, kept: Kept) -> None:
+    """The work of an earlier attempt as this one's, with what its agent reported about it."""
+    taken = take_work.take_again(attempt.spec, attempt.workspace, attempt.job, kept.commit, base=attempt.base)
+    attempt.work, attempt.commit = taken.work, taken.commit
+    agent_report.take(attempt)
 
 
 def _publish(attempt: Attempt) -> Outcome:
@@ -131,11 +150,12 @@ def _publish(attempt: Attempt) -> Outcome:
     if not attempt.code and not attempt.work.changes and (lost := _in_scope_but_left_out(attempt)):
         attempt.note(f"it changed nothing that counts: {lost.strip()}")
     if attempt.code and attempt.code.costs_retry:
-        attempt.why += _in_scope_but_left_out(attempt)
+        attempt.why += _in_scope_but_left_out(attempt) + rescue.describe(attempt.elsewhere)
     seconds, secrets = time.monotonic() - attempt.began, attempt.launch.mask
     attempt.why = environment.masked(attempt.why, secrets)
     published = result.result(attempt, seconds)
     write_atomically(attempt.files.result, text.masked(dump(published), secrets))
+    storage.mask_files(attempt.files.folder, secrets, ours=attempt.files.ours)
     return Outcome(
         published,
         attempt.commit,
@@ -146,8 +166,17 @@ def _publish(attempt: Attempt) -> Outcome:
         attempt.setup_seconds,
         seen=attempt.seen,
         private_home=attempt.private_home,
-        tests=own_tests.write(attempt.files, attempt.verification.steps) if attempt.verification else "",
+        tests=_own_tests(attempt),
+        whole=not attempt.work.not_taken,
     )
+
+
+def _own_tests(attempt: Attempt) -> str:
+    """The digest of what passed in its steps."""
+    if attempt.verification is None:
+        return ""
+    changed = (change.path for change in attempt.work.changes if change.status != "D")
+    return own_tests.write(attempt.files, attempt.verification.steps, changed)
 
 
 def _in_scope_but_left_out(attempt: Attempt) -> str:
@@ -198,9 +227,26 @@ def _work(attempt: Attempt, checkout: Checkout) -> None:
         listed = "\n".join(f"  {violation}" for violation in attempt.work.unstageable)
         raise _FailureError(Failure.UNSTAGEABLE, f"the worktree cannot be taken:\n{listed}")
     attempt.left_out = tuple(scope.spell_out(checkout.path, attempt.work.ignored, attempt.package.scope))
+    _look_elsewhere(attempt, checkout, before)
     if worked.code:
         first, _, more = worked.why.partition("\n")
         raise _FailureError(worked.code, f"{first}; log: {attempt.files.agent_log}\n{more}".rstrip())
+
+
+def _look_elsewhere(attempt: Attempt, checkout: Checkout, before: Snapshot) -> None:
+    """What its agent committed or stashed and did not leave in the worktree, before its repository goes."""
+    changed = frozenset(change.path for change in attempt.work.changes)
+    own = frozenset(own_files(attempt.spec, attempt.workspace.places, attempt.plan))
+    attempt.elsewhere = rescue.save(
+        attempt.spec,
+        attempt.workspace,
+        checkout,
+        TakenTree(attempt.work.tree, changed, before.tree, own),
+        package=attempt.package.id,
+        number=attempt.job.number,
+        note=attempt.note,
+    )
+    attempt.searched = True
 
 
 def _run_agent(attempt: Attempt, checkout: Checkout, before: Snapshot) -> Worked:
@@ -282,8 +328,12 @@ def _what_is_wrong(attempt: Attempt) -> str:
 
 
 def _check_changes(attempt: Attempt) -> None:
-    """No change is no work, unless the package may be empty."""
-    if not attempt.work.changes and not emptiness.allowed(attempt):
+    """No change is no work, unless the package may be empty, and its work does not lie elsewhere."""
+    if attempt.work.changes:
+        return
+    if attempt.elsewhere:
+        raise _FailureError(Failure.NO_CHANGES, emptiness.ELSEWHERE)
+    if not emptiness.allowed(attempt):
         raise _FailureError(Failure.NO_CHANGES, emptiness.WHY)
 
 
@@ -440,7 +490,7 @@ def _leave(attempt: Attempt, checkout: Checkout, failure: BaseException) -> None
     way): then the attempt is not journalled as over, and the next start takes it.
     """
     ends_run = isinstance(failure, UserError) or (isinstance(failure, OSError) and _is_machines(attempt, failure))
-    untaken = attempt.agent_started and not attempt.commit
+    untaken = attempt.agent_started and not (attempt.commit and attempt.searched)
     if untaken and ends_run:
         return
     if attempt.work.unstageable or untaken:

@@ -65,8 +65,7 @@ def note(file: Path, checkout: Checkout, before: Snapshot, *, pid: int = 0) -> N
         boot_id=boot_id(),
     )
     temporary = file.with_name(f".{file.name}.tmp")
-    with storage.named(temporary):
-        temporary.write_bytes(json_form.encode(record))
+    storage.write(temporary, json_form.encode(record))
     storage.replace(temporary, file)
 
 

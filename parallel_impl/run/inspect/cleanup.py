@@ -14,7 +14,7 @@ from pathlib import Path
 from parallel_impl.errors import UserError, first_line
 from parallel_impl.git import home as homes
 from parallel_impl.git.checkout import KEPT
-from parallel_impl.git.merged import standing
+from parallel_impl.git.merged import standing, stood_whole
 from parallel_impl.git.remove import try_remove
 from parallel_impl.git.repo import Repo
 from parallel_impl.plan import ids
@@ -156,7 +156,8 @@ def _clean(
         theirs = ref.startswith(f"{places.carried_refs}/") or (users and repo.resolve(commit) is None)
         if pending and users:
             continue
-        if force or theirs or (contained.reaches(commit) if users else contained.holds(commit)):
+        holds = contained.reaches if users else contained.holds_line if places.is_side_ref(ref) else contained.holds
+        if force or theirs or holds(commit):
             report.removed.append(ref)
             if not report.dry_run:
                 repo.delete_ref(ref, commit)
@@ -204,6 +205,9 @@ class _Containment:
     `reached` are on one of these, with everything below them; of `held` nothing is lost with the last ref to them.
     """
 
+    repo: Repo
+    base: str
+    tips: Collection[str]
     names: list[str]
     reached: Collection[str]
     held: Collection[str]
@@ -221,7 +225,7 @@ class _Containment:
         for tip in set(tips.values()):
             left = {one: changed for one, changed in changes.items() if one not in held}
             held |= standing(repo, left, tip, without=base) if left else set()
-        return cls([*tips] or ["any branch"], reached, {*reached, *held, base})
+        return cls(repo, base, set(tips.values()), [*tips] or ["any branch"], reached, {*reached, *held, base})
 
     def reaches(self, commit: str) -> bool:
         """Whether the commit, with everything below it, is on one of the branches."""
@@ -230,6 +234,13 @@ class _Containment:
     def holds(self, commit: str) -> bool:
         """Whether nothing is lost when the last ref to this commit goes."""
         return commit in self.held
+
+    def holds_line(self, commit: str) -> bool:
+        """Whether nothing is lost when the last ref to commits goes that an agent made itself, one on the other."""
+        if self.reaches(commit):
+            return True
+        base = self.base
+        return bool(base) and any(stood_whole(self.repo, commit, tip, base=base) for tip in self.tips)
 
 
 def _targets(repo: Repo, folder: Path, places: Places) -> Iterator[tuple[str, str]]:

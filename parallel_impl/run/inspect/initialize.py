@@ -128,7 +128,7 @@ def _forked(env: Mapping[str, str]) -> dict[str, str]:
     with tempfile.TemporaryDirectory(prefix="pi-init-") as scratch:
         aside = storage.real(Path(scratch))
         (aside / "openspec").mkdir()
-        (aside / "openspec/config.yaml").write_text(f"schema: {workflow.SOURCE}\n")
+        storage.write(aside / "openspec/config.yaml", f"schema: {workflow.SOURCE}\n".encode())
         program.fork_schema(workflow.SOURCE, workflow.NAME, aside, env)
         files = sorted(path for path in (aside / SCHEMAS).rglob("*") if path.is_file())
         found = {path.relative_to(aside).as_posix(): path.read_text("utf-8") for path in files}

@@ -10,7 +10,8 @@ Before anything is read (`clear`; nothing of it is worth a line in the journal):
 When the journal is open (`settle`; as the plan stood then, so before an edit of it is taken in):
   repositories of packages    made to borrow from the repository where it is now
   attempts in flight          accepted when git says so; else what was done is saved on a ref, without costing a retry
-  accepted work               its ref is made again from the journal, its changes are read
+  accepted work               its ref is made again from the journal, its changes are read; what git knows nothing of
+                              is done again
 
 When the plan in force is known (`fail_spent`, `end_conversations`):
   a last attempt that failed  its package has failed, which the process was killed before it journalled
@@ -23,7 +24,7 @@ had landed, and a branch that was moved before the journal had it (`land.land`).
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +33,8 @@ from parallel_impl.git import relocation
 from parallel_impl.git.home import Home
 from parallel_impl.git.remove import open_folders, try_remove
 from parallel_impl.git.repo import Repo
+from parallel_impl.record import events as e
+from parallel_impl.record.journal import now
 from parallel_impl.record.state import ENDED, LIVE, PackageState, State
 from parallel_impl.run import ports, run_id
 from parallel_impl.run.attempt import run_processes
@@ -75,16 +78,36 @@ def find_home(repo: Repo, places: Places, state: State, *, checkout: Path | None
     return relocation.home(repo, places.change_id, state.home, checkout=checkout, gates=places.gate_checkouts)
 
 
-def settle(run: Run) -> None:
-    """Take over what an earlier process of this run had accepted, and save what it had not."""
+def settle(run: Run) -> list[str]:
+    """Take over what an earlier process of this run had accepted, and save what it had not.
+
+    Returns the packages that only the journal calls accepted: `do_again` is for them.
+    """
     workspace = run.workspace
     relocation.repair(workspace.home, workspace.repo, workspace.source.repository_name)
+    unfounded = []
     for name in run.in_force.order.topological:
         progress = run.state.packages[name]
         if progress.state in LIVE:
             attempts.settle(run, name)
         if progress.commit:
             run.layers[name] = attempts.restore(run, name, progress.commit)
+            if attempts.counts(run, name, progress.commit):
+                attempts.put_on_ref(run, name, progress.commit)
+            else:
+                unfounded.append(name)
+    return unfounded
+
+
+def do_again(run: Run, names: Sequence[str]) -> None:
+    """What the journal calls accepted and git does not is no work of this run."""
+    for name in names:
+        progress = run.state.packages[name]
+        ref = run.workspace.places.attempt_ref(name, progress.attempts)
+        why = f"{progress.commit[:12]}, which the journal calls accepted, is not on {ref} or not on the package's base"
+        run.note(f"{why}: the package is done again", package=name)
+    if names:
+        run.record(e.PackagesRestarted(at=now(), packages=list(names)))
 
 
 def end_conversations(run: Run) -> None:

@@ -6,6 +6,7 @@ read-only mount.
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import tempfile
@@ -51,9 +52,15 @@ def _problems(folder: Path, why: str) -> Iterator[Problem]:
         with tempfile.TemporaryFile(dir=nearest):
             return
     except OSError as error:
-        owner = f"it belongs to uid {nearest.stat().st_uid}, you are {os.geteuid()}"
-        hint = f"make {nearest} writable ({owner}): {why}"
-        yield Problem(f"cannot be written: {error.strerror}", where=str(nearest), hint=hint)
+        yield Problem(
+            f"cannot be written: {error.strerror}", where=str(nearest), hint=f"{_what_to_do(error, nearest)}: {why}"
+        )
+
+
+def _what_to_do(error: OSError, folder: Path) -> str:
+    if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):  # permissions have nothing to do with it
+        return storage.what_to_do(error) or "look at what its disk can do"
+    return f"make {folder} writable (it belongs to uid {folder.stat().st_uid}, you are {os.geteuid()})"
 
 
 def _temporary() -> Path:
