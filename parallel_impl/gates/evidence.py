@@ -38,7 +38,7 @@ class ResultFileError(ValueError):
     """A result file that cannot be used; the text says why, without quoting it."""
 
 
-class UnreadableError(ValueError):
+class ClosedArtifactError(ValueError):
     """An artifact that its step left unreadable; the text says which, and why."""
 
 
@@ -94,13 +94,13 @@ def _files(root: Path, start: Path) -> Iterator[str]:
 def keep(checkout: Path, files: Iterable[str], folder: Path) -> list[str]:
     """Copy files of a checkout to `folder`, up to 50 MB in all; what was left out is returned.
 
-    UnreadableError where a file cannot be read: a step may leave it so, which is no fault of the machine's.
+    ClosedArtifactError where a file cannot be read: a step may leave it so, which is no fault of the machine's.
     """
     room, left_out = LARGEST_COPY, []
     for file in files:
         source, target = checkout / file, folder / file
         if why := unreadable(source):
-            raise UnreadableError(f"{file} cannot be read: {why}")
+            raise ClosedArtifactError(f"{file} cannot be read: {why}")
         size = source.stat().st_size
         if size > room:
             left_out.append(file)

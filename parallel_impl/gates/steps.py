@@ -333,7 +333,7 @@ class _Runner:
             return replace(result, why=why)
         try:
             left_out = evidence.keep(self.checkout, files, self.folder / "artifacts" / place)
-        except evidence.UnreadableError as error:
+        except evidence.ClosedArtifactError as error:
             return replace(result, why=f"its declared artifact {error}")
         result = replace(result, artifacts=tuple(file for file in files if file not in left_out))
         if gone := [pattern for pattern, files in found.items() if not files]:
