@@ -98,7 +98,6 @@ def test_a_journal_that_was_cut_or_shuffled_is_put_aside_by_the_line_that_is_tol
 
 CLOSED = "echo x >left; chmod 000 left"
 GONE = 'rm -rf "$PWD"'
-FOLDER = 'chmod 000 "$(dirname "$PARALLEL_IMPL_REPORT")"'
 
 
 @pytest.mark.parametrize(
@@ -107,7 +106,6 @@ FOLDER = 'chmod 000 "$(dirname "$PARALLEL_IMPL_REPORT")"'
         (CLOSED, "", "it changed files of its checkout: left"),
         (GONE, "", "step 's': what it left cannot be looked at: "),
         ("true", GONE, "what the gates left cannot be looked at: "),
-        ("true", FOLDER, "what it left cannot be looked at: "),
     ],
 )
 def test_what_a_step_or_a_gate_closes_or_removes_is_its_own_failure_each_time_it_is_asked(
