@@ -80,9 +80,8 @@ class Journal:
             with contextlib.suppress(OSError):  # a full disk must not leave half an event before the next one;
                 os.ftruncate(self._file, len(self._content))  # where even this fails, the next start cuts it off
             raise
-        finally:
-            self._seen = storage.signature(self.path)
         self._content += lines
+        self._seen = storage.signature(self.path)
 
     def events(self) -> list[Event]:
         """All that was written to it so far, whatever became of the file."""
