@@ -79,6 +79,7 @@ def run(spec: RunSpec, workspace: Workspace, launch: Launch, job: Job, post: Pos
 
     OSError when a disk is full: the failure of an attempt there has shown nothing about its work.
     """
+    spec = replace(spec, slots=spec.slots.measured_by(job.slot_wait))
     attempt = Attempt(spec, workspace, launch, job, post, began=time.monotonic())
     storage.put_aside(attempt.files.folder, ".aside")  # an earlier agent may have made it: a FIFO for a log, say
     attempt.files.folder.mkdir(parents=True)
@@ -164,6 +165,7 @@ def _publish(attempt: Attempt) -> Outcome:
         attempt.why,
         seconds,
         attempt.setup_seconds,
+        attempt.job.slot_wait.seconds,
         seen=attempt.seen,
         private_home=attempt.private_home,
         tests=_own_tests(attempt),

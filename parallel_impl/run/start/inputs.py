@@ -196,6 +196,7 @@ def load(
     problems += _uncommitted(repo, places, entries, folder, came_from, continued=bool(plan_from), made=bool(made))
     if found_setup:
         problems.append(Problem(f"set-up: {found_setup.why}", severity=Severity.NOTICE))
+        problems += setup.problems(read, found_setup)
     return Inputs(
         base=base,
         base_from=came_from,
