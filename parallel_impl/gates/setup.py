@@ -172,7 +172,7 @@ def _normal(name: str) -> str:
 def environment_of(checkout: Path, env: Mapping[str, str]) -> dict[str, str]:
     """`env` as it is inside a checkout: its `.venv` first on PATH where it exists, caches that give copies."""
     inside = {**env, **COPIES}
-    if (checkout / ".venv" / "bin").is_dir():
+    if os.path.isdir(checkout / ".venv" / "bin"):  # noqa: PTH112 - `Path.is_dir` raises in a closed folder
         inside["PATH"] = os.pathsep.join((str(checkout / ".venv" / "bin"), env.get("PATH", os.defpath)))
         inside["VIRTUAL_ENV"] = str(checkout / ".venv")
         inside.pop("PYTHONHOME", None)
@@ -214,7 +214,7 @@ def make_ready(
     for command in commands:
         inside = {**environment_of(checkout, env), "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
         folder = checkout / command.cwd
-        if not folder.is_dir():
+        if not os.path.isdir(folder):  # noqa: PTH112
             why = f"set-up: its folder {command.cwd!r} is not there: {command.run}"
             return SetupOutcome(time.monotonic() - began, printable(why), log)
         argv = shell.argv(command.run, inside.get("PATH", os.defpath))

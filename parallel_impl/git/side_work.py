@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
+from parallel_impl import storage
 from parallel_impl.git import commit_names, own_objects
 from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.commit_names import CommitName, CommitNames
@@ -146,9 +147,9 @@ def _uncommitted(
     trees: Trees, checkout: Checkout, names: CommitNames, own: frozenset[str], *, date: int
 ) -> Iterator[CommitName]:
     """What lies uncommitted in worktrees that the agent made and that go with its own: one new commit on each HEAD."""
-    place = checkout.folder.resolve()
+    place = storage.real(checkout.folder)
     for name, folder, head in names.worktrees:
-        if not head or not folder.is_dir() or not folder.resolve().is_relative_to(place):
+        if not head or not folder.is_dir() or not storage.real(folder).is_relative_to(place):
             continue
         index = _scratch(checkout)
         trees.repo.git("read-tree", head, index=index)
