@@ -66,3 +66,24 @@ def test_objects_and_refs_are_on_disk_before_the_journal_relies_on_them(
         "update-ref": 1,
     }
     assert counts["fast-import"] >= 1
+
+
+def test_what_the_user_replaced_is_read_as_it_is_committed(repo: Repo) -> None:
+    commit = repo.resolve("HEAD") or ""
+    path = repo.entries(commit, recurse=True)[0].path
+    blob, content = repo.entries(commit, path)[0].oid, repo.read(commit, path)
+    other = repo.write_blob(b"something else\n")
+    git(repo.git_dir, "replace", blob, other)
+    assert repo.read(commit, path) == content
+
+
+def test_a_program_that_the_user_configured_for_git_does_not_run(repo: Repo, tmp_path: Path) -> None:
+    ran, hook = tmp_path / "ran", repo.git_dir / "hooks/reference-transaction"
+    for file in (hook, tmp_path / "monitor"):
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(f"#!/bin/sh\necho $0 >> {ran}\n")
+        file.chmod(0o755)
+    git(repo.git_dir, "config", "core.fsmonitor", str(tmp_path / "monitor"))
+    repo.set_ref("refs/parallel-impl/x/base", repo.resolve("HEAD") or "")
+    repo.git("ls-files", "--modified", work_tree=repo.git_dir.parent)
+    assert not ran.exists()

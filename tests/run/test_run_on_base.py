@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,8 @@ from queue import SimpleQueue
 
 import pytest
 
+from parallel_impl.gates.gate_report import GateState
+from parallel_impl.gates.quality import Gate
 from parallel_impl.gates.steps import StepStatus
 from parallel_impl.git.surroundings import Surroundings
 from parallel_impl.plan.model import Package, Step
@@ -85,3 +88,13 @@ def test_the_wait_for_a_slot_and_the_step_are_told(opened: Open) -> None:
         assert isinstance(waits, e.SlotAwaited)
         assert (waits.what, waits.on, waits.package) == ("unit", "base", "wp-0")
         assert not base.done()
+
+
+def test_gates_on_the_base_end_with_the_run(opened: Open) -> None:
+    run, work, _ = opened()
+    run.spec = replace(run.spec, gates=(Gate("slow", "sleep 8"),))
+    began = time.monotonic()
+    with on_base.running(replace(work, spec=run.spec), run.in_force, ()) as base:
+        pass
+    assert base.gates.result()["slow"].state is not GateState.GREEN
+    assert time.monotonic() - began < 8
