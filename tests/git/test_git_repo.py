@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from parallel_impl.git.repo import Change, Repo
+from parallel_impl.git.repo import Change, GitError, Repo
 from parallel_impl.git.union import Layer, candidate
 from tests.repository import git, make_repository
 
@@ -87,3 +87,13 @@ def test_a_program_that_the_user_configured_for_git_does_not_run(repo: Repo, tmp
     repo.set_ref("refs/parallel-impl/x/base", repo.resolve("HEAD") or "")
     repo.git("ls-files", "--modified", work_tree=repo.git_dir.parent)
     assert not ran.exists()
+
+
+def test_a_ref_that_moved_meanwhile_is_not_moved(repo: Repo) -> None:
+    base, ref = repo.resolve("HEAD") or "", "refs/heads/openspec/x"
+    other = repo.commit_tree(repo.tree(base), [base], "Of the user's", date=1_700_000_000)
+    repo.set_ref(ref, other)
+    for before in (base, None):
+        with pytest.raises(GitError):
+            repo.update_ref(ref, base, before)
+    assert repo.ref(ref) == other

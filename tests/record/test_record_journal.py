@@ -119,7 +119,7 @@ def test_a_replaced_file_and_a_new_journal_are_durable_with_their_names(
     fsync, synced = os.fsync, list[str]()
 
     def noted(file: int) -> None:
-        synced.append(os.readlink(f"/proc/self/fd/{file}"))
+        synced.append(str(Path(f"/proc/self/fd/{file}").readlink()))
         fsync(file)
 
     monkeypatch.setattr(os, "fsync", noted)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from parallel_impl.run.spec import Workspace
 from tests.repository import git
 from tests.run.scene import commit, in_force, make_repository, open_run, package
 
-SECRET = "s3cret-value"
+TOLD = "s3cret-value"
 WRITES = "mkdir -p a; echo work > a/new"
 COMMIT = "git -c user.name=a -c user.email=a@example.org commit -q"
 
@@ -47,9 +46,9 @@ class Desk:
             setup=settings.setup or (),
             agents={"a": Command(("sh", "-c", agent))},
             environment=shown,
-            agent_environment={**shown, "MY_TOKEN": SECRET},
+            agent_environment={**shown, "MY_TOKEN": TOLD},
         )
-        launch = replace(self.run.launch, env=shown, mask=(SECRET.encode(),))
+        launch = replace(self.run.launch, env=shown, mask=(TOLD.encode(),))
         return attempt.run(spec, self.run.workspace, launch, self.job(one), self.post)
 
     def job(self, one: Package) -> Job:
@@ -119,8 +118,8 @@ def test_set_up_and_steps_see_no_secret_and_agents_do(desk: Desk) -> None:
 
 def test_what_a_step_prints_is_masked_before_anybody_can_read_it(desk: Desk) -> None:
     log = desk.folder / "steps/1-says.log"
-    waits = f"until grep -q end {log}; do sleep 0.02; done; ! grep {SECRET} {log}"
-    assert desk.attempt(WRITES, Step("says", command=f"echo {SECRET}; seq 999; echo end; {waits}")).code is None
+    waits = f"until grep -q end {log}; do sleep 0.02; done; ! grep {TOLD} {log}"
+    assert desk.attempt(WRITES, Step("says", command=f"echo {TOLD}; seq 999; echo end; {waits}")).code is None
     assert b"***" in log.read_bytes()
 
 

@@ -1,4 +1,4 @@
-"""Gates on one tree, in a real checkout of it: what they see, what of theirs is kept, and which reports are believed."""
+"""Gates on one tree, in a real checkout of it: what they see, what of theirs is kept, which reports are believed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from parallel_impl.run.run import Run
 from parallel_impl.run.spec import Workspace
 from tests.run.scene import commit, make_repository, open_run, package
 
-SECRET = "s3cret-value"
+TOLD = "s3cret-value"
 
 
 @dataclass
@@ -31,8 +31,8 @@ class Looked:
 
     def at(self, *gates: Gate, known: dict[str, Reports] | None = None) -> Reports:
         seen = {"PATH": os.environ["PATH"]}
-        spec = replace(self.run.spec, gates=gates, environment=seen, agent_environment={**seen, "MY_TOKEN": SECRET})
-        launch = replace(self.run.launch, env=seen, mask=(SECRET.encode(),))
+        spec = replace(self.run.spec, gates=gates, environment=seen, agent_environment={**seen, "MY_TOKEN": TOLD})
+        launch = replace(self.run.launch, env=seen, mask=(TOLD.encode(),))
         return gate_runs.look(spec, self.run.workspace, launch, self.candidate, tell=lambda _: None, known=known)
 
 
@@ -57,8 +57,8 @@ def test_gates_run_on_the_tree_and_see_no_secret(looked: Looked) -> None:
 
 def test_what_a_gate_prints_is_masked_before_anybody_can_read_it(looked: Looked) -> None:
     log = looked.run.workspace.places.gate_logs(CANDIDATE) / "says.log"
-    waits = f"until grep -q end {log}; do sleep 0.02; done; ! grep {SECRET} {log}"
-    found = looked.at(Gate("says", f"echo {SECRET}; seq 999; echo end; {waits}"))
+    waits = f"until grep -q end {log}; do sleep 0.02; done; ! grep {TOLD} {log}"
+    found = looked.at(Gate("says", f"echo {TOLD}; seq 999; echo end; {waits}"))
     assert (states(found), b"***" in log.read_bytes()) == ({"says": "green"}, True)
 
 
