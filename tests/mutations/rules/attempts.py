@@ -167,6 +167,12 @@ MUTATIONS = (
         (f"{ATTEMPT}what_an_agent_committed_elsewhere_is_looked_for_and_kept",),
     ),
     Mutation(
+        "a repository with foreign objects is not opened",
+        "parallel_impl.git.own_objects:_check_lender",
+        NOTHING,
+        ("tests/git/test_git_side_work.py::test_a_repository_that_is_not_as_git_makes_it_is_not_looked_through",),
+    ),
+    Mutation(
         "tasks.md is the orchestrator's",
         "parallel_impl.run.attempt.take_work:own_files",
         NONE_OF_THEM,

@@ -247,13 +247,10 @@ MUTATIONS = (
         ("tests/e2e/test_e2e_safety.py::test_cleanup_keeps_and_names_what_is_in_no_branch",),
     ),
     Mutation(
-        "cleanup keeps commits that an agent made one on the other",
+        "cleanup keeps a line of commits that no branch holds whole",
         "parallel_impl.run.inspect.cleanup:_Containment.holds_line",
-        YES,
-        (
-            "tests/e2e/test_e2e_side_work.py"
-            "::test_the_next_attempt_takes_the_work_from_where_it_lay_and_cleanup_knows_what_is_contained",
-        ),
+        "_Containment.holds",
+        ("tests/run/test_run_cleanup.py::test_work_elsewhere_is_kept_unless_all_of_it_is_contained",),
     ),
     Mutation(
         "cleanup keeps worktrees that could not be taken",
