@@ -161,6 +161,21 @@ MUTATIONS = (
         (f"{PROCESS}a_time_limit_ends_a_process_that_ignores_term",),
     ),
     Mutation(
+        "where there are no namespaces the run says so",
+        "parallel_impl.run.start.run_spec:_uncontained",
+        EMPTY,
+        ("tests/e2e/test_e2e_containment.py::test_without_namespaces_the_run_says_so_and_ends_what_carries_its_mark",),
+    ),
+    Mutation(
+        "caches give copies",
+        "parallel_impl.gates.setup:COPIES",
+        "{}",
+        (
+            "tests/gates/test_gates_setup.py"
+            "::test_set_up_runs_in_its_folder_by_the_shell_and_its_environment_is_used_by_the_next_command",
+        ),
+    ),
+    Mutation(
         "a namespace ends with whoever started it",
         "parallel_impl.processes.namespace:Namespace.around",
         "lambda self, *given: [one for one in original(self, *given) if not one.startswith('--kill-child')]",

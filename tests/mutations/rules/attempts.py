@@ -29,8 +29,10 @@ MUTATIONS = (
     ),
     Mutation(
         "steps judge the commit and not the folder that the agent left",
-        "parallel_impl.run.attempt.attempt:_verify_in_checkout",
-        "lambda attempt, run: run(attempt, attempt.launch, attempt.workspace.source.found(attempt.package.id, ''))",
+        "parallel_impl.run.attempt.attempt:_judge",
+        "lambda attempt: (_check_scope(attempt),"
+        " _run_steps(attempt, attempt.launch, attempt.workspace.source.found(attempt.package.id, attempt.commit))"
+        ".passed or setattr(attempt, 'code', Failure.VERIFICATION_FAILED))",
         (f"{ATTEMPT}steps_run_in_a_fresh_checkout_of_the_commit",),
     ),
     Mutation(
@@ -124,11 +126,11 @@ MUTATIONS = (
         (f"{STAGING}what_set_up_left_is_no_work",),
     ),
     Mutation(
-        "an edit of the same size in the same instant is seen",
+        "an edit of the same size with its time set back is seen",
         "parallel_impl.git.staging:CONFIG",
         "tuple(one for one in original if 'trustctime' not in one and 'checkStat' not in one)"
         " + ('core.trustctime=false', 'core.checkStat=minimal')",
-        (f"{STAGING}a_same_size_edit_in_the_same_instant_is_seen",),
+        (f"{CASES}[hides a same-size edit by its time]",),
     ),
     Mutation(
         "the configuration of an agent is never believed",
@@ -186,11 +188,17 @@ MUTATIONS = (
     ),
     Mutation(
         "a package that may be empty is not while its work lies elsewhere",
-        "parallel_impl.run.attempt.rescue:_keep",
-        "lambda spec, workspace, package, number, found: None",
+        "parallel_impl.run.attempt.attempt:_check_changes",
+        "lambda attempt: None if emptiness.allowed(attempt) else original(attempt)",
         (
-            "tests/run/test_run_rescue.py::test_each_place_has_a_ref_which_the_watch_expects_and_the_next_attempt_is_told",
+            "tests/e2e/test_e2e_side_work.py::test_a_package_that_may_be_empty_is_not_accepted_while_its_work_lies_elsewhere",
         ),
+    ),
+    Mutation(
+        "what was measured wins over what was reported",
+        "parallel_impl.gates.evidence:known_as",
+        "lambda key, command, known: None",
+        (f"{STEPS}what_was_measured_wins_over_what_a_step_reports_under_any_name_of_it",),
     ),
     Mutation(
         "nothing is accepted on a result that does not hold",

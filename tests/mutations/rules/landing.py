@@ -221,4 +221,28 @@ MUTATIONS = (
             "tests/forge/test_forge_pull_request.py::test_a_pull_request_without_our_mark_is_never_edited_nor_its_branch_pushed",
         ),
     ),
+    Mutation(
+        "a token goes to its host alone",
+        "parallel_impl.forge.credentials:_variables",
+        "lambda address, environment: ('GH_TOKEN', 'GITHUB_TOKEN', 'GITLAB_TOKEN', 'GH_ENTERPRISE_TOKEN')",
+        ("tests/forge/test_forge_credentials.py::test_no_other_host_gets_it",),
+    ),
+    Mutation(
+        "checks without an answer have not passed",
+        "parallel_impl.forge.checks:judge",
+        "lambda answers, required: ChecksVerdict.PASSED",
+        ("tests/forge/test_forge_pull_request.py::test_without_any_answer_nothing_has_passed",),
+    ),
+    Mutation(
+        "a check of texts proves nothing",
+        "parallel_impl.run.land.proof:Proof.by",
+        "property(lambda self: tuple(row.name for row in self.rows if row.verdict == VerdictStatus.PASSED))",
+        ("tests/run/test_run_proof.py::test_a_check_of_texts_proves_nothing_and_says_who_made_it",),
+    ),
+    Mutation(
+        "a branch of another history is refused before an agent is paid",
+        "parallel_impl.git.repo:Repo.share_history",
+        "lambda self, one, other: True",
+        ("tests/e2e/test_e2e_ways_out.py::test_a_branch_of_another_history_is_refused_before_an_agent_is_paid",),
+    ),
 )

@@ -42,9 +42,15 @@ MUTATIONS = (
     ),
     Mutation(
         "a torn last line is cut off",
-        "parallel_impl.record.journal:Journal._cut_torn_line",
-        NOTHING,
+        "parallel_impl.record.journal:Journal._read_whole_lines",
+        "lambda self: bytearray(self.path.read_bytes())",
         (f"{JOURNAL}a_torn_last_line_is_cut_off_and_what_follows_is_whole",),
+    ),
+    Mutation(
+        "what somebody does to an open journal is undone",
+        "parallel_impl.record.journal:Journal._undo",
+        NOTHING,
+        (f"{JOURNAL}what_is_done_to_an_open_journal_is_undone_and_told_once",),
     ),
     Mutation(
         "damage of a journal is an error",
