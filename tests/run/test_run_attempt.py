@@ -194,6 +194,6 @@ def test_what_an_agent_does_with_git_reaches_no_repository_but_its_own(desk: Des
     repo = desk.run.workspace.repo
     before, config = repo.refs("refs/heads", "refs/tags"), (repo.git_dir / "config").read_bytes()
     done = desk.attempt(f"{WRITES}; git config core.hooksPath evil; git branch mine; git tag t; git gc -q --prune=now")
-    assert done.code is None
     assert repo.refs("refs/heads", "refs/tags") == before
     assert (repo.git_dir / "config").read_bytes() == config
+    assert done.code is None

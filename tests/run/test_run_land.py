@@ -18,6 +18,7 @@ from parallel_impl.record import events as e
 from parallel_impl.record.codes import Halt
 from parallel_impl.record.journal import read
 from parallel_impl.record.state import Progress
+from parallel_impl.run import runner
 from parallel_impl.run.gate_runs import BaseProof
 from parallel_impl.run.land import assemble, land
 from parallel_impl.run.land.ending import Ending
@@ -279,3 +280,10 @@ def test_a_candidate_that_is_on_the_branch_already_is_proven_before_it_counts(ru
     move_branch(run, candidate, consented=False)
     finish(run)
     assert [event.commit for event in heard(run) if isinstance(event, e.CandidateProven)] == [candidate]
+
+
+def test_the_repository_is_compared_before_anything_is_put_together(run: Run) -> None:
+    repo, places = run.workspace.repo, run.workspace.places
+    repo.set_ref(f"{places.refs}/planted", run.spec.base)
+    ended = runner.execute(run)
+    assert (ended.code, repo.ref(places.candidate_ref)) == (Halt.REPOSITORY_CHANGED, None)

@@ -100,9 +100,9 @@ MUTATIONS = (
     ),
     Mutation(
         "an agent that loses its .git ends in no other repository",
-        "parallel_impl.run.launch:_resources",
-        "lambda spec, workspace, checkout: original(spec, workspace, checkout)"
-        " | (setattr(type(workspace), 'home', property(lambda self: '/nonexistent')) or {})",
+        "parallel_impl.run.launch:replace",
+        "lambda one, env=None, **named: original(one, env={name: value for name, value in env.items()"
+        " if name != 'GIT_CEILING_DIRECTORIES'}) if env else original(one, **named)",
         (f"{ATTEMPT}an_agent_that_loses_its_git_ends_in_no_other_repository",),
     ),
     Mutation(
@@ -113,15 +113,15 @@ MUTATIONS = (
     ),
     Mutation(
         "what an agent does with git stays in its own repository",
-        "parallel_impl.git.checkout:point",
-        "lambda worktree, admin: _write(worktree / '.git', b'gitdir: '"
-        " + (admin.parents[1] / 'objects/info/alternates').read_bytes().strip().removesuffix(b'/objects') + b'\\n')",
+        "parallel_impl.git.checkout:_write",
+        "lambda path, content: original(path, content if path.name != 'commondir' else"
+        " (path.parents[2] / 'objects/info/alternates').read_bytes().replace(b'/objects\\n', b'\\n'))",
         (f"{ATTEMPT}what_an_agent_does_with_git_reaches_no_repository_but_its_own",),
     ),
     Mutation(
         "an agent's push goes nowhere",
-        "parallel_impl.git.checkout:PUSH_IS_OFF",
-        "'file:///elsewhere'",
+        "parallel_impl.git.checkout:_config",
+        "lambda repo, identity: original(repo, identity).replace(b'pushurl', b'pushedurl')",
         ("tests/git/test_git_checkout.py::test_configuration_that_git_needs_is_carried_and_push_is_off",),
     ),
     Mutation(
@@ -155,12 +155,6 @@ MUTATIONS = (
         (f"{PROCESS}a_child_whose_start_is_interrupted_is_ended",),
     ),
     Mutation(
-        "a program that ignores TERM is killed",
-        "parallel_impl.processes.orphans:signal_group",
-        "lambda group, number: original(group, 15)",
-        (f"{PROCESS}a_time_limit_ends_a_process_that_ignores_term",),
-    ),
-    Mutation(
         "where there are no namespaces the run says so",
         "parallel_impl.run.start.run_spec:_uncontained",
         EMPTY,
@@ -176,10 +170,10 @@ MUTATIONS = (
         ),
     ),
     Mutation(
-        "a namespace ends with whoever started it",
-        "parallel_impl.processes.namespace:Namespace.around",
-        "lambda self, *given: [one for one in original(self, *given) if not one.startswith('--kill-child')]",
-        (f"{NAMESPACE}a_namespace_ends_when_whoever_started_it_is_killed",),
+        "namespaces that hold nothing are not believed",
+        "parallel_impl.processes.namespace:_trial",
+        "lambda namespace: ('', Told(started=True, exit_code=0))",
+        (f"{NAMESPACE}an_unshare_that_holds_nothing_is_not_believed",),
     ),
     Mutation(
         "a client that used no tool did no work",
@@ -214,7 +208,7 @@ MUTATIONS = (
     Mutation(
         "a limit of a provider costs no retry and starts nothing meanwhile",
         "parallel_impl.run.throttle:Throttle.refuse",
-        "lambda self, *given, **named: type('Refusal', (), {'until': 0.0, 'pauses': False})()",
+        "lambda self, package, now, **named: Refusal(now)",
         ("tests/run/test_run_throttle.py::test_a_limit_holds_until_the_provider_says_and_then_one_start_is_the_probe",),
     ),
     Mutation(

@@ -130,7 +130,7 @@ MUTATIONS = (
         "parallel_impl.git.staging:CONFIG",
         "tuple(one for one in original if 'trustctime' not in one and 'checkStat' not in one)"
         " + ('core.trustctime=false', 'core.checkStat=minimal')",
-        (f"{CASES}[hides a same-size edit by its time]",),
+        (f"{STAGING}an_edit_of_the_same_size_with_its_old_time_set_back_is_seen",),
     ),
     Mutation(
         "the configuration of an agent is never believed",

@@ -149,6 +149,12 @@ MUTATIONS = (
         ("tests/run/test_run_runner.py::test_a_change_of_the_repository_that_halts_starts_nothing_more",),
     ),
     Mutation(
+        "the repository is compared before anything is put together",
+        "parallel_impl.run.run:Run.look_at_repository",
+        "lambda self, ended='': original(self, ended) if ended or self.state.run == 'proving' else None",
+        (f"{LAND}the_repository_is_compared_before_anything_is_put_together",),
+    ),
+    Mutation(
         "refs of the run are watched",
         "parallel_impl.git.watch:Watch._refs",
         NONE_OF_THEM,

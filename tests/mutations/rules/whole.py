@@ -29,7 +29,7 @@ MUTATIONS = (
     Mutation(
         "what could not be compared is an error",
         "parallel_impl.plan.conflicts:_undecided",
-        "lambda *given: Problem('not compared', severity=__import__('parallel_impl.errors').errors.Severity.WARNING)",
+        "lambda *given: __import__('dataclasses').replace(original(*given), severity='warning')",
         ("tests/plan/test_plan_conflicts.py::test_a_comparison_that_was_given_up_is_an_error",),
     ),
     Mutation(
@@ -89,7 +89,7 @@ MUTATIONS = (
         "what a later package did to an earlier one's file wins",
         "parallel_impl.git.union:base_of",
         "lambda repo, run_base, layers, *given, **named: original(repo, run_base, layers[::-1], *given, **named)",
-        (f"{UNION}the_base_of_a_package_is_the_runs_base_with_all_its_dependencies",),
+        (f"{UNION}in_the_base_of_a_package_a_later_dependencys_version_of_an_earlier_ones_file_counts",),
     ),
     Mutation(
         "a file against a folder is a clash",
@@ -189,10 +189,7 @@ MUTATIONS = (
         "a test that is gone from an unchanged file blocks",
         "parallel_impl.gates.lost_tests:find",
         "lambda base, candidate, changed: LostTests()",
-        (
-            "tests/gates/test_gates_verdict_properties.py"
-            "::test_a_test_that_passed_and_does_not_run_blocks_where_no_file_changed",
-        ),
+        (f"{VERDICT}a_changed_file_that_runs_fewer_passing_tests_lost_some",),
     ),
     Mutation(
         "only files that packages changed may lose tests",
