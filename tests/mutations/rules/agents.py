@@ -82,8 +82,8 @@ MUTATIONS = (
     ),
     Mutation(
         "a secret is masked wherever a stream is cut",
-        "parallel_impl.processes.output:_begins",
-        "lambda data, value: 0",
+        "parallel_impl.processes.output:Masked._whole",
+        "lambda self, data: len(data)",
         (f"{PROCESS}secrets_are_masked_even_across_two_writes",),
     ),
     Mutation(

@@ -172,7 +172,9 @@ MUTATIONS = (
         "a lock counts for the file that lies at its path now",
         "parallel_impl.run.claims.lock_file:LockFile.is_in_place",
         YES,
-        ("tests/run/test_run_lock_file.py::test_who_waits_gets_the_file_that_is_there_in_the_end",),
+        (
+            "tests/run/test_run_lock_file.py::test_a_file_that_replaced_the_held_one_is_another_lock_and_the_holder_can_tell",
+        ),
     ),
     Mutation(
         "nobody is inside the ledger beside another one",
