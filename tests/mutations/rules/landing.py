@@ -63,14 +63,14 @@ MUTATIONS = (
     ),
     Mutation(
         "the proven commit is on its ref before the branch moves",
-        "parallel_impl.run.places:Places.proven_ref",
-        "property(lambda self: self.candidate_ref)",
-        (f"{LAND}a_branch_that_is_checked_out_is_not_moved", f"{LAND}the_branch_becomes_exactly_the_proven_candidate"),
+        "parallel_impl.run.land.land:_accept",
+        "lambda run, candidate, proven: run.record(e.CandidateProven(at=now(), commit=candidate, by=proven.by))",
+        (f"{LAND}the_branch_becomes_exactly_the_proven_candidate",),
     ),
     Mutation(
         "a candidate that is on the branch counts only when it is proven",
-        "parallel_impl.run.feature_branch:is_taken",
-        "lambda repo, state, tip: bool(tip) and tip in state.candidates",
+        "parallel_impl.run.land.land:_is_taken",
+        "lambda run, tip, candidate: bool(tip) and (setattr(run.state, 'proven', tip) or True)",
         (f"{LAND}a_candidate_that_is_on_the_branch_already_is_proven_before_it_counts",),
     ),
     Mutation(
@@ -93,8 +93,9 @@ MUTATIONS = (
     ),
     Mutation(
         "a run in which nothing changed does not land",
-        "parallel_impl.run.land.assemble:_explain_nothing",
-        "lambda run: (_ for _ in ()).throw(AssertionError('asked'))",
+        "parallel_impl.run.land.assemble:find_obstacle",
+        "lambda run, only:"
+        " found if (found := original(run, only)) is None or found[0] is not Halt.NO_CHANGES else None",
         (f"{LAND}what_nobody_changed_does_not_land_and_who_changed_nothing_is_counted",),
     ),
     Mutation(

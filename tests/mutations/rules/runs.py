@@ -67,14 +67,17 @@ MUTATIONS = (
     Mutation(
         "an attempt is journalled before it starts",
         "parallel_impl.run.runner:_start",
-        "lambda loop, jobs: [loop.run_attempt(loop.run.spec, loop.run.workspace, loop.run.launch, job, loop.inbox.put)"
-        " for job in jobs] and original(loop, jobs)",
+        "lambda loop, jobs: [("
+        "done := loop.workers.submit(loop.run_attempt, loop.run.spec, loop.run.workspace, loop.run.launch, job,"
+        " loop.inbox.put), done.exception(), loop.run.record(_started(loop.run, job)),"
+        " loop.inbox.put(Returned(job, done))) for job in jobs]",
         (f"{RUNNER}an_attempt_is_in_the_journal_before_it_starts",),
     ),
     Mutation(
         "a package starts when all that it depends on is accepted",
-        "parallel_impl.record.state:WAITING",
-        "(*original, PackageState.QUEUED)",
+        "parallel_impl.record.state:State._queue",
+        "lambda self, names: [setattr(self.packages[name], 'state', PackageState.QUEUED)"
+        " for name in names if self.packages[name].state in WAITING]",
         (f"{STATE}only_packages_whose_dependencies_are_accepted_may_start",),
     ),
     Mutation(
