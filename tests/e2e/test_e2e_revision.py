@@ -178,6 +178,8 @@ def test_an_edit_survives_a_second_halt_and_a_second_edit(scene: Scene) -> None:
     scene.fails("b", does=False)
     assert scene.run("--retry-failed").returncode == 0
     assert scene.attempts() == {"b 4", "c 3"}
+    prompt = scene.repo / f".git/parallel-impl/{CHANGE}/attempts/b/4/prompt.md"
+    assert "second" in prompt.read_text()  # the first start after the edit is over, and the plan is still that one
 
 
 def test_an_aborted_run_keeps_its_work_and_the_next_one_goes_on_counting(scene: Scene) -> None:
