@@ -19,7 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "nobody"
-LEFT_OUT = (".git", ".venv*", ".clients", ".bench", ".*_cache", ".hypothesis", ".coverage*", "__pycache__", "demo*")
+LEFT_OUT = (".git", ".venv*", ".clients", ".bench", ".*_cache", ".hypothesis", ".coverage*", "__pycache__")
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
