@@ -155,7 +155,7 @@ def appears(word: str) -> bool:
 
 
 def path_folders() -> list[Path]:
-    """The folders on PATH whose programs this user can start; PATHs of real users name folders that they cannot read."""
+    """The folders on PATH whose programs this user can start; real PATHs name some that it cannot read."""
     folders = (Path(one) for one in os.environ["PATH"].split(os.pathsep))
     return [folder for folder in folders if folder.is_dir() and os.access(folder, os.R_OK | os.X_OK)]
 
