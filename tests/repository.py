@@ -154,6 +154,12 @@ def appears(word: str) -> bool:
     return False
 
 
+def path_folders() -> list[Path]:
+    """The folders on PATH whose programs this user can start; real PATHs name some that it cannot read."""
+    folders = (Path(one) for one in os.environ["PATH"].split(os.pathsep))
+    return [folder for folder in folders if folder.is_dir() and os.access(folder, os.R_OK | os.X_OK)]
+
+
 def refs(folder: Path, *prefixes: str) -> list[str]:
     """The full names of the refs below `prefixes` (all of them without any), in git's order."""
     return git(folder, "for-each-ref", "--format=%(refname)", *prefixes).splitlines()

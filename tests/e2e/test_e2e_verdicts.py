@@ -59,7 +59,7 @@ def test_a_gate_that_stops_at_an_old_failure_proves_nothing_and_says_what_to_wri
 
     assert (done.returncode, landed(repo)) == (1, False), said(done)
     assert "gate pytest: not proven" in said(done)
-    assert "gate pytest is red on the base, and nothing can land" in said(done)
+    assert "gate pytest is red on the base, and nothing can land until it is green" in said(done)
     assert 'gates.pytest = {command = "pytest -q --maxfail=0", parser = "pytest"}' in said(done)
 
 
