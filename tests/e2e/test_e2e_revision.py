@@ -179,7 +179,8 @@ def test_an_edit_survives_a_second_halt_and_a_second_edit(scene: Scene) -> None:
     assert scene.run("--retry-failed").returncode == 0
     assert scene.attempts() == {"b 4", "c 3"}
     prompt = scene.repo / f".git/parallel-impl/{CHANGE}/attempts/b/4/prompt.md"
-    assert "words of the next revision" in prompt.read_text()  # the first start after the edit is over, and the plan is still that one
+    # the first start after the edit is over, and the plan is still that one
+    assert "words of the next revision" in prompt.read_text()
 
 
 def test_an_aborted_run_keeps_its_work_and_the_next_one_goes_on_counting(scene: Scene) -> None:
