@@ -155,9 +155,9 @@ def appears(word: str) -> bool:
 
 
 def path_folders() -> list[Path]:
-    """The folders on PATH whose programs this user can start; real PATHs name some that it cannot read."""
+    """The folders on PATH that this user can read: PATHs of real users name others too."""
     folders = (Path(one) for one in os.environ["PATH"].split(os.pathsep))
-    return [folder for folder in folders if folder.is_dir() and os.access(folder, os.R_OK | os.X_OK)]
+    return [folder for folder in folders if os.access(folder, os.R_OK | os.X_OK) and folder.is_dir()]
 
 
 def refs(folder: Path, *prefixes: str) -> list[str]:
