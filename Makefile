@@ -12,7 +12,7 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 AGAIN := $(MAKE) --no-print-directory
 OLDEST = $(shell scripts/pythons.sh 2>/dev/null | head -n 1)
 
-.PHONY: help demo demo-agent demo-plan demo-pr clients test test-clients test-fast test-faults test-latest test-lowest test-mutations test-pythons test-gits suite lock bench bench-planning lint
+.PHONY: help demo demo-agent demo-plan demo-pr clients test test-clients test-fast test-faults test-faults-share test-latest test-lowest test-mutations test-pythons test-gits test-user suite lock bench bench-planning lint
 
 help:
 	@echo 'make demo       builds a sample repository in demo/ and runs a change of five packages on it'
@@ -22,6 +22,8 @@ help:
 	@echo 'make test       lint, types, all tests, coverage with its floor'
 	@echo 'make test-fast  the tests that take less than a few seconds each'
 	@echo 'make test-faults  kills real runs at every point, cuts power, fills the disk; FAULTS_SEED=n chooses the samples'
+	@echo 'make test-faults-share  … at some points of every kind'
+	@echo 'make test-user  the end-to-end tests as an ordinary user, where root runs this'
 	@echo 'make clients    installs claude, codex and other third-party clients, pinned, into .clients/ (npm, 2.4 GB)'
 	@echo 'make test-clients  drives those that are installed through whole runs, with a model on the loopback'
 	@echo 'make lint       ruff and mypy'
@@ -73,11 +75,20 @@ suite: $(VENV)/dev.stamp
 	$(PYTEST)
 
 test-fast: $(VENV)/dev.stamp
-	$(PYTEST) -m 'not slow and not faults'
+	$(PYTEST) -m 'not slow and not faults and not share and not clients and not mutations'
 
 test-faults: $(VENV)/dev.stamp
 	@FAULTS_SEED=$${FAULTS_SEED:-$$(date +%s)}; export FAULTS_SEED; echo "FAULTS_SEED=$$FAULTS_SEED"; \
 	$(PYTEST) -m faults
+
+# some of them, of every kind: what can be run before each submission
+test-faults-share: $(VENV)/dev.stamp
+	@FAULTS_SEED=$${FAULTS_SEED:-$$(date +%s)}; export FAULTS_SEED; echo "FAULTS_SEED=$$FAULTS_SEED"; \
+	$(PYTEST) -m share tests/faults/test_faults_share.py
+
+# where root runs it: the end-to-end tests as nobody, with a folder on PATH that nobody else can read
+test-user: $(VENV)/dev.stamp
+	@$(BIN)/python scripts/test_user.py -n 2 --dist worksteal tests/e2e
 
 # each safety rule is switched off, and a test must notice
 test-mutations: $(VENV)/dev.stamp

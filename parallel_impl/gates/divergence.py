@@ -9,9 +9,8 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from parallel_impl.gates.gate_report import GateFinding, GateReport, Test, TestOutcome
-
-PASSING = (TestOutcome.PASSED, TestOutcome.XPASSED)
+from parallel_impl.gates import lost_tests
+from parallel_impl.gates.gate_report import PASSING, GateFinding, GateReport, Test, TestOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +71,7 @@ def _did(outcome: TestOutcome | None) -> str:
 
 
 def _in_changed(test: Test, changed: frozenset[str]) -> bool:
-    """Whether a changed file defines the test; JUnit XML names modules with dots and no file."""
-    if test.files:
-        return any(file in changed for file in test.files)
-    dotted = f"{test.id.replace('::', '.')}."
-    return any(dotted.startswith(f"{path.rpartition('.')[0].replace('/', '.')}.") for path in changed)
+    return any(lost_tests.defines(path, test) for path in changed)
 
 
 def _steps(candidate: GateReport, laid: GateReport, of_steps: frozenset[str]) -> Iterator[str]:

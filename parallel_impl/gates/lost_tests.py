@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from parallel_impl.gates.gate_report import RAN, GateReport, Test, TestOutcome
+from parallel_impl.gates.gate_report import PASSING, RAN, GateReport, Test, TestOutcome
 from parallel_impl.plan import names_of_tests
 
 VOLATILE = re.compile(r"0x[0-9a-fA-F]{4,}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -71,6 +71,11 @@ def seen_again(failed: Sequence[Test], second: Mapping[str, TestOutcome]) -> dic
     return seen
 
 
+def defines(path: str, test: Test) -> bool:
+    """Whether a file defines the test; where its report names no file, by the name of the module in its id."""
+    return path in test.files if test.files else _is_module_of(path, test.id)
+
+
 def find(base: GateReport | None, candidate: GateReport, changed: ChangedPaths) -> LostTests:
     """What became of the tests that passed on the base and do not run now."""
     if base is None:
@@ -112,7 +117,7 @@ def _masked(test: str, mask: re.Pattern[str]) -> str:
 
 
 def _passes(test: Test) -> bool:
-    return test.outcome in (TestOutcome.PASSED, TestOutcome.XPASSED)
+    return test.outcome in PASSING
 
 
 class _LostSearch:
@@ -154,9 +159,8 @@ class _LostSearch:
 
     def touched(self, test: Test) -> list[str]:
         """The files of a test that were changed or removed."""
-        if test.files:
-            return [file for file in test.files if file in self.changed.all]
-        return [path for path in sorted(self.changed.all) if _is_module_of(path, test.id)]
+        paths = test.files or sorted(self.changed.all)
+        return [path for path in paths if path in self.changed.all and defines(path, test)]
 
     def ran(self, file: str, moved: Mapping[str, str]) -> int:
         """How many passing tests a file runs now, with those that were moved into another one."""
@@ -184,7 +188,7 @@ class _LostSearch:
 def _passing(report: GateReport, file: str) -> int:
     """How many passing tests a file defines."""
     passing = (test for test in report.tests if test.outcome is TestOutcome.PASSED)
-    return sum(1 for test in passing if (file in test.files if test.files else _is_module_of(file, test.id)))
+    return sum(1 for test in passing if defines(file, test))
 
 
 def _name(test: str) -> str:

@@ -18,7 +18,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -39,7 +38,7 @@ from parallel_impl.git.remove import open_folders, remove
 from parallel_impl.plan import ids
 from parallel_impl.plan.globs import globs
 from parallel_impl.processes.launch import Launch, Limits, Stops
-from parallel_impl.processes.process import Reason, run
+from parallel_impl.processes.process import Ended, Reason, run
 from parallel_impl.processes.slots import Share, unlimited
 from parallel_impl.text import did_you_mean, masked, tail
 
@@ -294,8 +293,8 @@ def run_gates(
     def in_slot(gate: Gate, *, alone: bool = False) -> GateReport:
         with slot(gate, alone) as share:
             started(gate)
-            files, limit = _GateFiles.of(gate, folder), min(seconds, gate.minutes * 60)
-            report = _run_and_read(gate, root, env=env, files=files, seconds=limit, stop=stop, mask=mask)
+            limit = min(seconds, gate.minutes * 60)
+            report = _run_and_read(gate, _GateSession(root, env, _GateFiles.of(gate, folder), limit, stop, mask))
         return replace(report, beside=share.beside or UNSET)
 
     with ThreadPoolExecutor(max(1, len(gates)), thread_name_prefix="gate") as pool:
@@ -325,9 +324,10 @@ def run_again(
         only = [test.node or test.id for test in failed[gate.name]] if gate.parser == "pytest" else []
         files = _GateFiles.of(gate, folder, ".again")
         storage.write(files.only, json.dumps({"ids": only, "mask": lost_tests.VOLATILE.pattern}).encode())
-        again = partial(_run_and_read, gate, storage.real(checkout), env=env, files=files, stop=stop, mask=mask)
+        limit = min(seconds, gate.minutes * 60)
+        session = _GateSession(storage.real(checkout), env, files, limit, stop, mask, selects=bool(only))
         with slot(gate, True):
-            return again(seconds=min(seconds, gate.minutes * 60), selects=bool(only))
+            return _run_and_read(gate, session)
 
     with ThreadPoolExecutor(max(1, len(wanted)), thread_name_prefix="gate") as pool:
         return dict(zip((gate.name for gate in wanted), pool.map(one, wanted), strict=True))
@@ -354,106 +354,116 @@ class _GateFiles:
         remove(self.log, self.lines, self.report)
 
 
-def _run_and_read(
-    gate: Gate,
-    checkout: Path,
-    *,
-    env: Mapping[str, str],
-    files: _GateFiles,
-    seconds: float,
-    stop: Stops,
-    mask: tuple[bytes, ...],
-    selects: bool = False,
-) -> GateReport:
+@dataclass(frozen=True, slots=True)
+class _GateSession:
+    """What one session of a gate runs with. `selects`: only the tests that `files.only` lists; `plugin`: with ours."""
+
+    checkout: Path
+    env: Mapping[str, str]
+    files: _GateFiles
+    seconds: float
+    stop: Stops
+    mask: tuple[bytes, ...]
+    selects: bool = False
+    plugin: bool = True
+
+    def environment(self) -> dict[str, str]:
+        """What makes tools write reports that can be read."""
+        return setup.environment_of(self.checkout, self.env) | {
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PWD": str(self.checkout),
+            "CI": "true",  # vitest and jest wait for changes otherwise, and snapshots are written
+            "RUFF_OUTPUT_FORMAT": "json",
+            "MYPY_FORCE_TERMINAL_WIDTH": "10000",  # `pretty = true` breaks lines at the width of a terminal
+            **OFFLINE,
+            "PARALLEL_IMPL_REPORT": str(self.files.report),
+        }
+
+
+def _run_and_read(gate: Gate, session: _GateSession) -> GateReport:
     """The report of a gate; one that leaves what cannot be looked at is broken. OSError of a disk."""
     try:
-        return _run(gate, checkout, env=env, files=files, seconds=seconds, stop=stop, mask=mask, selects=selects)
+        return _run(gate, session)
     except OSError as error:
         if storage.is_of_disk(error):
             raise
         why = f"what it left cannot be looked at: {error}"
-        return GateReport(gate.name, GateState.BROKEN, log=str(files.log), why=printable(why))
+        return GateReport(gate.name, GateState.BROKEN, log=str(session.files.log), why=printable(why))
 
 
-def _run(
-    gate: Gate,
-    checkout: Path,
-    *,
-    env: Mapping[str, str],
-    files: _GateFiles,
-    seconds: float,
-    stop: Stops,
-    mask: tuple[bytes, ...],
-    selects: bool = False,
-) -> GateReport:
+def _run(gate: Gate, session: _GateSession) -> GateReport:
     """The report of one session. Its files are masked when they were read: a value may be a word of the report's own.
 
     Tests and findings stay as they are, to be compared.
     """
-    observe = partial(_observe, env=env, files=files, seconds=seconds, stop=stop, mask=mask, selects=selects)
+    mask = session.mask
     try:
-        report = observe(gate, checkout)
+        report = _observe(gate, session)
     finally:
-        _mask(files.lines, mask)
-        _mask(files.report, mask)
+        _mask(session.files.lines, mask)
+        _mask(session.files.report, mask)
     shown = {name: environment.masked(getattr(report, name), mask) for name in ("why", "stopped", "unexplained")}
     return replace(report, **shown)
 
 
-def _observe(
-    gate: Gate,
-    checkout: Path,
-    *,
-    env: Mapping[str, str],
-    files: _GateFiles,
-    seconds: float,
-    stop: Stops,
-    mask: tuple[bytes, ...],
-    selects: bool = False,
-    plugin: bool = True,
-) -> GateReport:
+def _observe(gate: Gate, session: _GateSession) -> GateReport:
+    """Start the gate and read what it did; again where something else than its subject kept it from starting."""
+    checkout, files, with_plugin = session.checkout, session.files, session.plugin and gate.parser == "pytest"
     files.remove()
-    again = partial(_observe, checkout=checkout, env=env, files=files, seconds=seconds, stop=stop, mask=mask)
-    inside = _environment(checkout, env, files)
-    command: str | Sequence[str] = gate.command
-    if gate.parser == "pytest" and plugin:
-        inside = pytest_plugin.environment(inside, files.lines, files.only if selects else None)
-        command = pytest_plugin.command(gate.command)
-    argv = shell.argv(command, inside.get("PATH", os.defpath))
-    limits = Limits(seconds, log_bytes=LOG_LIMIT)
     named = _named_junit(gate, checkout)
     stale = storage.signature(named) if named else ()  # one that is committed must not pass for a report
-    with _Printed() as output_as_it_is:
-        launch = Launch(checkout, inside, limits, stop=stop, mask=mask)
-        ended = run(argv, launch, files.log, unmasked=output_as_it_is.write)
-        printed = output_as_it_is.read()
+    ended, printed = _start(gate, session, with_plugin=with_plugin)
     report = GateReport(gate.name, GateState.BROKEN, ended.exit_code, round(ended.seconds, 3), str(files.log))
-    if ended.reason is Reason.EXITED and gate.parser == "pytest" and plugin and pytest_plugin.was_refused(files.log):
-        return again(gate, plugin=False)
+    if ended.reason is Reason.EXITED and with_plugin and pytest_plugin.was_refused(files.log):
+        return _observe(gate, dataclasses.replace(session, plugin=False))
     if gate.parser == "pytest" and not gate.asked and not files.lines.exists():
         left_out = f" -p no:{pytest_plugin.unloadable(files.log)}"
         if left_out != " -p no:" and left_out not in gate.command:
-            return _without(again(replace(gate, command=gate.command + left_out), selects=selects), left_out)
-    if ended.reason is not Reason.EXITED or ended.exit_code is None or ended.exit_code < 0:
-        return replace(report, why=f"{ended}\n{tail(files.log)}" if ended.reason is Reason.EXITED else str(ended))
+            return _without(_observe(replace(gate, command=gate.command + left_out), session), left_out)
     if gate.command == COMMANDS["mypy"] and ended.exit_code == 2 and NO_JSON in printed:  # mypy before 1.11
-        return again(replace(gate, command="mypy"))
-    if ended.truncated:
-        return replace(report, why=f"it printed more than {LOG_LIMIT // 1_000_000} MB, so its report is not whole")
-    if ended.exit_code in NOT_STARTED and not files.lines.exists():
-        return replace(report, why=f"it could not be started (exit {ended.exit_code})\n{tail(files.log, 5)}")
+        return _observe(replace(gate, command="mypy"), session)
+    if why := _broken(ended, files):
+        return replace(report, why=why)
     written = named if named and not files.report.is_file() and storage.signature(named) != stale else files.report
     is_tool = tool_command.is_tool(gate.command, gate.parser) and _script_is_one(gate, checkout)
     stops = tool_command.stops(gate.command, gate.parser)
-    output = GateOutput(printed, ended.exit_code, checkout, files.lines, written, is_tool, stops)
+    output = GateOutput(printed, ended.exit_code or 0, checkout, files.lines, written, is_tool, stops)
     parser = gate.parser
-    if not plugin:
+    if not session.plugin:
         parser = "junit" if written.is_file() else "exit-code"
     found = reports.read(parser, output, report)
     if parser == "exit-code" != gate.parser:
         found = replace(found, why=BY_EXIT_CODE)
     more = f"\n{tail(files.log)}" if found.state is GateState.BROKEN else ""
     return replace(found, why=printable(found.why + more))
+
+
+def _start(gate: Gate, session: _GateSession, *, with_plugin: bool) -> tuple[Ended, bytes]:
+    """How its process ended, and what that printed."""
+    inside, files = session.environment(), session.files
+    command: str | Sequence[str] = gate.command
+    if with_plugin:
+        inside = pytest_plugin.environment(inside, files.lines, files.only if session.selects else None)
+        command = pytest_plugin.command(gate.command)
+    argv = shell.argv(command, inside.get("PATH", os.defpath))
+    limits = Limits(session.seconds, log_bytes=LOG_LIMIT)
+    with _Printed() as output_as_it_is:
+        launch = Launch(session.checkout, inside, limits, stop=session.stop, mask=session.mask)
+        ended = run(argv, launch, files.log, unmasked=output_as_it_is.write)
+        return ended, output_as_it_is.read()
+
+
+def _broken(ended: Ended, files: _GateFiles) -> str:
+    """Why a session did not run to its end, or its output is not whole; "" when neither is so."""
+    if ended.reason is not Reason.EXITED:
+        return str(ended)
+    if ended.exit_code is None or ended.exit_code < 0:
+        return f"{ended}\n{tail(files.log)}"
+    if ended.truncated:
+        return f"it printed more than {LOG_LIMIT // 1_000_000} MB, so its report is not whole"
+    if ended.exit_code in NOT_STARTED and not files.lines.exists():
+        return f"it could not be started (exit {ended.exit_code})\n{tail(files.log, 5)}"
+    return ""
 
 
 class _Printed:
@@ -514,19 +524,6 @@ def _check_texts(gate: Gate, checkout: Path, own: OwnCheck, log: Path) -> GateRe
     state = GateState.RED if findings else GateState.GREEN
     why = "by this tool's own rules, openspec is not installed"
     return GateReport(gate.name, state, log=str(log), why=why, findings=findings)
-
-
-def _environment(checkout: Path, env: Mapping[str, str], files: _GateFiles) -> dict[str, str]:
-    """The environment of one gate: what makes tools write reports that can be read."""
-    return setup.environment_of(checkout, env) | {
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "PWD": str(checkout),
-        "CI": "true",  # vitest and jest wait for changes otherwise, and snapshots are written
-        "RUFF_OUTPUT_FORMAT": "json",
-        "MYPY_FORCE_TERMINAL_WIDTH": "10000",  # `pretty = true` breaks lines at the width of a terminal
-        **OFFLINE,
-        "PARALLEL_IMPL_REPORT": str(files.report),
-    }
 
 
 def _named_junit(gate: Gate, checkout: Path) -> Path | None:

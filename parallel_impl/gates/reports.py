@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
-from xml.etree import ElementTree
 
 import msgspec
 from msgspec.structs import replace
@@ -22,9 +20,8 @@ from parallel_impl import storage
 from parallel_impl.errors import printable
 from parallel_impl.gates import lost_tests
 from parallel_impl.gates.gate_report import GateFinding, GateReport, GateState, Test, TestOutcome
-from parallel_impl.gates.readers import cargo, counts, go, javascript, node
-from parallel_impl.gates.readers.output import GateOutput, content, relative
-from parallel_impl.text import shorten
+from parallel_impl.gates.readers import cargo, counts, go, javascript, junit, node
+from parallel_impl.gates.readers.output import GateOutput, content, placed
 
 NUMBER = re.compile(r"(?<!\w)\d+(?!\w)")  # `line 12`, not the name `v1`
 NO_FILES = b"No Python files found under the given path"  # ruff
@@ -34,7 +31,6 @@ MYPY_LINE = re.compile(
     r"^(?P<file>[^\s:][^:\n]*):(?P<line>\d+):(?:\d+:)* error: (?P<message>.*?)(?:  \[(?P<code>[\w-]+)\])?$"
 )
 OLD_FORMAT = re.compile(r"^Would reformat: (.+)$", re.M)
-ENTITIES = re.compile(rb"<!(DOCTYPE|ENTITY)", re.I)
 INTERRUPTED, NO_TESTS = 2, 5  # exit codes of pytest
 SESSION = re.compile(rb"\b(\d+ (passed|failed|skipped|errors?)|no tests ran)\b.* in [\d.]+s")  # its last line
 NO_REPORT = "our pytest plugin left no report, its environment or -p option was lost: it counts by its exit code only"
@@ -75,7 +71,7 @@ def _pytest(output: GateOutput, report: GateReport) -> GateReport:
     """Our plugin's lines; JUnit XML where the command writes it and the plugin could not be loaded."""
     lines = content(output.lines)
     if lines is None and output.junit and output.junit.is_file():
-        return _junit(output, report)
+        return junit.read(output, report)
     if lines is None and SESSION.search(output.log):
         # something between them takes the environment away (tox does): the exit code is still true
         return _exit_code(output, replace(report, why=NO_REPORT))
@@ -243,7 +239,7 @@ class _Sessions:
                 session.finish = line
 
     def name(self, session: _Session, node: str) -> str:
-        return printable(_placed(session.prefix + node, self.checkout))
+        return printable(placed(session.prefix + node, self.checkout))
 
     def add(self, session: _Session, line: Phase) -> None:
         test = self.name(session, line.id)
@@ -301,81 +297,9 @@ def _prefix(root: str, checkout: Path) -> str:
     return "" if below == "." else f"{below}/"
 
 
-def _placed(text: str, checkout: Path) -> str:
-    """Without the folder of the checkout, which differs from the base to a candidate."""
-    for folder in dict.fromkeys((str(checkout), str(storage.real(checkout)))):
-        text = text.replace(folder, "<checkout>")
-    return text
-
-
 def _plain(text: str, checkout: Path) -> str:
     """Without what differs from one checkout, or one run, to the next: the folder, addresses, random ids."""
-    return printable(lost_tests.VOLATILE.sub("#", _placed(text, checkout)))
-
-
-# -- JUnit XML
-
-
-def _junit(output: GateOutput, report: GateReport) -> GateReport:
-    """Test cases by class name and name; equal names are counted, since they do collide."""
-    raw = content(output.junit or output.lines)
-    if raw is None:
-        why = "no JUnit report was written: let the command write it to $PARALLEL_IMPL_REPORT"
-        return replace(report, state=GateState.BROKEN, why=why)
-    if ENTITIES.search(raw):
-        return replace(report, state=GateState.BROKEN, why="the JUnit report declares entities")
-    try:
-        root = ElementTree.fromstring(raw)  # noqa: S314  (entities were refused above)
-    except (ElementTree.ParseError, ValueError, LookupError):
-        return replace(report, state=GateState.BROKEN, why="the JUnit report is not XML that can be read")
-    tests: dict[str, Test] = {}
-    for case in root.iter("testcase"):
-        name = "::".join(filter(None, (case.get("classname"), case.get("name"))))
-        name = printable(_placed(name, output.checkout))
-        count = 2
-        unique = name
-        while unique in tests:
-            unique, count = f"{name} #{count}", count + 1
-        file = case.get("file") or _class_file(case.get("classname") or "", output.checkout)
-        tests[unique] = Test(unique, _junit_outcome(case), (file,) if file else (), _junit_why(case))
-    if not tests and any(_counted(suite, "errors") for suite in root.iter("testsuite")):
-        return replace(report, state=GateState.BROKEN, why="the JUnit report has errors and no tests")
-    hidden = max(_hidden(root), sum(_hidden(suite) for suite in root.iter("testsuite")))
-    unexplained = f"the JUnit report counts {hidden} more that failed than it lists" if hidden else ""
-    found = tuple(tests.values())
-    return replace(report, state=GateState.RED, tests=found, unexplained=unexplained, lists_tests=True)
-
-
-def _class_file(name: str, checkout: Path) -> str:
-    """The file that a class name is, where a reporter writes one there (vitest does)."""
-    path = relative(name, checkout)
-    return path if "/" in path and len(path) < 1000 and "\0" not in path and (checkout / path).is_file() else ""
-
-
-def _counted(suite: ElementTree.Element, name: str, otherwise: int = 0) -> int:
-    number = suite.get(name, "")
-    return int(number) if number.isascii() and number.isdigit() else otherwise
-
-
-def _hidden(suite: ElementTree.Element) -> int:
-    """How many failures and errors a suite counts beyond those of its tests: a file that could not be loaded, say."""
-    listed = Counter(one.tag for case in suite.iter("testcase") for one in case)
-    counted = _counted(suite, "errors", listed["error"]) + _counted(suite, "failures", listed["failure"])
-    own = sum(1 for one in suite if one.tag in ("failure", "error"))  # of a file that could not be loaded
-    return max(own, counted - listed["failure"] - listed["error"])
-
-
-def _junit_outcome(case: ElementTree.Element) -> TestOutcome:
-    if case.find("failure") is not None or case.find("error") is not None:
-        return TestOutcome.FAILED
-    return TestOutcome.SKIPPED if case.find("skipped") is not None else TestOutcome.PASSED
-
-
-def _junit_why(case: ElementTree.Element) -> str:
-    for kind in ("failure", "error"):
-        if (found := case.find(kind)) is not None:
-            return shorten(printable((found.get("message") or found.text or "").strip().split("\n")[0]), 300)
-    return ""
+    return printable(lost_tests.VOLATILE.sub("#", placed(text, checkout)))
 
 
 # -- mypy and ruff
@@ -537,7 +461,7 @@ def _line(line: bytes) -> Line | None:
 LIST_TESTS = ("node", "vitest", "jest", "go", "cargo")  # readers of tools that list all that ran
 READERS = {
     "pytest": _pytest,
-    "junit": _junit,
+    "junit": junit.read,
     "node": node.read,
     "vitest": javascript.read_vitest,
     "jest": javascript.read,

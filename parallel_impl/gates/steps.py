@@ -361,7 +361,6 @@ class _Runner:
         except evidence.ResultFileError as error:
             return replace(result, why=f"its result file {error}")
         assert result.log is not None  # noqa: S101  (run set it)
-        assert result.log is not None  # noqa: S101  (run set it)
         words = step.command if isinstance(step.command, str) else " ".join(step.command)
         measured = evidence.computed(result.log, result.exit_code, self.files_modified)
         named = {key: evidence.known_as(key, words, measured) for key in step.result_keys}

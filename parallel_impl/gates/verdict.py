@@ -15,7 +15,7 @@ import msgspec
 
 from parallel_impl.errors import count
 from parallel_impl.gates import lost_tests
-from parallel_impl.gates.gate_report import GateReport, GateState, Test, TestOutcome
+from parallel_impl.gates.gate_report import PASSING, GateReport, GateState, Test, TestOutcome
 from parallel_impl.gates.lost_tests import ChangedPaths
 
 MOST_CONFIRMED = 50  # new failures; more of them are no accident
@@ -193,7 +193,7 @@ UNSTABLE = " (on the base it failed only once of two times)"
 
 
 def _passed(outcomes: Outcomes | None, test: str) -> bool:
-    return outcomes is not None and outcomes.get(test) in (TestOutcome.PASSED, TestOutcome.XPASSED)
+    return outcomes is not None and outcomes.get(test) in PASSING
 
 
 def _failed(outcomes: Outcomes, test: str) -> bool:

@@ -154,7 +154,8 @@ def advice(gates: Sequence[Gate], reports: Reports) -> Iterator[str]:
         if report.state is GateState.RED and (report.stopped or not report.explained):
             why = report.stopped or report.unexplained
             line = tool_command.line_to_write(gate.name, gate.parser)
-            yield f"gate {gate.name} is red on the base, and nothing can land: {why}; one command for each gate: {line}"
+            what = f"gate {gate.name} is red on the base, and nothing can land until it is green"
+            yield f"{what}: {why}; one command for each gate: {line}"
 
 
 def wait_for(looking: Future[T], stops: Sequence[Stop], *, meanwhile: Callable[[], None] = lambda: None) -> T | None:

@@ -28,7 +28,7 @@ from parallel_impl.run.admission import Admission
 from parallel_impl.run.attempt import attempt, kept_work
 from parallel_impl.run.attempt.attempt import RunAttempt
 from parallel_impl.run.attempt.job import Job, Outcome, Previous, Working
-from parallel_impl.run.land import assemble, ending, land
+from parallel_impl.run.land import acceptance, assemble, ending, land
 from parallel_impl.run.land.ending import Ending
 from parallel_impl.run.on_base import OnBase
 from parallel_impl.run.run import Run
@@ -95,7 +95,7 @@ def _wait_for_base(run: Run, base: OnBase) -> None:
         run.stop,
         meanwhile=run.record_posted,
         say=run.listener.say,
-        accepted=run.state.accepted_gates,
+        accepted=acceptance.of_not_proven(run.state.accepted_gates),
     )
 
 
@@ -112,7 +112,7 @@ def _take_in_base(run: Run, base: OnBase | None) -> None:
             run.note(told)
     if not run.obstacle and (why := base.foreign()):
         run.obstacle = (Halt.FOREIGN_FILES, shown(why))
-    if not run.obstacle and (why := base.broken(run.state.accepted_gates)):
+    if not run.obstacle and (why := base.broken(acceptance.of_not_proven(run.state.accepted_gates))):
         run.obstacle = (Halt.GATE_BROKEN, shown(why))
 
 
@@ -302,8 +302,7 @@ def _settle(run: Run, admission: Admission, job: Job, outcome: Outcome) -> None:
     )
     if code:
         run.record(ended)
-        if code is Failure.STEP_CANNOT_START and not job.kept and not run.obstacle:
-            run.obstacle = (Halt.STEP_CANNOT_START, f"{package.id}: {why}")
+        run.obstacle = run.obstacle or _find_obstacle(run, job, code, why)
         run.fail_if_spent(package.id)
     else:
         if outcome.tests:
@@ -314,6 +313,17 @@ def _settle(run: Run, admission: Admission, job: Job, outcome: Outcome) -> None:
         run.end_conversations(package.id)
         _look_for_clash(run)
     run.record(*admission.end(package.id, replace(outcome, code=code, why=why), now()))
+
+
+def _find_obstacle(run: Run, job: Job, code: Failure, why: str) -> tuple[Halt, str] | None:
+    """What another attempt would meet again, since it costs no retry; None where that is not so."""
+    package = job.package.id
+    if code is Failure.STEP_CANNOT_START and not job.kept:
+        return Halt.STEP_CANNOT_START, f"{package}: {why}"
+    if code is Failure.FOREIGN_FILES:
+        again = f"parallel-implement {run.workspace.places.change_id} --restart {package}"
+        return Halt.FOREIGN_FILES, f"{package}: {why}\nwhere its own steps or set-up make that, do it again: {again}"
+    return None
 
 
 def _look_for_clash(run: Run) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.repository import git, refs, tool
+from tests.repository import commit_all, git, refs, tool
 from tests.several import Background, agent, background, repository
 
 CHANGES = {
@@ -353,3 +353,11 @@ def test_an_aborted_run_gives_its_claims_up_also_when_another_one_took_them_over
         "add-a  halted: `parallel-implement add-a --abort` or `parallel-cleanup add-a` gives its claims up",
         "add-c  aborted",
     ]
+
+
+def test_claims_that_somebody_removed_before_the_run_began_are_entered_again(repo: Path, tmp_path: Path) -> None:
+    (repo / "parallel-impl.toml").write_text(f"setup = ['rm -f {repo}/.git/parallel-impl/.locks/_claims.json']\n")
+    commit_all(repo, "Set-up that removes the ledger")
+    done = tool(repo, "implement", "add-a", *working(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert "the claims of add-a had been removed from the ledger; they are entered again" in done.stderr

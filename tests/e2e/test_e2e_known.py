@@ -250,3 +250,10 @@ def test_a_new_failure_of_a_step_that_allows_old_ones_fails_it(repo: Path) -> No
     plan(repo, (STEP, step), ("retry_budget: 1", "retry_budget: 0"))
     assert implement(repo, RIGHT).returncode == 1
     assert [one["code"] for one in journal(repo, "attempt-ended")] == ["VERIFICATION_FAILED"]
+
+
+def test_a_branch_that_leaves_no_room_for_the_one_that_lands_is_refused_before_anything_runs(repo: Path) -> None:
+    git(repo, "branch", "openspec")
+    done = implement(repo, RIGHT)
+    assert (done.returncode, (repo.parent / "paid").exists()) == (2, False)
+    assert f"a branch 'openspec' leaves no room for 'openspec/{CHANGE}'" in done.stderr

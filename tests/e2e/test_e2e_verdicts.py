@@ -59,7 +59,7 @@ def test_a_gate_that_stops_at_an_old_failure_proves_nothing_and_says_what_to_wri
 
     assert (done.returncode, landed(repo)) == (1, False), said(done)
     assert "gate pytest: not proven" in said(done)
-    assert "gate pytest is red on the base, and nothing can land" in said(done)
+    assert "gate pytest is red on the base, and nothing can land until it is green" in said(done)
     assert 'gates.pytest = {command = "pytest -q --maxfail=0", parser = "pytest"}' in said(done)
 
 
@@ -203,6 +203,20 @@ def test_secrets_are_masked_after_reports_are_read(tmp_path: Path) -> None:
     assert "gate pytest: failed: 1 new" in said(done)
     assert "tests/test_m.py::***: assert 2 == 1" in said(done)
     assert "test_f" not in (repo / ".git/parallel-impl/c/journal.jsonl").read_text()
+
+
+def test_a_test_that_is_gone_from_a_file_that_nobody_changed_blocks(tmp_path: Path) -> None:
+    tests = (
+        "import m\nimport pytest\n\n\n@pytest.mark.parametrize('name', m.NAMES)\ndef test_f(name):\n    assert m.f()\n"
+    )
+    code = f"{CODE['src/m.py']}\n\nNAMES = ['apple', 'pear']\n"
+    repo = repository(tmp_path, {"src/m.py": code, "tests/test_m.py": tests})
+
+    done = implement(repo, "sed -i s/pear/plum/ src/m.py\n")
+
+    assert (done.returncode, landed(repo)) == (1, False), said(done)
+    assert "gate pytest: gone: 1 test of the base no longer runs" in said(done)
+    assert "tests/test_m.py::test_f[pear]" in said(done)
 
 
 UNITTEST = (

@@ -121,6 +121,20 @@ def test_what_a_step_or_a_gate_closes_or_removes_is_its_own_failure_each_time_it
         assert told in done.stderr
 
 
+def test_a_step_that_makes_tool_configuration_beside_its_checkout_ends_the_run_and_not_again_and_again(
+    tmp_path: Path,
+) -> None:
+    repo = repository(tmp_path, step="! grep -q 2 a || touch ../pytest.ini")  # not on the base
+    done = tool(repo, "implement", "c", "--agent", agent(tmp_path, ""))
+    assert done.returncode == 1, done.stdout + done.stderr
+    ended = [one.code for one in read(repo / STATE / "journal.jsonl") if isinstance(one, e.AttemptEnded)]
+    assert ended == ["FOREIGN_FILES"]
+    assert "Not landed: files around its checkouts are not of this run" in done.stderr
+    assert "parallel-implement c --restart wp-a" in done.stderr
+    again = tool(repo, "implement", "c", "--restart", "wp-a", "--agent", agent(tmp_path, "echo 3 >a"))
+    assert again.returncode == 0, again.stdout + again.stderr
+
+
 def test_a_run_lands_although_the_worktree_that_had_its_branch_is_gone(tmp_path: Path) -> None:
     repo = repository(tmp_path)
     git(repo, "worktree", "add", "--quiet", "-b", "openspec/c", str(tmp_path / "linked"))

@@ -107,6 +107,8 @@ class Scene:
 
     driver: Driver
     folder: Path
+    agent: Path  # the script, the same one for all copies: a run remembers its agent
+    options: tuple[str, ...] = ()
     runs: int = field(default=0, init=False)
 
     @property
@@ -128,14 +130,14 @@ class Scene:
         return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")} | own
 
     @classmethod
-    def prepare(cls, driver: Driver, folder: Path) -> Self:
-        """The prepared repository, of which trials are copies."""
-        scene = cls(driver, folder)
+    def prepare(cls, driver: Driver, folder: Path, agent: str = AGENT) -> Self:
+        """The prepared repository, of which trials are copies; `agent` is a shell script."""
+        scene = cls(driver, folder, folder / "agent.sh")
         for part in ("home", "tmp"):
             (folder / part).mkdir(parents=True)
         shutil.copy(Path.home() / ".gitconfig", folder / "home")
         make_repository("crash", folder)
-        command(folder / "agent.sh", AGENT)
+        command(scene.agent, agent)
         shutil.rmtree(folder / "crash/.git/hooks")
         for name, condition in (("full", "true"), ("full-once", 'rmdir "$0.once" 2>/dev/null')):
             (folder / name / "git.once").mkdir(parents=True)
@@ -147,12 +149,12 @@ class Scene:
         subprocess.run(["cp", "-a", str(self.folder), str(folder)], check=True)
         for file in (*folder.glob("points.*"), *folder.glob("said.*")):
             file.unlink()
-        return Scene(self.driver, folder)
+        return Scene(self.driver, folder, self.agent, self.options)
 
     def implement(self, fault: Fault | None = None) -> int:
         """One start of the run; its return code."""
-        agent = f"command: sh {self.folder}/agent.sh {{package_id}} {{attempt}}"
-        return self.start("implement", CHANGE, "--agent", agent, "--jobs", "2", fault=fault)
+        agent = f"command: sh {self.agent} {{package_id}} {{attempt}}"
+        return self.start("implement", CHANGE, "--agent", agent, "--jobs", "2", *self.options, fault=fault)
 
     def start(self, *arguments: str, fault: Fault | None = None) -> int:
         """One start of the command line; its return code."""
@@ -217,13 +219,15 @@ class Midway:
     """What stood when a run had been disturbed, which must stand in the end too.
 
     `accepted` counts the agents that had been started when the package was found accepted; `done` names the
-    attempts whose agent had done all its work in a worktree that is still there.
+    attempts whose agent had done all its work in a worktree that is still there; `aside` are commits that lay on the
+    branch of that name in the repository of a package.
     """
 
     refs: Mapping[str, str]
     journal: bytes
     accepted: Mapping[str, int]
     done: frozenset[str]
+    aside: frozenset[str]
 
     @classmethod
     def of(cls, scene: Scene) -> Midway:
@@ -233,7 +237,14 @@ class Midway:
         accepted = {e.package: len(started) for e in scene.events() if isinstance(e, PackageAccepted)}
         last = {line.split()[0]: line for line in started}
         done = frozenset(line for package, line in last.items() if _is_done(scene, package))
-        return cls(scene.refs(), content[: content.rfind(b"\n") + 1], accepted, done)
+        refs = scene.refs()
+        aside = frozenset(_asides(scene)) - set(refs.values())  # not one that stands where the attempt began
+        return cls(refs, content[: content.rfind(b"\n") + 1], accepted, done, aside)
+
+
+def _asides(scene: Scene) -> Iterator[str]:
+    for branch in scene.home.glob("*.git/refs/heads/aside"):
+        yield branch.read_text().strip()
 
 
 def _is_done(scene: Scene, package: str) -> bool:
@@ -284,7 +295,7 @@ def try_faults(template: Scene, folder: Path, undisturbed: Undisturbed, *faults:
     for fault in faults:
         code = scene.implement(fault)
         midways.append(Midway.of(scene))
-        wrong += [f"{fault}: {what}" for what in _unexpected(scene, fault, code)]
+        wrong += [f"{fault}: {what}" for what in _unexpected(scene, undisturbed, fault, code)]
     if (code := scene.implement()) != 0:
         wrong.append(f"gone on with: exit {code}: {scene.said()}")
     wrong += losses(scene, undisturbed, midways, amended=amended)
@@ -294,7 +305,7 @@ def try_faults(template: Scene, folder: Path, undisturbed: Undisturbed, *faults:
     return trial
 
 
-def _unexpected(scene: Scene, fault: Fault, code: int) -> Iterator[str]:
+def _unexpected(scene: Scene, undisturbed: Undisturbed, fault: Fault, code: int) -> Iterator[str]:
     """What is wrong about the end of the disturbed run itself."""
     said, fired = scene.said(), "fault" in scene.points()
     if not fired:
@@ -310,6 +321,8 @@ def _unexpected(scene: Scene, fault: Fault, code: int) -> Iterator[str]:
             yield f"ended with {code}: {said}"
     elif code == 0 and "No space left on device" in said and "Landed:" in said:
         return  # it was full only when what had landed gave its claims up
+    elif code == 0 and fault.action == "full-once":  # what failed was tried otherwise; the run must be whole by itself
+        yield from (f"survived, but: {what}" for what in losses(scene, undisturbed, []))
     elif code != 2 or "No space left on device" not in said or "nothing is lost" not in said:
         yield f"ended with {code}: {said}"
 
@@ -342,6 +355,8 @@ def losses(scene: Scene, undisturbed: Undisturbed, midways: list[Midway], *, ame
         found, expected = getattr(outcome, one.name), getattr(undisturbed.outcome, one.name)
         if isinstance(found, frozenset):
             yield from (f"file too many or missing: {name}" for name in sorted(found ^ expected))
+        elif one.name == "states":
+            yield from _not_so_far(found, expected)
         elif found != expected:
             yield f"{one.name}: {found}, not {expected}"
     yield from _not_kept(scene, undisturbed, midways)
@@ -352,6 +367,14 @@ def losses(scene: Scene, undisturbed: Undisturbed, midways: list[Midway], *, ame
     yield from (f"left behind: {what}" for what in left_behind(scene))
 
 
+def _not_so_far(found: Mapping[str, tuple[str, int]], expected: Mapping[str, tuple[str, int]]) -> Iterator[str]:
+    """Packages that ended otherwise, or failed oftener; an attempt that was interrupted before it failed costs none."""
+    for name in found.keys() | expected.keys():
+        is_so, should = found.get(name, ("absent", 0)), expected.get(name, ("absent", 0))
+        if is_so[0] != should[0] or is_so[1] > should[1]:
+            yield f"{name}: {is_so}, not {should}"
+
+
 def _not_kept(scene: Scene, undisturbed: Undisturbed, midways: list[Midway]) -> Iterator[str]:
     """Commits, lines of the journal and work in worktrees that were there midway and are not any more."""
     refs, journal = scene.refs(), (scene.state / "journal.jsonl").read_bytes()
@@ -360,6 +383,7 @@ def _not_kept(scene: Scene, undisturbed: Undisturbed, midways: list[Midway]) -> 
         yield from (f"{name} was {oid}, is {refs.get(name)}" for name, oid in kept.items() if refs.get(name) != oid)
         if not journal.startswith(midway.journal):
             yield "the journal does not begin with what was in it"
+        yield from (f"the work on {commit} is on no ref" for commit in midway.aside - set(refs.values()))
         for attempt in midway.done:
             package, number = attempt.split()
             ref = f"refs/parallel-impl/{CHANGE}/attempts/{package}/{number}"

@@ -6,6 +6,8 @@ import os
 import random
 from pathlib import Path
 
+import pytest
+
 from tests.faults.scene import CHANGE, Fault, Scene
 from tests.faults.stage import SEED
 from tests.faults.test_faults_pull_request import BRANCH, NAME, Trials, trials
@@ -21,6 +23,7 @@ echo '{{"archive": {{"change": "{CHANGE}", "archivedAs": "{ARCHIVED}"}}}}'
 """
 COMMAND = ("cleanup", CHANGE, "--pr", "--with-open-tasks")
 SAMPLED = 2
+CHUNKS = 4
 
 
 def merged(trials: Trials, folder: Path) -> Scene:
@@ -50,19 +53,36 @@ def check(trials: Trials, scene: Scene) -> None:
     assert not scene.state.exists()
 
 
+def places(trials: Trials, folder: Path) -> list[str]:
+    """Before and after each point of a cleanup that nothing disturbs, and that is as it should be."""
+    scene = merged(trials, folder)
+    assert scene.start(*COMMAND) == 0, scene.said()
+    check(trials, scene)
+    return [f"{point}:{when}" for point in scene.points() for when in ("before", "after")]
+
+
+def try_twice(trials: Trials, folder: Path, place: str) -> None:
+    scene = merged(trials, folder)
+    assert scene.start(*COMMAND, fault=Fault(place)) == -9, f"{place}: {scene.said()}"
+    assert scene.start(*COMMAND) == 0, f"{place}: {scene.said()}"
+    try:
+        check(trials, scene)
+    except AssertionError as error:
+        raise AssertionError(f"kill at {place} (in {scene.folder}): {error}") from error
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_a_cleanup_that_archives_killed_at_any_point_is_whole_when_it_is_given_again(
+    trials: Trials, tmp_path: Path, chunk: int
+) -> None:
+    for place in places(trials, tmp_path)[chunk::CHUNKS]:
+        try_twice(trials, tmp_path, place)
+
+
 def test_a_cleanup_that_archives_killed_at_a_seeded_effect_is_whole_when_it_is_given_again(
     trials: Trials, tmp_path: Path
 ) -> None:
-    scene = merged(trials, tmp_path)
-    assert scene.start(*COMMAND) == 0, scene.said()
-    check(trials, scene)
-    kinds = ("push", "rest", "git-write", "rename")
-    effects = [f"{one}:{when}" for one in scene.points() for when in ("before", "after") if one.split("/")[1] in kinds]
+    effects = [one for one in places(trials, tmp_path) if one.split("/")[1] in ("push", "rest", "git-write", "rename")]
     for place in random.Random(SEED).sample(effects, min(SAMPLED, len(effects))):
-        scene = merged(trials, tmp_path)
-        assert scene.start(*COMMAND, fault=Fault(place)) == -9, f"{place}: {scene.said()}"
-        assert scene.start(*COMMAND) == 0, f"{place}: {scene.said()}"
-        try:
-            check(trials, scene)
-        except AssertionError as error:
-            raise AssertionError(f"kill at {place} (in {scene.folder}): {error}") from error
+        try_twice(trials, tmp_path, place)

@@ -35,6 +35,7 @@ def halfway(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Scene:
 
 
 CLEANUP = ("cleanup", CHANGE, "--force")  # it landed and is not merged, which is no failure then
+ABORT = ("implement", CHANGE, "--abort")
 
 
 def places(scene: Scene, folder: Path, *arguments: str) -> list[str]:
@@ -90,10 +91,9 @@ def test_a_cleanup_killed_at_any_point_leaves_nothing_when_it_is_given_again(
 def test_a_run_whose_abort_was_killed_at_any_point_is_given_up_when_that_is_asked_again(
     halfway: Scene, tmp_path: Path, chunk: int
 ) -> None:
-    asked = ("implement", CHANGE, "--abort")
-    for number, place in enumerate(places(halfway, tmp_path / "whole", *asked)[chunk::CHUNKS]):
+    for number, place in enumerate(places(halfway, tmp_path / "whole", *ABORT)[chunk::CHUNKS]):
         # 2: there was nothing left to give up
-        try_twice(halfway, tmp_path / str(number), place, assert_given_up, *asked, again=(0, 2))
+        try_twice(halfway, tmp_path / str(number), place, assert_given_up, *ABORT, again=(0, 2))
 
 
 @pytest.mark.parametrize("number", range(SAMPLED))

@@ -56,7 +56,7 @@ def test_a_disk_that_fills_up_is_told_and_the_run_goes_on_when_there_is_room(
 def test_an_attempt_that_failed_on_a_full_disk_costs_no_retry(stage: Stage, tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk") as disk:
         scene = stage.template.copy(disk / "trial")
-        agent = scene.folder / "agent.sh"
+        scene.agent = agent = scene.folder / "agent.sh"
         fill = (
             f"head -c $(($(stat -f -c '%a * %S' {disk}) - 800000)) /dev/zero >{disk}/big"  # the rest is enough for us
         )

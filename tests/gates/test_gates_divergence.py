@@ -50,6 +50,13 @@ def test_a_test_whose_file_a_package_changed_is_not_compared() -> None:
     assert not differ(base, base, ran(of("tests/old.py", FAILED)), "tests/old.py").blocking
 
 
+def test_a_test_without_a_file_is_compared_unless_its_own_module_was_changed() -> None:
+    old, red = Test("tests.test_old.TestIt::test", PASSED), Test("tests.test_old.TestIt::test", FAILED)
+    assert not differ(ran(old), ran(old), ran(red), "tests/test_old.py").blocking
+    for other in ("tests.toml", "tests.py", "tests/test_old.md", "tests/__init__.py"):
+        assert differ(ran(old), ran(old), ran(red), other).blocking, other
+
+
 def test_what_fails_on_the_candidate_is_its_verdicts_matter() -> None:
     base, red = ran(of("tests/old.py")), ran(of("tests/old.py", FAILED))
     assert not differ(base, red, red).blocking

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from parallel_impl.errors import UserError
-from parallel_impl.git.repo import Change, Repo, version
+from parallel_impl.git.repo import Change, GitError, Repo, version
 from parallel_impl.git.union import Layer, candidate
 from tests.repository import commit_all, git, make_repository
 
@@ -70,6 +70,37 @@ def test_objects_and_refs_are_on_disk_before_the_journal_relies_on_them(
         "update-ref": 1,
     }
     assert counts["fast-import"] >= 1
+
+
+def test_what_the_user_replaced_is_read_as_it_is_committed(repo: Repo) -> None:
+    commit = repo.resolve("HEAD") or ""
+    path = repo.entries(commit, recurse=True)[0].path
+    blob, content = repo.entries(commit, path)[0].oid, repo.read(commit, path)
+    other = repo.write_blob(b"something else\n")
+    git(repo.git_dir, "replace", blob, other)
+    assert repo.read(commit, path) == content
+
+
+def test_a_program_that_the_user_configured_for_git_does_not_run(repo: Repo, tmp_path: Path) -> None:
+    ran, hook = tmp_path / "ran", repo.git_dir / "hooks/reference-transaction"
+    for file in (hook, tmp_path / "monitor"):
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(f"#!/bin/sh\necho $0 >> {ran}\n")
+        file.chmod(0o755)
+    git(repo.git_dir, "config", "core.fsmonitor", str(tmp_path / "monitor"))
+    repo.set_ref("refs/parallel-impl/x/base", repo.resolve("HEAD") or "")
+    repo.git("ls-files", "--modified", work_tree=repo.git_dir.parent)
+    assert not ran.exists()
+
+
+def test_a_ref_that_moved_meanwhile_is_not_moved(repo: Repo) -> None:
+    base, ref = repo.resolve("HEAD") or "", "refs/heads/openspec/x"
+    other = repo.commit_tree(repo.tree(base), [base], "Of the user's", date=1_700_000_000)
+    repo.set_ref(ref, other)
+    for before in (base, None):
+        with pytest.raises(GitError):
+            repo.update_ref(ref, base, before)
+    assert repo.ref(ref) == other
 
 
 def test_a_worktree_whose_folder_is_gone_holds_no_branch_unless_it_is_locked(repo: Repo, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tempfile
 from pathlib import Path
@@ -134,6 +135,15 @@ def test_a_same_size_edit_in_the_same_instant_is_seen(number: int, tmp_path: Pat
     scene = open_scene(make_user(tmp_path / "user"), tmp_path)
     (scene.checkout.path / "src/pkg/a.py").write_bytes(b"%d\n" % number)
     assert changed(scene.staging.after(scene.snapshot)) == {"src/pkg/a.py": "M"}
+
+
+def test_an_edit_of_the_same_size_with_its_old_time_set_back_is_seen(scene: Scene) -> None:
+    file, old = scene.checkout.path / "src/pkg/a.py", (1_000_000_000, 1_000_000_000)
+    os.utime(file, old)
+    snapshot = scene.staging.before(set_up=True)
+    file.write_text("X\n")
+    os.utime(file, old)
+    assert [change.path for change in scene.staging.after(snapshot).changes] == ["src/pkg/a.py"]
 
 
 def test_an_ignore_rule_counts_from_the_next_package_on(scene: Scene) -> None:

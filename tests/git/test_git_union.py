@@ -96,6 +96,13 @@ def test_the_base_of_a_package_is_the_runs_base_with_all_its_dependencies(repo: 
     assert {"pone/file", "ptwo/file", "keep"} <= files(repo, made).keys()
 
 
+def test_in_the_base_of_a_package_a_later_dependencys_version_of_an_earlier_ones_file_counts(repo: Repo) -> None:
+    base = repo.resolve("HEAD") or ""
+    one, two = (work(repo, base, f"wp-{n}", {"edit": f"{n}\n", f"p{n}": n}) for n in ("one", "two"))
+    made = base_of(repo, base, [one, two], [two.commit], ref="refs/parallel-impl/c/bases/wp-x", date=DATE)
+    assert files(repo, made)["edit"] == "two\n"
+
+
 def test_nothing_accepted_is_the_base_itself(repo: Repo) -> None:
     base = repo.resolve("HEAD") or ""
     assert candidate(repo, base, [], change_id="c", ref="refs/parallel-impl/c/candidate", date=DATE) == base

@@ -6,6 +6,12 @@ from dataclasses import dataclass
 
 MOST_TESTS = 3  # under 20 s together
 
+NOTHING = "lambda *given, **named: None"  # what a function becomes that looks for something or does it
+NONE_OF_THEM = "lambda *given, **named: ()"
+YES = "lambda *given, **named: True"
+NO = "lambda *given, **named: False"
+EMPTY = "lambda *given, **named: ''"
+
 
 @dataclass(frozen=True, slots=True)
 class Mutation:
@@ -22,5 +28,5 @@ class Mutation:
 
     @property
     def name(self) -> str:
-        """What it is called in a list: the place, without the package."""
-        return self.target.removeprefix("parallel_impl.")
+        """What it is called in a list: the place, without the package, and the rule."""
+        return f"{self.target.removeprefix('parallel_impl.')} {self.rule}"

@@ -19,9 +19,10 @@ from pathlib import Path
 import pytest
 
 from tests.mutations.mutation import MOST_TESTS, Mutation
-from tests.mutations.rules import MUTATIONS
+from tests.mutations.rules import agents, attempts, landing, runs, whole
 
 ROOT = Path(__file__).resolve().parents[2]
+MUTATIONS = (*attempts.MUTATIONS, *whole.MUTATIONS, *landing.MUTATIONS, *runs.MUTATIONS, *agents.MUTATIONS)
 FAILED = 1  # pytest's exit code when tests ran and one failed
 
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from parallel_impl.errors import Severity
 from parallel_impl.plan import conflicts
 from parallel_impl.plan.conflicts import Claim, Conflict, ConflictKind, find, problems
 from parallel_impl.plan.globs.neighbours import neighbours, pairs
@@ -158,6 +159,7 @@ def test_a_comparison_that_was_given_up_is_an_error(monkeypatch: pytest.MonkeyPa
     plan = Plan("x", (package("p", f"src/{hard}b"), package("q", f"src/{hard}c*b"), package("r", "src/**")))
     found = problems(plan, of(plan))
     assert "q and p: comparing globs took too many steps; given up at whether" in found[0].what
+    assert found[0].severity is Severity.ERROR
     assert found[1].what == "up to 3 more pairs of packages may conflict and were not compared"
     monkeypatch.setattr(conflicts, "COMPARED", 10)
     plan = Plan("x", tuple(package(f"p{n}", "src/**", deny=["src/**"]) for n in range(6)))

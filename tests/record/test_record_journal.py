@@ -117,6 +117,24 @@ def test_a_field_of_another_type_or_an_unknown_one_is_refused(line: bytes) -> No
         e.from_line(line)
 
 
+def test_a_replaced_file_and_a_new_journal_are_durable_with_their_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fsync, synced = os.fsync, list[str]()
+
+    def noted(file: int) -> None:
+        synced.append(str(Path(f"/proc/self/fd/{file}").readlink()))
+        fsync(file)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    write_atomically(tmp_path / "file", b"new")
+    assert [Path(path).parent == tmp_path for path in synced] == [True, False]
+    assert synced[1] == str(tmp_path)
+    synced.clear()
+    Journal(tmp_path / "state/journal").close()
+    assert synced == [str(tmp_path / "state")]
+
+
 def _cut(file: Path) -> None:
     os.truncate(file, 0)
 

@@ -271,3 +271,13 @@ def test_what_the_gates_meant_for_the_last_candidate_is_in_the_journal() -> None
     old = e.from_line(b'{"event":"gates-ended","at":1.0,"on":"candidate","tree":"t","verdicts":{}}')
     assert isinstance(old, e.GatesEnded)
     assert old.rows == ()
+
+
+@pytest.mark.parametrize("event", [e.PackagesRestarted(packages=["a"]), e.PlanRevised(
+    plan_blob="2" * 40, commit="3" * 40, plan_revision=2, contracts_revision=1, packages=DIAMOND, changed=["a"],
+)])  # fmt: skip
+def test_an_earlier_proof_counts_no_more_when_packages_are_done_again(event: e.Event) -> None:
+    state = fold([started(), e.CandidateProven(commit="c" * 40)])
+    assert state.proven
+    state.apply(event)
+    assert state.proven == ""

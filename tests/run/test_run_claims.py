@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import secrets
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from parallel_impl.plan.model import Package, Scope
 from parallel_impl.processes import procfs
 from parallel_impl.record import events as e
 from parallel_impl.record.journal import Journal
+from parallel_impl.run import run_id
 from parallel_impl.run.claims import change_lock, claims, ledger
 from parallel_impl.run.claims.claims import Standing
 from parallel_impl.run.places import Places
@@ -206,3 +209,42 @@ def test_claims_are_one_entry_that_is_there_as_a_whole_or_not_at_all(common: Pat
             assert not waited
             assert len(ledger.read(places.locks)["add-b"].packages) == 20
         assert ledger.read(places.locks) == {}
+
+
+def test_a_run_that_waits_for_another_one_holds_nothing_meanwhile(common: Path) -> None:
+    ours, said, listed = Places(common, "add-b"), list[str](), list[list[str]]()
+    halted = Journal(ours.journal)
+    halted.append(replace(STARTED, change_id="add-b"), HALTED)
+    halted.close()
+    other = [Package("wp-b", "", Scope(("docs/**",)))]
+    with change_lock.hold(ours) as hold, claims.hold(ours, hold, other, wait=False, say=said.append):
+        pass
+    assert list(ledger.read(ours.locks)) == ["add-b"]  # it halted, so they stay
+    with peer(HOLD, common) as first:
+        assert first.hears() == "claimed"
+
+        def say(text: str) -> None:
+            said.append(text)
+            if "waits" in text and not listed:
+                listed.append(list(ledger.read(ours.locks)))
+                first.go_on()
+
+        with change_lock.hold(ours) as hold, claims.hold(ours, hold, OURS, wait=True, say=say) as waited:
+            assert waited
+            assert list(ledger.read(ours.locks)) == ["add-b"]
+    assert said[0] == "the earlier claims of add-b are given up while it waits"
+    assert listed == [["add-a"]]
+
+
+def test_processes_of_a_dead_run_end_before_its_claims_are_taken_over(common: Path) -> None:
+    dead, mark = killed(common), secrets.token_hex(16)
+    journal = Journal(dead.journal)
+    journal.append(replace(STARTED, run_id=mark, place=run_id.place(dead)))
+    journal.close()
+    left = subprocess.Popen(["sleep", "60"], env={"PARALLEL_IMPL_RUN": mark})
+    try:
+        assert take(common) == TAKEN_OVER
+        assert left.wait(timeout=0.5) < 0
+    finally:
+        left.kill()
+        left.wait()

@@ -155,3 +155,14 @@ def test_what_is_left_is_settled_as_the_plan_stood_then(
     ended = next(event for event in heard(run) if isinstance(event, e.AttemptEnded))
     assert (ended.package, ended.number, ended.code) == ("b", 2, Failure.INTERRUPTED)
     assert set(run.state.packages) == {"a", "c"}
+
+
+def test_a_package_whose_last_try_failed_before_the_kill_gets_no_further_one(
+    again: Callable[..., Run], repository: tuple[Repo, str]
+) -> None:
+    run = again()
+    journal = run.workspace.places.journal
+    lines = [line for line in journal.read_bytes().splitlines(keepends=True) if b"package-failed" not in line]
+    run.journal.close()
+    journal.write_bytes(b"".join(lines))
+    assert take_in(again())["c"] is PackageState.FAILED

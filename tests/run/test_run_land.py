@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from parallel_impl.gates.gate_report import GateReport, GateState
+from parallel_impl.gates.quality import Gate
 from parallel_impl.git.union import Layer
 from parallel_impl.record import events as e
 from parallel_impl.record.codes import Halt
 from parallel_impl.record.journal import read
 from parallel_impl.record.state import Progress
+from parallel_impl.run import runner
 from parallel_impl.run.gate_runs import BaseProof
 from parallel_impl.run.land import assemble, land
 from parallel_impl.run.land.ending import Ending
@@ -256,3 +261,29 @@ def test_a_signal_while_gates_run_ends_without_a_verdict(run: Run) -> None:
     run.stop.set()
     ended = finish(run)
     assert (ended.exit_code, ended.code, branch(run)) == (130, Halt.INTERRUPTED, None)
+
+
+def test_a_red_gate_lands_nothing_and_leaves_the_candidate_where_it_can_be_looked_at(run: Run) -> None:
+    run.spec = replace(run.spec, gates=(Gate("whole", "test ! -e b/y"),))
+    run.launch = replace(run.launch, env={"PATH": os.environ["PATH"]})
+    before: BaseProof = Future()
+    before.set_result({"whole": GateReport("whole", GateState.GREEN, 0)})
+    ended = land.land(run, before, only=None)
+    repo, places = run.workspace.repo, run.workspace.places
+    assert (ended.exit_code, ended.code, branch(run)) == (1, Halt.GATES_FAILED, None)
+    assert (repo.ref(places.candidate_ref), repo.ref(places.proven_ref)) == (ended.commit, None)
+
+
+def test_a_candidate_that_is_on_the_branch_already_is_proven_before_it_counts(run: Run) -> None:
+    candidate, _ = land._put_together(run)
+    run.record(e.CandidateMade(at=4.0, commit=candidate, tree=""))
+    move_branch(run, candidate, consented=False)
+    finish(run)
+    assert [event.commit for event in heard(run) if isinstance(event, e.CandidateProven)] == [candidate]
+
+
+def test_the_repository_is_compared_before_anything_is_put_together(run: Run) -> None:
+    repo, places = run.workspace.repo, run.workspace.places
+    repo.set_ref(f"{places.refs}/planted", run.spec.base)
+    ended = runner.execute(run)
+    assert (ended.code, repo.ref(places.candidate_ref)) == (Halt.REPOSITORY_CHANGED, None)

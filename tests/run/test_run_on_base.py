@@ -10,6 +10,8 @@ from queue import SimpleQueue
 
 import pytest
 
+from parallel_impl.gates.gate_report import GateState
+from parallel_impl.gates.quality import Gate
 from parallel_impl.gates.steps import StepStatus
 from parallel_impl.git.surroundings import Surroundings
 from parallel_impl.plan.model import Package, Step
@@ -85,3 +87,11 @@ def test_the_wait_for_a_slot_and_the_step_are_told(opened: Open) -> None:
         assert isinstance(waits, e.SlotAwaited)
         assert (waits.what, waits.on, waits.package) == ("unit", "base", "wp-0")
         assert not base.done()
+
+
+def test_gates_on_the_base_end_with_the_run(opened: Open) -> None:
+    run, work, _ = opened()
+    spec, workspace = replace(run.spec, gates=(Gate("slow", "sleep 4"),)), replace(run.workspace, surroundings=None)
+    with on_base.running(replace(work, spec=spec, workspace=workspace), run.in_force, ()) as base:
+        pass
+    assert base.gates.result()["slow"].state is not GateState.GREEN

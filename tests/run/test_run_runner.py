@@ -354,3 +354,10 @@ def test_nothing_starts_on_work_that_does_not_stand_in_one_tree_in_a_later_start
         assert run.obstacle is not None
         assert run.obstacle[0] is Halt.CLASH
     assert sorted(agents.started) == ["a", "b"]
+
+
+def test_an_attempt_is_given_the_work_that_it_builds_on_in_topological_order(opened: Callable[..., Run]) -> None:
+    run = opened(package("z"), package("m", "z"), package("a", "m"), package("last", "a", "z"))
+    agents = Agents(passing(run.spec.base))
+    runner.run_packages(run, run_attempt=agents)
+    assert [[layer.package for layer in job.above] for job in agents.jobs] == [[], ["z"], ["z", "m"], ["z", "m", "a"]]

@@ -17,9 +17,10 @@ from msgspec.structs import replace
 
 from parallel_impl.errors import printable
 from parallel_impl.gates.gate_report import GateReport, GateState, Test, TestOutcome
+from parallel_impl.gates.readers import junit
+from parallel_impl.gates.readers.junit import JUnitError
 from parallel_impl.gates.readers.output import GateOutput, content, first_line, relative, unique
 
-ENTITIES = re.compile(rb"<!(DOCTYPE|ENTITY)", re.I)
 FILE = re.compile(r"\.[cm]?[jt]sx?$")
 TEXT = re.compile(r"""(['"`])((?:\\.|(?!\1)[^\\\n])*)\1""")
 FLOOR = re.compile(rb"coverage does not meet threshold")  # --test-coverage-lines and its like
@@ -32,11 +33,9 @@ def read(output: GateOutput, report: GateReport) -> GateReport:
     if raw is None:
         return replace(report, state=GateState.RED, explained=False, why="no report was written: its exit code counts")
     try:
-        root = None if ENTITIES.search(raw) else ElementTree.fromstring(raw)  # noqa: S314  (entities are refused)
-    except (ElementTree.ParseError, ValueError, LookupError):
-        root = None
-    if root is None:
-        return replace(report, state=GateState.BROKEN, why="the JUnit report is not XML that can be read")
+        root = junit.parse(raw)
+    except JUnitError as error:
+        return replace(report, state=GateState.BROKEN, why=str(error))
     tests, defining = dict[str, Test](), _Titles(output.checkout)
     for path, case in _cases(root, ()):
         if died := _file_that_died(case, output.checkout):

@@ -46,6 +46,13 @@ def relative(path: str, checkout: Path) -> str:
     return path
 
 
+def placed(text: str, checkout: Path) -> str:
+    """Without the folder of the checkout, which differs from the base to a candidate."""
+    for folder in dict.fromkeys((str(checkout), str(storage.real(checkout)))):
+        text = text.replace(folder, "<checkout>")
+    return text
+
+
 def first_line(text: str) -> str:
     """What is shown of a failure."""
     lines = [line.strip() for line in text.split("\n") if line.strip()]

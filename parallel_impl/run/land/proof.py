@@ -7,10 +7,11 @@ agent lives.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TypeVar
 
 import msgspec
 
@@ -36,6 +37,7 @@ MASKED = (
     "command", "why", "new_failures", "gone", "flaky", "unstable", "renamed", "removed", "accepted", "judges",
     "differs", "red_under_load",
 )  # fmt: skip
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +84,12 @@ def _changed_tests(row: GateRow) -> Iterator[str]:
 
 @dataclass(slots=True)
 class _Observed:
-    """What was seen of one candidate: `second` has what ran once more, `own` what packages' steps showed on it."""
+    """What was seen of one candidate: `second` has what ran once more, `own` what packages' steps showed on it.
 
+    `tests` are those that passed in these steps before.
+    """
+
+    tests: Sequence[OwnTests]
     first: Reports = field(default_factory=dict)
     second: Reports = field(default_factory=dict)
     own: list[GateVerdict] = field(default_factory=list)
@@ -123,8 +129,8 @@ def prove(run: Run, candidate: str, base_proof: BaseProof) -> Proof:
 
 
 def _observe(run: Run, candidate: str, base_proof: BaseProof) -> _Observed:
-    """The gates on a candidate, and what failed once more; what they do is journalled meanwhile, by this thread."""
-    seen, own, stops = _Observed(), own_tests.read(run), run.launch.stops
+    """The gates on a candidate, and what failed once more."""
+    seen, stops = _Observed(own_tests.read(run)), run.launch.stops
     logs = run.workspace.places.gate_logs(CANDIDATE)
 
     def look_again(launch: Launch, checkout: Checkout, first: Reports) -> None:
@@ -133,28 +139,32 @@ def _observe(run: Run, candidate: str, base_proof: BaseProof) -> _Observed:
             failed = gate_runs.to_confirm(before, first)
             seen.second = gate_runs.run_again(run.spec, launch, checkout, logs, failed)
 
-    with ThreadPoolExecutor(1, "candidate-gates") as pool:
-        look = partial(gate_runs.look, run.spec, run.workspace, run.launch, candidate, tell=run.post)
-        looking = pool.submit(look, known=run.known_reports, then=look_again)
-        try:
-            gate_runs.wait_for(looking, (), meanwhile=run.record_posted)
-            seen.first = looking.result()
-            if any(one.lost or one.missing(seen.first.values()) for one in own):
-                gate_runs.wait_for(asking := pool.submit(_ask_steps, run, candidate, own, seen), ())
-                asking.result()
-        except BaseException:
-            run.stop.set()  # or the end of the pool would wait for the gates
-            raise
+    look = partial(gate_runs.look, run.spec, run.workspace, run.launch, candidate, tell=run.post)
+    seen.first = _journalled(run, partial(look, known=run.known_reports, then=look_again))
+    if any(one.lost or one.missing(seen.first.values()) for one in seen.tests):
+        _journalled(run, partial(_ask_steps, run, candidate, seen))
     return seen
 
 
-def _ask_steps(run: Run, candidate: str, own: Sequence[OwnTests], seen: _Observed) -> None:
+def _journalled(run: Run, do: Callable[[], T]) -> T:
+    """What `do` returns, in a thread of its own; what it posts is journalled meanwhile, by this one."""
+    with ThreadPoolExecutor(1, "proof") as pool:
+        try:
+            doing = pool.submit(do)
+            gate_runs.wait_for(doing, (), meanwhile=run.record_posted)
+            return doing.result()
+        except BaseException:
+            run.stop.set()  # or the end of the pool would wait for the gates
+            raise
+
+
+def _ask_steps(run: Run, candidate: str, seen: _Observed) -> None:
     """Packages' own steps on the candidate, where they ran tests that no gate did."""
     folder = run.workspace.places.gate_logs(CANDIDATE) / "steps"
 
     def ask(launch: Launch, checkout: Checkout) -> None:
         ask_one = partial(own_tests.run_missing, launch=launch, checkout=checkout, folder=folder, slots=run.spec.slots)
-        answers = (ask_one(one, seen.first.values()) for one in own)
+        answers = (ask_one(one, seen.first.values()) for one in seen.tests)
         seen.own += [answer for answer in answers if answer]
 
     failure = gate_runs.in_checkout(run.spec, run.workspace, run.launch, candidate, ask, on=CANDIDATE, tell=run.post)
@@ -184,8 +194,8 @@ def _verdicts(run: Run, candidate: str, before: Reports, seen: _Observed) -> lis
     }
     failed = {name: tests for name, tests in twice.items() if tests}
     if failed and not any(one.status is VerdictStatus.FAILED for one in (*found, *seen.own)) and not run.stop:
-        again = gate_runs.look_again_at_base(run.spec, run.workspace, run.launch, failed, tell=run.post)
-        run.record_posted()
+        look = partial(gate_runs.look_again_at_base, run.spec, run.workspace, run.launch, failed, tell=run.post)
+        again = _journalled(run, look)
         found = compare(dict.fromkeys(failed, again))
     accepted, shown = run.state.accepted_gates, partial(environment.masked, secrets=run.launch.mask)
     return [acceptance.judge(one, accepted.get(one.gate, {}), shown) for one in (*found, *seen.own)]
@@ -199,16 +209,9 @@ def _judged(
     settled = {one.gate for one in verdicts if one.status in (VerdictStatus.FAILED, VerdictStatus.SWITCHED_OFF)}
     asked = {gate: one for gate, one in judged.items() if gate not in settled}
     if asked and not run.stop:
-        of_steps = {test.id for own in own_tests.read(run) for tests in own.tests.values() for test in tests}
+        of_steps = {test.id for own in seen.tests for tests in own.tests.values() for test in tests}
         look = partial(judges.compare, run, candidate, asked, before=before, after=seen.first, of_steps=of_steps)
-        with ThreadPoolExecutor(1, "base-judges") as pool:
-            looking = pool.submit(look, tell=run.post)
-            try:
-                gate_runs.wait_for(looking, (), meanwhile=run.record_posted)
-            except BaseException:
-                run.stop.set()  # or the end of the pool would wait for the gates
-                raise
-        judged |= looking.result()
+        judged |= _journalled(run, partial(look, tell=run.post))
     doubted = [(one, judges.doubt(one, judged.get(one.gate))) for one in verdicts]
     shown = partial(environment.masked, secrets=run.launch.mask)
     return [acceptance.judge_divergence(one, doubt, accepted.get(one.gate, {}), shown) for one, doubt in doubted]
