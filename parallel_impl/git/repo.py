@@ -258,6 +258,11 @@ class Repo:
                 found.append((key, value if assigned else "true"))  # `[a] b` without `=` means true
         return found
 
+    def config_in(self, blob: str) -> list[tuple[str, str]]:
+        """The keys and values of a blob that is a configuration file. GitError where it is none."""
+        items = decode(self.git("config", "--list", "-z", f"--blob={blob}")).split("\0")
+        return [(key, value) for key, _, value in (item.partition("\n") for item in items if item)]
+
     def worktrees(self) -> list[Worktree]:
         """All worktrees, the main one first."""
         found = []

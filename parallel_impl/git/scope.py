@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
-from parallel_impl.git.repo import Change, decode, encode
+from parallel_impl.git import gitmodules
+from parallel_impl.git.repo import Change, GitError, Repo, decode, encode
 from parallel_impl.git.staging import NO_FILE, Ignored, Violation
 from parallel_impl.git.tool_caches import is_installed, reaches
 from parallel_impl.git.trees import GITLINK, SYMLINK, Trees
-from parallel_impl.git.walk import CACHE_RULE, LISTED, files_below, looks_like_git
+from parallel_impl.git.walk import CACHE_RULE, LISTED, files_below, looks_like_git, means_gitmodules
 from parallel_impl.plan.globs.globs import fold, folders_above
 from parallel_impl.plan.model import Scope
 
@@ -53,6 +55,8 @@ def _refused(trees: Trees, changes: Sequence[Change], refusal: Callable[[str], s
             reasons.append(_name(change.path))
             if change.new_mode == SYMLINK:
                 reasons.append(_target(change.path, targets[change.new]))
+            elif means_gitmodules(encode(change.path.rpartition("/")[2])):
+                reasons.append(_gitmodules(trees.repo, change.new))
         found += [Violation(change.path, why) for why in reasons if why]
     found += _twins(trees, changes, base)
     return sorted(found, key=lambda violation: violation.path)
@@ -114,6 +118,12 @@ def _target(path: str, target: bytes) -> str:
         return "a symlink with .. after a name: write the target without it"
     if any(looks_like_git(part) for part in parts):
         return "a symlink into .git"
+    return ""
+
+
+def _gitmodules(repo: Repo, blob: str) -> str:
+    with suppress(GitError):  # what is no configuration, git's check passes over
+        return gitmodules.refusal(repo.config_in(blob))
     return ""
 
 

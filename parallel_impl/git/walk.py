@@ -69,8 +69,8 @@ def looks_like_git(name: bytes) -> bool:
     return is_git_folder(name.decode(errors="replace"))
 
 
-def is_linked_gitmodules(name: bytes) -> bool:
-    """Whether git passes over a symlink of this name without failing, by any of the file systems' spellings."""
+def means_gitmodules(name: bytes) -> bool:
+    """Whether a name is `.gitmodules`, by any of the file systems' spellings; a symlink of it git passes over."""
     plain = name.decode(errors="replace").translate(INVISIBLE).casefold().split(":")[0].rstrip(" .")
     return plain == ".gitmodules" or plain.startswith(("gitmod~", "gi7eba~"))
 
@@ -130,7 +130,7 @@ class _Walk:
             if path in self.listing.links:
                 self.disk.links.add(path)
                 return True
-        elif entry.is_symlink() and is_linked_gitmodules(entry.name):
+        elif entry.is_symlink() and means_gitmodules(entry.name):
             return False
         elif path in self.listing.entries and (entry.is_file(follow_symlinks=False) or entry.is_symlink()):
             self.disk.tracked.add(path)
@@ -143,7 +143,7 @@ class _Walk:
             self.odd[path] = (
                 "a git repository inside the worktree" if entry.name == b".git" else "a name that means .git"
             )
-        elif entry.is_symlink() and is_linked_gitmodules(entry.name):
+        elif entry.is_symlink() and means_gitmodules(entry.name):
             self.odd[path] = "a symlink named .gitmodules"
         elif rule := self.rule(key := path + (b"/" if entry.is_dir(follow_symlinks=False) else b"")):
             self.disk.ignored[key] = rule

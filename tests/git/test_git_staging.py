@@ -330,6 +330,31 @@ def test_what_set_up_left_is_no_trace_until_a_step_edits_it(scene: Scene) -> Non
     assert list(traces.changed()) == ["generated", "other/o.py"]
 
 
+@pytest.mark.parametrize(
+    ("written", "refused"),
+    [
+        ("url = -u", True),
+        ("path = --upload-pack=x", True),
+        ("update = !sh", True),
+        ("url = ../:x", True),
+        ("url = https:///x", True),
+        ("url = http://a/%0ahost=b", True),
+        ("url = ../lib.git", False),
+        ("url = git@host:lib.git", False),
+        ("url = https://host/lib.git", False),
+    ],
+)
+def test_a_gitmodules_in_any_folder_is_refused_where_gits_own_check_fails(
+    scene: Scene, written: str, *, refused: bool
+) -> None:
+    scene.act(f"printf '[submodule \"a\"]\\n\\t{written}\\n' >src/pkg/.gitmodules".replace("%0", "%%0"))
+    work = scene.staging.after(scene.snapshot)
+    found = violations(scene.trees, work.changes, SCOPE, base=scene.base)
+    assert [one.path for one in found] == ["src/pkg/.gitmodules"] * refused
+    checked = subprocess.run(["git", "fsck", work.tree], cwd=scene.repo.git_dir, capture_output=True, check=False)
+    assert (b"gitmodules" in checked.stderr) is refused
+
+
 def test_twins_of_files_that_go_are_no_twins(scene: Scene) -> None:
     scene.act("git rm -rq other; mkdir Other; echo x>Other/o.py; git mv README.md readme.md")
     work = scene.staging.after(scene.snapshot)
