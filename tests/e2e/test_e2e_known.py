@@ -242,6 +242,8 @@ def test_old_failures_of_a_step_are_excused_where_its_plan_says_so(repo: Path, *
     told = "step 'note' of wp-note may fail in what fails on the base, twice: test_it.py::"
     assert (told in done.stderr) is allowed
     assert [one["code"] for one in journal(repo, "attempt-ended")] == ["" if allowed else "VERIFICATION_FAILED"]
+    too = "fails on the base too: test_it.py::test_old; `old_failures: allowed` on its step in the plan"
+    assert (too in done.stderr) is not allowed
 
 
 def test_a_new_failure_of_a_step_that_allows_old_ones_fails_it(repo: Path) -> None:
