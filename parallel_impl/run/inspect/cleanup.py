@@ -101,6 +101,14 @@ def clean(
     return report
 
 
+def is_whole(repo: Repo, folder: Path, places: Places, state: State) -> bool:
+    """Whether a clean-up removes all, as far as is known without the forge; the caller holds the change."""
+    report = Report(dry_run=True)
+    _clean_home(leftovers.find_home(repo, places, state, checkout=repo.top(folder)).path, places, state, report)
+    _clean(repo, folder, places, state, report)
+    return not report.kept
+
+
 def _check_known(repo: Repo, folder: Path, places: Places) -> None:
     """UserError where neither a commit nor the worktree has the change, or had it before it was archived."""
     top = repo.top(folder)
@@ -145,7 +153,15 @@ def _ask_forge(repo: Repo, folder: Path, state: State, report: Report, inherited
 
 
 def _clean(
-    repo: Repo, folder: Path, places: Places, state: State, report: Report, *, force: bool, merged: str, pending: str
+    repo: Repo,
+    folder: Path,
+    places: Places,
+    state: State,
+    report: Report,
+    *,
+    force: bool = False,
+    merged: str = "",
+    pending: str = "",
 ) -> None:
     """Refs and state; while something is `pending` the state stays, with the refs that `parallel-impl pr` reads."""
     refs = repo.refs(places.refs)
@@ -171,7 +187,7 @@ def _clean(
         report.remove(places.state)
 
 
-def _clean_home(home: Path, places: Places, state: State, report: Report, *, force: bool) -> None:
+def _clean_home(home: Path, places: Places, state: State, report: Report, *, force: bool = False) -> None:
     """Worktrees are left by a crash only; what lies in one is on no ref, so it is work that nothing contains."""
     if not home.is_dir():
         return
