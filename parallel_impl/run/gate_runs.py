@@ -171,22 +171,26 @@ def explain(one: GateVerdict, report: GateReport | None) -> str:
     return "\n".join([*lines, *([f"  log: {report.log}"] if report else [])])
 
 
-def explain_broken(report: GateReport) -> str:
+def explain_broken(report: GateReport, source: str) -> str:
     """A gate that is broken on the base, and what to write so that it is not asked."""
     lines = f"gate {report.gate} is broken on the base: {report.why}".rstrip(": ").splitlines()
-    hint = f"repair it in the base, or write gates.{config.toml_key(report.gate)} = false, and commit"
+    hint = f"repair it in the base, or write gates.{config.toml_key(report.gate)} = false{_into(source)}"
     return "\n".join([lines[0], *(f"  {line}" for line in lines[1:]), f"  {hint}", f"  log: {report.log}"])
 
 
-def explain_unreadable(gate: Gate, report: GateReport, why: str) -> str:
+def explain_unreadable(gate: Gate, report: GateReport, why: str, source: str) -> str:
     """A gate that somebody asked for and that is red on the base and cannot be read, and what to write."""
     if report.stopped or report.lists_tests or report.findings:
         line = tool_command.whole_line(gate.name, gate.parser, gate.command)
         let = f" let it run all by one command: {line}," if line else ""
     else:
         let = f" give it a parser (one command: {tool_command.line_to_write(gate.name, 'pytest')}),"
-    hint = f"repair it in the base,{let} or write gates.{config.toml_key(gate.name)} = false, and commit"
+    hint = f"repair it in the base,{let} or write gates.{config.toml_key(gate.name)} = false{_into(source)}"
     return f"gate {report.gate} is {why}\n  {hint}\n  log: {report.log}"
+
+
+def _into(source: str) -> str:
+    return f"; such a line stands in {source or config.FILE}; commit that, and give the same command again"
 
 
 def _run(

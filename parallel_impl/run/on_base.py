@@ -130,10 +130,11 @@ class OnBase:
             return ""
         reports = self.gates.result()
         off, red = unreadable.unreadable(self.spec.gates, reports), unreadable.asked(self.spec.gates, reports)
+        source = self.spec.config.source
         broken = [one for one in reports.values() if one.state is GateState.BROKEN and one.gate not in off]
         asked = [gate for gate in self.spec.gates if gate.name in red and gate.name not in accepted]
-        told = [gate_runs.explain_unreadable(gate, reports[gate.name], red[gate.name]) for gate in asked]
-        return "\n".join([*map(gate_runs.explain_broken, broken), *told])
+        told = [gate_runs.explain_unreadable(gate, reports[gate.name], red[gate.name], source) for gate in asked]
+        return "\n".join([*(gate_runs.explain_broken(one, source) for one in broken), *told])
 
     def advice(self) -> list[str]:
         """What to write where a gate that was found is red on the base and judges nothing, as far as known."""

@@ -172,7 +172,7 @@ def test_a_configured_gate_that_is_red_and_unreadable_on_the_base_halts_before_a
     assert done.returncode == 1, done.stdout + done.stderr
     assert "not landed: a gate can judge nothing" in done.stdout
     assert "gate old is red (exit 1) on the base, and nobody can read which of its failures are old" in done.stderr
-    assert "or write gates.old = false, and commit" in done.stderr
+    assert "or write gates.old = false; such a line stands in parallel-impl.toml; commit that" in done.stderr
     assert not (tmp_path / "paid").exists()
     tried = implement(repo, RIGHT, "--dry-run")
     assert (tried.returncode, "gate old is red (exit 1) on the base" in tried.stderr) == (2, True)

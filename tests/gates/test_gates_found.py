@@ -210,7 +210,7 @@ def test_make_test_counts_only_where_nothing_else_runs_tests() -> None:
 
     assert commands(makefile) == {"make-test": "make test"}
     assert commands({**makefile, "ruff.toml": ""}) == {
-        "ruff": "ruff check --output-format=json",
+        "ruff": "ruff check --no-fix --output-format=json",
         "make-test": "make test",
     }
     assert commands({**makefile, "pytest.ini": ""}) == {"pytest": "pytest -q"}
