@@ -180,6 +180,7 @@ def _check_unused(repo: Repo, state: State, options: Options, listener: Listener
         "--base": options.base,
         "--only": options.only,
         "--retry-failed": options.retry_failed,
+        "--accept": options.accept,
     }
     if unused := [name for name, given in typed.items() if given]:
         listener.say(f"without effect, as all has landed: {', '.join(unused)}")

@@ -32,6 +32,7 @@ from parallel_impl.run.places import BASE_CHECKOUT, CANDIDATE_CHECKOUT
 from parallel_impl.run.spec import RunSpec, Workspace
 
 BASE, CANDIDATE = "base", "candidate"
+STOPPED = "stopped"  # how a gate ended that was ended with its run
 SETTLED = (GateState.GREEN, GateState.NOT_RUN, GateState.OFF)  # what this process believes of a tree a second time
 LOOK_SECONDS = 0.5  # between two looks at whether the run was stopped, while only the gates on the base are missing
 SHOWN = 20
@@ -286,7 +287,7 @@ def start_gates(
             launch.stops, alone=alone, waits=lambda: tell(e.SlotAwaited(at=now(), what=gate.name, on=on))
         ),
         started=lambda gate: tell(e.GateStarted(at=now(), on=on, gate=gate.name)),
-        ended=lambda report: tell(_gate_ended(on, report)),
+        ended=lambda report: tell(_gate_ended(on, report, stopped=any(launch.stops))),
     )
 
 
@@ -297,8 +298,10 @@ def _unproven(report: GateReport, around: Sequence[Foreign]) -> GateReport:
     return replace(report, state=GateState.RED, stopped=why, tests=(), findings=(), foreign=True)
 
 
-def _gate_ended(on: str, report: GateReport) -> e.GateEnded:
-    return e.GateEnded(at=now(), on=on, gate=report.gate, state=str(report.state), seconds=report.seconds)
+def _gate_ended(on: str, report: GateReport, *, stopped: bool) -> e.GateEnded:
+    """A gate that was ended with the run is not broken."""
+    state = STOPPED if stopped and report.state is GateState.BROKEN else str(report.state)
+    return e.GateEnded(at=now(), on=on, gate=report.gate, state=state, seconds=report.seconds)
 
 
 def _without(gate: Gate, why: str) -> GateReport:
