@@ -19,7 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "nobody"
-LEFT_OUT = (".git", ".venv*", ".clients", ".bench", ".*_cache", ".hypothesis", ".coverage*", "__pycache__", "demo*")
+LEFT_OUT = (".git", ".venv*", ".clients", ".bench", ".*_cache", ".hypothesis", ".coverage*", "__pycache__")
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
@@ -58,11 +58,17 @@ def prepare(folder: Path, python: str, user: pwd.struct_passwd) -> None:
     folder.chmod(0o755)
     copy = folder / "copy"
     shutil.copytree(ROOT, copy, symlinks=True, ignore=shutil.ignore_patterns(*LEFT_OUT))
-    subprocess.run([python, "-m", "venv", "--without-pip", str(folder / "venv")], check=True)
-    packages = folder / "venv/lib" / f"python{VERSION}" / "site-packages"
+    subprocess.run([python, "-m", "venv", "--without-pip", str(copy / ".venv")], check=True)
+    packages = copy / ".venv/lib" / f"python{VERSION}" / "site-packages"
     shutil.copytree(sysconfig.get_path("purelib"), packages, symlinks=True, dirs_exist_ok=True)
     for editable in packages.glob("_editable_impl_*.pth"):
         editable.write_text(f"{copy}\n")
+    started_by = f"#!{sys.prefix}/bin/".encode()
+    for script in Path(sys.prefix, "bin").iterdir():  # pytest, parallel-implement, …
+        place = copy / ".venv/bin" / script.name
+        if script.is_file() and not place.exists() and (text := script.read_bytes()).startswith(started_by):
+            place.write_bytes(f"#!{copy}/.venv/bin/".encode() + text.removeprefix(started_by))
+            place.chmod(0o755)
     for name in ("home", "tmp"):
         (folder / name).mkdir()
     for path in (copy, folder / "home", folder / "tmp"):
@@ -80,7 +86,7 @@ def run(folder: Path, user: pwd.struct_passwd, arguments: list[str]) -> int:
         "LOGNAME": NAME,
     }
     return subprocess.run(
-        [str(folder / "venv/bin/python"), "-m", "pytest", *arguments],
+        [str(folder / "copy/.venv/bin/python"), "-m", "pytest", *arguments],
         cwd=folder / "copy", env=environment, user=user.pw_uid, group=user.pw_gid, extra_groups=[], umask=0o022,
         check=False,
     ).returncode  # fmt: skip

@@ -154,6 +154,12 @@ def appears(word: str) -> bool:
     return False
 
 
+def path_folders() -> list[Path]:
+    """The folders on PATH that this user can read: PATHs of real users name others too."""
+    folders = (Path(one) for one in os.environ["PATH"].split(os.pathsep))
+    return [folder for folder in folders if os.access(folder, os.R_OK | os.X_OK) and folder.is_dir()]
+
+
 def refs(folder: Path, *prefixes: str) -> list[str]:
     """The full names of the refs below `prefixes` (all of them without any), in git's order."""
     return git(folder, "for-each-ref", "--format=%(refname)", *prefixes).splitlines()

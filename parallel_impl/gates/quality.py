@@ -294,7 +294,7 @@ def run_gates(
         with slot(gate, alone) as share:
             started(gate)
             limit = min(seconds, gate.minutes * 60)
-            report = _run_and_read(gate, _Session(root, env, _GateFiles.of(gate, folder), limit, stop, mask))
+            report = _run_and_read(gate, _GateSession(root, env, _GateFiles.of(gate, folder), limit, stop, mask))
         return replace(report, beside=share.beside or UNSET)
 
     with ThreadPoolExecutor(max(1, len(gates)), thread_name_prefix="gate") as pool:
@@ -325,7 +325,7 @@ def run_again(
         files = _GateFiles.of(gate, folder, ".again")
         storage.write(files.only, json.dumps({"ids": only, "mask": lost_tests.VOLATILE.pattern}).encode())
         limit = min(seconds, gate.minutes * 60)
-        session = _Session(storage.real(checkout), env, files, limit, stop, mask, selects=bool(only))
+        session = _GateSession(storage.real(checkout), env, files, limit, stop, mask, selects=bool(only))
         with slot(gate, True):
             return _run_and_read(gate, session)
 
@@ -355,7 +355,7 @@ class _GateFiles:
 
 
 @dataclass(frozen=True, slots=True)
-class _Session:
+class _GateSession:
     """What one session of a gate runs with. `selects`: only the tests that `files.only` lists; `plugin`: with ours."""
 
     checkout: Path
@@ -380,7 +380,7 @@ class _Session:
         }
 
 
-def _run_and_read(gate: Gate, session: _Session) -> GateReport:
+def _run_and_read(gate: Gate, session: _GateSession) -> GateReport:
     """The report of a gate; one that leaves what cannot be looked at is broken. OSError of a disk."""
     try:
         return _run(gate, session)
@@ -391,7 +391,7 @@ def _run_and_read(gate: Gate, session: _Session) -> GateReport:
         return GateReport(gate.name, GateState.BROKEN, log=str(session.files.log), why=printable(why))
 
 
-def _run(gate: Gate, session: _Session) -> GateReport:
+def _run(gate: Gate, session: _GateSession) -> GateReport:
     """The report of one session. Its files are masked when they were read: a value may be a word of the report's own.
 
     Tests and findings stay as they are, to be compared.
@@ -406,7 +406,7 @@ def _run(gate: Gate, session: _Session) -> GateReport:
     return replace(report, **shown)
 
 
-def _observe(gate: Gate, session: _Session) -> GateReport:
+def _observe(gate: Gate, session: _GateSession) -> GateReport:
     """Start the gate and read what it did; again where something else than its subject kept it from starting."""
     checkout, files, with_plugin = session.checkout, session.files, session.plugin and gate.parser == "pytest"
     files.remove()
@@ -438,7 +438,7 @@ def _observe(gate: Gate, session: _Session) -> GateReport:
     return replace(found, why=printable(found.why + more))
 
 
-def _start(gate: Gate, session: _Session, *, with_plugin: bool) -> tuple[Ended, bytes]:
+def _start(gate: Gate, session: _GateSession, *, with_plugin: bool) -> tuple[Ended, bytes]:
     """How its process ended, and what that printed."""
     inside, files = session.environment(), session.files
     command: str | Sequence[str] = gate.command

@@ -42,15 +42,16 @@ def home(
 def repair(home: Path, repo: Repo, repository_name: str) -> None:
     """Make what lies in `home` borrow from the repository where it is now, and worktrees point to where they are.
 
-    `repository_name` is the name of the worktrees' folders on their levels ("": the level is the worktree).
+    `repository_name` is the name of the worktrees' folders on their levels ("": the level is the worktree). Worktrees
+    that an agent made itself are left as they are: what lies in one is found by where its record says that it is.
     """
     for git_dir, alternates in _package_repositories(home):
         wanted = alternate(repo.git_dir / "objects")
         if alternates.read_bytes() != wanted:
             _replace(alternates, wanted)
-        folder, admins = folder_of(git_dir), git_dir / "worktrees"
-        for admin in admins.iterdir() if are(stat.S_ISDIR, admins) else ():
-            point_again(folder, folder / repository_name, admin)
+        folder = folder_of(git_dir)
+        name = folder.name.rpartition(".")[0] if folder.parent.name == KEPT else folder.name
+        point_again(folder, folder / repository_name, git_dir / "worktrees" / name)
 
 
 def _unused(repo: Repo, change_id: str, chosen: Home, gates: Collection[str]) -> Home:

@@ -59,13 +59,19 @@ class SideWork:
 
 
 def find(
-    trees: Trees, checkout: Checkout, taken: TakenTree, *, date: int, known: Mapping[str, str] | None = None
+    trees: Trees,
+    checkout: Checkout,
+    taken: TakenTree,
+    *,
+    date: int,
+    known: Mapping[str, str] | None = None,
+    ending: Sequence[Path] = (),
 ) -> list[SideWork]:
     """The work in the checkout's repository that is not in `taken`. Costs no process where the agent made no object.
 
-    What lies uncommitted in further worktrees is committed first, at `date`; `known` is what an earlier search found,
-    by name. UnreadableError or GitError when something is not as git makes it: nobody knows
-    then what is in there.
+    What lies uncommitted in further worktrees is committed first, at `date`, where they go with the checkout or lie in
+    one of the folders that are `ending` too; `known` is what an earlier search found, by name. UnreadableError or
+    GitError when something is not as git makes it: nobody knows then what is in there.
     """
     own = own_objects.find(trees.repo, checkout.git_dir)
     both = trees.repo.with_objects(checkout.git_dir / "objects")
@@ -73,7 +79,7 @@ def find(
     if not commits and not commit_names.has_more_worktrees(checkout.git_dir, checkout.admin):
         return []
     names = commit_names.read(checkout.git_dir, checkout.admin)
-    made = list(_uncommitted(replace(trees, repo=both), checkout, names, taken.own, date=date))
+    made = list(_uncommitted(replace(trees, repo=both), checkout, names, taken.own, date=date, ending=ending))
     named = (*made, *(name for name in names.named if name.oid in set(own)))
     commits |= _parents(both, [name.oid for name in made])
     found = _Look(trees, both, checkout, taken, commits, replace(names, named=named), date).find()
@@ -144,12 +150,12 @@ def _kinds(repo: Repo, oids: Collection[str]) -> dict[str, str]:
 
 
 def _uncommitted(
-    trees: Trees, checkout: Checkout, names: CommitNames, own: frozenset[str], *, date: int
+    trees: Trees, checkout: Checkout, names: CommitNames, own: frozenset[str], *, date: int, ending: Sequence[Path]
 ) -> Iterator[CommitName]:
     """What lies uncommitted in worktrees that the agent made and that go with its own: one new commit on each HEAD."""
-    place = storage.real(checkout.folder)
+    places = [storage.real(place) for place in (checkout.folder, *ending)]
     for name, folder, head in names.worktrees:
-        if not head or not folder.is_dir() or not storage.real(folder).is_relative_to(place):
+        if not head or not folder.is_dir() or not any(map(storage.real(folder).is_relative_to, places)):
             continue
         index = _scratch(checkout)
         trees.repo.git("read-tree", head, index=index)

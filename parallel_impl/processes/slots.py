@@ -55,9 +55,6 @@ class SlotWait:
         return self._clock() - self._since if self._waiting and not self._having else 0.0
 
 
-Take = Callable[[], AbstractContextManager[Share]]
-
-
 def unlimited() -> AbstractContextManager[Share]:
     """A share of a machine that nobody else uses."""
     return nullcontext(Share())

@@ -51,6 +51,7 @@ def implement(
     signal came before there was a run to stop.
     """
     ids.check(options.change_id)
+    _check_abort_alone(options)
     adopt_orphans()
     forbid_tracing()  # its environment has every secret, and steps are code that agents wrote
     listener = Listeners([*listeners, *([] if options.dry_run else [ProgressFile()])])
@@ -110,7 +111,7 @@ def _work(
             _check_unused(repo, state, options, listener)
             if options.restart or options.again:
                 raise _landed_already(state.landed, cleanup.is_whole(repo, folder, places, state), places)
-            return _report_landed(state.landed, places, listener)
+            return _report_landed(repo, folder, state.landed, places, listener)
         request = Request(
             repo=repo,
             folder=folder,
@@ -159,12 +160,44 @@ def _landed_already(landed: Landed, is_whole: bool, places: Places) -> UserError
     return UserError(f"{landed.branch} landed already: {landed.commit[:12]}", hint=hint)
 
 
-def _report_landed(landed: Landed, places: Places, listener: Listener) -> Ending:
+def _check_abort_alone(options: Options) -> None:
+    """UserError where a run is to be given up and something else is asked of it: one of them is not meant."""
+    others = {
+        "--dry-run": options.dry_run,
+        "--only": options.only,
+        "--retry-failed": options.retry_failed,
+        "--restart": options.restart,
+        "--again": options.again,
+        "--accept": options.accept,
+    }
+    if options.abort and (typed := [name for name, given in others.items() if given]):
+        what = f"--abort gives the run up and does nothing else, so it does not go with {', '.join(typed)}"
+        raise UserError(what, where="--abort", hint="leave one of them away; nothing was done")
+
+
+def _report_landed(repo: Repo, folder: Path, landed: Landed, places: Places, listener: Listener) -> Ending:
     claims.release(places)  # its process may have been killed before it could
     what = f"{landed.branch} landed already: {landed.commit[:12]}"
     listener.event(landed)
     listener.say(f"{what}; see {places.summary}")
+    if lost := _is_gone(repo, folder, landed, places):
+        listener.say(lost)
     return Ending(0, "landed", what, ())
+
+
+def _is_gone(repo: Repo, folder: Path, landed: Landed, places: Places) -> str:
+    """That the feature branch has not any more what landed on it, and the line that brings it back; "" where it has.
+
+    Also where what is checked out has it: merged branches are deleted.
+    """
+    if repo.resolve(landed.commit) is None:
+        return f"{landed.commit[:12]} is not in this repository any more"
+    tip = repo.ref(places.branch_ref)
+    if any(commit and repo.is_ancestor(landed.commit, commit) for commit in (tip, repo.head(folder))):
+        return ""
+    if tip:
+        return f"{landed.branch} is at {tip[:12]} now, without it; see: git log {tip[:12]}..{landed.commit[:12]}"
+    return f"{landed.branch} is gone since; to have it again: git branch {landed.branch} {landed.commit[:12]}"
 
 
 def _check_unused(repo: Repo, state: State, options: Options, listener: Listener) -> None:

@@ -90,9 +90,14 @@ def noted(tell: Tell, package: str = "") -> Callable[[str], None]:
     return lambda text: tell(e.Noted(at=now(), text=text, package=package))
 
 
+def temporary_folders(run_id: str) -> list[Path]:
+    """The TMPDIRs of this run that are there."""
+    return sorted(Path(tempfile.gettempdir()).glob(f"{_prefix(run_id)}*"))
+
+
 def remove_temporary_folders(run_id: str) -> Iterator[str]:
     """Remove the TMPDIRs that an earlier process of this run left; a line for each that stays."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_prefix(run_id)}*"):
+    for folder in temporary_folders(run_id):
         if why := try_remove(folder):
             yield f"{why}; it is left"
 

@@ -28,7 +28,7 @@ from parallel_impl.run.admission import Admission
 from parallel_impl.run.attempt import attempt, kept_work
 from parallel_impl.run.attempt.attempt import RunAttempt
 from parallel_impl.run.attempt.job import Job, Outcome, Previous, Working
-from parallel_impl.run.land import assemble, ending, land
+from parallel_impl.run.land import acceptance, assemble, ending, land
 from parallel_impl.run.land.ending import Ending
 from parallel_impl.run.on_base import OnBase
 from parallel_impl.run.run import Run
@@ -95,7 +95,7 @@ def _wait_for_base(run: Run, base: OnBase) -> None:
         run.stop,
         meanwhile=run.record_posted,
         say=run.listener.say,
-        accepted=run.state.accepted_gates,
+        accepted=acceptance.of_not_proven(run.state.accepted_gates),
     )
 
 
@@ -112,7 +112,7 @@ def _take_in_base(run: Run, base: OnBase | None) -> None:
             run.note(told)
     if not run.obstacle and (why := base.foreign()):
         run.obstacle = (Halt.FOREIGN_FILES, shown(why))
-    if not run.obstacle and (why := base.broken(run.state.accepted_gates)):
+    if not run.obstacle and (why := base.broken(acceptance.of_not_proven(run.state.accepted_gates))):
         run.obstacle = (Halt.GATE_BROKEN, shown(why))
 
 

@@ -76,7 +76,11 @@ def test_a_path_to_the_folder_of_a_change_is_its_id_in_every_command(tmp_path: P
 
 def test_a_command_that_is_refused_leaves_nothing(tmp_path: Path) -> None:
     repo = make_repository("no-contracts", tmp_path)
-    for arguments, why in ((["--abort"], "no run of fix-typos to abort"), (["--base", "zzz"], "'zzz' names no commit")):
+    for arguments, why in (
+        (["--abort"], "no run of fix-typos to abort"),
+        (["--abort", "--dry-run", "--retry-failed"], "so it does not go with --dry-run, --retry-failed"),
+        (["--base", "zzz"], "'zzz' names no commit"),
+    ):
         done = tool(repo, "implement", "fix-typos", *arguments)
         assert (done.returncode, why in done.stderr) == (2, True), done.stderr
         assert not (repo / ".git/parallel-impl").exists()

@@ -73,12 +73,26 @@ def test_every_program_tells_its_version(program: str, landed: Path) -> None:
     assert tool(landed, program, "--version").stdout == f"parallel-{program}, version {__version__}\n"
 
 
+def test_a_branch_that_was_deleted_or_moved_back_after_it_landed_is_said(landed: Path) -> None:
+    ref = "refs/heads/openspec/fix-typos"
+    tip = git(landed, "rev-parse", ref)
+    git(landed, "update-ref", "-d", ref)
+    gone = tool(landed, "implement", "fix-typos")
+    git(landed, "update-ref", ref, "main")
+    moved = tool(landed, "implement", "fix-typos")
+    git(landed, "update-ref", ref, tip)
+    assert f"gone since; to have it again: git branch openspec/fix-typos {tip[:12]}" in gone.stderr
+    assert "now, without it; see: git log" in moved.stderr
+    assert (gone.returncode, moved.returncode) == (0, 0)
+
+
 def test_a_change_that_has_landed_is_one_event_on_stdout(landed: Path) -> None:
     again = tool(landed, "implement", "fix-typos", "--json")
     events = [json.loads(line) for line in again.stdout.splitlines()]
     assert [(one["event"], one["branch"]) for one in events] == [("landed", "openspec/fix-typos")]
     assert "landed already" in again.stderr
     assert "without effect" not in again.stderr
+    assert "gone since" not in again.stderr
     assert "without effect, as all has landed: --agent" in tool(landed, "implement", "fix-typos", "--agent", "x").stderr
     assert "all has landed: --accept" in tool(landed, "implement", "fix-typos", "--accept", "nosuch").stderr
     for option in ("--base", "--only"):

@@ -12,7 +12,18 @@ from pathlib import Path
 import pytest
 
 from parallel_impl.processes import namespace
-from tests.repository import FIXTURES, appears, command, commit_all, living, make_repository, start, tool, wait_for
+from tests.repository import (
+    FIXTURES,
+    appears,
+    command,
+    commit_all,
+    living,
+    make_repository,
+    path_folders,
+    start,
+    tool,
+    wait_for,
+)
 
 WORK = f"cp -R '{FIXTURES}/no-contracts/replay/'\"$1\"/1/. .\n"
 NUMBER = 810_000_000 + os.getpid()  # a `sleep` of so many seconds is of this process
@@ -33,8 +44,8 @@ def without_unshare(tmp_path: Path) -> dict[str, str]:
     """A PATH with every program but `unshare`."""
     programs = tmp_path / "programs"
     programs.mkdir()
-    for folder in os.environ["PATH"].split(os.pathsep):
-        for file in Path(folder).iterdir() if Path(folder).is_dir() else ():
+    for folder in path_folders():
+        for file in folder.iterdir():
             if file.name != "unshare" and not (programs / file.name).is_symlink():
                 (programs / file.name).symlink_to(file)
     return {"PATH": str(programs)}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.repository import command, commit_all, git, init, make_repository, refs, replay, tool
+from tests.repository import command, commit_all, git, init, make_repository, path_folders, refs, replay, tool
 from tests.several import write_change
 
 CHANGE = "c"
@@ -75,8 +75,7 @@ def test_without_the_openspec_program_a_change_lands_and_is_cleaned_up_and_both_
     repo = make_repository("one-note", tmp_path)
     (repo / "parallel-impl.toml").write_text("setup = []\n")
     commit_all(repo, "No settings for openspec")
-    folders = os.environ["PATH"].split(os.pathsep)
-    without = {"PATH": os.pathsep.join(one for one in folders if not (Path(one) / "openspec").exists())}
+    without = {"PATH": os.pathsep.join(str(one) for one in path_folders() if not (one / "openspec").exists())}
     done = tool(repo, "implement", "add-note", "--agent", replay("one-note"), env=without)
     assert done.returncode == 0, done.stderr
     assert "texts checked by this tool's own rules" in done.stderr

@@ -172,12 +172,15 @@ def test_a_package_can_be_added_and_one_taken_out(scene: Scene) -> None:
 
 def test_an_edit_survives_a_second_halt_and_a_second_edit(scene: Scene) -> None:
     scene.fails("b")
-    scene.edit("Second", b="second")
+    scene.edit("Second", b="words of the next revision")
     assert scene.run().returncode == 1
     assert scene.attempts() == {"b 2", "b 3"}
     scene.fails("b", does=False)
     assert scene.run("--retry-failed").returncode == 0
     assert scene.attempts() == {"b 4", "c 3"}
+    prompt = scene.repo / f".git/parallel-impl/{CHANGE}/attempts/b/4/prompt.md"
+    # the first start after the edit is over, and the plan is still that one
+    assert "words of the next revision" in prompt.read_text()
 
 
 def test_an_aborted_run_keeps_its_work_and_the_next_one_goes_on_counting(scene: Scene) -> None:

@@ -12,12 +12,14 @@ from tests.repository import command, git, has_reftable, make_repository, refs, 
 REFS = "refs/parallel-impl/fix-typos/attempts"
 STATE = ".git/parallel-impl/fix-typos"
 # wp-guide puts its work in the stash, and the next attempt takes it from there; wp-index leaves some on a branch
+# and, not committed, in a worktree that goes with its TMPDIR
 AGENT = """
 case $1-$2 in
 wp-guide-1) sed -i 's/^# Guid$/# Guide/' guide.md; git stash -q;;
 wp-guide-2) git cherry-pick -n $(sed -n 's/.*see: git show //p' {prompt} | head -1);;
 wp-index-*) git checkout -qb aside; echo aside >>index.md; git commit -qam aside
-    git checkout -q -; echo done >>index.md;;
+    git checkout -q -; echo done >>index.md
+    git worktree add -q -b more "$TMPDIR/more"; echo more >>"$TMPDIR/more/index.md";;
 esac
 """
 
@@ -27,12 +29,13 @@ def test_the_next_attempt_takes_the_work_from_where_it_lay_and_cleanup_knows_wha
     prompt = f"'{repo}/{STATE}/attempts/wp-guide/2/prompt.md'"
     done = tool(repo, "implement", "fix-typos", "--agent", command(tmp_path / "agent.sh", AGENT.format(prompt=prompt)))
     assert done.returncode == 0, done.stdout + done.stderr
-    sides = [f"{REFS}/wp-guide/1.stash", f"{REFS}/wp-index/1.aside"]
+    sides = [f"{REFS}/wp-guide/1.stash", f"{REFS}/wp-index/1.aside", f"{REFS}/wp-index/1.worktree-more"]
     assert [ref for ref in refs(repo, REFS) if "." in ref.rpartition("/")[2]] == sides
     assert "+# Guide" in git(repo, "log", "--all", "-p", "--format=", sides[0])
     summary = (repo / STATE / "summary.md").read_text()
     assert f"stash@{{0}}: guide.md, kept on {sides[0]}" in summary
     assert f"branch aside: index.md, kept on {sides[1]}" in summary
+    assert f"worktree more, not committed: index.md, kept on {sides[2]}" in summary
     first = json.loads((repo / STATE / "attempts/wp-guide/1/result.json").read_bytes())
     assert (first["error_code"], first["no_changes"]) == ("NO_CHANGES", True)
     assert [one["paths"] for one in first["elsewhere"]] == [["guide.md"]]
@@ -41,7 +44,7 @@ def test_the_next_attempt_takes_the_work_from_where_it_lay_and_cleanup_knows_wha
     cleaned = tool(repo, "cleanup", "fix-typos", "--no-archive")
     assert cleaned.returncode == 1, cleaned.stdout + cleaned.stderr
     assert f"kept {sides[1]}" in cleaned.stdout
-    assert refs(repo, "refs/parallel-impl") == [sides[1]]
+    assert refs(repo, "refs/parallel-impl") == sides[1:]
     assert tool(repo, "cleanup", "fix-typos", "--no-archive", "--force").returncode == 0
     assert refs(repo, "refs/parallel-impl") == []
 

@@ -23,6 +23,7 @@ from tests.repository import (
     git,
     living,
     make_repository,
+    path_folders,
     refs,
     start,
     tool,
@@ -186,9 +187,7 @@ def test_a_second_signal_ends_at_once_and_in_namespaces_the_agents_too(repo: Pat
 
 def wrapped_git(tmp_path: Path, text: str) -> dict[str, str]:
     """A PATH whose `git` runs `text` first; `$calls` counts."""
-    real = next(
-        Path(folder) / "git" for folder in os.environ["PATH"].split(os.pathsep) if (Path(folder) / "git").exists()
-    )
+    real = next(folder / "git" for folder in path_folders() if (folder / "git").exists())
     wrapper = tmp_path / "wrapped/git"
     wrapper.parent.mkdir()
     wrapper.write_text(

@@ -54,6 +54,15 @@ def test_git_works_again_in_worktrees_that_were_moved_with_their_repository(plac
         git(worktree, "commit", "-qam", "By hand")
 
 
+def test_a_worktree_that_an_agent_made_itself_keeps_its_place(place: Path, repository_name: str) -> None:
+    repo, worktree = Repo.discover(place / "no-contracts"), place / HOME / "wp-guide" / repository_name
+    side = place / "side"
+    git(worktree, "worktree", "add", "-q", "-b", "side", str(side))
+    relocation.repair(place / HOME, repo, repository_name)
+    assert git(worktree, "worktree", "list", "--porcelain").count(f"worktree {side}\n") == 1
+    assert git(side, "branch", "--show-current") == "side"
+
+
 def test_worktrees_that_stayed_are_still_the_runs(place: Path, tmp_path: Path, repository_name: str) -> None:
     (place / "no-contracts").rename(tmp_path / "renamed")
     repo = Repo.discover(tmp_path / "renamed")

@@ -119,3 +119,8 @@ def test_an_accepted_divergence_accepts_no_exit_code_that_nobody_explained() -> 
     assert acceptance.judge(own, accepted) == own
     doubted = msgspec.structs.replace(own, differs=differs)
     assert acceptance.judge_divergence(own, doubted, accepted).status == "not proven"
+
+
+def test_only_a_gate_that_is_accepted_as_not_proven_may_be_unreadable_on_the_base() -> None:
+    known = {"a": {"flaky": ("*",)}, "b": {"not proven": ("exit #",)}, "c": {}}
+    assert acceptance.of_not_proven(known) == {"b"}

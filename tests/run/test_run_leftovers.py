@@ -143,6 +143,21 @@ def at_work(killed: Killed, run: Run, script: str) -> Checkout:
 LEFT = "git checkout -q -b left; mkdir a; echo x >a/x; git add a; git commit -q -m x; git checkout -q openspec/c1--a"
 
 
+def test_a_worktree_in_the_temporary_folder_of_a_killed_agent_is_looked_at_before_that_goes(killed: Killed) -> None:
+    run = killed.next()
+    temporary = Path(tempfile.mkdtemp(prefix=f"pi-{run.spec.run_id[:8]}-"))
+    at_work(
+        killed,
+        run,
+        f"git worktree add -q '{temporary}/side'; mkdir '{temporary}/side/a'; echo x >'{temporary}/side/a/x'",
+    )
+    assert leftovers.clear(killed.repo, killed.places, run.state, checkout=None).left == ()
+    assert temporary.exists()
+    leftovers.settle(run)
+    assert killed.repo.read(f"{killed.places.attempt_ref('a', 1)}.worktree-side", "a/x") == b"x\n"
+    assert not temporary.exists()
+
+
 def test_what_a_killed_agent_had_left_elsewhere_is_kept_beside_its_attempt(killed: Killed) -> None:
     run = killed.next()
     checkout = at_work(killed, run, LEFT)
@@ -275,6 +290,7 @@ def test_settling_again_after_a_crash_in_between_changes_nothing(killed: Killed)
 
 
 def test_scratch_folders_and_locks_of_ours_are_removed_and_nothing_else(killed: Killed) -> None:
+    killed.next().record(e.AttemptEnded(at=3.0, package="a", number=1, seconds=1.0, code=Failure.INTERRUPTED, why="w"))
     state = load_state(killed.places.journal)
     temporary = Path(tempfile.mkdtemp(prefix=f"pi-{state.run_id[:8]}-"))
     other = Path(tempfile.mkdtemp(prefix="pi-00000000-"))

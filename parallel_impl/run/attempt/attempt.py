@@ -30,7 +30,7 @@ from parallel_impl.git.edits import SetUpChanges
 from parallel_impl.git.remove import open_folders, remove
 from parallel_impl.git.repo import GitError
 from parallel_impl.git.side_work import TakenTree
-from parallel_impl.git.staging import Snapshot
+from parallel_impl.git.staging import Snapshot, Staging
 from parallel_impl.git.traces import Traces
 from parallel_impl.git.walk import CACHE_RULE
 from parallel_impl.plan.model import Step, StepKind
@@ -214,9 +214,18 @@ def _work(attempt: Attempt, checkout: Checkout) -> None:
     spec, workspace = attempt.spec, attempt.workspace
     staging = take_work.stage(spec, workspace, checkout, attempt.job, base=attempt.base)
     before = staging.before(set_up=bool(spec.setup))
-    worked = _run_agent(attempt, checkout, before)
-    _open_own_folders(attempt)
-    worked = agent_limits.judge(attempt.job, worked, spec.config.silence_minutes)
+    # its TMPDIR stays until it is known what lies there: it may have made itself a worktree in it
+    with _equip(attempt, checkout, replace(attempt.launch, env=spec.agent_environment)) as launch:
+        worked = _run_agent(attempt, checkout, before, launch)
+        _take(attempt, checkout, staging, before, worked)
+    if worked.code:
+        first, _, more = worked.why.partition("\n")
+        raise _FailureError(worked.code, f"{first}; log: {attempt.files.agent_log}\n{more}".rstrip())
+
+
+def _take(attempt: Attempt, checkout: Checkout, staging: Staging, before: Snapshot, worked: Worked) -> None:
+    """What the agent reported, what lies in its worktree, and what it left elsewhere."""
+    spec, workspace = attempt.spec, attempt.workspace
     attempt.seen = worked.seen
     agent_report.take(attempt)
     for note in worked.notes:
@@ -230,9 +239,6 @@ def _work(attempt: Attempt, checkout: Checkout) -> None:
         raise _FailureError(Failure.UNSTAGEABLE, f"the worktree cannot be taken:\n{listed}")
     attempt.left_out = tuple(scope.spell_out(checkout.path, attempt.work.ignored, attempt.package.scope))
     _look_elsewhere(attempt, checkout, before)
-    if worked.code:
-        first, _, more = worked.why.partition("\n")
-        raise _FailureError(worked.code, f"{first}; log: {attempt.files.agent_log}\n{more}".rstrip())
 
 
 def _look_elsewhere(attempt: Attempt, checkout: Checkout, before: Snapshot) -> None:
@@ -251,45 +257,46 @@ def _look_elsewhere(attempt: Attempt, checkout: Checkout, before: Snapshot) -> N
     attempt.searched = True
 
 
-def _run_agent(attempt: Attempt, checkout: Checkout, before: Snapshot) -> Worked:
+def _run_agent(attempt: Attempt, checkout: Checkout, before: Snapshot, launch: Launch) -> Worked:
     spec, job, files = attempt.spec, attempt.job, attempt.files
     collected = prompt_context.collect(attempt.workspace, spec, job, checkout.commit)
     write_atomically(files.prompt, prompt.render(collected).encode())
     going_on = resume.find(attempt, collected)
     attempt_record.note(files.record, checkout, before)
     attempt.agent_started = True
-    with _equip(attempt, checkout, replace(attempt.launch, env=spec.agent_environment)) as launch:
-        inside = setup.environment_of(checkout.path, launch.env)
-        told = {"PARALLEL_IMPL_RESULT_FILE": str(files.reported), "PARALLEL_IMPL_REPORT_FILE": str(files.report)}
-        return attempt.agent.work(
-            AgentJob(
-                package_id=job.package.id,
-                change_id=attempt.workspace.places.change_id,
-                attempt=job.number,
-                prompt_file=files.prompt,
-                result_file=files.reported,
-                log=files.agent_log,
-                launch=replace(
-                    launch,
-                    cwd=checkout.path,
-                    env={**inside, **told},
-                    limits=Limits(agent_limits.seconds(job), silence_seconds=spec.config.silence_minutes * 60),
-                    stop=(*launch.stops, job.cutoff.stop),
-                    namespace=spec.namespace,
-                    nice=AGENT_NICE,
-                ),
-                started=lambda pid: attempt_record.note(files.record, checkout, before, pid=pid),
-                home=attempt.workspace.places.client_home(job.package.id),
-                activity=files.activity,
-                raw=files.raw,
-                write_allow=job.package.scope.write_allow,
-                deny=job.package.scope.deny,
-                may_be_empty=emptiness.by_plan(job),
-                resume=going_on,
-                budget=job.budget,
-                heard=agent_limits.Teller(job, attempt.post).tell,
-            )
+    inside = setup.environment_of(checkout.path, launch.env)
+    told = {"PARALLEL_IMPL_RESULT_FILE": str(files.reported), "PARALLEL_IMPL_REPORT_FILE": str(files.report)}
+    worked = attempt.agent.work(
+        AgentJob(
+            package_id=job.package.id,
+            change_id=attempt.workspace.places.change_id,
+            attempt=job.number,
+            prompt_file=files.prompt,
+            result_file=files.reported,
+            log=files.agent_log,
+            launch=replace(
+                launch,
+                cwd=checkout.path,
+                env={**inside, **told},
+                limits=Limits(agent_limits.seconds(job), silence_seconds=spec.config.silence_minutes * 60),
+                stop=(*launch.stops, job.cutoff.stop),
+                namespace=spec.namespace,
+                nice=AGENT_NICE,
+            ),
+            started=lambda pid: attempt_record.note(files.record, checkout, before, pid=pid),
+            home=attempt.workspace.places.client_home(job.package.id),
+            activity=files.activity,
+            raw=files.raw,
+            write_allow=job.package.scope.write_allow,
+            deny=job.package.scope.deny,
+            may_be_empty=emptiness.by_plan(job),
+            resume=going_on,
+            budget=job.budget,
+            heard=agent_limits.Teller(job, attempt.post).tell,
         )
+    )
+    _open_own_folders(attempt)
+    return agent_limits.judge(job, worked, spec.config.silence_minutes)
 
 
 def _open_own_folders(attempt: Attempt) -> None:

@@ -15,6 +15,7 @@ from parallel_impl.git.own_objects import UnreadableError
 from parallel_impl.git.repo import GitError
 from parallel_impl.git.side_work import SideWork, TakenTree
 from parallel_impl.record.result import SideWorkRecord
+from parallel_impl.run.launch import temporary_folders
 from parallel_impl.run.spec import RunSpec, Workspace
 
 SHOWN = 20  # paths of one place
@@ -40,7 +41,9 @@ def save(
     prefix = places.side_ref(package, number, "")
     known = {ref.removeprefix(prefix): refs[ref] for ref in places.side_refs_of(package, number, refs)}
     try:
-        found = side_work.find(workspace.trees, checkout, taken, date=spec.date, known=known)
+        found = side_work.find(
+            workspace.trees, checkout, taken, date=spec.date, known=known, ending=temporary_folders(spec.run_id)
+        )
         if found:
             commits = [one.commit for one in found]
             side_work.bring(workspace.repo, checkout.git_dir, commits, scratch=workspace.trees.scratch)

@@ -21,6 +21,7 @@ from parallel_impl.plan import ids
 from parallel_impl.record.journal import load_state
 from parallel_impl.record.state import State
 from parallel_impl.run.claims import change_lock, claims, ledger
+from parallel_impl.run.launch import remove_temporary_folders
 from parallel_impl.run.places import Places
 from parallel_impl.run.publish import merged as merged_pull
 from parallel_impl.run.resume import leftovers
@@ -92,6 +93,8 @@ def clean(
                 cleared = leftovers.clear(repo, places, state, checkout=checkout)
                 home = cleared.home
                 report.notes += cleared.left
+                if force:  # with work that was in flight
+                    report.notes += remove_temporary_folders(cleared.run_id)
             _clean_home(home.path, places, state, report, force=force)
         merged, pending = _ask_forge(repo, folder, state, report, inherited or {})
         pending = pending or _pushed(repo, folder, places, state)

@@ -40,6 +40,11 @@ def read(word: str) -> WantedGate:
     return WantedGate(gate, flaky=True) if colon and kind == FLAKY and gate else WantedGate(word)
 
 
+def of_not_proven(accepted: Mapping[str, Listed]) -> frozenset[str]:
+    """The gates that may go on although nothing can be told from them."""
+    return frozenset(gate for gate, listed in accepted.items() if NOT_PROVEN in listed)
+
+
 def of_row(row: GateRow) -> Listed:
     """What a journalled verdict lists that can be accepted, by kind."""
     return _listed(row.verdict, row)

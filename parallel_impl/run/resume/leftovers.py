@@ -3,13 +3,14 @@
 Before anything is read (`clear`; nothing of it is worth a line in the journal):
   processes                   ended: no two agents write for one package
   worktrees elsewhere         a repository that was moved: its worktrees are looked for, or a new folder is chosen
-  TMPDIRs, scratch folders    removed; what cannot be is told, and passed over
+  TMPDIRs, scratch folders    removed; what cannot be is told, and passed over. TMPDIRs not with an attempt in flight
   checkouts for gates         removed, what is in them is on a ref
   lock files of git           removed where nobody but this run writes
 
 When the journal is open (`settle`; as the plan stood then, so before an edit of it is taken in):
   repositories of packages    made to borrow from the repository where it is now
   attempts in flight          accepted when git says so; else what was done is saved on a ref, without costing a retry
+  their TMPDIRs               removed: an agent may have made itself a worktree there
   accepted work               its ref is made again from the journal, its changes are read; what git knows nothing of
                               is done again
 
@@ -65,7 +66,8 @@ def clear(repo: Repo, places: Places, state: State, *, checkout: Path | None) ->
     found = run_id.ensure(places, state)
     run_processes.end(places, state, found)
     home = find_home(repo, places, state, checkout=checkout)
-    left = [*remove_temporary_folders(found), *_left(places.trees)]
+    in_flight = any(progress.state in LIVE for progress in state.packages.values())
+    left = [*(() if in_flight else remove_temporary_folders(found)), *_left(places.trees)]
     if state.started:
         left += close(places, home.path)
     for lock in _locks(places, state):
@@ -96,6 +98,8 @@ def settle(run: Run) -> list[str]:
                 attempts.put_on_ref(run, name, progress.commit)
             else:
                 unfounded.append(name)
+    for line in remove_temporary_folders(run.spec.run_id):
+        run.note(line)
     return unfounded
 
 

@@ -111,7 +111,7 @@ def _try_on_base(request: Request, ready: _Ready) -> list[str]:
             [replace(one, what=environment.masked(one.what, ready.launch.mask)) for one in news], listener
         )
         base_check.report([Problem(line, severity=Severity.WARNING) for line in base.advice()], listener)
-        if why := base.foreign() or base.broken():
+        if why := base.foreign() or base.broken(acceptance.of_not_proven(request.state.accepted_gates)):
             raise UserError(why)
         return [f"  gate {name} on the base: {one.state}" for name, one in base.gates.result().items()]
 
