@@ -139,6 +139,8 @@ def _finish(subject: Subject, proposal: ProposedPlan, *, write: bool, as_json: b
     elif lines:
         names = " and ".join(subject.written())
         put("\n    ".join((f"{names}: written; a run reads what is committed:", *lines)))
+    if lines and not proposal.parallel:
+        put("it can be run as it is; exit code 1 says that it is not worth running in parallel", err=True)
     if not usable:
         put(f"{subject.source}: not usable", err=True)
         return 2

@@ -6,6 +6,7 @@ lists; which tool a command starts is read from its words, never guessed.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from pathlib import PurePosixPath
@@ -25,6 +26,10 @@ STOPPING = re.compile(  # what ends a session early; pytest's own plugin sees fo
 )
 SHORT_STOPS = {"pytest": "-x", "playwright": "-x", "jest": "-b", "mocha": "-b", "vitest": "-b"}
 NEVER_STOPS = ("0", "false")
+STOP_WORDS = re.compile(
+    r"\s(?:--(?:maxfail|bail|max-failures)(?:=|\s+)\d+|--(?:exitfirst|bail|stepwise|sw)|-x)(?=\s|$)"
+)
+RUNS_ALL = {"pytest": "--maxfail=0", "mypy": "--soft-error-limit=-1"}  # the last one given counts, before a file's, too
 RUNNERS = ("uv", "poetry", "pdm", "hatch")  # `<runner> run`
 WITH_VALUE = {  # options that take their value as a word of its own
     "uv": (
@@ -99,6 +104,25 @@ def line_to_write(name: str, parser: str) -> str:
     if own is None:
         return f'gates.{name} = {{command = "<the tool itself>", parser = "<{", ".join(ONE_GATE_EACH)} …>"}}'
     return f'gates.{name} = {{command = "{own}", parser = "{parser}"}}'
+
+
+def whole_line(name: str, parser: str, command: str) -> str:
+    """What to write so that a gate runs all that it is to run: its own command, where that is the tool.
+
+    "" where nothing in its command keeps it from that.
+    """
+    if not is_tool(command, parser):
+        return line_to_write(name, parser)
+    without, more = STOP_WORDS.sub("", command), RUNS_ALL.get(parser, "")
+    whole = f"{without} {more}".rstrip()
+    words, left = [*_tool_words(command)], [*_tool_words(without)]
+    edited = len(words) - len(left) == sum(len(one.split()) for one in STOP_WORDS.findall(command))
+    told = [*_tool_words(whole)] == [*left, *([more] if more else [])]
+    if not (edited and told) or "--" in left or stops(whole, parser):
+        return line_to_write(name, parser)  # an option in quotes, a comment at its end: not to be edited as a text
+    if whole == command:
+        return ""
+    return f'gates.{toml_key(name)} = {{command = {json.dumps(whole, ensure_ascii=False)}, parser = "{parser}"}}'
 
 
 def _runs_more(written: str, program: str, rest: Words) -> bool:

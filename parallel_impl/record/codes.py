@@ -95,6 +95,8 @@ class Halt(StrEnum):
     BUDGET_EXCEEDED = "BUDGET_EXCEEDED"
 
 
+FAILS_TOO = "fails on the base too: "  # begins the line of a failure that names such tests
+
 _HALTED = {
     Halt.NOT_ALL_ACCEPTED: "not all packages were accepted",
     Halt.ONLY: "--only asked for a part of the packages",

@@ -228,7 +228,10 @@ class GateStarted(Event, frozen=True, kw_only=True):
 
 
 class GateEnded(Event, frozen=True, kw_only=True):
-    """One quality gate is over: what it showed (`green`, `red`, `broken`), before it is compared with the base."""
+    """One quality gate is over: what it showed (`green`, `red`, `broken`), before it is compared with the base.
+
+    Or `stopped`: it was ended with its run.
+    """
 
     on: str
     gate: str

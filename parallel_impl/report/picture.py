@@ -18,7 +18,7 @@ from pathlib import PurePosixPath
 from parallel_impl.errors import count
 from parallel_impl.plan import order as ordering
 from parallel_impl.record.activity import Activity, Usage
-from parallel_impl.record.codes import Failure, Halt, describe_halt
+from parallel_impl.record.codes import FAILS_TOO, Failure, Halt, describe_halt
 from parallel_impl.record.events import Event
 from parallel_impl.record.state import LIVE, WAITING, PackageState, Progress, RunState
 from parallel_impl.report.course import Check, Course, Stage, Try, course
@@ -27,7 +27,7 @@ from parallel_impl.text import one_line, shorten
 
 TELLING = 5  # lines of a failure
 LONGEST = 300  # characters of an answer or a telling line
-TELLS = re.compile(r"E\s|FAILED\b|ERROR\b|\S+:\d+(?::\d+)?:")
+TELLS = re.compile(rf"{FAILS_TOO}|E\s|FAILED\b|ERROR\b|\S+:\d+(?::\d+)?:")
 UNENDED = ("waiting", "running")  # of a set-up or a gate
 OVER = (RunState.LANDED, RunState.HALTED, RunState.ABORTED)
 WORDS = {

@@ -18,6 +18,7 @@ from parallel_impl.record.state import State
 from parallel_impl.report.progress import ProgressFile
 from parallel_impl.run import notify, runner
 from parallel_impl.run.claims import change_lock, claims
+from parallel_impl.run.inspect import cleanup
 from parallel_impl.run.interruption import Interruption
 from parallel_impl.run.land import ending
 from parallel_impl.run.land.ending import Ending
@@ -108,7 +109,9 @@ def _work(
         places = part.locate(repo, folder, places, state, base=options.base)
         if state.landed:
             _check_unused(repo, state, options, listener)
-            return _report_landed(repo, folder, state.landed, places, options=options, listener=listener)
+            if options.restart or options.again:
+                raise _landed_already(state.landed, cleanup.is_whole(repo, folder, places, state), places)
+            return _report_landed(repo, folder, state.landed, places, listener)
         request = Request(
             repo=repo,
             folder=folder,
@@ -149,6 +152,14 @@ def _wanted(run: Run, only: str) -> frozenset[str] | None:
     return frozenset((only, *run.in_force.order.dependencies(only))) if only else None
 
 
+def _landed_already(landed: Landed, is_whole: bool, places: Places) -> UserError:
+    """What has landed is done again by a run of its own, once nothing of this one is left."""
+    hint = f"start again after: parallel-cleanup {places.change_id}"
+    if not is_whole:
+        hint += " --force   (it removes what failed tries left, too, which no branch has: see it with --dry-run)"
+    return UserError(f"{landed.branch} landed already: {landed.commit[:12]}", hint=hint)
+
+
 def _check_abort_alone(options: Options) -> None:
     """UserError where a run is to be given up and something else is asked of it: one of them is not meant."""
     others = {
@@ -164,13 +175,9 @@ def _check_abort_alone(options: Options) -> None:
         raise UserError(what, where="--abort", hint="leave one of them away; nothing was done")
 
 
-def _report_landed(
-    repo: Repo, folder: Path, landed: Landed, places: Places, *, options: Options, listener: Listener
-) -> Ending:
+def _report_landed(repo: Repo, folder: Path, landed: Landed, places: Places, listener: Listener) -> Ending:
     claims.release(places)  # its process may have been killed before it could
     what = f"{landed.branch} landed already: {landed.commit[:12]}"
-    if options.restart or options.again:
-        raise UserError(what, hint=f"start again after: parallel-cleanup {places.change_id}")
     listener.event(landed)
     listener.say(f"{what}; see {places.summary}")
     if lost := _is_gone(repo, folder, landed, places):
@@ -206,6 +213,7 @@ def _check_unused(repo: Repo, state: State, options: Options, listener: Listener
         "--base": options.base,
         "--only": options.only,
         "--retry-failed": options.retry_failed,
+        "--accept": options.accept,
     }
     if unused := [name for name, given in typed.items() if given]:
         listener.say(f"without effect, as all has landed: {', '.join(unused)}")

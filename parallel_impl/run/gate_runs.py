@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shlex
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import TypeVar
@@ -32,6 +32,7 @@ from parallel_impl.run.places import BASE_CHECKOUT, CANDIDATE_CHECKOUT
 from parallel_impl.run.spec import RunSpec, Workspace
 
 BASE, CANDIDATE = "base", "candidate"
+STOPPED = "stopped"  # how a gate ended that was ended with its run
 SETTLED = (GateState.GREEN, GateState.NOT_RUN, GateState.OFF)  # what this process believes of a tree a second time
 LOOK_SECONDS = 0.5  # between two looks at whether the run was stopped, while only the gates on the base are missing
 SHOWN = 20
@@ -145,19 +146,6 @@ def to_confirm(before: Reports, after: Reports) -> Failed:
     }
 
 
-def advice(gates: Sequence[Gate], reports: Reports) -> Iterator[str]:
-    """What to write where a gate is red on the base and cannot tell old failures from new ones, one line each."""
-    for gate in gates:
-        report = reports.get(gate.name)
-        if not report or report.foreign:
-            continue
-        if report.state is GateState.RED and (report.stopped or not report.explained):
-            why = report.stopped or report.unexplained
-            line = tool_command.line_to_write(gate.name, gate.parser)
-            what = f"gate {gate.name} is red on the base, and nothing can land until it is green"
-            yield f"{what}: {why}; one command for each gate: {line}"
-
-
 def wait_for(looking: Future[T], stops: Sequence[Stop], *, meanwhile: Callable[[], None] = lambda: None) -> T | None:
     """What the gates found, as soon as that is known; None when the run was stopped before.
 
@@ -184,18 +172,26 @@ def explain(one: GateVerdict, report: GateReport | None) -> str:
     return "\n".join([*lines, *([f"  log: {report.log}"] if report else [])])
 
 
-def explain_broken(report: GateReport) -> str:
+def explain_broken(report: GateReport, source: str) -> str:
     """A gate that is broken on the base, and what to write so that it is not asked."""
     lines = f"gate {report.gate} is broken on the base: {report.why}".rstrip(": ").splitlines()
-    hint = f"repair it in the base, or write gates.{config.toml_key(report.gate)} = false, and commit"
+    hint = f"repair it in the base, or write gates.{config.toml_key(report.gate)} = false{_into(source)}"
     return "\n".join([lines[0], *(f"  {line}" for line in lines[1:]), f"  {hint}", f"  log: {report.log}"])
 
 
-def explain_unreadable(report: GateReport, why: str) -> str:
+def explain_unreadable(gate: Gate, report: GateReport, why: str, source: str) -> str:
     """A gate that somebody asked for and that is red on the base and cannot be read, and what to write."""
-    key, line = config.toml_key(report.gate), tool_command.line_to_write(report.gate, "pytest")
-    hint = f"repair it in the base, give it a parser (one command: {line}), or write gates.{key} = false, and commit"
+    if report.stopped or report.lists_tests or report.findings:
+        line = tool_command.whole_line(gate.name, gate.parser, gate.command)
+        let = f" let it run all by one command: {line}," if line else ""
+    else:
+        let = f" give it a parser (one command: {tool_command.line_to_write(gate.name, 'pytest')}),"
+    hint = f"repair it in the base,{let} or write gates.{config.toml_key(gate.name)} = false{_into(source)}"
     return f"gate {report.gate} is {why}\n  {hint}\n  log: {report.log}"
+
+
+def _into(source: str) -> str:
+    return f"; such a line stands in {source or config.FILE}; commit that, and give the same command again"
 
 
 def _run(
@@ -291,7 +287,7 @@ def start_gates(
             launch.stops, alone=alone, waits=lambda: tell(e.SlotAwaited(at=now(), what=gate.name, on=on))
         ),
         started=lambda gate: tell(e.GateStarted(at=now(), on=on, gate=gate.name)),
-        ended=lambda report: tell(_gate_ended(on, report)),
+        ended=lambda report: tell(_gate_ended(on, report, stopped=any(launch.stops))),
     )
 
 
@@ -302,8 +298,10 @@ def _unproven(report: GateReport, around: Sequence[Foreign]) -> GateReport:
     return replace(report, state=GateState.RED, stopped=why, tests=(), findings=(), foreign=True)
 
 
-def _gate_ended(on: str, report: GateReport) -> e.GateEnded:
-    return e.GateEnded(at=now(), on=on, gate=report.gate, state=str(report.state), seconds=report.seconds)
+def _gate_ended(on: str, report: GateReport, *, stopped: bool) -> e.GateEnded:
+    """A gate that was ended with the run is not broken."""
+    state = STOPPED if stopped and report.state is GateState.BROKEN else str(report.state)
+    return e.GateEnded(at=now(), on=on, gate=report.gate, state=state, seconds=report.seconds)
 
 
 def _without(gate: Gate, why: str) -> GateReport:

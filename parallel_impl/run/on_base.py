@@ -130,18 +130,18 @@ class OnBase:
             return ""
         reports = self.gates.result()
         off, red = unreadable.unreadable(self.spec.gates, reports), unreadable.asked(self.spec.gates, reports)
+        source = self.spec.config.source
         broken = [one for one in reports.values() if one.state is GateState.BROKEN and one.gate not in off]
-        told = [gate_runs.explain_unreadable(reports[name], why) for name, why in red.items() if name not in accepted]
-        return "\n".join([*map(gate_runs.explain_broken, broken), *told])
+        asked = [gate for gate in self.spec.gates if gate.name in red and gate.name not in accepted]
+        told = [gate_runs.explain_unreadable(gate, reports[gate.name], red[gate.name], source) for gate in asked]
+        return "\n".join([*(gate_runs.explain_broken(one, source) for one in broken), *told])
 
     def advice(self) -> list[str]:
-        """What to write where a gate is red on the base and judges nothing or lets nothing land, as far as known."""
+        """What to write where a gate that was found is red on the base and judges nothing, as far as known."""
         if not self.gates.done() or self.gates.exception():
             return []
-        reports = self.gates.result()
-        off, red = unreadable.unreadable(self.spec.gates, reports), unreadable.asked(self.spec.gates, reports)
-        judging = [gate for gate in self.spec.gates if gate.name not in off and gate.name not in red]
-        return [*(unreadable.line(name, why) for name, why in off.items()), *gate_runs.advice(judging, reports)]
+        off = unreadable.unreadable(self.spec.gates, self.gates.result())
+        return [unreadable.line(name, why) for name, why in off.items()]
 
     def wait(
         self,

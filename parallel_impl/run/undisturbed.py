@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
 
+from parallel_impl.config import toml_key
 from parallel_impl.gates import steering
 from parallel_impl.gates.gate_report import GateReport, GateState
 from parallel_impl.gates.quality import Gate
@@ -55,8 +56,8 @@ def _named(found: Reports, gate: Gate, edits: Edits) -> Reports:
         return {gate.name: report}
     more = f" and {len(refused) - SHOWN} more" if len(refused) > SHOWN else ""
     why = (
-        f"it changes files that it judges: {', '.join(refused[:SHOWN])}{more}; let it only check, or permit that: "
-        f'gates.{gate.name}.writes = ["{refused[0]}"]'
+        f"it changes files that it judges: {', '.join(refused[:SHOWN])}{more}\nlet it only check, or permit that: "
+        f'gates.{toml_key(gate.name)}.writes = ["{refused[0]}"]'
     )
     return {gate.name: replace(report, state=GateState.BROKEN, why=why, tests=(), findings=())}
 

@@ -94,6 +94,7 @@ def test_a_change_that_has_landed_is_one_event_on_stdout(landed: Path) -> None:
     assert "without effect" not in again.stderr
     assert "gone since" not in again.stderr
     assert "without effect, as all has landed: --agent" in tool(landed, "implement", "fix-typos", "--agent", "x").stderr
+    assert "all has landed: --accept" in tool(landed, "implement", "fix-typos", "--accept", "nosuch").stderr
     for option in ("--base", "--only"):
         refused = tool(landed, "implement", "fix-typos", option, "nosuch")
         assert (refused.returncode, f"{option}: error: " in refused.stderr) == (2, True), refused.stderr

@@ -172,7 +172,7 @@ def test_a_configured_gate_that_is_red_and_unreadable_on_the_base_halts_before_a
     assert done.returncode == 1, done.stdout + done.stderr
     assert "not landed: a gate can judge nothing" in done.stdout
     assert "gate old is red (exit 1) on the base, and nobody can read which of its failures are old" in done.stderr
-    assert "or write gates.old = false, and commit" in done.stderr
+    assert "or write gates.old = false; such a line stands in parallel-impl.toml; commit that" in done.stderr
     assert not (tmp_path / "paid").exists()
     tried = implement(repo, RIGHT, "--dry-run")
     assert (tried.returncode, "gate old is red (exit 1) on the base" in tried.stderr) == (2, True)
@@ -242,6 +242,8 @@ def test_old_failures_of_a_step_are_excused_where_its_plan_says_so(repo: Path, *
     told = "step 'note' of wp-note may fail in what fails on the base, twice: test_it.py::"
     assert (told in done.stderr) is allowed
     assert [one["code"] for one in journal(repo, "attempt-ended")] == ["" if allowed else "VERIFICATION_FAILED"]
+    too = "fails on the base too: test_it.py::test_old; `old_failures: allowed` on its step in the plan"
+    assert (too in done.stderr) is not allowed
 
 
 def test_a_new_failure_of_a_step_that_allows_old_ones_fails_it(repo: Path) -> None:

@@ -119,7 +119,12 @@ def test_what_work_was_made_with_is_revised_and_what_has_landed_is_known(scene: 
     assert scene.journal("run-continued")[0]["jobs"] == 2
     assert scene.paid() == ["b 1"]
 
-    assert "start again after: parallel-cleanup" in scene.run("--again").stderr
+    advice = f"start again after: parallel-cleanup {CHANGE}"
+    failed_try = f"refs/parallel-impl/{CHANGE}/attempts/b/9"
+    git(scene.repo, "update-ref", failed_try, git(scene.repo, "commit-tree", f"{OWN}/base^{{tree}}", "-m", "a try"))
+    assert f"{advice} --force" in scene.run("--again").stderr
+    git(scene.repo, "update-ref", "-d", failed_try)
+    assert f"{advice}\n" in scene.run("--again").stderr
     git(scene.repo, "merge", "--quiet", "--squash", f"openspec/{CHANGE}")
     git(scene.repo, "commit", "--quiet", "--no-edit")
     assert tool(scene.repo, "cleanup", CHANGE, "--force", "--no-archive").returncode == 0

@@ -36,6 +36,7 @@ def test_a_plan_is_printed_or_written_and_a_run_knows_when_it_is_stale(unplanned
     assert git(unplanned, "status", "--porcelain") == ""
     written = tool(unplanned, "plan", "fix-typos", "--write", "--json")
     assert written.returncode == 1
+    assert "it can be run as it is; exit code 1 says that it is not worth running in parallel" in written.stderr
     told = json.loads(written.stdout)
     assert (told["written"], told["parallel"], told["plan"]) == ([str(PLAN)], False, printed.stdout)
     assert (unplanned / PLAN).read_text() == printed.stdout

@@ -336,6 +336,15 @@ def test_where_no_forge_can_be_asked_the_body_lies_in_a_file_and_the_rest_is_pri
     waited = tool(repo, "pr", CHANGE, "--wait")
     assert waited.returncode == 1
     assert "checks cannot be asked for here" in waited.stderr
+    assert f"clean up: parallel-cleanup {CHANGE}   (when it is merged)" in done.stderr
+    early = tool(repo, "cleanup", CHANGE, "--no-archive")
+    assert f"{BRANCH} was pushed to {bare} for a pull request (pull-request.md)" in early.stdout
+    assert "not merged into main" in early.stdout
+    assert body.exists()
+    git(repo, "merge", "--quiet", "--squash", BRANCH)
+    git(repo, "commit", "--quiet", "-m", "Merged")
+    tool(repo, "cleanup", CHANGE, "--no-archive")
+    assert not body.exists()
 
 
 def test_what_has_not_landed_has_no_pull_request(tmp_path: Path) -> None:

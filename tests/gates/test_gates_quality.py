@@ -490,7 +490,7 @@ def test_gates_are_found_from_the_repositorys_own_configuration() -> None:
     assert {name: gate.command for name, gate in everything.items()} == {
         "pytest": "pytest -q",
         "mypy": "mypy --output=json",
-        "ruff": "ruff check --output-format=json",
+        "ruff": "ruff check --no-fix --output-format=json",
         "openspec": "openspec validate add-x --strict --json",
     }
     assert [name for name, gate in everything.items() if not gate.required] == ["openspec"]

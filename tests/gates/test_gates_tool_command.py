@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from parallel_impl.gates import script
-from parallel_impl.gates.tool_command import is_tool, npm_script, parser_of, stops
+from parallel_impl.gates.tool_command import is_tool, npm_script, parser_of, stops, whole_line
 
 
 @pytest.mark.parametrize(
@@ -121,3 +121,23 @@ def test_the_script_that_a_package_manager_runs() -> None:
     assert npm_script("cd web && npm run test -- --reporter=json") == ("web", "test")
     assert npm_script("CI=1 yarn test") == (".", "test")
     assert npm_script("npx jest") is None
+
+
+@pytest.mark.parametrize(
+    ("command", "whole"),
+    [
+        ("PYTHONPATH=src pytest -q -x -p no:cacheprovider", "PYTHONPATH=src pytest -q -p no:cacheprovider --maxfail=0"),
+        ("cd a && uv run pytest --maxfail 2 -k 'x y'", "cd a && uv run pytest -k 'x y' --maxfail=0"),
+        ("pytest -qx", "pytest -qx --maxfail=0"),  # the last one counts
+        ("pytest -k 'a -x b'", "pytest -q --maxfail=0"),
+        ("pytest -x # quick", "pytest -q --maxfail=0"),
+        ("make test", "pytest -q --maxfail=0"),
+    ],
+)
+def test_the_line_to_write_keeps_the_command_without_what_stops_it(command: str, whole: str) -> None:
+    assert whole_line("unit", "pytest", command) == f'gates.unit = {{command = "{whole}", parser = "pytest"}}'
+
+
+def test_a_command_that_runs_all_has_no_line_to_write() -> None:
+    assert whole_line("unit", "pytest", "pytest -q --maxfail=0") == ""
+    assert whole_line("unit", "vitest", "vitest run") == ""

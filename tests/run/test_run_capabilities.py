@@ -58,6 +58,18 @@ def test_the_doctor_names_what_a_run_would_use_and_the_line_that_installs_it(tmp
     assert "npm install -g @openai/codex" in shown or rows["agent codex"]["health"] != "missing"
 
 
+def test_agents_that_are_not_there_are_one_line_and_keep_no_run_from_starting(tmp_path: Path) -> None:
+    repo, programs = make_repository("no-contracts", tmp_path), tmp_path / "bin"
+    programs.mkdir()
+    for name in ("git", "bash", "sh"):
+        (programs / name).symlink_to(shutil.which(name) or name)
+    done = tool(repo, "doctor", env={"PATH": str(programs), "ANTHROPIC_API_KEY": ""})
+    (told,) = [line for line in done.stdout.splitlines() if "aider-chat" in line]
+    assert "not installed: claude (npm install -g @anthropic-ai/claude-code), codex" in told
+    assert "--agent 'command: …' (any program), or for --agent anthropic (with a key)" in done.stdout
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_the_doctor_fails_without_an_agent_that_can_work(tmp_path: Path) -> None:
     repo = make_repository("no-contracts", tmp_path)
     (repo / "parallel-impl.toml").write_text('agent = "command: no-such-agent"\n')

@@ -87,4 +87,9 @@ def test_what_ran_beside_foreign_files_is_not_believed(looked: Looked) -> None:
 def test_a_gate_that_edits_what_it_judges_is_broken(looked: Looked) -> None:
     (report,) = looked.at(Gate("edits", "echo more >> f")).values()
     assert report.state is GateState.BROKEN
-    assert "it changes files that it judges: f" in report.why
+    assert gate_runs.explain_broken(report, "").splitlines()[:3] == [
+        "gate edits is broken on the base: it changes files that it judges: f",
+        '  let it only check, or permit that: gates.edits.writes = ["f"]',
+        "  repair it in the base, or write gates.edits = false; such a line stands in parallel-impl.toml; commit that,"
+        " and give the same command again",
+    ]

@@ -181,7 +181,15 @@ def test_a_folder_without_openspec_is_told_what_to_do(tmp_path: Path) -> None:
     init(tmp_path)
     done = tool(tmp_path, "init")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "there is no openspec/ here\n    make it: openspec init" in done.stderr
+    assert "there is no openspec/ here\n    make it: " in done.stderr
+    assert "openspec init" in done.stderr
+
+
+def test_without_the_openspec_program_the_line_that_installs_it_comes_first(tmp_path: Path) -> None:
+    init(tmp_path)
+    with pytest.raises(UserError, match="there is no openspec/ here") as error:
+        call((tmp_path, {"PATH": os.defpath}))
+    assert "make it: npm install -g @fission-ai/openspec && openspec init" in str(error.value)
 
 
 def test_a_script_has_to_say_yes(place: Place) -> None:

@@ -90,8 +90,10 @@ def test_the_wait_for_a_slot_and_the_step_are_told(opened: Open) -> None:
 
 
 def test_gates_on_the_base_end_with_the_run(opened: Open) -> None:
-    run, work, _ = opened()
+    run, work, told = opened()
     spec, workspace = replace(run.spec, gates=(Gate("slow", "sleep 4"),)), replace(run.workspace, surroundings=None)
     with on_base.running(replace(work, spec=spec, workspace=workspace), run.in_force, ()) as base:
         pass
     assert base.gates.result()["slow"].state is not GateState.GREEN
+    ends = [one.state for one in events(told) if isinstance(one, e.GateEnded)]
+    assert ends in (["stopped"], [])  # it was not broken; or it had not begun

@@ -11,7 +11,11 @@ from parallel_impl.gates.project_files import Read, Table, sections, strings, ta
 from parallel_impl.gates.requirements import FILES as REQUIREMENTS
 from parallel_impl.gates.requirements import installs
 
-COMMANDS = {"pytest": "pytest -q", "mypy": "mypy --output=json", "ruff": "ruff check --output-format=json"}
+COMMANDS = {
+    "pytest": "pytest -q",
+    "mypy": "mypy --output=json",
+    "ruff": "ruff check --no-fix --output-format=json",  # `fix = true` in its configuration: a gate only judges
+}
 TEST_FILE = re.compile(r"(tests?/(.*/)?)?(test_[^/]*|[^/]*_test)\.py")  # beside the code, or in their folder
 
 

@@ -37,7 +37,7 @@ from parallel_impl.plan.model import Step, StepKind
 from parallel_impl.processes.launch import Launch, Limits
 from parallel_impl.processes.process import Reason
 from parallel_impl.record import events as e
-from parallel_impl.record.codes import Failure
+from parallel_impl.record.codes import FAILS_TOO, Failure
 from parallel_impl.record.journal import now
 from parallel_impl.record.result import dump
 from parallel_impl.run import gate_runs, on_base, own_tests
@@ -377,7 +377,7 @@ def _verify(attempt: Attempt) -> None:
         return
     if why := _cannot_start(attempt, attempt.verification):
         raise _FailureError(Failure.STEP_CANNOT_START, why)
-    raise _FailureError(Failure.VERIFICATION_FAILED, attempt.verification.why)
+    raise _FailureError(Failure.VERIFICATION_FAILED, _beside_base(attempt, attempt.verification))
 
 
 def _old_failures(attempt: Attempt, step: Step) -> tuple[str, ...]:
@@ -393,6 +393,21 @@ def _on_base(attempt: Attempt, step: Step) -> StepResult | None:
         return gate_runs.wait_for(trying, attempt.launch.stops) if trying else None
     except CancelledError:
         return None
+
+
+def _beside_base(attempt: Attempt, verification: Verification) -> str:
+    """Why the steps failed, and which of the tests that did so fail on the base too, as far as that is known by now."""
+    failed = next((one for one in verification.steps if one.status is StepStatus.FAILED), None)
+    step = next((one for one in attempt.package.steps if failed and one.name == failed.name), None)
+    before = attempt.job.on_base.steps.known(step) if step and attempt.job.on_base else None
+    if not (failed and step and before) or step.old_failures:
+        return verification.why
+    too = tuple(one for one in failed.failing if one in before.failing)
+    if not too:
+        return verification.why
+    first, *log = verification.why.split("\n")
+    told = f"{FAILS_TOO}{steps.listed(too)}; `old_failures: allowed` on its step in the plan excuses what fails twice"
+    return "\n".join([first, printable(told), *log])
 
 
 def _cannot_start(attempt: Attempt, verification: Verification) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from parallel_impl.errors import UserError, first_line
 from parallel_impl.git import home as homes
 from parallel_impl.git.checkout import KEPT
-from parallel_impl.git.merged import standing, stood_whole
+from parallel_impl.git.merged import holds, standing, stood_whole
 from parallel_impl.git.remove import try_remove
 from parallel_impl.git.repo import Repo
 from parallel_impl.plan import ids
@@ -97,11 +97,20 @@ def clean(
                     report.notes += remove_temporary_folders(cleared.run_id)
             _clean_home(home.path, places, state, report, force=force)
         merged, pending = _ask_forge(repo, folder, state, report, inherited or {})
+        pending = pending or _pushed(repo, folder, places, state)
         pending = "" if force else pending
         _clean(repo, folder, places, state, report, force=force, merged=merged, pending=pending)
         if not report.kept and not dry_run:
             change_lock.forget(places)
     return report
+
+
+def is_whole(repo: Repo, folder: Path, places: Places, state: State) -> bool:
+    """Whether a clean-up removes all, as far as is known without the forge; the caller holds the change."""
+    report = Report(dry_run=True)
+    _clean_home(leftovers.find_home(repo, places, state, checkout=repo.top(folder)).path, places, state, report)
+    _clean(repo, folder, places, state, report)
+    return not report.kept
 
 
 def _check_known(repo: Repo, folder: Path, places: Places) -> None:
@@ -147,8 +156,34 @@ def _ask_forge(repo: Repo, folder: Path, state: State, report: Report, inherited
     return found.head if repo.resolve(found.head) else "", pending
 
 
+def _pushed(repo: Repo, folder: Path, places: Places, state: State) -> str:
+    """Why what `parallel-impl pr` wrote for a person to open a pull request with is kept, "" where it is not.
+
+    There is no forge to ask, so that this is done is seen in the branches that it was to be merged into.
+    """
+    landed, started = state.landed, state.started
+    if not (landed and started and state.pushed) or not places.pull_request_body.exists():
+        return ""
+    tips = {name: tip for name, tip in _targets(repo, folder, places) if name != landed.branch}
+    if any(holds(repo, tip, landed.commit) for tip in set(tips.values())):
+        return ""
+    into = f"not merged into {', '.join(tips)}" if tips else "merged nowhere"
+    return (
+        f"{landed.branch} was pushed to {state.pushed.remote} for a pull request ({places.pull_request_body.name}), "
+        f"and is {into} as far as is known here; once it is, and fetched, this removes it"
+    )
+
+
 def _clean(
-    repo: Repo, folder: Path, places: Places, state: State, report: Report, *, force: bool, merged: str, pending: str
+    repo: Repo,
+    folder: Path,
+    places: Places,
+    state: State,
+    report: Report,
+    *,
+    force: bool = False,
+    merged: str = "",
+    pending: str = "",
 ) -> None:
     """Refs and state; while something is `pending` the state stays, with the refs that `parallel-impl pr` reads."""
     refs = repo.refs(places.refs)
@@ -174,7 +209,7 @@ def _clean(
         report.remove(places.state)
 
 
-def _clean_home(home: Path, places: Places, state: State, report: Report, *, force: bool) -> None:
+def _clean_home(home: Path, places: Places, state: State, report: Report, *, force: bool = False) -> None:
     """Worktrees are left by a crash only; what lies in one is on no ref, so it is work that nothing contains."""
     if not home.is_dir():
         return

@@ -38,6 +38,8 @@ from parallel_impl.run.places import LOCKS
 from parallel_impl.run.publish import destination
 from parallel_impl.run.publish.destination import Destination
 
+ANTHROPIC = "anthropic"
+NEED_NONE = "none of them is needed for --agent 'command: …' (any program), or for --agent anthropic (with a key)"
 SAMPLE = "change"  # the worktrees of every change lie in the same place
 
 
@@ -214,11 +216,18 @@ def _openspec(inherited: Mapping[str, str]) -> Capability:
 def _agents(
     folder: Path, settings: Config, inherited: Mapping[str, str], pool: ThreadPoolExecutor
 ) -> Iterator[Capability]:
-    """The configured ones, and every kind that is known; one that can work is required."""
+    """The configured ones, and every kind that is known; one that is configured has to work."""
     configured = dict.fromkeys(name for name in (settings.agent, *settings.agents) if name)
-    names = [*configured, *(kind for kind in DIALECTS if kind not in configured and kind not in readiness.SDKS)]
-    found = list(pool.map(lambda name: _agent(name, folder, settings, inherited), names))
+    others = [kind for kind in DIALECTS if kind not in configured and kind not in readiness.SDKS]
+    absent = [kind for kind in others if not shutil.which(kind, path=inherited.get("PATH"))]
+    names = [*configured, *(kind for kind in others if kind not in absent), ANTHROPIC]
+    found = list(pool.map(lambda name: _agent(name, folder, settings, inherited), dict.fromkeys(names)))
+    if ANTHROPIC not in configured and found[-1].health is not Health.OK:
+        found.pop()  # nobody asked for it
     yield from found
+    if absent:
+        places = ", ".join(f"{kind} ({readiness.INSTALL[kind]})" for kind in absent)
+        yield Capability("other agents", Health.LIMITED, f"not installed: {places}", NEED_NONE)
     able = [one.name.removeprefix("agent ") for one in found if one.health is Health.OK]
     if settings.agent:
         works = settings.agent in able
@@ -226,8 +235,7 @@ def _agents(
         yield Capability("an agent", Health.OK if works else Health.MISSING, told, "see above", required=True)
         return
     told = f"none is configured; able to work: {', '.join(able)}" if able else "none can work here"
-    repair = next(iter(readiness.INSTALL.values()))
-    yield Capability("an agent", Health.OK if able else Health.MISSING, told, repair, required=True)
+    yield Capability("an agent", Health.OK if able else Health.LIMITED, told, NEED_NONE, required=True)
 
 
 def _agent(name: str, folder: Path, settings: Config, inherited: Mapping[str, str]) -> Capability:

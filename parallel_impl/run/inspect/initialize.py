@@ -71,7 +71,7 @@ def initialize(
     top = repo.top(folder)
     if top is None:
         raise UserError("a bare repository has no files", hint="give the command in a worktree of it")
-    part = _part(top, folder)
+    part = _part(top, folder, env)
     report = InitReport()
     wanted: dict[str, str] = {}
     try:
@@ -93,13 +93,14 @@ def initialize(
     return report
 
 
-def _part(top: Path, folder: Path) -> str:
+def _part(top: Path, folder: Path, env: Mapping[str, str]) -> str:
     """The folder whose `openspec/` is meant, from the top."""
     here = storage.real(folder).relative_to(storage.real(top)).as_posix()
     for part in parts.above("" if here == "." else here):
         if (top / part / "openspec").is_dir():
             return part
-    raise UserError("there is no openspec/ here", where=str(folder), hint="make it: openspec init")
+    install = "" if program.find(env) else f"{program.HOW_TO_INSTALL} && "
+    raise UserError("there is no openspec/ here", where=str(folder), hint=f"make it: {install}openspec init")
 
 
 def _schema(place: Path, env: Mapping[str, str]) -> dict[str, str]:

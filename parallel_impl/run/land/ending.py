@@ -56,7 +56,7 @@ def landed(run: Run, commit: str, old: str, proven: Proof) -> Ending:
         f"  evidence: {places.summary}",
         *_open_tasks(run, commit),
         *_publish(run),
-        f"  clean up: parallel-cleanup {places.change_id}",
+        f"  clean up: parallel-cleanup {places.change_id}   (when it is merged)",
     )
     return _land(run, Ending(0, "landed", headline, lines, commit=commit, proof=proven), old)
 
@@ -75,7 +75,7 @@ def taken(run: Run, commit: str, tip: str, proven: Proof) -> Ending:
         f"Landed: {headline}",
         f"  on top:   git log {commit[:12]}..{places.branch_ref}",
         f"  evidence: {places.summary}",
-        f"  clean up: parallel-cleanup {places.change_id}",
+        f"  clean up: parallel-cleanup {places.change_id}   (when it is merged)",
     )
     return _land(run, Ending(0, "landed", headline, lines, commit=commit, proof=proven), commit)
 
