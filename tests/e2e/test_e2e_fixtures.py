@@ -129,10 +129,14 @@ def moving_agent(repo: Path, tmp_path: Path, commit: str) -> str:
     )
 
 
-def test_a_branch_that_moved_during_the_run_is_merged_and_proven_again(tmp_path: Path) -> None:
+def test_a_branch_that_moved_during_the_run_halts_once_and_is_then_merged_and_proven(tmp_path: Path) -> None:
     repo = make_repository("branch-moved", tmp_path)
     commit = moved_branch(repo, tmp_path, "moved")
-    done = tool(repo, "implement", "add-units", "--agent", moving_agent(repo, tmp_path, commit))
+    halted = tool(repo, "implement", "add-units", "--agent", moving_agent(repo, tmp_path, commit))
+    assert halted.returncode == 1, halted.stdout + halted.stderr
+    assert "1 path differs: docs/changes.md" in halted.stderr
+    assert git(repo, "rev-parse", "openspec/add-units") == commit
+    done = tool(repo, "implement", "add-units")  # the same command is the consent
     assert done.returncode == 0, done.stdout + done.stderr
     git(repo, "merge-base", "--is-ancestor", commit, "openspec/add-units")
     assert git(repo, "show", "openspec/add-units:docs/changes.md") == "# Changes\n\nUnits are being added."
@@ -143,7 +147,8 @@ def test_a_branch_that_moved_during_the_run_is_merged_and_proven_again(tmp_path:
 def test_a_branch_that_moved_against_the_work_stays_where_it_is(tmp_path: Path) -> None:
     repo = make_repository("branch-moved", tmp_path)
     commit = moved_branch(repo, tmp_path, "moved-clash")
-    done = tool(repo, "implement", "add-units", "--agent", moving_agent(repo, tmp_path, commit))
+    assert tool(repo, "implement", "add-units", "--agent", moving_agent(repo, tmp_path, commit)).returncode == 1
+    done = tool(repo, "implement", "add-units")
     said = done.stdout + done.stderr
     assert done.returncode == 1, said
     assert "src/units/table.txt" in said
