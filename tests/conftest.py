@@ -19,7 +19,9 @@ from tests.repository import hermetic
 @pytest.fixture(scope="session", autouse=True)
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Replace the environment for the whole session: own HOME, no `GIT_*` of the developer's, UTC."""
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup all that is started here would ignore it
+    for number in (signal.SIGHUP, signal.SIGINT):  # under nohup, or behind `&`, all that is started here ignores them
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
     inherited = dict(os.environ)
     replaced = hermetic(inherited, tmp_path_factory.mktemp("home"))
     os.environ.clear()
