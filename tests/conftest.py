@@ -19,9 +19,10 @@ from tests.repository import hermetic
 @pytest.fixture(scope="session", autouse=True)
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Replace the environment for the whole session: own HOME, no `GIT_*` of the developer's, UTC."""
-    for number in (signal.SIGHUP, signal.SIGINT):  # under nohup, or behind `&`, all that is started here ignores them
+    # under nohup, or behind `&`, all that is started here would ignore them
+    for number, handler in ((signal.SIGHUP, signal.SIG_DFL), (signal.SIGINT, signal.default_int_handler)):
         if signal.getsignal(number) is signal.SIG_IGN:
-            signal.signal(number, signal.SIG_DFL)
+            signal.signal(number, handler)
     inherited = dict(os.environ)
     replaced = hermetic(inherited, tmp_path_factory.mktemp("home"))
     os.environ.clear()
