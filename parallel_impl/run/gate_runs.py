@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shlex
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import TypeVar
@@ -146,6 +146,22 @@ def to_confirm(before: Reports, after: Reports) -> Failed:
     }
 
 
+def advice(gates: Sequence[Gate], reports: Reports) -> Iterator[str]:
+    """What to write where a gate is red on the base and cannot tell old failures from new ones, one line each."""
+    for gate in gates:
+        report = reports.get(gate.name)
+        if not report or report.foreign:
+            continue
+        if report.state is GateState.RED and (report.stopped or not report.explained):
+            why = report.stopped or report.unexplained
+            whole = tool_command.whole_line(gate.name, gate.parser, gate.command)
+            line = whole or tool_command.line_to_write(gate.name, gate.parser)
+            yield (
+                f"gate {gate.name} is red on the base, and nothing can land until it is green: {why}; "
+                f"one command for each gate: {line}"
+            )
+
+
 def wait_for(looking: Future[T], stops: Sequence[Stop], *, meanwhile: Callable[[], None] = lambda: None) -> T | None:
     """What the gates found, as soon as that is known; None when the run was stopped before.
 
@@ -181,11 +197,7 @@ def explain_broken(report: GateReport, source: str) -> str:
 
 def explain_unreadable(gate: Gate, report: GateReport, why: str, source: str) -> str:
     """A gate that somebody asked for and that is red on the base and cannot be read, and what to write."""
-    if report.stopped or report.lists_tests or report.findings:
-        line = tool_command.whole_line(gate.name, gate.parser, gate.command)
-        let = f" let it run all by one command: {line}," if line else ""
-    else:
-        let = f" give it a parser (one command: {tool_command.line_to_write(gate.name, 'pytest')}),"
+    let = f" give it a parser (one command: {tool_command.line_to_write(gate.name, 'pytest')}),"
     hint = f"repair it in the base,{let} or write gates.{config.toml_key(gate.name)} = false{_into(source)}"
     return f"gate {report.gate} is {why}\n  {hint}\n  log: {report.log}"
 

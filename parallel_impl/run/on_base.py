@@ -137,11 +137,13 @@ class OnBase:
         return "\n".join([*(gate_runs.explain_broken(one, source) for one in broken), *told])
 
     def advice(self) -> list[str]:
-        """What to write where a gate that was found is red on the base and judges nothing, as far as known."""
+        """What to write where a gate is red on the base and judges nothing or lets nothing land, as far as known."""
         if not self.gates.done() or self.gates.exception():
             return []
-        off = unreadable.unreadable(self.spec.gates, self.gates.result())
-        return [unreadable.line(name, why) for name, why in off.items()]
+        reports = self.gates.result()
+        off, red = unreadable.unreadable(self.spec.gates, reports), unreadable.asked(self.spec.gates, reports)
+        judging = [gate for gate in self.spec.gates if gate.name not in off and gate.name not in red]
+        return [*(unreadable.line(name, why) for name, why in off.items()), *gate_runs.advice(judging, reports)]
 
     def wait(
         self,

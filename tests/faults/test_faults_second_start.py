@@ -79,7 +79,7 @@ def test_the_second_start_judges_again_keeps_what_lies_elsewhere_and_asks_the_ba
     assert "wp-both changed check.sh, which steers lists" in scene.said()
     points = second.undisturbed.points
     assert any("2.aside" in what for what in points.values())
-    assert {"base-judges", "gate", "candidate-gates"} <= {point.split("/")[0] for point in points}
+    assert {"gate", "proof"} <= {point.split("/")[0] for point in points}
 
 
 @pytest.mark.parametrize("number", range(SAMPLED))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -16,7 +15,7 @@ from parallel_impl.gates.found import node, repository
 from parallel_impl.gates.found.found_gate import ProjectTree
 from parallel_impl.gates.found.members import members
 from parallel_impl.gates.found.unreadable import asked, dropped, unreadable
-from parallel_impl.gates.gate_report import GateReport, GateState, Test, TestOutcome
+from parallel_impl.gates.gate_report import GateReport, GateState
 from parallel_impl.gates.lost_tests import ChangedPaths
 from parallel_impl.gates.quality import Gate
 from parallel_impl.gates.verdict import GateVerdict, VerdictStatus, compare
@@ -314,23 +313,6 @@ def test_a_found_gate_whose_failures_can_be_read_stays() -> None:
         report = {"go-test": GateReport("go-test", state, 1, explained=explained)}
         assert unreadable([gate], report) == {}
         assert asked([replace(gate, asked=True)], report) == {}
-
-
-@pytest.mark.parametrize(
-    "partly", [{"stopped": "stopping after 1 failures"}, {"explained": False, "unexplained": "a floor of coverage"}]
-)
-def test_a_gate_that_shows_only_a_part_of_what_fails_on_the_base_judges_nothing(partly: dict[str, Any]) -> None:
-    asked_for = Gate("pytest", "pytest -x", "pytest")
-    found = replace(asked_for, asked=False)
-    failed = (Test("a", TestOutcome.FAILED),)
-    report = {"pytest": GateReport("pytest", GateState.RED, 1, tests=failed, lists_tests=True, **partly)}
-    (told,) = [*partly.values()][-1:]
-    why = f"red (exit 1) on the base, and does not show all that fails there: {told}"
-
-    assert asked([asked_for, found], report) == {"pytest": why}
-    assert unreadable([asked_for, found], report) == {"pytest": why}
-    beside_foreign = {"pytest": replace(report["pytest"], foreign=True)}
-    assert asked([asked_for], beside_foreign) == {}
 
 
 # -- set-up

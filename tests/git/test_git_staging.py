@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from parallel_impl.git.checkout import Checkout
+from parallel_impl.git.file_clock import pass_tick
 from parallel_impl.git.repo import Repo
 from parallel_impl.git.scope import spell_out, violations
 from parallel_impl.git.staging import Ignored, Snapshot, Staging, Work
@@ -141,6 +142,9 @@ def test_an_edit_of_the_same_size_with_its_old_time_set_back_is_seen(scene: Scen
     file, old = scene.checkout.path / "src/pkg/a.py", (1_000_000_000, 1_000_000_000)
     os.utime(file, old)
     snapshot = scene.staging.before(set_up=True)
+    second = file.stat().st_ctime_ns // 1_000_000_000
+    while pass_tick(file.parent) // 1_000_000_000 == second:  # many builds of git keep whole seconds
+        pass
     file.write_text("X\n")
     os.utime(file, old)
     assert [change.path for change in scene.staging.after(snapshot).changes] == ["src/pkg/a.py"]

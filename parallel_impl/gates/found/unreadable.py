@@ -1,6 +1,4 @@
-"""Gates that cannot judge anything: red on the base, and nobody can tell from it which failures are old.
-
-What they print is not read, or they did not run all that they were to run, or more failed than they list.
+"""Gates that cannot judge anything: red on the base, and what they print does not show which failures are old.
 
 One that was found is switched off, since nobody asked for it; one that somebody asked for halts.
 """
@@ -32,17 +30,15 @@ def asked(gates: Iterable[Gate], base: Mapping[str, GateReport]) -> dict[str, st
 
 
 def _why(report: GateReport) -> str:
-    if not (report.tests or report.findings or report.stopped):
-        return f"{_end(report)} on the base, and nobody can read which of its failures are old"
-    return f"{_end(report)} on the base, and does not show all that fails there: {report.stopped or report.unexplained}"
+    return f"{_end(report)} on the base, and nobody can read which of its failures are old"
 
 
 def _is_unreadable(gate: Gate, report: GateReport) -> bool:
     # its program was not there, say; where it left with 0 it is broken by what it did to its checkout
     by_exit_code = gate.parser == "exit-code" and report.state is GateState.BROKEN and report.exit_code != 0
-    partly = report.stopped or not report.explained
-    # what ran beside foreign files says nothing about the gate
-    return by_exit_code or (report.state is GateState.RED and bool(partly) and not report.foreign)
+    # it can be read, and only did not run to its end, or not alone
+    listed = report.tests or report.findings or report.stopped
+    return by_exit_code or (report.state is GateState.RED and not report.explained and not listed)
 
 
 def _end(report: GateReport) -> str:
