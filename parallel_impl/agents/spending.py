@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-import msgspec
-
+from parallel_impl import structs
 from parallel_impl.agents.budget import Budget
 from parallel_impl.agents.seen import Seen
 from parallel_impl.record.activity import Usage
@@ -42,7 +41,7 @@ class Spent:
 
 def budget(limits: Mapping[str, float]) -> Budget:
     """The limits of the configuration as a budget."""
-    return msgspec.convert(limits, Budget)
+    return structs.convert(limits, Budget)
 
 
 def of_package(progress: Progress) -> Spent:

@@ -16,7 +16,7 @@ from typing import TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from parallel_impl import storage
+from parallel_impl import storage, structs
 from parallel_impl.errors import printable
 from parallel_impl.gates import lost_tests
 from parallel_impl.gates.gate_report import GateFinding, GateReport, GateState, Test, TestOutcome
@@ -445,14 +445,14 @@ def _json(line: bytes) -> object:
 def _convert(value: object, kind: type[T]) -> T | None:
     """The value as a struct; None when it is something else."""
     try:
-        return msgspec.convert(value, kind)
+        return structs.convert(value, kind)
     except msgspec.ValidationError:
         return None
 
 
 def _line(line: bytes) -> Line | None:
     try:
-        read: Line = msgspec.convert(_json(line), Line)
+        read: Line = structs.convert(_json(line), Line)
     except msgspec.ValidationError:
         return None
     return read

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import msgspec
 
+from parallel_impl import structs
 from parallel_impl.errors import printable
 from parallel_impl.gates.quality import INSTALL, OFFLINE
 from parallel_impl.gates.reports import OpenSpecStatus
@@ -124,7 +125,7 @@ def _ask(arguments: tuple[str, ...], folder: Path, env: Mapping[str, str], stop:
 
 def _refusal(printed: bytes) -> OpenSpecStatus | None:
     try:
-        found = msgspec.json.decode(printed, type=OpenSpecRefusal).status
+        found = structs.decode(printed, OpenSpecRefusal).status
     except msgspec.DecodeError:
         return None
     return next(iter(found), None)
@@ -132,6 +133,6 @@ def _refusal(printed: bytes) -> OpenSpecStatus | None:
 
 def _decoded(printed: bytes, kind: type[T]) -> T:
     try:
-        return msgspec.json.decode(printed, type=kind)
+        return structs.decode(printed, kind)
     except msgspec.DecodeError as error:
         raise OpenSpecError(f"openspec answered in a form that is not known: {error}") from None

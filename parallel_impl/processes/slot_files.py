@@ -18,7 +18,7 @@ from pathlib import Path
 
 import msgspec
 
-from parallel_impl import storage
+from parallel_impl import storage, structs
 from parallel_impl.processes.slot_order import SlotTicket, choose
 
 FOLDER = "slots"  # in the state directory of the user
@@ -125,7 +125,7 @@ class SlotFiles:
                     path.unlink()  # its process is gone
                 except BlockingIOError:
                     awake = time.time() - os.fstat(descriptor).st_mtime < ASLEEP_SECONDS
-                    ticket = msgspec.json.decode(os.pread(descriptor, 1000, 0), type=SlotTicket)
+                    ticket = structs.decode(os.pread(descriptor, 1000, 0), SlotTicket)
                     yield msgspec.structs.replace(ticket, waits=awake)
                 finally:
                     os.close(descriptor)
@@ -165,7 +165,7 @@ def _number(name: str) -> int:
 def _counters(guard: int) -> _Counters:
     """What the guard keeps; from none where it is new, or its writer was killed within its line."""
     try:
-        return msgspec.json.decode(os.pread(guard, 1000, 0), type=_Counters)
+        return structs.decode(os.pread(guard, 1000, 0), _Counters)
     except msgspec.DecodeError:
         return _Counters()
 

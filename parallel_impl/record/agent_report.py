@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from parallel_impl import schema
+from parallel_impl import schema, structs
 from parallel_impl.record import json_form
 
 
@@ -65,7 +65,7 @@ def read(written: dict[str, object]) -> AgentReport:
     """The report in the object that an agent wrote; ValueError says what is wrong with it."""
     for error in schema.validator("agent-report").iter_errors(written):
         raise ValueError(f"{error.json_path.removeprefix('$.')}: {error.message[:200]}")
-    return msgspec.convert(written, AgentReport)
+    return structs.convert(written, AgentReport)
 
 
 def dump(report: AgentReport) -> bytes:

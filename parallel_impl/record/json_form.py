@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from parallel_impl import structs
+
 T = TypeVar("T")
 DEEPEST = 100  # levels of what others wrote: Python gives up at about 1,000, counted from wherever it is asked
 
@@ -24,7 +26,7 @@ def encode(value: object, *, indent: int | None = None) -> bytes:
 def decode(content: bytes, kind: type[T]) -> T:
     """What `encode` made of a `kind`; ValueError says what is wrong with anything else."""
     try:
-        return msgspec.convert(json.loads(content.decode(), parse_constant=_refuse, parse_float=_finite), kind)
+        return structs.convert(json.loads(content.decode(), parse_constant=_refuse, parse_float=_finite), kind)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
+from parallel_impl import structs
 from parallel_impl.gates.gate_report import GateReport, GateState, Test, TestOutcome
 from parallel_impl.gates.readers.output import GateOutput, first_line
 
@@ -34,7 +35,7 @@ class GoEvent(msgspec.Struct, frozen=True, rename="pascal"):
 def read(output: GateOutput, report: GateReport) -> GateReport:
     """Tests as `package::Test/sub`; broken where a package died or was not built."""
     packages = _Packages()
-    decoder = msgspec.json.Decoder(GoEvent)
+    decoder = structs.decoder(GoEvent)
     for line in output.log.splitlines():
         if line.startswith(b"{"):
             try:

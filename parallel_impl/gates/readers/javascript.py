@@ -7,6 +7,7 @@ import re
 import msgspec
 from msgspec.structs import replace
 
+from parallel_impl import structs
 from parallel_impl.errors import printable
 from parallel_impl.gates.gate_report import GateReport, GateState, Test, TestOutcome
 from parallel_impl.gates.readers.output import GateOutput, content, first_line, relative, unique
@@ -55,7 +56,7 @@ def read_vitest(output: GateOutput, report: GateReport) -> GateReport:
         or (raw := content(output.junit or output.lines)) is None
     ):
         return found
-    files = msgspec.json.decode(raw, type=JestReport).test_results
+    files = structs.decode(raw, JestReport).test_results
     left = [f for f in files if not f.assertion_results or any(one.status == "pending" for one in f.assertion_results)]
     if not left:
         return found
@@ -70,7 +71,7 @@ def read(output: GateOutput, report: GateReport) -> GateReport:
     if raw is None:
         return replace(report, state=GateState.RED, explained=False, why="no report was written: its exit code counts")
     try:
-        found = msgspec.json.decode(raw, type=JestReport)
+        found = structs.decode(raw, JestReport)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return replace(report, state=GateState.BROKEN, why="the JSON report cannot be read")
     tests = _tests(output, found)

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from parallel_impl import structs
 from parallel_impl.planning.preparation.depth import Track
 from parallel_impl.planning.preparation.tracks import TrackPlan
 from parallel_impl.planning.reading import material
@@ -128,7 +129,7 @@ def answer_schema() -> dict[str, Any]:
 
 def errors(value: Mapping[str, Any]) -> Iterator[str]:
     """A critical conflict asks something, any other is reconciled."""
-    for one in msgspec.convert(value, Coherence).conflicts:
+    for one in structs.convert(value, Coherence).conflicts:
         if one.severity == CRITICAL and not one.question.strip():
             yield f"the critical conflict {one.what!r} needs a question to a person"
         if one.severity != CRITICAL and not one.proposal.strip():

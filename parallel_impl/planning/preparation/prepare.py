@@ -11,8 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-import msgspec
-
+from parallel_impl import structs
 from parallel_impl.agents import answer, spending
 from parallel_impl.agents.agent import Agent
 from parallel_impl.agents.answer import Desk, Question, Reply
@@ -156,7 +155,7 @@ def _plan_track(work: _Work, track: Track) -> TrackOutcome:
         )
         spent += reply.spent
         if not reply.code:
-            return TrackOutcome(msgspec.convert(reply.value, TrackPlan), tries, spent=spent)
+            return TrackOutcome(structs.convert(reply.value, TrackPlan), tries, spent=spent)
         failure = reply.failure
         if reply.code is Failure.INTERRUPTED:
             return TrackOutcome(tracks.minimal(track, work.table, failure), tries, interrupted=True, spent=spent)
@@ -182,7 +181,7 @@ def _review(work: _Work, planned: Mapping[Track, TrackOutcome], spent: Spent) ->
     spent += reply.spent
     if reply.code:
         return _failed("the integration reviewer", reply, spent)
-    review = msgspec.convert(reply.value, Coherence)
+    review = structs.convert(reply.value, Coherence)
     if review.critical:
         return Prepared(stop=Unfinished.QUESTION, lines=tuple(_questions(review)), spent=spent)
     for note in review.notes():
@@ -224,7 +223,7 @@ def _sign(
     spent += reply.spent
     if reply.code:
         return _failed("the lead", reply, spent)
-    return _finish(work, planned, review, sections, msgspec.convert(reply.value, SignOff), spent)
+    return _finish(work, planned, review, sections, structs.convert(reply.value, SignOff), spent)
 
 
 def _finish(  # noqa: PLR0917  (the end of all steps: what each made)

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from parallel_impl import structs
 from parallel_impl.planning.preparation.depth import ENTRIES, Depth, Track
 from parallel_impl.planning.reading import material
 from parallel_impl.planning.reading.evidence import Table
@@ -198,7 +199,7 @@ def render(
 def errors(value: Mapping[str, Any], table: Table, depth: Depth) -> Iterator[str]:
     """What is wrong with an answer that fits its schema: tasks that are not there, more than was asked for."""
     known = {task.id for task in table.tasks}
-    plan = msgspec.convert(value, TrackPlan)
+    plan = structs.convert(value, TrackPlan)
     named = [(one.name, task) for one in plan.items for task in one.tasks]
     named += [(one.name, task) for one in plan.tests for task in one.tasks]
     named += [(f"{one.task} needs {one.needs}", task) for one in plan.dependencies for task in (one.task, one.needs)]
