@@ -154,12 +154,9 @@ def advice(gates: Sequence[Gate], reports: Reports) -> Iterator[str]:
             continue
         if report.state is GateState.RED and (report.stopped or not report.explained):
             why = report.stopped or report.unexplained
-            whole = tool_command.whole_line(gate.name, gate.parser, gate.command)
-            line = whole or tool_command.line_to_write(gate.name, gate.parser)
-            yield (
-                f"gate {gate.name} is red on the base, and nothing can land until it is green: {why}; "
-                f"one command for each gate: {line}"
-            )
+            line = tool_command.whole_line(gate.name, gate.parser, gate.command)
+            write = f"; one command for each gate: {line}" if line else ""
+            yield f"gate {gate.name} is red on the base, and nothing can land until it is green: {why}{write}"
 
 
 def wait_for(looking: Future[T], stops: Sequence[Stop], *, meanwhile: Callable[[], None] = lambda: None) -> T | None:

@@ -11,9 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeVar
-
-import msgspec
+from typing import Any, TypeVar
 
 from parallel_impl import environment
 from parallel_impl.errors import count
@@ -33,9 +31,9 @@ from parallel_impl.run.own_tests import OwnTests
 from parallel_impl.run.run import Run
 from parallel_impl.run.spec import own_files
 
-MASKED = (
-    "command", "why", "new_failures", "gone", "flaky", "unstable", "renamed", "removed", "accepted", "judges",
-    "differs", "red_under_load",
+TOLD = (  # of a verdict, in its row: without secrets
+    "why", "new_failures", "gone", "flaky", "unstable", "renamed", "removed", "accepted", "judges", "differs",
+    "red_under_load",
 )  # fmt: skip
 T = TypeVar("T")
 
@@ -223,28 +221,20 @@ def _rows(run: Run, verdicts: Sequence[GateVerdict], reports: Reports, off: Coll
     rows = []
     for one in verdicts:
         gate, report = gates.get(one.gate), reports.get(one.gate)
-        row = GateRow(
-            name=one.gate,
-            verdict=str(one.status),
-            command=gate.shown if gate else "",
-            why=one.why,
-            new_failures=one.new_failures,
-            gone=one.gone,
-            old_failures=one.old_failures,
-            log=report.log if report else "",
-            texts=gate.reader if gate else "",
-            tests=gate.tests if gate else True,
-            dropped=one.gate in off and one.status is VerdictStatus.SWITCHED_OFF,
-            flaky=one.flaky,
-            unstable=one.unstable,
-            renamed=one.renamed,
-            removed=one.removed,
-            red_under_load=one.red_under_load,
-            accepted=one.accepted,
-            judges=one.judges,
-            differs=one.differs,
+        told: dict[str, Any] = {name: _masked(getattr(one, name), mask) for name in TOLD}
+        rows.append(
+            GateRow(
+                name=one.gate,
+                verdict=str(one.status),
+                command=environment.masked(gate.shown, mask) if gate else "",
+                old_failures=one.old_failures,
+                log=report.log if report else "",
+                texts=gate.reader if gate else "",
+                tests=gate.tests if gate else True,
+                dropped=one.gate in off and one.status is VerdictStatus.SWITCHED_OFF,
+                **told,
+            )
         )
-        rows.append(msgspec.structs.replace(row, **{name: _masked(getattr(row, name), mask) for name in MASKED}))
     return tuple(rows)
 
 
