@@ -6,7 +6,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from parallel_impl.errors import printable
@@ -20,6 +20,12 @@ MASKED = b"***"
 def shorten(text: str, limit: int) -> str:
     """`text`, or its first `limit` characters with an ellipsis behind where it is longer."""
     return text if len(text) <= limit else f"{text[:limit]}…"
+
+
+def first_names(names: Sequence[str], most: int) -> str:
+    """`a, b and 3 more`: the first of the names, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def shorten_middle(text: str, limit: int) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from parallel_impl.errors import printable
 from parallel_impl.plan.ids import PLAN_FILE
 from parallel_impl.plan.model import Package, StepKind
+from parallel_impl.text import first_names
 
 LONGEST = 60_000  # characters of one document; the whole file is in the worktree
 REPORT = (
@@ -180,9 +181,7 @@ def _dependencies(context: Context) -> str:
         return ""
     lines = ["## What this builds on", "", "These packages are done, and their work is in your worktree:"]
     for name, files in context.dependencies.items():
-        shown = ", ".join(f"`{printable(path)}`" for path in files[:20]) + (
-            f" and {len(files) - 20} more" if len(files) > 20 else ""
-        )
+        shown = first_names([f"`{printable(path)}`" for path in files], 20)
         lines.append(f"\n- {name}: {shown or 'no changes'}")
     return "\n".join(lines)
 

@@ -26,7 +26,7 @@ from parallel_impl.plan.model import Package, Step, StepKind
 from parallel_impl.processes.launch import Launch, Limits, Stops
 from parallel_impl.processes.process import Ended, Reason, run
 from parallel_impl.processes.slots import Share, unlimited
-from parallel_impl.text import masked, tail
+from parallel_impl.text import first_names, masked, tail
 
 RESULT_FILE = "PARALLEL_IMPL_RESULT_FILE"
 SIGPIPE = 141
@@ -411,9 +411,8 @@ def _forbidden(changed: Sequence[str]) -> str:
 
 
 def listed(paths: Sequence[str]) -> str:
-    """The first of these paths, and how many more there are."""
-    more = f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
-    return ", ".join(paths[:SHOWN]) + more
+    """As many of these paths as are named."""
+    return first_names(paths, SHOWN)
 
 
 def _is_tools(path: str) -> bool:

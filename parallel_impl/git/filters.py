@@ -9,7 +9,7 @@ import re
 import shlex
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from parallel_impl import storage
 from parallel_impl.errors import Problem, Severity, UserError, count
 from parallel_impl.git.repo import GitError, Repo, decode
 from parallel_impl.git.trees import Trees
+from parallel_impl.text import first_names
 
 FAILED = re.compile(r"^fatal: (?P<path>.+): (?P<kind>clean|smudge) filter '?(?P<name>[^'\s]+)'? failed", re.MULTILINE)
 ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
@@ -50,7 +51,7 @@ class Filter:
 def check(trees: Trees, base: str) -> Iterator[Problem]:
     """What is wrong with the filters of the base, and what agents see through them."""
     for one in find(trees, base):
-        files = f"{count(len(one.files), 'file')}: {_shown(one.files)}" if one.files else "no file so far"
+        files = f"{count(len(one.files), 'file')}: {first_names(one.files, SHOWN)}" if one.files else "no file so far"
         if not one.used:
             yield _not_set_up(one, files)
             continue
@@ -167,8 +168,3 @@ def _files(trees: Trees, base: str) -> dict[str, list[str]]:
         if value not in (b"unspecified", b"unset", b"set"):
             found.setdefault(decode(value), []).append(decode(path))
     return found
-
-
-def _shown(files: Sequence[str]) -> str:
-    more = f" and {len(files) - SHOWN} more" if len(files) > SHOWN else ""
-    return ", ".join(files[:SHOWN]) + more

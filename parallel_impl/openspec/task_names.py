@@ -14,7 +14,7 @@ from parallel_impl.errors import Problem, Severity, count
 from parallel_impl.openspec import tasks
 from parallel_impl.openspec.tasks import Assignment, TaskList
 from parallel_impl.plan.model import Plan
-from parallel_impl.text import did_you_mean, shorten
+from parallel_impl.text import did_you_mean, first_names, shorten
 
 SHOWN = 20
 FEW = 3  # names in one message
@@ -59,11 +59,10 @@ def _repeated(found: TaskList, assigned: Assignment, plan: Plan, severity: Sever
         if len(numbers) > 1:
             groups.setdefault(tuple(numbers), []).append(task)
     for owning, several in groups.items():
-        listed = ", ".join(shorten(found.tasks[task].name, 60) for task in several[:FEW])
-        more = f" and {len(several) - FEW} more" if len(several) > FEW else ""
+        listed = first_names([shorten(found.tasks[task].name, 60) for task in several], FEW)
         owners = [plan.packages[number].id for number in owning]
         both = f"{' and '.join(owners)} both" if len(owners) == 2 else ", ".join((*owners[:FEW], "…")[: len(owners)])
-        what = f"{both} name {count(len(several), 'task')}: {listed}{more}"
+        what = f"{both} name {count(len(several), 'task')}: {listed}"
         where, hint = plan.where("packages", owning[1], "tasks"), "leave each task to one package"
         yield Problem(what, where, hint=hint, severity=severity)
 

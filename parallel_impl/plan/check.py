@@ -18,6 +18,7 @@ from parallel_impl.plan import estimate, ids, promises
 from parallel_impl.plan.model import Package, Plan
 from parallel_impl.plan.order import Order
 from parallel_impl.plan.paths import Paths
+from parallel_impl.text import first_names
 
 BROAD = 0.10  # of the repository's files
 FEWEST_FILES = 10  # a glob that matches fewer is not broad, however small the repository
@@ -53,8 +54,7 @@ class Finding:
 
     def sentence(self, shown: int) -> str:
         """The finding with the first names, and how many more there are."""
-        more = f" and {len(self.names) - shown} more" if len(self.names) > shown else ""
-        return f"{self.what}: {', '.join(self.names[:shown])}{more}" if self.names else self.what
+        return f"{self.what}: {first_names(self.names, shown)}" if self.names else self.what
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from parallel_impl.errors import Problem, Severity
 from parallel_impl.plan.globs.globs import match, quoted
 from parallel_impl.plan.model import Package, Plan, SharedFile, SharingRule, YamlPath, yaml_path
 from parallel_impl.plan.order import Order
+from parallel_impl.text import first_names
 
 
 def problems(plan: Plan, order: Order) -> Iterator[Problem]:
@@ -78,9 +79,8 @@ def _foundations(plan: Plan, order: Order) -> Iterator[Problem]:
     others = [name for name in order.topological if name not in found]
     for name, number in found.items():
         if beside := [other for other in others if not order.reaches(other, name)]:
-            more = f" and {len(beside) - 3} more" if len(beside) > 3 else ""
             yield Problem(
-                f"{name} is a foundation, but {', '.join(beside[:3])}{more} can start without it",
+                f"{name} is a foundation, but {first_names(beside, 3)} can start without it",
                 where=plan.where("packages", number, "foundation"),
                 path=yaml_path(("packages", number, "foundation")),
                 hint=f"write {name} into their depends_on, or delete foundation: true",

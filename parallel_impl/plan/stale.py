@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator
 from parallel_impl.errors import Problem, Severity
 from parallel_impl.plan.globs.globs import folders_above, is_literal
 from parallel_impl.plan.model import Plan
+from parallel_impl.text import first_names
 
 FEW = 3
 
@@ -45,7 +46,6 @@ def problems(plan: Plan, tasks_hash: str, changed: Collection[str] | None, *, re
         what = f"the commit that the plan was made on is not here: {short}"
         yield Problem(what, where, hint="what changed since cannot be told", severity=Severity.WARNING)
     elif changed:
-        listed = ", ".join(sorted(changed)[:FEW]) + (f" and {len(changed) - FEW} more" if len(changed) > FEW else "")
-        what = f"changed since the plan was made on {short}: {listed}"
+        what = f"changed since the plan was made on {short}: {first_names(sorted(changed), FEW)}"
         hint = f"look at the plan again, or make it again: {redo}"
         yield Problem(what, where, hint=hint, severity=Severity.WARNING)

@@ -23,7 +23,7 @@ from parallel_impl.record.events import Event
 from parallel_impl.record.state import LIVE, WAITING, PackageState, Progress, RunState
 from parallel_impl.report.course import Check, Course, Stage, Try, course
 from parallel_impl.report.outline import Outline, PackageOutline
-from parallel_impl.text import one_line, shorten
+from parallel_impl.text import first_names, one_line, shorten
 
 TELLING = 5  # lines of a failure
 LONGEST = 300  # characters of an answer or a telling line
@@ -427,8 +427,7 @@ def _waits(waits: tuple[str, ...], held: tuple[str, ...]) -> str:
 
 
 def _listed(names: tuple[str, ...], most: int = 4) -> str:
-    more = len(names) - most
-    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "") if names else "nothing"
+    return first_names(names, most) or "nothing"
 
 
 def _ready(course: Course, progress: Progress) -> str:

@@ -13,7 +13,7 @@ from parallel_impl.errors import count, printable
 from parallel_impl.git.repo import Repo
 from parallel_impl.record.state import State
 from parallel_impl.run.places import Places
-from parallel_impl.text import shorten
+from parallel_impl.text import first_names, shorten
 
 COMMITS, PATHS = 10, 20  # that are named
 LONGEST = 100  # characters of a subject
@@ -132,7 +132,5 @@ def _commits(repo: Repo, tip: str, without: list[str]) -> tuple[str, ...]:
 
 
 def _listed(noun: str, verb: str, names: tuple[str, ...], limit: int) -> Iterator[str]:
-    if not names:
-        return
-    more = f" and {len(names) - limit} more" if len(names) > limit else ""
-    yield f"{count(len(names), noun)} {verb}: {', '.join(printable(name) for name in names[:limit])}{more}"
+    if names:
+        yield f"{count(len(names), noun)} {verb}: {printable(first_names(names, limit))}"

@@ -24,6 +24,7 @@ from parallel_impl.record.journal import now
 from parallel_impl.run import ports
 from parallel_impl.run.run_id import MARK
 from parallel_impl.run.spec import RunSpec, Workspace
+from parallel_impl.text import first_names
 
 SHOWN = 10
 NAMED, HASHED = 27, 12  # characters of a name that people read, and of the hash that makes it the checkout's own
@@ -173,9 +174,8 @@ def fresh_changes(spec: RunSpec, workspace: Workspace, checkout: Checkout) -> Se
 
 
 def _changes_more(paths: list[str]) -> str:
-    more = f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
-    listed = ", ".join(paths[:SHOWN])
-    return f"set-up changes files that it does not change on the base: {listed}{more}; commit or ignore what it makes"
+    listed = first_names(paths, SHOWN)
+    return f"set-up changes files that it does not change on the base: {listed}; commit or ignore what it makes"
 
 
 def _prefix(run_id: str) -> str:

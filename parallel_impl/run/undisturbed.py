@@ -18,6 +18,7 @@ from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.edits import Edits
 from parallel_impl.git.trees import Trees
 from parallel_impl.plan.globs import globs
+from parallel_impl.text import first_names
 
 SHOWN = 10
 
@@ -54,9 +55,8 @@ def _named(found: Reports, gate: Gate, edits: Edits) -> Reports:
     report = found[gate.name]
     if not refused or report.state is GateState.BROKEN:
         return {gate.name: report}
-    more = f" and {len(refused) - SHOWN} more" if len(refused) > SHOWN else ""
     why = (
-        f"it changes files that it judges: {', '.join(refused[:SHOWN])}{more}\nlet it only check, or permit that: "
+        f"it changes files that it judges: {first_names(refused, SHOWN)}\nlet it only check, or permit that: "
         f'gates.{toml_key(gate.name)}.writes = ["{refused[0]}"]'
     )
     return {gate.name: replace(report, state=GateState.BROKEN, why=why, tests=(), findings=())}

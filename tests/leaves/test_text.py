@@ -12,6 +12,7 @@ from parallel_impl import environment
 from parallel_impl.text import (
     did_you_mean,
     end_of,
+    first_names,
     masked,
     nearest,
     shorten,
@@ -81,3 +82,9 @@ def test_a_line_that_is_nested_deeper_than_python_reads_is_raw_json() -> None:
 def test_a_time_that_no_clock_shows_is_not_known() -> None:
     assert until(1.0).startswith(" until 19")
     assert (until(0.0), until(1e30), until(float("inf")), until(float("nan"))) == ("", "", "", "")
+
+
+def test_the_first_names_are_shown_and_the_others_counted() -> None:
+    assert first_names(["a", "b", "c"], 3) == "a, b, c"
+    assert first_names(["a", "b", "c"], 2) == "a, b and 1 more"
+    assert first_names([], 2) == ""

@@ -18,7 +18,7 @@ from parallel_impl.plan import ids, order
 from parallel_impl.plan.model import Contracts, Package, Plan, SharedFile, SharingRule, YamlPath
 from parallel_impl.plan.reading import document, fields, older, packages, shape
 from parallel_impl.plan.reading.fields import Reading
-from parallel_impl.text import did_you_mean, nearest, shorten_line
+from parallel_impl.text import did_you_mean, first_names, nearest, shorten_line
 
 SCHEMA = "work-packages"
 FURTHER = ("schemas", "readme")  # keys of contracts that real plans have beside openapi
@@ -238,10 +238,7 @@ def _remarks(reading: Reading, plan: Plan) -> list[Problem]:
     found = []
     source = reading.document.source
     if silent := [package.id for package in plan.packages if package.id and not package.steps]:
-        names = ", ".join(map(_short, silent[:MAX_NAMES])) + (
-            f" and {len(silent) - MAX_NAMES} more" if len(silent) > MAX_NAMES else ""
-        )
-        what = f"no verification step proves {names}"
+        what = f"no verification step proves {first_names([*map(_short, silent)], MAX_NAMES)}"
         hint = "add verification: {steps: [{name: unit, command: pytest -q …}]}"
         found.append(Problem(what, source, hint=hint, severity=Severity.WARNING))
     if reading.foreign_keys:
@@ -258,8 +255,7 @@ def _remarks(reading: Reading, plan: Plan) -> list[Problem]:
 
 def _about_foreign_keys(reading: Reading) -> Problem:
     names = [f"{_short(name)}:" for name in reading.foreign_keys]
-    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
-    what = f"lock keys that are compared as they are written: {', '.join(names[:MAX_NAMES])}{more}"
+    what = f"lock keys that are compared as they are written: {first_names(names, MAX_NAMES)}"
     hint = "two packages that spell the same thing differently do not exclude each other"
     first = next(iter(reading.foreign_keys.values()))
     return reading.document.problem(first, what, hint, severity=Severity.NOTICE)

@@ -17,6 +17,7 @@ from parallel_impl.git.side_work import SideWork, TakenTree
 from parallel_impl.record.result import SideWorkRecord
 from parallel_impl.run.launch import temporary_folders
 from parallel_impl.run.spec import RunSpec, Workspace
+from parallel_impl.text import first_names
 
 SHOWN = 20  # paths of one place
 
@@ -87,5 +88,4 @@ def describe(kept: Sequence[SideWorkRecord]) -> str:
 
 
 def _line(one: SideWorkRecord) -> str:
-    more = f" and {len(one.paths) - SHOWN} more" if len(one.paths) > SHOWN else ""
-    return printable(f"{one.where}: {', '.join(one.paths[:SHOWN])}{more}".replace("\n", "\\n"))
+    return printable(f"{one.where}: {first_names(one.paths, SHOWN)}".replace("\n", "\\n"))

@@ -28,6 +28,7 @@ from parallel_impl.run.places import BASE_CHECKOUT
 from parallel_impl.run.run import Listener
 from parallel_impl.run.spec import PlanInForce, RunSpec, Workspace
 from parallel_impl.run.start import agents
+from parallel_impl.text import first_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +182,6 @@ def _round_trip(workspace: Workspace, checkout: Checkout) -> list[Problem]:
     differ = staging.round_trip(workspace.trees, checkout)
     if not differ:
         return []
-    shown = ", ".join(differ[:5]) + (f" and {len(differ) - 5} more" if len(differ) > 5 else "")
+    shown = first_names(differ, 5)
     what = f"files do not survive their own filters or line endings and count only when an agent changes them: {shown}"
     return [Problem(what, severity=Severity.NOTICE)]

@@ -8,6 +8,7 @@ from parallel_impl.openspec import single_plan
 from parallel_impl.plan.reading import load
 from parallel_impl.run.start import inputs
 from parallel_impl.run.start.request import Request
+from parallel_impl.text import first_names
 
 SHOWN = 10  # packages
 
@@ -33,8 +34,7 @@ def is_there(request: Request) -> bool:
     found = {name: done[name] for name in wanted if name in done}
     if not found:
         return False
-    names = ", ".join(f"{name} {commit[:12]}" for name, commit in list(found.items())[:SHOWN])
-    names += f" and {len(found) - SHOWN} more" * (len(found) > SHOWN)
+    names = first_names([f"{name} {commit[:12]}" for name, commit in found.items()], SHOWN)
     if len(found) < len(wanted):
         say(printable(f"already in {came_from}, and done again with the others: {names}"))
         return False
