@@ -279,7 +279,7 @@ def instrument_tool(points: Points) -> None:
             return real_wait(self, timeout)
 
     def remove(*places: Path) -> None:
-        with points.around("remove", " ".join(str(place) for place in places)):
+        with points.around("remove", " ".join(str(place) for place in places)), points.apart():
             real_remove(*places)
 
     Journal.append, Repo.git, process.run, removal.remove = append, git, run, remove  # type: ignore[method-assign]
