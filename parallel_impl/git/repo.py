@@ -39,6 +39,7 @@ SWITCHED_OFF = (
 # power cut (0 fsyncs in update-index, write-tree, commit-tree and update-ref). 9 fsyncs a package; not the method
 # `batch`, which is no fewer for a few files each and writes to a folder first that a `prune --expire=now` removes.
 ON_DISK = ("core.fsync=objects,derived-metadata,reference", "core.fsyncMethod=fsync")
+TREE = "040000"
 AT_ONCE = 400  # paths in one command: the longest that git has are 4 KB each, and the kernel takes 2 MB
 ENVIRONMENT = {
     "LC_ALL": "C",
@@ -334,6 +335,20 @@ class Repo:
 
     def changes(self, old: str, new: str) -> list[Change]:
         """Every path that differs between two trees or commits, exactly: no renames, modes and links included."""
+        return parse_changes(self._compare(old, new))
+
+    def changes_and_trees(self, old: str, new: str) -> tuple[list[Change], list[str]]:
+        """The changes between two trees, and the ids of the trees below the new one that the old has not there."""
+        found = parse_changes(self._compare(old, new, "-t"))
+        files, trees = list[Change](), list[str]()
+        for change in found:
+            if change.new_mode == TREE:
+                trees.append(change.new)
+            if TREE not in (change.old_mode, change.new_mode):
+                files.append(change)
+        return files, trees
+
+    def _compare(self, old: str, new: str, *options: str) -> bytes:
         absent = (
             self.git_dir / "parallel-impl.no-index"
         )  # diff-tree reads the git dir's index otherwise: 18 ms at 100,000 files
@@ -346,8 +361,9 @@ class Repo:
             "--no-abbrev",
             "--no-ext-diff",
             "--no-textconv",
+            *options,
         )
-        return parse_changes(self.git(*arguments, "--end-of-options", old, new, index=absent))
+        return self.git(*arguments, "--end-of-options", old, new, index=absent)
 
     def write_blob(self, content: bytes) -> str:
         """Put content into the object database as it is; its id."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from parallel_impl.errors import printable
 from parallel_impl.git.checkout import Checkout, copy_index
 from parallel_impl.git.file_clock import pass_tick
-from parallel_impl.git.repo import Change, GitError, decode, encode
+from parallel_impl.git.repo import Change, GitError, Repo, decode, encode
 from parallel_impl.git.tool_caches import ToolCaches
 from parallel_impl.git.trees import GITLINK, Listing, Trees
 from parallel_impl.git.walk import CACHE_RULE, Disk, by_name, fingerprint, newer, signature, walk
@@ -77,7 +77,8 @@ class Work:
     """What an agent did. `changes` compares the package's base with `tree`; `ignored` is left out of it.
 
     With `unstageable` nothing was staged (`tree` is empty): the worktree must be kept whole. `too_big` fails the
-    attempt; what of it is `not_taken` is not in `tree` either.
+    attempt; what of it is `not_taken` is not in `tree` either. `made` are the other objects of the tree that the base
+    may not have, by id, with their sizes where these are known (else 0).
     """
 
     tree: str
@@ -86,6 +87,7 @@ class Work:
     unstageable: tuple[Violation, ...] = ()
     too_big: tuple[Violation, ...] = ()
     not_taken: tuple[str, ...] = ()
+    made: Mapping[str, int] = field(default_factory=dict)
 
 
 class Staging:
@@ -154,13 +156,15 @@ class Staging:
             return Work("", unstageable=(Violation(".", f"{REFUSED}: {error.stderr}"),))
         finally:
             scratch.unlink(missing_ok=True)
-        changes = self._changes(tree)
+        changes, trees = self._compare(tree)
         if passed_over := self._passed_over(tree, disk.new - {encode(change.path) for change in changes}):
             return Work("", unstageable=passed_over)
         not_taken = tuple(violation.path for violation in large)
-        large += too_big(self._trees, changes, base=self._base, limit_mb=self._limit / MEGABYTE)
+        sizes = sizes_of(self.repo, changes)
+        large += too_big(self._trees, changes, sizes, base=self._base, limit_mb=self._limit / MEGABYTE)
         ignored = tuple(self._list_ignored(snapshot, disk))
-        return Work(tree, changes, ignored, too_big=tuple(large), not_taken=not_taken)
+        made = {**dict.fromkeys(trees, 0), **sizes}
+        return Work(tree, changes, ignored, too_big=tuple(large), not_taken=not_taken, made=made)
 
     # -- the steps
 
@@ -209,9 +213,13 @@ class Staging:
             self._git(index, "update-index", "-z", "--index-info", input=records)
         return self._git(index, "write-tree").decode().strip()
 
-    def _changes(self, tree: str) -> tuple[Change, ...]:
+    def _compare(self, tree: str) -> tuple[tuple[Change, ...], list[str]]:
+        """The changes against the base, and the trees below the root that it has not there."""
         base = self._trees.id(self._base)
-        return tuple(self.repo.changes(base, tree)) if tree != base else ()
+        if tree == base:
+            return (), []
+        changes, trees = self.repo.changes_and_trees(base, tree)
+        return tuple(changes), trees
 
     def _passed_over(self, tree: str, paths: set[bytes]) -> tuple[Violation, ...]:
         """New files that are not in the tree: git passes over names that it refuses, without failing."""
@@ -276,11 +284,18 @@ def round_trip(trees: Trees, checkout: Checkout) -> list[str]:
     return [change.path for change in trees.repo.changes(start, tree)] if tree != start else []
 
 
-def too_big(trees: Trees, changes: Sequence[Change], *, base: str, limit_mb: float) -> list[Violation]:
-    """The new blobs over the limit: what is stored counts, whatever filters made of the file (LFS stores a pointer)."""
+def sizes_of(repo: Repo, changes: Sequence[Change]) -> dict[str, int]:
+    """The new blobs and their sizes (0: not there); what is stored counts, whatever filters made of it."""
+    oids = {change.new for change in changes if change.new_mode not in (NO_FILE, GITLINK)}
+    return dict.fromkeys(oids, 0) | repo.sizes(oids)
+
+
+def too_big(
+    trees: Trees, changes: Sequence[Change], sizes: Mapping[str, int], *, base: str, limit_mb: float
+) -> list[Violation]:
+    """The new blobs over the limit; LFS stores a pointer, which is small."""
     limit = int(limit_mb * MEGABYTE)
     files = [change for change in changes if change.new_mode not in (NO_FILE, GITLINK)]
-    sizes = trees.repo.sizes({change.new for change in files})
     large = [change for change in files if sizes.get(change.new, 0) > limit]
     known = {oid for _, oid in trees.listing(base).entries.values()} if large else set()
     return [_over(change.path, sizes[change.new], limit) for change in large if change.new not in known]

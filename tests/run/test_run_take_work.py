@@ -83,8 +83,9 @@ class Vanish:
     seen: list[str] = field(default_factory=list)
 
     def __call__(self, repo: Repo, args: tuple[str, ...]) -> None:
-        if "--missing=print" in args:
-            commit = args[-2]
+        if "--buffer" in args:
+            commit = repo.ref(REF)
+            assert commit
             self.seen.append(commit)
             if len(self.seen) <= self.times:
                 lose(repo, commit if self.what == "commit" else repo.entries(commit, "src/pkg/new.py")[0].oid)
