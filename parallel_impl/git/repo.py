@@ -1,4 +1,4 @@
-"""The one door to git: `Repo` runs every git command of this program, through GitPython.
+"""The one door to git: `Repo` runs every git command of this program.
 
 The rules behind each option were measured: hooks, fsmonitor, split indexes and automatic gc of the user are switched
 off in every call (a `reference-transaction` hook ran 18 times in one run and can veto a landing), replace refs are
@@ -8,21 +8,18 @@ ignored, and data is read as bytes with `-z`. What is inherited of `GIT_*` has b
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import re
-import subprocess
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from git import Git, GitCommandNotFound
-
 from parallel_impl.errors import UserError, printable
 from parallel_impl.git import obstacle, ownership
 from parallel_impl.git.identity import OURS, Identity
+from parallel_impl.processes import program
 
 MINIMUM = (2, 38)
 SWITCHED_OFF = (
@@ -120,6 +117,8 @@ def _safe(folders: Collection[Path]) -> dict[str, str]:
 
 def version() -> tuple[int, ...]:
     """The installed git's version as numbers; UserError when git is absent."""
+    from git import Git, GitCommandNotFound  # noqa: PLC0415  (100 ms)
+
     try:
         text = str(Git().version())
     except GitCommandNotFound as error:
@@ -137,7 +136,6 @@ class Repo:
 
     def __init__(self, git_dir: Path, named: Collection[Path] = ()) -> None:
         self.git_dir = git_dir
-        self._git = Git(str(git_dir))
         self._named = _safe(named)
         self._config: tuple[str, ...] = ()
 
@@ -183,7 +181,7 @@ class Repo:
         more `key=value`; `ok` lists the exit codes that are no error. Raises GitError for any other; what `obstacle`
         finds instead: a full or read-only disk is an OSError, a lock file in the way a UserError.
         """
-        command = ["git"]
+        command = ["git", "-C", str(work_tree or self.git_dir)]
         for setting in (*SWITCHED_OFF, *ON_DISK, *self._config, *config):
             command += ["-c", setting]
         if not discover:
@@ -193,27 +191,10 @@ class Repo:
         environment = {**ENVIRONMENT, **self._named, **(env or {})}
         if index:
             environment["GIT_INDEX_FILE"] = str(index)
-        git = Git(str(work_tree)) if work_tree else self._git
-        with contextlib.ExitStack() as opened:
-            process = git.execute(
-                [*command, *args],
-                istream=opened.enter_context(stdin.open("rb")) if stdin else subprocess.PIPE if input else None,
-                as_process=True,
-                env=environment,
-                process_group=0,  # Ctrl-C goes to the terminal's whole group: it must not fail what git is at
-            )
-        child = process.proc
-        assert child is not None  # noqa: S101 - with as_process GitPython hands over what it has just started
-        out: bytes
-        try:
-            out, err = child.communicate(input or None)
-        except BaseException:  # an interruption: nothing of ours goes on beside the clearing up
-            child.terminate()  # on TERM git removes its lock files
-            child.wait()
-            raise
-        if child.returncode not in ok:
-            raise obstacle.find(err, self.git_dir) or GitError(args, child.returncode, err)
-        return out
+        done = program.run([*command, *args], environment, input=input, stdin=stdin)
+        if done.code not in ok:
+            raise obstacle.find(done.err, self.git_dir) or GitError(args, done.code, done.err)
+        return done.out
 
     def text(self, *args: str, ok: Collection[int] = (0,), discover: bool = False) -> str:
         """Run git and return its stdout as text without the last newline."""
