@@ -77,7 +77,7 @@ def find(
     if not commits and not commit_names.has_more_worktrees(checkout.git_dir, checkout.admin):
         return []
     names = commit_names.read(checkout.git_dir, checkout.admin)
-    made = list(_uncommitted(replace(trees, repo=both), checkout, names, taken.own, date=date))
+    made = list(_uncommitted(trees.with_repo(both), checkout, names, taken.own, date=date))
     named = (*made, *(name for name in names.named if name.oid in set(own)))
     commits |= _parents(both, [name.oid for name in made])
     found = _Look(trees, both, checkout, taken, commits, replace(names, named=named), date).find()

@@ -15,9 +15,10 @@ from pathlib import Path
 from parallel_impl.errors import printable
 from parallel_impl.git.checkout import Checkout, copy_index
 from parallel_impl.git.file_clock import pass_tick
+from parallel_impl.git.objects import UnusualError, compare
 from parallel_impl.git.repo import Change, GitError, Repo, decode, encode
 from parallel_impl.git.tool_caches import ToolCaches
-from parallel_impl.git.trees import GITLINK, Listing, Trees
+from parallel_impl.git.trees import ATTRIBUTES, GITLINK, Listing, Trees
 from parallel_impl.git.walk import CACHE_RULE, Disk, by_name, fingerprint, newer, signature, walk
 from parallel_impl.plan.model import Scope
 
@@ -90,6 +91,15 @@ class Work:
     made: Mapping[str, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A tree that was written, what it changes of the base, and what it is made of: see `Work.made`."""
+
+    tree: str
+    changes: tuple[Change, ...]
+    made: Mapping[str, int]
+
+
 class Staging:
     """The staging of one worktree, by its checkout's private index.
 
@@ -146,24 +156,16 @@ class Staging:
             return Work("", unstageable=wrong)
         large = [violation for path in self._stored_as_they_are(disk.new) if (violation := self._too_big(path))]
         disk.new -= {encode(violation.path) for violation in large}
-        scratch = self._index.with_name(f"{self._index.name}.after")
-        copy_index(self._index, scratch)
         try:
-            tree = self._stage(scratch, listing, disk)
-            if snapshot.tree != (start := self._trees.id(self._start)):
-                tree = self._graft(scratch, start, self.repo.changes(snapshot.tree, tree))
+            written = self._write_here(snapshot, listing, disk) or self._write_by_git(snapshot, listing, disk)
         except GitError as error:
             return Work("", unstageable=(Violation(".", f"{REFUSED}: {error.stderr}"),))
-        finally:
-            scratch.unlink(missing_ok=True)
-        changes, trees = self._compare(tree)
+        tree, changes, made = written.tree, written.changes, written.made
         if passed_over := self._passed_over(tree, disk.new - {encode(change.path) for change in changes}):
             return Work("", unstageable=passed_over)
         not_taken = tuple(violation.path for violation in large)
-        sizes = sizes_of(self.repo, changes)
-        large += too_big(self._trees, changes, sizes, base=self._base, limit_mb=self._limit / MEGABYTE)
+        large += too_big(self._trees, changes, made, base=self._base, limit_mb=self._limit / MEGABYTE)
         ignored = tuple(self._list_ignored(snapshot, disk))
-        made = {**dict.fromkeys(trees, 0), **sizes}
         return Work(tree, changes, ignored, too_big=tuple(large), not_taken=not_taken, made=made)
 
     # -- the steps
@@ -188,6 +190,49 @@ class Staging:
             if fingerprint(self._root, path) != snapshot.submodules.get(path, ""):
                 wrong[path] = "a submodule was edited: such work cannot be taken"
         return tuple(Violation(decode(path), why) for path, why in sorted(wrong.items()))
+
+    def _write_here(self, snapshot: Snapshot, listing: Listing, disk: Disk) -> _Written | None:
+        """Write the tree in this process; None where git has to, or has to say why it cannot be."""
+        start = self._trees.id(self._start)
+        if not (snapshot.tree == start == self._trees.id(self._base) and self._trees.is_plain(start)):
+            return None
+        if any(path.rpartition(b"/")[2] == ATTRIBUTES for path in (*disk.new, *disk.ignored, *disk.odd)):
+            return None  # git would ask them, ignored or not
+        try:
+            return self._write_changed(start, listing, disk)
+        except UnusualError:
+            return None
+
+    def _write_changed(self, start: str, listing: Listing, disk: Disk) -> _Written:
+        objects, root = self._trees.objects, os.fsencode(self._root)
+        out = self._git(self._index, "diff-files", "-z", "--name-only", "--no-ext-diff", "--ignore-submodules=all")
+        edited = {path for path in out.split(b"\0") if path in disk.tracked}
+        entries: dict[bytes, tuple[str, str] | None] = {}
+        entries |= dict.fromkeys((listing.entries.keys() - disk.tracked) | (listing.links.keys() - disk.links))
+        made: dict[str, int] = {}
+        for path in (edited | disk.new) - self._left_out:
+            entry, size = objects.file(os.path.join(root, path))  # noqa: PTH118 - bytes
+            entries[path], made[entry[1]] = entry, size
+        kept = {path: entry for path, entry in entries.items() if path not in self._left_out}
+        before = {**listing.entries, **{path: (GITLINK, oid) for path, oid in listing.links.items()}}
+        changes = tuple(compare(before, kept, self.repo.null))
+        if not changes:
+            return _Written(start, (), {})
+        tree, below = objects.edit(start, {encode(one.path): kept[encode(one.path)] for one in changes})
+        stored = {change.new: made[change.new] for change in changes if change.new in made}
+        return _Written(tree, changes, {**dict.fromkeys(below, 0), **stored})
+
+    def _write_by_git(self, snapshot: Snapshot, listing: Listing, disk: Disk) -> _Written:
+        scratch = self._index.with_name(f"{self._index.name}.after")
+        copy_index(self._index, scratch)
+        try:
+            tree = self._stage(scratch, listing, disk)
+            if snapshot.tree != (start := self._trees.id(self._start)):
+                tree = self._graft(scratch, start, self.repo.changes(snapshot.tree, tree))
+        finally:
+            scratch.unlink(missing_ok=True)
+        changes, trees = self._compare(tree)
+        return _Written(tree, changes, {**dict.fromkeys(trees, 0), **sizes_of(self.repo, changes)})
 
     def _stage(self, index: Path, listing: Listing, disk: Disk) -> str:
         """Put the disk into the index and write its tree. Removals go first, in a call of their own.

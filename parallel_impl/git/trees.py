@@ -11,11 +11,13 @@ import threading
 from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 from parallel_impl import storage
+from parallel_impl.git.identity import Identity
+from parallel_impl.git.objects import Objects, UnusualError
 from parallel_impl.git.repo import Change, Repo, decode, encode
 from parallel_impl.plan.globs.globs import fold
 
@@ -96,6 +98,7 @@ class Trees:
     _derived: dict[str, tuple[str, tuple[Change, ...]]] = field(default_factory=dict)
     _filters_everywhere: bool | None = None
     _config: dict[str, str] | None = None
+    _objects: Objects | None = None
     _guard: threading.RLock = field(default_factory=threading.RLock)
 
     def id(self, treeish: str) -> str:
@@ -210,6 +213,30 @@ class Trees:
         if self._config is None:
             self._config = dict(self.repo.config())
         return self._config
+
+    def is_plain(self, treeish: str) -> bool:
+        """Whether every file of the tree is stored as it is on disk: no attribute, no setting converts one."""
+        tree = self.id(treeish)
+        return self.exact(tree) and tree in self._plain
+
+    def with_repo(self, repo: Repo) -> Trees:
+        """What is known so far, with another repository to read and write."""
+        return replace(self, repo=repo, _objects=None)
+
+    @property
+    def objects(self) -> Objects:
+        """The writer of this repository's objects."""
+        with self._guard:
+            if self._objects is None:
+                self._objects = Objects(self.repo, self._settings())
+            return self._objects
+
+    def commit_tree(self, tree: str, parent: str, message: str, *, date: int, identity: Identity) -> str:
+        """A commit on no ref, made in this process where that can be."""
+        try:
+            return self.objects.commit(tree, parent, message, date=date, identity=identity)
+        except UnusualError:
+            return self.repo.commit_tree(tree, [parent], message, date=date, identity=identity)
 
     def saw_exact(self, tree: str) -> None:
         """A full staging of this tree's checkout gave the tree again."""

@@ -94,7 +94,7 @@ def _check_objects(repo: Repo, commit: str, work: Work) -> None:
 
 def _commit(spec: RunSpec, workspace: Workspace, job: Job, work: Work, base: str) -> str:
     message = describe(spec, workspace, job, changed=bool(work.changes))
-    commit = workspace.repo.commit_tree(work.tree, [base], message, date=spec.date, identity=spec.identity)
+    commit = workspace.trees.commit_tree(work.tree, base, message, date=spec.date, identity=spec.identity)
     workspace.set_ref(workspace.places.attempt_ref(job.package.id, job.number), commit)
     return commit
 
