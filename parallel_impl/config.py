@@ -8,12 +8,11 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from parallel_impl import environment
+from parallel_impl import environment, toml
 from parallel_impl.errors import Problem, Severity, UserError
 from parallel_impl.text import did_you_mean, nearest
 
@@ -217,8 +216,8 @@ def own_table(pyproject: bytes | None) -> object:
 
 def _table(content: bytes | None, name: str) -> dict[str, Any]:
     try:
-        return tomllib.loads((content or b"").decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return toml.load(content or b"")
+    except ValueError as error:
         raise UserError(f"not valid TOML: {error}", where=name, hint="correct the file and commit it") from error
 
 

@@ -120,7 +120,7 @@ class Client:
         stdin = start.before_prompt + prompt.read_bytes() if start.before_prompt else prompt
         with ExitStack() as stack:
             files = [
-                Log(stack.enter_context(file.open("ab", buffering=0)), LARGEST) for file in (job.activity, job.raw)
+                Log(stack.enter_context(storage.open_to_append(file)), LARGEST) for file in (job.activity, job.raw)
             ]
             listening = _Listening(self.dialect, job, files, self._spent(resume))
             ended = run(

@@ -35,6 +35,7 @@ from parallel_impl.gates.found.python import COMMANDS
 from parallel_impl.gates.gate_report import GateFinding, GateReport, GateState, Test
 from parallel_impl.gates.project_files import Read, json_table, table
 from parallel_impl.gates.readers.output import GateOutput
+from parallel_impl.git.remove import open_folders, remove
 from parallel_impl.plan import ids
 from parallel_impl.plan.globs import globs
 from parallel_impl.processes.launch import Launch, Limits, Stops
@@ -270,7 +271,9 @@ def run_gates(
     or is red and lists nothing runs again alone.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    root = checkout.resolve()
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        open_folders(folder)  # an earlier gate closed it
+    root = storage.real(checkout)
 
     def one(gate: Gate) -> GateReport:
         checks_texts = own is not None and gate.is_own
@@ -292,7 +295,7 @@ def run_gates(
         with slot(gate, alone) as share:
             started(gate)
             files, limit = _GateFiles.of(gate, folder), min(seconds, gate.minutes * 60)
-            report = _run(gate, root, env=env, files=files, seconds=limit, stop=stop, mask=mask)
+            report = _run_and_read(gate, root, env=env, files=files, seconds=limit, stop=stop, mask=mask)
         return replace(report, beside=share.beside or UNSET)
 
     with ThreadPoolExecutor(max(1, len(gates)), thread_name_prefix="gate") as pool:
@@ -322,7 +325,7 @@ def run_again(
         only = [test.node or test.id for test in failed[gate.name]] if gate.parser == "pytest" else []
         files = _GateFiles.of(gate, folder, ".again")
         storage.write(files.only, json.dumps({"ids": only, "mask": lost_tests.VOLATILE.pattern}).encode())
-        again = partial(_run, gate, checkout.resolve(), env=env, files=files, stop=stop, mask=mask)
+        again = partial(_run_and_read, gate, storage.real(checkout), env=env, files=files, stop=stop, mask=mask)
         with slot(gate, True):
             return again(seconds=min(seconds, gate.minutes * 60), selects=bool(only))
 
@@ -348,8 +351,28 @@ class _GateFiles:
         return cls(*(folder / f"{place}{session}{ending}" for ending in endings))
 
     def remove(self) -> None:
-        for old in (self.log, self.lines, self.report):
-            old.unlink(missing_ok=True)
+        remove(self.log, self.lines, self.report)
+
+
+def _run_and_read(
+    gate: Gate,
+    checkout: Path,
+    *,
+    env: Mapping[str, str],
+    files: _GateFiles,
+    seconds: float,
+    stop: Stops,
+    mask: tuple[bytes, ...],
+    selects: bool = False,
+) -> GateReport:
+    """The report of a gate; one that leaves what cannot be looked at is broken. OSError of a disk."""
+    try:
+        return _run(gate, checkout, env=env, files=files, seconds=seconds, stop=stop, mask=mask, selects=selects)
+    except OSError as error:
+        if storage.is_of_disk(error):
+            raise
+        why = f"what it left cannot be looked at: {error}"
+        return GateReport(gate.name, GateState.BROKEN, log=str(files.log), why=printable(why))
 
 
 def _run(

@@ -24,9 +24,9 @@ class Use:
 
 
 def uses(repo: Repo, branch: str) -> Iterator[Use]:
-    """Each use of a branch, by its full ref."""
+    """Each use of a branch, by its full ref; a worktree whose folder is gone uses nothing."""
     for worktree in repo.worktrees():
-        if worktree.branch == branch:
+        if worktree.branch == branch and not worktree.gone:
             yield Use(worktree.path, CHECKED_OUT)
     for git_dir in (repo.git_dir, *_linked(repo)):
         for verb, found in _in_progress(git_dir):

@@ -77,6 +77,17 @@ class Checkout:
         """
         remove(self.folder, self.git_dir, self.index.parent)
 
+    def put_away(self, number: int = 1) -> str:
+        """Remove it, or move it aside where something in it (of root, of a container) cannot be removed.
+
+        In words then; "" when it is gone. OSError when it cannot be moved either.
+        """
+        try:
+            self.remove()
+        except OSError as error:
+            return f"{error.strerror}; moved to {self.keep(number)}"
+        return ""
+
     def keep(self, number: int) -> Path:
         """Move the worktree, whole, to `<home>/.kept/<name>.<number>`, its repository beside it; where that is.
 
@@ -151,12 +162,12 @@ class Source:
         """Make `<home>/<name>.git` and its worktree on the level `<home>/<name>` with the files of `commit`.
 
         HEAD is `branch` (without `refs/heads/`), made at `commit`; without one it is detached. What a crash left
-        under the name is removed first. Submodules stay empty. GitError when git cannot write the files: they are
-        written with the user's git dir, where filters have their keys and their state.
+        under the name is removed first, or moved aside. Submodules stay empty. GitError when git cannot write the
+        files: they are written with the user's git dir, where filters have their keys and their state.
         """
         checkout = replace(self.place(name), commit=commit)
         path, git_dir, admin = checkout.path, checkout.git_dir, checkout.admin
-        checkout.remove()
+        checkout.put_away()
         path.mkdir(parents=True)
         checkout.index.parent.mkdir(parents=True)
         for folder in (git_dir / "refs/heads", git_dir / "refs/tags", git_dir / "objects/pack", admin):

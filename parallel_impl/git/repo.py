@@ -11,11 +11,13 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Collection, Iterable, Mapping
+import shlex
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from parallel_impl import storage
 from parallel_impl.errors import UserError, printable
 from parallel_impl.git import obstacle, ownership
 from parallel_impl.git.identity import OURS, Identity
@@ -84,12 +86,14 @@ class Change:
 class Worktree:
     """One worktree of a repository as git lists it: where, and the full ref that is checked out ("" if none).
 
-    `bare`: there are no files, it stands for the repository.
+    `bare`: there are no files, it stands for the repository. `gone`: its folder is not there, and `git worktree prune`
+    would forget it (not so where it is locked).
     """
 
     path: Path
     branch: str
     bare: bool = False
+    gone: bool = False
 
 
 def decode(raw: bytes) -> str:
@@ -117,14 +121,20 @@ def _safe(folders: Collection[Path]) -> dict[str, str]:
 
 def version() -> tuple[int, ...]:
     """The installed git's version as numbers; UserError when git is absent."""
+    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")  # else it cannot even be imported where there is no git
     from git import Git, GitCommandNotFound  # noqa: PLC0415  (100 ms)
 
     try:
         text = str(Git().version())
     except GitCommandNotFound as error:
-        raise UserError("git is not on PATH", hint="install git 2.38 or newer, e.g. apt-get install git") from error
+        raise _absent() from error
     found = re.search(r"\d+(\.\d+)+", text)
     return tuple(int(part) for part in found[0].split(".")) if found else (0,)
+
+
+def _absent() -> UserError:
+    where = f"PATH={os.environ.get('PATH', '')}"
+    return UserError("git is not on PATH", where=where, hint="install git 2.38 or newer, or add its folder")
 
 
 class Repo:
@@ -191,7 +201,10 @@ class Repo:
         environment = {**ENVIRONMENT, **self._named, **(env or {})}
         if index:
             environment["GIT_INDEX_FILE"] = str(index)
-        done = program.run([*command, *args], environment, input=input, stdin=stdin)
+        try:
+            done = program.run([*command, *args], environment, input=input, stdin=stdin)
+        except program.AbsentError as error:
+            raise _absent() from error
         if done.code not in ok:
             raise obstacle.find(done.err, self.git_dir) or GitError(args, done.code, done.err)
         return done.out
@@ -233,8 +246,13 @@ class Repo:
         for block in decode(self.git("worktree", "list", "--porcelain", "-z")).split("\0\0"):
             lines = dict(line.partition(" ")[::2] for line in block.split("\0") if line)
             if "worktree" in lines:
-                found.append(Worktree(Path(lines["worktree"]), lines.get("branch", ""), bare="bare" in lines))
+                path, branch = Path(lines["worktree"]), lines.get("branch", "")
+                found.append(Worktree(path, branch, bare="bare" in lines, gone="prunable" in lines))
         return found
+
+    def holder(self, ref: str) -> Worktree | None:
+        """The worktree that has a branch checked out; one that is gone has nothing."""
+        return next((one for one in self.worktrees() if one.branch == ref and not one.gone), None)
 
     # -- refs
 
@@ -247,9 +265,10 @@ class Repo:
         """The object that a full ref name points to, or None."""
         return self.text("rev-parse", "--verify", "--quiet", "--end-of-options", name, ok=(0, 1)) or None
 
-    def refs(self, *prefixes: str) -> dict[str, str]:
-        """Full ref names and their object ids below the prefixes (none: all refs)."""
-        lines = self.text("for-each-ref", "--format=%(refname) %(objectname)", *prefixes).split("\n")
+    def refs(self, *prefixes: str, merged: str = "") -> dict[str, str]:
+        """Full ref names and their object ids below the prefixes (none: all refs); those that `merged` reaches."""
+        only = [f"--merged={merged}"] if merged else []
+        lines = self.text("for-each-ref", "--format=%(refname) %(objectname)", *only, *prefixes).split("\n")
         pairs = (line.rpartition(" ") for line in lines if line)
         return {name: oid for name, _, oid in pairs}
 
@@ -275,6 +294,10 @@ class Repo:
             raise
         return True
 
+    def share_history(self, one: str, other: str) -> bool:
+        """Whether two commits have an ancestor in common: git merges no others."""
+        return bool(self.text("merge-base", one, other, ok=(0, 1)))
+
     # -- objects
 
     def tree(self, commit: str) -> str:
@@ -284,6 +307,16 @@ class Repo:
     def parents(self, commit: str) -> tuple[str, ...]:
         """The parents of a commit, in order."""
         return tuple(self.text("rev-list", "--parents", "-n", "1", "--end-of-options", commit).split()[1:])
+
+    def ancestry(self, oids: Collection[str]) -> list[list[str]]:
+        """Each of these that is a commit, with its parents; in one process."""
+        if not oids:
+            return []
+        asked = "".join(f"{oid}\n" for oid in oids).encode()
+        kinds = decode(self.git("cat-file", "--batch-check=%(objectname) %(objecttype)", input=asked)).split("\n")
+        commits = "".join(f"{oid}\n" for oid, _, kind in (line.partition(" ") for line in kinds) if kind == "commit")
+        out = self.git("rev-list", "--no-walk=unsorted", "--parents", "--stdin", input=commits.encode())
+        return [line.split(" ") for line in decode(out).split("\n") if line]
 
     def read(self, treeish: str, path: str) -> bytes | None:
         """The content of a regular file in a tree, or None when there is no such file."""
@@ -346,6 +379,27 @@ class Repo:
         )
         return self.git(*arguments, "--end-of-options", old, new, index=absent)
 
+    def diffs(self, lines: Iterable[str], *paths: str) -> Iterator[tuple[str, list[Change]]]:
+        """What several commits changed, in one process; a line is `<commit> <parent>`, or a commit without a parent.
+
+        With `paths` (few) only these; a commit without changes is left out.
+        """
+        form = ("-r", "-z", "--raw", "--no-renames", "--no-abbrev", "--no-ext-diff", "--no-textconv")
+        arguments = ("diff-tree", "--stdin", "--root", *form, "--", *paths)
+        absent = self.git_dir / "parallel-impl.no-index"  # as in `changes`
+        out = self.git(*arguments, input="".join(f"{line}\n" for line in lines).encode(), index=absent)
+        fields = iter(decode(out).split("\0")[:-1])
+        commit, found = "", list[Change]()
+        for field in fields:
+            if field.startswith(":"):
+                found.append(_change(field, next(fields)))
+                continue
+            if found:
+                yield commit, found
+            commit, found = field, []
+        if found:
+            yield commit, found
+
     def write_blob(self, content: bytes) -> str:
         """Put content into the object database as it is; its id."""
         return decode(self.git("hash-object", "-w", "--no-filters", "--stdin", input=content)).strip()
@@ -403,8 +457,18 @@ class Repo:
         return name if name and self.ref(f"refs/heads/{name}") else ""
 
     def top(self, folder: Path) -> Path | None:
-        """The top of the worktree that `folder` lies in; None in a bare repository."""
+        """The top of the worktree that `folder` lies in; None in a bare repository.
+
+        UserError where `core.worktree` names another folder: nothing that is read here would be what the user sees.
+        """
         found = self.text("-C", str(folder), "rev-parse", "--show-toplevel", ok=(0, 128), discover=True)
+        if found and not storage.real(folder).is_relative_to(storage.real(Path(found))):
+            where = self.git_dir / "config"
+            hint = f"go there: cd {shlex.quote(found)}\n    or, if that is not meant: git config -f "
+            hint += f"{shlex.quote(str(where))} --unset core.worktree"
+            raise UserError(
+                f"core.worktree names {found}, and {folder} does not lie in it", where=str(where), hint=hint
+            )
         return Path(found) if found else None
 
     def commit_tree(
@@ -437,6 +501,10 @@ def parse_changes(out: bytes) -> list[Change]:
     fields = decode(out).split("\0")[:-1]
     found = []
     for head, path in zip(fields[::2], fields[1::2], strict=True):
-        old_mode, new_mode, old, new, status = head.removeprefix(":").split(" ")
-        found.append(Change(old_mode, new_mode, old, new, status, path))
+        found.append(_change(head, path))
     return found
+
+
+def _change(head: str, path: str) -> Change:
+    old_mode, new_mode, old, new, status = head.removeprefix(":").split(" ")
+    return Change(old_mode, new_mode, old, new, status, path)

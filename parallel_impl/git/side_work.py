@@ -18,11 +18,12 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
+from parallel_impl import storage
 from parallel_impl.git import commit_names, own_objects
 from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.commit_names import CommitName, CommitNames
 from parallel_impl.git.own_objects import UnreadableError
-from parallel_impl.git.repo import Change, Repo, encode
+from parallel_impl.git.repo import Change, Repo, decode, encode
 from parallel_impl.git.staging import Snapshot, Staging
 from parallel_impl.git.trees import GITLINK, Listing, Trees
 
@@ -129,6 +130,15 @@ def _parents(repo: Repo, commits: Collection[str]) -> dict[str, tuple[str, ...]]
     return {oid: tuple(parents) for oid, *parents in map(str.split, lines)}
 
 
+def _below_shallow(repo: Repo) -> list[str]:
+    """The parents that a shallow repository has not, of the commits that its history is cut off at."""
+    try:
+        cut = (repo.git_dir / "shallow").read_bytes()
+    except FileNotFoundError:
+        return []
+    return re.findall(r"^parent ([0-9a-f]+)$", decode(repo.git("cat-file", "--batch", input=cut)), re.MULTILINE)
+
+
 def _kinds(repo: Repo, oids: Collection[str]) -> dict[str, str]:
     """The types of those objects that are there."""
     if not oids:
@@ -143,9 +153,9 @@ def _uncommitted(
     trees: Trees, checkout: Checkout, names: CommitNames, own: frozenset[str], *, date: int
 ) -> Iterator[CommitName]:
     """What lies uncommitted in worktrees that the agent made and that go with its own: one new commit on each HEAD."""
-    place = checkout.folder.resolve()
+    place = storage.real(checkout.folder)
     for name, folder, head in names.worktrees:
-        if not head or not folder.is_dir() or not folder.resolve().is_relative_to(place):
+        if not head or not folder.is_dir() or not storage.real(folder).is_relative_to(place):
             continue
         index = _scratch(checkout)
         trees.repo.git("read-tree", head, index=index)
@@ -184,8 +194,8 @@ class _Look:
 
     @cached_property
     def theirs(self) -> frozenset[str]:
-        """What a remote has."""
-        return self.reached(self.names.remote)
+        """What a remote has; of a shallow repository, so is all that lies below what the user has."""
+        return self.reached([*self.names.remote, *_below_shallow(self.trees.repo)])
 
     @cached_property
     def there(self) -> Mapping[bytes, Version]:

@@ -156,6 +156,9 @@ class Staging:
             return Work("", unstageable=wrong)
         large = [violation for path in self._stored_as_they_are(disk.new) if (violation := self._too_big(path))]
         disk.new -= {encode(violation.path) for violation in large}
+        if not self._index.is_file():  # somebody removed our folder: without what lstat said, every file is read
+            self._index.parent.mkdir(parents=True, exist_ok=True)
+            self.repo.git("read-tree", snapshot.tree, index=self._index)
         try:
             written = self._write_here(snapshot, listing, disk) or self._write_by_git(snapshot, listing, disk)
         except GitError as error:

@@ -32,8 +32,8 @@ class UsersCheckouts:
     """All worktrees of a repository, as they are when this is made. `here` is the one that the run was started in."""
 
     def __init__(self, repo: Repo, here: Path | None) -> None:
-        self._here = here.resolve() if here else None
-        tops = dict.fromkeys(path.resolve() for path in history.checkouts(repo, here))
+        self._here = storage.real(here) if here else None
+        tops = dict.fromkeys(storage.real(path) for path in history.checkouts(repo, here))
         own = {top: found for top in tops if (found := _git_dir(top))}
         self._before = {top: (found, state) for top, found in own.items() if (state := _look(found, top))}
 

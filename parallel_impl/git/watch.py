@@ -263,7 +263,7 @@ class Watch:
             return self._history.had(path, now.content, executable=executable)
         same = before is not None and before.target == now.target
         leads = same or self._history.had(path, now.target, link=True)
-        return leads and self._history.had(path.resolve(), now.content, executable=executable)
+        return leads and self._history.had(storage.real(path), now.content, executable=executable)
 
     def _origin(self, path: Path, content: bytes, refs: Mapping[str, str]) -> str:
         """Where the content of a configuration file comes from, in words; "" where nothing tells."""

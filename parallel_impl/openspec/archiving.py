@@ -51,7 +51,7 @@ def archive(
     root = f"{part}/openspec/" if part else "openspec/"
     entries = {one.path: one for one in repo.entries(tip, recurse=True) if one.path.startswith(root)}
     with tempfile.TemporaryDirectory(prefix="pi-archive-") as scratch:
-        top = Path(scratch).resolve()
+        top = storage.real(Path(scratch))
         _write(repo, entries, top)
         name = program.archive(change_id, top / part, env)
         archived = f"{ids.changes(part)}/archive/{name}"

@@ -18,6 +18,7 @@ from pathlib import Path
 
 CHUNK = 1 << 20
 IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)  # which a program takes for granted
+Action = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +30,15 @@ class Done:
     err: bytes
 
 
+class AbsentError(FileNotFoundError):
+    """There is no such program on PATH."""
+
+
 def run(argv: Sequence[str], environment: Mapping[str, str], *, input: bytes = b"", stdin: Path | None = None) -> Done:
     """Run `argv` with `environment` on top of our own; `stdin` is a file in the place of `input`.
 
     It has a process group of its own: Ctrl-C goes to the terminal's whole group, and must not fail what git is at. It
-    shares our session. FileNotFoundError when there is no such program.
+    shares our session. AbsentError when there is no such program.
     """
     whole = dict(os.environb) | {key.encode(): os.fsencode(value) for key, value in environment.items()}
     program = _find(argv[0], whole.get(b"PATH", os.fsencode(os.defpath)))
@@ -51,6 +56,15 @@ def run(argv: Sequence[str], environment: Mapping[str, str], *, input: bytes = b
         printed, code = _wait(pid, out)
         size = os.fstat(complaints).st_size
         return Done(code, printed, os.pread(complaints, size, 0) if size else b"")
+
+
+def _spawn(program: str, argv: list[str], environment: Mapping[bytes, bytes], actions: list[Action]) -> int:
+    try:
+        return os.posix_spawn(
+            program, argv, environment, file_actions=actions, setpgroup=0, setsigdef=IGNORED_BY_PYTHON
+        )
+    except FileNotFoundError as error:  # it was there when it was looked up
+        raise AbsentError(str(error)) from error
 
 
 def _wait(pid: int, out: int) -> tuple[bytes, int]:
@@ -101,5 +115,5 @@ def _file(opened: contextlib.ExitStack) -> int:
 def _find(name: str, path: bytes) -> str:
     found = shutil.which(name, path=os.fsdecode(path))
     if found is None:
-        raise FileNotFoundError(f"{name} is not on PATH")
+        raise AbsentError(f"{name} is not on PATH")
     return found

@@ -117,8 +117,9 @@ class AttemptVerifying(Event, frozen=True, kw_only=True):
 class AttemptEnded(Event, frozen=True, kw_only=True):
     """An attempt is over: its commit ("" when nothing could be taken) and `code`, "" when it passed.
 
-    `tests` is the digest of the record of which tests passed in its own steps ("" where none is known). `whole`: all
-    that its agent did is in the commit (None: of a version that did not record it).
+    `tests` is the digest of the record of which tests passed in its own steps ("" where none is known). In
+    `waited_seconds` of its `seconds` it waited for slots. `whole`: all that its agent did is in the commit (None: of a
+    version that did not record it).
 
     Of its agent: the model that it used, the conversation that a retry may go on with (`private_home`: it lies in the
     package's own HOME), what it used, and how many of its tools were called, denied, and of its requests repeated.
@@ -131,6 +132,7 @@ class AttemptEnded(Event, frozen=True, kw_only=True):
     why: str = ""
     seconds: float = 0.0
     setup_seconds: float = 0.0
+    waited_seconds: float = 0.0
     from_base: bool = True
     agent: str = ""
     model: str = ""

@@ -99,7 +99,7 @@ class Progress:
     def judged_anew(self) -> list[e.AttemptEnded]:
         """The attempts whose work is judged by something else now, and was not yet, as long as no agent tried since."""
         since = [one for one in self.ended if one.number > self.judged_otherwise]
-        known = {self.done_in(one.number) for one in since if costs_retry(one.code) or not undecided(one.code)}
+        known = {self.done_in(one.number) for one in since if costs_retry(one.code) or not self._left_open(one)}
         if max(known, default=0) > self.judged_otherwise:
             return []
         found = ((one, self.done_in(one.number)) for one in self.finished)
@@ -111,7 +111,7 @@ class Progress:
 
         Where nothing was found out about the latest work it is that.
         """
-        return self.judged_anew or [one for one in self.finished[:1] if one.code and undecided(one.code)]
+        return self.judged_anew or [one for one in self.finished[:1] if self._left_open(one)]
 
     def done_in(self, number: int) -> int:
         """The attempt in which an agent did the work of this attempt: itself, unless that was only judged again."""
@@ -132,6 +132,11 @@ class Progress:
         if ended.whole is False or (ended.whole is None and ended.code == Failure.SCOPE_VIOLATION):
             return False
         return not ended.code or judges(ended.code) or self._got_to_its_steps(ended)
+
+    def _left_open(self, ended: e.AttemptEnded) -> bool:
+        """Whether it was not found out what the work is worth; a step that could not start twice is an agent's turn."""
+        twice = ended.code == Failure.STEP_CANNOT_START and self.done_in(ended.number) != ended.number
+        return undecided(ended.code) and not twice
 
     def _got_to_its_steps(self, ended: e.AttemptEnded) -> bool:
         return undecided(ended.code) and (ended.number in self.verified or self.done_in(ended.number) != ended.number)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from parallel_impl import storage
 from parallel_impl.git.diffstat import Diffstat
 from parallel_impl.plan import order as ordering
 from parallel_impl.plan.model import StepKind
@@ -286,8 +287,8 @@ def _attempt(ended: e.AttemptEnded, course: Course) -> AttemptRow:
 def read_result(folder: Path) -> Result | None:
     """The published result of an attempt, from its folder."""
     try:
-        return results.load((folder / results.FILE).read_bytes())
-    except (FileNotFoundError, ValueError):
+        return results.load(storage.read(folder / results.FILE))
+    except (OSError, ValueError):
         return None  # an attempt that ended before it had a result: its row says so by its code
 
 

@@ -23,7 +23,7 @@ from parallel_impl.run.land import ending
 from parallel_impl.run.land.ending import Ending
 from parallel_impl.run.places import Places
 from parallel_impl.run.publish import publish
-from parallel_impl.run.resume import abort, leftovers
+from parallel_impl.run.resume import abort, leftovers, pinned
 from parallel_impl.run.run import Listener, Listeners, Run
 from parallel_impl.run.start import earlier_landing, part, preflight, writable
 from parallel_impl.run.start.request import Answer, Options, Request
@@ -99,8 +99,11 @@ def _work(
         if options.abort:
             abort.abort(repo, places, state, listener, checkout=repo.top(folder), stop=interruption.stop)
             return NOTHING
+        pinned.check_whole(repo, places, state)
         checkout = repo.top(folder)
         cleared = leftovers.clear(repo, places, state, checkout=checkout)
+        for line in cleared.left:
+            listener.say(line)
         places = part.locate(repo, folder, places, state, base=options.base)
         if state.landed:
             _check_unused(repo, state, options, listener)

@@ -153,6 +153,9 @@ class Run:
         """
         running = [*([ended] if ended else []), *self.state.live()]
         mask = self.launch.mask
+        if why := self.journal.take_disturbance():
+            told = f"journal: {self.journal.path} {why}; it is written again, whole"
+            self.record(RepositoryChanged(at=now(), what=[told], running=running, halts=True))
         if (
             around := [environment.masked(str(one), mask) for one in self.workspace.foreign()]
         ) and around != self.told_of:

@@ -287,6 +287,7 @@ def _settle(run: Run, admission: Admission, job: Job, outcome: Outcome) -> None:
         why=why,
         seconds=round(outcome.seconds, 3),
         setup_seconds=round(outcome.setup_seconds, 3),
+        waited_seconds=round(outcome.waited_seconds, 3),
         from_base=outcome.from_base,
         agent=job.done_by(run.spec).name,
         model=outcome.seen.model,
@@ -301,7 +302,7 @@ def _settle(run: Run, admission: Admission, job: Job, outcome: Outcome) -> None:
     )
     if code:
         run.record(ended)
-        if code is Failure.STEP_CANNOT_START and not run.obstacle:
+        if code is Failure.STEP_CANNOT_START and not job.kept and not run.obstacle:
             run.obstacle = (Halt.STEP_CANNOT_START, f"{package.id}: {why}")
         run.fail_if_spent(package.id)
     else:

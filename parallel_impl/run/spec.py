@@ -171,7 +171,5 @@ class Workspace:
         """Remove a checkout by its name; what cannot be removed (files of root, of a container) is kept and noted."""
         checkout = self.source.place(name)
         ports.give_back(checkout.path)
-        try:
-            checkout.remove()
-        except OSError as error:
-            note(f"{error}; moved to {checkout.keep(number)}")
+        if told := checkout.put_away(number):
+            note(told)

@@ -400,16 +400,29 @@ def test_a_gate_that_broke_or_failed_on_the_whole_runs_again_when_the_command_is
 
 def test_a_file_that_cannot_be_removed_keeps_nothing_else_from_landing(tmp_path: Path) -> None:
     repo, kept = make_repository("no-contracts", tmp_path), tmp_path / "no-contracts.worktrees/fix-typos/.kept"
-    sticks = "mkdir -p node_modules; echo x >node_modules/f; chattr +i node_modules/f\n"
+    sticks = "mkdir -p node_modules; for f in node_modules/f $TMPDIR/f; do echo x >$f; chattr +i $f; done\n"
     probe = tmp_path / "probe"
     probe.touch()
     if subprocess.run(["chattr", "+i", probe], check=False, capture_output=True).returncode:
         pytest.skip("files cannot be made immutable here")
     subprocess.run(["chattr", "-i", probe], check=True)
     try:
-        done = tool(repo, "implement", "fix-typos", "--agent", command(tmp_path / "agent.sh", NO_CONTRACTS + sticks))
+        (tmp_path / "t").mkdir()
+        env, agent = {"TMPDIR": str(tmp_path / "t")}, command(tmp_path / "agent.sh", NO_CONTRACTS + sticks)
+        done = tool(repo, "implement", "fix-typos", "--agent", agent, env=env)
         assert done.returncode == 0, done.stdout + done.stderr
         assert f"moved to {kept}/wp-guide.1" in done.stderr
         assert (kept / "wp-guide.1/no-contracts/node_modules/f").exists()
+        assert "  note: wp-guide: could not be removed: " in done.stderr
+        left = [f"could not be removed: {folder}: " for folder in (tmp_path / "t").iterdir()]
+        assert len(left) == 2
+        assert all(line in done.stderr for line in left)
+        for words in (("implement", "fix-typos"), ("implement", "fix-typos", "--abort")):
+            again = tool(repo, *words, env=env)
+            assert again.returncode in (0, 2)
+            assert all(line in again.stderr for line in left)
+        cleaned = tool(repo, "cleanup", "fix-typos", "--force", env=env)
+        assert cleaned.returncode == 1
+        assert f"kept {kept}: could not be removed" in cleaned.stdout
     finally:
         subprocess.run(["chattr", "-R", "-i", tmp_path], check=False, capture_output=True)

@@ -1,74 +1,61 @@
-"""Removing what an agent left: small trees here, all others by `rm`, and nothing else in either case."""
+"""What an agent left is removed, or told, with the reason, where somebody else owns a part of it."""
 
 from __future__ import annotations
 
+import errno
 import os
-import random
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from parallel_impl.git.remove import DEEPEST, SMALL, remove
+from parallel_impl.git.checkout import Checkout
+from parallel_impl.git.remove import SMALL, open_folders, remove, try_remove
 
 
 @pytest.fixture
-def processes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The programs that were started."""
-    started, run = list[str](), subprocess.run
-
-    def noted(command: tuple[str, ...], **options: object) -> object:
-        started.append(command[0])
-        return run(command, **options)  # type: ignore[call-overload]
-
-    monkeypatch.setattr(subprocess, "run", noted)
-    return started
-
-
-def grow(folder: Path, precious: Path, drawn: random.Random, entries: int) -> None:
-    """Something of every kind that an agent may leave."""
-    folders = [folder]
-    folder.mkdir()
-    for number in range(entries):
-        place = drawn.choice(folders) / f"{number}\udcff"
-        match drawn.randrange(6):
-            case 0 | 1:
-                place.mkdir()
-                folders.append(place)
-            case 2:
-                place.symlink_to(precious)
-            case 3:
-                os.mkfifo(place)
-            case 4:
-                os.link(precious / "file", place)
-            case _:
-                place.write_text("x")
+def sticks(tmp_path: Path) -> Iterator[Path]:
+    """A folder with a file that nobody may remove."""
+    folder = tmp_path / "home/wp-a"
+    folder.mkdir(parents=True)
+    (folder / "f").touch()
+    if subprocess.run(["chattr", "+i", folder / "f"], check=False, capture_output=True).returncode:
+        pytest.skip("files cannot be made immutable here")
+    yield folder
+    subprocess.run(["chattr", "-R", "-i", tmp_path], check=True)
 
 
-@pytest.mark.parametrize("entries", [0, 30, SMALL - 1, SMALL + 1])
-def test_a_tree_is_removed_and_what_its_links_name_stays(tmp_path: Path, entries: int, processes: list[str]) -> None:
-    precious = tmp_path / "precious"
-    precious.mkdir()
-    (precious / "file").write_text("x")
-    grow(tmp_path / "tree", precious, random.Random(entries), entries)  # noqa: S311 - the same trees each time
-    remove(tmp_path / "tree", tmp_path / "absent")
-    assert list(tmp_path.iterdir()) == [precious]
-    assert (precious / "file").read_text() == "x"
-    assert processes == (["rm"] if entries > SMALL else [])
+def test_what_cannot_be_removed_is_named_with_the_reason(sticks: Path) -> None:
+    with pytest.raises(OSError, match="Operation not permitted") as caught:
+        remove(sticks)
+    assert (caught.value.errno, caught.value.filename) == (errno.EPERM, str(sticks))
+    assert try_remove(sticks).startswith(f"could not be removed: {sticks}: ")
+    assert try_remove(sticks.parent / "absent") == ""
 
 
-def test_a_deep_tree_is_left_to_rm(tmp_path: Path, processes: list[str]) -> None:
-    place = tmp_path.joinpath("tree", *["d"] * (DEEPEST + 2))
-    place.mkdir(parents=True)
-    remove(tmp_path / "tree")
-    assert list(tmp_path.iterdir()) == []
-    assert processes == ["rm"]
+def test_a_checkout_that_cannot_be_removed_is_moved_aside_and_its_place_is_free(sticks: Path, tmp_path: Path) -> None:
+    checkout = Checkout(sticks, sticks.with_name("wp-a.git"), tmp_path / "indexes/wp-a/index", "")
+    assert checkout.put_away(3).endswith(f"; moved to {sticks.parent}/.kept/wp-a.3")
+    assert not sticks.exists()
+    assert (sticks.parent / ".kept/wp-a.3/f").exists()
+    assert checkout.put_away() == ""
 
 
-def test_a_link_in_the_place_of_a_folder_is_removed_itself(tmp_path: Path, processes: list[str]) -> None:
-    (tmp_path / "there").mkdir()
-    (tmp_path / "link").symlink_to("there")
-    (tmp_path / "file").touch()
-    remove(tmp_path / "link", tmp_path / "file")
-    assert list(tmp_path.iterdir()) == [tmp_path / "there"]
-    assert processes == []
+def test_closed_folders_are_opened_again_and_files_stay_as_they_are(tmp_path: Path) -> None:
+    (tmp_path / "a/b").mkdir(parents=True)
+    (tmp_path / "a/b/f").touch(mode=0o400)
+    for folder in (tmp_path / "a/b", tmp_path / "a"):
+        folder.chmod(0)
+    open_folders(tmp_path / "a")
+    modes = [os.stat(tmp_path / name).st_mode & 0o777 for name in ("a", "a/b", "a/b/f")]  # noqa: PTH116
+    assert modes == [0o700, 0o700, 0o400]
+
+
+def test_removing_needs_nothing_of_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a/b").mkdir(parents=True)
+    for number in range(SMALL + 1):  # that many are left to `rm`
+        (tmp_path / f"a/b/{number}").touch()
+    monkeypatch.setenv("PATH", "/nonexistent")
+    remove(tmp_path / "a")
+    assert not (tmp_path / "a").exists()

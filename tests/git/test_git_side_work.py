@@ -296,6 +296,19 @@ def test_own_work_on_what_came_from_a_remote_is_found_and_brought_with_it(cloned
     assert brought(scene, found)[0] == "a\ns\n"
 
 
+def test_history_that_an_agent_fetched_into_a_shallow_repository_is_nobodys_work(tmp_path: Path) -> None:
+    remote = make_user(tmp_path / "remote")
+    for text in ("one", "two"):
+        (remote / "news.txt").write_text(f"{text}\n")
+        commit_all(remote, text)
+    git(tmp_path, "clone", "-q", "--depth", "1", f"file://{remote}", str(tmp_path / "user"))
+    scene = open_scene(tmp_path / "user", tmp_path)
+    scene.act(f"{FEATURE}; git fetch -q --unshallow; git checkout -q -b old HEAD~2; echo o>>{A}; {COMMIT}; {OWN}")
+    found = look(scene)
+    assert [one.where for one in found] == ["branch feature", "branch old"]
+    assert brought(scene, found) == ["a\ns\n", "a\no\n"]
+
+
 def test_what_the_user_commits_meanwhile_is_nobodys_work(tmp_path: Path) -> None:
     scene = open_scene(make_user(tmp_path / "user"), tmp_path)
     (scene.user / A).write_text("the user's\n")

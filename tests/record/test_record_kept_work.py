@@ -131,6 +131,18 @@ def test_work_about_which_nothing_was_found_out_is_judged_again(code: Failure) -
     assert run.attempt("") == 2
 
 
+def test_a_step_that_cannot_start_when_its_work_is_judged_again_is_the_turn_of_an_agent() -> None:
+    run = Run()
+    run.attempt(Failure.STEP_CANNOT_START)
+    assert run.attempt(Failure.STEP_CANNOT_START) == 1
+    assert run.judged == []
+    last = run.progress.last_failure
+    assert last is not None and last.number == 2
+    run.edit()
+    assert run.judged == [2]
+    assert (run.attempt(Failure.STEP_CANNOT_START), run.judged) == (1, [])
+
+
 def test_every_work_that_there_is_has_its_turn_the_latest_first() -> None:
     run = Run(retries=5)
     run.attempt(Failure.SCOPE_VIOLATION)

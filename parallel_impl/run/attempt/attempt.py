@@ -6,6 +6,8 @@ did is on the attempt's ref before anything judges it.
 
 from __future__ import annotations
 
+import errno
+import os
 import tempfile
 import time
 from collections.abc import Callable
@@ -25,7 +27,7 @@ from parallel_impl.gates.steps import StepResult, StepStatus, Verification
 from parallel_impl.git import scope
 from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.edits import SetUpChanges
-from parallel_impl.git.remove import remove
+from parallel_impl.git.remove import open_folders, remove
 from parallel_impl.git.repo import GitError
 from parallel_impl.git.side_work import TakenTree
 from parallel_impl.git.staging import Snapshot
@@ -77,8 +79,10 @@ def run(spec: RunSpec, workspace: Workspace, launch: Launch, job: Job, post: Pos
 
     OSError when a disk is full: the failure of an attempt there has shown nothing about its work.
     """
+    spec = replace(spec, slots=spec.slots.measured_by(job.slot_wait))
     attempt = Attempt(spec, workspace, launch, job, post, began=time.monotonic())
-    attempt.files.folder.mkdir(parents=True, exist_ok=True)
+    storage.put_aside(attempt.files.folder, ".aside")  # an earlier agent may have made it: a FIFO for a log, say
+    attempt.files.folder.mkdir(parents=True)
     try:
         _pass_stages(attempt)
     except _FailureError as failure:
@@ -86,8 +90,8 @@ def run(spec: RunSpec, workspace: Workspace, launch: Launch, job: Job, post: Pos
     except GitError as failure:
         attempt.code, attempt.why = Failure.GIT_FAILED, str(failure)
     except OSError as failure:
-        if storage.problem(failure):
-            raise  # the machine's, not the package's: it costs no attempt
+        if _is_machines(attempt, failure):
+            raise  # not the package's: it costs no attempt
         attempt.code, attempt.why = Failure.IO_FAILED, printable(str(failure))
     # whatever it looks like then: a signal to all of us ends git and set-up in odd ways
     if attempt.code and any(launch.stops):
@@ -95,6 +99,14 @@ def run(spec: RunSpec, workspace: Workspace, launch: Launch, job: Job, post: Pos
     if attempt.code and attempt.code.costs_retry:
         storage.check_full(workspace.home, workspace.places.state, Path(tempfile.gettempdir()))
     return _publish(attempt)
+
+
+def _is_machines(attempt: Attempt, failure: OSError) -> bool:
+    """Whether a full disk, say, is why; not what an agent or a step left closed, in folders that are open."""
+    closed, named = failure.errno in (errno.EACCES, errno.EPERM), Path(str(failure.filename))
+    reached = (attempt.workspace.home, attempt.workspace.places.attempts)
+    theirs = any(named.is_relative_to(folder) and os.access(folder, os.W_OK | os.X_OK) for folder in reached)
+    return storage.problem(failure) is not None and not (closed and theirs)
 
 
 def _pass_stages(attempt: Attempt) -> None:
@@ -153,10 +165,11 @@ def _publish(attempt: Attempt) -> Outcome:
         attempt.why,
         seconds,
         attempt.setup_seconds,
+        attempt.job.slot_wait.seconds,
         seen=attempt.seen,
         private_home=attempt.private_home,
         tests=_own_tests(attempt),
-        whole=not attempt.work.not_taken,
+        whole=not attempt.work.not_taken and (bool(attempt.work.changes) or not attempt.elsewhere),
     )
 
 
@@ -202,6 +215,7 @@ def _work(attempt: Attempt, checkout: Checkout) -> None:
     staging = take_work.stage(spec, workspace, checkout, attempt.job, base=attempt.base)
     before = staging.before(set_up=bool(spec.setup))
     worked = _run_agent(attempt, checkout, before)
+    _open_own_folders(attempt)
     worked = agent_limits.judge(attempt.job, worked, spec.config.silence_minutes)
     attempt.seen = worked.seen
     agent_report.take(attempt)
@@ -279,9 +293,17 @@ def _run_agent(attempt: Attempt, checkout: Checkout, before: Snapshot) -> Worked
         )
 
 
+def _open_own_folders(attempt: Attempt) -> None:
+    """An agent or a step may close the folder that it was to write to: it is ours, and read from now on."""
+    for folder in (attempt.files.folder, attempt.files.steps):
+        if os.path.lexists(folder) and not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+            open_folders(folder)
+
+
 def _equip(attempt: Attempt, checkout: Checkout, launch: Launch | None = None) -> AbstractContextManager[Launch]:
     spec, workspace, job = attempt.spec, attempt.workspace, attempt.job
-    return equip(launch or attempt.launch, spec, workspace, checkout, package=job.package.id, attempt=job.number)
+    own = launch or attempt.launch
+    return equip(own, spec, workspace, checkout, tell=attempt.post, package=job.package.id, attempt=job.number)
 
 
 def _check_scope(attempt: Attempt) -> None:
@@ -400,6 +422,7 @@ def _verify_in_checkout(attempt: Attempt, run: Callable[[Attempt, Launch, Checko
         _check_surroundings(attempt, checkout)
         with _equip(attempt, checkout) as launch:
             found = run(attempt, launch, checkout)
+            _open_own_folders(attempt)
         _check_surroundings(attempt, checkout)
         return found
     finally:
@@ -470,7 +493,7 @@ def _leave(attempt: Attempt, checkout: Checkout, failure: BaseException) -> None
     It is kept whole; or it stays where it is when the run itself ends by this (a full disk, a lock of git in the
     way): then the attempt is not journalled as over, and the next start takes it.
     """
-    ends_run = isinstance(failure, UserError) or (isinstance(failure, OSError) and storage.problem(failure))
+    ends_run = isinstance(failure, UserError) or (isinstance(failure, OSError) and _is_machines(attempt, failure))
     untaken = attempt.agent_started and not (attempt.commit and attempt.searched)
     if untaken and ends_run:
         return

@@ -16,6 +16,7 @@ from parallel_impl.git.staging import Ignored, Violation, Work
 from parallel_impl.git.union import Layer
 from parallel_impl.plan.model import Package, Plan
 from parallel_impl.processes.launch import Launch, Stop
+from parallel_impl.processes.slots import SlotWait
 from parallel_impl.record.activity import Usage
 from parallel_impl.record.agent_report import AgentReport
 from parallel_impl.record.codes import Failure
@@ -93,7 +94,8 @@ class Job:
 
     `above` is the dependencies' accepted work, transitively, in topological order. `budget` is what is left for it.
     `on_base` is what gates and steps do on the run's base, as far as it is known; `known_reports` gets what the gates
-    found on the attempt's tree. With `kept` that work is judged, and no agent is started.
+    found on the attempt's tree. `slot_wait` is how long it has waited for slots, which its limits do not count. With
+    `kept` that work is judged, and no agent is started.
     """
 
     package: Package
@@ -105,6 +107,7 @@ class Job:
     cutoff: Cutoff = field(default_factory=Cutoff)
     on_base: OnBase | None = None
     known_reports: dict[str, Reports] = field(default_factory=dict)
+    slot_wait: SlotWait = field(default_factory=SlotWait)
     kept: Kept | None = None
 
     def done_by(self, spec: RunSpec) -> AgentRecord:
@@ -116,8 +119,9 @@ class Job:
 class Outcome:
     """How an attempt ended; `code` is None when its work may be accepted. `changes` are those of `commit`.
 
-    `seen` is what its agent did, as far as it tells. `tests` is the digest of the record of the tests of its steps.
-    `whole`: all that its agent did is in `commit`.
+    `waited_seconds` are those of its `seconds` in which it waited for slots. `seen` is what its agent did, as far as it
+    tells. `tests` is the digest of the record of the tests of its steps. `whole`: all that its agent did is in
+    `commit`.
     """
 
     result: Result
@@ -127,6 +131,7 @@ class Outcome:
     why: str = ""
     seconds: float = 0.0
     setup_seconds: float = 0.0
+    waited_seconds: float = 0.0
     seen: Seen = field(default_factory=Seen)
     private_home: bool = False
     tests: str = ""

@@ -116,8 +116,9 @@ def _reported(attempt: Attempt) -> dict[str, object] | None:
 
 
 def _keys(attempt: Attempt) -> dict[str, object]:
+    """What is known by keys: what we measured counts, then what steps wrote, and last the agent's word."""
     known = dict(attempt.verification.keys) if attempt.verification else {}
-    return {"files_modified": len(attempt.work.changes), **known, **(_reported(attempt) or {})}
+    return {**(_reported(attempt) or {}), **known, "files_modified": len(attempt.work.changes)}
 
 
 def _not_reported(attempt: Attempt) -> list[str]:

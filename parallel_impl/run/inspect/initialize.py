@@ -95,7 +95,7 @@ def initialize(
 
 def _part(top: Path, folder: Path) -> str:
     """The folder whose `openspec/` is meant, from the top."""
-    here = folder.resolve().relative_to(top.resolve()).as_posix()
+    here = storage.real(folder).relative_to(storage.real(top)).as_posix()
     for part in parts.above("" if here == "." else here):
         if (top / part / "openspec").is_dir():
             return part
@@ -126,7 +126,7 @@ def _schema(place: Path, env: Mapping[str, str]) -> dict[str, str]:
 def _forked(env: Mapping[str, str]) -> dict[str, str]:
     """What `openspec schema fork` writes, made aside."""
     with tempfile.TemporaryDirectory(prefix="pi-init-") as scratch:
-        aside = Path(scratch).resolve()
+        aside = storage.real(Path(scratch))
         (aside / "openspec").mkdir()
         storage.write(aside / "openspec/config.yaml", f"schema: {workflow.SOURCE}\n".encode())
         program.fork_schema(workflow.SOURCE, workflow.NAME, aside, env)

@@ -13,7 +13,7 @@ from parallel_impl.git import remotes as remotes_of_git
 from parallel_impl.record import events as e
 from parallel_impl.record import json_form
 from parallel_impl.record.codes import Halt, describe_halt
-from parallel_impl.record.journal import now, read
+from parallel_impl.record.journal import now
 from parallel_impl.record.state import PackageState
 from parallel_impl.report import handoff, markdown, summary
 from parallel_impl.report.course import course
@@ -215,7 +215,7 @@ def _describe_failed(run: Run) -> Iterator[str]:
             if name in work:
                 yield f"  {name}: its work: git show {work[name]}"
     if failed:
-        starts = [one for one in read(places.journal) if isinstance(one, e.RunStarted | e.RunContinued)]
+        starts = [one for one in run.journal.events() if isinstance(one, e.RunStarted | e.RunContinued)]
         only = f" --only {shlex.quote(starts[-1].only)}" if starts and starts[-1].only else ""
         yield f"  try what failed again: parallel-implement {places.change_id}{only} --retry-failed"
         if not run.spec.single:
@@ -240,7 +240,7 @@ def summarise(run: Run, ending: Ending) -> tuple[str, ...]:
 
     Returns the last line for people: where a run that did not land says how to go on.
     """
-    places, happened = run.workspace.places, read(run.workspace.places.journal)
+    places, happened = run.workspace.places, run.journal.events()
     in_force = run.in_force
     found = course(happened, outline(in_force.plan, in_force.order, state=places.state, jobs=run.jobs))
     drawn = picture(found, now(), alive=False)

@@ -73,6 +73,10 @@ def _put_together(run: Run) -> tuple[str, str]:
     commit = assemble.assemble(run)
     if agreed and agreed != state.consented and not repo.is_ancestor(agreed, commit):
         raise _MovedError(feature_branch.describe(repo, places, agreed, agreed, run.spec.base), commit=commit)
+    if agreed and not repo.share_history(agreed, commit):
+        why = f"{places.branch} is at {agreed[:12]}, which shares no commit with the run's base"
+        aside = f"git branch -m {places.branch} {places.branch.replace('/', '-')}-old"
+        raise _HaltError(Halt.BRANCH_MOVED, f"{why}\nput it aside: {aside}", commit=commit)
     candidate, conflicts = assemble.merge_tip(run, commit, agreed)
     if conflicts:
         why = f"{places.branch} is at {agreed[:12]}, which the run did not start from, and both changed: "
@@ -151,5 +155,8 @@ def _check_not_checked_out(run: Run, candidate: str, proven: Proof) -> None:
         else:
             again = f"parallel-implement {places.change_id}"
             what = f"end that (git -C {folder} status shows how), then give the same command again: {again}"
+        if not use.worktree.is_dir():
+            remove = f"git -C {shlex.quote(str(places.common))} worktree remove -f -f {folder}"
+            what = f"which is locked and not there: bring it back, or forget it, and give the same command:\n  {remove}"
         why = f"{places.branch} is {use.verb} in {use.worktree}; everything is proven, {what}"
         raise _HaltError(Halt.CHECKED_OUT, why, proven=proven, commit=candidate)

@@ -11,6 +11,7 @@ import contextlib
 import re
 from functools import reduce
 
+from parallel_impl import storage
 from parallel_impl.agents.seen import Seen
 from parallel_impl.errors import UserError
 from parallel_impl.git.checkout import Checkout
@@ -114,10 +115,8 @@ def count_made(repo: Repo, places: Places) -> dict[str, int]:
 def _ended(run: Run, name: str, number: int, commit: str, *, code: str = "", why: str = "") -> e.AttemptEnded:
     """That an attempt is over, with what its agent had used by then: limits count that too."""
     began, seen = run.state.packages[name].started.get(number), Seen()
-    with (
-        contextlib.suppress(FileNotFoundError),
-        run.workspace.places.attempt_files(name, number).activity.open("rb") as lines,
-    ):
+    with contextlib.suppress(OSError, ValueError):
+        lines = storage.read(run.workspace.places.attempt_files(name, number).activity).splitlines(keepends=True)
         seen = reduce(Seen.after, activity.read(lines), seen)
     return e.AttemptEnded(
         at=now(),

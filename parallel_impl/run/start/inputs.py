@@ -196,6 +196,7 @@ def load(
     problems += _uncommitted(repo, places, entries, folder, came_from, continued=bool(plan_from), made=bool(made))
     if found_setup:
         problems.append(Problem(f"set-up: {found_setup.why}", severity=Severity.NOTICE))
+        problems += setup.problems(read, found_setup)
     return Inputs(
         base=base,
         base_from=came_from,
@@ -210,8 +211,15 @@ def load(
     )
 
 
-def branch_problems(repo: Repo, places: Places) -> Iterator[Problem]:
+def branch_problems(repo: Repo, places: Places, base: str) -> Iterator[Problem]:
     """What would make the feature branch impossible at the very end, here or on a remote."""
+    if (tip := repo.ref(places.branch_ref)) and not repo.share_history(tip, base):
+        aside = f"git branch -m {places.branch} {places.branch.replace('/', '-')}-old"
+        yield Problem(
+            f"{places.branch} and the base {base[:12]} have no commit in common, so nothing could be merged",
+            where=places.branch_ref,
+            hint=f"start from a commit of that branch (--base {tip[:12]}), or put it aside: {aside}",
+        )
     for name in repo.refs("refs/heads", "refs/remotes"):
         short, local = name.removeprefix("refs/heads/"), name.startswith("refs/heads/")
         branch = short if local else name.removeprefix("refs/remotes/").partition("/")[2]
@@ -228,6 +236,13 @@ def branch_problems(repo: Repo, places: Places) -> Iterator[Problem]:
             hint=f"write the branch as heads/{places.branch}, or rename the tag",
             severity=Severity.WARNING,
         )
+    for worktree in repo.worktrees():
+        if worktree.branch == places.branch_ref and worktree.gone:
+            yield Problem(
+                f"{places.branch} was checked out in {worktree.path}, which is gone: it lands all the same",
+                hint="if that folder was moved: git worktree repair <where it is>; else: git worktree prune",
+                severity=Severity.WARNING,
+            )
     for use in checked_out.uses(repo, places.branch_ref):
         yield Problem(
             f"{places.branch} is {use.verb} in {use.worktree}: it will be proven, but not moved there",

@@ -13,13 +13,12 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from queue import SimpleQueue
 
 from parallel_impl import environment
 from parallel_impl.errors import Problem, Severity, UserError
 from parallel_impl.git import carried, ignored_scope, surroundings
 from parallel_impl.git import home as homes
-from parallel_impl.git.remove import remove
+from parallel_impl.git.remove import try_remove
 from parallel_impl.git.repo import Repo
 from parallel_impl.git.suitability import check_repository
 from parallel_impl.git.surroundings import Foreign, Surroundings
@@ -27,7 +26,7 @@ from parallel_impl.git.trees import Trees
 from parallel_impl.plan import ids
 from parallel_impl.processes.launch import Launch, Limits
 from parallel_impl.record import events as e
-from parallel_impl.record.journal import Journal, now, read
+from parallel_impl.record.journal import Journal, now
 from parallel_impl.report.announce import Announcer
 from parallel_impl.report.outline import outline
 from parallel_impl.run import feature_branch, on_base, run_id
@@ -103,16 +102,10 @@ def try_out(request: Request) -> None:
 
 def _try_on_base(request: Request, ready: _Ready) -> list[str]:
     """What gates and steps do on the base, all of them. UserError where a gate is broken there."""
-    spec, listener, posted = ready.spec_on_base, request.listener, SimpleQueue[e.Event]()
-    work = on_base.BaseWork(spec, ready.workspace, ready.launch, posted.put, ready.base.checkout)
-
-    def tell() -> None:
-        for _ in range(posted.qsize()):
-            listener.event(posted.get())
-
+    spec, listener = ready.spec_on_base, request.listener
+    work = on_base.BaseWork(spec, ready.workspace, ready.launch, checkout=ready.base.checkout)
     with on_base.running(work, ready.in_force, ready.in_force.order.index) as base:
-        base.wait(math.inf, request.stop, say=listener.say, meanwhile=tell, whole=True)
-        tell()
+        base.wait(math.inf, request.stop, say=listener.say, whole=True)
         news = on_base.describe_news(spec, ready.in_force.plan, base, red=True)
         base_check.report(
             [replace(one, what=environment.masked(one.what, ready.launch.mask)) for one in news], listener
@@ -177,7 +170,7 @@ def leaving_nothing(repo: Repo, places: Places) -> Iterator[None]:
         if not places.last_journal.exists() and not places.attempts.exists():
             for ref, commit in repo.refs(places.base_ref, places.carried_refs, places.plan_refs).items():
                 repo.delete_ref(ref, commit)
-            remove(places.state)
+            try_remove(places.state)  # what stays is in nobody's way
             change_lock.forget(places)
 
 
@@ -231,7 +224,8 @@ def _checked(request: Request, known: Inputs) -> Iterator[_Ready]:
         base_check.report(single.unverified(spec, checked.gates), request.listener)
         yield _Ready(spec, workspace, launch, in_force, checked, capable.jobs)
     finally:
-        leftovers.close(request.places, home)
+        for line in leftovers.close(request.places, home):
+            request.listener.say(line)
 
 
 def _surroundings(request: Request, known: Inputs, home: Path) -> Surroundings:
@@ -299,7 +293,7 @@ def _read_inputs(request: Request, found: tuple[str, str, str]) -> tuple[Inputs,
     known = plan_edit.numbered(known, state, edited=bool(edited))
     trees = Trees(repo, places.trees)
     problems = [*known.problems, *check_repository(trees, commit), *ignored_scope.check(trees, commit, known.plan)]
-    problems += inputs.branch_problems(repo, places)
+    problems += inputs.branch_problems(repo, places, commit)
     if not state.started:
         problems += inputs.behind_upstream(repo, request.folder, commit, came_from)
         problems += inputs.beside_branch(repo, places, commit)
@@ -328,7 +322,7 @@ def _open(run: Run, request: Request, known: Inputs, edits: InputEdits) -> None:
         launch = replace(run.launch, cwd=request.checkout or request.folder)
         announcer = Announcer(shlex.split(command), launch, places.announce_log, run.post)
         run.listener = Listeners([run.listener, announcer])
-    run.listener.begin(outlined, read(places.journal))
+    run.listener.begin(outlined, run.journal.events())
     if run.state.started:
         run.move = _find_move(run)
         again, restart = (False, ()) if run.move else (options.retry_failed, options.restart)
