@@ -333,10 +333,11 @@ def instrument_slots(points: Points) -> None:
 
 
 def instrument_shared(points: Points) -> None:
-    """What is read once for all packages, by whichever comes first."""
+    """What is read once for all packages, by whichever comes first, or once for all that ended together."""
     from parallel_impl.git import hooks
     from parallel_impl.git.objects import Objects
     from parallel_impl.git.trees import Trees
+    from parallel_impl.git.watch import Watch
 
     def reading(owner: Any, name: str) -> None:
         real = getattr(owner, name)
@@ -347,7 +348,8 @@ def instrument_shared(points: Points) -> None:
 
         setattr(owner, name, read)
 
-    for owner, name in ((Trees, "read"), (Trees, "listing"), (Objects, "_load"), (hooks, "_parsed")):
+    once = ((Trees, "read"), (Trees, "listing"), (Objects, "_load"), (hooks, "_parsed"), (Watch, "compare"))
+    for owner, name in once:
         reading(owner, name)
 
 
