@@ -230,7 +230,8 @@ def _read(path: bytes) -> tuple[bytes, str]:
 
 def _nest(changes: Mapping[bytes, Entry | None]) -> _Nested:
     nested: _Nested = {}
-    for path, entry in changes.items():
+    removals_first = sorted(changes.items(), key=lambda change: change[1] is not None)
+    for path, entry in removals_first:  # whatever becomes a folder, or was one, holds what is put in
         here, (*folders, name) = nested, path.split(b"/")
         for folder in folders:
             below = here.setdefault(folder, {})
