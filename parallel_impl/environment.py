@@ -63,7 +63,7 @@ def for_push(inherited: Mapping[str, str]) -> dict[str, str]:
 def drop_git(variables: MutableMapping[str, str]) -> dict[str, str]:
     """Remove inherited `GIT_*`: a `GIT_DIR` of the caller's (a hook, `git rebase --exec`) names another repository.
 
-    Done once, in the environment of this process: GitPython and every child take what they find there. What was
+    Done once, in the environment of this process: git and every child take what they find there. What was
     removed is returned: it passes where `pass_env` names it.
     """
     names = [name for name in variables if name.startswith("GIT_") and name != "GIT_PYTHON_REFRESH"]

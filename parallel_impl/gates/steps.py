@@ -135,6 +135,7 @@ def run_steps(
     folder: Path,
     env: Mapping[str, str],
     changed: Changed,
+    before: Mapping[str, str] | None = None,
     files_modified: int | None = None,
     made: Collection[str] = (),
     stop: Stops = None,
@@ -147,15 +148,15 @@ def run_steps(
     """Run the package's steps in `checkout`, logs in `<folder>/steps/`, evidence in `<folder>/artifacts/`.
 
     `env` is the allow-listed environment of steps; `changed` names the tracked or unignored files of the
-    checkout that differ from its commit; `files_modified` is how many files the attempt changed and `made` which:
-    an artifact that was there before the steps is evidence only if it is among these. `started` hears of
-    each step that runs, with its place from 1, `ended` how it ended; its time counts from when it has its `slot`. `old`
-    tells which tests of a step that allows old failures fail on the base, each of two times: it is asked before the
-    step has a slot, since what it waits for may need one.
+    checkout that differ from its commit, and `before` is what it would name now (None: it is asked); `files_modified`
+    is how many files the attempt changed and `made` which: an artifact that was there before the steps is evidence
+    only if it is among these. `started` hears of each step that runs, with its place from 1, `ended` how it ended; its
+    time counts from when it has its `slot`. `old` tells which tests of a step that allows old failures fail on the
+    base, each of two times: it is asked before the step has a slot, since what it waits for may need one.
     """
-    runner = _Runner(storage.real(checkout), folder, env, changed, files_modified, stop, mask)
-    before = evidence.signatures(runner.checkout, package.steps)
-    runner.stale = {file: signature for file, signature in before.items() if file not in made}
+    runner = _Runner(storage.real(checkout), folder, env, changed, files_modified, stop, mask, before=before)
+    there = evidence.signatures(runner.checkout, package.steps)
+    runner.stale = {file: signature for file, signature in there.items() if file not in made}
     results: list[StepResult] = []
     failed: StepResult | None = None
     for number, step in enumerate(package.steps, 1):

@@ -9,11 +9,12 @@ import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from parallel_impl import storage
 from parallel_impl.git.checkout import Checkout, are
-from parallel_impl.git.repo import Repo
+from parallel_impl.git.repo import Repo, decode
 
 NOWHERE = "/dev/null"
 HERE = b"\0checkout\0"
@@ -41,9 +42,10 @@ def switch_off(checkout: Checkout) -> None:
     if not are(stat.S_ISDIR, checkout.git_dir, admin.parent, admin):
         return
     config, nothing = checkout.git_dir / "config", f"[core]\n\thooksPath = {NOWHERE}\n"
-    own = "[extensions]\n\tworktreeConfig = true\n" if not _values(config, "extensions.worktreeConfig") else ""
+    known = _values(config)
+    own = "[extensions]\n\tworktreeConfig = true\n" if "extensions.worktreeconfig" not in known else ""
     # never a second value: `git config core.hooksPath …` refuses to overwrite two
-    _append(config, own + (nothing if not _values(config, "core.hooksPath") else ""))
+    _append(config, own + (nothing if "core.hookspath" not in known else ""))
     _append(admin / "config.worktree", nothing)
 
 
@@ -58,7 +60,8 @@ def _append(file: Path, text: str) -> None:
 
 def installed(checkout: Checkout) -> Installed:
     """The hooks that set-up installed in a checkout."""
-    paths = [path for path in _values(checkout.git_dir / "config", "core.hooksPath") if path != NOWHERE]
+    values = _values(checkout.git_dir / "config").get("core.hookspath", ())
+    paths = [path for path in values if path != NOWHERE]
     found: dict[str, set[bytes]] = {}
     for folder in (checkout.git_dir / "hooks", *(checkout.path / storage.expand(path) for path in paths)):
         for path, content in files(folder):
@@ -84,8 +87,19 @@ def anywhere(content: bytes, checkouts: Iterable[Path]) -> bytes:
     return content
 
 
-def _values(file: Path, key: str) -> list[str]:
-    """The values of a key in a file of configuration; none where git cannot read it."""
-    arguments = ("config", "--no-includes", "--file", str(file), "-z", "--get-all", key)
-    values = Repo(Path(os.sep)).text(*arguments, ok=(0, 1, 3, 128), discover=True).split("\0")
-    return [value for value in values if value]
+def _values(file: Path) -> Mapping[str, tuple[str, ...]]:
+    """The values in a file of configuration by key, as git prints it; none where git cannot read it."""
+    content = file.read_bytes() if file.is_file() else b""
+    return _parsed(content) if content else {}
+
+
+@lru_cache(maxsize=16)
+def _parsed(content: bytes) -> Mapping[str, tuple[str, ...]]:
+    """Read by git once: without a set-up that changes it, it is the same in all checkouts of a run."""
+    arguments = ("config", "--no-includes", "--file", "-", "-z", "--list")
+    out = Repo(Path(os.sep)).git(*arguments, input=content, ok=(0, 1, 3, 128), discover=True)
+    found: dict[str, tuple[str, ...]] = {}
+    for key, _, value in (item.partition("\n") for item in decode(out).split("\0")):
+        if value:
+            found[key] = (*found.get(key, ()), value)
+    return found

@@ -7,11 +7,28 @@ and every checkout and every clone gets the other content, or fails.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from parallel_impl.git.repo import GitError, Repo
 
 AT_ONCE = 64 * 1024 * 1024  # bytes that are read in one go
+
+
+@dataclass(frozen=True, slots=True)
+class Unsound:
+    """Objects that are not there, and objects whose content has another name or cannot be read."""
+
+    missing: tuple[str, ...] = ()
+    misnamed: tuple[str, ...] = ()
+
+
+def look_up(repo: Repo, sizes: Mapping[str, int]) -> Unsound:
+    """Read objects as git finds them now, by a process that has seen nothing before: one that stays would go on
+    reading a pack that somebody has removed. `sizes` has their ids with about how large each is.
+    """
+    found = [one for some in _parts(list(sizes), sizes) for one in _check(repo, some)]
+    return Unsound(tuple(name for name, there in found if not there), tuple(name for name, there in found if there))
 
 
 def misnamed(repo: Repo, commit: str, *, known: Collection[str]) -> list[str]:
@@ -22,18 +39,15 @@ def misnamed(repo: Repo, commit: str, *, known: Collection[str]) -> list[str]:
     without = [f"^{one}" for one in known]
     listed = repo.text("rev-list", "--objects", "--end-of-options", commit, *without)
     names = [line[: len(repo.null)] for line in listed.split("\n") if line]
-    return [name for some in _parts(repo, names) for name in _check(repo, some)]
+    sizes = repo.sizes(names)
+    return [name for some in _parts(names, sizes) for name, _ in _check(repo, some)]
 
 
-def _parts(repo: Repo, names: Sequence[str]) -> Iterator[list[str]]:
+def _parts(names: Sequence[str], sizes: Mapping[str, int]) -> Iterator[list[str]]:
     """The names in parts whose objects fit into memory."""
-    if not names:
-        return
-    lines = repo.git("cat-file", "--batch-check", input=_asked(names)).decode("ascii", "replace").splitlines()
     part, size = [], 0
-    for name, line in zip(names, lines, strict=True):
-        last = line.rpartition(" ")[2]
-        size += int(last) if last.isdecimal() else 0
+    for name in names:
+        size += sizes.get(name, 0)
         part.append(name)
         if size >= AT_ONCE:
             yield part
@@ -41,33 +55,34 @@ def _parts(repo: Repo, names: Sequence[str]) -> Iterator[list[str]]:
     yield part
 
 
-def _check(repo: Repo, names: Sequence[str]) -> list[str]:
+def _check(repo: Repo, names: Sequence[str]) -> list[tuple[str, bool]]:
+    """What is wrong with the objects: each name, and whether there is something under it."""
     if not names:
         return []
     try:
-        out = repo.git("cat-file", "--batch", input=_asked(names))
+        out = repo.git("cat-file", "--batch", "--buffer", input=_asked(names))
     except GitError:  # it ends at the first that is torn
         if len(names) == 1:
-            return [*names]
+            return [(names[0], True)]
         half = len(names) // 2
         return [*_check(repo, names[:half]), *_check(repo, names[half:])]
     return list(_compare(out, names, repo.object_format))
 
 
-def _compare(out: bytes, names: Sequence[str], algorithm: str) -> Iterator[str]:
+def _compare(out: bytes, names: Sequence[str], algorithm: str) -> Iterator[tuple[str, bool]]:
     at = 0
     for name in names:
         end = out.index(b"\n", at)
         _, kind, *size = out[at:end].split(b" ")
         if not size:  # missing
-            yield name
+            yield name, False
             at = end + 1
             continue
         start, at = end + 1, end + 1 + int(size[0]) + 1
         digest = hashlib.new(algorithm, b"%b %b\0" % (kind, size[0]))
         digest.update(memoryview(out)[start : at - 1])
         if digest.hexdigest() != name:
-            yield name
+            yield name, True
 
 
 def _asked(names: Sequence[str]) -> bytes:

@@ -1,23 +1,29 @@
 """Removing folders that an agent had: whatever it made of them, and never through a symlink.
 
-`rm` walks by descriptors, so that neither a symlink swapped in meanwhile nor a path deeper than may be long (or than
-Python recurses) is a problem, and worker threads run beside it.
+What is small is removed in this process, by descriptors. `rm` takes what is large, deep or closed: it walks by
+descriptors too, so that neither a symlink swapped in meanwhile nor a path deeper than may be long (or than Python
+recurses) is a problem, and worker threads run beside it.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import stat
 import subprocess
+from itertools import islice
 from pathlib import Path
 
 WHY = (errno.EACCES, errno.EROFS, errno.EBUSY, errno.ENOTEMPTY)  # as `rm` says it; else it is not permitted
 TRIES = 3  # a process that outlived its agent may still write
+SMALL = 500  # entries of a tree that costs less than a process
+DEEPEST = 40
+AS_IT_IS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
 def remove(*places: Path) -> None:
     """Remove files, symlinks and folder trees; absent ones are fine. OSError names what is still there, and why."""
-    left = [str(place) for place in places if os.path.lexists(place)]
+    left = [str(place) for place in places if not _remove_small(place)]
     for _ in range(TRIES):
         if not left:
             return
@@ -46,6 +52,48 @@ def try_remove(*places: Path) -> str:
     except OSError as error:
         return str(error.strerror)
     return ""
+
+
+def _remove_small(place: Path) -> bool:
+    """Remove a place unless it is large; False where something of it is left, for whatever reason."""
+    try:
+        if not stat.S_ISDIR(place.lstat().st_mode):
+            place.unlink()
+            return True
+        folder = os.open(place, AS_IT_IS)
+        try:
+            if _empty(folder, SMALL, 0) < 0:
+                return False
+        finally:
+            os.close(folder)
+        place.rmdir()
+    except FileNotFoundError:
+        return not os.path.lexists(place)
+    except OSError:
+        return False
+    return True
+
+
+def _empty(folder: int, room: int, depth: int) -> int:
+    """Remove what is in a folder as long as there is `room` for its entries; how much is left, -1 for too little."""
+    with os.scandir(folder) as found:
+        entries = list(islice(found, room + 1))
+    room -= len(entries)
+    if room < 0 or depth > DEEPEST:
+        return -1
+    for entry in entries:
+        if not entry.is_dir(follow_symlinks=False):
+            os.unlink(entry.name, dir_fd=folder)
+            continue
+        below = os.open(entry.name, AS_IT_IS, dir_fd=folder)
+        try:
+            room = _empty(below, room, depth + 1)
+        finally:
+            os.close(below)
+        if room < 0:
+            return -1
+        os.rmdir(entry.name, dir_fd=folder)
+    return room
 
 
 def _run(*command: str) -> subprocess.CompletedProcess[bytes]:

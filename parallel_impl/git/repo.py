@@ -1,4 +1,4 @@
-"""The one door to git: `Repo` runs every git command of this program, through GitPython.
+"""The one door to git: `Repo` runs every git command of this program.
 
 The rules behind each option were measured: hooks, fsmonitor, split indexes and automatic gc of the user are switched
 off in every call (a `reference-transaction` hook ran 18 times in one run and can veto a landing), replace refs are
@@ -8,12 +8,10 @@ ignored, and data is read as bytes with `-z`. What is inherited of `GIT_*` has b
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import re
 import shlex
-import subprocess
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,9 +21,7 @@ from parallel_impl import storage
 from parallel_impl.errors import UserError, printable
 from parallel_impl.git import obstacle, ownership
 from parallel_impl.git.identity import OURS, Identity
-
-os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")  # else GitPython cannot even be imported where there is no git
-from git import Git, GitCommandNotFound
+from parallel_impl.processes import program
 
 MINIMUM = (2, 38)
 SWITCHED_OFF = (
@@ -42,6 +38,7 @@ SWITCHED_OFF = (
 # power cut (0 fsyncs in update-index, write-tree, commit-tree and update-ref). 9 fsyncs a package; not the method
 # `batch`, which is no fewer for a few files each and writes to a folder first that a `prune --expire=now` removes.
 ON_DISK = ("core.fsync=objects,derived-metadata,reference", "core.fsyncMethod=fsync")
+TREE = "040000"
 AT_ONCE = 400  # paths in one command: the longest that git has are 4 KB each, and the kernel takes 2 MB
 ENVIRONMENT = {
     "LC_ALL": "C",
@@ -124,6 +121,9 @@ def _safe(folders: Collection[Path]) -> dict[str, str]:
 
 def version() -> tuple[int, ...]:
     """The installed git's version as numbers; UserError when git is absent."""
+    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")  # else it cannot even be imported where there is no git
+    from git import Git, GitCommandNotFound  # noqa: PLC0415  (100 ms)
+
     try:
         text = str(Git().version())
     except GitCommandNotFound as error:
@@ -146,7 +146,6 @@ class Repo:
 
     def __init__(self, git_dir: Path, named: Collection[Path] = ()) -> None:
         self.git_dir = git_dir
-        self._git = Git(str(git_dir))
         self._named = _safe(named)
         self._config: tuple[str, ...] = ()
 
@@ -192,7 +191,7 @@ class Repo:
         more `key=value`; `ok` lists the exit codes that are no error. Raises GitError for any other; what `obstacle`
         finds instead: a full or read-only disk is an OSError, a lock file in the way a UserError.
         """
-        command = ["git"]
+        command = ["git", "-C", str(work_tree or self.git_dir)]
         for setting in (*SWITCHED_OFF, *ON_DISK, *self._config, *config):
             command += ["-c", setting]
         if not discover:
@@ -202,30 +201,13 @@ class Repo:
         environment = {**ENVIRONMENT, **self._named, **(env or {})}
         if index:
             environment["GIT_INDEX_FILE"] = str(index)
-        git = Git(str(work_tree)) if work_tree else self._git
         try:
-            with contextlib.ExitStack() as opened:
-                process = git.execute(
-                    [*command, *args],
-                    istream=opened.enter_context(stdin.open("rb")) if stdin else subprocess.PIPE if input else None,
-                    as_process=True,
-                    env=environment,
-                    process_group=0,  # Ctrl-C goes to the terminal's whole group: it must not fail what git is at
-                )
-        except GitCommandNotFound as error:
+            done = program.run([*command, *args], environment, input=input, stdin=stdin)
+        except program.AbsentError as error:
             raise _absent() from error
-        child = process.proc
-        assert child is not None  # noqa: S101 - with as_process GitPython hands over what it has just started
-        out: bytes
-        try:
-            out, err = child.communicate(input or None)
-        except BaseException:  # an interruption: nothing of ours goes on beside the clearing up
-            child.terminate()  # on TERM git removes its lock files
-            child.wait()
-            raise
-        if child.returncode not in ok:
-            raise obstacle.find(err, self.git_dir) or GitError(args, child.returncode, err)
-        return out
+        if done.code not in ok:
+            raise obstacle.find(done.err, self.git_dir) or GitError(args, done.code, done.err)
+        return done.out
 
     def text(self, *args: str, ok: Collection[int] = (0,), discover: bool = False) -> str:
         """Run git and return its stdout as text without the last newline."""
@@ -372,6 +354,20 @@ class Repo:
 
     def changes(self, old: str, new: str) -> list[Change]:
         """Every path that differs between two trees or commits, exactly: no renames, modes and links included."""
+        return parse_changes(self._compare(old, new))
+
+    def changes_and_trees(self, old: str, new: str) -> tuple[list[Change], list[str]]:
+        """The changes between two trees, and the ids of the trees below the new one that the old has not there."""
+        found = parse_changes(self._compare(old, new, "-t"))
+        files, trees = list[Change](), list[str]()
+        for change in found:
+            if change.new_mode == TREE:
+                trees.append(change.new)
+            if TREE not in (change.old_mode, change.new_mode):
+                files.append(change)
+        return files, trees
+
+    def _compare(self, old: str, new: str, *options: str) -> bytes:
         absent = (
             self.git_dir / "parallel-impl.no-index"
         )  # diff-tree reads the git dir's index otherwise: 18 ms at 100,000 files
@@ -384,8 +380,9 @@ class Repo:
             "--no-abbrev",
             "--no-ext-diff",
             "--no-textconv",
+            *options,
         )
-        return parse_changes(self.git(*arguments, "--end-of-options", old, new, index=absent))
+        return self.git(*arguments, "--end-of-options", old, new, index=absent)
 
     def diffs(self, lines: Iterable[str], *paths: str) -> Iterator[tuple[str, list[Change]]]:
         """What several commits changed, in one process; a line is `<commit> <parent>`, or a commit without a parent.

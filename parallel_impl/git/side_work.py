@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -64,14 +64,15 @@ def find(
     taken: TakenTree,
     *,
     date: int,
-    known: Mapping[str, str] | None = None,
+    known: Callable[[], Mapping[str, str]] = dict,
     ending: Sequence[Path] = (),
 ) -> list[SideWork]:
     """The work in the checkout's repository that is not in `taken`. Costs no process where the agent made no object.
 
     What lies uncommitted in further worktrees is committed first, at `date`, where they go with the checkout or lie in
-    one of the folders that are `ending` too; `known` is what an earlier search found, by name. UnreadableError or
-    GitError when something is not as git makes it: nobody knows then what is in there.
+    one of the folders that are `ending` too; `known` tells by name what an earlier search found, and is asked where
+    there is something to compare. UnreadableError or GitError when something is not as git makes it: nobody knows then
+    what is in there.
     """
     own = own_objects.find(trees.repo, checkout.git_dir)
     both = trees.repo.with_objects(checkout.git_dir / "objects")
@@ -79,12 +80,13 @@ def find(
     if not commits and not commit_names.has_more_worktrees(checkout.git_dir, checkout.admin):
         return []
     names = commit_names.read(checkout.git_dir, checkout.admin)
-    made = list(_uncommitted(replace(trees, repo=both), checkout, names, taken.own, date=date, ending=ending))
+    made = list(_uncommitted(trees.with_repo(both), checkout, names, taken.own, date=date, ending=ending))
     named = (*made, *(name for name in names.named if name.oid in set(own)))
     commits |= _parents(both, [name.oid for name in made])
     found = _Look(trees, both, checkout, taken, commits, replace(names, named=named), date).find()
-    used = set(map(str.casefold, known or {}))
-    new = (one for one in found if one.commit not in (known or {}).values())
+    before = known() if found else {}
+    used = set(map(str.casefold, before))
+    new = (one for one in found if one.commit not in before.values())
     return [replace(one, name=_free(one.name, used)) for one in new]
 
 

@@ -15,9 +15,10 @@ from pathlib import Path
 from parallel_impl.errors import printable
 from parallel_impl.git.checkout import Checkout, copy_index
 from parallel_impl.git.file_clock import pass_tick
-from parallel_impl.git.repo import Change, GitError, decode, encode
+from parallel_impl.git.objects import UnusualError, compare
+from parallel_impl.git.repo import Change, GitError, Repo, decode, encode
 from parallel_impl.git.tool_caches import ToolCaches
-from parallel_impl.git.trees import GITLINK, Listing, Trees
+from parallel_impl.git.trees import ATTRIBUTES, GITLINK, Listing, Trees
 from parallel_impl.git.walk import CACHE_RULE, Disk, by_name, fingerprint, newer, signature, walk
 from parallel_impl.plan.model import Scope
 
@@ -77,7 +78,8 @@ class Work:
     """What an agent did. `changes` compares the package's base with `tree`; `ignored` is left out of it.
 
     With `unstageable` nothing was staged (`tree` is empty): the worktree must be kept whole. `too_big` fails the
-    attempt; what of it is `not_taken` is not in `tree` either.
+    attempt; what of it is `not_taken` is not in `tree` either. `made` are the other objects of the tree that the base
+    may not have, by id, with their sizes where these are known (else 0).
     """
 
     tree: str
@@ -86,6 +88,16 @@ class Work:
     unstageable: tuple[Violation, ...] = ()
     too_big: tuple[Violation, ...] = ()
     not_taken: tuple[str, ...] = ()
+    made: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A tree that was written, what it changes of the base, and what it is made of: see `Work.made`."""
+
+    tree: str
+    changes: tuple[Change, ...]
+    made: Mapping[str, int]
 
 
 class Staging:
@@ -147,23 +159,17 @@ class Staging:
         if not self._index.is_file():  # somebody removed our folder: without what lstat said, every file is read
             self._index.parent.mkdir(parents=True, exist_ok=True)
             self.repo.git("read-tree", snapshot.tree, index=self._index)
-        scratch = self._index.with_name(f"{self._index.name}.after")
-        copy_index(self._index, scratch)
         try:
-            tree = self._stage(scratch, listing, disk)
-            if snapshot.tree != (start := self._trees.id(self._start)):
-                tree = self._graft(scratch, start, self.repo.changes(snapshot.tree, tree))
+            written = self._write_here(snapshot, listing, disk) or self._write_by_git(snapshot, listing, disk)
         except GitError as error:
             return Work("", unstageable=(Violation(".", f"{REFUSED}: {error.stderr}"),))
-        finally:
-            scratch.unlink(missing_ok=True)
-        changes = self._changes(tree)
+        tree, changes, made = written.tree, written.changes, written.made
         if passed_over := self._passed_over(tree, disk.new - {encode(change.path) for change in changes}):
             return Work("", unstageable=passed_over)
         not_taken = tuple(violation.path for violation in large)
-        large += too_big(self._trees, changes, base=self._base, limit_mb=self._limit / MEGABYTE)
+        large += too_big(self._trees, changes, made, base=self._base, limit_mb=self._limit / MEGABYTE)
         ignored = tuple(self._list_ignored(snapshot, disk))
-        return Work(tree, changes, ignored, too_big=tuple(large), not_taken=not_taken)
+        return Work(tree, changes, ignored, too_big=tuple(large), not_taken=not_taken, made=made)
 
     # -- the steps
 
@@ -187,6 +193,49 @@ class Staging:
             if fingerprint(self._root, path) != snapshot.submodules.get(path, ""):
                 wrong[path] = "a submodule was edited: such work cannot be taken"
         return tuple(Violation(decode(path), why) for path, why in sorted(wrong.items()))
+
+    def _write_here(self, snapshot: Snapshot, listing: Listing, disk: Disk) -> _Written | None:
+        """Write the tree in this process; None where git has to, or has to say why it cannot be."""
+        start = self._trees.id(self._start)
+        if not (snapshot.tree == start == self._trees.id(self._base) and self._trees.is_plain(start)):
+            return None
+        if any(path.rpartition(b"/")[2] == ATTRIBUTES for path in (*disk.new, *disk.ignored, *disk.odd)):
+            return None  # git would ask them, ignored or not
+        try:
+            return self._write_changed(start, listing, disk)
+        except UnusualError:
+            return None
+
+    def _write_changed(self, start: str, listing: Listing, disk: Disk) -> _Written:
+        objects, root = self._trees.objects, os.fsencode(self._root)
+        out = self._git(self._index, "diff-files", "-z", "--name-only", "--no-ext-diff", "--ignore-submodules=all")
+        edited = {path for path in out.split(b"\0") if path in disk.tracked}
+        entries: dict[bytes, tuple[str, str] | None] = {}
+        entries |= dict.fromkeys((listing.entries.keys() - disk.tracked) | (listing.links.keys() - disk.links))
+        made: dict[str, int] = {}
+        for path in (edited | disk.new) - self._left_out:
+            entry, size = objects.file(os.path.join(root, path))  # noqa: PTH118 - bytes
+            entries[path], made[entry[1]] = entry, size
+        kept = {path: entry for path, entry in entries.items() if path not in self._left_out}
+        before = {**listing.entries, **{path: (GITLINK, oid) for path, oid in listing.links.items()}}
+        changes = tuple(compare(before, kept, self.repo.null))
+        if not changes:
+            return _Written(start, (), {})
+        tree, below = objects.edit(start, {encode(one.path): kept[encode(one.path)] for one in changes})
+        stored = {change.new: made[change.new] for change in changes if change.new in made}
+        return _Written(tree, changes, {**dict.fromkeys(below, 0), **stored})
+
+    def _write_by_git(self, snapshot: Snapshot, listing: Listing, disk: Disk) -> _Written:
+        scratch = self._index.with_name(f"{self._index.name}.after")
+        copy_index(self._index, scratch)
+        try:
+            tree = self._stage(scratch, listing, disk)
+            if snapshot.tree != (start := self._trees.id(self._start)):
+                tree = self._graft(scratch, start, self.repo.changes(snapshot.tree, tree))
+        finally:
+            scratch.unlink(missing_ok=True)
+        changes, trees = self._compare(tree)
+        return _Written(tree, changes, {**dict.fromkeys(trees, 0), **sizes_of(self.repo, changes)})
 
     def _stage(self, index: Path, listing: Listing, disk: Disk) -> str:
         """Put the disk into the index and write its tree. Removals go first, in a call of their own.
@@ -212,9 +261,13 @@ class Staging:
             self._git(index, "update-index", "-z", "--index-info", input=records)
         return self._git(index, "write-tree").decode().strip()
 
-    def _changes(self, tree: str) -> tuple[Change, ...]:
+    def _compare(self, tree: str) -> tuple[tuple[Change, ...], list[str]]:
+        """The changes against the base, and the trees below the root that it has not there."""
         base = self._trees.id(self._base)
-        return tuple(self.repo.changes(base, tree)) if tree != base else ()
+        if tree == base:
+            return (), []
+        changes, trees = self.repo.changes_and_trees(base, tree)
+        return tuple(changes), trees
 
     def _passed_over(self, tree: str, paths: set[bytes]) -> tuple[Violation, ...]:
         """New files that are not in the tree: git passes over names that it refuses, without failing."""
@@ -279,11 +332,18 @@ def round_trip(trees: Trees, checkout: Checkout) -> list[str]:
     return [change.path for change in trees.repo.changes(start, tree)] if tree != start else []
 
 
-def too_big(trees: Trees, changes: Sequence[Change], *, base: str, limit_mb: float) -> list[Violation]:
-    """The new blobs over the limit: what is stored counts, whatever filters made of the file (LFS stores a pointer)."""
+def sizes_of(repo: Repo, changes: Sequence[Change]) -> dict[str, int]:
+    """The new blobs and their sizes (0: not there); what is stored counts, whatever filters made of it."""
+    oids = {change.new for change in changes if change.new_mode not in (NO_FILE, GITLINK)}
+    return dict.fromkeys(oids, 0) | repo.sizes(oids)
+
+
+def too_big(
+    trees: Trees, changes: Sequence[Change], sizes: Mapping[str, int], *, base: str, limit_mb: float
+) -> list[Violation]:
+    """The new blobs over the limit; LFS stores a pointer, which is small."""
     limit = int(limit_mb * MEGABYTE)
     files = [change for change in changes if change.new_mode not in (NO_FILE, GITLINK)]
-    sizes = trees.repo.sizes({change.new for change in files})
     large = [change for change in files if sizes.get(change.new, 0) > limit]
     known = {oid for _, oid in trees.listing(base).entries.values()} if large else set()
     return [_over(change.path, sizes[change.new], limit) for change in large if change.new not in known]

@@ -43,7 +43,7 @@ class Surroundings:
 
     def foreign(self) -> list[Foreign]:
         """What is not of this run: anything else in its home, tool configuration above that was not there."""
-        inside = (path for path in _entries(self.home) if not self._is_ours(path.name))
+        inside = (self.home / name for name in _names(self.home) if not self._is_ours(name))
         appeared = sorted(configuration_above(self.home).difference(self.above))
         return [Foreign(path) for path in (*inside, *map(Path, appeared))]
 
@@ -54,26 +54,27 @@ class Surroundings:
 
 def foreign_beside(level: Path, worktree: Path, usual: Collection[str]) -> list[Foreign]:
     """Tool configuration beside a worktree on its own level; `usual` are names that set-up makes there."""
-    others = (path for path in _entries(level) if path != worktree and path.name not in usual)
-    return [Foreign(path) for path in others if is_configuration(path.name)] if level != worktree else []
+    others = (name for name in _names(level) if name not in usual and is_configuration(name))
+    return [Foreign(level / name) for name in others if level / name != worktree] if level != worktree else []
 
 
 def configuration_above(home: Path) -> frozenset[str]:
     """The paths of tool configuration in the folders above a home."""
     folders = [folder for folder in storage.real(home).parents if folder.is_dir()]
-    named = (path for folder in folders for path in _entries(folder) if is_configuration(path.name))
+    named = (folder / name for folder in folders for name in _names(folder) if is_configuration(name))
     nested = (folder / name for folder in folders for name in NESTED if (folder / name).is_file())
     return frozenset(map(str, (*named, *nested)))
 
 
 def folders_in(home: Path) -> frozenset[str]:
     """The folders that lie in a home already and are no tool's configuration: worktrees of an earlier run."""
-    folders = (path for path in _entries(home) if path.is_dir() and not path.is_symlink())
+    folders = (path for name in _names(home) if (path := home / name).is_dir() and not path.is_symlink())
     return frozenset(path.name.removesuffix(".git") for path in folders if not is_configuration(path.name))
 
 
-def _entries(folder: Path) -> list[Path]:
+def _names(folder: Path) -> list[str]:
+    """What lies in a folder, as names: there may be thousands, asked for three times a package."""
     try:
-        return sorted(folder.iterdir())
+        return sorted(os.listdir(folder))  # noqa: PTH208
     except OSError:
         return []

@@ -8,19 +8,25 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
+from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 from parallel_impl import storage
-from parallel_impl.git.repo import Repo, decode
+from parallel_impl.git.identity import Identity
+from parallel_impl.git.objects import Objects, UnusualError
+from parallel_impl.git.repo import Change, Repo, decode, encode
 from parallel_impl.plan.globs.globs import fold
 
 GITLINK = "160000"
 SYMLINK = "120000"
+ABSENT = "000000"
+ATTRIBUTES = b".gitattributes"
 KEPT_PATHS = 400_000  # about 100 MB of listings
+KEPT_BYTES = 1_000_000  # of one file that is read more than once
 DEEP, LONG = 100, 2_000
 
 
@@ -53,6 +59,16 @@ class Listing:
             found[key] = (*found.get(key, ()), path)
         return found
 
+    @cached_property
+    def paths(self) -> list[bytes]:
+        """All files, in git's order."""
+        return sorted(self.entries)
+
+    def below(self, folder: bytes) -> list[bytes]:
+        """The files below a folder, in git's order."""
+        first = bisect_left(self.paths, folder + b"/")
+        return self.paths[first : bisect_left(self.paths, folder + b"0", first)]  # `0` comes after `/`
+
     def named(self, name: bytes) -> dict[bytes, str]:
         """The regular files with this last component: path to object id."""
         ending = b"/" + name
@@ -78,8 +94,11 @@ class Trees:
     _contents: dict[str, bytes] = field(default_factory=dict)
     _ignore_files: dict[str, dict[bytes, bytes]] = field(default_factory=dict)
     _exact: set[str] = field(default_factory=set)
+    _plain: set[str] = field(default_factory=set)  # exact since nothing converts a file, not since it was seen once
+    _derived: dict[str, tuple[str, tuple[Change, ...]]] = field(default_factory=dict)
     _filters_everywhere: bool | None = None
     _config: dict[str, str] | None = None
+    _objects: Objects | None = None
     _guard: threading.RLock = field(default_factory=threading.RLock)
 
     def id(self, treeish: str) -> str:
@@ -97,11 +116,38 @@ class Trees:
             if tree in self._listings:
                 self._listings.move_to_end(tree)
                 return self._listings[tree]
-            found = _read(self.repo, tree)
+            above, changes = self._derived.get(tree, ("", ()))
+            known = self._listings.get(above)
+            found = _apply(known, tree, changes) if known else _read(self.repo, tree)
             self._listings[tree] = found
             while len(self._listings) > 2 and sum(len(kept.entries) for kept in self._listings.values()) > KEPT_PATHS:
                 self._listings.popitem(last=False)
             return found
+
+    def read(self, treeish: str, path: str) -> bytes | None:
+        """The content of a regular file in a tree, or None when there is no such file; read once a run."""
+        mode, oid = self.listing(treeish).entries.get(encode(path), (SYMLINK, ""))
+        if mode == SYMLINK:
+            return None
+        with self._guard:
+            if oid in self._contents:
+                return self._contents[oid]
+        content = self.repo.blobs([oid])[oid]
+        if len(content) <= KEPT_BYTES:
+            with self._guard:
+                self._contents[oid] = content
+        return content
+
+    def learn(self, commit: str, tree: str, base: str, changes: Sequence[Change]) -> None:
+        """Take in what is known of a commit that was made here: its tree, and how that differs from that of `base`."""
+        with self._guard:
+            above = self.id(base)
+            self._ids |= {commit: tree, tree: tree}
+            if above in self._plain and not any(_is_attributes(change.path) for change in changes):
+                self._exact.add(tree)
+                self._plain.add(tree)
+            if tree != above:
+                self._derived[tree] = (above, tuple(changes))
 
     def ignored(self, listing: Listing, paths: Collection[bytes]) -> dict[bytes, str]:
         """Which `paths` (a folder ends in `/`) the rules of the tree and of the user ignore: path to `file:line: rule`.
@@ -138,9 +184,10 @@ class Trees:
                 return True
             if self._filters_everywhere is None:
                 self._filters_everywhere = _converts(self.repo, self._settings())
-            if self._filters_everywhere or self.listing(tree).named(b".gitattributes"):
+            if self._filters_everywhere or self.listing(tree).named(ATTRIBUTES):
                 return False
             self._exact.add(tree)
+            self._plain.add(tree)
             return True
 
     def must_clean(self) -> tuple[str, ...]:
@@ -166,6 +213,30 @@ class Trees:
         if self._config is None:
             self._config = dict(self.repo.config())
         return self._config
+
+    def is_plain(self, treeish: str) -> bool:
+        """Whether every file of the tree is stored as it is on disk: no attribute, no setting converts one."""
+        tree = self.id(treeish)
+        return self.exact(tree) and tree in self._plain
+
+    def with_repo(self, repo: Repo) -> Trees:
+        """What is known so far, with another repository to read and write."""
+        return replace(self, repo=repo, _objects=None)
+
+    @property
+    def objects(self) -> Objects:
+        """The writer of this repository's objects."""
+        with self._guard:
+            if self._objects is None:
+                self._objects = Objects(self.repo, self._settings())
+            return self._objects
+
+    def commit_tree(self, tree: str, parent: str, message: str, *, date: int, identity: Identity) -> str:
+        """A commit on no ref, made in this process where that can be."""
+        try:
+            return self.objects.commit(tree, parent, message, date=date, identity=identity)
+        except UnusualError:
+            return self.repo.commit_tree(tree, [parent], message, date=date, identity=identity)
 
     def saw_exact(self, tree: str) -> None:
         """A full staging of this tree's checkout gave the tree again."""
@@ -211,6 +282,24 @@ def _read(repo: Repo, tree: str) -> Listing:
         else:
             entries[path] = (mode, oid)
     return Listing(tree, entries, links)
+
+
+def _apply(above: Listing, tree: str, changes: Sequence[Change]) -> Listing:
+    """The listing of a tree that differs from a known one by these changes."""
+    entries, links = dict(above.entries), dict(above.links)
+    for change in changes:
+        path = encode(change.path)
+        entries.pop(path, None)
+        links.pop(path, None)
+        if change.new_mode == GITLINK:
+            links[path] = change.new
+        elif change.new_mode != ABSENT:
+            entries[path] = (change.new_mode, change.new)
+    return Listing(tree, entries, links)
+
+
+def _is_attributes(path: str) -> bool:
+    return encode(path).rpartition(b"/")[2] == ATTRIBUTES
 
 
 def _converts(repo: Repo, config: Mapping[str, str]) -> bool:

@@ -310,10 +310,13 @@ class State:
     def doomed(self) -> list[tuple[str, str]]:
         """Packages that can never start, each with the dependency that ended so; in the order of the plan."""
         lost: dict[str, str] = {}
+        ended = (PackageState.FAILED, PackageState.CANCELLED)
+        if not any(progress.state in ended for progress in self.packages.values()):
+            return []
         for name in self.order.topological:
             if self.packages[name].state in (*WAITING, PackageState.QUEUED):
                 for above in self.order.depends_on[name]:
-                    if above in lost or self.packages[above].state in (PackageState.FAILED, PackageState.CANCELLED):
+                    if above in lost or self.packages[above].state in ended:
                         lost.setdefault(name, above)
         return [(name, lost[name]) for name in self.packages if name in lost]
 

@@ -15,7 +15,7 @@ from parallel_impl.agents import spending
 from parallel_impl.gates.gate_report import GateReport
 from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.remove import remove
-from parallel_impl.git.union import Layer
+from parallel_impl.git.union import Layer, Occupied
 from parallel_impl.processes.launch import Launch, Stop
 from parallel_impl.record.codes import Failure, Halt
 from parallel_impl.record.events import Event, Noted, PackageFailed, RepositoryChanged
@@ -95,6 +95,7 @@ class Run:
     obstacle: tuple[Halt, str] | None = None
     known_reports: dict[str, dict[str, GateReport]] = field(default_factory=dict)
     layers: dict[str, Layer] = field(default_factory=dict)
+    occupied: Occupied = field(default_factory=Occupied)  # by the layers, as far as the loop has seen them
     posted: SimpleQueue[Event] = field(default_factory=SimpleQueue)
     told_of: list[str] = field(default_factory=list)  # what lies around the checkouts
     compared: bool = False  # the user's checkouts, with what they were
@@ -146,12 +147,12 @@ class Run:
             self.record(RepositoryChanged(at=now(), what=[*map(str, found)], running=[], halts=False, checkouts=True))
         self.compared = True
 
-    def look_at_repository(self, ended: str = "") -> None:
+    def look_at_repository(self, *ended: str) -> None:
         """Compare the user's repository with what it was; what could run programs or redirect starts nothing more.
 
-        `ended` is a package whose attempt has just ended: it was running until then.
+        `ended` are packages whose attempts have just ended: they were running until then.
         """
-        running = [*([ended] if ended else []), *self.state.live()]
+        running = [*ended, *self.state.live()]
         mask = self.launch.mask
         if why := self.journal.take_disturbance():
             told = f"journal: {self.journal.path} {why}; it is written again, whole"

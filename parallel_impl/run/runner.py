@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import select
+from collections.abc import Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial, reduce
@@ -157,6 +158,8 @@ class Loop:
 
 def _loop(loop: Loop) -> str:
     run, admission, order = loop.run, loop.admission, _start_order(loop.run)
+    for layer in run.layers.values():
+        run.occupied.add(layer)
     _look_for_clash(run)  # an earlier start may have ended by it
     failed, held = _failed(run), False
     while True:
@@ -173,19 +176,27 @@ def _loop(loop: Loop) -> str:
             _start(loop, jobs)
         if not run.state.live() and again == math.inf:
             return admission.over_run(now()) if ready else ""
-        match message := _wait(run, loop.inbox, again):
-            case None:
-                pass  # it is time to look again
+        if message := _wait(run, loop.inbox, again):  # else it is time to look again
+            _take_in(loop, [message, *(loop.inbox.get() for _ in range(loop.inbox.qsize()))])
+
+
+def _take_in(loop: Loop, messages: Sequence[Message]) -> None:
+    """What workers told: what ended together is settled together, before a look at the user's repository."""
+    run, admission, ended = loop.run, loop.admission, list[str]()
+    for message in messages:
+        match message:
             case Working():
                 admission.hear(message.package, message.seen, now())
             case Grown():
                 admission.grow(message.package, message.why)
             case Returned():
                 _settle(run, admission, message.job, message.future.result())
-                run.look_at_repository(message.job.package.id)
+                ended.append(message.job.package.id)
             case _:
                 # how far an attempt is: nothing relies on it
                 run.record(message, sync=not isinstance(message, e.AttemptVerifying | e.Watched))
+    if ended:
+        run.look_at_repository(*ended)
 
 
 def _wait(run: Run, inbox: Inbox, until: float) -> Message | None:
@@ -308,10 +319,11 @@ def _settle(run: Run, admission: Admission, job: Job, outcome: Outcome) -> None:
         if outcome.tests:
             run.record(e.TestsKept(at=now(), package=package.id, number=job.number, digest=outcome.tests))
         run.workspace.set_ref(run.workspace.places.package_ref(package.id), outcome.commit)
-        run.layers[package.id] = Layer(package.id, outcome.commit, outcome.changes)
+        layer = run.layers[package.id] = Layer(package.id, outcome.commit, outcome.changes)
         run.record(ended, e.PackageAccepted(at=now(), package=package.id, number=job.number, commit=outcome.commit))
         run.end_conversations(package.id)
-        _look_for_clash(run)
+        if run.occupied.add(layer):
+            _look_for_clash(run)
     run.record(*admission.end(package.id, replace(outcome, code=code, why=why), now()))
 
 

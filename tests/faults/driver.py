@@ -45,7 +45,13 @@ ASKING = (  # what a forge is asked to do or to tell, by the methods of our clas
     "ask_reviewers", "required_checks", "checks",
 )  # fmt: skip
 VIEW = "view"  # the threads that draw and write progress.json: nothing relies on what they do
-FULL = ("fsync", "rename", "file")  # points that fail here; the journal fails in its write, git by itself
+FULL = (
+    "fsync",
+    "rename",
+    "file",
+    "object",
+    "link",
+)  # points that fail here; the journal fails in its write, git by itself
 
 
 class Points:
@@ -279,13 +285,15 @@ def instrument_tool(points: Points) -> None:
             return real_wait(self, timeout)
 
     def remove(*places: Path) -> None:
-        with points.around("remove", " ".join(str(place) for place in places)):
+        with points.around("remove", " ".join(str(place) for place in places)), points.apart():
             real_remove(*places)
 
     Journal.append, Repo.git, process.run, removal.remove = append, git, run, remove  # type: ignore[method-assign]
     subprocess.Popen.wait = wait  # type: ignore[method-assign]
 
     instrument_slots(points)
+    instrument_shared(points)
+    instrument_objects(points)
     instrument_forge(points)
 
     from parallel_impl.run.attempt import attempt
@@ -322,6 +330,44 @@ def instrument_slots(points: Points) -> None:
             return real_end(self, number)
 
     SlotFiles.draw, SlotFiles.start, SlotFiles.end = draw, start, end  # type: ignore[method-assign]
+
+
+def instrument_shared(points: Points) -> None:
+    """What is read once for all packages, by whichever comes first, or once for all that ended together."""
+    from parallel_impl.git import hooks
+    from parallel_impl.git.objects import Objects
+    from parallel_impl.git.trees import Trees
+    from parallel_impl.git.watch import Watch
+
+    def reading(owner: Any, name: str) -> None:
+        real = getattr(owner, name)
+
+        def read(*given: Any, **more: Any) -> Any:
+            with points.apart():
+                return real(*given, **more)
+
+        setattr(owner, name, read)
+
+    once = ((Trees, "read"), (Trees, "listing"), (Objects, "_load"), (hooks, "_parsed"), (Watch, "compare"))
+    for owner, name in once:
+        reading(owner, name)
+
+
+def instrument_objects(points: Points) -> None:
+    """Objects that are written in this process: the file of another name, then the link that makes it an object."""
+    from parallel_impl.git import objects
+
+    real_fill, real_link = objects._fill, os.link
+
+    def fill(file: int, content: bytes) -> None:
+        with points.around("object", _name(file).rpartition("/")[0]), points.apart():
+            real_fill(file, content)
+
+    def link(source: Any, target: Any, **more: Any) -> None:
+        with points.around("link", str(target)):
+            real_link(source, target, **more)
+
+    objects._fill, os.link = fill, link  # type: ignore[assignment]
 
 
 def instrument_forge(points: Points) -> None:

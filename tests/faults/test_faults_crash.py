@@ -12,7 +12,10 @@ from tests.faults.stage import SEED, Endure, Stage
 
 CHUNKS = 24
 SAMPLED = 12
-KINDS = {"file", "fsync", "git", "git-write", "journal", "reaped", "remove", "rename", "slot", "start", "unlink"}
+KINDS = {
+    "file", "fsync", "git", "git-write", "journal", "link", "object", "reaped", "remove", "rename", "slot", "start",
+    "unlink",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("number", range(SAMPLED))

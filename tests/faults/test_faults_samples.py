@@ -12,7 +12,7 @@ from tests.faults.stage import SEED, Endure, Stage
 
 CHUNKS = 10
 PREFLIGHT = 40  # points that every start passes
-NEED_ROOM = ("file", "fsync", "git-write", "journal", "rename")
+NEED_ROOM = ("file", "fsync", "git-write", "journal", "link", "object", "rename")
 
 
 def pairs(stage: Stage, chance: random.Random) -> Iterator[tuple[Fault, ...]]:

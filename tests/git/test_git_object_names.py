@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from parallel_impl.git import object_names
+from parallel_impl.git.object_names import Unsound
 from parallel_impl.git.repo import GitError, Repo
 from tests.git.scene import make_user
 from tests.repository import commit_all, git
@@ -71,3 +72,28 @@ def test_large_objects_are_read_in_parts(user: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(object_names, "AT_ONCE", 3)
     oid = overwrite(user, "HEAD:new/c", zlib.compress(b"blob 2\0x\n"))
     assert found(user) == [oid]
+
+
+def test_what_is_gone_is_told_from_what_is_something_else(user: Path) -> None:
+    repo = Repo.discover(user)
+    names = [git(user, "rev-parse", f"HEAD:new/{name}") for name in ("a", "b", "c")]
+    assert object_names.look_up(repo, dict.fromkeys(names, 6)) == Unsound()
+    other = overwrite(user, "HEAD:new/b", zlib.compress(b"blob 2\0x\n"))
+    (user / ".git/objects" / names[2][:2] / names[2][2:]).unlink()
+    assert object_names.look_up(repo, dict.fromkeys(names, 6)) == Unsound((names[2],), (other,))
+
+
+def test_every_object_that_a_change_makes_is_among_what_is_looked_up(user: Path) -> None:
+    git(user, "mv", "new/a", "src/pkg/deep")
+    git(user, "rm", "-q", "-r", "other")
+    (user / "other").write_text("a file now\n")
+    (user / "new/c").unlink()
+    (user / "new/c/d").mkdir(parents=True)
+    (user / "new/c/d/e").write_text("e\n")
+    commit_all(user, "more")
+    repo = Repo.discover(user)
+    listed = repo.text("rev-list", "--objects", "HEAD", "^HEAD~1").split("\n")
+    changes, trees = repo.changes_and_trees("HEAD~1", "HEAD")
+    assert changes == repo.changes("HEAD~1", "HEAD")
+    known = {*trees, *(change.new for change in changes), repo.tree("HEAD"), repo.resolve("HEAD")}
+    assert {line.split(" ")[0] for line in listed} <= known

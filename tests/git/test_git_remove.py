@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from parallel_impl.git.checkout import Checkout
-from parallel_impl.git.remove import open_folders, remove, try_remove
+from parallel_impl.git.remove import SMALL, open_folders, remove, try_remove
 
 
 @pytest.fixture
@@ -54,6 +54,8 @@ def test_closed_folders_are_opened_again_and_files_stay_as_they_are(tmp_path: Pa
 
 def test_removing_needs_nothing_of_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a/b").mkdir(parents=True)
+    for number in range(SMALL + 1):  # that many are left to `rm`
+        (tmp_path / f"a/b/{number}").touch()
     monkeypatch.setenv("PATH", "/nonexistent")
     remove(tmp_path / "a")
     assert not (tmp_path / "a").exists()

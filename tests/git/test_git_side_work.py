@@ -226,7 +226,7 @@ def look(scene: Scene, known: dict[str, str] | None = None) -> list[SideWork]:
     assert not work.unstageable
     changed = frozenset(change.path for change in work.changes)
     taken = TakenTree(work.tree, changed, scene.snapshot.tree, frozenset({"tasks.md"}))
-    return side_work.find(scene.trees, scene.checkout, taken, date=DATE, known=known)
+    return side_work.find(scene.trees, scene.checkout, taken, date=DATE, known=lambda: known or {})
 
 
 @pytest.fixture(scope="module")

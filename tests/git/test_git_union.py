@@ -7,9 +7,11 @@ import random
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from parallel_impl.git.repo import Change, Repo
-from parallel_impl.git.union import Clash, Layer, base_of, candidate, clashes
+from parallel_impl.git.union import Clash, Layer, Occupied, base_of, candidate, clashes
 from tests.repository import commit_all, git
 
 NULL = "0" * 40
@@ -149,6 +151,22 @@ def test_one_clash_is_told_for_each_pair_and_place_however_many_files_lie_below(
 def test_a_clash_says_who_and_what() -> None:
     clash = Clash(("wp-a", "wp-b"), ("x", "x/y"), "one is a file, the other lies below it")
     assert str(clash) == "wp-a and wp-b clash: 'x' and 'x/y': one is a file, the other lies below it"
+
+
+WRITTEN = st.sampled_from(["p", "p/q", "p/q/r", "P", "P/q", "x/p", "x/P/y", "x", "p.q", "\u00df", "SS/a"])
+LAYERS = st.lists(st.lists(st.tuples(WRITTEN, st.booleans()), min_size=1, max_size=3), min_size=1, max_size=5)
+
+
+@given(LAYERS)
+def test_a_layer_that_meets_no_earlier_path_brings_no_clash(drawn: list[list[tuple[str, bool]]]) -> None:
+    layers = [
+        Layer(str(number), "", tuple((added if there else removed)(path) for path, there in paths))
+        for number, paths in enumerate(drawn)
+    ]
+    occupied = Occupied()
+    for number, layer in enumerate(layers):
+        if not occupied.add(layer):
+            assert len(clashes(layers[: number + 1], apart)) == len(clashes(layers[:number], apart))
 
 
 def test_fifty_orders_of_completion_give_one_tree(repo: Repo) -> None:

@@ -8,19 +8,23 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
 
 from parallel_impl.git.repo import Change, Repo
+from parallel_impl.git.watch import Tamper, Watch
 from parallel_impl.plan.model import Package
 from parallel_impl.record import events as e
 from parallel_impl.record.codes import Failure, Halt
 from parallel_impl.record.journal import now, read
 from parallel_impl.record.state import PackageState, fold
 from parallel_impl.run import runner
+from parallel_impl.run.admission import Admission
 from parallel_impl.run.attempt.job import Job, Outcome, Post
 from parallel_impl.run.run import Run
 from tests.run.attempts import Agents, passing, result
@@ -361,3 +365,23 @@ def test_an_attempt_is_given_the_work_that_it_builds_on_in_topological_order(ope
     agents = Agents(passing(run.spec.base))
     runner.run_packages(run, run_attempt=agents)
     assert [[layer.package for layer in job.above] for job in agents.jobs] == [[], ["z"], ["z", "m"], ["z", "m", "a"]]
+
+
+def test_what_ended_together_is_settled_before_one_look_at_the_repository(
+    opened: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, looks = opened(package("a"), package("b")), list[list[str]]()
+    compare = Watch.compare
+
+    def look(self: Watch) -> list[Tamper]:
+        looks.append([*run.state.accepted()])
+        return compare(self)
+
+    monkeypatch.setattr(Watch, "compare", look)
+    inbox: runner.Inbox = SimpleQueue()
+    with ThreadPoolExecutor(2) as workers:
+        loop = runner.Loop(run, workers, inbox, Admission(run), None, Agents(passing(run.spec.base)))
+        names, _ = loop.admission.choose(["a", "b"], now())
+        runner._start(loop, [loop.admission.admit(runner._job(loop, name), now()) for name in names])
+    runner._take_in(loop, [inbox.get() for _ in range(inbox.qsize())])
+    assert looks == [["a", "b"]]

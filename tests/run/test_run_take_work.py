@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from parallel_impl.config import Config
+from parallel_impl.git.objects import Objects
 from parallel_impl.git.repo import GitError, Repo
 from parallel_impl.git.staging import Staging
 from parallel_impl.git.trees import Trees
@@ -83,8 +85,9 @@ class Vanish:
     seen: list[str] = field(default_factory=list)
 
     def __call__(self, repo: Repo, args: tuple[str, ...]) -> None:
-        if "--missing=print" in args:
-            commit = args[-2]
+        if "--buffer" in args:
+            commit = repo.ref(REF)
+            assert commit
             self.seen.append(commit)
             if len(self.seen) <= self.times:
                 lose(repo, commit if self.what == "commit" else repo.entries(commit, "src/pkg/new.py")[0].oid)
@@ -132,7 +135,7 @@ def test_work_whose_objects_vanish_is_taken_again(what: str, desk: Desk, tmp_pat
 
 
 def test_blobs_that_vanish_before_their_tree_is_written_are_no_fault_of_the_work(desk: Desk, tmp_path: Path) -> None:
-    desk.scene.act("echo precious>src/pkg/new.py")
+    desk.scene.act("echo precious>src/pkg/new.py; echo '*.bin binary'>src/pkg/.gitattributes")  # git writes the tree
     done = list[bool]()
 
     def prune(repo: Repo, args: tuple[str, ...]) -> None:
@@ -142,8 +145,27 @@ def test_blobs_that_vanish_before_their_tree_is_written_are_no_fault_of_the_work
 
     taken = pruned(desk, prune, tmp_path / "trees").take()
     assert done
-    assert [change.path for change in taken.work.changes] == ["src/pkg/new.py"]
+    assert [change.path for change in taken.work.changes] == ["src/pkg/.gitattributes", "src/pkg/new.py"]
     assert taken.commit
+
+
+def test_objects_that_vanish_while_they_are_written_here_are_written_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.scene.act("echo precious>src/pkg/new.py")
+    edit, done = Objects.edit, list[bool]()
+
+    def pruned_before(self: Objects, *given: Any) -> Any:
+        if not done:
+            done.append(True)
+            desk.scene.repo.git("prune", "--expire=now")
+        return edit(self, *given)
+
+    monkeypatch.setattr(Objects, "edit", pruned_before)
+    taken = desk.take()
+    assert done
+    assert desk.scene.repo.read(taken.commit, "src/pkg/new.py") == b"precious\n"
+    assert desk.scene.repo.ref(REF) == taken.commit
 
 
 def test_objects_that_vanish_every_time_are_an_error_and_leave_no_ref(desk: Desk, tmp_path: Path) -> None:

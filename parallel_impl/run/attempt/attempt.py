@@ -237,6 +237,7 @@ def _take(attempt: Attempt, checkout: Checkout, staging: Staging, before: Snapsh
     if attempt.work.unstageable:
         listed = "\n".join(f"  {violation}" for violation in attempt.work.unstageable)
         raise _FailureError(Failure.UNSTAGEABLE, f"the worktree cannot be taken:\n{listed}")
+    workspace.trees.learn(attempt.commit, attempt.work.tree, attempt.base, attempt.work.changes)
     attempt.left_out = tuple(scope.spell_out(checkout.path, attempt.work.ignored, attempt.package.scope))
     _look_elsewhere(attempt, checkout, before)
 
@@ -473,6 +474,7 @@ def _run_steps(attempt: Attempt, launch: Launch, checkout: Checkout, *, alone: b
         folder=attempt.files.folder,
         env=launch.env,
         changed=traces.changed,
+        before={},  # nothing has run since `traces` was made
         files_modified=len(attempt.work.changes),
         made={change.path for change in attempt.work.changes},
         started=lambda step, place: attempt.post(_step_started(attempt, step, place)),

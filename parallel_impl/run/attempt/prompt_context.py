@@ -8,6 +8,7 @@ from parallel_impl import storage
 from parallel_impl.agents.prompt import Context
 from parallel_impl.contracts import check as contracts
 from parallel_impl.gates.steps import StepStatus
+from parallel_impl.git.repo import decode, encode
 from parallel_impl.openspec import tasks
 from parallel_impl.plan.globs.globs import covers
 from parallel_impl.plan.ids import IMPLEMENTATION_PLAN
@@ -62,7 +63,7 @@ def _tasks(workspace: Workspace, job: Job, tree: str) -> str:
     names = {package.id: package.tasks for package in job.in_force.plan.packages}
     if not any(names.values()):
         return _read(workspace, tree, path)
-    found = tasks.read(workspace.repo.read(tree, path) or b"")
+    found = tasks.read(workspace.trees.read(tree, path) or b"")
     own = tasks.excerpt(found, tasks.assign(found, names).tasks[job.package.id])
     return _shown(tasks.encoded(own), path)
 
@@ -73,8 +74,9 @@ def _matching(
     """The files of the tree that the patterns mean (files, folders, globs); beyond MOST or LARGEST only names."""
     if not patterns:
         return
-    entries = workspace.repo.entries(tree, recurse=True)
-    paths = [entry.path for entry in entries if entry.mode in FILES and entry.path.endswith(endings)]
+    listing = workspace.trees.listing(tree)
+    files = (decode(path) for path in listing.paths if listing.entries[path][0] in FILES)
+    paths = [path for path in files if path.endswith(endings)]
     found = [path for path in paths if any(covers(pattern, path) for pattern in patterns)]
     shown, size = 0, 0
     while shown < min(MOST, len(found)) and size < LARGEST:
@@ -104,9 +106,9 @@ def _denied(workspace: Workspace, job: Job) -> tuple[str, ...]:
 
 
 def _specs(workspace: Workspace, tree: str) -> Iterator[tuple[str, str]]:
-    for entry in workspace.repo.entries(tree, f"{workspace.places.folder}/specs", recurse=True):
-        if entry.path.endswith(".md"):
-            yield entry.path, _read(workspace, tree, entry.path)
+    for raw in workspace.trees.listing(tree).below(encode(f"{workspace.places.folder}/specs")):
+        if raw.endswith(b".md"):
+            yield decode(raw), _read(workspace, tree, decode(raw))
 
 
 def _contracts(workspace: Workspace, plan: Plan, tree: str) -> Iterator[tuple[str, str]]:
@@ -118,7 +120,7 @@ def _contracts(workspace: Workspace, plan: Plan, tree: str) -> Iterator[tuple[st
 
 
 def _read(workspace: Workspace, tree: str, path: str) -> str:
-    content = workspace.repo.read(tree, path)
+    content = workspace.trees.read(tree, path)
     return "" if content is None else _shown(content, path)
 
 

@@ -6,6 +6,7 @@ One ref for each place, beside the attempt's own: `attempts/<package>/<n>.<name>
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from parallel_impl import storage
 from parallel_impl.errors import printable
@@ -37,10 +38,7 @@ def save(
     A repository that cannot be looked through is kept whole, and so is one that the agent made beside its worktree.
     OSError when a disk is full, UserError when a lock of git is in the way: then everything is where it was.
     """
-    places = workspace.places
-    refs = workspace.repo.refs(places.attempt_refs)
-    prefix = places.side_ref(package, number, "")
-    known = {ref.removeprefix(prefix): refs[ref] for ref in places.side_refs_of(package, number, refs)}
+    known = partial(_earlier, workspace, package, number)
     try:
         found = side_work.find(
             workspace.trees, checkout, taken, date=spec.date, known=known, ending=temporary_folders(spec.run_id)
@@ -59,6 +57,13 @@ def save(
     if made := _repository_beside(spec, checkout):
         note(f"it made a repository beside its worktree ({printable(made)}): kept whole: {checkout.keep(number)}")
     return kept
+
+
+def _earlier(workspace: Workspace, package: str, number: int) -> dict[str, str]:
+    """What an earlier search of this attempt found, by name: it was killed before it was over."""
+    places = workspace.places
+    refs, prefix = workspace.repo.refs(places.attempt_refs), places.side_ref(package, number, "")
+    return {ref.removeprefix(prefix): refs[ref] for ref in places.side_refs_of(package, number, refs)}
 
 
 def _repository_beside(spec: RunSpec, checkout: Checkout) -> str:
