@@ -12,7 +12,7 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 AGAIN := $(MAKE) --no-print-directory
 OLDEST = $(shell scripts/pythons.sh 2>/dev/null | head -n 1)
 
-.PHONY: help demo demo-agent demo-plan demo-pr clients test test-clients test-fast test-faults test-latest test-lowest test-pythons test-gits suite lock bench bench-planning lint
+.PHONY: help demo demo-agent demo-plan demo-pr clients test test-clients test-fast test-faults test-latest test-lowest test-mutations test-pythons test-gits suite lock bench bench-planning lint
 
 help:
 	@echo 'make demo       builds a sample repository in demo/ and runs a change of five packages on it'
@@ -78,6 +78,10 @@ test-fast: $(VENV)/dev.stamp
 test-faults: $(VENV)/dev.stamp
 	@FAULTS_SEED=$${FAULTS_SEED:-$$(date +%s)}; export FAULTS_SEED; echo "FAULTS_SEED=$$FAULTS_SEED"; \
 	$(PYTEST) -m faults
+
+# each safety rule is switched off, and a test must notice
+test-mutations: $(VENV)/dev.stamp
+	$(PYTEST) -m mutations tests/mutations
 
 clients:
 	@scripts/clients.sh

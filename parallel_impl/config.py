@@ -62,14 +62,15 @@ class SetupCommand:
 
 @dataclass(frozen=True, slots=True)
 class GateCommand:
-    """One quality gate: a shell command, who reads its output (`exit-code`: nobody), and its time limit.
+    """One quality gate: a shell command, who reads its output, and its time limit.
 
-    Without a command it is the one that is found from the repository. `writes` are globs of the tracked files that it
-    may change; it runs apart from the others then.
+    `parser` is "" where it follows from the command, and `exit-code` where nobody reads the output. Without a command
+    it is the one that is found from the repository. `writes` are globs of the tracked files that it may change; it runs
+    apart from the others then.
     """
 
     command: str
-    parser: str = "exit-code"
+    parser: str = ""
     minutes: float = GATE_MINUTES
     writes: tuple[str, ...] = ()
 
@@ -447,7 +448,7 @@ class _Reader:
             self.wrong("gates", "must be a table", _gate_hint("pytest"))
             return
         for name, gate in value.items():
-            default = name if name in _NAMED else "exit-code"
+            default = name if name in _NAMED else ""
             if gate is False:
                 yield name, False
             elif isinstance(gate, str) and gate.strip():

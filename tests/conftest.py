@@ -1,6 +1,6 @@
 """Every test runs in a hermetic environment, in this process and in the ones that it starts.
 
-What tests of faults count (`record_property("faults: runs", 3)`) is added up and printed at the end.
+What tests of faults and mutations count (`record_property("faults: runs", 3)`) is added up and printed at the end.
 """
 
 from __future__ import annotations
@@ -30,12 +30,15 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
-    figures = Counter[str]()
+    figures: dict[str, Counter[str]] = {"faults": Counter(), "mutations": Counter()}
     for outcome in ("passed", "failed"):
         for report in terminalreporter.getreports(outcome):
             for name, value in report.user_properties:
-                if name.startswith("faults: ") and isinstance(value, int):
-                    figures[name.removeprefix("faults: ")] += value
-    if figures:
-        seed = os.environ.get("FAULTS_SEED") or "1"
-        terminalreporter.write_line(", ".join(f"{name} {count}" for name, count in figures.items()) + f", seed {seed}")
+                kind, _, what = name.partition(": ")
+                if kind in figures and isinstance(value, int):
+                    figures[kind][what] += value
+    if figures["faults"]:
+        figures["faults"]["seed"] = int(os.environ.get("FAULTS_SEED") or "1")
+    for counted in figures.values():
+        if counted:
+            terminalreporter.write_line(", ".join(f"{name} {count}" for name, count in counted.items()))

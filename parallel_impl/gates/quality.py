@@ -137,7 +137,8 @@ def find(
         limits, tests = {"minutes": settings.minutes, "writes": settings.writes}, runs_tests(name)
         refused += [(name, why) for why in map(globs.problem, settings.writes) if why]
         if settings.command:
-            gate = Gate(name, settings.command, settings.parser, "configured", texts=texts, tests=tests)
+            parser = settings.parser or tool_command.parser_of(settings.command)
+            gate = Gate(name, settings.command, parser, "configured", texts=texts, tests=tests)
             gates.append(replace(gate, **limits))
         elif own is False:
             gates.append(Gate(name, found="switched off by the configuration", off=True, tests=tests))

@@ -57,11 +57,16 @@ def is_tool(command: str, parser: str) -> bool:
     return not _runs_more(words[0], program, words[1:])
 
 
+def parser_of(command: str) -> str:
+    """Who reads the output of a command for which the configuration names no parser."""
+    return next((parser for parser in ONE_GATE_EACH if is_tool(command, parser)), "exit-code")
+
+
 def line_to_write(name: str, parser: str) -> str:
     """What to write in the place of a command that is more than the tool."""
     own = ONE_GATE_EACH.get(parser)
     if own is None:
-        return f'gates.{name} = {{command = "<the tool itself>", parser = "{parser}"}}'
+        return f'gates.{name} = {{command = "<the tool itself>", parser = "<{", ".join(ONE_GATE_EACH)} …>"}}'
     return f'gates.{name} = {{command = "{own}", parser = "{parser}"}}'
 
 

@@ -104,7 +104,7 @@ def test_a_file_around_the_checkouts_stops_the_run_and_costs_no_retry(tmp_path: 
     forging = command(tmp_path / "agent.sh", "echo more > b.txt; touch ../../conftest.py ../../../pytest.ini\n")
     done = tool(repo, "implement", "c1", "--agent", forging)
     assert done.returncode == 1, done.stdout + done.stderr
-    assert "Not landed (FOREIGN_FILES)" in done.stdout + done.stderr
+    assert "Not landed: files of others lie around the checkouts" in done.stdout + done.stderr
     assert f"rm {home}/conftest.py" in done.stdout + done.stderr
     assert f"rm {home.parent}/pytest.ini" in done.stdout + done.stderr
     journal = (repo / ".git/parallel-impl/c1/journal.jsonl").read_text()

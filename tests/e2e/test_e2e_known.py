@@ -79,7 +79,7 @@ def test_a_late_gate_that_is_broken_starts_nothing_more_and_halts(repo: Path, tm
     commit_all(repo, "Add a package")
     done = implement(repo, f"until grep -q gate-ended {state}/journal.jsonl; do sleep 0.05; done\n{RIGHT}")
     assert done.returncode == 1, done.stdout + done.stderr
-    assert "not landed: GATE_BROKEN" in done.stdout
+    assert "not landed: a gate is broken on the base" in done.stdout
     assert [one["package"] for one in journal(repo, "attempt-started")] == ["wp-note"]
     assert [one["package"] for one in journal(repo, "package-accepted")] == ["wp-note"]
 
@@ -98,7 +98,7 @@ def test_a_step_that_can_start_neither_here_nor_on_the_base_halts_and_costs_no_r
     done = implement(repo, RIGHT)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "step 'note' of wp-note cannot start on the base: python -m checker" in done.stderr
-    assert "not landed: STEP_CANNOT_START" in done.stdout
+    assert "not landed: a step cannot start" in done.stdout
     assert 'setup = ["python -m pip install checker"] in parallel-impl.toml' in done.stderr
     assert [one["code"] for one in journal(repo, "attempt-ended")] == ["STEP_CANNOT_START"]
     assert journal(repo, "package-failed") == []

@@ -39,7 +39,7 @@ def test_set_ups_steps_and_gates_are_journalled_from_start_to_end(watched: tuple
     happened = read(watched[0] / ".git/parallel-impl/fix-typos/journal.jsonl")
     setups = [(one.on, one.package) for one in happened if isinstance(one, e.SetupStarted)]
     packages = [("", "wp-guide"), ("", "wp-guide"), ("", "wp-index")]  # one has a step, so a second checkout
-    assert sorted(setups) == [*packages, ("base", ""), ("candidate", "")]
+    assert sorted(setups) == [*packages, ("base", ""), ("base", ""), ("candidate", "")]  # for steps, and for gates
     ended = [(one.on, one.package) for one in happened if isinstance(one, e.SetupEnded) and not one.why]
     assert sorted(ended) == sorted(setups)
     steps = [(one.package, one.step, one.passed) for one in happened if isinstance(one, e.StepEnded)]
@@ -66,9 +66,8 @@ def test_a_pipe_gets_plain_lines_with_set_up_and_gates(watched: tuple[Path, str]
 
 def test_what_landed_names_the_command_that_merges_it_and_what_fails_as_before(tmp_path: Path) -> None:
     repo = make_repository("no-contracts", tmp_path)
-    junit = "<testsuite><testcase name='a' file='a.py'><failure>no</failure></testcase></testsuite>"
-    gate = f"""gates.old = {{command = "echo \\"{junit}\\" >$PARALLEL_IMPL_REPORT; exit 1", parser = "junit"}}\n"""
-    (repo / "parallel-impl.toml").write_text(f"gates.openspec = false\n{gate}")
+    (repo / "parallel-impl.toml").write_text("gates.openspec = false\ngates.old = 'python -m pytest -q'\n")
+    (repo / "test_old.py").write_text("def test_old():\n    assert False\n")
     commit_all(repo, "A test that fails")
     done = tool(repo, "implement", "fix-typos", "--agent", replay("no-contracts"))
     assert done.returncode == 0, done.stderr + done.stdout

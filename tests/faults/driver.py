@@ -93,6 +93,15 @@ class Points:
         finally:  # after one that failed too: a lock file that is opened to see whether it is there
             self.reach((f"{point}:after", f"{nth}:after"), kind)
 
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """What happens in here is no point: how often it does depends on others."""
+        outer, self._here.apart = getattr(self._here, "apart", False), True
+        try:
+            yield
+        finally:
+            self._here.apart = outer
+
     def note(self, point: str, what: str) -> None:
         real_write(self._record, f"{point}\t{what}\n".encode(errors="replace"))
 
@@ -160,14 +169,13 @@ class Points:
 
     def _collect_garbage(self) -> None:
         """What a user may do meanwhile: amend the commit that the run started from, and prune everything."""
-        self._here.apart = True
-        for arguments in (
-            ("commit", "--quiet", "--amend", "--no-verify", "-m", "Said better"),
-            ("reflog", "expire", "--expire=now", "--all"),
-            ("gc", "--quiet", "--prune=now"),
-        ):
-            subprocess.run(["git", *arguments], check=True, stdin=subprocess.DEVNULL)
-        self._here.apart = False
+        with self.apart():
+            for arguments in (
+                ("commit", "--quiet", "--amend", "--no-verify", "-m", "Said better"),
+                ("reflog", "expire", "--expire=now", "--all"),
+                ("gc", "--quiet", "--prune=now"),
+            ):
+                subprocess.run(["git", *arguments], check=True, stdin=subprocess.DEVNULL)
 
 
 real_write = os.write
@@ -277,6 +285,7 @@ def instrument_tool(points: Points) -> None:
     Journal.append, Repo.git, process.run, removal.remove = append, git, run, remove  # type: ignore[method-assign]
     subprocess.Popen.wait = wait  # type: ignore[method-assign]
 
+    instrument_slots(points)
     instrument_forge(points)
 
     from parallel_impl.run.attempt import attempt
@@ -288,6 +297,31 @@ def instrument_tool(points: Points) -> None:
             return real_attempt(spec, workspace, launch, job, post)
 
     attempt.run = attempted
+
+
+def instrument_slots(points: Points) -> None:
+    """Slots of heavy work: drawn, got, given back; how often a run looks meanwhile depends on others."""
+    from parallel_impl.processes.slot_files import SlotFiles
+
+    real_draw, real_start, real_end = SlotFiles.draw, SlotFiles.start, SlotFiles.end
+
+    def draw(self: SlotFiles) -> int:
+        with points.around("slot", "draw"), points.apart():
+            return real_draw(self)
+
+    def start(self: SlotFiles, *given: Any, **more: Any) -> Any:
+        with points.apart():  # it looks as often as it has to
+            turn = real_start(self, *given, **more)
+        if turn:
+            with points.around("slot", "start"):
+                pass
+        return turn
+
+    def end(self: SlotFiles, number: int) -> bool:
+        with points.around("slot", "end"), points.apart():
+            return real_end(self, number)
+
+    SlotFiles.draw, SlotFiles.start, SlotFiles.end = draw, start, end  # type: ignore[method-assign]
 
 
 def instrument_forge(points: Points) -> None:

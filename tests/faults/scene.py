@@ -197,7 +197,7 @@ class Scene:
             packages={name: git(self.repo, "rev-parse", f"{own}{name}^{{tree}}") for name in PACKAGES},
             states={name: (str(progress.state), progress.failures) for name, progress in state.packages.items()},
             run=str(state.run),
-            files=frozenset(str(name) for name in names if name.parts[0] not in VIEWS and name.suffix != ".tmp"),
+            files=frozenset(str(name) for name in names if not _varies(name)),
             summary=(
                 summary["status"],
                 [(one["id"], one["state"], one["files"], one["steps"][0]["passed"]) for one in summary["packages"]],
@@ -205,6 +205,11 @@ class Scene:
                 (self.state / "summary.md").is_file(),
             ),
         )
+
+
+def _varies(name: Path) -> bool:
+    """Whether a file of the state may be there or not: a view, or a step on the base, where those that are left run."""
+    return name.parts[0] in VIEWS or name.suffix == ".tmp" or name.parts[:2] == ("gates", "base-steps")
 
 
 @dataclass(frozen=True, slots=True)

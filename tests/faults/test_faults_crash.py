@@ -12,7 +12,7 @@ from tests.faults.stage import SEED, Endure, Stage
 
 CHUNKS = 24
 SAMPLED = 12
-KINDS = {"file", "fsync", "git", "git-write", "journal", "reaped", "remove", "rename", "start", "unlink"}
+KINDS = {"file", "fsync", "git", "git-write", "journal", "reaped", "remove", "rename", "slot", "start", "unlink"}
 
 
 @pytest.mark.parametrize("number", range(SAMPLED))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from parallel_impl.gates import script
-from parallel_impl.gates.tool_command import is_tool
+from parallel_impl.gates.tool_command import is_tool, parser_of
 
 
 @pytest.mark.parametrize(
@@ -77,3 +77,19 @@ def test_a_report_that_somebody_configured_is_of_any_program_but_a_script() -> N
 )
 def test_a_folder_comes_before_what_a_command_puts_on_a_path(command: str, with_folder: str) -> None:
     assert script.put_first(command, "PYTHONPATH", "/p l") == with_folder
+
+
+@pytest.mark.parametrize(
+    ("command", "parser"),
+    [
+        ("pytest -q", "pytest"),
+        ("cd api && uv run python -m pytest", "pytest"),
+        ("mypy src", "mypy"),
+        ("ruff check .", "ruff"),
+        ("make test", "exit-code"),
+        ("pytest -q; mypy", "exit-code"),
+        ("true", "exit-code"),
+    ],
+)
+def test_a_command_that_is_the_tool_itself_is_read_as_that_tool_is(command: str, parser: str) -> None:
+    assert parser_of(command) == parser

@@ -40,7 +40,7 @@ def test_every_key_is_read() -> None:
     assert config.gates == {
         "pytest": GateCommand("pytest -q", "pytest"),
         "ruff": False,
-        "smoke": GateCommand("make smoke", "exit-code"),
+        "smoke": GateCommand("make smoke"),
     }
     assert (config.agent, config.jobs, config.silence_minutes) == ("command: my-agent {prompt_file}", 8, 0.5)
     assert (config.caches, config.pass_env, config.openapi_seconds) == (("~/.cache/uv",), ("MY_LICENSE",), 20)

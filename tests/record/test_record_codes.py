@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from parallel_impl.record import events as e
-from parallel_impl.record.codes import Failure, Halt, costs_retry
+from parallel_impl.record.codes import Failure, Halt, costs_retry, describe_halt
 from parallel_impl.record.state import fold
 
 STARTED = e.RunStarted(
@@ -55,3 +55,8 @@ def test_a_journal_with_a_word_that_is_not_known_folds_and_goes_on_from_what_the
 def test_a_code_is_its_own_word_in_events(code: Failure | Halt) -> None:
     assert code == code.name
     assert f'"code":"{code.name}"'.encode() in e.to_line(e.RunHalted(code=code, why=""))
+
+
+@pytest.mark.parametrize("code", list(Halt))
+def test_every_reason_to_halt_is_told_in_words(code: Halt) -> None:
+    assert describe_halt(str(code)) != str(code)
