@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import shutil
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,8 +18,12 @@ from urllib.parse import urlsplit
 
 from parallel_impl import storage
 from parallel_impl.git.identity import OURS, Identity
+from parallel_impl.git.index import CONFIG, copy_index
+from parallel_impl.git.mounted import Mounted
+from parallel_impl.git.mounts import Inputs, Mounts
 from parallel_impl.git.remove import remove
 from parallel_impl.git.repo import Repo, encode
+from parallel_impl.views.slot import OpenView
 
 KEPT = ".kept"
 ORIGIN_HEAD = "refs/remotes/origin/HEAD"
@@ -36,24 +39,42 @@ NOT_SIGNED = (
     ("push.gpgsign", "false"), ("merge.verifysignatures", "false"), ("log.showsignature", "false"),
 )  # fmt: skip
 FILTER_COMMANDS = ("clean", "smudge", "process")
+# Most builds of git know only the second in which a file was written, and read again what is as new as the index: in
+# each view all that set-up wrote last. Who works there comes later than that second.
+A_SECOND = 10**9
 PUSH_IS_OFF = "/dev/null/push-is-off-in-a-package-worktree"
-CONFIG = (
-    "core.sparseCheckout=false", "index.sparse=false", "submodule.recurse=false", "core.checkStat=default",
-    "core.trustctime=true", "core.ignoreStat=false", "core.fileMode=true",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Checkout:
     """A worktree at `path` with the files of `commit`, and the repository `git_dir` that it belongs to.
 
-    `index` is ours alone: a copy of the worktree's fresh index, where no agent reaches it.
+    `path` is where its processes see it, `files` where this process reads it. `index` is ours alone: a copy of the
+    worktree's fresh index, where no agent reaches it. With `mounts` its processes run in a view of it.
     """
 
     path: Path
     git_dir: Path
     index: Path
     commit: str
+    mounts: Mounts | None = None
+
+    @property
+    def mounted(self) -> Mounted | None:
+        """The view of the worktree, while it is open."""
+        return self.mounts.find(self.folder.name) if self.mounts else None
+
+    @property
+    def files(self) -> Path:
+        """The worktree's folder, for this process."""
+        mounted = self.mounted
+        return mounted.files if mounted else self.path
+
+    @property
+    def view(self) -> OpenView | None:
+        """What its processes run in, and git where it reads or writes files of the worktree."""
+        mounted = self.mounted
+        return mounted.view if mounted else None
 
     @property
     def folder(self) -> Path:
@@ -68,19 +89,22 @@ class Checkout:
     def beside(self) -> list[Path]:
         """What lies on its level beside the worktree: set-up made it."""
         others = self.folder.iterdir() if self.folder != self.path else ()
-        return sorted(path for path in others if path != self.path)
+        return sorted(path for path in others if path.name != self.path.name)
 
     def remove(self) -> None:
         """Remove the worktree, its level and its repository, whatever an agent made of them.
 
         OSError when something stays.
         """
+        if self.mounts:
+            self.mounts.remove(self.folder.name)
         remove(self.folder, self.git_dir, self.index.parent)
 
     def keep(self, number: int) -> Path:
         """Move the worktree, whole, to `<home>/.kept/<name>.<number>`, its repository beside it; where that is.
 
-        Nothing that was kept is overwritten: where the number is taken, it is the next free one.
+        Nothing that was kept is overwritten: where the number is taken, it is the next free one. Of a view it is what
+        was changed in it, and in `<name>.<number>/layers` the names of the layers that it was changed against.
         """
         name, home = self.folder.name, self.folder.parent / KEPT
         home.mkdir(exist_ok=True)
@@ -90,11 +114,13 @@ class Checkout:
         git_dir = home / f"{folder.name}.git"
         if os.path.lexists(self.git_dir):  # else it was moved by a call that was killed before it moved the worktree
             remove(git_dir)
+        if self.mounts:
+            self.mounts.move_out(self.folder.name, self.folder)
         for place, target in ((self.git_dir, git_dir), (self.folder, folder)):
             if os.path.lexists(place):  # the agent may have removed it
                 place.rename(target)
         remove(self.index.parent)
-        worktree = folder / self.path.relative_to(self.folder)
+        worktree = folder / self.path.name if self.folder != self.path else folder
         point_again(folder, worktree, git_dir / "worktrees" / name)
         return worktree
 
@@ -104,7 +130,8 @@ class Source:
     """What the repositories of one run have in common, as the contents of their files.
 
     `environment` is what filters see beside the variables of this process. A worktree has the folder name
-    `repository_name`, on a level of its own ("": its level is the worktree, as in runs of earlier versions).
+    `repository_name`, on a level of its own ("": its level is the worktree, as in runs of earlier versions). `mounts`
+    makes worktrees views (None: each is a folder of its own).
     """
 
     repo: Repo
@@ -113,6 +140,7 @@ class Source:
     files: tuple[tuple[str, bytes], ...]
     environment: Mapping[str, str] = field(default_factory=dict)
     repository_name: str = ""
+    mounts: Mounts | None = None
 
     @classmethod
     def prepare(
@@ -157,7 +185,7 @@ class Source:
         checkout = replace(self.place(name), commit=commit)
         path, git_dir, admin = checkout.path, checkout.git_dir, checkout.admin
         checkout.remove()
-        path.mkdir(parents=True)
+        (checkout.folder if self.mounts else path).mkdir(parents=True)
         checkout.index.parent.mkdir(parents=True)
         for folder in (git_dir / "refs/heads", git_dir / "refs/tags", git_dir / "objects/pack", admin):
             folder.mkdir(parents=True, exist_ok=True)
@@ -167,29 +195,34 @@ class Source:
             _write(git_dir / "refs/heads" / branch, f"{commit}\n".encode())
         _write(admin / "HEAD", f"ref: refs/heads/{branch}\n".encode() if branch else f"{commit}\n".encode())
         _write(admin / "commondir", b"../..\n")
-        point(path, admin)
-        arguments = ("read-tree", "-u", "--reset", commit)
-        self.repo.git(*arguments, index=checkout.index, work_tree=path, config=CONFIG, env=self.environment)
-        copy_index(checkout.index, admin / "index")
+        if self.mounts:
+            _write(admin / "gitdir", os.fsencode(path / ".git") + b"\n")
+            mounted = self.mounts.open(name, commit, checkout.folder, git_file(admin))
+            copy_index(self.mounts.index(mounted), checkout.index)
+        else:
+            point(path, admin)
+            arguments = ("read-tree", "-u", "--reset", commit)
+            self.repo.git(*arguments, index=checkout.index, work_tree=path, config=CONFIG, env=self.environment)
+        copy_index(checkout.index, admin / "index", later_ns=A_SECOND if self.mounts else 0)
         return checkout
+
+    def settle(self, checkout: Checkout, *, seconds: float, inputs: Inputs) -> None:
+        """Set-up has run in a checkout that no layer served: what it made becomes one, below the checkout."""
+        if self.mounts and (mounted := checkout.mounted):
+            self.mounts.adopt(mounted, checkout.folder, git_file(checkout.admin), seconds=seconds, inputs=inputs)
+            copy_index(self.mounts.index(mounted), checkout.index)
+            copy_index(checkout.index, checkout.admin / "index", later_ns=A_SECOND)
 
     def place(self, name: str) -> Checkout:
         """Where a checkout of this name lies, whatever is there: to remove it or to put it away."""
         git_dir = self.home / f"{_checked(name)}.git"
-        return Checkout(folder_of(git_dir) / self.repository_name, git_dir, self.indexes / name / "index", "")
+        path = self.mounts.at if self.mounts else folder_of(git_dir) / self.repository_name
+        return Checkout(path, git_dir, self.indexes / name / "index", "", self.mounts)
 
     def found(self, name: str, commit: str) -> Checkout | None:
         """A checkout of `commit` that an earlier process opened under this name; None when it is not whole."""
         checkout = replace(self.place(name), commit=commit)
         return checkout if checkout.path.is_dir() and checkout.index.is_file() else None
-
-
-def copy_index(source: Path, target: Path) -> None:
-    """Copy an index with its time: git compares that with the files' times, a newer one hides edits of that second."""
-    with storage.named(target):
-        shutil.copyfile(source, target)
-    times = source.stat()
-    os.utime(target, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
 def _checked(name: str) -> str:
@@ -209,9 +242,14 @@ def _write(path: Path, content: bytes) -> None:
         path.write_bytes(content)
 
 
+def git_file(admin: Path) -> bytes:
+    """The content of a worktree's `.git`."""
+    return b"gitdir: " + os.fsencode(admin) + b"\n"
+
+
 def point(worktree: Path, admin: Path) -> None:
     """Make worktree and administrative folder name each other, as `git worktree add` does."""
-    _write(worktree / ".git", b"gitdir: " + os.fsencode(admin) + b"\n")
+    _write(worktree / ".git", git_file(admin))
     _write(admin / "gitdir", os.fsencode(worktree / ".git") + b"\n")
 
 

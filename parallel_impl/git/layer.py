@@ -19,13 +19,12 @@ import uuid
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import msgspec
 
 from parallel_impl import storage
-from parallel_impl.git.checkout import CONFIG, copy_index
 from parallel_impl.git.file_clock import pass_tick
+from parallel_impl.git.index import CONFIG, copy_index
 from parallel_impl.git.remove import remove
 from parallel_impl.git.repo import Repo, encode
 
@@ -50,13 +49,40 @@ class Description(msgspec.Struct, frozen=True, kw_only=True):
     bytes: int
 
 
+class Hold:
+    """A lock that others share, on a file that is there; OSError where somebody has it alone, or there is no file."""
+
+    def __init__(self, file: Path) -> None:
+        self._descriptor = [os.open(file, os.O_RDONLY | os.O_CLOEXEC)]
+        self._lock(fcntl.LOCK_SH)
+
+    def is_last(self) -> bool:
+        """Whether nobody else has it; nobody can have it then."""
+        try:
+            self._lock(fcntl.LOCK_EX)
+        except BlockingIOError:
+            return False
+        return True
+
+    def release(self) -> None:
+        """Give it back; a second call changes nothing."""
+        while self._descriptor:
+            os.close(self._descriptor.pop())
+
+    def __del__(self) -> None:
+        self.release()
+
+    def _lock(self, kind: int) -> None:
+        fcntl.flock(self._descriptor[0], kind | fcntl.LOCK_NB)
+
+
 @dataclass(frozen=True, slots=True)
 class PreparedLayer:
     """A prepared layer in `folder`, held by this process: nobody removes it until `release`."""
 
     folder: Path
     about: Description
-    lock: IO[bytes]
+    hold: Hold
 
     @property
     def files(self) -> Path:
@@ -74,7 +100,7 @@ class PreparedLayer:
 
     def release(self) -> None:
         """Let it be pruned."""
-        self.lock.close()
+        self.hold.release()
 
     def changed(self) -> str:
         """A path that is not as it was when the layer was sealed; "" when nothing was changed."""
@@ -97,22 +123,21 @@ def begin(store: Path) -> Path:
     return folder
 
 
-def forget_reads(files: Path, tracked: Collection[bytes], *, written: int) -> None:
-    """Make every tracked file one that was not read for long, and written at `written` (seconds since 1970).
-
-    Bytecode is believed by second and size of its source: an edit of a file that a checkout has just written could
-    have both.
-    """
-    root = os.fsencode(files)
+def forget_reads(files: Path, tracked: Collection[bytes]) -> dict[bytes, int]:
+    """Make every tracked file one that was not read for long; when each was written, for `reads`."""
+    root, written = os.fsencode(files), {}
     for path in tracked:
+        place = os.path.join(root, path)  # noqa: PTH118 - bytes
         with contextlib.suppress(OSError):  # a filter left nothing, or a folder of that name
-            os.utime(os.path.join(root, path), ns=(LONG_AGO, written * 10**9), follow_symlinks=False)  # noqa: PTH118
+            written[path] = os.lstat(place).st_mtime_ns
+            os.utime(place, ns=(LONG_AGO, written[path]), follow_symlinks=False)
+    return written
 
 
-def reads(files: Path, tracked: Collection[bytes], *, written: int) -> set[bytes]:
-    """The tracked files that were read, changed or removed since `forget_reads` with the same arguments."""
-    root, untouched = os.fsencode(files), (LONG_AGO, written * 10**9)
-    return {path for path in tracked if _times(os.path.join(root, path)) != untouched}  # noqa: PTH118
+def reads(files: Path, written: Mapping[bytes, int]) -> set[bytes]:
+    """The tracked files that were read, changed or removed since `forget_reads` told when they were written."""
+    root = os.fsencode(files)
+    return {path for path, time in written.items() if _times(os.path.join(root, path)) != (LONG_AGO, time)}  # noqa: PTH118
 
 
 def _times(path: bytes) -> tuple[int, int]:
@@ -179,17 +204,9 @@ def discard(prepared: PreparedLayer) -> None:
     gone = prepared.folder.parent / f"{MAKING}{uuid.uuid4().hex[:12]}"
     with contextlib.suppress(FileNotFoundError):
         prepared.folder.rename(gone)
-    if _only_user(prepared):
+    if prepared.hold.is_last():
         remove(gone)
     prepared.release()
-
-
-def _only_user(prepared: PreparedLayer) -> bool:
-    try:
-        fcntl.flock(prepared.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def prune(store: Path, *, limit: int) -> int:
@@ -237,28 +254,25 @@ def _kept(store: Path) -> Iterator[_Kept]:
 
 def _remove_unused(folder: Path) -> bool:
     try:
-        with (folder / LOCK).open("rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            remove(folder)
-            return True
-    except (BlockingIOError, FileNotFoundError):
+        hold = Hold(folder / LOCK)
+    except OSError:
         return False
+    unused = hold.is_last()
+    if unused:
+        remove(folder)
+    hold.release()
+    return unused
 
 
 def _open(place: Path) -> PreparedLayer | None:
-    """The layer at this place, held; None when there is none, or it was being removed."""
+    """The layer at this place, held; None when there is none, or it is being removed."""
     try:
-        lock = (place / LOCK).open("rb")
-    except OSError:
-        return None
-    try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        hold = Hold(place / LOCK)
         about = msgspec.json.decode((place / RECORD).read_bytes(), type=Description)
         os.utime(place / LOCK)
     except (OSError, msgspec.MsgspecError):
-        lock.close()
         return None
-    return PreparedLayer(place, about, lock)
+    return PreparedLayer(place, about, hold)
 
 
 def _name(commit: str, inputs: Mapping[str, str]) -> str:
@@ -318,14 +332,15 @@ def _is_hidden(root: bytes, path: bytes) -> bool:
     return True
 
 
-def copy_level(prepared: PreparedLayer, level: Path) -> None:
-    """Put beside a checkout what set-up put beside the layer: links mostly."""
-    for path in prepared.level.iterdir():
-        target = level / path.name
+def copy_level(source: Path, target: Path, *, but: str = "") -> None:
+    """Put what set-up put beside one checkout beside another: links mostly. `but` is the name of the checkout."""
+    for path in source.iterdir():
+        if path.name == but:
+            continue
         if path.is_dir() and not path.is_symlink():
-            shutil.copytree(path, target, symlinks=True)
+            shutil.copytree(path, target / path.name, symlinks=True)
         else:
-            shutil.copy2(path, target, follow_symlinks=False)
+            shutil.copy2(path, target / path.name, follow_symlinks=False)
 
 
 # -- the seal

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from parallel_impl.git.checkout import CONFIG, Checkout
+from parallel_impl.git.checkout import Checkout
+from parallel_impl.git.index import CONFIG
 from parallel_impl.git.remove import remove
 from parallel_impl.git.repo import Repo, encode
 

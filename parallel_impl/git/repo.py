@@ -9,6 +9,7 @@ ignored, and data is read as bytes with `-z`. What is inherited of `GIT_*` has b
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import subprocess
 from collections.abc import Collection, Iterable, Mapping
@@ -21,6 +22,7 @@ from git import Git, GitCommandNotFound
 from parallel_impl.errors import UserError, printable
 from parallel_impl.git import obstacle, ownership
 from parallel_impl.git.identity import OURS, Identity
+from parallel_impl.views.slot import OpenView
 
 MINIMUM = (2, 38)
 SWITCHED_OFF = (
@@ -155,6 +157,7 @@ class Repo:
         input: bytes = b"",
         index: Path | None = None,
         work_tree: Path | None = None,
+        view: OpenView | None = None,
         config: Collection[str] = (),
         env: Mapping[str, str] | None = None,
         ok: Collection[int] = (0,),
@@ -162,9 +165,9 @@ class Repo:
     ) -> bytes:
         """Run `git args` on this repository and return its stdout, untouched.
 
-        `index` and `work_tree` replace the repository's own; `config` holds more `key=value`; `ok` lists the
-        exit codes that are no error. Raises GitError for any other; what `obstacle` finds instead: a full or
-        read-only disk is an OSError, a lock file in the way a UserError.
+        `index` and `work_tree` replace the repository's own, the latter as it is in `view`; `config` holds more
+        `key=value`; `ok` lists the exit codes that are no error. Raises GitError for any other; what `obstacle` finds
+        instead: a full or read-only disk is an OSError, a lock file in the way a UserError.
         """
         command = ["git"]
         for setting in (*SWITCHED_OFF, *ON_DISK, *config):
@@ -176,26 +179,35 @@ class Repo:
         environment = {**ENVIRONMENT, **self._named, **(env or {})}
         if index:
             environment["GIT_INDEX_FILE"] = str(index)
+        if view and work_tree:
+            inside = {**os.environ, **environment}
+            code, out, err = view.call([*command, *args], env=inside, cwd=work_tree, stdin=input)
+        else:
+            code, out, err = self._execute([*command, *args], work_tree, environment, input)
+        if code not in ok:
+            raise obstacle.find(err, self.git_dir) or GitError(args, code, err)
+        return out
+
+    def _execute(
+        self, command: list[str], work_tree: Path | None, environment: Mapping[str, str], given: bytes
+    ) -> tuple[int, bytes, bytes]:
         git = Git(str(work_tree)) if work_tree else self._git
         process = git.execute(
-            [*command, *args],
-            istream=subprocess.PIPE if input else None,
+            command,
+            istream=subprocess.PIPE if given else None,
             as_process=True,
-            env=environment,
+            env=dict(environment),
             process_group=0,  # Ctrl-C goes to the terminal's whole group: it must not fail what git is at
         )
         child = process.proc
         assert child is not None  # noqa: S101 - with as_process GitPython hands over what it has just started
-        out: bytes
         try:
-            out, err = child.communicate(input or None)
+            out, err = child.communicate(given or None)
         except BaseException:  # an interruption: nothing of ours goes on beside the clearing up
             child.terminate()  # on TERM git removes its lock files
             child.wait()
             raise
-        if child.returncode not in ok:
-            raise obstacle.find(err, self.git_dir) or GitError(args, child.returncode, err)
-        return out
+        return child.returncode, out, err
 
     def text(self, *args: str, ok: Collection[int] = (0,), discover: bool = False) -> str:
         """Run git and return its stdout as text without the last newline."""

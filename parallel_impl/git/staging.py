@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Container, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from parallel_impl.errors import printable
-from parallel_impl.git.checkout import Checkout, copy_index
+from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.file_clock import pass_tick
+from parallel_impl.git.index import copy_index
+from parallel_impl.git.remove import remove
 from parallel_impl.git.repo import Change, GitError, decode, encode
 from parallel_impl.git.tool_caches import ToolCaches
 from parallel_impl.git.trees import GITLINK, Listing, Trees
+from parallel_impl.git.upper_walk import InLayers, UpperWalk
 from parallel_impl.git.walk import CACHE_RULE, Disk, by_name, fingerprint, newer, signature, walk
 from parallel_impl.plan.model import Scope
 
@@ -104,7 +108,7 @@ class Staging:
         scope: Scope | None = None,
     ) -> None:
         self.repo = trees.repo
-        self._trees, self._root, self._index = trees, checkout.path, checkout.index
+        self._trees, self._checkout, self._index = trees, checkout, checkout.index
         self._git_dir, self._start, self._base = checkout.git_dir, checkout.commit, base
         self._left_out = frozenset(encode(path) for path in left_out)
         self._scope = scope
@@ -113,9 +117,12 @@ class Staging:
     def before(self, *, set_up: bool) -> Snapshot:
         """Stage the worktree as it is now. Costs no process where no set-up ran and nothing converts files.
 
-        GitError when it cannot be staged at all.
+        Nor where it is a view: what an agent changes is told from everything else there. GitError when it cannot be
+        staged at all.
         """
         start = self._trees.id(self._start)
+        if self._upper:
+            return Snapshot(start)
         exact = self._trees.exact(start)
         if exact and not set_up:
             return self._snapshot(start, Disk())
@@ -123,28 +130,25 @@ class Staging:
         if not exact:  # entries without stat data: every file is read again
             self.repo.git("read-tree", start, index=self._index)
         disk = walk(os.fsencode(self._root), listing, self._ask)
-        tree = self._stage(self._index, listing, disk)
+        tree = self._stage(self._index, _whole(listing, disk, self._root))
         if tree == start and not set_up:
             self._trees.saw_exact(tree)
         return self._snapshot(tree, disk)
 
     def after(self, snapshot: Snapshot) -> Work:
         """Stage the worktree again: the work is the difference, put on the tree that the worktree started from."""
-        if not stat.S_ISDIR(_mode(self._root)):
+        if not stat.S_ISDIR(_mode(self._upper or self._root)):
             return Work("", unstageable=(Violation(".", "the worktree is gone or is no folder any more"),))
-        listing = self._trees.listing(snapshot.tree)
-        tools = ToolCaches(snapshot.ignored, self._scope) if self._scope else None
-        disk = walk(os.fsencode(self._root), listing, self._ask, tools.rule if tools else by_name)
-        if tools:
-            tools.leave_out_installed(disk)
-        if wrong := self._unstageable(snapshot, disk):
+        found = self._look(snapshot)
+        disk = found.disk
+        if wrong := self._unstageable(snapshot, found):
             return Work("", unstageable=wrong)
-        large = [violation for path in sorted(disk.new) if (violation := self._too_big(path))]
+        large = [violation for path in sorted(disk.new) if (violation := self._too_big(found, path))]
         disk.new -= {encode(violation.path) for violation in large}
         scratch = self._index.with_name(f"{self._index.name}.after")
         copy_index(self._index, scratch)
         try:
-            tree = self._stage(scratch, listing, disk)
+            tree = self._stage(scratch, found)
             if snapshot.tree != (start := self._trees.id(self._start)):
                 tree = self._graft(scratch, start, self.repo.changes(snapshot.tree, tree))
         except GitError as error:
@@ -155,10 +159,36 @@ class Staging:
         if passed_over := self._passed_over(tree, disk.new - {encode(change.path) for change in changes}):
             return Work("", unstageable=passed_over)
         changed = [encode(change.path) for change in changes if change.new_mode not in (NO_FILE, GITLINK)]
-        large += [violation for path in changed if (violation := self._too_big(path))]
-        return Work(tree, changes, tuple(self._list_ignored(snapshot, disk)), too_big=tuple(large))
+        large += [violation for path in changed if (violation := self._too_big(found, path))]
+        return Work(tree, changes, tuple(self._list_ignored(snapshot, found)), too_big=tuple(large))
 
     # -- the steps
+
+    @property
+    def _root(self) -> Path:
+        return self._checkout.files
+
+    @property
+    def _upper(self) -> Path | None:
+        """Where what the agent changed lies; None where it works in a plain folder."""
+        mounted = self._checkout.mounted
+        return mounted.upper if mounted else None
+
+    def _look(self, snapshot: Snapshot) -> _Look:
+        """What is there now."""
+        listing = self._trees.listing(snapshot.tree)
+        before: Container[bytes] = snapshot.ignored
+        mounted, written = self._checkout.mounted, None
+        if mounted and self._upper:
+            written, before = UpperWalk.of(mounted.view.view, listing), InLayers(mounted.view.view)
+        tools = ToolCaches(before, self._scope) if self._scope else None
+        scan = written.scan if written else None
+        disk = walk(os.fsencode(self._root), listing, self._ask, tools.rule if tools else by_name, scan)
+        if tools:
+            tools.leave_out_installed(disk)
+        if written and self._upper:
+            return _Look(disk, written.gone - disk.tracked - disk.links, self._upper, before, written)
+        return _whole(listing, disk, self._root, before)
 
     def _ask(self, paths: Collection[bytes]) -> dict[bytes, str]:
         return self._trees.ignored(self._trees.listing(self._base), paths)
@@ -174,25 +204,35 @@ class Staging:
             taken_ns=pass_tick(self._git_dir),
         )
 
-    def _unstageable(self, snapshot: Snapshot, disk: Disk) -> tuple[Violation, ...]:
-        wrong = {path: why for path, why in disk.odd.items() if path not in snapshot.odd}
-        for path in disk.links:
-            if fingerprint(self._root, path) != snapshot.submodules.get(path, ""):
+    def _unstageable(self, snapshot: Snapshot, found: _Look) -> tuple[Violation, ...]:
+        wrong = {path: why for path, why in found.disk.odd.items() if path not in snapshot.odd}
+        for path in found.disk.links:
+            if fingerprint(found.root, path) != snapshot.submodules.get(path, ""):
                 wrong[path] = "a submodule was edited: such work cannot be taken"
         return tuple(Violation(decode(path), why) for path, why in sorted(wrong.items()))
 
-    def _stage(self, index: Path, listing: Listing, disk: Disk) -> str:
-        """Put the disk into the index and write its tree. Removals go first, in a call of their own.
+    def _stage(self, index: Path, found: _Look) -> str:
+        """Put what is there into the index and write its tree. Removals go first, in a call of their own.
 
         In one call git dies on a folder that became a symlink or a file: "beyond a symbolic link".
         """
-        gone = (listing.entries.keys() - disk.tracked) | (listing.links.keys() - disk.links)
-        here = disk.tracked | disk.new
-        for options, paths in (("--force-remove",), gone), (("--add", "--replace"), here):
-            stdin = b"\0".join(sorted(paths - self._left_out))
-            if stdin:
-                self._git(index, "update-index", "-z", *options, "--stdin", input=stdin + b"\0")
+        here = (found.disk.tracked | found.disk.new) - self._left_out
+        # what was touched is read, whatever the index knows of it: its time may be that of the file below
+        touched = here if found.written else set()
+        self._update(index, "--force-remove", paths=(found.gone | touched) - self._left_out)
+        if moved := here & found.moved.keys():
+            scratch = self._index.with_name(f"{self._index.name}.moved")
+            remove(scratch)
+            found.lay_out(moved, scratch)
+            self._update(index, "--add", "--replace", paths=moved, root=scratch)
+            remove(scratch)
+        self._update(index, "--add", "--replace", paths=here - moved, root=found.root)
         return self._git(index, "write-tree").decode().strip()
+
+    def _update(self, index: Path, *options: str, paths: Collection[bytes], root: Path | None = None) -> None:
+        if paths:
+            stdin = b"\0".join(sorted(paths)) + b"\0"
+            self._git(index, "update-index", "-z", *options, "--stdin", input=stdin, root=root)
 
     def _graft(self, index: Path, start: str, changes: list[Change]) -> str:
         """The tree `start` with these changes put in."""
@@ -215,11 +255,10 @@ class Staging:
         taken = {entry.path for entry in self.repo.entries(tree, *asked)} if asked else set()
         return tuple(Violation(path, "git refuses this name") for path in sorted(asked - taken))
 
-    def _too_big(self, path: bytes) -> Violation | None:
+    def _too_big(self, look: _Look, path: bytes) -> Violation | None:
         """Whether the file is over the limit and no filter replaces it (LFS stores a pointer)."""
-        place = os.path.join(os.fsencode(self._root), path)  # noqa: PTH118 - bytes
         try:
-            found = os.lstat(place)
+            found = look.place(path).lstat()
         except OSError:
             return None
         if not stat.S_ISREG(found.st_mode) or found.st_size <= self._limit:
@@ -230,27 +269,70 @@ class Staging:
         megabytes = found.st_size / 1_000_000
         return Violation(decode(path), f"{megabytes:.0f} MB, more than max_blob_mb ({self._limit / 1e6:g})")
 
-    def _list_ignored(self, snapshot: Snapshot, disk: Disk) -> Iterator[Ignored]:
+    def _list_ignored(self, snapshot: Snapshot, found: _Look) -> Iterator[Ignored]:
         for path in sorted(self._left_out):
-            known = snapshot.left_out.get(path)  # None: the snapshot of a crashed process, kept without it
-            if known is not None and signature(self._root, path) != known:
+            if found.was_touched(path, snapshot):
                 yield Ignored(decode(path), "kept by the orchestrator")
-        for path, rule in sorted(disk.ignored.items()):
-            if path not in snapshot.ignored:
+        for path, rule in sorted(found.disk.ignored.items()):
+            if path not in found.before:
                 yield Ignored(decode(path), rule)
             elif path.endswith(b"/") and rule != CACHE_RULE:
-                for file in newer(self._root, path, snapshot.taken_ns):
+                for file in newer(found.root, path, snapshot.taken_ns):
                     yield Ignored(decode(file), rule)
 
-    def _git(self, index: Path, *args: str, input: bytes = b"") -> bytes:
+    def _git(self, index: Path, *args: str, input: bytes = b"", root: Path | None = None) -> bytes:
+        """Run git on the worktree as its processes see it, or on another folder of ours."""
+        inside = root in (None, self._root)
         return self.repo.git(
             *args,
             input=input,
             index=index,
-            work_tree=self._root,
+            work_tree=self._checkout.path if inside else root,
+            view=self._checkout.view if inside else None,
             config=(*CONFIG, *self._trees.must_clean()),
             env=self._trees.environment,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What was found in a worktree: its files, those of its tree that are gone, the folder where they lie.
+
+    `before`: what was there before the agent. `written` is there where only what it touched was looked at.
+    """
+
+    disk: Disk
+    gone: AbstractSet[bytes]
+    root: Path
+    before: Container[bytes]
+    written: UpperWalk | None = None
+
+    @property
+    def moved(self) -> Mapping[bytes, bytes]:
+        """Files that do not lie in the folder."""
+        return self.written.moved if self.written else {}
+
+    def place(self, path: bytes) -> Path:
+        """Where a file lies."""
+        return self.written.place(path) if self.written else self.root / os.fsdecode(path)
+
+    def lay_out(self, paths: Collection[bytes], folder: Path) -> None:
+        """Copy files that do not lie in the folder to another one."""
+        if self.written:
+            self.written.lay_out(paths, folder)
+
+    def was_touched(self, path: bytes, snapshot: Snapshot) -> bool:
+        """Whether the agent wrote or removed a file that is left out of its work."""
+        if self.written:
+            return path in self.written.touched or path in self.written.gone
+        known = snapshot.left_out.get(path)  # None: the snapshot of a crashed process, kept without it
+        return known is not None and signature(self.root, path) != known
+
+
+def _whole(listing: Listing, disk: Disk, root: Path, before: Container[bytes] = ()) -> _Look:
+    """What was found where everything was looked at."""
+    gone = (listing.entries.keys() - disk.tracked) | (listing.links.keys() - disk.links)
+    return _Look(disk, gone, root, before)
 
 
 def round_trip(trees: Trees, checkout: Checkout) -> list[str]:

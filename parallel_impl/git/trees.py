@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
+from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -52,6 +53,20 @@ class Listing:
             key = fold(path)
             found[key] = (*found.get(key, ()), path)
         return found
+
+    @cached_property
+    def _order(self) -> tuple[bytes, ...]:
+        return tuple(sorted((*self.entries, *self.links)))
+
+    def at_or_below(self, path: bytes) -> Iterator[bytes]:
+        """The path itself where the tree has a file there, and every file below it."""
+        if path in self.entries or path in self.links:
+            yield path
+        below = path + b"/"
+        at = bisect_left(self._order, below)
+        while at < len(self._order) and self._order[at].startswith(below):
+            yield self._order[at]
+            at += 1
 
     def named(self, name: bytes) -> dict[bytes, str]:
         """The regular files with this last component: path to object id."""

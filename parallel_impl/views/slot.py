@@ -16,6 +16,7 @@ import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import IO, Any
 
@@ -59,16 +60,37 @@ class OpenView:
         *,
         env: Mapping[str, str],
         cwd: Path,
-        stdin: int | IO[bytes],
+        stdin: int | IO[bytes] | FileIO,
         stderr: int,
         pass_fds: Sequence[int] = (),
         nice: int = 0,
     ) -> Entered:
         """Start a program in it, in a session of its own; the arguments are those of `subprocess.Popen`.
 
+        `stderr` may be a descriptor, too.
+
         OSError where the program cannot be started, ViewError where the view cannot be entered.
         """
         return self.slot.start(self, argv, env=env, cwd=cwd, stdin=stdin, stderr=stderr, pass_fds=pass_fds, nice=nice)
+
+    def call(
+        self, argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, stdin: bytes = b""
+    ) -> tuple[int, bytes, bytes]:
+        """Run a short program in it to its end: its exit code, what it printed, what it complained about."""
+        with FileIO(os.memfd_create("stdin"), "w+") as given, FileIO(os.memfd_create("stderr"), "w+") as complaints:
+            given.write(stdin)
+            given.seek(0)
+            child = self.start(argv, env=env, cwd=cwd, stdin=given, stderr=complaints.fileno())
+            with child.stdout:
+                try:
+                    said = child.stdout.readall()
+                    code = child.wait()
+                except BaseException:  # an interruption: nothing of ours goes on beside the clearing up
+                    os.kill(child.pid, signal.SIGTERM)
+                    child.wait()
+                    raise
+            complaints.seek(0)
+            return code, said, complaints.readall()
 
     def close(self) -> None:
         """End it; the mount goes with the last process in it. Its upper stays."""
@@ -78,7 +100,7 @@ class OpenView:
 class Entered:
     """A program that runs in a view: a child of this process, with what is used of `subprocess.Popen`."""
 
-    def __init__(self, args: Sequence[str], pid: int, stdout: IO[bytes], stderr: IO[bytes] | None) -> None:
+    def __init__(self, args: Sequence[str], pid: int, stdout: FileIO, stderr: FileIO | None) -> None:
         self.args, self.pid, self.stdout, self.stderr = args, pid, stdout, stderr
         self.returncode: int | None = None
         self._guard = threading.Lock()
@@ -161,7 +183,7 @@ class Slot:
         *,
         env: Mapping[str, str],
         cwd: Path,
-        stdin: int | IO[bytes],
+        stdin: int | IO[bytes] | FileIO,
         stderr: int,
         pass_fds: Sequence[int] = (),
         nice: int = 0,
@@ -180,7 +202,9 @@ class Slot:
         with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
             source = theirs.enter_context(Path(os.devnull).open("rb")) if stdin == subprocess.DEVNULL else stdin
             stdout, write = _pipe(ours, theirs)
-            complaints, error = (None, write) if stderr == subprocess.STDOUT else _pipe(ours, theirs)
+            complaints, error = None, write if stderr == subprocess.STDOUT else stderr
+            if stderr == subprocess.PIPE:
+                complaints, error = _pipe(ours, theirs)
             descriptors = (source if isinstance(source, int) else source.fileno(), write, error, *pass_fds)
             with self._guard:
                 answer = self._ask(asked, descriptors)
@@ -275,10 +299,10 @@ class Slot:
         return "\n".join(self._complaints.read().decode(errors="replace").splitlines()[-LAST_LINES:])
 
 
-def _pipe(ours: contextlib.ExitStack, theirs: contextlib.ExitStack) -> tuple[IO[bytes], int]:
+def _pipe(ours: contextlib.ExitStack, theirs: contextlib.ExitStack) -> tuple[FileIO, int]:
     """The end that is read, and the descriptor of the other one."""
     read, write = os.pipe()
-    stream = ours.enter_context(os.fdopen(read, "rb", buffering=0))
+    stream = ours.enter_context(FileIO(read))
     theirs.callback(os.close, write)
     return stream, write
 

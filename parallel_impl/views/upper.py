@@ -91,3 +91,39 @@ def _attribute(path: bytes, name: str) -> bytes | None:
         return os.getxattr(path, name, follow_symlinks=False)
     except OSError:
         return None
+
+
+def below(view: View, source: bytes) -> Iterator[tuple[bytes, int, bytes]]:
+    """What the layers of a view show below one of their folders: relative path, kind, and where it lies.
+
+    A folder comes before what it holds. Layers hide by whiteouts, and by what is no folder.
+    """
+    places = [os.path.join(os.fsencode(view.store / layer), source) for layer in view.layers]  # noqa: PTH118 - bytes
+    waiting = [(b"", [place for place in places if os.path.isdir(place)])]  # noqa: PTH112
+    while waiting:
+        folder, layers = waiting.pop()
+        for name, found in _shown(layers).items():
+            path = folder + b"/" + name if folder else name
+            kind = stat.S_IFMT(os.lstat(found[0]).st_mode)
+            yield path, kind, found[0]
+            if stat.S_ISDIR(kind):
+                waiting.append((path, found))
+
+
+def _shown(layers: list[bytes]) -> dict[bytes, list[bytes]]:
+    """The entries of a folder by their names: the places of the uppermost one, and of folders merged with it."""
+    found: dict[bytes, list[bytes]] = {}
+    hidden: set[bytes] = set()
+    for layer in layers:
+        with os.scandir(layer) as entries:
+            for entry in entries:
+                if entry.name in hidden:
+                    continue
+                status = entry.stat(follow_symlinks=False)
+                is_folder = stat.S_ISDIR(status.st_mode)
+                whiteout = stat.S_ISCHR(status.st_mode) and status.st_rdev == 0
+                if (entry.name not in found or is_folder) and not whiteout:
+                    found.setdefault(entry.name, []).append(entry.path)
+                if not is_folder:
+                    hidden.add(entry.name)
+    return found

@@ -1,0 +1,260 @@
+"""The checkouts of a run as views: which layer serves a commit, and what becomes one when set-up has run.
+
+Everything lies in one store beside the homes of all changes: layers for all runs, and for each run a folder with what
+its views write.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import subprocess
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from parallel_impl.git import layer
+from parallel_impl.git.index import CONFIG, copy_index
+from parallel_impl.git.layer import PreparedLayer
+from parallel_impl.git.mounted import Mounted
+from parallel_impl.git.remove import remove
+from parallel_impl.git.repo import Change, Repo, decode
+from parallel_impl.git.trees import Trees
+from parallel_impl.views.slot import OpenView, Slot
+from parallel_impl.views.trial import Ability
+from parallel_impl.views.view import Means, View
+
+STORE, CHECKOUT, VIEWS, STARTS = "_layers", "_checkout", "views", ".starts"
+UPPER, WORK, COPY, LAYERS = "upper", "work", "copy", "layers"
+
+# the first path for which a layer with these inputs does not serve a commit with these changes; "" where it does
+Inputs = Mapping[str, str]
+Reason = Callable[[Sequence[Change], Inputs], str]
+
+
+def store_of(home: Path) -> Path:
+    """The folder of all layers and uppers, beside the homes of a repository's changes."""
+    return home.parent / STORE
+
+
+def one_path(home: Path, repository_name: str) -> Path:
+    """Where the processes of every run of a repository see their checkout."""
+    return home.parent / CHECKOUT / repository_name
+
+
+def make_store(store: Path) -> None:
+    """Make the store: of this user's own group, which what is made in it gets too.
+
+    Only the user's own ids are known in a view; below a setgid folder even the mount fails.
+    """
+    store.mkdir(parents=True, exist_ok=True)
+    found = store.stat()
+    if found.st_gid != os.getegid():
+        os.chown(store, -1, os.getegid())
+    if found.st_mode & stat.S_ISGID:
+        store.chmod(stat.S_IMODE(found.st_mode) & ~stat.S_ISGID)
+
+
+@dataclass(slots=True)
+class Mounts:
+    """How the checkouts of one run are mounted; threads share it.
+
+    `at` is the one path, `key` the name of this run's set-up, `reason` says when a layer does not serve. `fresh` are
+    the names of checkouts whose set-up always runs.
+    """
+
+    repo: Repo
+    trees: Trees
+    slot: Slot
+    ability: Ability
+    home: Path
+    at: Path
+    key: str
+    reason: Reason
+    fresh: frozenset[str] = frozenset()
+    _layers: list[PreparedLayer] = field(default_factory=list)
+    _starts: dict[tuple[Path, str], Path] = field(default_factory=dict)
+    _mounted: dict[str, Mounted] = field(default_factory=dict)
+    _guard: threading.RLock = field(default_factory=threading.RLock)
+
+    @property
+    def store(self) -> Path:
+        return store_of(self.home)
+
+    @property
+    def views(self) -> Path:
+        """What the views of this run write."""
+        return self.store / VIEWS / self.home.name
+
+    def begin(self) -> None:
+        """Make the folders, and take the layers that earlier runs have kept and nobody changed; others are removed."""
+        make_store(self.store)
+        self.views.mkdir(parents=True, exist_ok=True)
+        self.at.parent.mkdir(exist_ok=True)
+        for found in layer.find(self.store, self.key):
+            if found.changed():
+                layer.discard(found)
+            else:
+                self._layers.append(found)
+
+    def open(self, name: str, commit: str, level: Path, git_file: bytes) -> Mounted:
+        """A view of a commit's files, over the layer that serves it; else of a fresh checkout, which set-up makes one.
+
+        `level` is the folder around the checkout, which is there, `git_file` the content of its `.git`.
+        """
+        (level / self.at.name).mkdir()
+        place = self.views / name
+        remove(place)
+        place.mkdir(parents=True)
+        self.at.parent.mkdir(exist_ok=True)
+        found, why = (None, "") if name in self.fresh else self._serving(commit)
+        if found is None:
+            mounted = self._fresh(place, commit, level, git_file, why)
+        else:
+            layer.copy_level(found.level, level)
+            mounted = Mounted(place, commit, self._view(place, found, commit, level, git_file), found)
+        self._mounted[name] = mounted
+        return mounted
+
+    def find(self, name: str) -> Mounted | None:
+        """The view of the checkout with this name, while it is open."""
+        return self._mounted.get(name)
+
+    def adopt(self, mounted: Mounted, level: Path, git_file: bytes, *, seconds: float, inputs: Inputs) -> None:
+        """Set-up has run in a fresh checkout: it becomes a layer, and the checkout a view over that."""
+        files = self.store / mounted.view.view.copy
+        mounted.view.close()
+        layer.copy_level(level, files.parent / layer.LEVEL, but=self.at.name)
+        found = layer.finish(
+            self.store,
+            files.parent,
+            self.repo,
+            commit=mounted.commit,
+            key=self.key,
+            inputs=inputs,
+            seconds=seconds,
+            env=self.trees.environment,
+        )
+        with self._guard:
+            self._layers.append(found)
+        mounted.view = self._view(mounted.place, found, mounted.commit, level, git_file)
+        mounted.layer = found
+
+    def index(self, mounted: Mounted) -> Path:
+        """Git's index of a checkout."""
+        if mounted.layer is None:
+            return (self.store / mounted.view.view.copy).with_name(layer.INDEX)
+        if mounted.upper is None:
+            return mounted.place / layer.INDEX
+        return self._start(mounted.layer, mounted.commit)[1]
+
+    def remove(self, name: str) -> None:
+        """End the view of a checkout, and remove what it wrote."""
+        mounted = self._mounted.pop(name, None)
+        if mounted:
+            mounted.view.close()
+            if mounted.layer is None:  # its set-up has failed
+                remove((self.store / mounted.view.view.copy).parent)
+        remove(self.views / name)
+
+    def move_out(self, name: str, level: Path) -> None:
+        """End the view of a checkout, and put what it wrote in the place of its files on its level."""
+        if mounted := self._mounted.pop(name, None):
+            mounted.view.close()
+        place, target = self.views / name, level / self.at.name
+        written = next((one for one in (place / UPPER, place / COPY) if os.path.lexists(one)), None)
+        if written:
+            level.mkdir(parents=True, exist_ok=True)  # the agent may have removed it
+            remove(target, level / LAYERS)
+            written.rename(target)
+            if (place / LAYERS).exists():
+                (place / LAYERS).rename(level / LAYERS)
+        remove(place)
+
+    def end(self) -> None:
+        """Release all layers; what views have written and nobody took stays."""
+        for one in self._layers:
+            one.release()
+        remove(self.views / STARTS)
+        # without a folder here no run is alive, and nothing is mounted at the one path: it would be lost with it
+        with contextlib.suppress(OSError):
+            self.views.rmdir()
+            self.views.parent.rmdir()
+            self.at.parent.rmdir()
+            self.store.rmdir()
+
+    def inputs(self, mounted: Mounted) -> Inputs:
+        """The tracked files that set-up has read in a fresh checkout, with their entries."""
+        entries = self.trees.listing(mounted.commit).entries
+        read = layer.reads(self.store / mounted.view.view.copy, mounted.written)
+        return {decode(path): " ".join(entries[path]) for path in sorted(read)}
+
+    # -- the parts
+
+    def _serving(self, commit: str) -> tuple[PreparedLayer | None, str]:
+        """The first layer that serves a commit; or the path for which the first of all does not."""
+        with self._guard:
+            known, first = tuple(self._layers), ""
+        for one in known:
+            why = self.reason(self.repo.changes(one.about.commit, commit), one.about.inputs)
+            if not why:
+                return one, ""
+            first = first or why
+        return None, first
+
+    def _fresh(self, place: Path, commit: str, level: Path, git_file: bytes, why: str) -> Mounted:
+        folder = layer.begin(self.store)
+        files, index = folder / layer.FILES, folder / layer.INDEX
+        how = {"index": index, "work_tree": files, "config": CONFIG, "env": self.trees.environment}
+        self.repo.git("read-tree", "-u", "--reset", commit, **how)  # type: ignore[arg-type]
+        (files / ".git").write_bytes(git_file)
+        written = layer.forget_reads(files, self.trees.listing(commit).entries.keys())
+        view = self._open(level, copy=self._name(files))
+        return Mounted(place, commit, view, why=why, written=written)
+
+    def _view(self, place: Path, found: PreparedLayer, commit: str, level: Path, git_file: bytes) -> OpenView:
+        if self.ability.means is Means.COPY:
+            return self._copy(place, found, commit, level, git_file)
+        start, _ = self._start(found, commit)
+        layers = dict.fromkeys((self._name(start), self._name(found.files)))
+        for name in (UPPER, WORK):
+            (place / name).mkdir()
+        (place / UPPER / ".git").write_bytes(git_file)
+        (place / LAYERS).write_text("".join(f"{name}\n" for name in layers))
+        return self._open(level, layers=tuple(layers), upper=self._name(place / UPPER), work=self._name(place / WORK))
+
+    def _copy(self, place: Path, found: PreparedLayer, commit: str, level: Path, git_file: bytes) -> OpenView:
+        """A whole copy of the layer, brought to the commit."""
+        files, index, base = place / COPY, place / layer.INDEX, found.about.commit
+        subprocess.run(["cp", "-a", "--reflink=auto", str(found.files), str(files)], check=True, capture_output=True)
+        copy_index(found.index, index)
+        how = {"index": index, "work_tree": files, "config": CONFIG, "env": self.trees.environment}
+        self.repo.git("update-index", "-q", "--refresh", ok=(0, 1), **how)  # type: ignore[arg-type]
+        if commit != base:
+            self.repo.git("read-tree", "-m", "-u", base, commit, **how)  # type: ignore[arg-type]
+        (files / ".git").write_bytes(git_file)
+        return self._open(level, copy=self._name(files))
+
+    def _start(self, found: PreparedLayer, commit: str) -> tuple[Path, Path]:
+        """The files and the index of a commit over a layer: the layer's own where it is of that commit."""
+        if commit == found.about.commit:
+            return found.files, found.index
+        known = found.folder, commit
+        with self._guard:
+            if known not in self._starts:
+                folder = self.views / STARTS / f"{found.folder.name}-{commit}"
+                remove(folder)
+                layer.start(self.repo, found, commit, folder, self.trees.environment)
+                self._starts[known] = folder
+            folder = self._starts[known]
+        return folder / layer.FILES, folder / layer.INDEX
+
+    def _open(self, level: Path, **what: object) -> OpenView:
+        covers = (self.store,)
+        view = View(self.at, level, self.store, covers=covers, user=self.ability.user, **what)  # type: ignore[arg-type]
+        return self.slot.open(view)
+
+    def _name(self, folder: Path) -> str:
+        return str(folder.relative_to(self.store))
