@@ -40,6 +40,7 @@ from parallel_impl.processes.launch import Launch, Limits, Stops
 from parallel_impl.processes.process import Reason, run
 from parallel_impl.processes.slots import Share, unlimited
 from parallel_impl.text import did_you_mean, masked, tail
+from parallel_impl.views.slot import OpenView
 
 INSTALL = {
     "pytest": "python -m pip install pytest",
@@ -259,16 +260,17 @@ def run_gates(
     started: Callable[[Gate], None] = lambda _gate: None,
     ended: Callable[[GateReport], None] = lambda _report: None,
     slot: GateSlot = lambda _gate, _alone: unlimited(),
+    view: OpenView | None = None,
 ) -> dict[str, GateReport]:
     """Run all gates side by side on one checkout that is ready; one report each, by name, in the gates' order.
 
     `<folder>/<gate>.log` and report files are overwritten. `seconds` is a limit of each beside its own. `own` checks
     the texts of the change where the program for that is absent. `started` and `ended` hear of each that runs, in its
     own thread. Its time counts from when it has its `slot`. What broke beside other heavy work (its time ran out, say)
-    or is red and lists nothing runs again alone.
+    or is red and lists nothing runs again alone. In a `view`, `checkout` is where this process reads its files.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    root = checkout.resolve()
+    root = checkout if view else checkout.resolve()
 
     def one(gate: Gate) -> GateReport:
         checks_texts = own is not None and gate.is_own
@@ -290,7 +292,7 @@ def run_gates(
         with slot(gate, alone) as share:
             started(gate)
             files, limit = _GateFiles.of(gate, folder), min(seconds, gate.minutes * 60)
-            report = _run(gate, root, env=env, files=files, seconds=limit, stop=stop, mask=mask)
+            report = _run(gate, root, env=env, files=files, seconds=limit, stop=stop, mask=mask, view=view)
         return replace(report, beside=share.beside or UNSET)
 
     with ThreadPoolExecutor(max(1, len(gates)), thread_name_prefix="gate") as pool:
@@ -308,6 +310,7 @@ def run_again(
     stop: Stops = None,
     mask: tuple[bytes, ...] = (),
     slot: GateSlot = lambda _gate, _alone: unlimited(),
+    view: OpenView | None = None,
 ) -> dict[str, GateReport]:
     """A second session of the gates that `failed` names, only of these tests where our plugin can select them.
 
@@ -320,7 +323,8 @@ def run_again(
         only = [test.node or test.id for test in failed[gate.name]] if gate.parser == "pytest" else []
         files = _GateFiles.of(gate, folder, ".again")
         files.only.write_text(json.dumps(only))
-        again = partial(_run, gate, checkout.resolve(), env=env, files=files, stop=stop, mask=mask)
+        root = checkout if view else checkout.resolve()
+        again = partial(_run, gate, root, env=env, files=files, stop=stop, mask=mask, view=view)
         with slot(gate, True):
             return again(seconds=min(seconds, gate.minutes * 60), selects=bool(only))
 
@@ -359,12 +363,13 @@ def _run(
     seconds: float,
     stop: Stops,
     mask: tuple[bytes, ...],
+    view: OpenView | None,
     selects: bool = False,
     plugin: bool = True,
 ) -> GateReport:
     files.remove()
-    again = partial(_run, checkout=checkout, env=env, files=files, seconds=seconds, stop=stop, mask=mask)
-    inside = _environment(checkout, env, files)
+    again = partial(_run, checkout=checkout, env=env, files=files, seconds=seconds, stop=stop, mask=mask, view=view)
+    inside = _environment(checkout, env, files, view)
     command: str | Sequence[str] = gate.command
     if gate.parser == "pytest" and plugin:
         inside = pytest_plugin.environment(inside, files.lines, files.only if selects else None)
@@ -373,7 +378,8 @@ def _run(
     limits = Limits(seconds, log_bytes=LOG_LIMIT)
     named = _named_junit(gate, checkout)
     stale = storage.signature(named) if named else ()  # one that is committed must not pass for a report
-    ended = run(argv, Launch(checkout, inside, limits, stop=stop, mask=mask), files.log)
+    seen = view.at if view else checkout
+    ended = run(argv, Launch(seen, inside, limits, stop=stop, mask=mask, view=view), files.log)
     report = GateReport(gate.name, GateState.BROKEN, ended.exit_code, round(ended.seconds, 3), str(files.log))
     if ended.reason is Reason.EXITED and gate.parser == "pytest" and plugin and pytest_plugin.was_refused(files.log):
         return again(gate, plugin=False)
@@ -424,11 +430,11 @@ def _check_texts(gate: Gate, checkout: Path, own: OwnCheck, log: Path) -> GateRe
     return GateReport(gate.name, state, log=str(log), why=why, findings=findings)
 
 
-def _environment(checkout: Path, env: Mapping[str, str], files: _GateFiles) -> dict[str, str]:
+def _environment(checkout: Path, env: Mapping[str, str], files: _GateFiles, view: OpenView | None) -> dict[str, str]:
     """The environment of one gate: what makes tools write reports that can be read."""
-    return setup.environment_of(checkout, env) | {
+    return setup.environment_of(checkout, env, view) | {
         "PYTHONDONTWRITEBYTECODE": "1",
-        "PWD": str(checkout),
+        "PWD": str(view.at if view else checkout),
         "CI": "true",  # vitest and jest wait for changes otherwise, and snapshots are written
         "RUFF_OUTPUT_FORMAT": "json",
         "MYPY_FORCE_TERMINAL_WIDTH": "10000",  # `pretty = true` breaks lines at the width of a terminal

@@ -71,6 +71,11 @@ class UpperWalk:
             raise PermissionError(13, os.strerror(13))
         return list(self._folders.get(folder, {}).values())
 
+    def files(self) -> set[bytes]:
+        """Every file that the upper shows, changed, new or moved."""
+        below = ((folder + b"/" if folder else b"", entries) for folder, entries in self._folders.items())
+        return {above + entry.name for above, entries in below for entry in entries.values() if not entry.is_dir()}
+
     def place(self, path: bytes) -> Path:
         """Where a file lies that the upper shows."""
         return Path(os.fsdecode(self.moved.get(path) or os.fsencode(self.view.store / self.view.upper) + b"/" + path))
@@ -145,6 +150,10 @@ class InLayers:
 
     def __contains__(self, path: object) -> bool:
         assert isinstance(path, bytes)  # noqa: S101  (for `in`)
+        return self.place(path) is not None
+
+    def place(self, path: bytes) -> Path | None:
+        """Where it lies; None where there is nothing."""
         places = (os.path.join(one, path.rstrip(b"/")) for one in self._layers)  # noqa: PTH118 - bytes
         top = next((place for place in places if os.path.lexists(place)), None)
-        return top is not None and not stat.S_ISCHR(os.lstat(top).st_mode)
+        return None if top is None or stat.S_ISCHR(os.lstat(top).st_mode) else Path(os.fsdecode(top))

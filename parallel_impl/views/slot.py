@@ -7,6 +7,7 @@ view ends as ever.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import socket
@@ -26,6 +27,7 @@ from parallel_impl.views.view import View
 SLOT = Path(mount.__file__)
 PROC = Path("/proc")
 LAST_LINES = 5
+MOST_LINKS = 40
 
 
 class ViewError(Exception):
@@ -53,6 +55,31 @@ class OpenView:
     def files(self) -> Path:
         """Where this process reads its files. (Never a work tree of git's: as a real path it is another folder.)"""
         return PROC / str(self.holder) / "root" / self.view.at.relative_to("/")
+
+    def resolve(self, path: Path) -> Path:
+        """The real path of something in it, by its name there or below `files`: links lead where they lead there.
+
+        OSError where they lead in circles.
+        """
+        root, known, links = PROC / str(self.holder) / "root", Path("/"), 0
+        inside = path.relative_to(root) if path.is_relative_to(root) else path.relative_to("/")
+        waiting = [*reversed(inside.parts)]
+        while waiting:
+            part = waiting.pop()
+            if part == "..":
+                known = known.parent
+                continue
+            try:
+                target = Path((root / known.relative_to("/") / part).readlink())
+            except OSError:  # no link, or nothing
+                known = known / part
+                continue
+            links += 1
+            if links > MOST_LINKS:
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
+            known = Path("/") if target.is_absolute() else known
+            waiting += reversed(target.relative_to("/").parts if target.is_absolute() else target.parts)
+        return known
 
     def start(
         self,
