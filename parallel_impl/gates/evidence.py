@@ -45,7 +45,7 @@ def find(checkout: Path, patterns: Iterable[str], cwd: str = ".", view: OpenView
     An artifact is also looked for from `cwd`, the step's folder: people write both. In a `view`, `checkout` is where
     this process reads its files.
     """
-    root, found = _Root(checkout if view else checkout.resolve(), view), dict[str, list[str]]()
+    root, found = _CheckoutRoot(checkout if view else checkout.resolve(), view), dict[str, list[str]]()
     for pattern in patterns:
         prefixes = dict.fromkeys(("", "" if cwd in (".", "") else f"{cwd.strip('/')}/"))
         found[pattern] = next((files for p in prefixes if (files := list(_matching(root, p + pattern)))), [])
@@ -60,7 +60,7 @@ def signatures(checkout: Path, steps: Iterable[Step], view: OpenView | None = No
 
 
 @dataclass(frozen=True, slots=True)
-class _Root:
+class _CheckoutRoot:
     """The folder of a checkout."""
 
     path: Path
@@ -73,7 +73,7 @@ class _Root:
         return path.resolve().is_relative_to(self.path)
 
 
-def _matching(root: _Root, pattern: str) -> Iterator[str]:
+def _matching(root: _CheckoutRoot, pattern: str) -> Iterator[str]:
     literal = root.path / pattern
     if ".." not in pattern.split("/") and os.path.lexists(literal):
         yield from sorted(_files(root, literal))
@@ -85,7 +85,7 @@ def _matching(root: _Root, pattern: str) -> Iterator[str]:
                 yield path
 
 
-def _files(root: _Root, start: Path) -> Iterator[str]:
+def _files(root: _CheckoutRoot, start: Path) -> Iterator[str]:
     """Regular files at or below `start`, relative to `root`; nothing that lies behind a link out of it."""
     if not root.holds(start):
         return

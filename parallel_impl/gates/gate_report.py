@@ -72,7 +72,9 @@ class GateReport(msgspec.Struct, frozen=True):
     `explained`: the tests and findings account for a red exit code; `unexplained` says for people why they do not.
     `stopped` says why it did not run all that it was to run ("": it did). `selected` are the ids of the tests that its
     sessions were to run. `lists_tests`: `tests` are all that ran; else only the exit code, or findings, are known.
-    `beside`: other heavy work of ours ran at the same time, so a failure is to be confirmed alone.
+    `passed` is how many tests passed by what an output prints that nobody reads (None: it does not say that).
+    `beside`: other heavy work of ours ran at the same time, so a failure is to be confirmed alone. `foreign`: what lay
+    around the checkout was not of the run, so it shows nothing; `stopped` names that.
     """
 
     gate: str
@@ -88,7 +90,9 @@ class GateReport(msgspec.Struct, frozen=True):
     stopped: str = ""
     selected: tuple[str, ...] = ()
     lists_tests: bool = False
+    passed: int | None = None
     beside: bool | UnsetType = UNSET
+    foreign: bool = False
 
     @property
     def ran(self) -> tuple[Test, ...]:

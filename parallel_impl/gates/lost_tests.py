@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from parallel_impl.gates.gate_report import RAN, GateReport, Test, TestOutcome
+from parallel_impl.plan import names_of_tests
 
 VOLATILE = re.compile(r"0x[0-9a-fA-F]{4,}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 NUMBER = re.compile(r"\d+")
@@ -50,11 +51,43 @@ def same_tests(base: Sequence[Test], candidate: Sequence[Test]) -> dict[str, str
     return same | _grouped(rest_before, rest_after, NUMBER, lambda group: all(_passes(test) for test in group))
 
 
+def seen_again(failed: Sequence[Test], second: Mapping[str, TestOutcome]) -> dict[str, TestOutcome]:
+    """What a second session showed of tests that failed in the first, by their ids in the first.
+
+    Of ids that are others each time, the groups of equal mask are compared: as many failures as before, or none.
+    """
+    seen = {test.id: second[test.id] for test in failed if test.id in second}
+    missing, others = defaultdict[str, list[str]](list), defaultdict[str, list[TestOutcome]](list)
+    for test in failed:
+        if test.id not in second:
+            missing[_masked(test.id, VOLATILE)].append(test.id)
+    for one, outcome in second.items():
+        if one not in seen:
+            others[_masked(one, VOLATILE)].append(outcome)
+    for mask, ids in missing.items():
+        again = others[mask].count(TestOutcome.FAILED)
+        if again >= len(ids) or (others[mask] and not again):
+            seen |= dict.fromkeys(ids, TestOutcome.FAILED if again else TestOutcome.PASSED)
+    return seen
+
+
 def find(base: GateReport | None, candidate: GateReport, changed: ChangedPaths) -> LostTests:
     """What became of the tests that passed on the base and do not run now."""
     if base is None:
         return LostTests()
     return _LostSearch(base, candidate, changed).answer()
+
+
+def count(base: GateReport | None, candidate: GateReport, changed: ChangedPaths) -> LostTests:
+    """The same, of outputs that only print how many tests passed."""
+    if base is None or not base.passed or (candidate.passed or 0) >= base.passed:
+        return LostTests()
+    now = "its output shows no test" if candidate.passed is None else f"{candidate.passed} passed"
+    line = f"{now}, on the base {base.passed} did" if candidate.passed else f"{now}, on the base {base.passed} passed"
+    removed = sorted(path for path in changed.removed if names_of_tests.is_test(path))
+    if removed and candidate.passed:
+        return LostTests(removed=(f"{line}: {', '.join(removed[:5])} was removed",))
+    return LostTests(gone=(line,))
 
 
 def _grouped(

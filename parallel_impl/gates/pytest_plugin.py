@@ -7,6 +7,7 @@ gate fails: where it cannot be imported, the command runs again without it.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from parallel_impl.gates import script
 FOLDER = Path(__file__).with_name("plugin")
 NAME = "parallel_impl_report"
 REPORT, ONLY = "PARALLEL_IMPL_PYTEST_REPORT", "PARALLEL_IMPL_PYTEST_ONLY"
+GOES_ON = "PARALLEL_IMPL_PYTEST_GOES_ON"  # in the environment of a gate: what cannot be collected does not end it
 REFUSED = f'Error importing plugin "{NAME}"'.encode()
+UNLOADABLE = re.compile(rb"PluginValidationError: Plugin '([\w.-]+)' for hook")
 
 
 def environment(env: Mapping[str, str], lines: Path, only: Path | None = None) -> dict[str, str]:
@@ -34,3 +37,9 @@ def command(written: str | tuple[str, ...]) -> str | tuple[str, ...]:
 def was_refused(log: Path) -> bool:
     """Whether a pytest whose output this is could not import the plugin."""
     return log.is_file() and REFUSED in log.read_bytes()
+
+
+def unloadable(log: Path) -> str:
+    """The installed plugin that kept a pytest whose output this is from starting: it is for another pytest."""
+    found = UNLOADABLE.search(log.read_bytes()) if log.is_file() else None
+    return found[1].decode() if found else ""

@@ -13,6 +13,7 @@ import os
 import re
 import shlex
 import shutil
+import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -24,15 +25,15 @@ import msgspec
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from parallel_impl import storage
+from parallel_impl import environment, storage
 from parallel_impl.config import GATE_MINUTES, GATES, GateCommand, may_be_found, runs_tests, toml_key
 from parallel_impl.errors import Problem, Severity, printable
-from parallel_impl.gates import programs, pytest_plugin, reports, setup, shell, tool_command
-from parallel_impl.gates.found import python, repository
+from parallel_impl.gates import lost_tests, programs, pytest_plugin, reports, setup, shell, tool_command
+from parallel_impl.gates.found import node, python, repository
 from parallel_impl.gates.found.found_gate import ProjectTree, inside
 from parallel_impl.gates.found.python import COMMANDS
 from parallel_impl.gates.gate_report import GateFinding, GateReport, GateState, Test
-from parallel_impl.gates.project_files import Read
+from parallel_impl.gates.project_files import Read, json_table, table
 from parallel_impl.gates.readers.output import GateOutput
 from parallel_impl.plan import ids
 from parallel_impl.plan.globs import globs
@@ -58,6 +59,7 @@ JUNIT_OPTION = re.compile(r"--junit-?xml[= ]([^\s'\"]+)")
 NO_JSON = b"unrecognized arguments: --output=json"
 NOT_STARTED = (126, 127)
 LOG_LIMIT = 50_000_000
+IN_MEMORY = 1_000_000  # bytes of what a gate prints
 BY_EXIT_CODE = "our pytest plugin cannot be imported there: it counts by its exit code only"
 RESERVED = ("setup",)  # the name of the log of set-up in the same folder
 RED_UNDER_LOAD = "red under load, green alone"
@@ -322,7 +324,7 @@ def run_again(
     def one(gate: Gate) -> GateReport:
         only = [test.node or test.id for test in failed[gate.name]] if gate.parser == "pytest" else []
         files = _GateFiles.of(gate, folder, ".again")
-        files.only.write_text(json.dumps(only))
+        files.only.write_text(json.dumps({"ids": only, "mask": lost_tests.VOLATILE.pattern}))
         root = checkout if view else checkout.resolve()
         again = partial(_run, gate, root, env=env, files=files, stop=stop, mask=mask, view=view)
         with slot(gate, True):
@@ -365,10 +367,36 @@ def _run(
     mask: tuple[bytes, ...],
     view: OpenView | None,
     selects: bool = False,
+) -> GateReport:
+    """The report of one session. Its files are masked when they were read: a value may be a word of the report's own.
+
+    Tests and findings stay as they are, to be compared.
+    """
+    observe = partial(_observe, env=env, files=files, seconds=seconds, stop=stop, mask=mask, selects=selects)
+    try:
+        report = observe(gate, checkout, view=view)
+    finally:
+        _mask(files.lines, mask)
+        _mask(files.report, mask)
+    shown = {name: environment.masked(getattr(report, name), mask) for name in ("why", "stopped", "unexplained")}
+    return replace(report, **shown)
+
+
+def _observe(
+    gate: Gate,
+    checkout: Path,
+    *,
+    env: Mapping[str, str],
+    files: _GateFiles,
+    seconds: float,
+    stop: Stops,
+    mask: tuple[bytes, ...],
+    view: OpenView | None,
+    selects: bool = False,
     plugin: bool = True,
 ) -> GateReport:
     files.remove()
-    again = partial(_run, checkout=checkout, env=env, files=files, seconds=seconds, stop=stop, mask=mask, view=view)
+    again = partial(_observe, checkout=checkout, env=env, files=files, seconds=seconds, stop=stop, mask=mask, view=view)
     inside = _environment(checkout, env, files, view)
     command: str | Sequence[str] = gate.command
     if gate.parser == "pytest" and plugin:
@@ -379,13 +407,19 @@ def _run(
     named = _named_junit(gate, checkout)
     stale = storage.signature(named) if named else ()  # one that is committed must not pass for a report
     seen = view.at if view else checkout
-    ended = run(argv, Launch(seen, inside, limits, stop=stop, mask=mask, view=view), files.log)
+    with _Printed() as output_as_it_is:
+        launch = Launch(seen, inside, limits, stop=stop, mask=mask, view=view)
+        ended = run(argv, launch, files.log, unmasked=output_as_it_is.write)
+        printed = output_as_it_is.read()
     report = GateReport(gate.name, GateState.BROKEN, ended.exit_code, round(ended.seconds, 3), str(files.log))
     if ended.reason is Reason.EXITED and gate.parser == "pytest" and plugin and pytest_plugin.was_refused(files.log):
         return again(gate, plugin=False)
+    if gate.parser == "pytest" and not gate.asked and not files.lines.exists():
+        left_out = f" -p no:{pytest_plugin.unloadable(files.log)}"
+        if left_out != " -p no:" and left_out not in gate.command:
+            return _without(again(replace(gate, command=gate.command + left_out), selects=selects), left_out)
     if ended.reason is not Reason.EXITED or ended.exit_code is None or ended.exit_code < 0:
         return replace(report, why=f"{ended}\n{tail(files.log)}" if ended.reason is Reason.EXITED else str(ended))
-    printed = files.log.read_bytes()
     if gate.command == COMMANDS["mypy"] and ended.exit_code == 2 and NO_JSON in printed:  # mypy before 1.11
         return again(replace(gate, command="mypy"))
     if ended.truncated:
@@ -393,18 +427,54 @@ def _run(
     if ended.exit_code in NOT_STARTED and not files.lines.exists():
         return replace(report, why=f"it could not be started (exit {ended.exit_code})\n{tail(files.log, 5)}")
     written = named if named and not files.report.is_file() and storage.signature(named) != stale else files.report
-    is_tool = tool_command.is_tool(gate.command, gate.parser)
-    output = GateOutput(printed, ended.exit_code, checkout, files.lines, written, is_tool)
+    is_tool = tool_command.is_tool(gate.command, gate.parser) and _script_is_one(gate, checkout)
+    stops = tool_command.stops(gate.command, gate.parser)
+    output = GateOutput(printed, ended.exit_code, checkout, files.lines, written, is_tool, stops)
     parser = gate.parser
     if not plugin:
         parser = "junit" if written.is_file() else "exit-code"
     found = reports.read(parser, output, report)
     if parser == "exit-code" != gate.parser:
         found = replace(found, why=BY_EXIT_CODE)
-    _mask(files.lines, mask)  # read first: a value may be a word of the report's own
-    _mask(files.report, mask)
     more = f"\n{tail(files.log)}" if found.state is GateState.BROKEN else ""
     return replace(found, why=printable(found.why + more))
+
+
+class _Printed:
+    """What a gate prints, as it is, up to the limit of its log: no path leads to it, so nothing of it is left."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115  (this is the context)
+
+    def __enter__(self) -> _Printed:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._file.close()
+
+    def write(self, data: bytes) -> None:
+        with storage.named(Path(tempfile.gettempdir())):
+            self._file.write(data[: max(0, LOG_LIMIT - self._file.tell())])
+
+    def read(self) -> bytes:
+        self._file.seek(0)
+        return self._file.read()
+
+
+def _script_is_one(gate: Gate, checkout: Path) -> bool:
+    """Whether a script of package.json that a configured gate runs is one command; who found a gate has looked."""
+    named = tool_command.npm_script(gate.command) if gate.asked else None
+    if named is None:
+        return True
+    file = checkout / named[0] / "package.json"
+    scripts = table(json_table(file.read_bytes() if file.is_file() else None), "scripts")
+    return node.is_one_command(str(scripts.get(named[1], "")))
+
+
+def _without(report: GateReport, left_out: str) -> GateReport:
+    """The report of a pytest that ran without a plugin, which says so."""
+    why = f"with{left_out}, a plugin that this pytest cannot load"
+    return replace(report, why="; ".join(filter(None, (why, report.why))))
 
 
 def _shows_nothing(report: GateReport) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,11 +21,13 @@ from msgspec.structs import replace
 from parallel_impl.errors import printable
 from parallel_impl.gates import lost_tests
 from parallel_impl.gates.gate_report import GateFinding, GateReport, GateState, Test, TestOutcome
-from parallel_impl.gates.readers import cargo, go, javascript, node
-from parallel_impl.gates.readers.output import GateOutput, content
+from parallel_impl.gates.readers import cargo, counts, go, javascript, node
+from parallel_impl.gates.readers.output import GateOutput, content, relative
 from parallel_impl.text import shorten
 
-NUMBER = re.compile(r"\d+")
+NUMBER = re.compile(r"(?<!\w)\d+(?!\w)")  # `line 12`, not the name `v1`
+NO_FILES = b"No Python files found under the given path"  # ruff
+MYPY_GAVE_UP = b"(Skipping most remaining errors"
 
 MYPY_LINE = re.compile(
     r"^(?P<file>[^\s:][^:\n]*):(?P<line>\d+):(?:\d+:)* error: (?P<message>.*?)(?:  \[(?P<code>[\w-]+)\])?$"
@@ -32,6 +35,8 @@ MYPY_LINE = re.compile(
 OLD_FORMAT = re.compile(r"^Would reformat: (.+)$", re.M)
 ENTITIES = re.compile(rb"<!(DOCTYPE|ENTITY)", re.I)
 INTERRUPTED, NO_TESTS = 2, 5  # exit codes of pytest
+SESSION = re.compile(rb"\b(\d+ (passed|failed|skipped|errors?)|no tests ran)\b.* in [\d.]+s")  # its last line
+NO_REPORT = "our pytest plugin left no report, its environment or -p option was lost: it counts by its exit code only"
 NO_TESTS_WHY = "there are no tests"
 
 T = TypeVar("T")
@@ -49,6 +54,8 @@ def read(parser: str, output: GateOutput, report: GateReport) -> GateReport:
     if found.state is GateState.GREEN and not red:
         return found
     why = found.unexplained or ("" if red and found.explained else "nothing that it lists explains its exit code")
+    if output.stops and output.exit_code != 0:
+        why = f"it stops at a failure ({output.stops}), so the rest did not run"
     if not output.is_tool and output.exit_code != 0:
         why = "its command is more than the tool itself, so part of it may not have run"
     return replace(found, state=GateState.RED, explained=not why, unexplained=why)
@@ -56,7 +63,8 @@ def read(parser: str, output: GateOutput, report: GateReport) -> GateReport:
 
 def _exit_code(output: GateOutput, report: GateReport) -> GateReport:
     state = GateState.GREEN if output.exit_code == 0 else GateState.RED
-    return replace(report, state=state, explained=False, unexplained="its output is not read")
+    passed = counts.passed(output.log)
+    return replace(report, state=state, explained=False, unexplained="its output is not read", passed=passed)
 
 
 # -- pytest
@@ -67,9 +75,11 @@ def _pytest(output: GateOutput, report: GateReport) -> GateReport:
     lines = content(output.lines)
     if lines is None and output.junit and output.junit.is_file():
         return _junit(output, report)
+    if lines is None and SESSION.search(output.log):
+        # something between them takes the environment away (tox does): the exit code is still true
+        return _exit_code(output, replace(report, why=NO_REPORT))
     if lines is None:
-        why = "pytest left no report: it did not start, or its -p option was lost"
-        return replace(report, state=GateState.BROKEN, why=why)
+        return replace(report, state=GateState.BROKEN, why="pytest left no report: it did not start")
     sessions = _Sessions(output.checkout)
     for line in lines.splitlines():
         sessions.take(_line(line))
@@ -148,10 +158,12 @@ class SessionInterrupted(_Line, frozen=True, tag="interrupted"):
 class Finish(_Line, frozen=True):
     """A session is over; it is written twice, before and after what others do at the end of a session.
 
-    `testsfailed` is what pytest counted, `shouldstop` and `shouldfail` are why it was to end early.
+    `testsfailed` is what pytest counted, `shouldstop` and `shouldfail` are why it was to end early; `asked` is the
+    exit code that a plugin or a conftest gave the session at its end.
     """
 
     status: int
+    asked: int = 0
     testsfailed: int = 0
     shouldstop: str = ""
     shouldfail: str = ""
@@ -273,6 +285,8 @@ class _Sessions:
             if finish and finish.testsfailed > session.failed:
                 more = finish.testsfailed - session.failed
                 return f"pytest counts {more} more that failed than it lists: a floor of coverage, say"
+            if finish and finish.asked:
+                return f"a plugin or a conftest asks for exit code {finish.asked} at the end of the session"
             if finish and finish.status != exit_code:
                 return f"pytest ended with status {finish.status}, and the command with {exit_code}"
         return ""
@@ -321,25 +335,33 @@ def _junit(output: GateOutput, report: GateReport) -> GateReport:
         unique = name
         while unique in tests:
             unique, count = f"{name} #{count}", count + 1
-        file = case.get("file")
+        file = case.get("file") or _class_file(case.get("classname") or "", output.checkout)
         tests[unique] = Test(unique, _junit_outcome(case), (file,) if file else (), _junit_why(case))
     if not tests and any(_counted(suite, "errors") for suite in root.iter("testsuite")):
         return replace(report, state=GateState.BROKEN, why="the JUnit report has errors and no tests")
-    hidden = sum(_hidden(suite) for suite in root.iter("testsuite"))
+    hidden = max(_hidden(root), sum(_hidden(suite) for suite in root.iter("testsuite")))
     unexplained = f"the JUnit report counts {hidden} more that failed than it lists" if hidden else ""
     found = tuple(tests.values())
     return replace(report, state=GateState.RED, tests=found, unexplained=unexplained, lists_tests=True)
 
 
-def _counted(suite: ElementTree.Element, name: str) -> int:
+def _class_file(name: str, checkout: Path) -> str:
+    """The file that a class name is, where a reporter writes one there (vitest does)."""
+    path = relative(name, checkout)
+    return path if "/" in path and len(path) < 1000 and "\0" not in path and (checkout / path).is_file() else ""
+
+
+def _counted(suite: ElementTree.Element, name: str, otherwise: int = 0) -> int:
     number = suite.get(name, "")
-    return int(number) if number.isascii() and number.isdigit() else 0
+    return int(number) if number.isascii() and number.isdigit() else otherwise
 
 
 def _hidden(suite: ElementTree.Element) -> int:
     """How many failures and errors a suite counts beyond those of its tests: a file that could not be loaded, say."""
-    listed = sum(1 for case in suite.iter("testcase") for one in case if one.tag in ("failure", "error"))
-    return max(0, _counted(suite, "errors") + _counted(suite, "failures") - listed)
+    listed = Counter(one.tag for case in suite.iter("testcase") for one in case)
+    counted = _counted(suite, "errors", listed["error"]) + _counted(suite, "failures", listed["failure"])
+    own = sum(1 for one in suite if one.tag in ("failure", "error"))  # of a file that could not be loaded
+    return max(own, counted - listed["failure"] - listed["error"])
 
 
 def _junit_outcome(case: ElementTree.Element) -> TestOutcome:
@@ -397,6 +419,8 @@ def _mypy(output: GateOutput, report: GateReport) -> GateReport:
         first = f": {findings[0]}" if findings else ""
         why = f"mypy could not check everything (exit {output.exit_code}){first}"
         return replace(report, state=GateState.BROKEN, why=why)
+    if MYPY_GAVE_UP in output.log:
+        return replace(report, stopped="mypy did not print all its errors (--soft-error-limit=-1 makes it)")
     return report
 
 
@@ -412,7 +436,8 @@ def _ruff(output: GateOutput, report: GateReport) -> GateReport:
         if one
     ]
     findings += [_finding(output, path, "format", "would be reformatted", 0) for path in OLD_FORMAT.findall(text)]
-    return replace(report, state=GateState.RED, findings=tuple(findings))
+    none = {"passed": 0, "why": "it found no files to check"} if NO_FILES in output.log and not findings else {}
+    return replace(report, state=GateState.RED, findings=tuple(findings), **none)
 
 
 class OpenSpecIssue(msgspec.Struct, frozen=True):
@@ -513,7 +538,7 @@ READERS = {
     "pytest": _pytest,
     "junit": _junit,
     "node": node.read,
-    "vitest": javascript.read,
+    "vitest": javascript.read_vitest,
     "jest": javascript.read,
     "go": go.read,
     "cargo": cargo.read,

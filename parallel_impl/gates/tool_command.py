@@ -10,12 +10,21 @@ import re
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
+from parallel_impl.config import toml_key
 from parallel_impl.gates import script
 
 Words = Sequence[str | None]
 
 TOOLS = {"pytest": ("pytest", "py.test"), "mypy": ("mypy",), "ruff": ("ruff",), "openspec": ("openspec",)}
-ONE_GATE_EACH = {"pytest": "pytest -q --maxfail=0", "mypy": "mypy", "ruff": "ruff check"}
+ONE_GATE_EACH = {
+    "pytest": "pytest -q --maxfail=0", "mypy": "mypy", "ruff": "ruff check", "go": "go test -json ./...",
+    "cargo": "cargo test --no-fail-fast",
+}  # fmt: skip
+STOPPING = re.compile(  # what ends a session early; pytest's own plugin sees for itself
+    r"(?:^|[\s=,'\"])(--?(?:bail|fail-?fast|exitfirst|maxfail|max-failures|stop-on-[a-z]+))(?:=([^\s'\"]*))?(?=$|[\s'\"])"
+)
+SHORT_STOPS = {"pytest": "-x", "playwright": "-x", "jest": "-b", "mocha": "-b", "vitest": "-b"}
+NEVER_STOPS = ("0", "false")
 RUNNERS = ("uv", "poetry", "pdm", "hatch")  # `<runner> run`
 WITH_VALUE = {  # options that take their value as a word of its own
     "uv": (
@@ -59,12 +68,34 @@ def is_tool(command: str, parser: str) -> bool:
 
 def parser_of(command: str) -> str:
     """Who reads the output of a command for which the configuration names no parser."""
-    return next((parser for parser in ONE_GATE_EACH if is_tool(command, parser)), "exit-code")
+    return next((parser for parser in ("pytest", "mypy", "ruff") if is_tool(command, parser)), "exit-code")
+
+
+def stops(command: str, parser: str) -> str:
+    """The option by which a red session of the tool leaves out tests; what it would have listed is not known."""
+    if parser == "cargo":
+        return "" if "--no-fail-fast" in command else "without --no-fail-fast"
+    for option, value in STOPPING.findall(command):
+        if value not in NEVER_STOPS:
+            return str(option)
+    words = _tool_words(command)
+    short = SHORT_STOPS.get(PurePosixPath(words[0] or "").name) if words else None
+    return short if short and short in words else ""
+
+
+def npm_script(command: str) -> tuple[str, str] | None:
+    """The folder and the name of the script of package.json that a command runs: `cd web && npm run test`."""
+    words = _tool_words(command)
+    if not words or PurePosixPath(words[0] or "").name not in PACKAGE_MANAGERS:
+        return None
+    named = [word for word in words[1:] if word and word != "run" and not word.startswith("-")]
+    folders = [words[1] for words in script.chain(command)[:-1] if words[0] == "cd"]
+    return "/".join(folder or "" for folder in folders) or ".", named[0] if named else ""
 
 
 def line_to_write(name: str, parser: str) -> str:
     """What to write in the place of a command that is more than the tool."""
-    own = ONE_GATE_EACH.get(parser)
+    own, name = ONE_GATE_EACH.get(parser), toml_key(name)
     if own is None:
         return f'gates.{name} = {{command = "<the tool itself>", parser = "<{", ".join(ONE_GATE_EACH)} …>"}}'
     return f'gates.{name} = {{command = "{own}", parser = "{parser}"}}'

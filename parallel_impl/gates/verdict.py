@@ -114,8 +114,8 @@ def runs_whole_again(base: GateReport | None, candidate: GateReport) -> bool:
 
 def to_confirm_on_base(base: GateReport | None, candidate: GateReport, again: Again) -> tuple[Test, ...]:
     """The failed tests to run once more on the base: those that fail on the candidate too, each time."""
-    found = failures(base, candidate)
-    twice = (one for one in found.known if not _passed(again.candidate, one))
+    found, seen = failures(base, candidate), _by_first_ids(base, candidate, again)
+    twice = (one for one in found.known if not _passed(seen.candidate, one))
     return tuple(dict.fromkeys(found.known[one] for one in twice))
 
 
@@ -134,6 +134,7 @@ def compare(
     if candidate.state is GateState.NOT_RUN:
         return GateVerdict(candidate.gate, VerdictStatus.NOT_RUN, why=candidate.why)
     before = _ran(base)
+    again = _by_first_ids(before, candidate, again)
     verdict = _sorted(before, candidate, again)
     new_findings, old_findings = _findings(before, candidate)
     verdict = msgspec.structs.replace(
@@ -142,10 +143,18 @@ def compare(
         old_failures=verdict.old_failures + old_findings,
     )
     if candidate.state is not GateState.BROKEN and not candidate.stopped:
-        lost = lost_tests.find(before, candidate, changed)
+        look = lost_tests.count if before and before.passed is not None else lost_tests.find
+        lost = look(before, candidate, changed)
         verdict = msgspec.structs.replace(verdict, gone=lost.gone, renamed=lost.renamed, removed=lost.removed)
     status, why = _status(before, candidate, verdict, again)
     return msgspec.structs.replace(verdict, status=status, why=why)
+
+
+def _by_first_ids(base: GateReport | None, candidate: GateReport, again: Again) -> Again:
+    """The second observations by the ids of the first: some ids are others each time."""
+    on_base = None if again.base is None else lost_tests.seen_again(base.failed if base else (), again.base)
+    on_candidate = None if again.candidate is None else lost_tests.seen_again(candidate.failed, again.candidate)
+    return Again(on_base, on_candidate, again.exit_code)
 
 
 def _ran(report: GateReport | None) -> GateReport | None:
@@ -211,11 +220,17 @@ def _status(
         return _unexplained(base, candidate, again)
     if base and base.lists_tests and base.ran and not candidate.ran:
         return VerdictStatus.FAILED, f"it reported no test that ran, on the base {len(base.ran)} did"
+    if base and base.passed and candidate.passed == 0:
+        return VerdictStatus.FAILED, f"no test passed, on the base {base.passed} did"
+    if verdict.gone and base and base.passed is not None:
+        return VerdictStatus.GONE, verdict.gone[0]
     if verdict.gone:
         run = "runs" if len(verdict.gone) == 1 else "run"
         return VerdictStatus.GONE, f"{count(len(verdict.gone), 'test')} of the base no longer {run}"
     if verdict.flaky:
         return VerdictStatus.FLAKY, f"{count(len(verdict.flaky), 'test')} failed and then passed"
+    if candidate.passed == 0:
+        return VerdictStatus.NOT_RUN, candidate.why or "there are no tests"
     if candidate.lists_tests and not candidate.ran:
         why = f"all {count(len(candidate.tests), 'test')} were skipped" if candidate.tests else "there are no tests"
         return VerdictStatus.NOT_RUN, why

@@ -21,11 +21,13 @@ CONFIGURATION = (
     "tsconfig.json", "jest.config.js", "babel.config.js", ".babelrc", ".npmrc", ".editorconfig", "go.work", "go.mod",
     "Cargo.toml", "pytest.toml", ".pytest.toml", "tox.toml", "pylintrc", ".pylintrc", "pyrightconfig.json",
     ".isort.cfg", "clippy.toml", ".clippy.toml", "rustfmt.toml", ".rustfmt.toml", "rust-toolchain",
-    "rust-toolchain.toml", "pnpm-workspace.yaml", ".yarnrc.yml", ".pnp.cjs", "deno.json", "biome.json",
+    "rust-toolchain.toml", "pnpm-workspace.yaml", ".yarnrc.yml", ".pnp.cjs", "deno.json", "biome.json", "biome.jsonc",
+    "deno.jsonc", ".yarnrc", ".pnpmfile.cjs", "bunfig.toml", ".swcrc", "lerna.json", "nx.json", "turbo.json",
+    ".python-version", ".node-version", ".tool-versions", "mise.toml", ".mise.toml", ".clang-tidy", ".clang-format",
 )  # fmt: skip
 CONFIGURATION_PREFIXES = (
     ".eslintrc", "eslint.config.", ".prettierrc", "prettier.config.", "jest.config.", "vitest.config.", "vite.config.",
-    "babel.config.", ".babelrc", ".mocharc", "postcss.config.",
+    "babel.config.", ".babelrc", ".mocharc", "postcss.config.", ".golangci.", ".rubocop", ".stylelintrc", ".nycrc",
 )  # fmt: skip
 
 

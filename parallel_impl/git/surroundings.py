@@ -16,6 +16,7 @@ from parallel_impl.git.checkout import KEPT
 from parallel_impl.git.home import is_configuration
 from parallel_impl.git.walk import is_left_by_program
 
+NESTED = (".cargo/config.toml", ".cargo/config")  # the folder itself is the home of the user's cargo
 EDITORS = (".idea", ".vscode")  # of a person who looks at the worktrees
 
 
@@ -58,8 +59,10 @@ def foreign_beside(level: Path, worktree: Path, usual: Collection[str]) -> list[
 
 def configuration_above(home: Path) -> frozenset[str]:
     """The paths of tool configuration in the folders above a home."""
-    folders = (folder for folder in home.resolve().parents if folder.is_dir())
-    return frozenset(str(path) for folder in folders for path in _entries(folder) if is_configuration(path.name))
+    folders = [folder for folder in home.resolve().parents if folder.is_dir()]
+    named = (path for folder in folders for path in _entries(folder) if is_configuration(path.name))
+    nested = (folder / name for folder in folders for name in NESTED if (folder / name).is_file())
+    return frozenset(map(str, (*named, *nested)))
 
 
 def folders_in(home: Path) -> frozenset[str]:

@@ -137,9 +137,11 @@ class Output:
         mask: tuple[bytes, ...],
         heard: Tell | None,
         complained: Tell | None,
+        *,
+        unmasked: Tell | None = None,
     ) -> None:
         said, complaints = heard and Lines(heard), complained and Lines(complained)
-        self._child = child
+        self._child, self._unmasked = child, unmasked
         self._lines = [lines for lines in (said, complaints) if lines]
         self._streams: dict[int, Masked] = {}
         if child.stdout:
@@ -160,6 +162,8 @@ class Output:
     def read(self, pipe: int) -> bool:
         """Pass on what is in a pipe; False at its end."""
         data = os.read(pipe, CHUNK)
+        if self._unmasked:
+            self._unmasked(data)
         self._streams[pipe].write(data)
         return bool(data)
 

@@ -84,6 +84,7 @@ def run(
     stdin: Path | bytes | int | None = None,
     heard: Tell | None = None,
     complained: Tell | None = None,
+    unmasked: Tell | None = None,
     progress: Callable[[float], float] | None = None,
     started: Callable[[int], None] | None = None,
 ) -> Ended:
@@ -91,11 +92,11 @@ def run(
 
     A program that cannot be started is `NOT_STARTED` with the reason, not an exception. `stdin` is a file, what is in
     one, or a descriptor of the caller's (else /dev/null). `heard` and `complained` are told whole masked lines of
-    stdout and stderr, without their ends, in this thread; lines that are heard are not in the log. `progress` gets the
-    time of the last output and tells when (`time.monotonic`) the last progress was made, for the limit of silence.
-    `started` is told the pid as soon as there
-    is one (in a namespace, that of the process which holds it: with it everything in there ends). Whatever a callback
-    raises ends the process and is raised here.
+    stdout and stderr, without their ends, in this thread; lines that are heard are not in the log. `unmasked` gets all
+    output as it comes, with secrets: whoever reads a report in it writes that nowhere. `progress` gets the time of the
+    last output and tells when (`time.monotonic`) the last progress was made, for the limit of silence. `started` is
+    told the pid as soon as there is one (in a namespace, that of the process which holds it: with it everything in
+    there ends). Whatever a callback raises ends the process and is raised here.
     """
     began = time.monotonic()
     mark = f"{os.getpid()}-{threading.get_ident()}-{time.monotonic_ns()}"
@@ -112,7 +113,7 @@ def run(
         except (OSError, ValueError) as error:
             return _not_started(argv, getattr(error, "strerror", None) or str(error), file, began)
         written = Log(file, launch.limits.log_bytes)
-        output = Output(child, written, launch.mask, heard, complained)
+        output = Output(child, written, launch.mask, heard, complained, unmasked=unmasked)
         ask = channel.hang_up if channel else (lambda: orphans.signal_group(child.pid, signal.SIGTERM))
         try:
             if started:

@@ -67,7 +67,7 @@ class Halt(StrEnum):
     REPOSITORY_CHANGED = "REPOSITORY_CHANGED"
     FOREIGN_FILES = "FOREIGN_FILES"
     GATES_FAILED = "GATES_FAILED"
-    GATE_BROKEN = "GATE_BROKEN"  # on the base, so that nothing can be told from it
+    GATE_BROKEN = "GATE_BROKEN"  # on the base, or red and unreadable there, so that nothing can be told from it
     STEP_CANNOT_START = "STEP_CANNOT_START"
     BRANCH_MOVED = "BRANCH_MOVED"
     BRANCH_REFUSED = "BRANCH_REFUSED"
@@ -82,10 +82,10 @@ _HALTED = {
     Halt.ONLY: "--only asked for a part of the packages",
     Halt.CLASH: "accepted work does not stand in one tree",
     Halt.REPOSITORY_CHANGED: "the repository was changed under the run",
-    Halt.FOREIGN_FILES: "files of others lie around the checkouts",
+    Halt.FOREIGN_FILES: "files around its checkouts are not of this run",
     Halt.GATES_FAILED: "the gates do not pass on the whole",
-    Halt.GATE_BROKEN: "a gate is broken on the base",
-    Halt.STEP_CANNOT_START: "a step cannot start",
+    Halt.GATE_BROKEN: "a gate can judge nothing",
+    Halt.STEP_CANNOT_START: "a step cannot start, on the base neither",
     Halt.BRANCH_MOVED: "the branch was moved meanwhile",
     Halt.BRANCH_REFUSED: "git does not let the branch be moved",
     Halt.CHECKED_OUT: "the branch is checked out",

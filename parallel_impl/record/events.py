@@ -138,6 +138,19 @@ class AttemptEnded(Event, frozen=True, kw_only=True):
     tests: str = ""
 
 
+class TestsKept(Event, frozen=True, kw_only=True):
+    """Which tests passed in the own steps of an attempt is in a file with this digest, before its work is accepted.
+
+    Its `AttemptEnded` has the digest too; this one is there where the process is killed between the two.
+    """
+
+    __test__ = False  # for pytest: this is no test class
+
+    package: str
+    number: int
+    digest: str
+
+
 class SetupStarted(Event, frozen=True, kw_only=True):
     """Set-up of a checkout begins: of the `base`, of a `candidate`, or ("") of an attempt at a package.
 
@@ -167,7 +180,8 @@ class SetupEnded(Event, frozen=True, kw_only=True):
 class SlotAwaited(Event, frozen=True, kw_only=True):
     """A set-up, a step or a gate waits for a free slot, of the machine or of this run: `what` is its name.
 
-    It is on the `base`, on a `candidate`, or ("") of an attempt at a package. That it has one is told by its start.
+    It is on the `base` (a package's step too), on a `candidate`, or ("") of an attempt at a package. That it has one is
+    told by its start.
     """
 
     what: str
@@ -177,13 +191,14 @@ class SlotAwaited(Event, frozen=True, kw_only=True):
 
 
 class StepStarted(Event, frozen=True, kw_only=True):
-    """A verification step of an attempt begins: the `place`-th of `steps`."""
+    """A verification step of an attempt begins: the `place`-th of `steps`; `on` the `base`, of none (`number` 0)."""
 
     package: str
     number: int
     step: str
     place: int = 1
     steps: int = 1
+    on: str = ""
 
 
 class StepEnded(Event, frozen=True, kw_only=True):
@@ -194,6 +209,7 @@ class StepEnded(Event, frozen=True, kw_only=True):
     step: str
     passed: bool
     seconds: float = 0.0
+    on: str = ""
 
 
 class GateStarted(Event, frozen=True, kw_only=True):

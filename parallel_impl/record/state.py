@@ -55,6 +55,8 @@ class ImpossibleError(Exception):
 class Progress:
     """One package so far. `attempts` counts all, `failures` those that used up a try.
 
+    `tests` has, by attempt, the digest of what passed in its own steps, where it may have been accepted.
+
     Attempts up to `outdated` were made for an older revision: nothing goes on from them. What attempts up to
     `counts_from` used is not held against the package's limits any more.
     """
@@ -70,6 +72,7 @@ class Progress:
     why: str = ""
     started: dict[int, e.AttemptStarted] = field(default_factory=dict)
     ended: list[e.AttemptEnded] = field(default_factory=list)
+    tests: dict[int, str] = field(default_factory=dict)
 
     @property
     def last_failure(self) -> e.AttemptEnded | None:
@@ -145,6 +148,8 @@ class State:
                 self._attempt(event)
             case e.PackageAccepted() | e.PackageFailed() | e.PackageCancelled():
                 self._end(event)
+            case e.TestsKept():
+                self.packages[event.package].tests[event.number] = event.digest
             case e.RunStarted():
                 self.started, self.home, self.run = event, event.home, RunState.EXECUTING
                 self.run_id, self.place = event.run_id, event.place

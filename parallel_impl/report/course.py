@@ -75,7 +75,10 @@ class Check:
 
 @dataclass(slots=True)
 class Course:
-    """A run so far, filled by `take` and `hear`. `began`: the last start; `skipped` counts events that did not fit."""
+    """A run so far, filled by `take` and `hear`. `began`: the last start; `skipped` counts events that did not fit.
+
+    `tried` is the step that is at work on the base, or waits for that.
+    """
 
     outline: Outline | None = None
     about: dict[str, PackageOutline] = field(default_factory=dict)
@@ -84,6 +87,7 @@ class Course:
     tries: dict[str, list[Try]] = field(default_factory=dict)
     setups: dict[str, Check] = field(default_factory=dict)
     gates: dict[tuple[str, str], Check] = field(default_factory=dict)
+    tried: Check | None = None
     providers: dict[str, float] = field(default_factory=dict)
     jobs: int = 1
     only: str = ""
@@ -150,7 +154,7 @@ class Course:
                     self._turn(found, Stage.STEPS)
             case e.AttemptEnded():
                 self._end(event)
-            case e.StepStarted():
+            case e.StepStarted() if not event.on:
                 if found := self.find(event.package, event.number):
                     found.step = f"{event.step} ({event.place} of {event.steps})" if event.steps > 1 else event.step
                     found.waits = False
@@ -170,13 +174,19 @@ class Course:
                 self.gates[event.on, event.gate] = Check(event.on, event.gate, at, event.seconds, event.state)
             case e.GatesEnded():
                 self._compare(event)
+            case e.StepStarted():
+                self.tried = Check(event.on, f"step {event.step} of {event.package}", event.at)
+            case e.StepEnded() if event.on:
+                self.tried = None
             case e.ProviderLimited():
                 self.providers[event.provider] = event.until
             case _:
                 pass
 
     def _wait(self, event: e.SlotAwaited) -> None:
-        if event.package:
+        if event.on and event.package:
+            self.tried = Check(event.on, f"step {event.what} of {event.package}", event.at, waits=True)
+        elif event.package:
             if found := self.find(event.package, event.number):
                 found.waits = True
         elif event.what == "set-up":
@@ -226,6 +236,7 @@ class Course:
     def _break_off(self) -> None:
         """What was live when another start began was broken off when the last one ended; gates run again."""
         self.gates.clear()
+        self.tried = None
         for one in (one for tries in self.tries.values() for one in tries if one.end is None):
             one.end = self.active.seconds
             if one.stretches:

@@ -70,13 +70,15 @@ def _describe_check(event: Event) -> str:
         case e.SetupEnded() if event.on:
             loaded = " (red under load)" * event.red_under_load
             return f"set-up of the {named(event.on)} {'FAILED' if event.why else 'done'}{loaded}"
+        case e.SlotAwaited() if event.on and event.package:
+            return f"step {event.what} of {event.package} on the {named(event.on)} waits for a free slot"
         case e.SlotAwaited() if event.on:
             set_up = event.what == "set-up"
             what = f"set-up of the {named(event.on)}" if set_up else f"gate {event.what} on the {named(event.on)}"
             return f"{what} waits for a free slot"
         case e.SlotAwaited() if event.package:
             return f"{event.package}  {event.what} waits for a free slot"
-        case e.StepStarted():
+        case e.StepStarted() if not event.on:
             return f"{event.package}  step {event.step}" + (f" ({event.place} of {event.steps})" * (event.steps > 1))
         case e.GateStarted():
             return f"gate {event.gate} runs on the {named(event.on)}"

@@ -93,7 +93,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class CheckRow:
-    """A set-up or a gate of the base or of the whole: `state` is waiting, running, or what it showed."""
+    """A set-up or a gate of the base or of the whole: `state` is waiting, running, or what it showed.
+
+    Of the steps that are tried on the base, the one that is at work.
+    """
 
     on: str
     name: str
@@ -223,7 +226,7 @@ def picture(course: Course, now: float, *, alive: bool = True) -> Picture:
         rows=rows,
         waves=state.order.waves() if state.packages else outline.waves if outline else (),
         critical_path=path,
-        setups=tuple(_mark(one, now, goes_on=goes_on) for one in course.setups.values()),
+        setups=tuple(_mark(one, now, goes_on=goes_on) for one in (*course.setups.values(), course.tried) if one),
         gates=tuple(_mark(one, now, goes_on=goes_on) for one in course.gates.values()),
         needs=tuple(_needs(course, rows, change)),
         usage=reduce(add, (row.usage for row in rows), Usage()),

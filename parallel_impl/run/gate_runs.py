@@ -148,7 +148,9 @@ def advice(gates: Sequence[Gate], reports: Reports) -> Iterator[str]:
     """What to write where a gate is red on the base and cannot tell old failures from new ones, one line each."""
     for gate in gates:
         report = reports.get(gate.name)
-        if report and report.state is GateState.RED and (report.stopped or not report.explained):
+        if not report or report.foreign:
+            continue
+        if report.state is GateState.RED and (report.stopped or not report.explained):
             why = report.stopped or report.unexplained
             line = tool_command.line_to_write(gate.name, gate.parser)
             yield f"gate {gate.name} is red on the base, and nothing can land: {why}; one command for each gate: {line}"
@@ -185,6 +187,13 @@ def explain_broken(report: GateReport) -> str:
     lines = f"gate {report.gate} is broken on the base: {report.why}".rstrip(": ").splitlines()
     hint = f"repair it in the base, or write gates.{config.toml_key(report.gate)} = false, and commit"
     return "\n".join([lines[0], *(f"  {line}" for line in lines[1:]), f"  {hint}", f"  log: {report.log}"])
+
+
+def explain_unreadable(report: GateReport, why: str) -> str:
+    """A gate that somebody asked for and that is red on the base and cannot be read, and what to write."""
+    key, line = config.toml_key(report.gate), tool_command.line_to_write(report.gate, "pytest")
+    hint = f"repair it in the base, give it a parser (one command: {line}), or write gates.{key} = false, and commit"
+    return f"gate {report.gate} is {why}\n  {hint}\n  log: {report.log}"
 
 
 def _run(
@@ -283,7 +292,7 @@ def _unproven(report: GateReport, around: Sequence[Foreign]) -> GateReport:
     if report.state in (GateState.NOT_RUN, GateState.OFF):
         return report
     why = "\n".join(map(str, around))
-    return replace(report, state=GateState.RED, stopped=why, tests=(), findings=())
+    return replace(report, state=GateState.RED, stopped=why, tests=(), findings=(), foreign=True)
 
 
 def _gate_ended(on: str, report: GateReport) -> e.GateEnded:

@@ -1,48 +1,58 @@
 """What the gates and the packages' steps do on the base: known before an agent is paid, as far as waiting allows.
 
-The gates run in the checkout that preflight made ready, the steps in one of their own, one after the other. Both go on
-beside the agents where they take longer than agents wait.
+The gates run in the checkout that preflight made ready, the steps in one of their own, one after the other. Gates go on
+beside the agents where they take longer than agents wait; steps are ended then, since nothing but news comes of them. A
+step that allows old failures goes on: which these are is what an attempt waits for.
 """
 
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
+from pathlib import Path
 from typing import Any
 
 from parallel_impl import config
-from parallel_impl.errors import Problem, Severity, printable
+from parallel_impl.errors import Problem, Severity, count, printable
 from parallel_impl.gates import start_failure, steps
 from parallel_impl.gates.found import unreadable
 from parallel_impl.gates.gate_report import GateState
 from parallel_impl.gates.steps import StepResult, StepStatus
 from parallel_impl.git.checkout import Checkout
+from parallel_impl.git.surroundings import Foreign
 from parallel_impl.git.traces import Traces
 from parallel_impl.plan.model import Package, Plan, Step, StepKind
 from parallel_impl.processes.launch import Launch, Stop
-from parallel_impl.record.events import Event
+from parallel_impl.record.events import Event, SlotAwaited, StepEnded, StepStarted
+from parallel_impl.record.journal import now
 from parallel_impl.run import gate_runs
-from parallel_impl.run.gate_runs import BaseProof
+from parallel_impl.run.gate_runs import BASE, BaseProof
 from parallel_impl.run.launch import equip, make_ready
 from parallel_impl.run.places import STEPS_CHECKOUT
 from parallel_impl.run.spec import PlanInForce, RunSpec, Workspace
 
 STEPS = "base-steps"  # where their logs lie
+SHOWN = 5
 TOLD_AFTER = 1.0  # seconds of waiting that nobody needs to be told about, and between two looks at a signal
 
 
 @dataclass(frozen=True, slots=True)
 class StepsOnBase:
-    """What each step of the plan did on the base. Steps that differ in their name only run once, for the first."""
+    """What each step of the plan did on the base. Steps that differ in their name only run once, for the first.
+
+    `late` are those that were not through in time, `foreign` is what lay around their checkout: so nothing was shown.
+    """
 
     owners: dict[Step, tuple[Package, Step]]
     results: dict[Step, Future[StepResult]]
     told: set[Step] = field(default_factory=set)
+    late: list[Step] = field(default_factory=list)
+    foreign: list[Foreign] = field(default_factory=list)
 
     @classmethod
     def of_plan(cls, in_force: PlanInForce, wanted: Collection[str]) -> StepsOnBase:
@@ -71,6 +81,12 @@ class StepsOnBase:
                 self.told.add(one)
                 yield package, step, result
 
+    def news_of_late(self) -> list[tuple[Package, Step]]:
+        """The steps that were not through in time, and of which that was not told yet."""
+        fresh = [one for one in tuple(self.late) if one not in self.told]
+        self.told.update(fresh)
+        return [self.owners[one] for one in fresh]
+
 
 def _bare(step: Step) -> Step:
     """A step without what makes no difference to how it ends."""
@@ -94,22 +110,36 @@ class OnBase:
                 one.result()
         return not running
 
-    def broken(self) -> str:
-        """The gates that are broken on the base, and what to write about them; "" as long as none is known."""
+    def foreign(self) -> str:
+        """What lies around a checkout of the base and is not of this run, with the lines that remove it, as far known.
+
+        Nothing that ran there shows anything.
+        """
+        reports = self.gates.result().values() if self.gates.done() and not self.gates.exception() else ()
+        found = [*(one.stopped for one in reports if one.foreign), *map(str, tuple(self.steps.foreign))]
+        return "\n".join(dict.fromkeys(found))
+
+    def broken(self, accepted: Collection[str] = ()) -> str:
+        """The gates that can judge nothing, and what to write about them; "" as long as none is known.
+
+        They are broken on the base, or somebody asked for them and they are red there and cannot be read, unless that
+        is `accepted` by name.
+        """
         if not self.gates.done() or self.gates.exception():
             return ""
         reports = self.gates.result()
-        off = unreadable.unreadable(self.spec.gates, reports)
+        off, red = unreadable.unreadable(self.spec.gates, reports), unreadable.asked(self.spec.gates, reports)
         broken = [one for one in reports.values() if one.state is GateState.BROKEN and one.gate not in off]
-        return "\n".join(map(gate_runs.explain_broken, broken))
+        told = [gate_runs.explain_unreadable(reports[name], why) for name, why in red.items() if name not in accepted]
+        return "\n".join([*map(gate_runs.explain_broken, broken), *told])
 
     def advice(self) -> list[str]:
         """What to write where a gate is red on the base and judges nothing or lets nothing land, as far as known."""
         if not self.gates.done() or self.gates.exception():
             return []
         reports = self.gates.result()
-        off = unreadable.unreadable(self.spec.gates, reports)
-        judging = [gate for gate in self.spec.gates if gate.name not in off]
+        off, red = unreadable.unreadable(self.spec.gates, reports), unreadable.asked(self.spec.gates, reports)
+        judging = [gate for gate in self.spec.gates if gate.name not in off and gate.name not in red]
         return [*(unreadable.line(name, why) for name, why in off.items()), *gate_runs.advice(judging, reports)]
 
     def wait(
@@ -119,11 +149,12 @@ class OnBase:
         *,
         say: Callable[[str], None],
         meanwhile: Callable[[], None] = lambda: None,
+        accepted: Collection[str] = (),
         whole: bool = False,
     ) -> None:
-        """Until all is known, a gate is broken (not with `whole`), the minutes are over, or the run was stopped."""
+        """Until all is known, nothing can come of it (not with `whole`), the minutes are over, or a stop."""
         began, told = time.monotonic(), False
-        while not (self.done() or (self.broken() and not whole) or stop):
+        while not (self.done() or ((self.foreign() or self.broken(accepted)) and not whole) or stop):
             left = minutes * 60 - (time.monotonic() - began)
             if left <= 0:
                 if told:
@@ -140,13 +171,17 @@ class OnBase:
 
 @dataclass(frozen=True, slots=True)
 class BaseWork:
-    """What they run with. `tell` hears what runs, in any thread; `checkout` is one of the base that is ready."""
+    """What they run with. `tell` hears what runs, in any thread; `checkout` is one of the base that is ready.
+
+    `minutes` are all that steps get together; those that allow old failures have no such bound.
+    """
 
     spec: RunSpec
     workspace: Workspace
     launch: Launch
     tell: Callable[[Event], None] = lambda _: None
     checkout: Checkout | None = None
+    minutes: float = math.inf
 
 
 @contextmanager
@@ -163,40 +198,66 @@ def running(work: BaseWork, in_force: PlanInForce, wanted: Collection[str]) -> I
             trying.result()
         return gate_runs.look(spec, workspace, launch, spec.base, tell=work.tell, base=checkout)
 
-    with ThreadPoolExecutor(1, "base-gates") as first, ThreadPoolExecutor(1, "base-steps") as second:
+    with (
+        _after(work.minutes) as late,
+        ThreadPoolExecutor(1, "base-gates") as first,
+        ThreadPoolExecutor(1, "base-steps") as second,
+    ):
         try:
-            trying = second.submit(_try_steps, work, ready, tried)
+            trying = second.submit(_try_steps, work, ready, tried, late)
             yield OnBase(spec, first.submit(look), tried, trying)
         finally:
             stop.set()
 
 
-def _try_steps(work: BaseWork, ready: Checkout | None, tried: StepsOnBase) -> None:
+@contextmanager
+def _after(minutes: float) -> Iterator[Stop]:
+    """A stop that is set when so many minutes are over."""
+    late = Stop()
+    if minutes <= 0:
+        late.set()
+    timer = threading.Timer(min(minutes * 60, threading.TIMEOUT_MAX), late.set)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield late
+    finally:
+        timer.cancel()
+
+
+def _try_steps(work: BaseWork, ready: Checkout | None, tried: StepsOnBase, late: Stop) -> None:
     """Run the steps in `ready`, or in a checkout that is made for them, and removed."""
     try:
         if tried.results and not any(work.launch.stops):
             if ready:
-                _try_each(work, ready, tried)
+                _try_each(work, ready, tried, late)
             else:
-                _try_apart(work, tried)
+                _try_apart(work, tried, late)
     finally:
         for one in tried.results.values():
             one.cancel()  # those that did not run
 
 
-def _try_apart(work: BaseWork, tried: StepsOnBase) -> None:
-    spec, workspace = work.spec, work.workspace
+def _try_apart(work: BaseWork, tried: StepsOnBase, late: Stop) -> None:
+    spec, workspace, launch = work.spec, work.workspace, work.launch
+    if not any(step.old_failures for step in tried.owners):
+        launch = replace(launch, stop=(*launch.stops, late))
+    if any(launch.stops):
+        tried.late.extend(tried.owners)
+        return
     checkout, log = workspace.source.open(STEPS_CHECKOUT, spec.base), workspace.places.gate_setup_log(STEPS)
     try:
-        with equip(work.launch, spec, workspace, checkout) as inside:
-            set_up = make_ready(spec, inside, checkout, log, tell=work.tell, on="base")
-        if not set_up.failure:
-            _try_each(work, checkout, tried)
+        with equip(launch, spec, workspace, checkout) as inside:
+            set_up = make_ready(spec, inside, checkout, log, tell=work.tell, on=BASE)
+        if set_up.stopped and not any(work.launch.stops):
+            tried.late.extend(tried.owners)
+        elif not set_up.failure:
+            _try_each(work, checkout, tried, late)
     finally:
         checkout.remove()
 
 
-def _try_each(work: BaseWork, checkout: Checkout, tried: StepsOnBase) -> None:
+def _try_each(work: BaseWork, checkout: Checkout, tried: StepsOnBase, late: Stop) -> None:
     """One after the other; what one left in tracked and unignored files is put back before the next.
 
     Not before the next of its package where it may write: that one may use it.
@@ -204,36 +265,83 @@ def _try_each(work: BaseWork, checkout: Checkout, tried: StepsOnBase) -> None:
     spec, workspace, before = work.spec, work.workspace, ""
     traces = Traces(workspace.trees, checkout, set_up=bool(spec.setup))
     with equip(work.launch, spec, workspace, checkout) as inside:
+        attempt = _TriedStep(replace(work, launch=inside), checkout, traces, late)
         for place, (one, (package, step)) in enumerate(tried.owners.items(), 1):
+            if late and not step.old_failures:
+                tried.late.append(one)
+                continue
             if before != package.id:
                 traces.restore()
-            run = partial(
-                steps.try_step,
-                step,
-                place,
-                checkout=checkout.path,
-                env=inside.env,
-                changed=traces.changed,
-                stop=inside.stop,
-                mask=inside.mask,
-            )
-            with spec.slots.take(inside.stops):
-                result = run(folder=workspace.places.gate_logs(STEPS))
-            if step.old_failures and result.failing and not any(inside.stops):
-                traces.restore()
-                with spec.slots.take(inside.stops, alone=True):
-                    again = run(folder=workspace.places.gate_logs(STEPS) / "again")
-                result = replace(result, excused=tuple(one for one in result.failing if one in again.failing))
+            around = workspace.foreign(checkout, usual=spec.beside)
+            result = None if around else attempt.run(package, step, place)
+            around = around or workspace.foreign(checkout, usual=spec.beside)
             if any(inside.stops):
                 return
-            tried.results[one].set_result(result)
+            if around:
+                tried.foreign.extend(around)
+                return
+            if result:
+                tried.results[one].set_result(result)
+            else:
+                tried.late.append(one)
             before = package.id if step.writes else ""
+
+
+@dataclass(frozen=True, slots=True)
+class _TriedStep:
+    """How one step runs on the base, in a checkout that is ready."""
+
+    work: BaseWork
+    checkout: Checkout
+    traces: Traces
+    late: Stop
+
+    def run(self, package: Package, step: Step, place: int) -> StepResult | None:
+        """What it does; None where it was not through in time. What its plan may excuse is looked at twice."""
+        folder = self.work.workspace.places.gate_logs(STEPS)
+        result = self.once(package, step, place, folder)
+        if result and step.old_failures and result.failing and not any(self.work.launch.stops):
+            self.traces.restore()
+            again = self.once(package, step, place, folder / "again", alone=True)
+            failing = again.failing if again else ()
+            result = replace(result, excused=tuple(one for one in result.failing if one in failing))
+        return result
+
+    def once(self, package: Package, step: Step, place: int, folder: Path, *, alone: bool = False) -> StepResult | None:
+        launch, tell, slots, passed = self.work.launch, self.work.tell, self.work.spec.slots, False
+        stops = launch.stops if step.old_failures else (*launch.stops, self.late)
+
+        def waits() -> None:
+            tell(SlotAwaited(at=now(), what=step.name, on=BASE, package=package.id))
+
+        with slots.take(stops, alone=alone, waits=waits):
+            tell(StepStarted(at=now(), package=package.id, number=0, step=step.name, on=BASE))
+            try:
+                result = steps.try_step(
+                    step,
+                    place,
+                    checkout=self.checkout.path,
+                    folder=folder,
+                    env=launch.env,
+                    changed=self.traces.changed,
+                    stop=stops,
+                    mask=launch.mask,
+                )
+                passed = result.status is StepStatus.PASSED
+            finally:
+                tell(StepEnded(at=now(), package=package.id, number=0, step=step.name, passed=passed, on=BASE))
+        return None if result.status is StepStatus.NOT_RUN else result
 
 
 def describe_news(spec: RunSpec, plan: Plan, base: OnBase, *, red: bool) -> Iterator[Problem]:
     """What people must know about the steps that have ended since; `red`: that one only fails there, too."""
     for package, step, result in base.steps.news():
         yield from _describe(spec, package, step, result, where=_place(plan, package, step), red=red)
+    if late := [f"step {step.name!r} of {package.id}" for package, step in base.steps.news_of_late()]:
+        more = f" and {count(len(late) - SHOWN, 'more step')}" if len(late) > SHOWN else ""
+        what = f"not finished in time on the base: {', '.join(late[:SHOWN])}{more}"
+        hint = f"they were given base_minutes = {spec.config.base_minutes:g}"
+        yield Problem(printable(what), hint=hint, severity=Severity.NOTICE)
 
 
 def _describe(

@@ -1,5 +1,8 @@
 """The tests that passed in a package's own steps: recorded with its attempt, asked for again on the whole.
 
+Where a step runs tests that nobody reads (unittest, vitest), the test files that its package changed take their place:
+a gate that ran a test of such a file has run it.
+
 The record lies where agents can write; it counts only while its digest is the journal's.
 """
 
@@ -8,13 +11,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from parallel_impl.gates import steps
-from parallel_impl.gates.gate_report import GateReport, Test
-from parallel_impl.gates.steps import StepResult
+from parallel_impl.gates.evidence import LOG_TAIL
+from parallel_impl.gates.gate_report import GateReport, Test, TestOutcome
+from parallel_impl.gates.readers import counts
+from parallel_impl.gates.steps import StepResult, StepStatus
 from parallel_impl.gates.verdict import GateVerdict, VerdictStatus
 from parallel_impl.git.checkout import Checkout
+from parallel_impl.plan import names_of_tests
 from parallel_impl.plan.model import Package
 from parallel_impl.processes.launch import Launch
 from parallel_impl.processes.slots import Slots
@@ -22,6 +28,7 @@ from parallel_impl.record import json_form
 from parallel_impl.run.places import AttemptFiles
 from parallel_impl.run.run import Run
 from parallel_impl.storage import write_atomically
+from parallel_impl.text import end_of
 
 ByStep = Mapping[str, tuple[Test, ...]]
 
@@ -40,19 +47,31 @@ class OwnTests:
 
     def missing(self, reports: Iterable[GateReport]) -> ByStep:
         """The tests that no gate ran, by step."""
-        ran = {test.id for report in reports for test in report.ran}
+        ran = {one for report in reports for test in report.ran for one in (test.id, *test.files)}
         left = {step: tuple(t for t in tests if t.id not in ran) for step, tests in self.tests.items()}
         return {step: tests for step, tests in left.items() if tests}
 
 
-def write(files: AttemptFiles, results: Iterable[StepResult]) -> str:
-    """Keep what passed in the steps of an attempt; the digest, "" where no step ran a test."""
-    passed = {result.name: result.tests for result in results if result.tests}
+def write(files: AttemptFiles, results: Iterable[StepResult], changed: Iterable[str] = ()) -> str:
+    """Keep what passed in the steps of an attempt, which changed these paths; the digest, "" where no test ran."""
+    whole = tuple(Test(path, TestOutcome.PASSED, (path,)) for path in sorted(changed) if _defines_tests(path))
+    passed = {result.name: result.tests or whole for result in results if result.tests or (whole and _ran(result))}
     if not passed:
         return ""
     content = json_form.encode(passed)
     write_atomically(files.tests, content)
     return hashlib.sha256(content).hexdigest()
+
+
+def _defines_tests(path: str) -> bool:
+    return names_of_tests.is_test(path) and PurePosixPath(path).suffix in names_of_tests.TESTED
+
+
+def _ran(result: StepResult) -> bool:
+    """Whether a step that passed printed that tests did."""
+    if result.status is not StepStatus.PASSED or result.log is None or not result.log.is_file():
+        return False
+    return bool(counts.passed(end_of(result.log, LOG_TAIL).encode()))
 
 
 def read(run: Run) -> list[OwnTests]:
@@ -96,7 +115,13 @@ def run_missing(
 
 
 def _passed_again(
-    package: Package, wanted: Mapping[str, object], launch: Launch, checkout: Checkout, folder: Path, *, slots: Slots
+    package: Package,
+    wanted: Mapping[str, Iterable[Test]],
+    launch: Launch,
+    checkout: Checkout,
+    folder: Path,
+    *,
+    slots: Slots,
 ) -> set[str]:
     """The ids that pass now; each step runs whatever became of the others, and only its tests count."""
     passed = set[str]()
@@ -115,6 +140,8 @@ def _passed_again(
             mask=launch.mask,
         )
         passed |= {test.id for result in ran.steps for test in result.tests}
+        if ran.passed:
+            passed |= {test.id for test in wanted[step.name] if test.files == (test.id,)}  # whole files
     return passed
 
 

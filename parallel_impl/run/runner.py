@@ -10,7 +10,7 @@ import math
 import select
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import partial, reduce
 from operator import add
 from queue import Empty, SimpleQueue
 
@@ -55,7 +55,8 @@ def execute(run: Run, *, only: frozenset[str] | None = None, run_attempt: RunAtt
 
     The run is on disk at every instant; the same call on the same journal goes on where it stopped.
     """
-    work = on_base.BaseWork(run.spec, run.workspace, run.launch, run.post, run.base_checkout)
+    minutes = run.spec.config.base_minutes
+    work = on_base.BaseWork(run.spec, run.workspace, run.launch, run.post, run.base_checkout, minutes)
     wanted = [name for name in run.state.packages if name not in run.state.accepted() and (not only or name in only)]
     with on_base.running(work, run.in_force, wanted) as base:
         try:
@@ -87,21 +88,30 @@ def _wait_for_base(run: Run, base: OnBase) -> None:
     """
     if any(progress.started for progress in run.state.packages.values()):
         return
-    base.wait(run.spec.config.base_minutes, run.stop, meanwhile=run.record_posted, say=run.listener.say)
+    base.wait(
+        run.spec.config.base_minutes,
+        run.stop,
+        meanwhile=run.record_posted,
+        say=run.listener.say,
+        accepted=run.state.accepted_gates,
+    )
 
 
 def _take_in_base(run: Run, base: OnBase | None) -> None:
-    """What has become known about the base: a gate that is broken there starts nothing more."""
+    """What has become known about the base: a gate that is broken there, or foreign files, start nothing more."""
     if base is None:
         return
     base.done()
+    shown = partial(environment.masked, secrets=run.launch.mask)
     for problem in on_base.describe_news(run.spec, run.in_force.plan, base, red=False):
-        run.listener.say(str(problem))
-    for line in base.advice():
-        if (told := environment.masked(line, run.launch.mask)) not in run.state.notes:
+        run.listener.say(shown(str(problem)))
+    for told in map(shown, base.advice()):
+        if told not in run.state.notes:
             run.note(told)
-    if not run.obstacle and (why := base.broken()):
-        run.obstacle = (Halt.GATE_BROKEN, why)
+    if not run.obstacle and (why := base.foreign()):
+        run.obstacle = (Halt.FOREIGN_FILES, shown(why))
+    if not run.obstacle and (why := base.broken(run.state.accepted_gates)):
+        run.obstacle = (Halt.GATE_BROKEN, shown(why))
 
 
 def run_packages(
@@ -287,6 +297,8 @@ def _settle(run: Run, admission: Admission, job: Job, outcome: Outcome) -> None:
             run.obstacle = (Halt.STEP_CANNOT_START, f"{package.id}: {why}")
         run.fail_if_spent(package.id)
     else:
+        if outcome.tests:
+            run.record(e.TestsKept(at=now(), package=package.id, number=job.number, digest=outcome.tests))
         run.workspace.set_ref(run.workspace.places.package_ref(package.id), outcome.commit)
         run.layers[package.id] = Layer(package.id, outcome.commit, outcome.changes)
         run.record(ended, e.PackageAccepted(at=now(), package=package.id, number=job.number, commit=outcome.commit))

@@ -67,6 +67,16 @@ def test_a_changed_judge_that_agrees_with_the_bases_lands_and_is_named(tmp_path:
     assert gate["judges"] == ["wp-a changed check.sh"]
 
 
+def test_a_new_test_that_needs_a_new_marker_lands(tmp_path: Path) -> None:
+    strict = "[pytest]\npython_files = t*.py\naddopts = --strict-markers\nmarkers =\n    old\n"
+    old = "import pytest\n@pytest.mark.old\ndef test_old(): pass\n"
+    repo = make(tmp_path, "setup = []\ngates.pytest = 'pytest -q'\n", pytest_ini=strict, told_py=old)
+    script = "echo '    new' >> pytest.ini; sed s/old/new/ told.py > tnew.py\n"
+    done = tool(repo, "implement", "c1", "--agent", command(tmp_path / "agent.sh", script))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "wp-a changed pytest.ini, which steers pytest" in done.stdout + done.stderr
+
+
 def test_a_gate_that_edits_proves_nothing_for_itself_or_for_the_one_beside_it(tmp_path: Path) -> None:
     mend = "[ ! -e bad.txt ] || sed -i s/bad/good/ src/a.txt"
     look = "! grep -q bad src/a.txt"
@@ -104,7 +114,7 @@ def test_a_file_around_the_checkouts_stops_the_run_and_costs_no_retry(tmp_path: 
     forging = command(tmp_path / "agent.sh", "echo more > b.txt; touch ../../conftest.py ../../../pytest.ini\n")
     done = tool(repo, "implement", "c1", "--agent", forging)
     assert done.returncode == 1, done.stdout + done.stderr
-    assert "Not landed: files of others lie around the checkouts" in done.stdout + done.stderr
+    assert "Not landed: files around its checkouts are not of this run" in done.stdout + done.stderr
     assert f"rm {home}/conftest.py" in done.stdout + done.stderr
     assert f"rm {home.parent}/pytest.ini" in done.stdout + done.stderr
     journal = (repo / ".git/parallel-impl/c1/journal.jsonl").read_text()
@@ -131,7 +141,8 @@ def test_a_new_fixture_a_new_dependency_and_a_new_rule_are_no_reason_to_refuse(t
     commit_all(repo, "tests")
     agent = (
         "sed -i \"s/dependencies = ../dependencies = ['pytest-mock']/; s/'F'/'F', 'E9'/\" pyproject.toml\n"
-        "printf 'import pytest\\n\\n\\n@pytest.fixture\\ndef one():\\n    return 1\\n' > conftest.py\n"
+        "printf 'import pytest\\n\\nONE = 1\\n\\n\\n@pytest.fixture\\ndef one():\\n    return 1\\n' > conftest.py\n"
+        "printf 'from conftest import ONE\\n\\n\\ndef test_also():\\n    assert ONE == 1\\n' > test_also.py\n"
         "printf 'def test_new(one):\\n    assert one == 1\\n' > test_new.py\n"
     )
     done = tool(repo, "implement", "c1", "--agent", command(tmp_path / "agent.sh", agent))
@@ -140,4 +151,4 @@ def test_a_new_fixture_a_new_dependency_and_a_new_rule_are_no_reason_to_refuse(t
     assert "wp-a changed conftest.py, which steers pytest" in said
     assert "wp-a changed tool.ruff of pyproject.toml, which steers ruff" in said
     assert "tool.pytest" not in said
-    assert "1 test passes only as the candidate judges" in summary(repo)
+    assert "2 tests pass only as the candidate judges" in summary(repo)

@@ -63,6 +63,21 @@ def test_a_gate_that_is_broken_on_the_base_halts_before_an_agent_is_paid(repo: P
     assert (tried.returncode, "gate check is broken on the base" in tried.stderr) == (2, True)
 
 
+def test_a_file_around_the_checkouts_on_the_base_halts_with_the_line_that_removes_it(repo: Path) -> None:
+    configure(repo, "gates.check = 'touch ../../conftest.py; exit 1'")
+    done = implement(repo, RIGHT)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "Not landed: files around its checkouts are not of this run" in done.stderr
+    forged = repo.parent / f"{repo.name}.worktrees/{CHANGE}/conftest.py"
+    line = f"rm {forged}"
+    assert line in done.stderr
+    assert "one command for each gate" not in done.stderr
+    assert journal(repo, "attempt-started") == []
+    forged.unlink()
+    tried = implement(repo, RIGHT, "--dry-run")
+    assert (tried.returncode, line in tried.stderr) == (2, True)
+
+
 def test_agents_start_when_the_gates_on_the_base_have_ended(repo: Path) -> None:
     configure(repo, "gates.check = 'true'")
     assert implement(repo, RIGHT).returncode == 0
@@ -79,7 +94,7 @@ def test_a_late_gate_that_is_broken_starts_nothing_more_and_halts(repo: Path, tm
     commit_all(repo, "Add a package")
     done = implement(repo, f"until grep -q gate-ended {state}/journal.jsonl; do sleep 0.05; done\n{RIGHT}")
     assert done.returncode == 1, done.stdout + done.stderr
-    assert "not landed: a gate is broken on the base" in done.stdout
+    assert "not landed: a gate can judge nothing" in done.stdout
     assert [one["package"] for one in journal(repo, "attempt-started")] == ["wp-note"]
     assert [one["package"] for one in journal(repo, "package-accepted")] == ["wp-note"]
 
@@ -132,11 +147,9 @@ def test_what_steps_do_on_the_base_is_printed_and_told_to_the_agent(repo: Path) 
 
 
 def test_a_gate_of_a_stopped_run_is_switched_off_and_what_was_accepted_stays(repo: Path) -> None:
-    configure(repo, "gates.old = 'echo $RANDOM; exit 1'")
-    first = implement(repo, RIGHT)
-    assert first.returncode == 1, first.stdout
-    assert "gates.old = false" in first.stderr
-    configure(repo, "# no other value", "gates.old = 'echo $RANDOM; exit 1'")
+    configure(repo, "gates.old = 'echo $RANDOM; [ ! -e note.txt ]'")
+    assert implement(repo, RIGHT).returncode == 1
+    configure(repo, "# no other value", "gates.old = 'echo $RANDOM; [ ! -e note.txt ]'")
     assert implement(repo, "exit 1\n").returncode == 1
     assert journal(repo, "configuration-revised") == []  # what it means is compared, not the file
     configure(repo, "gates.old = false")
@@ -146,6 +159,22 @@ def test_a_gate_of_a_stopped_run_is_switched_off_and_what_was_accepted_stays(rep
     assert (event["keys"], event["commit"]) == (["gates.old"], git(repo, "rev-parse", "HEAD"))
     assert len(journal(repo, "attempt-started")) == 1
     assert "gate old" in json.loads(summary(repo))["switched_off"]
+
+
+def test_a_configured_gate_that_is_red_and_unreadable_on_the_base_halts_before_an_agent_is_paid(
+    repo: Path, tmp_path: Path
+) -> None:
+    configure(repo, "gates.old = 'exit 1'")
+    done = implement(repo, RIGHT)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "not landed: a gate can judge nothing" in done.stdout
+    assert "gate old is red (exit 1) on the base, and nobody can read which of its failures are old" in done.stderr
+    assert "or write gates.old = false, and commit" in done.stderr
+    assert not (tmp_path / "paid").exists()
+    tried = implement(repo, RIGHT, "--dry-run")
+    assert (tried.returncode, "gate old is red (exit 1) on the base" in tried.stderr) == (2, True)
+    configure(repo, "gates.old = false")
+    assert implement(repo, RIGHT).returncode == 0
 
 
 def test_what_a_stopped_run_keeps_of_its_configuration_is_said(repo: Path) -> None:
@@ -168,8 +197,12 @@ def test_time_limits_of_gates_and_set_up_are_keys(repo: Path) -> None:
     assert (done.returncode, "set-up: sleep 60: ended by us (timeout)" in done.stderr) == (2, True)
 
 
+# it lists what fails, but is more than one command
+OLD = 'echo "<testsuite><testcase name=\\"old\\"><failure/></testcase></testsuite>" >$PARALLEL_IMPL_REPORT'
+
+
 def test_what_a_verdict_listed_is_accepted_by_name_and_told_everywhere(repo: Path) -> None:
-    configure(repo, "gates.old = 'exit 1'")
+    configure(repo, f"gates.old = {{command = '{OLD} ; exit 1', parser = 'junit'}}")
     none = implement(repo, RIGHT, "--accept", "old")
     assert (none.returncode, "gate old has no verdict in this run yet" in none.stderr) == (2, True)
     assert "--accept old" in implement(repo, RIGHT).stderr

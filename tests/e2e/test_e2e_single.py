@@ -139,8 +139,8 @@ def test_the_gates_verify_it_old_failures_stay_old_and_a_retry_gets_the_evidence
 
 
 def test_a_gate_that_cannot_tell_old_from_new_costs_no_try_and_stops_the_landing(repo: Path) -> None:
-    (repo / "parallel-impl.toml").write_text(CONFIGURATION.replace("junit", "exit-code"))
-    commit_all(repo, "Nobody reads the gate")
+    (repo / "parallel-impl.toml").write_text(CONFIGURATION.replace("run-checks", "run-checks; exit $?"))
+    commit_all(repo, "The gate is more than one command")
     done = single(repo, "echo right >note.txt\n")
     assert done.returncode == 1, done.stdout + done.stderr
     assert "gate checks on its work: not proven" in done.stdout

@@ -143,6 +143,21 @@ def test_a_removed_file_says_in_the_headline_how_many_tests_went_with_it(tmp_pat
     assert "pytest: tests/test_m.py was removed: 1 passing test is gone" in said(done)
 
 
+def test_a_test_that_is_gone_blocks_until_it_is_accepted_by_name(tmp_path: Path) -> None:
+    both = {"tests/test_m.py": f"{CODE['tests/test_m.py']}\n\ndef test_g():\n    assert m.f() == 1\n"}
+    repo = repository(tmp_path, both, PYTEST, "wp-a|src/**, tests/**|true")
+    gone = "tests/test_m.py::test_g is gone: tests/test_m.py runs 1 of 2 passing tests"
+
+    done = implement(repo, "sed -i '/def test_g/,$d' tests/test_m.py\n")
+
+    assert (done.returncode, landed(repo)) == (1, False), said(done)
+    assert f"gate pytest: gone: 1 test of the base no longer runs\n    {gone}" in said(done)
+    again = implement(repo, "exit 1\n", "--accept", "pytest")
+    assert (again.returncode, landed(repo)) == (0, True), said(again)
+    assert "pytest: accepted by name: gone: tests/test_m.py::test_g is gone" in said(again)
+    assert "### Accepted by name of pytest" in (repo / ".git/parallel-impl/c/summary.md").read_text()
+
+
 def test_a_gate_without_a_test_is_no_proof(tmp_path: Path) -> None:
     repo = repository(tmp_path, {"tests/test_m.py": "x = 1\n"})
 

@@ -120,6 +120,23 @@ def test_a_run_lands_opens_is_renewed_merged_by_squash_and_cleaned_up(scene: Sce
     assert refs(scene.repo, "refs/parallel-impl") == []
 
 
+def test_what_was_accepted_by_name_makes_the_pull_request_a_draft_and_is_told_in_it(
+    hub: LoopbackGitHub, tmp_path: Path
+) -> None:
+    seen = tmp_path / "seen"
+    flaky = f"gates.check = '[ ! -e note.txt ] || [ -e {seen} ] || {{ touch {seen}; exit 1; }}'\n"
+    scene = Scene(hub, make(tmp_path, SETTINGS + flaky))
+    done = scene.implement("--pr", "--accept", "check:flaky")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "check: accepted by name: flaky: exit 1, and 0 when it ran again" in done.stderr
+    (pull,) = hub.pulls
+    assert pull["draft"]
+    assert "accepted by name: check: flaky: exit 1, and 0 when it ran again" in pull["body"]
+    assert "| check | accepted |" in pull["body"]
+    (row,) = [one for one in json.loads((scene.state / "summary.json").read_bytes())["gates"] if one["name"] == "check"]
+    assert row["accepted"] == ["flaky: exit 1, and 0 when it ran again"]
+
+
 def test_cleanup_keeps_a_remote_branch_that_has_more_than_was_merged(landed: Scene) -> None:
     hub = landed.hub
     assert landed.tool("pr", CHANGE).returncode == 0

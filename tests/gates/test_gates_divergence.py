@@ -40,6 +40,11 @@ def test_a_test_that_needs_a_new_fixture_is_only_named() -> None:
     assert said == Divergence((), ("1 test passes only as the candidate judges",))
 
 
+def test_new_tests_that_the_candidates_judge_leaves_out_are_named() -> None:
+    base, laid = ran(of("tests/old.py")), ran(of("tests/old.py"), of("tests/new.py"))
+    assert differ(base, base, laid, "tests/new.py") == Divergence((), ("1 test runs only as the base judges",))
+
+
 def test_a_test_whose_file_a_package_changed_is_not_compared() -> None:
     base = ran(of("tests/old.py"))
     assert not differ(base, base, ran(of("tests/old.py", FAILED)), "tests/old.py").blocking
@@ -58,6 +63,11 @@ def test_a_test_of_a_packages_step_is_collected_by_both() -> None:
         "tests/new.py::test, which a package's own step runs, is collected only as the base judges",
     )
     assert not differ(base, both, both, "tests/new.py", steps="tests/new.py::test").blocking
+    needs_it = ran(of("tests/old.py"), Test("tests/new.py", FAILED))  # its file cannot be read without the new conftest
+    assert differ(base, both, needs_it, "tests/new.py", steps="tests/new.py::test").blocking == (
+        "tests/new.py::test, which a package's own step runs, is collected only as the candidate judges",
+    )
+    assert not differ(base, both, needs_it, "tests/new.py").blocking
 
 
 def test_a_finding_of_the_bases_judge_blocks_in_a_file_that_the_base_has() -> None:

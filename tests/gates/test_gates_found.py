@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 
 import pytest
+from msgspec.structs import replace
 
 from parallel_impl.config import GateCommand
 from parallel_impl.errors import Severity
@@ -13,7 +14,7 @@ from parallel_impl.gates import quality, setup
 from parallel_impl.gates.found import node, repository
 from parallel_impl.gates.found.found_gate import ProjectTree
 from parallel_impl.gates.found.members import members
-from parallel_impl.gates.found.unreadable import dropped, unreadable
+from parallel_impl.gates.found.unreadable import asked, dropped, unreadable
 from parallel_impl.gates.gate_report import GateReport, GateState
 from parallel_impl.gates.lost_tests import ChangedPaths
 from parallel_impl.gates.quality import Gate
@@ -277,20 +278,23 @@ def test_a_whole_that_nothing_tests_is_a_warning_with_the_line_to_write() -> Non
 # -- found gates that judge nothing
 
 
-def test_a_found_gate_that_is_red_and_unreadable_on_the_base_is_switched_off_and_a_configured_one_blocks() -> None:
+def test_a_found_gate_that_is_red_and_unreadable_on_the_base_is_switched_off_and_a_configured_one_halts() -> None:
     found = Gate("npm-lint", "npm run lint", found="found from package.json", asked=False)
     configured = Gate("npm-lint", "npm run lint", found="configured")
     red = GateReport("npm-lint", GateState.RED, 1, explained=False)
     why = "red (exit 1) on the base, and nobody can read which of its failures are old"
 
     assert unreadable([configured], {"npm-lint": red}) == {}
+    assert asked([configured, found], {"npm-lint": red}) == {"npm-lint": why}
     assert compare(red, red, ChangedPaths()).blocks
     off = unreadable([found], {"npm-lint": red})
     assert off == {"npm-lint": why}
     verdict = dropped(compare(red, red, ChangedPaths()), off)
     assert (verdict.status, verdict.why, verdict.blocks) == (VerdictStatus.SWITCHED_OFF, why, False)
     passed = GateVerdict("npm-lint", VerdictStatus.PASSED)
-    assert dropped(passed, off) == passed
+    assert dropped(passed, off).status is VerdictStatus.SWITCHED_OFF  # what was not told apart proves nothing
+    assert dropped(passed, off).why == f"{why}; it passes on the whole, which is no proof"
+    assert dropped(passed, {}) == passed
 
 
 def test_a_found_gate_whose_program_is_not_there_on_the_base_is_switched_off() -> None:
@@ -306,7 +310,9 @@ def test_a_found_gate_whose_failures_can_be_read_stays() -> None:
     gate = Gate("go-test", "go test -json ./...", "go", asked=False)
 
     for state, explained in ((GateState.RED, True), (GateState.GREEN, False), (GateState.BROKEN, True)):
-        assert unreadable([gate], {"go-test": GateReport("go-test", state, 1, explained=explained)}) == {}
+        report = {"go-test": GateReport("go-test", state, 1, explained=explained)}
+        assert unreadable([gate], report) == {}
+        assert asked([replace(gate, asked=True)], report) == {}
 
 
 # -- set-up

@@ -156,6 +156,44 @@ def test_the_plugin_comes_before_a_pythonpath_of_the_command_and_is_done_without
     assert "our pytest plugin cannot be imported" in without.why
 
 
+def test_a_pytest_whose_environment_is_taken_away_counts_by_its_exit_code(run: Run) -> None:
+    files = {"test_a.py": "def test_x(): pass\n", "go.sh": f"env -u PYTEST_ADDOPTS {PYTHON} -m pytest -q\n"}
+    green = run(files, Gate("pytest", "sh go.sh", "pytest"))
+    red = run({**files, "test_a.py": "def test_x(): assert 0\n"}, Gate("pytest", "sh go.sh", "pytest"))
+    alone = run({"test_a.py": "def test_x(): assert 0\n"}, Gate("pytest", files["go.sh"].strip(), "pytest"))
+
+    assert [(one.state, one.lists_tests, one.explained) for one in (green, red, alone)] == [
+        (GateState.GREEN, False, False),
+        (GateState.RED, False, False),
+        (GateState.RED, False, False),
+    ]
+    assert "it counts by its exit code only" in green.why
+    assert compare(green, red, ChangedPaths()).status is VerdictStatus.FAILED
+
+
+def test_a_found_gate_does_without_an_installed_plugin_that_its_pytest_cannot_load(
+    tmp_path: Path, env: dict[str, str]
+) -> None:
+    installed, checkout = tmp_path / "installed", tmp_path / "c"
+    (installed / "lint-1.dist-info").mkdir(parents=True)
+    (installed / "lint-1.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: lint\nVersion: 1\n")
+    (installed / "lint-1.dist-info/entry_points.txt").write_text("[pytest11]\nlint = lint_plugin\n")
+    (installed / "lint_plugin.py").write_text("def pytest_collect_file(of_another_pytest): pass\n")
+    checkout.mkdir()
+    (checkout / "test_a.py").write_text("def test_x(): pass\n")
+    seen = {name: value for name, value in env.items() if name != "PYTEST_DISABLE_PLUGIN_AUTOLOAD"}
+    seen["PYTHONPATH"] = str(installed)
+
+    def look(*, asked: bool) -> GateReport:
+        gate = msgspec.structs.replace(PYTEST, asked=asked)
+        return quality.run_gates(checkout, [gate], env=seen, folder=tmp_path / "g")["pytest"]
+
+    found, configured = look(asked=False), look(asked=True)
+    assert (found.state, [test.id for test in found.tests]) == (GateState.GREEN, ["test_a.py::test_x"])
+    assert found.why == "with -p no:lint, a plugin that this pytest cannot load"
+    assert configured.state is GateState.BROKEN
+
+
 def test_a_session_says_what_it_was_to_run_and_what_it_did_not(run: Run) -> None:
     files = {"test_a.py": "def test_x(): assert 0\ndef test_y(): pass\ndef test_z(): pass\n"}
     stopped = run(files, Gate("pytest", f"{PYTHON} -m pytest -q -x -k 'not test_y'", "pytest"))
@@ -174,10 +212,21 @@ def test_a_floor_that_is_missed_is_not_explained_by_an_old_failure(run: Run) -> 
         "import pytest\n@pytest.hookimpl(trylast=True)\ndef pytest_sessionfinish(session):\n"
         "    session.testsfailed += 1\n    session.exitstatus = 1\n"
     )
+    silent = "def pytest_sessionfinish(session):\n    session.exitstatus = 1\n"
     tests = "def test_x(): assert 0\n"
 
     assert run({"test_a.py": tests}).explained
     assert not run({"test_a.py": tests, "conftest.py": floor}).explained
+    asked = run({"test_a.py": tests, "conftest.py": silent})
+    assert asked.unexplained == "a plugin or a conftest asks for exit code 1 at the end of the session"
+
+
+def test_a_session_that_fails_to_end_is_broken_although_its_exit_code_is_that_of_an_old_failure(run: Run) -> None:
+    ending = "def pytest_unconfigure(config):\n    raise SystemExit(1)\n"
+    report = run({"test_a.py": "def test_x(): assert 0\n", "conftest.py": ending})
+
+    assert (report.state, report.exit_code) == (GateState.BROKEN, 1)
+    assert "pytest failed: SystemExit(1)" in report.why
 
 
 def test_a_second_session_runs_only_what_failed(tmp_path: Path, env: dict[str, str]) -> None:
@@ -196,7 +245,10 @@ def test_a_second_session_runs_only_what_failed(tmp_path: Path, env: dict[str, s
 
 
 def test_two_gates_never_share_a_file(tmp_path: Path, env: dict[str, str]) -> None:
-    gates = [Gate(name, "true") for name in ("unit tests", "unit-tests", "unit_tests", "setup", "Unit-tests")]
+    gates = [
+        Gate(name, "true")
+        for name in ("unit tests", "unit-tests", "unit_tests", "setup", "Unit-tests", "npm-test:a/b", "npm-test-a-b")
+    ]
 
     found = quality.run_gates(tmp_path, gates, env=env, folder=tmp_path / "gates")
 
@@ -261,6 +313,24 @@ def test_mypy_findings_are_read_from_json_and_from_text(run: Run) -> None:
     assert [(f.path, f.code, f.line) for f in json.findings] == [("a.py", "assignment", 1), ("a.py", "return-value", 3)]
     assert [f.key for f in text.findings] == [f.key for f in json.findings]
     assert compare(json, text, ChangedPaths()).status is VerdictStatus.PASSED
+
+
+@pytest.mark.parametrize("line", ["m.py:1: error: Nothing [misc]", "::error::m.py:1: no"])
+def test_reports_are_read_before_they_are_masked_and_nothing_unmasked_is_left(
+    tmp_path: Path, env: dict[str, str], line: str
+) -> None:
+    (tmp_path / "m.py").write_text("x: int = 'a'\n")
+    mypy = Gate("mypy", f"{MYPY} m.py; echo '{line}'; exit 1", "mypy")
+    tests = Gate("pytest", f"{PYTHON} -c 'import os; open(os.environ[\"PARALLEL_IMPL_PYTEST_REPORT\"], \"w\")"
+                 ".write(\"error\"); os.kill(os.getpid(), 9)'", "pytest")  # fmt: skip
+    folder = tmp_path / "gates"
+
+    found = quality.run_gates(tmp_path, [mypy, tests], env=env, folder=folder, mask=(b"error",))
+
+    assert ("m.py", "assignment") in [(one.path, one.code) for one in found["mypy"].findings]
+    left = {file.name: file.read_bytes() for file in folder.iterdir()}
+    assert [name for name, content in left.items() if b"error" in content] == []
+    assert left["pytest.tests.jsonl"] == b"***"
 
 
 def test_mypy_that_could_not_check_everything_is_broken(run: Run) -> None:
@@ -448,3 +518,16 @@ def test_our_own_check_of_the_texts_takes_the_place_of_an_absent_openspec(tmp_pa
     assert "no scenario" in Path(report.log).read_text()
     assert checked[0].shown == "own check of openspec/changes/x"
     assert compare(report, report, ChangedPaths()).status is VerdictStatus.PASSED  # an old finding holds nothing back
+
+
+def test_a_second_session_finds_a_test_whose_id_is_another_each_time(tmp_path: Path, env: dict[str, str]) -> None:
+    test = "@pytest.mark.parametrize('n', [str(uuid.uuid4())])\ndef test_n(n): assert 0\ndef test_y(): assert 0\n"
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c/test_a.py").write_text(f"import pytest, uuid\n{test}")
+    first = quality.run_gates(tmp_path / "c", [PYTEST], env=env, folder=tmp_path / "gates")["pytest"]
+    failed = {"pytest": [test for test in first.failed if "test_n" in test.id]}
+
+    again = quality.run_again(tmp_path / "c", [PYTEST], failed, env=env, folder=tmp_path / "gates")["pytest"]
+
+    assert [(test.id[:16], test.outcome) for test in again.tests] == [("test_a.py::test_", TestOutcome.FAILED)]
+    assert again.tests[0].id != failed["pytest"][0].id

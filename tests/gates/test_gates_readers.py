@@ -246,6 +246,37 @@ def test_a_node_file_that_died_is_broken(tmp_path: Path) -> None:
     assert read("node", tmp_path, report="<!DOCTYPE x><testsuites/>").state is GateState.BROKEN
 
 
+def test_a_floor_of_coverage_that_node_misses_is_not_explained_by_a_failing_test(tmp_path: Path) -> None:
+    log = "Error: 50.00% line coverage does not meet threshold of 90%.\n"
+
+    assert not read("node", tmp_path, log=log, report=NODE.format(more="")).explained
+
+
+def test_a_node_test_belongs_to_the_files_that_have_its_title(tmp_path: Path) -> None:
+    for name, title in (("a", "same"), ("b", "bad")):
+        (tmp_path / f"{name}.test.js").write_text(f"require('node:test').test('{title}', () => {{}});\n")
+    (tmp_path / "lib.js").write_text("x = 'bad'\n")
+
+    report = read("node", tmp_path, report=NODE.format(more=""))
+
+    a, b = "a.test.js", "b.test.js"
+    assert [test.files for test in report.tests] == [(a,), (a,), (b,), (a, b)]
+
+
+def test_what_a_bail_of_vitest_left_out_is_pending_or_a_file_without_tests(tmp_path: Path) -> None:
+    assertions = [{"title": "old", "status": "failed"}, {"title": "next", "status": "passed"}]
+    whole = {"name": f"{tmp_path}/a.test.js", "status": "failed", "assertionResults": assertions}
+    pending = {**whole, "assertionResults": [assertions[0], {"title": "next", "status": "pending"}]}
+    left = {"name": f"{tmp_path}/b.test.js", "status": "passed", "assertionResults": []}
+
+    def stopped(*files: Mapping[str, object], parser: str = "vitest", code: int = 1) -> str:
+        return read(parser, tmp_path, report=json.dumps({"testResults": files}), code=code).stopped
+
+    assert stopped(whole, left) == "vitest did not run all its tests: not in b.test.js"
+    assert stopped(pending, left) == "vitest did not run all its tests: not in a.test.js and in 1 more"
+    assert stopped(whole) == stopped(pending, parser="jest") == stopped(left, code=0) == ""
+
+
 # -- the real tools
 
 

@@ -119,7 +119,7 @@ def test_mypy_text_of_old_versions_is_read_without_its_notes(tmp_path: Path) -> 
     log += "b.py:9: error: old style\nFound 2 errors"
 
     assert [(f.path, f.code, f.message, f.line) for f in said("mypy", log, root=tmp_path).findings] == [
-        ("a.py", "name-defined", 'Name "x#" is not defined', 3),
+        ("a.py", "name-defined", 'Name "x1" is not defined', 3),
         ("b.py", "", "old style", 9),
     ]
 
@@ -209,3 +209,66 @@ def test_a_junit_suite_that_counts_more_than_it_lists_is_not_explained(tmp_path:
 
     assert (whole.explained, hidden.explained) == (True, False)
     assert hidden.unexplained == "the JUnit report counts 1 more that failed than it lists"
+
+
+def test_a_red_tool_that_stops_at_a_failure_is_not_explained_by_what_it_lists(tmp_path: Path) -> None:
+    (tmp_path / "r.xml").write_text('<testsuite><testcase classname="c" name="t"><failure/></testcase></testsuite>')
+    output = GateOutput(b"", 1, tmp_path, tmp_path / "r.xml", stops="--bail")
+
+    report = read("junit", output, GateReport("g", GateState.BROKEN))
+
+    assert (report.explained, report.unexplained) == (
+        False,
+        "it stops at a failure (--bail), so the rest did not run",
+    )
+
+
+def test_a_mypy_that_left_out_errors_has_not_run_to_its_end(tmp_path: Path) -> None:
+    log = "a.py:1: error: no\na.py: note: (Skipping most remaining errors due to unresolved imports)\n"
+
+    assert said("mypy", log, root=tmp_path).stopped.startswith("mypy did not print all its errors")
+
+
+@pytest.mark.parametrize(
+    "root",
+    [
+        '<testsuites errors="1"><testsuite>{}</testsuite></testsuites>',
+        '<testsuites><testsuite>{}</testsuite><testsuite name="n"><error message="no"/></testsuite></testsuites>',
+    ],
+)
+def test_an_error_outside_of_the_suites_cases_is_not_explained(tmp_path: Path, root: str) -> None:
+    case = '<testcase classname="c" name="t"><failure/></testcase>'
+    report = said("junit", root=tmp_path, junit=root.format(case))
+
+    assert report.unexplained == "the JUnit report counts 1 more that failed than it lists"
+
+
+@pytest.mark.parametrize(
+    ("log", "passed"),
+    [
+        ("===== 3 failed, 2 passed, 1 skipped in 1.20s =====", 2),
+        ("81 passed in 0.90s", 81),
+        ("Tests:       1 failed, 1 passed, 2 total", 1),
+        ("\x1b[2m      Tests \x1b[22m \x1b[31m1 failed\x1b[39m | 4 passed (5)", 4),
+        ("  12 passing (3s)", 12),
+        ("# tests 4\n# pass 3\n# fail 1", 3),
+        ("test result: ok. 3 passed; 0 failed", 3),
+        ("Ran 4 tests in 0.1s\n\nFAILED (failures=1, skipped=1)", 2),
+        ("Ran 2 tests in 0.1s\n\nOK\n2 passed in 0.1s", 4),
+        ("Ran 0 tests in 0.000s\n\nOK", 0),
+        ("no tests ran in 0.01s", 0),
+        ("all is well", None),
+    ],
+)
+def test_how_many_tests_passed_is_known_where_their_runner_says_it(
+    tmp_path: Path, log: str, passed: int | None
+) -> None:
+    assert said("exit-code", log, root=tmp_path, code=0).passed == passed
+
+
+def test_a_ruff_that_found_no_file_proves_nothing(tmp_path: Path) -> None:
+    log = "warning: No Python files found under the given path(s)\n[]"
+
+    report = said("ruff", log, code=0, root=tmp_path)
+
+    assert (report.state, report.passed, report.why) == (GateState.GREEN, 0, "it found no files to check")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from parallel_impl.gates import script
-from parallel_impl.gates.tool_command import is_tool, parser_of
+from parallel_impl.gates.tool_command import is_tool, npm_script, parser_of, stops
 
 
 @pytest.mark.parametrize(
@@ -93,3 +93,31 @@ def test_a_folder_comes_before_what_a_command_puts_on_a_path(command: str, with_
 )
 def test_a_command_that_is_the_tool_itself_is_read_as_that_tool_is(command: str, parser: str) -> None:
     assert parser_of(command) == parser
+
+
+@pytest.mark.parametrize(
+    ("command", "parser", "option"),
+    [
+        ("go test -json -failfast ./...", "go", "-failfast"),
+        ("GOFLAGS=-failfast go test -json ./...", "go", "-failfast"),
+        ("go test -json -failfast=false ./...", "go", ""),
+        ("cargo test --workspace", "cargo", "without --no-fail-fast"),
+        ("cargo test --no-fail-fast", "cargo", ""),
+        ("npx jest --bail=1", "jest", "--bail"),
+        ("npx jest --bail=0", "jest", ""),
+        ("mocha -b --reporter mocha-junit-reporter", "junit", "-b"),
+        ("phpunit --stop-on-failure", "junit", "--stop-on-failure"),
+        ("pytest -x --junit-xml=r.xml", "junit", "-x"),
+        ("rspec --bail-out-of-nothing", "junit", ""),
+    ],
+)
+def test_the_option_by_which_a_tool_leaves_out_what_comes_after_a_failure(
+    command: str, parser: str, option: str
+) -> None:
+    assert stops(command, parser) == option
+
+
+def test_the_script_that_a_package_manager_runs() -> None:
+    assert npm_script("cd web && npm run test -- --reporter=json") == ("web", "test")
+    assert npm_script("CI=1 yarn test") == (".", "test")
+    assert npm_script("npx jest") is None

@@ -313,3 +313,59 @@ def test_a_gate_that_ran_nothing_is_not_run_and_red_where_the_base_had_tests() -
     assert compare(ran(), ran(), ChangedPaths()).status is VerdictStatus.NOT_RUN
     assert compare(ran(x=SKIPPED), ran(x=SKIPPED), ChangedPaths()).status is VerdictStatus.NOT_RUN
     assert compare(ran(x=PASSED), ran(), edited("a.py", removed=True)).status is VerdictStatus.FAILED
+
+
+def printed(passed: int | None) -> GateReport:
+    return replace(GREEN, passed=passed)
+
+
+@pytest.mark.parametrize(
+    ("base", "candidate", "removed", "status", "why"),
+    [
+        (9, 9, "", VerdictStatus.PASSED, ""),
+        (9, 10, "", VerdictStatus.PASSED, ""),
+        (None, 10, "", VerdictStatus.PASSED, ""),
+        (9, 8, "", VerdictStatus.GONE, "8 passed, on the base 9 did"),
+        (9, 8, "tests/test_a.py", VerdictStatus.PASSED, ""),
+        (9, 8, "docs/a.md", VerdictStatus.GONE, "8 passed, on the base 9 did"),
+        (9, None, "tests/test_a.py", VerdictStatus.GONE, "its output shows no test, on the base 9 passed"),
+        (9, 0, "tests/test_a.py", VerdictStatus.FAILED, "no test passed, on the base 9 did"),
+        (0, 0, "", VerdictStatus.NOT_RUN, "there are no tests"),
+        (None, 0, "", VerdictStatus.NOT_RUN, "there are no tests"),
+    ],
+)
+def test_an_output_that_only_counts_its_tests_has_no_fewer_than_on_the_base(
+    base: int | None, candidate: int, removed: str, status: VerdictStatus, why: str
+) -> None:
+    changed = edited(removed, removed=True) if removed else ChangedPaths()
+    verdict = compare(printed(base), printed(candidate), changed)
+
+    assert (verdict.status, verdict.why) == (status, why)
+    assert bool(verdict.removed) is (status is VerdictStatus.PASSED and bool(removed))
+
+
+def of_ids(*several: tuple[str, TestOutcome]) -> GateReport:
+    made = tuple(Test(f"a.py::t[{one}]", outcome, ("a.py",)) for one, outcome in several)
+    return replace(ran(), state=GateState.RED, exit_code=1, tests=made)
+
+
+def seen(*several: tuple[str, TestOutcome]) -> dict[str, TestOutcome]:
+    return {f"a.py::t[{one}]": outcome for one, outcome in several}
+
+
+@pytest.mark.parametrize(
+    ("on_base", "on_candidate", "status"),
+    [
+        (seen(("0xbbb1", FAILED), ("0xbbb2", PASSED)), seen(("0xbbb3", FAILED), ("0xbbb4", PASSED)), "passed"),
+        (seen(("0xbbb1", PASSED), ("0xbbb2", PASSED)), seen(("0xbbb3", PASSED), ("0xbbb4", PASSED)), "passed"),
+        (seen(("0xbbb1", PASSED), ("0xbbb2", PASSED)), seen(("0xbbb3", FAILED), ("0xbbb4", PASSED)), "failed"),
+        ({}, seen(("0xbbb3", FAILED)), "failed"),
+    ],
+)
+def test_a_second_session_of_ids_that_are_others_each_time_is_compared_by_groups(
+    on_base: dict[str, TestOutcome], on_candidate: dict[str, TestOutcome], status: str
+) -> None:
+    base = of_ids(("0xaaa1", FAILED), ("0xaaa2", PASSED))
+    candidate = of_ids(("0xaaa3", PASSED), ("0xaaa4", FAILED))
+
+    assert compare(base, candidate, ChangedPaths(), Again(on_base, on_candidate)).status == status

@@ -37,6 +37,8 @@ from parallel_impl.report.event_line import describe
         (e.SetupEnded(on="base", red_under_load=True), "set-up of the base done (red under load)"),
         (e.SlotAwaited(what="set-up", on="base"), "set-up of the base waits for a free slot"),
         (e.SlotAwaited(what="pytest", on="candidate"), "gate pytest on the whole waits for a free slot"),
+        (e.SlotAwaited(what="unit", on="base", package="a"), "step unit of a on the base waits for a free slot"),
+        (e.StepStarted(package="a", number=0, step="unit", on="base"), ""),
         (e.SlotAwaited(what="unit", package="a", number=1), "a  unit waits for a free slot"),
         (e.StepStarted(package="a", number=1, step="unit", place=2, steps=3), "a  step unit (2 of 3)"),
         (e.GateStarted(on="candidate", gate="mypy"), "gate mypy runs on the whole"),

@@ -147,6 +147,18 @@ def test_what_waits_for_a_slot_says_so_until_it_has_one() -> None:
     assert drawn.gates == (CheckRow("base", "pytest", "running", 1.0),)
 
 
+def test_the_step_that_is_tried_on_the_base_shows_as_long_as_it_is() -> None:
+    waits = e.SlotAwaited(at=6, what="unit", on="base", package="a")
+    begins = e.StepStarted(at=8, package="a", number=0, step="unit", on="base")
+    over = e.StepEnded(at=9, package="a", number=0, step="unit", on="base", passed=False)
+    name = "step unit of a"
+    assert draw([started(a=[]), waits], (), 9.0).setups == (CheckRow("base", name, "waiting", 3.0),)
+    drawn = draw([started(a=[]), waits, begins], (), 9.0)
+    assert drawn.setups == (CheckRow("base", name, "running", 1.0),)
+    assert drawn.heartbeat == "0 of 1, step unit of a on the base"
+    assert draw([started(a=[]), waits, begins, over], (), 9.0).setups == ()
+
+
 def test_the_set_up_of_the_base_shows_before_there_is_a_run() -> None:
     drawn = draw([e.SetupStarted(at=100, on="base")], (), 112.0)
     assert drawn.setups == (CheckRow("base", "set-up", "running", 12.0),)

@@ -54,6 +54,29 @@ def test_a_gate_that_is_not_proven_is_accepted_with_the_failures_that_it_listed(
     assert acceptance.judge(verdict(VerdictStatus.NOT_PROVEN, new_failures=("t::a", "t::b")), accepted).blocks
 
 
+def test_a_gate_that_is_not_proven_and_lists_nothing_is_accepted_for_its_reason_whatever_its_numbers() -> None:
+    accepted = acceptance.of_row(GateRow("make", "not proven", why="red on the base too (exit 2): 14 lines"))
+    same = GateVerdict("make", VerdictStatus.NOT_PROVEN, why="red on the base too (exit 1): 9 lines")
+    judged = acceptance.judge(same, accepted)
+    assert (judged.status, judged.accepted) == ("accepted", (f"not proven: {same.why}",))
+    other = GateVerdict("make", VerdictStatus.NOT_PROVEN, why="pytest was interrupted")
+    assert acceptance.judge(other, accepted) is other
+    assert acceptance.judge(verdict(VerdictStatus.NOT_PROVEN, new_failures=("t::a",)), accepted).blocks
+
+
+def test_a_command_that_is_flaky_as_a_whole_is_accepted_and_told_by_its_reason() -> None:
+    accepted = acceptance.accept(acceptance.read("make:flaky"), ())
+    judged = acceptance.judge(GateVerdict("make", VerdictStatus.FLAKY, why="exit 1, and 0 again"), accepted)
+    assert judged.accepted == ("flaky: exit 1, and 0 again",)
+
+
+def test_what_holds_a_secret_is_accepted_as_it_is_shown() -> None:
+    accepted = acceptance.of_row(GateRow("make", "flaky", flaky=("t::***: failed, then passed",)))
+    again = verdict(VerdictStatus.FLAKY, flaky=("t::hunter2: failed, then passed",))
+    assert acceptance.judge(again, accepted) is again
+    assert not acceptance.judge(again, accepted, lambda text: text.replace("hunter2", "***")).blocks
+
+
 @pytest.mark.parametrize(
     ("word", "rows", "what"),
     [

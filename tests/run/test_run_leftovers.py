@@ -146,9 +146,13 @@ def test_accepted_work_that_was_not_journalled_is_taken_over(killed: Killed) -> 
     made = commit(killed.repo, killed.base, {"a/x": "1\n"})
     for ref in (killed.places.attempt_ref("a", 1), killed.places.package_ref("a")):
         killed.repo.set_ref(ref, made)
+    first = killed.next()
+    first.record(e.TestsKept(at=3.0, package="a", number=1, digest="d1"))
+    first.journal.close()
     run = killed.next()
     leftovers.settle(run)
     assert run.state.accepted() == {"a": made}
+    assert ended(run).tests == "d1"  # what passed in its own steps is asked for on the whole
     assert [change.path for change in run.layers["a"].changes] == ["a/x"]
     assert run.state.packages["b"].state is PackageState.QUEUED
 

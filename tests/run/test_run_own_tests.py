@@ -36,3 +36,20 @@ def test_a_record_counts_only_while_it_is_what_the_journal_says(tmp_path: Path) 
     assert own_tests.decode(files.tests, digest) is None
     files.tests.unlink()
     assert own_tests.decode(files.tests, digest) is None
+
+
+def test_changed_test_files_take_the_place_of_tests_that_nobody_read(tmp_path: Path) -> None:
+    files, log = AttemptFiles(tmp_path), tmp_path / "log"
+    log.write_text("Ran 2 tests in 0.1s\n\nOK\n")
+    unread = StepResult("unit", StepKind.COMMAND, StepStatus.PASSED, log=log)
+    quiet = StepResult("lint", StepKind.COMMAND, StepStatus.PASSED, log=tmp_path / "none")
+    changed = ["tests/test_new.py", "src/k.py", "tests/data.json"]
+
+    written = own_tests.decode(files.tests, own_tests.write(files, [unread, quiet], changed))
+
+    assert written == {"unit": (Test("tests/test_new.py", TestOutcome.PASSED, ("tests/test_new.py",)),)}
+    own = OwnTests(PACKAGE, written)
+    ran = Test("tests/test_new.py::test_k", TestOutcome.PASSED, ("tests/test_new.py",))
+    assert own.missing([GateReport("pytest", GateState.GREEN, tests=(ran,))]) == {}
+    assert own.missing([GateReport("check", GateState.GREEN)]) == written
+    assert own_tests.write(files, [unread], ["src/k.py"]) == ""

@@ -70,6 +70,16 @@ def test_a_package_starts_when_all_that_it_depends_on_is_accepted(opened: Callab
     assert len(refs) == 3
 
 
+def test_which_tests_passed_in_its_steps_is_journalled_before_a_package_is_accepted(
+    opened: Callable[..., Run],
+) -> None:
+    run = opened(package("a"))
+    runner.run_packages(run, run_attempt=Agents(lambda job, _: replace(passing(run.spec.base)(job, _), tests="d1")))
+    kinds = [type(event) for event in heard(run) if not isinstance(event, e.RunStarted | e.AttemptVerifying)]
+    assert kinds == [e.AttemptStarted, e.TestsKept, e.AttemptEnded, e.PackageAccepted]
+    assert run.state.packages["a"].tests == {1: "d1"}
+
+
 def test_what_is_ready_starts_by_priority_then_by_the_longest_way_below_it(opened: Callable[..., Run]) -> None:
     urgent, short, long = package("z", priority=1), package("a"), package("b")
     run = opened(short, long, package("below", "b"), urgent, jobs=1)

@@ -106,18 +106,28 @@ def simple_tool(script: str) -> str:
     """node (with --test), vitest or jest, where the script is that command alone, runs all its tests and reports
     nothing of its own; else "".
     """
-    if SHELL.search(QUOTED.sub("", script)):
-        return ""
-    try:
-        words = shlex.split(script)
-    except ValueError:
-        return ""
-    words = _without_assignments(words)
+    words = _one_command(script)
     if not words or PARTIAL.search(script) or REPORTS.search(script):
         return ""
     if words[0] == "node":
         return "node" if "--test" in words else ""
     return words[0] if words[0] in ("vitest", "jest") else ""
+
+
+def is_one_command(script: str) -> bool:
+    """Whether a script is one simple command and no other script's."""
+    words = _one_command(script)
+    return bool(words) and words[0] not in ("npm", "pnpm", "yarn", "bun", "npm-run-all", "run-s", "run-p", "sh", "bash")
+
+
+def _one_command(script: str) -> list[str]:
+    """The words of a script that is one simple command, without assignments; none of any other."""
+    if SHELL.search(QUOTED.sub("", script)):
+        return []
+    try:
+        return _without_assignments(shlex.split(script))
+    except ValueError:
+        return []
 
 
 def _without_assignments(words: list[str]) -> list[str]:

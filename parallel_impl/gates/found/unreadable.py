@@ -1,23 +1,36 @@
-"""Found gates that cannot judge anything: red on the base, and what they print does not show which failures are old."""
+"""Gates that cannot judge anything: red on the base, and what they print does not show which failures are old.
+
+One that was found is switched off, since nobody asked for it; one that somebody asked for halts.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from msgspec.structs import replace
-
 from parallel_impl.gates.gate_report import GateReport, GateState
 from parallel_impl.gates.quality import Gate, switch_off
 from parallel_impl.gates.verdict import GateVerdict, VerdictStatus
+
+PASSES = "it passes on the whole, which is no proof"
 
 
 def unreadable(gates: Iterable[Gate], base: Mapping[str, GateReport]) -> dict[str, str]:
     """Why each found gate that is red and unreadable on the base is switched off; nobody asked for it by name."""
     return {
-        gate.name: f"{_end(base[gate.name])} on the base, and nobody can read which of its failures are old"
+        gate.name: _why(base[gate.name])
         for gate in gates
         if not gate.asked and gate.name in base and _is_unreadable(gate, base[gate.name])
     }
+
+
+def asked(gates: Iterable[Gate], base: Mapping[str, GateReport]) -> dict[str, str]:
+    """Why each gate that somebody asked for can let nothing land, where it is red and unreadable on the base."""
+    red = (gate for gate in gates if gate.asked and gate.name in base and base[gate.name].state is GateState.RED)
+    return {gate.name: _why(base[gate.name]) for gate in red if _is_unreadable(gate, base[gate.name])}
+
+
+def _why(report: GateReport) -> str:
+    return f"{_end(report)} on the base, and nobody can read which of its failures are old"
 
 
 def _is_unreadable(gate: Gate, report: GateReport) -> bool:
@@ -33,12 +46,11 @@ def _end(report: GateReport) -> str:
 
 
 def dropped(verdict: GateVerdict, why: Mapping[str, str]) -> GateVerdict:
-    """The verdict of a gate that is switched off for this reason; one that passes may stay."""
-    if verdict.gate not in why or verdict.status is VerdictStatus.PASSED:
+    """The verdict of a gate that is switched off for this reason: it proves nothing, not even where it passes."""
+    if verdict.gate not in why:
         return verdict
-    return replace(
-        verdict, status=VerdictStatus.SWITCHED_OFF, new_failures=(), gone=(), flaky=(), why=why[verdict.gate]
-    )
+    passes = f"; {PASSES}" if verdict.status is VerdictStatus.PASSED else ""
+    return GateVerdict(verdict.gate, VerdictStatus.SWITCHED_OFF, why=why[verdict.gate] + passes)
 
 
 def line(name: str, why: str) -> str:

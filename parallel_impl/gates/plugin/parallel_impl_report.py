@@ -12,8 +12,10 @@ JUnit XML will not do: names collide (`a.b/test_x.py` and `a/b/test_x.py`), and 
 (`os._exit`) leaves no file at all, which looks like a run that never was.
 """
 
+import contextlib
 import json
 import os
+import re
 import time
 from typing import Any
 
@@ -22,11 +24,13 @@ import pytest
 NAME = "parallel_impl_report"
 
 
-def _take() -> "tuple[str, str]":
-    """The report's path, and that of a list of tests. The variables that brought us here are removed: a pytest that
-    the tests themselves start (pytester, a subprocess) must not write into this report."""
+def _take() -> "tuple[str, str, bool]":
+    """The report's path, that of a list of tests, and whether files that cannot be read end the session. The variables
+    that brought us here are removed: a pytest that the tests themselves start (pytester, a subprocess) must not write
+    into this report."""
     path = os.environ.pop("PARALLEL_IMPL_PYTEST_REPORT", "")
     only = os.environ.pop("PARALLEL_IMPL_PYTEST_ONLY", "")
+    goes_on = bool(os.environ.pop("PARALLEL_IMPL_PYTEST_GOES_ON", ""))
     here = os.path.dirname(os.path.abspath(__file__))
     options = os.environ.get("PYTEST_ADDOPTS", "").replace("-p " + NAME, "").strip()
     paths = [part for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part and part != here]
@@ -35,13 +39,15 @@ def _take() -> "tuple[str, str]":
             os.environ[name] = value
         else:
             os.environ.pop(name, None)
-    return path, only
+    return path, only, goes_on
 
 
-PATH, ONLY = _take()
+PATH, ONLY, GOES_ON = _take()
 
 
 def pytest_configure(config: Any) -> None:
+    if GOES_ON:
+        config.option.continue_on_collection_errors = True
     only = getattr(config, "workerinput", {}).get(NAME) or _read(ONLY)
     if only is not None:
         config.pluginmanager.register(_Selection(only), NAME + "_selection")
@@ -58,24 +64,29 @@ def _read(path: str) -> Any:
 
 
 class _Selection:
-    """Runs only the tests with these node ids; they may be named from the root of the session or of the command."""
+    """Runs only the tests with these node ids; they may be named from the root of the session or of the command.
 
-    def __init__(self, ids: Any) -> None:
-        self.ids = ids
+    An id that is not there is another one each time: then those that are equal but for what `mask` matches run.
+    """
+
+    def __init__(self, only: Any) -> None:
+        self.only = only
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(self, config: Any, items: Any) -> Any:
         yield
-        wanted = set(self.ids)
-        left_out = [item for item in items if item.nodeid not in wanted]
+        wanted, mask = set(self.only["ids"]), re.compile(self.only["mask"])
+        missing = {mask.sub("#", one) for one in wanted.difference(item.nodeid for item in items)}
+        kept = [item for item in items if item.nodeid in wanted or mask.sub("#", item.nodeid) in missing]
+        left_out = [item for item in items if item not in kept]
         if left_out:
-            items[:] = [item for item in items if item.nodeid in wanted]
+            items[:] = kept
             config.hook.pytest_deselected(items=left_out)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         # the workers of pytest-xdist collect by themselves
-        node.workerinput[NAME] = self.ids
+        node.workerinput[NAME] = self.only
 
 
 class _Report:
@@ -129,19 +140,43 @@ class _Report:
     def pytest_sessionfinish(self, session: Any, exitstatus: Any) -> Any:
         # before all others, since one of them may end the process; and after them, since they may count more failures
         self.finish(session, exitstatus)
+        asked = _watch_status(session)
         outcome = yield
         if outcome.excinfo is not None:
             self.write(event="internal", why=repr(outcome.excinfo[1])[:300])
-        self.finish(session, getattr(session, "exitstatus", exitstatus))
+        self.finish(session, getattr(session, "exitstatus", exitstatus), asked=max(asked or [0]))
 
-    def finish(self, session: Any, status: Any) -> None:
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_unconfigure(self, config: Any) -> Any:
+        outcome = yield
+        if outcome.excinfo is not None:  # the process ends with 1, as it does for a test that failed
+            self.write(event="internal", why=repr(outcome.excinfo[1])[:300])
+
+    def finish(self, session: Any, status: Any, asked: int = 0) -> None:
         self.write(
             event="finish",
             status=int(status),
+            asked=asked,
             testsfailed=int(getattr(session, "testsfailed", 0)),
             shouldstop=_words(getattr(session, "shouldstop", "")),
             shouldfail=_words(getattr(session, "shouldfail", "")),
         )
+
+
+def _watch_status(session: Any) -> "list[int]":
+    """The exit codes that others give the session from now on: a floor that is missed may ask for the code that old
+    failures have already."""
+    asked: list[int] = []
+    kind: Any = type(session)
+
+    def remember(self: Any, name: str, value: Any) -> None:
+        if name == "exitstatus" and isinstance(value, int):
+            asked.append(int(value))
+        kind.__setattr__(self, name, value)
+
+    with contextlib.suppress(TypeError):  # a pytest whose sessions cannot be watched
+        session.__class__ = type(kind)(kind.__name__, (kind,), {"__setattr__": remember, "__module__": kind.__module__})
+    return asked
 
 
 def _words(value: Any) -> str:

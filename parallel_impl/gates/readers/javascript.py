@@ -46,6 +46,24 @@ class JestReport(msgspec.Struct, frozen=True, rename="camel"):
     was_interrupted: bool = False
 
 
+def read_vitest(output: GateOutput, report: GateReport) -> GateReport:
+    """As `read`; what its `bail` left out is a pending test, or a file without tests that passed."""
+    found = read(output, report)
+    if (
+        found.state is GateState.BROKEN
+        or not output.exit_code
+        or (raw := content(output.junit or output.lines)) is None
+    ):
+        return found
+    files = msgspec.json.decode(raw, type=JestReport).test_results
+    left = [f for f in files if not f.assertion_results or any(one.status == "pending" for one in f.assertion_results)]
+    if not left:
+        return found
+    more = f" and in {len(left) - 1} more" if len(left) > 1 else ""
+    where = relative(left[0].name, output.checkout)
+    return replace(found, stopped=printable(f"vitest did not run all its tests: not in {where}{more}"))
+
+
 def read(output: GateOutput, report: GateReport) -> GateReport:
     """Tests as `file > group > test`; without a report the exit code counts (the script may run something else)."""
     raw = content(output.junit) if output.junit else None

@@ -17,6 +17,7 @@ class GateOutput:
     """What a gate left: its log, the report files (which need not exist), and where it ran.
 
     `is_tool`: its command is the tool itself and nothing more, so that what is listed can account for the exit code.
+    `stops`: the option by which it ends at a failure, "" where it runs all.
     """
 
     log: bytes
@@ -25,6 +26,7 @@ class GateOutput:
     lines: Path
     junit: Path | None = None
     is_tool: bool = True
+    stops: str = ""
 
 
 def content(file: Path) -> bytes | None:

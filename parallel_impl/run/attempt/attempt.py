@@ -135,8 +135,16 @@ def _publish(attempt: Attempt) -> Outcome:
         attempt.setup_seconds,
         seen=attempt.seen,
         private_home=attempt.private_home,
-        tests=own_tests.write(attempt.files, attempt.verification.steps) if attempt.verification else "",
+        tests=_own_tests(attempt),
     )
+
+
+def _own_tests(attempt: Attempt) -> str:
+    """The digest of what passed in its steps."""
+    if attempt.verification is None:
+        return ""
+    changed = (change.path for change in attempt.work.changes if change.status != "D")
+    return own_tests.write(attempt.files, attempt.verification.steps, changed)
 
 
 def _in_scope_but_left_out(attempt: Attempt) -> str:

@@ -5,7 +5,8 @@ New failures are in no such list: nothing makes them acceptable.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -19,7 +20,10 @@ DIFFERS = "differs"  # what a gate says otherwise with the base's version of wha
 FLAKY, GONE, NOT_PROVEN = str(VerdictStatus.FLAKY), str(VerdictStatus.GONE), str(VerdictStatus.NOT_PROVEN)
 ANY = "*"  # in the place of ids: what is flaky is not known before it was seen
 
+NUMBER = re.compile(r"\d+")  # in the reason of a verdict: a count, an exit code, a time
+
 Listed = Mapping[str, Sequence[str]]  # ids by kind
+Shown = Callable[[str], str]  # as the journal has a text: without secrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,33 +73,43 @@ def accept(wanted: WantedGate, rows: Sequence[GateRow]) -> Listed:
     return next((of_row(row) for row in rows if row.name == wanted.gate), {})
 
 
-def judge(verdict: GateVerdict, accepted: Listed) -> GateVerdict:
+def _as_it_is(text: str) -> str:
+    return text
+
+
+def judge(verdict: GateVerdict, accepted: Listed, shown: Shown = _as_it_is) -> GateVerdict:
     """The verdict, which no longer blocks where all that it lists was accepted; what was is named in it."""
-    listed = _listed(str(verdict.status), verdict)
+    listed = _listed(str(verdict.status), verdict, shown)
     if not listed or not all(_covers(accepted.get(kind), ids) for kind, ids in listed.items()):
         return verdict
-    lines = tuple(f"{kind}: {one}" for kind, ids in listed.items() for one in ids or (verdict.why,))
+    reason = NOT_PROVEN if not verdict.new_failures else ""
+    told = {kind: (verdict.why,) if kind == reason or not ids else ids for kind, ids in listed.items()}
+    lines = tuple(f"{kind}: {one}" for kind, ids in told.items() for one in ids)
     return msgspec.structs.replace(verdict, status=VerdictStatus.ACCEPTED, accepted=lines)
 
 
-def judge_divergence(own: GateVerdict, doubted: GateVerdict, accepted: Listed) -> GateVerdict:
+def judge_divergence(own: GateVerdict, doubted: GateVerdict, accepted: Listed, shown: Shown = _as_it_is) -> GateVerdict:
     """`doubted` is the verdict `own` with what the base's judge says otherwise; accepted where all of that was."""
-    if not doubted.differs or not _covers(accepted.get(DIFFERS), doubted.differs):
+    if not doubted.differs or not _covers(accepted.get(DIFFERS), [*map(shown, doubted.differs)]):
         return doubted
     lines = (*own.accepted, *(f"{DIFFERS}: {one}" for one in doubted.differs))
     status = own.status if own.blocks else VerdictStatus.ACCEPTED
     return msgspec.structs.replace(doubted, status=status, why=own.why, differs=(), accepted=lines)
 
 
-def _listed(status: str, of: GateRow | GateVerdict) -> dict[str, tuple[str, ...]]:
+def _listed(status: str, of: GateRow | GateVerdict, shown: Shown = _as_it_is) -> dict[str, tuple[str, ...]]:
     """Nothing, unless the verdict is one that can be accepted: then all that it lists counts, not only the worst."""
     if status not in (FLAKY, GONE, NOT_PROVEN, str(VerdictStatus.ACCEPTED)):
         return {}
-    found = {FLAKY: tuple(map(_id, of.flaky)), GONE: tuple(map(_id, of.gone))}
+    found = {kind: tuple(_id(shown(one)) for one in lines) for kind, lines in ((FLAKY, of.flaky), (GONE, of.gone))}
     found = {kind: ids for kind, ids in found.items() if ids or kind == status}
     if of.differs:  # that is why it is not proven; what else there may be shows once this was accepted
-        return {**found, DIFFERS: of.differs}
-    return {**found, NOT_PROVEN: tuple(map(_id, of.new_failures))} if status == NOT_PROVEN else found
+        return {**found, DIFFERS: tuple(map(shown, of.differs))}
+    if status != NOT_PROVEN:
+        return found
+    failed = tuple(_id(shown(one)) for one in of.new_failures)
+    # a verdict that lists no test is known by its reason
+    return {**found, NOT_PROVEN: failed or (NUMBER.sub("#", shown(of.why)),)}
 
 
 def _covers(accepted: Sequence[str] | None, ids: Sequence[str]) -> bool:

@@ -12,7 +12,7 @@ from functools import cache, partial
 
 import msgspec
 
-from parallel_impl.gates import divergence, steering
+from parallel_impl.gates import divergence, pytest_plugin, steering
 from parallel_impl.gates.divergence import Divergence
 from parallel_impl.gates.gate_report import GateReport, GateState
 from parallel_impl.gates.quality import Gate
@@ -127,7 +127,9 @@ class _Court:
         environment = run.workspace.source.environment
         lay(repo, checkout, versions, environment)
         edits = Edits(run.workspace.trees, checkout)
-        with equip(run.launch, run.spec, run.workspace, checkout) as launch:
+        # what is new may need the new judge to be read at all: that must not keep what the base had from running
+        goes_on = replace(run.launch, env={**run.launch.env, pytest_plugin.GOES_ON: "1"})
+        with equip(goes_on, run.spec, run.workspace, checkout) as launch:
             logs = run.workspace.places.gate_logs(JUDGED)
             found = gate_runs.start_gates(run.spec, [gate], launch, checkout, logs, on=CANDIDATE, tell=self._tell)
         if edits.touched():
@@ -170,7 +172,9 @@ def doubt(one: GateVerdict, judged: Judged | None) -> GateVerdict:
         return one
     named = msgspec.structs.replace(one, judges=judged.named, differs=judged.differ.blocking)
     if not named.differs or one.blocks:
-        return msgspec.structs.replace(named, why="; ".join((*filter(None, [one.why]), *judged.differ.named[:SHOWN])))
+        # the reason of what is not proven stays: by it that is accepted
+        more = () if one.status is VerdictStatus.NOT_PROVEN else judged.differ.named[:SHOWN]
+        return msgspec.structs.replace(named, why="; ".join((*filter(None, [one.why]), *more)))
     why = f"{' and '.join(judged.named)}; with the base's version: {named.differs[0]}"
     return msgspec.structs.replace(named, status=VerdictStatus.NOT_PROVEN, why=why)
 

@@ -74,6 +74,8 @@ def _accept(run: Run, candidate: str, proven: Proof) -> None:
     if run.state.tampering:
         code = ending.tampering_code(run.state.tampering)
         raise _HaltError(code, "\n".join(run.state.tampering.what), commit=candidate)
+    if proven.foreign:
+        raise _HaltError(Halt.FOREIGN_FILES, proven.foreign, proven=proven, commit=candidate)
     if not proven.passed:
         raise _HaltError(Halt.GATES_FAILED, proven.why, proven=proven, commit=candidate)
     run.workspace.set_ref(run.workspace.places.proven_ref, candidate)

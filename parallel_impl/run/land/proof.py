@@ -40,11 +40,15 @@ MASKED = (
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What the gates say about one candidate; `rows` are for the summary."""
+    """What the gates say about one candidate; `rows` are for the summary.
+
+    `foreign` is what lay around its checkout and is not of the run ("": nothing): then they say nothing.
+    """
 
     rows: tuple[GateRow, ...]
     passed: bool
     why: str = ""
+    foreign: str = ""
 
     @property
     def headline(self) -> str:
@@ -102,7 +106,7 @@ def prove(run: Run, candidate: str, base_proof: BaseProof) -> Proof:
     rows = _rows(run, verdicts, seen.first, off)
     for row in rows:
         if row.dropped and (told := unreadable.line(row.name, row.why)) not in run.state.notes:
-            run.note(told)
+            run.note(told)  # said of the base already, unless it passes now
     run.record(
         e.GatesEnded(
             at=now(),
@@ -114,7 +118,8 @@ def prove(run: Run, candidate: str, base_proof: BaseProof) -> Proof:
         )
     )
     blocking = [gate_runs.explain(one, seen.first.get(one.gate)) for one in verdicts if one.blocks]
-    return Proof(rows, not blocking, environment.masked("\n".join(blocking), run.launch.mask))
+    foreign = next((report.stopped for report in seen.first.values() if report.foreign), "")
+    return Proof(rows, not blocking, environment.masked("\n".join(blocking), run.launch.mask), foreign)
 
 
 def _observe(run: Run, candidate: str, base_proof: BaseProof) -> _Observed:
@@ -182,8 +187,8 @@ def _verdicts(run: Run, candidate: str, before: Reports, seen: _Observed) -> lis
         again = gate_runs.look_again_at_base(run.spec, run.workspace, run.launch, failed, tell=run.post)
         run.record_posted()
         found = compare(dict.fromkeys(failed, again))
-    accepted = run.state.accepted_gates
-    return [acceptance.judge(one, accepted.get(one.gate, {})) for one in (*found, *seen.own)]
+    accepted, shown = run.state.accepted_gates, partial(environment.masked, secrets=run.launch.mask)
+    return [acceptance.judge(one, accepted.get(one.gate, {}), shown) for one in (*found, *seen.own)]
 
 
 def _judged(
@@ -205,7 +210,8 @@ def _judged(
                 raise
         judged |= looking.result()
     doubted = [(one, judges.doubt(one, judged.get(one.gate))) for one in verdicts]
-    return [acceptance.judge_divergence(one, doubt, accepted.get(one.gate, {})) for one, doubt in doubted]
+    shown = partial(environment.masked, secrets=run.launch.mask)
+    return [acceptance.judge_divergence(one, doubt, accepted.get(one.gate, {}), shown) for one, doubt in doubted]
 
 
 def _rows(run: Run, verdicts: Sequence[GateVerdict], reports: Reports, off: Collection[str]) -> tuple[GateRow, ...]:

@@ -103,6 +103,7 @@ def _ended(run: Run, name: str, number: int, commit: str, *, code: str = "", why
         denied=len(seen.denied),
         retries=seen.retries,
         calls=seen.calls,
+        tests=run.state.packages[name].tests.get(number, ""),
     )
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from queue import SimpleQueue
 
 from parallel_impl import environment
 from parallel_impl.errors import Problem, Severity, UserError
@@ -104,13 +105,22 @@ def try_out(request: Request) -> None:
 
 def _try_on_base(request: Request, ready: _Ready) -> list[str]:
     """What gates and steps do on the base, all of them. UserError where a gate is broken there."""
-    spec, listener = ready.spec_on_base, request.listener
-    work = on_base.BaseWork(spec, ready.workspace, ready.launch, checkout=ready.base.checkout)
+    spec, listener, posted = ready.spec_on_base, request.listener, SimpleQueue[e.Event]()
+    work = on_base.BaseWork(spec, ready.workspace, ready.launch, posted.put, ready.base.checkout)
+
+    def tell() -> None:
+        for _ in range(posted.qsize()):
+            listener.event(posted.get())
+
     with on_base.running(work, ready.in_force, ready.in_force.order.index) as base:
-        base.wait(math.inf, request.stop, say=listener.say, whole=True)
-        base_check.report(list(on_base.describe_news(spec, ready.in_force.plan, base, red=True)), listener)
+        base.wait(math.inf, request.stop, say=listener.say, meanwhile=tell, whole=True)
+        tell()
+        news = on_base.describe_news(spec, ready.in_force.plan, base, red=True)
+        base_check.report(
+            [replace(one, what=environment.masked(one.what, ready.launch.mask)) for one in news], listener
+        )
         base_check.report([Problem(line, severity=Severity.WARNING) for line in base.advice()], listener)
-        if why := base.broken():
+        if why := base.foreign() or base.broken():
             raise UserError(why)
         return [f"  gate {name} on the base: {one.state}" for name, one in base.gates.result().items()]
 
