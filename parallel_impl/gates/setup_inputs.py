@@ -71,7 +71,7 @@ def key(
 
 def is_locked(commands: Sequence[SetupCommand]) -> bool:
     """Whether each command installs what a lock file says, whenever it runs: other runs may use what it made."""
-    return all(any(re.search(pattern, command.run) for pattern in LOCKED) for command in commands)
+    return bool(commands) and all(any(re.search(pattern, command.run) for pattern in LOCKED) for command in commands)
 
 
 def reason(

@@ -24,6 +24,7 @@ from parallel_impl.git.mounts import Inputs, Mounts
 from parallel_impl.git.remove import remove
 from parallel_impl.git.repo import Repo, encode
 from parallel_impl.views.slot import OpenView
+from parallel_impl.views.view import View
 
 KEPT = ".kept"
 ORIGIN_HEAD = "refs/remotes/origin/HEAD"
@@ -74,7 +75,7 @@ class Checkout:
     def view(self) -> OpenView | None:
         """What its processes run in, and git where it reads or writes files of the worktree."""
         mounted = self.mounted
-        return mounted.view if mounted else None
+        return mounted.opened if mounted else None
 
     @property
     def folder(self) -> Path:
@@ -90,6 +91,14 @@ class Checkout:
         """What lies on its level beside the worktree: set-up made it."""
         others = self.folder.iterdir() if self.folder != self.path else ()
         return sorted(path for path in others if path.name != self.path.name)
+
+    def settle(self, *, seconds: float, inputs: Inputs) -> None:
+        """Set-up has run in a checkout that no layer served: what it made becomes one, below the checkout."""
+        mounted = self.mounted
+        if self.mounts and mounted and not mounted.ready:
+            self.mounts.adopt(mounted, self.folder, git_file(self.admin), seconds=seconds, inputs=inputs)
+            copy_index(self.mounts.index(mounted), self.index)
+            copy_index(self.index, self.admin / "index", later_ns=A_SECOND)
 
     def remove(self) -> None:
         """Remove the worktree, its level and its repository, whatever an agent made of them.
@@ -185,7 +194,8 @@ class Source:
         checkout = replace(self.place(name), commit=commit)
         path, git_dir, admin = checkout.path, checkout.git_dir, checkout.admin
         checkout.remove()
-        (checkout.folder if self.mounts else path).mkdir(parents=True)
+        mounts = self.mounts if self.mounts and self.mounts.active else None
+        (checkout.folder if mounts else path).mkdir(parents=True)
         checkout.index.parent.mkdir(parents=True)
         for folder in (git_dir / "refs/heads", git_dir / "refs/tags", git_dir / "objects/pack", admin):
             folder.mkdir(parents=True, exist_ok=True)
@@ -195,34 +205,38 @@ class Source:
             _write(git_dir / "refs/heads" / branch, f"{commit}\n".encode())
         _write(admin / "HEAD", f"ref: refs/heads/{branch}\n".encode() if branch else f"{commit}\n".encode())
         _write(admin / "commondir", b"../..\n")
-        if self.mounts:
+        if mounts:
             _write(admin / "gitdir", os.fsencode(path / ".git") + b"\n")
-            mounted = self.mounts.open(name, commit, checkout.folder, git_file(admin))
-            copy_index(self.mounts.index(mounted), checkout.index)
+            mounted = mounts.open(name, commit, checkout.folder, git_file(admin))
+            copy_index(mounts.index(mounted), checkout.index)
         else:
             point(path, admin)
             arguments = ("read-tree", "-u", "--reset", commit)
             self.repo.git(*arguments, index=checkout.index, work_tree=path, config=CONFIG, env=self.environment)
-        copy_index(checkout.index, admin / "index", later_ns=A_SECOND if self.mounts else 0)
+        copy_index(checkout.index, admin / "index", later_ns=A_SECOND if mounts else 0)
         return checkout
-
-    def settle(self, checkout: Checkout, *, seconds: float, inputs: Inputs) -> None:
-        """Set-up has run in a checkout that no layer served: what it made becomes one, below the checkout."""
-        if self.mounts and (mounted := checkout.mounted):
-            self.mounts.adopt(mounted, checkout.folder, git_file(checkout.admin), seconds=seconds, inputs=inputs)
-            copy_index(self.mounts.index(mounted), checkout.index)
-            copy_index(checkout.index, checkout.admin / "index", later_ns=A_SECOND)
 
     def place(self, name: str) -> Checkout:
         """Where a checkout of this name lies, whatever is there: to remove it or to put it away."""
         git_dir = self.home / f"{_checked(name)}.git"
-        path = self.mounts.at if self.mounts else folder_of(git_dir) / self.repository_name
+        path = folder_of(git_dir) / self.repository_name
+        if self.mounts and self.mounts.active:
+            path = self.mounts.at
         return Checkout(path, git_dir, self.indexes / name / "index", "", self.mounts)
 
-    def found(self, name: str, commit: str) -> Checkout | None:
-        """A checkout of `commit` that an earlier process opened under this name; None when it is not whole."""
+    def found(self, name: str, commit: str, about: View | None = None) -> Checkout | None:
+        """A checkout of `commit` that an earlier process opened under this name, as the view `about`, if it was one.
+
+        None when it is not whole.
+        """
         checkout = replace(self.place(name), commit=commit)
-        return checkout if checkout.path.is_dir() and checkout.index.is_file() else None
+        if about and self.mounts:
+            whole = self.mounts.take_up(name, commit, about) is not None
+            checkout = replace(checkout, path=about.at)
+        else:
+            checkout = replace(checkout, path=checkout.folder / self.repository_name)
+            whole = checkout.path.is_dir()
+        return checkout if whole and checkout.index.is_file() else None
 
 
 def _checked(name: str) -> str:

@@ -44,7 +44,7 @@ class Edits:
     def _look(self) -> dict[bytes, tuple[int, ...]]:
         mounted, paths = self._checkout.mounted, self._tracked
         if mounted and mounted.upper:
-            written = UpperWalk.of(mounted.view.view, self._trees.listing(self._checkout.commit))
+            written = UpperWalk.of(mounted.about, self._trees.listing(self._checkout.commit))
             paths &= written.gone
         return {path: signature(self._checkout.files, path) for path in paths}
 

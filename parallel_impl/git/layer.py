@@ -49,7 +49,7 @@ class Description(msgspec.Struct, frozen=True, kw_only=True):
     bytes: int
 
 
-class Hold:
+class LayerHold:
     """A lock that others share, on a file that is there; OSError where somebody has it alone, or there is no file."""
 
     def __init__(self, file: Path) -> None:
@@ -82,7 +82,7 @@ class PreparedLayer:
 
     folder: Path
     about: Description
-    hold: Hold
+    hold: LayerHold
 
     @property
     def files(self) -> Path:
@@ -254,7 +254,7 @@ def _kept(store: Path) -> Iterator[_Kept]:
 
 def _remove_unused(folder: Path) -> bool:
     try:
-        hold = Hold(folder / LOCK)
+        hold = LayerHold(folder / LOCK)
     except OSError:
         return False
     unused = hold.is_last()
@@ -267,7 +267,7 @@ def _remove_unused(folder: Path) -> bool:
 def _open(place: Path) -> PreparedLayer | None:
     """The layer at this place, held; None when there is none, or it is being removed."""
     try:
-        hold = Hold(place / LOCK)
+        hold = LayerHold(place / LOCK)
         about = msgspec.json.decode((place / RECORD).read_bytes(), type=Description)
         os.utime(place / LOCK)
     except (OSError, msgspec.MsgspecError):

@@ -12,7 +12,7 @@ import stat
 import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from parallel_impl.git import layer
@@ -62,7 +62,7 @@ class Mounts:
     """How the checkouts of one run are mounted; threads share it.
 
     `at` is the one path, `key` the name of this run's set-up, `reason` says when a layer does not serve. `fresh` are
-    the names of checkouts whose set-up always runs.
+    the names of checkouts whose set-up always runs. Layers are `kept` for other runs, which use at most `limit` bytes.
     """
 
     repo: Repo
@@ -71,13 +71,20 @@ class Mounts:
     ability: Ability
     home: Path
     at: Path
-    key: str
-    reason: Reason
+    key: str = ""
+    reason: Reason = lambda _changes, _inputs: ""
     fresh: frozenset[str] = frozenset()
+    kept: bool = True
+    limit: int = 0
     _layers: list[PreparedLayer] = field(default_factory=list)
     _starts: dict[tuple[Path, str], Path] = field(default_factory=dict)
     _mounted: dict[str, Mounted] = field(default_factory=dict)
     _guard: threading.RLock = field(default_factory=threading.RLock)
+
+    @property
+    def active(self) -> bool:
+        """Whether checkouts are opened as views."""
+        return self.ability.means is not Means.EACH
 
     @property
     def store(self) -> Path:
@@ -94,7 +101,9 @@ class Mounts:
         self.views.mkdir(parents=True, exist_ok=True)
         self.at.parent.mkdir(exist_ok=True)
         for found in layer.find(self.store, self.key):
-            if found.changed():
+            if self.repo.resolve(found.about.commit) is None:  # another clone's
+                found.release()
+            elif found.changed():
                 layer.discard(found)
             else:
                 self._layers.append(found)
@@ -114,7 +123,16 @@ class Mounts:
             mounted = self._fresh(place, commit, level, git_file, why)
         else:
             layer.copy_level(found.level, level)
-            mounted = Mounted(place, commit, self._view(place, found, commit, level, git_file), found)
+            opened = self._view(place, found, commit, level, git_file)
+            mounted = Mounted(place, commit, opened.view, opened, found)
+        self._mounted[name] = mounted
+        return mounted
+
+    def take_up(self, name: str, commit: str, about: View) -> Mounted | None:
+        """A view that a killed process had open, as it has left it; None when nothing of it is there."""
+        mounted = Mounted(self.views / name, commit, replace(about, store=self.store))
+        if not mounted.folder.is_dir():
+            return None
         self._mounted[name] = mounted
         return mounted
 
@@ -124,8 +142,8 @@ class Mounts:
 
     def adopt(self, mounted: Mounted, level: Path, git_file: bytes, *, seconds: float, inputs: Inputs) -> None:
         """Set-up has run in a fresh checkout: it becomes a layer, and the checkout a view over that."""
-        files = self.store / mounted.view.view.copy
-        mounted.view.close()
+        files = mounted.folder
+        mounted.close()
         layer.copy_level(level, files.parent / layer.LEVEL, but=self.at.name)
         found = layer.finish(
             self.store,
@@ -139,13 +157,13 @@ class Mounts:
         )
         with self._guard:
             self._layers.append(found)
-        mounted.view = self._view(mounted.place, found, mounted.commit, level, git_file)
-        mounted.layer = found
+        mounted.opened = self._view(mounted.place, found, mounted.commit, level, git_file)
+        mounted.about, mounted.layer = mounted.opened.view, found
 
     def index(self, mounted: Mounted) -> Path:
         """Git's index of a checkout."""
         if mounted.layer is None:
-            return (self.store / mounted.view.view.copy).with_name(layer.INDEX)
+            return mounted.folder.with_name(layer.INDEX)
         if mounted.upper is None:
             return mounted.place / layer.INDEX
         return self._start(mounted.layer, mounted.commit)[1]
@@ -154,15 +172,15 @@ class Mounts:
         """End the view of a checkout, and remove what it wrote."""
         mounted = self._mounted.pop(name, None)
         if mounted:
-            mounted.view.close()
-            if mounted.layer is None:  # its set-up has failed
-                remove((self.store / mounted.view.view.copy).parent)
+            mounted.close()
+            if mounted.layer is None and mounted.written:  # its set-up has failed
+                remove(mounted.folder.parent)
         remove(self.views / name)
 
     def move_out(self, name: str, level: Path) -> None:
         """End the view of a checkout, and put what it wrote in the place of its files on its level."""
         if mounted := self._mounted.pop(name, None):
-            mounted.view.close()
+            mounted.close()
         place, target = self.views / name, level / self.at.name
         written = next((one for one in (place / UPPER, place / COPY) if os.path.lexists(one)), None)
         if written:
@@ -176,19 +194,27 @@ class Mounts:
     def end(self) -> None:
         """Release all layers; what views have written and nobody took stays."""
         for one in self._layers:
-            one.release()
-        remove(self.views / STARTS)
+            if self.kept:
+                one.release()
+            else:
+                layer.discard(one)
+        self._layers.clear()
+        if self.active:
+            layer.prune(self.store, limit=self.limit)
+            remove(self.views / STARTS)
         # without a folder here no run is alive, and nothing is mounted at the one path: it would be lost with it
         with contextlib.suppress(OSError):
             self.views.rmdir()
             self.views.parent.rmdir()
             self.at.parent.rmdir()
-            self.store.rmdir()
+        for folder in (*self.store.glob("*"), self.store):
+            with contextlib.suppress(OSError):
+                folder.rmdir()
 
     def inputs(self, mounted: Mounted) -> Inputs:
         """The tracked files that set-up has read in a fresh checkout, with their entries."""
         entries = self.trees.listing(mounted.commit).entries
-        read = layer.reads(self.store / mounted.view.view.copy, mounted.written)
+        read = layer.reads(mounted.folder, mounted.written)
         return {decode(path): " ".join(entries[path]) for path in sorted(read)}
 
     # -- the parts
@@ -211,8 +237,8 @@ class Mounts:
         self.repo.git("read-tree", "-u", "--reset", commit, **how)  # type: ignore[arg-type]
         (files / ".git").write_bytes(git_file)
         written = layer.forget_reads(files, self.trees.listing(commit).entries.keys())
-        view = self._open(level, copy=self._name(files))
-        return Mounted(place, commit, view, why=why, written=written)
+        opened = self._open(level, copy=self._name(files))
+        return Mounted(place, commit, opened.view, opened, why=why, written=written)
 
     def _view(self, place: Path, found: PreparedLayer, commit: str, level: Path, git_file: bytes) -> OpenView:
         if self.ability.means is Means.COPY:

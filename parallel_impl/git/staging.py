@@ -180,7 +180,7 @@ class Staging:
         before: Container[bytes] = snapshot.ignored
         mounted, written = self._checkout.mounted, None
         if mounted and self._upper:
-            written, before = UpperWalk.of(mounted.view.view, listing), InLayers(mounted.view.view)
+            written, before = UpperWalk.of(mounted.about, listing), InLayers(mounted.about)
         tools = ToolCaches(before, self._scope) if self._scope else None
         scan = written.scan if written else None
         disk = walk(os.fsencode(self._root), listing, self._ask, tools.rule if tools else by_name, scan)
@@ -281,8 +281,9 @@ class Staging:
                     yield Ignored(decode(file), rule)
 
     def _git(self, index: Path, *args: str, input: bytes = b"", root: Path | None = None) -> bytes:
-        """Run git on the worktree as its processes see it, or on another folder of ours."""
-        inside = root in (None, self._root)
+        """Run git on the worktree as its processes see it; or on an upper, or another folder of ours."""
+        root = root or self._upper or self._root
+        inside = root == self._root
         return self.repo.git(
             *args,
             input=input,

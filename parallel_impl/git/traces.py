@@ -71,7 +71,7 @@ class Traces:
     def _in_upper(self) -> View | None:
         """The view, where what was written is told by its upper."""
         mounted = self._checkout.mounted
-        return mounted.view.view if mounted and mounted.upper else None
+        return mounted.about if mounted and mounted.upper else None
 
     def _find(self) -> dict[str, Signature]:
         """The changed, removed and unignored new files, with what lstat says about them."""

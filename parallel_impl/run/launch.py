@@ -26,6 +26,8 @@ from parallel_impl.run.run_id import MARK
 from parallel_impl.run.spec import RunSpec, Workspace
 
 SHOWN = 10
+# its files got other access times since git wrote them: a set-up that asks git would read them all
+LAID_OUT = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "core.trustctime", "GIT_CONFIG_VALUE_0": "false"}
 NAMED, HASHED = 27, 12  # characters of a name that people read, and of the hash that makes it the checkout's own
 
 
@@ -48,7 +50,7 @@ def equip(
     named["GIT_CEILING_DIRECTORIES"] = str(workspace.home)
     folder = tempfile.mkdtemp(prefix=_prefix(spec.run_id))
     try:
-        yield replace(launch, env={**launch.env, **named, "TMPDIR": folder})
+        yield replace(launch, env={**launch.env, **named, "TMPDIR": folder}, view=checkout.view)
     finally:
         remove(Path(folder))
 
@@ -67,7 +69,7 @@ def _resources(spec: RunSpec, workspace: Workspace, checkout: Checkout) -> dict[
     own = name(workspace.places.change_id, checkout.folder)
     found = {"PARALLEL_IMPL_NAME": own, "COMPOSE_PROJECT_NAME": own}
     if spec.config.ports:
-        lent = ports.lend(checkout.path, spec.config.ports)
+        lent = ports.lend(checkout.folder, spec.config.ports)
         found |= {"PARALLEL_IMPL_PORT": str(lent[0]), "PARALLEL_IMPL_PORTS": " ".join(map(str, lent))}
     return found
 
@@ -95,8 +97,13 @@ def make_ready(
     It takes a slot, and runs once more alone where it failed beside other heavy work. Set-up sees where the main
     worktree lies, to link what belongs beside it. `tell` hears that it waits, begins and ends, of which checkout;
     nothing where there is no set-up. With `changes`, of the fresh checkout, set-up fails where it changes more files
-    than on the base: what is judged there would not be what lands.
+    than on the base: what is judged there would not be what lands. Where a layer serves the checkout, nothing runs;
+    where none does, what set-up makes becomes one.
     """
+    mounted = checkout.mounted
+    if mounted and mounted.ready:
+        hooks.switch_off(checkout)
+        return SetupOutcome(0.0)
 
     def once(*, alone: bool = False) -> tuple[SetupOutcome, Share]:
         waiting = e.SlotAwaited(at=now(), what="set-up", on=on, package=package, number=number)
@@ -107,14 +114,19 @@ def make_ready(
     if not spec.setup:
         outcome = _set_up(spec, launch, checkout, log)
         hooks.switch_off(checkout)
+        if not outcome.failure:
+            checkout.settle(seconds=0.0, inputs={})
         return outcome
     outcome, share = once()
     if again := bool(outcome.failure) and share.beside and not any(launch.stops):
         first, (outcome, _) = outcome, once(alone=True)
         outcome = replace(outcome, seconds=first.seconds + outcome.seconds)
+    inputs = checkout.mounts.inputs(mounted) if checkout.mounts and mounted else {}  # before anything of ours reads
     if changes and not outcome.failure and (more := changes.beyond(spec.set_up_changes)):
         outcome = replace(outcome, failure=_changes_more(more))
     hooks.switch_off(checkout)
+    if not outcome.failure:
+        checkout.settle(seconds=outcome.seconds, inputs=inputs)
     tell(
         e.SetupEnded(
             at=now(),
@@ -131,14 +143,15 @@ def make_ready(
 
 def _set_up(spec: RunSpec, launch: Launch, checkout: Checkout, log: Path) -> SetupOutcome:
     return setup.make_ready(
-        checkout.path,
+        checkout.files,
         spec.setup,
-        env={**launch.env, "PARALLEL_IMPL_REPOSITORY": str(spec.repository)},
+        env={**launch.env, **(LAID_OUT if checkout.view else {}), "PARALLEL_IMPL_REPOSITORY": str(spec.repository)},
         log=log,
         caches=spec.caches,
         seconds=spec.config.setup_minutes * 60,
         stop=launch.stop,
         mask=launch.mask,
+        view=checkout.view,
     )
 
 

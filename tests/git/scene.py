@@ -159,7 +159,7 @@ def open_ready(source: Source, name: str, commit: str, *, branch: str = "") -> C
     """A checkout as after a set-up that does nothing."""
     checkout = source.open(name, commit, branch=branch)
     if checkout.mounted and not checkout.mounted.ready:
-        source.settle(checkout, seconds=0.0, inputs={})
+        checkout.settle(seconds=0.0, inputs={})
     return checkout
 
 

@@ -73,7 +73,7 @@ def test_what_set_up_made_is_in_every_view_and_in_no_work(tmp_path: Path, means:
     fresh = scene.source.open("base", scene.base)
     assert fresh.mounted and not fresh.mounted.ready
     do(fresh, "mkdir build .venv; echo made > build/lib; echo made > .venv/tool; ln -s /usr ../common")
-    scene.source.settle(fresh, seconds=1.0, inputs={"README.md": ""})
+    fresh.settle(seconds=1.0, inputs={"README.md": ""})
     assert do(fresh, "cat build/lib; readlink ../common") == "made\n/usr\n"
     for name in ("one", "two"):
         checkout = scene.source.open(name, scene.base)

@@ -193,7 +193,7 @@ def _work(attempt: Attempt, checkout: Checkout) -> None:
     if attempt.work.unstageable:
         listed = "\n".join(f"  {violation}" for violation in attempt.work.unstageable)
         raise _FailureError(Failure.UNSTAGEABLE, f"the worktree cannot be taken:\n{listed}")
-    attempt.left_out = tuple(scope.spell_out(checkout.path, attempt.work.ignored, attempt.package.scope))
+    attempt.left_out = tuple(scope.spell_out(checkout.files, attempt.work.ignored, attempt.package.scope))
     if worked.code:
         first, _, more = worked.why.partition("\n")
         raise _FailureError(worked.code, f"{first}; log: {attempt.files.agent_log}\n{more}".rstrip())
@@ -207,7 +207,7 @@ def _run_agent(attempt: Attempt, checkout: Checkout, before: Snapshot) -> Worked
     attempt_record.note(files.record, checkout, before)
     attempt.agent_started = True
     with _equip(attempt, checkout, replace(attempt.launch, env=spec.agent_environment)) as launch:
-        inside = setup.environment_of(checkout.path, launch.env)
+        inside = setup.environment_of(checkout.files, launch.env, checkout.view)
         told = {"PARALLEL_IMPL_RESULT_FILE": str(files.reported), "PARALLEL_IMPL_REPORT_FILE": str(files.report)}
         return attempt.agent.work(
             AgentJob(
@@ -382,7 +382,8 @@ def _run_steps(attempt: Attempt, launch: Launch, checkout: Checkout, *, alone: b
     traces = Traces(attempt.workspace.trees, checkout, set_up=bool(attempt.spec.setup))
     return steps.run_steps(
         attempt.package,
-        checkout=checkout.path,
+        checkout=checkout.files,
+        view=checkout.view,
         folder=attempt.files.folder,
         env=launch.env,
         changed=traces.changed,
