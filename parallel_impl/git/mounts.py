@@ -75,7 +75,7 @@ class Mounts:
     reason: Reason = lambda _changes, _inputs: ""
     fresh: frozenset[str] = frozenset()
     kept: bool = True
-    limit: int = 0
+    limit: int = 10 * 10**9
     _layers: list[PreparedLayer] = field(default_factory=list)
     _starts: dict[tuple[Path, str], Path] = field(default_factory=dict)
     _mounted: dict[str, Mounted] = field(default_factory=dict)
@@ -190,6 +190,17 @@ class Mounts:
             if (place / LAYERS).exists():
                 (place / LAYERS).rename(level / LAYERS)
         remove(place)
+
+    def take_out_changed(self) -> list[str]:
+        """Look at all layers in use; those that were changed serve no checkout any more, and no other run."""
+        found = []
+        with self._guard:
+            for one in tuple(self._layers):
+                if path := one.changed():
+                    found.append(f"{one.files / path} was changed after set-up had made it")
+                    self._layers.remove(one)
+                    layer.discard(one)
+        return found
 
     def end(self) -> None:
         """Release all layers; what views have written and nobody took stays."""

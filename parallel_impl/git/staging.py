@@ -283,13 +283,13 @@ class Staging:
     def _git(self, index: Path, *args: str, input: bytes = b"", root: Path | None = None) -> bytes:
         """Run git on the worktree as its processes see it; or on an upper, or another folder of ours."""
         root = root or self._upper or self._root
-        inside = root == self._root
+        view = self._checkout.view if root == self._root else None
         return self.repo.git(
             *args,
             input=input,
             index=index,
-            work_tree=self._checkout.path if inside else root,
-            view=self._checkout.view if inside else None,
+            work_tree=self._checkout.path if view else root,
+            view=view,
             config=(*CONFIG, *self._trees.must_clean()),
             env=self._trees.environment,
         )

@@ -75,6 +75,8 @@ class Halt(StrEnum):
     INTERRUPTED = "INTERRUPTED"
     PAUSED = "PAUSED"  # a provider refuses: the same command goes on
     BUDGET_EXCEEDED = "BUDGET_EXCEEDED"
+    VIEW_FAILED = "VIEW_FAILED"
+    LAYER_CHANGED = "LAYER_CHANGED"
 
 
 _HALTED = {
@@ -92,6 +94,8 @@ _HALTED = {
     Halt.INTERRUPTED: "interrupted",
     Halt.PAUSED: "paused",
     Halt.BUDGET_EXCEEDED: "a limit of the run is used up",
+    Halt.VIEW_FAILED: "checkouts cannot be mounted",
+    Halt.LAYER_CHANGED: "a prepared checkout was changed",
 }
 
 

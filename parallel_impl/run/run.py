@@ -89,6 +89,7 @@ class Run:
     fail_fast: bool = False
     base_checkout: Checkout | None = None
     obstacle: tuple[Halt, str] | None = None
+    views_failed: int = 0  # attempts in a row
     known_reports: dict[str, dict[str, GateReport]] = field(default_factory=dict)
     layers: dict[str, Layer] = field(default_factory=dict)
     posted: SimpleQueue[Event] = field(default_factory=SimpleQueue)

@@ -44,6 +44,7 @@ class Returned:
     future: Future[Outcome]
 
 
+MOST_FAILED_VIEWS, MOST_DEATHS = 3, 2
 LOOK_SECONDS = 1.0  # for which the main thread sleeps in one piece
 
 Message = Returned | Working | Grown | e.Event
@@ -296,7 +297,9 @@ def _settle(run: Run, admission: Admission, job: Job, outcome: Outcome) -> None:
         if code is Failure.STEP_CANNOT_START and not run.obstacle:
             run.obstacle = (Halt.STEP_CANNOT_START, f"{package.id}: {why}")
         run.fail_if_spent(package.id)
+        _count_failed_views(run, outcome)
     else:
+        run.views_failed = 0
         if outcome.tests:
             run.record(e.TestsKept(at=now(), package=package.id, number=job.number, digest=outcome.tests))
         run.workspace.set_ref(run.workspace.places.package_ref(package.id), outcome.commit)
@@ -304,6 +307,15 @@ def _settle(run: Run, admission: Admission, job: Job, outcome: Outcome) -> None:
         run.record(ended, e.PackageAccepted(at=now(), package=package.id, number=job.number, commit=outcome.commit))
         run.end_conversations(package.id)
     run.record(*admission.end(package.id, replace(outcome, code=code, why=why), now()))
+
+
+def _count_failed_views(run: Run, outcome: Outcome) -> None:
+    """An attempt whose view failed is made again, and costs nothing: but not for ever."""
+    mounts = run.workspace.source.mounts
+    run.views_failed = run.views_failed + 1 if outcome.view_failed else 0
+    died = mounts.slot.deaths if mounts else 0
+    if (run.views_failed >= MOST_FAILED_VIEWS or died >= MOST_DEATHS) and not run.obstacle:
+        run.obstacle = (Halt.VIEW_FAILED, f'{outcome.why}\nwithout views it goes by checkouts = "each"')
 
 
 def _problems(run: Run, job: Job, outcome: Outcome) -> str:

@@ -165,6 +165,13 @@ class Workspace:
         around = self.surroundings.foreign() if self.surroundings else []
         return [*around, *(foreign_beside(checkout.folder, checkout.path, usual) if checkout else ())]
 
+    def changed_layers(self) -> list[str]:
+        """What was changed in prepared checkouts since they were made: nothing that ran over them is proven.
+
+        They are made anew by the next start.
+        """
+        return self.source.mounts.take_out_changed() if self.source.mounts else []
+
     def set_ref(self, ref: str, commit: str) -> None:
         """Move a ref of our own; the watch over the user's repository expects it then."""
         self.watch.expect(ref, commit)

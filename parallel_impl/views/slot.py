@@ -21,6 +21,7 @@ from io import FileIO
 from pathlib import Path
 from typing import IO, Any
 
+from parallel_impl.errors import UserError
 from parallel_impl.views import mount
 from parallel_impl.views.view import View
 
@@ -30,8 +31,12 @@ LAST_LINES = 5
 MOST_LINKS = 40
 
 
-class ViewError(Exception):
-    """A view that could not be mounted or entered: not the fault of what was to run in it."""
+class ViewError(UserError):
+    """A view that could not be mounted or entered: not the fault of what was to run in it. `words` are the kernel's."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__(f"no view for a checkout: {words}", hint='without views it goes by checkouts = "each"')
+        self.words = words
 
 
 class SlotDiedError(ViewError):

@@ -100,7 +100,9 @@ def _try(slot: Slot, view: View, namespace: tuple[str, ...]) -> str:
             return why or (_run(opened, [inside, *BUBBLEWRAP, "true"]) if (inside := _bubblewrap()) else "")
         finally:
             opened.close()
-    except (OSError, ViewError) as error:
+    except ViewError as error:
+        return error.words
+    except OSError as error:
         return str(error)
 
 

@@ -11,6 +11,7 @@ import pytest
 from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.mounts import store_of
 from parallel_impl.git.staging import Staging
+from parallel_impl.views.trial import Ability
 from parallel_impl.views.view import Means
 from tests.git.scene import Scene, make_user, open_ready, open_scene
 from tests.repository import contents, git
@@ -131,3 +132,24 @@ def test_the_files_of_a_view_are_those_of_its_commit(tmp_path: Path) -> None:
     assert found == wanted
     inside = subprocess.run(["ls", "-A", str(scene.checkout.path.parent)], check=True, capture_output=True)
     assert inside.stdout == b""
+
+
+@BOTH
+def test_what_a_killed_process_left_in_a_view_is_taken_without_mounting_it(tmp_path: Path, means: Means) -> None:
+    scene = open_scene(make_user(tmp_path / "user"), tmp_path, means=means)
+    mounts = scene.source.mounts
+    assert mounts and scene.checkout.mounted
+    staging = Staging(scene.trees, scene.checkout, base=scene.base)
+    before, about = staging.before(set_up=True), scene.checkout.mounted.about
+    do(scene.checkout, "echo z >> README.md; rm -r other; mv src/pkg src/moved; echo n > new")
+    scene.checkout.mounted.close()
+    mounts._mounted.clear()
+    mounts.ability = Ability(Means.EACH)  # the next process may have no views
+    found = scene.source.found("wp1", scene.base, about)
+    assert found and found.view is None
+    taken = Staging(scene.trees, found, base=scene.base).after(before)
+    moved = [f"src/{folder}/{name}" for folder in ("moved", "pkg") for name in ("a.py", "b.py", "secret/k")]
+    assert [change.path for change in taken.changes] == ["README.md", "new", "other/o.py", *moved]
+    found.remove()
+    assert not (scene.source.home / "wp1").exists()
+    assert not (mounts.views / "wp1").exists()

@@ -55,6 +55,7 @@ from parallel_impl.run.attempt.job import Attempt, Job, Outcome, Post
 from parallel_impl.run.launch import equip, fresh_changes, make_ready
 from parallel_impl.run.spec import RunSpec, Workspace
 from parallel_impl.storage import write_atomically
+from parallel_impl.views.slot import ViewError
 
 SHOWN = 20  # paths in a failure
 AGENT_NICE = 5  # agents mostly wait for their models; what is measured by time limits comes first
@@ -81,6 +82,8 @@ def run(spec: RunSpec, workspace: Workspace, launch: Launch, job: Job, post: Pos
         _pass_stages(attempt)
     except _FailureError as failure:
         attempt.code, attempt.why = failure.code, printable(failure.why)
+    except ViewError as failure:  # the machine's too: it is tried again, and ends the run when it happens often
+        attempt.code, attempt.why, attempt.view_failed = Failure.INTERRUPTED, failure.problems[0].what, True
     except GitError as failure:
         attempt.code, attempt.why = Failure.GIT_FAILED, str(failure)
     except OSError as failure:
@@ -134,6 +137,7 @@ def _publish(attempt: Attempt) -> Outcome:
         seconds,
         attempt.setup_seconds,
         seen=attempt.seen,
+        view_failed=attempt.view_failed,
         private_home=attempt.private_home,
         tests=_own_tests(attempt),
     )
@@ -427,7 +431,10 @@ def _leave(attempt: Attempt, checkout: Checkout, failure: BaseException) -> None
     It is kept whole; or it stays where it is when the run itself ends by this (a full disk, a lock of git in the
     way): then the attempt is not journalled as over, and the next start takes it.
     """
-    ends_run = isinstance(failure, UserError) or (isinstance(failure, OSError) and storage.problem(failure))
+    of_view = isinstance(failure, ViewError)
+    ends_run = (isinstance(failure, UserError) and not of_view) or (
+        isinstance(failure, OSError) and storage.problem(failure)
+    )
     untaken = attempt.agent_started and not attempt.commit
     if untaken and ends_run:
         return

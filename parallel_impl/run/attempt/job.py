@@ -99,6 +99,7 @@ class Outcome:
     """How an attempt ended; `code` is None when its work may be accepted. `changes` are those of `commit`.
 
     `seen` is what its agent did, as far as it tells. `tests` is the digest of the record of the tests of its steps.
+    `view_failed`: its checkout could not be mounted or entered.
     """
 
     result: Result
@@ -111,6 +112,7 @@ class Outcome:
     seen: Seen = field(default_factory=Seen)
     private_home: bool = False
     tests: str = ""
+    view_failed: bool = False
 
     @property
     def from_base(self) -> bool:
@@ -136,6 +138,7 @@ class Attempt:
     left_out: tuple[Ignored, ...] = ()
     verification: Verification | None = None
     agent_started: bool = False
+    view_failed: bool = False
     seen: Seen = field(default_factory=Seen)
     report: AgentReport | None = None
     began: float = 0.0

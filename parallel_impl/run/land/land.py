@@ -74,6 +74,8 @@ def _accept(run: Run, candidate: str, proven: Proof) -> None:
     if run.state.tampering:
         code = ending.tampering_code(run.state.tampering)
         raise _HaltError(code, "\n".join(run.state.tampering.what), commit=candidate)
+    if changed := run.workspace.changed_layers():
+        raise _HaltError(Halt.LAYER_CHANGED, "\n".join(changed), proven=proven, commit=candidate)
     if proven.foreign:
         raise _HaltError(Halt.FOREIGN_FILES, proven.foreign, proven=proven, commit=candidate)
     if not proven.passed:
