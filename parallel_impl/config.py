@@ -8,12 +8,11 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from parallel_impl import environment
+from parallel_impl import environment, toml
 from parallel_impl.errors import Problem, Severity, UserError
 from parallel_impl.text import did_you_mean, nearest
 
@@ -228,8 +227,8 @@ def own_table(pyproject: bytes | None) -> object:
 
 def _table(content: bytes | None, name: str) -> dict[str, Any]:
     try:
-        return tomllib.loads((content or b"").decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return toml.load(content or b"")
+    except ValueError as error:
         raise UserError(f"not valid TOML: {error}", where=name, hint="correct the file and commit it") from error
 
 
@@ -383,7 +382,7 @@ class _Reader:
         return tuple(value)
 
     def variables(self, values: dict[str, Any], key: str) -> tuple[str, ...]:
-        """Names of environment variables, spelt out; none that would lead git elsewhere."""
+        """Names of environment variables, spelt out; none that would lead git elsewhere or run other code."""
         names = self.texts(values, key)
         for name in names:
             if not environment.NAME.fullmatch(name):
@@ -391,6 +390,9 @@ class _Reader:
             elif environment.is_redirecting(name):
                 what = f"{name} leads git to another repository or configuration, and never passes"
                 self.wrong(key, what, "take it out; what all of git should know belongs into: git config --global")
+            elif environment.is_executed(name):
+                what = f"{name} makes programs run other code than they were asked for, and never passes"
+                self.wrong(key, what, "take it out; write it into the command that needs it: NAME=value command")
         return names
 
     def person(self, values: dict[str, Any], key: str) -> str:

@@ -31,6 +31,14 @@ REDIRECTING = (
     "GIT_NAMESPACE", "GIT_CEILING*", "GIT_COMMON_DIR", "GIT_SHALLOW_FILE", "GIT_ATTR*", "GIT_REPLACE*",
     "GIT_EXEC_PATH", "GIT_TEMPLATE_DIR",
 )  # fmt: skip
+# code that shells, loaders and interpreters run before the program that was asked for, or in its place
+EXECUTED = (
+    "BASH_ENV", "ENV", "BASH_FUNC_*", "BASHOPTS", "SHELLOPTS", "PROMPT_COMMAND", "ZDOTDIR", "LD_*", "DYLD_*",
+    "PYTHONSTARTUP", "PYTHONPATH", "PYTHONHOME", "PYTHONUSERBASE", "PYTHONBREAKPOINT", "PYTHONINSPECT",
+    "PERL5OPT", "PERL5LIB", "PERLLIB", "PERL5DB", "RUBYOPT", "RUBYLIB", "NODE_OPTIONS", "NODE_PATH",
+    "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS", "LUA_INIT*", "PHPRC", "PHP_INI_SCAN_DIR",
+    "GCONV_PATH", "GLIBC_TUNABLES", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "MAKEFILES",
+)  # fmt: skip
 # what git itself reads (git(1), "Environment Variables", and Documentation/technical); of the rest it knows nothing
 READ_BY_GIT = (
     "GIT_ADVICE*", "GIT_ALLOW_*", "GIT_AUTHOR_*", "GIT_AUTO_*", "GIT_CLONE_*", "GIT_COMMITTER_*", "GIT_COMMIT_*",
@@ -65,6 +73,11 @@ def drop_git(variables: MutableMapping[str, str]) -> dict[str, str]:
 def is_redirecting(name: str) -> bool:
     """Whether the variable leads git to another repository, tree, configuration or program: it passes nowhere."""
     return _is_among(name, REDIRECTING)
+
+
+def is_executed(name: str) -> bool:
+    """Whether programs run what the variable names, whatever they were asked for: it passes nowhere."""
+    return _is_among(name, EXECUTED)
 
 
 def for_filters(inherited: Mapping[str, str], *, pass_env: Iterable[str]) -> dict[str, str]:
@@ -108,7 +121,7 @@ def allowed(
     named = set(pass_env) - set(without)
     found = {}
     for name, value in inherited.items():
-        if is_redirecting(name):
+        if is_redirecting(name) or is_executed(name):
             continue
         if is_secret(name):
             if secrets and name in named:

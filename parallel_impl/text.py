@@ -6,7 +6,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from parallel_impl.errors import printable
@@ -46,10 +46,24 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def masked(data: bytes, secrets: Iterable[bytes]) -> bytes:
-    """`data` with `***` for each of the values, the longest first where one is part of another."""
-    for value in sorted(secrets, key=len, reverse=True):
-        data = data.replace(value, MASKED)
-    return data
+    """`data` with `***` for whatever is part of one of the values; of those that overlap nothing is left either."""
+    places = sorted(place for value in set(secrets) if value for place in _places(data, value))
+    if not places:
+        return data
+    shown, end = list[bytes](), 0
+    for start, stop in places:
+        if start >= end:
+            shown += [data[end:start], MASKED]
+        end = max(end, stop)
+    return b"".join([*shown, data[end:]])
+
+
+def _places(data: bytes, value: bytes) -> Iterator[tuple[int, int]]:
+    """Where the value begins and ends in the data, each time, also where two of them overlap."""
+    at = data.find(value)
+    while at != -1:
+        yield at, at + len(value)
+        at = data.find(value, at + 1)
 
 
 def until(at: float) -> str:

@@ -38,6 +38,7 @@ PAIRS = [
     (RESULT, "$defs/step/properties/evidence", result.StepEvidence),
     (RESULT, "properties/agent", result.AgentRecord),
     (RESULT, "properties/denied/items", result.DenialRecord),
+    (RESULT, "properties/elsewhere/items", result.SideWorkRecord),
     (RESULT, "$defs/usage", Usage),
     (SUMMARY, "$defs/usage", Usage),
     (SUMMARY, "$defs/package/properties/agent", result.AgentRecord),
@@ -114,6 +115,7 @@ RESULTS = {
         files_modified=("src/a.py",),
         files_ignored=("a.pyc (.gitignore:1: *.pyc)",),
         no_changes=False,
+        elsewhere=(result.SideWorkRecord("stash@{0}", "refs/z", COMMIT, ("src/b.py",)),),
         git=result.Commits(
             base=result.CommitPlace(ref="refs/x", commit=COMMIT), head=result.CommitPlace(ref="refs/y", commit=COMMIT)
         ),

@@ -156,7 +156,7 @@ def _rounds(agent: Agent, question: Question, desk: Desk, validator: Draft202012
 @contextmanager
 def _folder() -> Iterator[tuple[Path, Path]]:
     """The empty folder and a TMPDIR, outside of every repository."""
-    place = Path(tempfile.mkdtemp(prefix="pi-answer-")).resolve()
+    place = storage.real(Path(tempfile.mkdtemp(prefix="pi-answer-")))
     try:
         for name in ("work", "tmp"):
             (place / name).mkdir()

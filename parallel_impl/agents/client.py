@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
+from parallel_impl import storage
 from parallel_impl.agents import dialect as dialects
 from parallel_impl.agents.agent import AgentJob, Resume, Worked
 from parallel_impl.agents.budget import Tell
@@ -119,7 +120,7 @@ class Client:
         stdin = start.before_prompt + prompt.read_bytes() if start.before_prompt else prompt
         with ExitStack() as stack:
             files = [
-                Log(stack.enter_context(file.open("ab", buffering=0)), LARGEST) for file in (job.activity, job.raw)
+                Log(stack.enter_context(storage.open_to_append(file)), LARGEST) for file in (job.activity, job.raw)
             ]
             listening = _Listening(self.dialect, job, files, self._spent(resume))
             ended = run(
@@ -213,7 +214,7 @@ def _furnish(home: Path, files: Mapping[str, str]) -> None:
     home.chmod(0o700)
     for name, text in files.items():
         (home / name).parent.mkdir(parents=True, exist_ok=True)
-        (home / name).write_text(text)
+        storage.write(home / name, text.encode())
 
 
 def _private(env: dict[str, str], home: Path) -> dict[str, str]:

@@ -152,7 +152,8 @@ def _rules(context: Context) -> str:
         [
             "## Rules",
             "",
-            "- Work in the current folder only. Commit or not, as you like: what lies here when you end is taken.",
+            "- Work in the current folder only. Commit or not, as you like: what lies here when you end is taken, and",
+            "  nothing else: no stash entry, and no branch that you have left.",
             "- Pushing is switched off, and no branch but your own matters.",
             f"- Leave `{context.folder}/tasks.md` and `{context.folder}/{PLAN_FILE}` alone.",
             "- Files that the repository ignores are not taken.",

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
+from parallel_impl import storage
 from parallel_impl.agents.agent import AgentJob, Worked, judged
 from parallel_impl.errors import Problem
 from parallel_impl.processes.process import Ended, Reason
@@ -57,7 +58,7 @@ class Replay:
             lines.append(f"{error.filename}: {error.strerror}")
         job.log.parent.mkdir(parents=True, exist_ok=True)
         text = "\n".join([*lines, ""]).encode("utf-8", "backslashreplace")
-        with job.log.open("ab") as log:
+        with storage.named(job.log), job.log.open("ab") as log:
             log.write(text)
         ended = Ended(Reason.EXITED, code, time.monotonic() - began, len(text))
         return judged(ended, useful(text.decode(errors="replace")))

@@ -18,7 +18,10 @@ LEAST = 1e-6  # of a limit that is used up: 0 is no limit
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What attempts used. A client that does not report its turns is counted by its tool calls."""
+    """What attempts used. A client that does not report its turns is counted by its tool calls.
+
+    Waiting for a slot uses no time.
+    """
 
     usage: Usage = field(default_factory=Usage)
     turns: int = 0
@@ -26,7 +29,7 @@ class Spent:
 
     @classmethod
     def ended(cls, attempt: AttemptEnded) -> Spent:
-        return cls(attempt.usage, _turns(attempt.usage, attempt.calls), attempt.seconds)
+        return cls(attempt.usage, _turns(attempt.usage, attempt.calls), attempt.seconds - attempt.waited_seconds)
 
     @classmethod
     def seen(cls, seen: Seen, seconds: float = 0.0) -> Spent:

@@ -23,6 +23,7 @@ from parallel_impl.config import MAX_JOBS
 @click.option("--single", is_flag=True, help="The whole change as one package, without a plan; nothing runs beside it.")
 @click.option("--retry-failed", is_flag=True, help="Try packages again that failed in this run.")
 @click.option("--restart", metavar="PKG", multiple=True, help="Do this package again, and what builds on it.")
+@click.option("--again", is_flag=True, help="Do a change again that is in the base already.")
 @click.option("--accept", metavar="GATE", multiple=True, help="Land with what this gate's last verdict lists.")
 @click.option("--fail-fast", is_flag=True, help="Start nothing more once a package has failed; what is at work ends.")
 @click.option("--abort", is_flag=True, help="Give the run up: its work stays on refs of attempts.")
@@ -42,6 +43,7 @@ def implement(
     single: bool,
     retry_failed: bool,
     restart: tuple[str, ...],
+    again: bool,
     accept: tuple[str, ...],
     fail_fast: bool,
     abort: bool,
@@ -73,6 +75,7 @@ def implement(
         dry_run=dry_run,
         retry_failed=retry_failed,
         restart=restart,
+        again=again,
         accept=accept,
         abort=abort,
         wait=wait,

@@ -100,7 +100,7 @@ def _main(command: click.Command) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read us has gone: end quietly
         sys.exit(1)
     except Exception as error:  # the only such clause: what nobody answered is the machine's fault or a bug
-        if isinstance(error, OSError) and (told := storage.problem(error)):
+        if isinstance(error, OSError) and (told := storage.problem(error) or storage.misplaced(error)):
             put(str(told), err=True)
             sys.exit(2)
         put(f"this is a bug in parallel-implement; nothing was lost. Please report {_log_bug()}", err=True)

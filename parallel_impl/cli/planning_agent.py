@@ -30,11 +30,13 @@ def respondent(subject: Subject, typed: str) -> Iterator[Respondent]:
     """The agent, ready to be asked; a signal ends what it does, and this command when the block ends."""
     from parallel_impl.planning import respondent as respondents  # noqa: PLC0415
     from parallel_impl.processes.orphans import adopt_orphans  # noqa: PLC0415
+    from parallel_impl.processes.procfs import forbid_tracing  # noqa: PLC0415
     from parallel_impl.run.interruption import Interruption  # noqa: PLC0415
 
     dropped = click.get_current_context().obj or {}
     work_as_owner(f"parallel-plan {subject.sources.change_id}", dropped, wanted=False)
     adopt_orphans()
+    forbid_tracing()  # an agent sees the variables that it was given, not all of this process
     with Interruption() as interruption:
         inherited = {**os.environ, **dropped}
         found = respondents.find(subject.sources, typed, Path.cwd(), inherited, interruption.stop)

@@ -22,7 +22,7 @@ from parallel_impl.plan.ids import CHANGES, PLAN_FILE
 from parallel_impl.plan.model import Plan
 from parallel_impl.plan.order import Order
 from parallel_impl.plan.reading import document, load, round_trip
-from parallel_impl.text import did_you_mean
+from parallel_impl.text import did_you_mean, shorten
 
 # Each of them makes a folder a change; one that has none is a namespace.
 _OF_A_CHANGE = frozenset({"proposal.md", "design.md", "tasks.md", ".openspec.yaml", PLAN_FILE})
@@ -223,27 +223,29 @@ def _locate(plan: str, folder: Path, tracked: Tracked) -> Path:
 
 def _find(plan: str, folder: Path) -> Path:
     given = folder / plan
-    if given.is_file():
-        return given.resolve()
-    if (given / PLAN_FILE).is_file():
-        return (given / PLAN_FILE).resolve()
+    for file in (given, given / PLAN_FILE):
+        if os.path.isfile(file):  # noqa: PTH113 - `Path.is_file` raises for what is longer than a name may be
+            return storage.real(file)
     way = [root for root in _up_to_root(folder) if (root / CHANGES).is_dir()]
-    way.sort(key=lambda root: not (root / CHANGES / plan).is_dir())  # the nearest that has it, else the nearest
+    way.sort(key=lambda root: not os.path.isdir(root / CHANGES / plan))  # noqa: PTH112  # the nearest that has it, else the nearest
     for root in way[:1]:
         if not ids.problem(plan):
             file = root / CHANGES / plan / PLAN_FILE
             if file.is_file():
-                return file.resolve()
+                return storage.real(file)
             files = [path for depth in ("*/*", "*/*/*") for path in (root / CHANGES).glob(depth) if path.is_file()]
             listed = (path.relative_to(root).as_posix() for path in files)
             own = [f"{CHANGES}/{plan}/"] if file.parent.is_dir() else []  # it may have folders only
             raise no_plan(plan, (*own, *listed), str(root / CHANGES))
     wrong = ids.problem(plan)
-    if wrong and "/" in plan and any((root / CHANGES / plan).is_dir() for root in (folder, *folder.parents)):
+    namespace = (root / CHANGES / plan for root in (folder, *folder.parents))
+    if wrong and "/" in plan and any(os.path.isdir(place) for place in namespace):  # noqa: PTH112
         raise UserError([wrong])
     hint = f"name a change of {CHANGES}/ here, or the path of a plan"
     raise UserError(
-        f"no such plan: {plan!r}" + (f" (as an id: {wrong.what})" if wrong else ""), where=str(folder), hint=hint
+        f"no such plan: {shorten(plan, 80)!r}" + (f" (as an id: {wrong.what})" if wrong else ""),
+        where=str(folder),
+        hint=hint,
     )
 
 
@@ -281,10 +283,10 @@ def _up_to_root(folder: Path) -> Iterator[Path]:
 
 def reader(root: Path) -> Read:
     """Files below `root` by relative path; nothing that leaves it, and no FIFO or device, is ever opened."""
-    whole = root.resolve()
+    whole = storage.real(root)
 
     def read(path: str) -> bytes | None:
-        file = (whole / path).resolve()
+        file = storage.real(whole / path)
         return _content(file) if file.is_relative_to(whole) else None
 
     return read

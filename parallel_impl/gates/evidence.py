@@ -6,6 +6,7 @@ here and the rest may be written by a step to `$PARALLEL_IMPL_RESULT_FILE`.
 
 from __future__ import annotations
 
+import errno
 import os
 import posixpath
 import re
@@ -39,13 +40,17 @@ class ResultFileError(ValueError):
     """A result file that cannot be used; the text says why, without quoting it."""
 
 
+class ClosedArtifactError(ValueError):
+    """An artifact that its step left unreadable; the text says which, and why."""
+
+
 def find(checkout: Path, patterns: Iterable[str], cwd: str = ".", view: OpenView | None = None) -> dict[str, list[str]]:
     """The files that each declared artifact (path or glob from the root of the checkout) names; [] when none.
 
     An artifact is also looked for from `cwd`, the step's folder: people write both. In a `view`, `checkout` is where
     this process reads its files.
     """
-    root, found = _CheckoutRoot(checkout if view else checkout.resolve(), view), dict[str, list[str]]()
+    root, found = _CheckoutRoot(checkout if view else storage.real(checkout), view), dict[str, list[str]]()
     for pattern in patterns:
         prefixes = dict.fromkeys(("", "" if cwd in (".", "") else f"{cwd.strip('/')}/"))
         found[pattern] = next((files for p in prefixes if (files := list(_matching(root, p + pattern)))), [])
@@ -70,7 +75,7 @@ class _CheckoutRoot:
         """Whether a path, all links followed, lies in it."""
         if self.view:
             return self.view.resolve(path).is_relative_to(self.view.resolve(self.path))
-        return path.resolve().is_relative_to(self.path)
+        return storage.real(path).is_relative_to(self.path)
 
 
 def _matching(root: _CheckoutRoot, pattern: str) -> Iterator[str]:
@@ -86,33 +91,51 @@ def _matching(root: _CheckoutRoot, pattern: str) -> Iterator[str]:
 
 
 def _files(root: _CheckoutRoot, start: Path) -> Iterator[str]:
-    """Regular files at or below `start`, relative to `root`; nothing that lies behind a link out of it."""
+    """Regular files at or below `start`, relative to `root`; nothing that lies behind a link out of it.
+
+    A link that leads to itself is none, and what is in a folder that cannot be looked into is not there.
+    """
     if not root.holds(start):
         return
-    if start.is_file():
+    if os.path.isfile(start):  # noqa: PTH113 - `Path.is_file` raises where a folder cannot be entered
         yield start.relative_to(root.path).as_posix()
-    elif start.is_dir():
+    else:
         for folder, names, files in os.walk(start):
             names[:] = [name for name in names if name != ".git"]
             for name in files:
                 path = Path(folder, name)
-                if stat.S_ISREG(path.lstat().st_mode):
+                if (found := storage.signature(path)) and stat.S_ISREG(found[0]):
                     yield path.relative_to(root.path).as_posix()
 
 
 def keep(checkout: Path, files: Iterable[str], folder: Path) -> list[str]:
-    """Copy files of a checkout to `folder`, up to 50 MB in all; what was left out is returned."""
+    """Copy files of a checkout to `folder`, up to 50 MB in all; what was left out is returned.
+
+    ClosedArtifactError where a file cannot be read: a step may leave it so, which is no fault of the machine's.
+    """
     room, left_out = LARGEST_COPY, []
     for file in files:
         source, target = checkout / file, folder / file
+        if why := unreadable(source):
+            raise ClosedArtifactError(f"{file} cannot be read: {why}")
         size = source.stat().st_size
         if size > room:
             left_out.append(file)
             continue
         room -= size
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
+        with storage.named(target):
+            shutil.copyfile(source, target)
     return left_out
+
+
+def unreadable(file: Path) -> str:
+    """Why a file cannot be opened to be read; "" where it can."""
+    try:
+        os.close(os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK))
+    except OSError as error:
+        return str(error.strerror)
+    return ""
 
 
 def read_result_file(file: Path) -> dict[str, object] | None:
@@ -121,6 +144,10 @@ def read_result_file(file: Path) -> dict[str, object] | None:
         content = storage.read_regular(file, LARGEST_RESULT)
     except FileNotFoundError:
         return None
+    except OSError as error:
+        if error.errno == errno.EIO:
+            raise  # the disk's fault
+        raise ResultFileError(f"cannot be read: {error.strerror}") from error
     if content is None:
         raise ResultFileError("is not a regular file of at most 1 MB")
     try:

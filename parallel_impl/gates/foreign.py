@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from parallel_impl import storage
 from parallel_impl.errors import printable
 
 ENVIRONMENTS = (".venv", "venv")
@@ -43,7 +44,7 @@ def _environments(checkout: Path, *, everywhere: bool) -> Iterator[Path]:
     while todo:
         for entry in _entries(todo.pop()):
             path = Path(entry.path)
-            if entry.name in (*ENVIRONMENTS, MODULES) or (entry.is_dir() and (path / "pyvenv.cfg").is_file()):
+            if entry.name in (*ENVIRONMENTS, MODULES) or os.path.isfile(path / "pyvenv.cfg"):  # noqa: PTH113 - closed folders
                 yield path
             elif entry.is_dir(follow_symlinks=False) and entry.name != ".git":
                 todo.append(path)
@@ -53,7 +54,7 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
     """The folders, and links to folders, in a folder; none when it cannot be read."""
     try:
         with os.scandir(folder) as entries:
-            return sorted((e for e in entries if e.is_dir() or e.is_symlink()), key=lambda e: e.name)
+            return sorted((e for e in entries if e.is_symlink() or e.is_dir()), key=lambda e: e.name)
     except OSError:
         return []
 
@@ -63,10 +64,16 @@ class _Scan:
 
     def __init__(self, checkout: Path, caches: Sequence[Path]) -> None:
         self.checkout = checkout
-        self.inside = (checkout.resolve(), *(cache.resolve() for cache in caches))
+        self.inside = (storage.real(checkout), *(storage.real(cache) for cache in caches))
         self.found: list[str] = []
 
     def environment(self, folder: Path) -> None:
+        try:
+            self.look_into(folder)
+        except OSError as error:
+            self.say(Path(error.filename or folder), "cannot be read, so where it leads is not known")
+
+    def look_into(self, folder: Path) -> None:
         if folder.is_symlink() and self.leaves(folder):
             self.say(folder, f"is a link to {folder.readlink()}")
         elif folder.name == MODULES:
@@ -74,12 +81,12 @@ class _Scan:
         else:
             self.scripts(folder / "bin")
             found = sorted(folder.glob("lib*/python*/site-packages"))
-            for packages in {path.resolve(): path for path in reversed(found)}.values():  # lib64 is a link to lib
+            for packages in {storage.real(path): path for path in reversed(found)}.values():  # lib64 is a link to lib
                 self.packages(packages)
 
     def packages(self, folder: Path) -> None:
         if self.leaves(folder):
-            self.say(folder, f"is {folder.resolve()}")
+            self.say(folder, f"is {storage.real(folder)}")
             return
         for path in sorted(folder.iterdir()):
             if path.suffix in (".pth", ".egg-link"):
@@ -139,20 +146,19 @@ class _Scan:
         todo = [os.fspath(folder)]
         while todo:
             try:
-                with os.scandir(todo.pop()) as entries:
-                    for entry in entries:
-                        if entry.is_symlink():
-                            if self.leaves(link := Path(entry.path)):
-                                self.say(link, f"is a link to {link.readlink()}")
-                        elif entry.is_dir(follow_symlinks=False):
-                            todo.append(entry.path)
+                with os.scandir(todo.pop()) as found:
+                    entries = sorted(found, key=lambda entry: entry.name)
+                for entry in entries:
+                    if entry.is_symlink() and self.leaves(link := Path(entry.path)):
+                        self.say(link, f"is a link to {link.readlink()}")
+                todo += [one.path for one in reversed(entries) if one.is_dir(follow_symlinks=False)]
             except OSError as error:
                 self.say(Path(error.filename or folder), "cannot be read, so where it leads is not known")
 
     def leaves(self, path: Path) -> bool:
         """Whether a path, every link followed, ends outside the checkout and all caches."""
         try:
-            real = path.resolve()
+            real = storage.real(path)
         except (OSError, RuntimeError, ValueError):
             return True
         return not any(real.is_relative_to(root) for root in self.inside)

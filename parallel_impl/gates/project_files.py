@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import configparser
 import json
-import tomllib
 from collections.abc import Callable, Mapping
+
+from parallel_impl.toml import load
 
 Read = Callable[[str], bytes | None]  # a file of the base tree by its path, None when it is not there
 Table = Mapping[str, object]
@@ -17,8 +18,8 @@ Table = Mapping[str, object]
 def toml(content: bytes | None) -> Table:
     """A TOML file."""
     try:
-        return tomllib.loads((content or b"").decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+        return load(content or b"")
+    except ValueError:
         return {}
 
 

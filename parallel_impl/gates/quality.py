@@ -35,6 +35,7 @@ from parallel_impl.gates.found.python import COMMANDS
 from parallel_impl.gates.gate_report import GateFinding, GateReport, GateState, Test
 from parallel_impl.gates.project_files import Read, json_table, table
 from parallel_impl.gates.readers.output import GateOutput
+from parallel_impl.git.remove import open_folders, remove
 from parallel_impl.plan import ids
 from parallel_impl.plan.globs import globs
 from parallel_impl.processes.launch import Launch, Limits, Stops
@@ -272,7 +273,9 @@ def run_gates(
     or is red and lists nothing runs again alone. In a `view`, `checkout` is where this process reads its files.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    root = checkout if view else checkout.resolve()
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        open_folders(folder)  # an earlier gate closed it
+    root = checkout if view else storage.real(checkout)
 
     def one(gate: Gate) -> GateReport:
         checks_texts = own is not None and gate.is_own
@@ -294,7 +297,7 @@ def run_gates(
         with slot(gate, alone) as share:
             started(gate)
             files, limit = _GateFiles.of(gate, folder), min(seconds, gate.minutes * 60)
-            report = _run(gate, root, env=env, files=files, seconds=limit, stop=stop, mask=mask, view=view)
+            report = _run_and_read(gate, root, env=env, files=files, seconds=limit, stop=stop, mask=mask, view=view)
         return replace(report, beside=share.beside or UNSET)
 
     with ThreadPoolExecutor(max(1, len(gates)), thread_name_prefix="gate") as pool:
@@ -324,9 +327,9 @@ def run_again(
     def one(gate: Gate) -> GateReport:
         only = [test.node or test.id for test in failed[gate.name]] if gate.parser == "pytest" else []
         files = _GateFiles.of(gate, folder, ".again")
-        files.only.write_text(json.dumps({"ids": only, "mask": lost_tests.VOLATILE.pattern}))
-        root = checkout if view else checkout.resolve()
-        again = partial(_run, gate, root, env=env, files=files, stop=stop, mask=mask, view=view)
+        storage.write(files.only, json.dumps({"ids": only, "mask": lost_tests.VOLATILE.pattern}).encode())
+        root = checkout if view else storage.real(checkout)
+        again = partial(_run_and_read, gate, root, env=env, files=files, stop=stop, mask=mask, view=view)
         with slot(gate, True):
             return again(seconds=min(seconds, gate.minutes * 60), selects=bool(only))
 
@@ -352,8 +355,30 @@ class _GateFiles:
         return cls(*(folder / f"{place}{session}{ending}" for ending in endings))
 
     def remove(self) -> None:
-        for old in (self.log, self.lines, self.report):
-            old.unlink(missing_ok=True)
+        remove(self.log, self.lines, self.report)
+
+
+def _run_and_read(
+    gate: Gate,
+    checkout: Path,
+    *,
+    env: Mapping[str, str],
+    files: _GateFiles,
+    seconds: float,
+    stop: Stops,
+    mask: tuple[bytes, ...],
+    view: OpenView | None,
+    selects: bool = False,
+) -> GateReport:
+    """The report of a gate; one that leaves what cannot be looked at is broken. OSError of a disk."""
+    one = partial(_run, env=env, files=files, seconds=seconds, stop=stop, mask=mask, view=view, selects=selects)
+    try:
+        return one(gate, checkout)
+    except OSError as error:
+        if storage.is_of_disk(error):
+            raise
+        why = f"what it left cannot be looked at: {error}"
+        return GateReport(gate.name, GateState.BROKEN, log=str(files.log), why=printable(why))
 
 
 def _run(
@@ -494,7 +519,7 @@ def _not_run(gate: Gate) -> GateReport:
 
 def _check_texts(gate: Gate, checkout: Path, own: OwnCheck, log: Path) -> GateReport:
     findings = tuple(own(checkout, gate.texts))
-    log.write_text("".join(f"{printable(str(one))}\n" for one in findings))
+    storage.write(log, "".join(f"{printable(str(one))}\n" for one in findings).encode())
     state = GateState.RED if findings else GateState.GREEN
     why = "by this tool's own rules, openspec is not installed"
     return GateReport(gate.name, state, log=str(log), why=why, findings=findings)
@@ -521,4 +546,4 @@ def _named_junit(gate: Gate, checkout: Path) -> Path | None:
 
 def _mask(file: Path, mask: tuple[bytes, ...]) -> None:
     if mask and file.is_file():
-        file.write_bytes(masked(file.read_bytes(), mask))
+        storage.write(file, masked(file.read_bytes(), mask))

@@ -18,6 +18,7 @@ from xml.etree import ElementTree
 import msgspec
 from msgspec.structs import replace
 
+from parallel_impl import storage
 from parallel_impl.errors import printable
 from parallel_impl.gates import lost_tests
 from parallel_impl.gates.gate_report import GateFinding, GateReport, GateState, Test, TestOutcome
@@ -294,7 +295,7 @@ class _Sessions:
 
 def _prefix(root: str, checkout: Path) -> str:
     try:
-        below = Path(root).resolve().relative_to(checkout.resolve()).as_posix()
+        below = storage.real(Path(root)).relative_to(storage.real(checkout)).as_posix()
     except (ValueError, OSError):
         return ""
     return "" if below == "." else f"{below}/"
@@ -302,7 +303,7 @@ def _prefix(root: str, checkout: Path) -> str:
 
 def _placed(text: str, checkout: Path) -> str:
     """Without the folder of the checkout, which differs from the base to a candidate."""
-    for folder in dict.fromkeys((str(checkout), str(checkout.resolve()))):
+    for folder in dict.fromkeys((str(checkout), str(storage.real(checkout)))):
         text = text.replace(folder, "<checkout>")
     return text
 
@@ -503,7 +504,7 @@ def _arrays(text: str) -> Iterator[object]:
 
 def _finding(output: GateOutput, path: str, code: str, message: str, line: int) -> GateFinding:
     file = Path(path)
-    for root in (output.checkout, output.checkout.resolve()):
+    for root in (output.checkout, storage.real(output.checkout)):
         if file.is_absolute() and file.is_relative_to(root):
             file = file.relative_to(root)
     return GateFinding(printable(file.as_posix()), code, NUMBER.sub("#", _plain(message, output.checkout)), line)

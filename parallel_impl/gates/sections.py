@@ -12,10 +12,11 @@ import datetime
 import io
 import json
 import re
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
+
+from parallel_impl import toml
 
 Parts = dict[str, Any]  # by the name of a part, `tool.ruff` or `tool:pytest`
 BARE = re.compile(r"[A-Za-z0-9_-]+")
@@ -104,9 +105,9 @@ def _split(path: str, name: str) -> list[str]:
 
 
 def _load(path: str, content: bytes) -> Any:
-    text = content.decode()
     if path.endswith(".toml"):
-        return tomllib.loads(text)
+        return toml.load(content)
+    text = content.decode()
     if path.endswith(".json"):
         return json.loads(text)
     parser = _parser()

@@ -6,6 +6,7 @@ before all else for what runs there.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -19,9 +20,9 @@ from pathlib import Path
 import msgspec
 
 from parallel_impl.config import SetupCommand
-from parallel_impl.errors import printable
+from parallel_impl.errors import Problem, Severity, printable
 from parallel_impl.gates import foreign, foreign_child, node_manager, requirements, shell
-from parallel_impl.gates.project_files import Read, Table, sections, strings, table, toml
+from parallel_impl.gates.project_files import Read, Table, json_table, sections, strings, table, toml
 from parallel_impl.processes.launch import Launch, Limits, Stops
 from parallel_impl.processes.process import Reason, run
 from parallel_impl.text import tail
@@ -32,6 +33,8 @@ OTHER_LOCKS = {
     "poetry.lock": "poetry install",
     "Gemfile.lock": "bundle install",
 }
+DEPENDENCIES = ("dependencies", "devDependencies")
+UNLOCKED = "npm install --no-package-lock"
 # Caches give copies: through a hard link an agent's edit in its site-packages reached another checkout.
 # uv links by default, pnpm does where it can, yarn and conda may be configured to; pip and npm always copy.
 COPIES = {
@@ -77,6 +80,17 @@ def find(read: Read) -> FoundSetup:
         if read(name) is not None:
             return FoundSetup((), f"none: {name} is not acted on by itself; write setup = [{line!r}] if steps need it")
     return FoundSetup((), "none: no lock file, requirements file, [project] or setup.py")
+
+
+def problems(read: Read, found: FoundSetup) -> Iterator[Problem]:
+    """A warning where JavaScript dependencies are named that nothing installs, since no lock file says which."""
+    package = json_table(read("package.json"))
+    if node_manager.lock_file(read) or not any(table(package, name) for name in DEPENDENCIES):
+        return
+    line = json.dumps([*(command.run for command in found.commands), UNLOCKED])
+    what = "package.json names dependencies, and there is no lock file: set-up does not install them"
+    hint = f"commit the lock file of your package manager, or write setup = {line}"
+    yield Problem(what, where="package.json", hint=hint, severity=Severity.WARNING)
 
 
 def _python(read: Read) -> tuple[list[str], str] | None:
@@ -165,7 +179,7 @@ def environment_of(checkout: Path, env: Mapping[str, str], view: OpenView | None
     In a `view`, `checkout` is where this process reads its files.
     """
     inside = {**env, **COPIES}
-    if (checkout / ".venv" / "bin").is_dir():
+    if os.path.isdir(checkout / ".venv" / "bin"):  # noqa: PTH112 - `Path.is_dir` raises in a closed folder
         environment = (view.at if view else checkout) / ".venv"
         inside["PATH"] = os.pathsep.join((str(environment / "bin"), env.get("PATH", os.defpath)))
         inside["VIRTUAL_ENV"] = str(environment)
@@ -210,7 +224,8 @@ def make_ready(
     log.unlink(missing_ok=True)
     for command in commands:
         inside = {**environment_of(checkout, env, view), "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
-        if not (checkout / command.cwd).is_dir():
+        folder = checkout / command.cwd
+        if not os.path.isdir(folder):  # noqa: PTH112
             why = f"set-up: its folder {command.cwd!r} is not there: {command.run}"
             return SetupOutcome(time.monotonic() - began, printable(why), log)
         argv = shell.argv(command.run, inside.get("PATH", os.defpath))

@@ -17,7 +17,7 @@ import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from parallel_impl import environment
+from parallel_impl import environment, storage
 from parallel_impl.config import SetupCommand
 from parallel_impl.git.repo import Change
 from parallel_impl.plan.globs import globs
@@ -122,6 +122,6 @@ def _words(line: str) -> list[str]:
 
 
 def _identity(program: str) -> tuple[str, int, int]:
-    real = Path(program).resolve()
+    real = storage.real(Path(program))
     found = real.stat()
     return str(real), found.st_size, found.st_mtime_ns

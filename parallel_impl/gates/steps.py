@@ -19,6 +19,8 @@ from parallel_impl.errors import printable
 from parallel_impl.gates import evidence, pytest_plugin, reports, setup, shell, start_failure, tool_command
 from parallel_impl.gates.gate_report import GateReport, GateState, Test
 from parallel_impl.gates.readers.output import GateOutput
+from parallel_impl.git.remove import open_folders, remove
+from parallel_impl.git.repo import GitError
 from parallel_impl.git.walk import is_cache
 from parallel_impl.plan.model import Package, Step, StepKind
 from parallel_impl.processes.launch import Launch, Limits, Stops
@@ -178,7 +180,14 @@ def run_steps(
         ended(result)
         results.append(result)
         failed = result if result.status is not StepStatus.PASSED else None
-    return _summed_up(package, results, failed, wrote=runner.wrote, known=runner.known, stopped=runner.stopped)
+    return _summed_up(
+        package,
+        results,
+        failed,
+        wrote=runner.wrote,
+        known={**runner.reported, **runner.measured},
+        stopped=runner.stopped,
+    )
 
 
 def try_step(
@@ -201,13 +210,16 @@ def try_step(
     runner.stale = evidence.signatures(runner.checkout, [step], view)
     result = runner.run(place, step)
     if result.status is StepStatus.FAILED and runner.before is not None and not result.changed:
-        return replace(result, changed=runner.written_to(step))
+        try:
+            return replace(result, changed=runner.written_to(step))
+        except (GitError, OSError) as error:
+            _odd(error)
     return result
 
 
 def _place(checkout: Path, view: OpenView | None) -> Path:
     """Where the files of a checkout are read: what a view shows has another name for its processes."""
-    return checkout if view else checkout.resolve()
+    return checkout if view else storage.real(checkout)
 
 
 def _unstarted(step: Step) -> StepStatus:
@@ -249,22 +261,30 @@ class _Runner:
     view: OpenView | None = None
     wrote: bool = False
     stopped: bool = False
-    known: dict[str, object] = field(default_factory=dict)
+    reported: dict[str, object] = field(default_factory=dict)
+    measured: dict[str, object] = field(default_factory=dict)
     before: Mapping[str, str] | None = None
     stale: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     excusable: frozenset[str] = frozenset()
 
     def run(self, number: int, step: Step) -> StepResult:
-        place = f"{number}-{_slug(step.name)}"
-        log = self.folder / "steps" / f"{place}.log"
-        written, lines = log.with_suffix(".keys.json"), log.with_suffix(".tests.jsonl")
-        log.parent.mkdir(parents=True, exist_ok=True)
-        for old in (log, written, lines):
-            old.unlink(missing_ok=True)
+        """Run a step and judge it; OSError of a disk. What it leaves closed, odd or broken is its own failure."""
+        log = self.folder / "steps" / f"{number}-{_slug(step.name)}.log"
         result = StepResult(step.name, step.kind, StepStatus.FAILED, step.command, log=log)
+        try:
+            return self._run(log, step, result)
+        except (GitError, OSError) as error:
+            return replace(result, why=f"what it left cannot be looked at: {_odd(error)}")
+
+    def _run(self, log: Path, step: Step, result: StepResult) -> StepResult:
+        place, written, lines = log.stem, log.with_suffix(".keys.json"), log.with_suffix(".tests.jsonl")
+        log.parent.mkdir(parents=True, exist_ok=True)
+        if not os.access(log.parent, os.R_OK | os.W_OK | os.X_OK):
+            open_folders(log.parent)  # an earlier step closed it
+        remove(log, written, lines)
         folder, root = self.checkout / step.cwd, self._real(self.checkout)
-        cwd = self._real(folder)
-        if not folder.is_dir() or not cwd.is_relative_to(root):
+        cwd = self._real(folder)  # of a link to itself: that link
+        if not os.path.isdir(folder) or not cwd.is_relative_to(root):  # noqa: PTH112 - a folder may be closed
             return replace(result, log=None, why=f"its cwd {step.cwd!r} is not a folder of the checkout")
         if self.before is None:
             self.before = self.changed()
@@ -285,7 +305,7 @@ class _Runner:
 
     def _real(self, path: Path) -> Path:
         """The real path of something in the checkout, as its steps know it."""
-        return self.view.resolve(path) if self.view else path.resolve()
+        return self.view.resolve(path) if self.view else storage.real(path)
 
     def _start(self, step: Step, cwd: Path, log: Path, written: Path, lines: Path | None) -> Ended:
         """Run a step, its sessions of pytest with our plugin where there are `lines` to write to."""
@@ -315,7 +335,7 @@ class _Runner:
         """What passed in its sessions of pytest; the report is masked once it was read."""
         passed = reports.passed_tests(lines, self.checkout)
         if self.mask and lines.is_file():
-            lines.write_bytes(masked(lines.read_bytes(), self.mask))
+            storage.write(lines, masked(lines.read_bytes(), self.mask))
         return passed
 
     def _judge(self, result: StepResult, step: Step, place: str, written: Path) -> StepResult:
@@ -326,7 +346,10 @@ class _Runner:
         if there and not files:
             why = f"its declared artifacts were there before it, and it did not write them: {', '.join(there[:SHOWN])}"
             return replace(result, why=why)
-        left_out = evidence.keep(self.checkout, files, self.folder / "artifacts" / place)
+        try:
+            left_out = evidence.keep(self.checkout, files, self.folder / "artifacts" / place)
+        except evidence.ClosedArtifactError as error:
+            return replace(result, why=f"its declared artifact {error}")
         result = replace(result, artifacts=tuple(file for file in files if file not in left_out))
         if gone := [pattern for pattern, files in found.items() if not files]:
             return replace(result, why=f"declared artifacts are not there afterwards: {', '.join(gone)}")
@@ -353,19 +376,27 @@ class _Runner:
         except evidence.ResultFileError as error:
             return replace(result, why=f"its result file {error}")
         assert result.log is not None  # noqa: S101  (run set it)
-        computed = evidence.computed(result.log, result.exit_code, self.files_modified)
-        known = {**computed, **(own or {})}
+        assert result.log is not None  # noqa: S101  (run set it)
         words = step.command if isinstance(step.command, str) else " ".join(step.command)
-        keys = {key: evidence.known_as(key, words, known) for key in step.result_keys}
-        missing = [key for key in step.result_keys if key not in known and keys[key] is None]
+        measured = evidence.computed(result.log, result.exit_code, self.files_modified)
+        named = {key: evidence.known_as(key, words, measured) for key in step.result_keys}
+        measured |= {key: value for key, value in named.items() if value is not None}
+        keys = {**(own or {}), **measured}
+        missing = tuple(key for key in step.result_keys if key not in keys)
         self.wrote = self.wrote or own is not None
-        self.known |= {**{key: value for key, value in keys.items() if key not in missing}, **(own or {})}
-        self.known |= {f"{result.name}.{key}": value for key, value in computed.items()} | computed
+        self.reported |= own or {}
+        self.measured |= {**measured, **{f"{result.name}.{key}": value for key, value in measured.items()}}
         if missing and own is not None:
             why = f"it wrote a result file without the declared keys {', '.join(missing)}"
             return replace(result, why=why)
-        kept = {**computed, **(own or {}), **{key: keys[key] for key in keys if key not in missing}}
-        return replace(result, status=StepStatus.PASSED, keys=kept, not_reported=tuple(missing))
+        return replace(result, status=StepStatus.PASSED, keys=keys, not_reported=missing)
+
+
+def _odd(error: GitError | OSError) -> str:
+    """What is wrong with what a step left; raised again where it is the disk that refuses."""
+    if isinstance(error, OSError) and storage.is_of_disk(error):
+        raise error
+    return str(error)
 
 
 def _shell_code(ended: Ended) -> int | None:

@@ -22,7 +22,7 @@ from parallel_impl.git.index import CONFIG, copy_index
 from parallel_impl.git.mounted import Mounted
 from parallel_impl.git.mounts import Inputs, Mounts
 from parallel_impl.git.remove import remove
-from parallel_impl.git.repo import Repo, encode
+from parallel_impl.git.repo import Repo, encode, quoted
 from parallel_impl.views.slot import OpenView
 from parallel_impl.views.view import View
 
@@ -51,7 +51,8 @@ class Checkout:
     """A worktree at `path` with the files of `commit`, and the repository `git_dir` that it belongs to.
 
     `path` is where its processes see it, `files` where this process reads it. `index` is ours alone: a copy of the
-    worktree's fresh index, where no agent reaches it. With `mounts` its processes run in a view of it.
+    worktree's fresh index, where no agent reaches it. With `mounts` its processes run in a view of it. `within` is the
+    view of another checkout, in which it lies.
     """
 
     path: Path
@@ -59,6 +60,7 @@ class Checkout:
     index: Path
     commit: str
     mounts: Mounts | None = None
+    within: OpenView | None = None
 
     @property
     def mounted(self) -> Mounted | None:
@@ -68,6 +70,8 @@ class Checkout:
     @property
     def files(self) -> Path:
         """The worktree's folder, for this process."""
+        if self.within:
+            return self.within.place(self.path)
         mounted = self.mounted
         return mounted.files if mounted else self.path
 
@@ -75,7 +79,22 @@ class Checkout:
     def view(self) -> OpenView | None:
         """What its processes run in, and git where it reads or writes files of the worktree."""
         mounted = self.mounted
-        return mounted.opened if mounted else None
+        return mounted.opened if mounted else self.within
+
+    def inside(self, folder: Path) -> Checkout | None:
+        """A worktree that its agent made below its level, and that goes with it; None for one that lies elsewhere."""
+        mounted = self.mounted
+        level = self.path.parent if mounted and self.folder != self.path else self.folder
+        if mounted and mounted.opened:
+            real = mounted.opened.resolve(folder)
+            found = replace(self, path=real, mounts=None, within=mounted.opened)
+            return found if real.is_relative_to(level) and found.files.is_dir() else None
+        if mounted and folder.is_relative_to(level):  # of a killed process: what it wrote, and what lies beside that
+            written = folder.is_relative_to(self.path)
+            place = mounted.folder if written else self.folder
+            folder, level = place / folder.relative_to(self.path if written else level), place
+        found = replace(self, path=folder, mounts=None)
+        return found if folder.is_dir() and storage.real(folder).is_relative_to(storage.real(level)) else None
 
     @property
     def folder(self) -> Path:
@@ -108,6 +127,17 @@ class Checkout:
         if self.mounts:
             self.mounts.remove(self.folder.name)
         remove(self.folder, self.git_dir, self.index.parent)
+
+    def put_away(self, number: int = 1) -> str:
+        """Remove it, or move it aside where something in it (of root, of a container) cannot be removed.
+
+        In words then; "" when it is gone. OSError when it cannot be moved either.
+        """
+        try:
+            self.remove()
+        except OSError as error:
+            return f"{error.strerror}; moved to {self.keep(number)}"
+        return ""
 
     def keep(self, number: int) -> Path:
         """Move the worktree, whole, to `<home>/.kept/<name>.<number>`, its repository beside it; where that is.
@@ -188,12 +218,12 @@ class Source:
         """Make `<home>/<name>.git` and its worktree on the level `<home>/<name>` with the files of `commit`.
 
         HEAD is `branch` (without `refs/heads/`), made at `commit`; without one it is detached. What a crash left
-        under the name is removed first. Submodules stay empty. GitError when git cannot write the files: they are
-        written with the user's git dir, where filters have their keys and their state.
+        under the name is removed first, or moved aside. Submodules stay empty. GitError when git cannot write the
+        files: they are written with the user's git dir, where filters have their keys and their state.
         """
         checkout = replace(self.place(name), commit=commit)
         path, git_dir, admin = checkout.path, checkout.git_dir, checkout.admin
-        checkout.remove()
+        checkout.put_away()
         mounts = self.mounts if self.mounts and self.mounts.active else None
         (checkout.folder if mounts else path).mkdir(parents=True)
         checkout.index.parent.mkdir(parents=True)
@@ -252,8 +282,7 @@ def are(kind: Callable[[int], bool], *paths: Path) -> bool:
 
 def _write(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with storage.named(path):
-        path.write_bytes(content)
+    storage.write(path, content)
 
 
 def git_file(admin: Path) -> bytes:
@@ -307,8 +336,7 @@ def alternate(objects: Path) -> bytes:
     raw = os.fsencode(objects)
     if b"\n" not in raw and not raw.startswith((b'"', b"#")):
         return raw + b"\n"
-    quoted = b"".join(b"\\%03o" % byte if byte < 32 or byte in b'"\\' else bytes([byte]) for byte in raw)
-    return b'"' + quoted + b'"\n'
+    return quoted(raw) + b"\n"
 
 
 def _config(repo: Repo, identity: Identity) -> bytes:

@@ -9,6 +9,7 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
+from parallel_impl import storage
 from parallel_impl.git.repo import GitError, Repo
 from parallel_impl.git.trees import SYMLINK
 
@@ -57,7 +58,7 @@ class History:
 
     def _relative(self, file: Path) -> set[str]:
         """The file's path from the top of each checkout that it lies in."""
-        places = {Path(os.path.normpath(file)), file.resolve()}
+        places = {Path(os.path.normpath(file)), storage.real(file)}
         return {str(place.relative_to(top)) for place in places for top in self.checkouts if place.is_relative_to(top)}
 
     def _commits(self, tips: Collection[str], relative: str, *, without: Collection[str] = ()) -> list[str]:
@@ -101,5 +102,5 @@ def checkouts(repo: Repo, *more: Path | None) -> list[Path]:
     """The tops of all worktrees of the user's that are there, by every name that they were given."""
     found = [worktree.path for worktree in repo.worktrees() if worktree.path != repo.git_dir]
     found += [path for path in more if path]
-    names = dict.fromkeys(name for path in found for name in (path, path.resolve()))
+    names = dict.fromkeys(name for path in found for name in (path, storage.real(path)))
     return [path for path in names if os.path.lexists(path / ".git")]

@@ -45,11 +45,13 @@ def home(repo: Repo, change_id: str, *, checkout: Path | None = None) -> Home:
     `checkout` is the worktree that the user works in (default: the main one). Nothing is made on disk.
     """
     main = repo.worktrees()[0].path
-    seen = (checkout or main).resolve()
+    seen = storage.real(checkout or main)
     beside = main.parent / f"{main.name.removesuffix('.git') or main.name}.worktrees" / change_id
     why, leak = "", None
     if ".git" in main.parts[:-1]:
         why = "the repository lies inside a .git folder"
+    elif there := storage.obstruction(beside):
+        why = f"{there} is no folder"
     elif not os.access(storage.nearest(beside), os.W_OK | os.X_OK):
         why = f"{main.parent} is not writable"
     elif leak := _leak(beside, seen):
@@ -115,7 +117,7 @@ def _label(repo: Repo, main: Path) -> str:
 def _leak(home: Path, checkout: Path) -> Path | None:
     """A tool's configuration in a folder above `home` which is not above `checkout`."""
     seen = {checkout, *checkout.parents}
-    for folder in home.resolve().parents:
+    for folder in storage.real(home).parents:
         if folder in seen or not folder.is_dir():
             continue
         for path in sorted(folder.iterdir()):

@@ -52,7 +52,7 @@ def _append(file: Path, text: str) -> None:
         return
     temporary = file.with_name(f"{file.name}.new")
     temporary.unlink(missing_ok=True)
-    temporary.write_bytes((file.read_bytes() if file.exists() else b"") + f"\n{text}".encode())
+    storage.write(temporary, (file.read_bytes() if file.exists() else b"") + f"\n{text}".encode())
     temporary.replace(file)
 
 

@@ -177,7 +177,7 @@ def finish(
         seal=_digest(listing),
         bytes=_size(folder),
     )
-    (folder / SEALED).write_bytes(b"\n".join(listing))
+    storage.write(folder / SEALED, b"\n".join(listing))
     (folder / LOCK).touch()
     storage.write_atomically(folder / RECORD, msgspec.json.encode(about))
     place = store / key / _name(commit, inputs)

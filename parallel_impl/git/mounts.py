@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from parallel_impl import storage
 from parallel_impl.git import layer
 from parallel_impl.git.index import CONFIG, copy_index
 from parallel_impl.git.layer import PreparedLayer
@@ -246,7 +247,7 @@ class Mounts:
         files, index = folder / layer.FILES, folder / layer.INDEX
         how = {"index": index, "work_tree": files, "config": CONFIG, "env": self.trees.environment}
         self.repo.git("read-tree", "-u", "--reset", commit, **how)  # type: ignore[arg-type]
-        (files / ".git").write_bytes(git_file)
+        storage.write(files / ".git", git_file)
         written = layer.forget_reads(files, self.trees.listing(commit).entries.keys())
         opened = self._open(level, copy=self._name(files))
         return Mounted(place, commit, opened.view, opened, why=why, written=written)
@@ -258,8 +259,8 @@ class Mounts:
         layers = dict.fromkeys((self._name(start), self._name(found.files)))
         for name in (UPPER, WORK):
             (place / name).mkdir()
-        (place / UPPER / ".git").write_bytes(git_file)
-        (place / LAYERS).write_text("".join(f"{name}\n" for name in layers))
+        storage.write(place / UPPER / ".git", git_file)
+        storage.write(place / LAYERS, "".join(f"{name}\n" for name in layers).encode())
         return self._open(level, layers=tuple(layers), upper=self._name(place / UPPER), work=self._name(place / WORK))
 
     def _copy(self, place: Path, found: PreparedLayer, commit: str, level: Path, git_file: bytes) -> OpenView:
@@ -271,7 +272,7 @@ class Mounts:
         self.repo.git("update-index", "-q", "--refresh", ok=(0, 1), **how)  # type: ignore[arg-type]
         if commit != base:
             self.repo.git("read-tree", "-m", "-u", base, commit, **how)  # type: ignore[arg-type]
-        (files / ".git").write_bytes(git_file)
+        storage.write(files / ".git", git_file)
         return self._open(level, copy=self._name(files))
 
     def _start(self, found: PreparedLayer, commit: str) -> tuple[Path, Path]:

@@ -38,7 +38,8 @@ class Located:
 
 def locate(folder: Path) -> Located | None:
     """The repository that `folder` lies in; None where there is none, or where its files lead nowhere."""
-    for place in (folder.resolve(), *folder.resolve().parents):
+    real = Path(os.path.realpath(folder))
+    for place in (real, *real.parents):
         try:
             if os.path.lexists(place / ".git"):
                 git_dir = _git_dir(place / ".git")

@@ -11,6 +11,7 @@ import stat
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from parallel_impl import storage
 from parallel_impl.errors import UserError
 from parallel_impl.git import home as homes
 from parallel_impl.git.checkout import KEPT, alternate, are, folder_of, point_again
@@ -121,5 +122,5 @@ def _path(content: bytes) -> bytes:
 def _replace(file: Path, content: bytes) -> None:
     temporary = file.with_name(f"{file.name}.new")
     temporary.unlink(missing_ok=True)
-    temporary.write_bytes(content)
+    storage.write(temporary, content)
     temporary.replace(file)

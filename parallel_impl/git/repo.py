@@ -8,21 +8,25 @@ ignored, and data is read as bytes with `-z`. What is inherited of `GIT_*` has b
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
+import shlex
 import subprocess
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from git import Git, GitCommandNotFound
-
+from parallel_impl import storage
 from parallel_impl.errors import UserError, printable
 from parallel_impl.git import obstacle, ownership
 from parallel_impl.git.identity import OURS, Identity
 from parallel_impl.views.slot import OpenView
+
+os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")  # else GitPython cannot even be imported where there is no git
+from git import Git, GitCommandNotFound
 
 MINIMUM = (2, 38)
 SWITCHED_OFF = (
@@ -86,12 +90,14 @@ class Change:
 class Worktree:
     """One worktree of a repository as git lists it: where, and the full ref that is checked out ("" if none).
 
-    `bare`: there are no files, it stands for the repository.
+    `bare`: there are no files, it stands for the repository. `gone`: its folder is not there, and `git worktree prune`
+    would forget it (not so where it is locked).
     """
 
     path: Path
     branch: str
     bare: bool = False
+    gone: bool = False
 
 
 def decode(raw: bytes) -> str:
@@ -102,6 +108,11 @@ def decode(raw: bytes) -> str:
 def encode(path: str) -> bytes:
     """The bytes of a path that `decode` made."""
     return path.encode("utf-8", "surrogateescape")
+
+
+def quoted(raw: bytes) -> bytes:
+    """A path in C's style, as git reads it where a plain one would be taken for several."""
+    return b'"' + b"".join(b"\\%03o" % byte if byte < 32 or byte in b'"\\' else bytes([byte]) for byte in raw) + b'"'
 
 
 def _safe(folders: Collection[Path]) -> dict[str, str]:
@@ -117,9 +128,14 @@ def version() -> tuple[int, ...]:
     try:
         text = str(Git().version())
     except GitCommandNotFound as error:
-        raise UserError("git is not on PATH", hint="install git 2.38 or newer, e.g. apt-get install git") from error
+        raise _absent() from error
     found = re.search(r"\d+(\.\d+)+", text)
     return tuple(int(part) for part in found[0].split(".")) if found else (0,)
+
+
+def _absent() -> UserError:
+    where = f"PATH={os.environ.get('PATH', '')}"
+    return UserError("git is not on PATH", where=where, hint="install git 2.38 or newer, or add its folder")
 
 
 class Repo:
@@ -133,6 +149,7 @@ class Repo:
         self.git_dir = git_dir
         self._git = Git(str(git_dir))
         self._named = _safe(named)
+        self._config: tuple[str, ...] = ()
 
     @classmethod
     def discover(cls, folder: Path) -> Repo:
@@ -149,12 +166,20 @@ class Repo:
             ) from error
         return cls(Path(found), named)
 
+    def with_objects(self, folder: Path) -> Repo:
+        """This repository with the objects in `folder` beside its own: of another one, whose graph is not believed."""
+        both = Repo(self.git_dir)
+        both._named = {**self._named, "GIT_ALTERNATE_OBJECT_DIRECTORIES": os.fsdecode(quoted(os.fsencode(folder)))}
+        both._config = ("core.commitGraph=false", "core.multiPackIndex=false")
+        return both
+
     # -- running git
 
     def git(
         self,
         *args: str,
         input: bytes = b"",
+        stdin: Path | None = None,
         index: Path | None = None,
         work_tree: Path | None = None,
         view: OpenView | None = None,
@@ -165,12 +190,13 @@ class Repo:
     ) -> bytes:
         """Run `git args` on this repository and return its stdout, untouched.
 
-        `index` and `work_tree` replace the repository's own, the latter as it is in `view`; `config` holds more
-        `key=value`; `ok` lists the exit codes that are no error. Raises GitError for any other; what `obstacle` finds
-        instead: a full or read-only disk is an OSError, a lock file in the way a UserError.
+        `stdin` is a file in the place of `input`. `index` and `work_tree` replace the repository's own, the latter as
+        it is in `view`; `config` holds more `key=value`; `ok` lists the exit codes that are no error. Raises GitError
+        for any other; what `obstacle` finds instead: a full or read-only disk is an OSError, a lock file in the way a
+        UserError.
         """
         command = ["git"]
-        for setting in (*SWITCHED_OFF, *ON_DISK, *config):
+        for setting in (*SWITCHED_OFF, *ON_DISK, *self._config, *config):
             command += ["-c", setting]
         if not discover:
             command.append(f"--git-dir={self.git_dir}")
@@ -183,26 +209,31 @@ class Repo:
             inside = {**os.environ, **environment}
             code, out, err = view.call([*command, *args], env=inside, cwd=work_tree, stdin=input)
         else:
-            code, out, err = self._execute([*command, *args], work_tree, environment, input)
+            code, out, err = self._execute([*command, *args], work_tree, environment, stdin or input)
         if code not in ok:
             raise obstacle.find(err, self.git_dir) or GitError(args, code, err)
         return out
 
     def _execute(
-        self, command: list[str], work_tree: Path | None, environment: Mapping[str, str], given: bytes
+        self, command: list[str], work_tree: Path | None, environment: Mapping[str, str], given: bytes | Path
     ) -> tuple[int, bytes, bytes]:
         git = Git(str(work_tree)) if work_tree else self._git
-        process = git.execute(
-            command,
-            istream=subprocess.PIPE if given else None,
-            as_process=True,
-            env=dict(environment),
-            process_group=0,  # Ctrl-C goes to the terminal's whole group: it must not fail what git is at
-        )
+        file, content = (given, b"") if isinstance(given, Path) else (None, given)
+        try:
+            with contextlib.ExitStack() as opened:
+                process = git.execute(
+                    command,
+                    istream=opened.enter_context(file.open("rb")) if file else subprocess.PIPE if content else None,
+                    as_process=True,
+                    env=dict(environment),
+                    process_group=0,  # Ctrl-C goes to the terminal's whole group: it must not fail what git is at
+                )
+        except GitCommandNotFound as error:
+            raise _absent() from error
         child = process.proc
         assert child is not None  # noqa: S101 - with as_process GitPython hands over what it has just started
         try:
-            out, err = child.communicate(given or None)
+            out, err = child.communicate(content or None)
         except BaseException:  # an interruption: nothing of ours goes on beside the clearing up
             child.terminate()  # on TERM git removes its lock files
             child.wait()
@@ -225,6 +256,11 @@ class Repo:
         """The null object id in this repository's length (SHA-256: 64 digits)."""
         return "0" * (64 if self.object_format == "sha256" else 40)
 
+    @cached_property
+    def empty_tree(self) -> str:
+        """The id of the tree without entries, which git knows in every repository."""
+        return hashlib.new(self.object_format, b"tree 0\0").hexdigest()
+
     def config(self) -> list[tuple[str, str]]:
         """The user's configuration (system, global, local) without what we set; keys as git prints them."""
         items = decode(self.git("config", "--list", "-z", "--show-scope")).split("\0")
@@ -241,8 +277,13 @@ class Repo:
         for block in decode(self.git("worktree", "list", "--porcelain", "-z")).split("\0\0"):
             lines = dict(line.partition(" ")[::2] for line in block.split("\0") if line)
             if "worktree" in lines:
-                found.append(Worktree(Path(lines["worktree"]), lines.get("branch", ""), bare="bare" in lines))
+                path, branch = Path(lines["worktree"]), lines.get("branch", "")
+                found.append(Worktree(path, branch, bare="bare" in lines, gone="prunable" in lines))
         return found
+
+    def holder(self, ref: str) -> Worktree | None:
+        """The worktree that has a branch checked out; one that is gone has nothing."""
+        return next((one for one in self.worktrees() if one.branch == ref and not one.gone), None)
 
     # -- refs
 
@@ -255,9 +296,10 @@ class Repo:
         """The object that a full ref name points to, or None."""
         return self.text("rev-parse", "--verify", "--quiet", "--end-of-options", name, ok=(0, 1)) or None
 
-    def refs(self, *prefixes: str) -> dict[str, str]:
-        """Full ref names and their object ids below the prefixes (none: all refs)."""
-        lines = self.text("for-each-ref", "--format=%(refname) %(objectname)", *prefixes).split("\n")
+    def refs(self, *prefixes: str, merged: str = "") -> dict[str, str]:
+        """Full ref names and their object ids below the prefixes (none: all refs); those that `merged` reaches."""
+        only = [f"--merged={merged}"] if merged else []
+        lines = self.text("for-each-ref", "--format=%(refname) %(objectname)", *only, *prefixes).split("\n")
         pairs = (line.rpartition(" ") for line in lines if line)
         return {name: oid for name, _, oid in pairs}
 
@@ -283,6 +325,10 @@ class Repo:
             raise
         return True
 
+    def share_history(self, one: str, other: str) -> bool:
+        """Whether two commits have an ancestor in common: git merges no others."""
+        return bool(self.text("merge-base", one, other, ok=(0, 1)))
+
     # -- objects
 
     def tree(self, commit: str) -> str:
@@ -292,6 +338,16 @@ class Repo:
     def parents(self, commit: str) -> tuple[str, ...]:
         """The parents of a commit, in order."""
         return tuple(self.text("rev-list", "--parents", "-n", "1", "--end-of-options", commit).split()[1:])
+
+    def ancestry(self, oids: Collection[str]) -> list[list[str]]:
+        """Each of these that is a commit, with its parents; in one process."""
+        if not oids:
+            return []
+        asked = "".join(f"{oid}\n" for oid in oids).encode()
+        kinds = decode(self.git("cat-file", "--batch-check=%(objectname) %(objecttype)", input=asked)).split("\n")
+        commits = "".join(f"{oid}\n" for oid, _, kind in (line.partition(" ") for line in kinds) if kind == "commit")
+        out = self.git("rev-list", "--no-walk=unsorted", "--parents", "--stdin", input=commits.encode())
+        return [line.split(" ") for line in decode(out).split("\n") if line]
 
     def read(self, treeish: str, path: str) -> bytes | None:
         """The content of a regular file in a tree, or None when there is no such file."""
@@ -339,6 +395,27 @@ class Repo:
         )
         return parse_changes(self.git(*arguments, "--end-of-options", old, new, index=absent))
 
+    def diffs(self, lines: Iterable[str], *paths: str) -> Iterator[tuple[str, list[Change]]]:
+        """What several commits changed, in one process; a line is `<commit> <parent>`, or a commit without a parent.
+
+        With `paths` (few) only these; a commit without changes is left out.
+        """
+        form = ("-r", "-z", "--raw", "--no-renames", "--no-abbrev", "--no-ext-diff", "--no-textconv")
+        arguments = ("diff-tree", "--stdin", "--root", *form, "--", *paths)
+        absent = self.git_dir / "parallel-impl.no-index"  # as in `changes`
+        out = self.git(*arguments, input="".join(f"{line}\n" for line in lines).encode(), index=absent)
+        fields = iter(decode(out).split("\0")[:-1])
+        commit, found = "", list[Change]()
+        for field in fields:
+            if field.startswith(":"):
+                found.append(_change(field, next(fields)))
+                continue
+            if found:
+                yield commit, found
+            commit, found = field, []
+        if found:
+            yield commit, found
+
     def write_blob(self, content: bytes) -> str:
         """Put content into the object database as it is; its id."""
         return decode(self.git("hash-object", "-w", "--no-filters", "--stdin", input=content)).strip()
@@ -358,6 +435,19 @@ class Repo:
             found[oid] = out[end + 1 : end + 1 + size]
             at = end + size + 2
         return found
+
+    def sizes(self, oids: Collection[str]) -> dict[str, int]:
+        """The sizes of the objects that are here."""
+        if not oids:
+            return {}
+        asked = "".join(f"{oid}\n" for oid in oids).encode()
+        lines = self.git("cat-file", "--batch-check=%(objectname) %(objectsize)", input=asked).decode().splitlines()
+        pairs = (line.split() for line in lines)
+        return {oid: int(size) for oid, size in pairs if size.isdecimal()}
+
+    def merge_bases(self, one: str, other: str) -> tuple[str, ...]:
+        """The best common ancestors of two commits; none where there are none, or one of the two is gone."""
+        return tuple(self.text("merge-base", "--all", "--end-of-options", one, other, ok=(0, 1, 128)).split())
 
     def merge(self, ours: str, theirs: str) -> tuple[str, list[str]]:
         """The tree of a merge of two commits, made in the object database, and the paths that conflict ("" then).
@@ -383,8 +473,18 @@ class Repo:
         return name if name and self.ref(f"refs/heads/{name}") else ""
 
     def top(self, folder: Path) -> Path | None:
-        """The top of the worktree that `folder` lies in; None in a bare repository."""
+        """The top of the worktree that `folder` lies in; None in a bare repository.
+
+        UserError where `core.worktree` names another folder: nothing that is read here would be what the user sees.
+        """
         found = self.text("-C", str(folder), "rev-parse", "--show-toplevel", ok=(0, 128), discover=True)
+        if found and not storage.real(folder).is_relative_to(storage.real(Path(found))):
+            where = self.git_dir / "config"
+            hint = f"go there: cd {shlex.quote(found)}\n    or, if that is not meant: git config -f "
+            hint += f"{shlex.quote(str(where))} --unset core.worktree"
+            raise UserError(
+                f"core.worktree names {found}, and {folder} does not lie in it", where=str(where), hint=hint
+            )
         return Path(found) if found else None
 
     def commit_tree(
@@ -417,6 +517,10 @@ def parse_changes(out: bytes) -> list[Change]:
     fields = decode(out).split("\0")[:-1]
     found = []
     for head, path in zip(fields[::2], fields[1::2], strict=True):
-        old_mode, new_mode, old, new, status = head.removeprefix(":").split(" ")
-        found.append(Change(old_mode, new_mode, old, new, status, path))
+        found.append(_change(head, path))
     return found
+
+
+def _change(head: str, path: str) -> Change:
+    old_mode, new_mode, old, new, status = head.removeprefix(":").split(" ")
+    return Change(old_mode, new_mode, old, new, status, path)

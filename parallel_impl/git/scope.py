@@ -6,7 +6,7 @@ The scope is the plan's, the changes come from comparing trees.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -27,10 +27,28 @@ def violations(
 
     `denied` paths (the change's work-packages.yaml) are closed to every package.
     """
+    return _refused(trees, changes, lambda path: _scope(path, scope, denied), base=base)
+
+
+def beyond(
+    trees: Trees, changes: Sequence[Change], scopes: Sequence[Scope], *, base: str, denied: Collection[str] = ()
+) -> list[Violation]:
+    """The same for the work of several packages together: what the scope of none of them allows."""
+
+    def refusal(path: str) -> str:
+        if path in denied:
+            return "no package may change the plan"
+        return "in the scope of no accepted package" if all(scope.refusal(path) for scope in scopes) else ""
+
+    return _refused(trees, changes, refusal, base=base)
+
+
+def _refused(trees: Trees, changes: Sequence[Change], refusal: Callable[[str], str], *, base: str) -> list[Violation]:
+    """What `refusal` says about the paths, and what no scope allows."""
     targets = _link_targets(trees, changes)
     found = []
     for change in changes:
-        reasons = [_scope(change.path, scope, denied), _kind(change)]
+        reasons = [refusal(change.path), _kind(change)]
         if change.new_mode != NO_FILE:
             reasons.append(_name(change.path))
             if change.new_mode == SYMLINK:

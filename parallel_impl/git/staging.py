@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Collection, Container, Iterator, Mapping
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +27,8 @@ from parallel_impl.plan.model import Scope
 
 NO_FILE = "000000"
 REFUSED = "git cannot take it"
+MEGABYTE = 1_000_000
+CONVERSIONS = ("text", "crlf", "eol", "ident", "working-tree-encoding")  # attributes, beside filters
 # with the stat checks weakened, a same-size edit with its time set back is missed; ignoreStat plants index bits;
 # safecrlf only warns, but `true` makes git die; a sparse user checkout would make new files fatal
 CONFIG = (
@@ -78,8 +80,8 @@ class Snapshot:
 class Work:
     """What an agent did. `changes` compares the package's base with `tree`; `ignored` is left out of it.
 
-    With `unstageable` nothing was staged (`tree` is empty): the worktree must be kept whole. `too_big` is staged
-    or left out, and fails the attempt.
+    With `unstageable` nothing was staged (`tree` is empty): the worktree must be kept whole. `too_big` fails the
+    attempt; what of it is `not_taken` is not in `tree` either.
     """
 
     tree: str
@@ -87,6 +89,7 @@ class Work:
     ignored: tuple[Ignored, ...] = ()
     unstageable: tuple[Violation, ...] = ()
     too_big: tuple[Violation, ...] = ()
+    not_taken: tuple[str, ...] = ()
 
 
 class Staging:
@@ -112,7 +115,7 @@ class Staging:
         self._git_dir, self._start, self._base = checkout.git_dir, checkout.commit, base
         self._left_out = frozenset(encode(path) for path in left_out)
         self._scope = scope
-        self._limit = int(max_blob_mb * 1_000_000)
+        self._limit = int(max_blob_mb * MEGABYTE)
 
     def before(self, *, set_up: bool) -> Snapshot:
         """Stage the worktree as it is now. Costs no process where no set-up ran and nothing converts files.
@@ -143,8 +146,11 @@ class Staging:
         disk = found.disk
         if wrong := self._unstageable(snapshot, found):
             return Work("", unstageable=wrong)
-        large = [violation for path in sorted(disk.new) if (violation := self._too_big(found, path))]
+        large = [_over(decode(path), found.size(path), self._limit) for path in self._stored_as_they_are(found)]
         disk.new -= {encode(violation.path) for violation in large}
+        if not self._index.is_file():  # somebody removed our folder: without what lstat said, every file is read
+            self._index.parent.mkdir(parents=True, exist_ok=True)
+            self.repo.git("read-tree", snapshot.tree, index=self._index)
         scratch = self._index.with_name(f"{self._index.name}.after")
         copy_index(self._index, scratch)
         try:
@@ -158,9 +164,10 @@ class Staging:
         changes = self._changes(tree)
         if passed_over := self._passed_over(tree, disk.new - {encode(change.path) for change in changes}):
             return Work("", unstageable=passed_over)
-        changed = [encode(change.path) for change in changes if change.new_mode not in (NO_FILE, GITLINK)]
-        large += [violation for path in changed if (violation := self._too_big(found, path))]
-        return Work(tree, changes, tuple(self._list_ignored(snapshot, found)), too_big=tuple(large))
+        not_taken = tuple(violation.path for violation in large)
+        large += too_big(self._trees, changes, base=self._base, limit_mb=self._limit / MEGABYTE)
+        ignored = tuple(self._list_ignored(snapshot, found))
+        return Work(tree, changes, ignored, too_big=tuple(large), not_taken=not_taken)
 
     # -- the steps
 
@@ -174,7 +181,7 @@ class Staging:
         mounted = self._checkout.mounted
         return mounted.upper if mounted else None
 
-    def _look(self, snapshot: Snapshot) -> _Look:
+    def _look(self, snapshot: Snapshot) -> _Found:
         """What is there now."""
         listing = self._trees.listing(snapshot.tree)
         before: Container[bytes] = snapshot.ignored
@@ -187,7 +194,7 @@ class Staging:
         if tools:
             tools.leave_out_installed(disk)
         if written and self._upper:
-            return _Look(disk, written.gone - disk.tracked - disk.links, self._upper, before, written)
+            return _Found(disk, written.gone - disk.tracked - disk.links, self._upper, before, written)
         return _whole(listing, disk, self._root, before)
 
     def _ask(self, paths: Collection[bytes]) -> dict[bytes, str]:
@@ -204,14 +211,14 @@ class Staging:
             taken_ns=pass_tick(self._git_dir),
         )
 
-    def _unstageable(self, snapshot: Snapshot, found: _Look) -> tuple[Violation, ...]:
+    def _unstageable(self, snapshot: Snapshot, found: _Found) -> tuple[Violation, ...]:
         wrong = {path: why for path, why in found.disk.odd.items() if path not in snapshot.odd}
         for path in found.disk.links:
             if fingerprint(found.root, path) != snapshot.submodules.get(path, ""):
                 wrong[path] = "a submodule was edited: such work cannot be taken"
         return tuple(Violation(decode(path), why) for path, why in sorted(wrong.items()))
 
-    def _stage(self, index: Path, found: _Look) -> str:
+    def _stage(self, index: Path, found: _Found) -> str:
         """Put what is there into the index and write its tree. Removals go first, in a call of their own.
 
         In one call git dies on a folder that became a symlink or a file: "beyond a symbolic link".
@@ -255,21 +262,26 @@ class Staging:
         taken = {entry.path for entry in self.repo.entries(tree, *asked)} if asked else set()
         return tuple(Violation(path, "git refuses this name") for path in sorted(asked - taken))
 
-    def _too_big(self, look: _Look, path: bytes) -> Violation | None:
-        """Whether the file is over the limit and no filter replaces it (LFS stores a pointer)."""
-        try:
-            found = look.place(path).lstat()
-        except OSError:
-            return None
-        if not stat.S_ISREG(found.st_mode) or found.st_size <= self._limit:
-            return None
-        answer = self._git(self._index, "check-attr", "-z", "--stdin", "filter", input=path + b"\0")
-        if answer.split(b"\0")[2] == b"lfs":
-            return None
-        megabytes = found.st_size / 1_000_000
-        return Violation(decode(path), f"{megabytes:.0f} MB, more than max_blob_mb ({self._limit / 1e6:g})")
+    def _stored_as_they_are(self, found: _Found) -> list[bytes]:
+        """Those over the limit whose blobs would be the files themselves: they need not be written to know that."""
+        large = sorted(path for path in found.disk.new if found.size(path) > self._limit)
+        if not large or self._trees.converts_line_ends():
+            return []
+        attributes = ("filter", *CONVERSIONS)
+        answer = self._git(self._index, "check-attr", "-z", "--stdin", *attributes, input=b"\0".join(large) + b"\0")
+        fields, converted = answer.split(b"\0")[:-1], set[bytes]()
+        for path, name, value in zip(fields[::3], fields[1::3], fields[2::3], strict=True):
+            is_filter = name == b"filter"
+            if self._trees.runs_filter(decode(value)) if is_filter else value not in (b"unspecified", b"unset"):
+                converted.add(path)
+        known = {oid for _, oid in self._trees.listing(self._base).entries.values()}
+        return [path for path in large if path not in converted and self._hash(found.place(path)) not in known]
 
-    def _list_ignored(self, snapshot: Snapshot, found: _Look) -> Iterator[Ignored]:
+    def _hash(self, place: Path) -> str:
+        """The id of a file as it is: one that was moved is no new blob."""
+        return self.repo.text("hash-object", "--no-filters", "--end-of-options", str(place), ok=(0, 128))
+
+    def _list_ignored(self, snapshot: Snapshot, found: _Found) -> Iterator[Ignored]:
         for path in sorted(self._left_out):
             if found.was_touched(path, snapshot):
                 yield Ignored(decode(path), "kept by the orchestrator")
@@ -296,7 +308,7 @@ class Staging:
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class _Found:
     """What was found in a worktree: its files, those of its tree that are gone, the folder where they lie.
 
     `before`: what was there before the agent. `written` is there where only what it touched was looked at.
@@ -317,6 +329,14 @@ class _Look:
         """Where a file lies."""
         return self.written.place(path) if self.written else self.root / os.fsdecode(path)
 
+    def size(self, path: bytes) -> int:
+        """The size of a regular file; 0 of anything else."""
+        try:
+            found = self.place(path).lstat()
+        except OSError:
+            return 0
+        return found.st_size if stat.S_ISREG(found.st_mode) else 0
+
     def lay_out(self, paths: Collection[bytes], folder: Path) -> None:
         """Copy files that do not lie in the folder to another one."""
         if self.written:
@@ -330,10 +350,10 @@ class _Look:
         return known is not None and signature(self.root, path) != known
 
 
-def _whole(listing: Listing, disk: Disk, root: Path, before: Container[bytes] = ()) -> _Look:
+def _whole(listing: Listing, disk: Disk, root: Path, before: Container[bytes] = ()) -> _Found:
     """What was found where everything was looked at."""
     gone = (listing.entries.keys() - disk.tracked) | (listing.links.keys() - disk.links)
-    return _Look(disk, gone, root, before)
+    return _Found(disk, gone, root, before)
 
 
 def round_trip(trees: Trees, checkout: Checkout) -> list[str]:
@@ -344,6 +364,20 @@ def round_trip(trees: Trees, checkout: Checkout) -> list[str]:
     tree = Staging(trees, checkout, base=checkout.commit).before(set_up=False).tree
     start = trees.id(checkout.commit)
     return [change.path for change in trees.repo.changes(start, tree)] if tree != start else []
+
+
+def too_big(trees: Trees, changes: Sequence[Change], *, base: str, limit_mb: float) -> list[Violation]:
+    """The new blobs over the limit: what is stored counts, whatever filters made of the file (LFS stores a pointer)."""
+    limit = int(limit_mb * MEGABYTE)
+    files = [change for change in changes if change.new_mode not in (NO_FILE, GITLINK)]
+    sizes = trees.repo.sizes({change.new for change in files})
+    large = [change for change in files if sizes.get(change.new, 0) > limit]
+    known = {oid for _, oid in trees.listing(base).entries.values()} if large else set()
+    return [_over(change.path, sizes[change.new], limit) for change in large if change.new not in known]
+
+
+def _over(path: str, size: int, limit: int) -> Violation:
+    return Violation(path, f"{size / MEGABYTE:.0f} MB, more than max_blob_mb ({limit / MEGABYTE:g})")
 
 
 def _mode(path: Path) -> int:

@@ -11,6 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from parallel_impl import storage
 from parallel_impl.errors import printable
 from parallel_impl.git.checkout import KEPT
 from parallel_impl.git.home import is_configuration
@@ -59,7 +60,7 @@ def foreign_beside(level: Path, worktree: Path, usual: Collection[str]) -> list[
 
 def configuration_above(home: Path) -> frozenset[str]:
     """The paths of tool configuration in the folders above a home."""
-    folders = [folder for folder in home.resolve().parents if folder.is_dir()]
+    folders = [folder for folder in storage.real(home).parents if folder.is_dir()]
     named = (path for folder in folders for path in _entries(folder) if is_configuration(path.name))
     nested = (folder / name for folder in folders for name in NESTED if (folder / name).is_file())
     return frozenset(map(str, (*named, *nested)))

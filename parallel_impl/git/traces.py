@@ -111,15 +111,18 @@ def _digest_of(path: Path | None) -> str:
 
 
 def _digest(path: Path) -> str:
-    if not os.path.lexists(path):
+    if not (found := signature(path.parent, os.fsencode(path.name))):
         return ""
-    mode = path.lstat().st_mode
+    mode = found[0]
     if stat.S_ISLNK(mode):
         return f"{mode:o} {path.readlink()}"
     if not stat.S_ISREG(mode):
         return f"{mode:o}"
-    with path.open("rb") as file:
-        return f"{mode:o} {hashlib.file_digest(file, 'sha256').hexdigest()}"
+    try:
+        with path.open("rb") as file:
+            return f"{mode:o} {hashlib.file_digest(file, 'sha256').hexdigest()}"
+    except PermissionError:  # a command may leave it so: what lstat says tells whether it is written again
+        return f"{mode:o} {signature(path.parent, os.fsencode(path.name))}"
 
 
 def _in_cache(path: bytes) -> bool:

@@ -166,6 +166,16 @@ class Trees:
             alone = [name for name in names if not config.get(f"filter.{name}.process") and "=" not in name]
             return tuple(f"filter.{name}.required=true" for name in alone)
 
+    def runs_filter(self, name: str) -> bool:
+        """Whether a filter of this name makes something else of what is stored: its commands are set up here."""
+        with self._guard:
+            return any(self._settings().get(f"filter.{name}.{kind}") for kind in ("clean", "process"))
+
+    def converts_line_ends(self) -> bool:
+        """Whether the line ends of files that no attribute names are converted too."""
+        with self._guard:
+            return self._settings().get("core.autocrlf", "false").lower() != "false"
+
     def _settings(self) -> dict[str, str]:
         """The user's configuration as it was when it was first asked for."""
         if self._config is None:
@@ -193,7 +203,7 @@ class Trees:
             if content is not None:
                 place = os.path.join(skeleton, folder)  # noqa: PTH118
                 os.makedirs(place, exist_ok=True)  # noqa: PTH103
-                Path(os.fsdecode(place), ".gitignore").write_bytes(content)
+                storage.write(Path(os.fsdecode(place), ".gitignore"), content)
 
     def _rules(self, listing: Listing) -> dict[bytes, bytes]:
         """The contents of the tree's ignore files."""

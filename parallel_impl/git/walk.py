@@ -19,6 +19,7 @@ from pathlib import Path
 from parallel_impl import storage
 from parallel_impl.git.trees import Listing
 from parallel_impl.git.upper_walk import UpperEntry
+from parallel_impl.plan.globs.git_folder import INVISIBLE, is_git_folder
 
 # what only programs write, beside their work
 LEFT_BY_PROGRAMS = frozenset((b"__pycache__", b".hypothesis", b".coverage", b".DS_Store"))
@@ -28,7 +29,6 @@ CACHE_RULE = "known tool cache"
 DEEPEST = 200
 LISTED = 1_000  # files of one ignored folder that are listed one by one
 ROUND = 5_000  # entries of new folders that are looked at before the ignore rules are asked about them
-INVISIBLE = dict.fromkeys((*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF))
 KINDS = {stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket", stat.S_IFBLK: "a device", stat.S_IFCHR: "a device"}
 
 Scan = Callable[[bytes], Iterable[os.DirEntry[bytes] | UpperEntry]]
@@ -69,8 +69,7 @@ def is_left_by_program(name: bytes) -> bool:
 
 def looks_like_git(name: bytes) -> bool:
     """Whether a component is `.git` to some file system: by case, invisible characters, NTFS short name or stream."""
-    plain = name.decode(errors="replace").translate(INVISIBLE).casefold()
-    return any(part.split(":")[0].rstrip(" .") in (".git", "git~1") for part in plain.split("\\"))
+    return is_git_folder(name.decode(errors="replace"))
 
 
 def is_linked_gitmodules(name: bytes) -> bool:

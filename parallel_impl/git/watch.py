@@ -25,6 +25,7 @@ from parallel_impl.git.history import History
 from parallel_impl.git.hooks import Installed, anywhere
 from parallel_impl.git.repo import GitError, Repo, decode
 from parallel_impl.git.suitability import hooks_folders
+from parallel_impl.git.users_checkouts import UsersCheckouts
 
 RUNS_OR_REDIRECTS = re.compile(
     r"core\.(hookspath|fsmonitor|sshcommand|worktree|gitproxy|askpass|editor|pager|attributesfile|bare"
@@ -50,6 +51,8 @@ class Kind(StrEnum):
     REFS = "refs"
     SETTINGS = "settings"
     OBJECTS = "objects"
+    HEAD = "HEAD"
+    INDEX = "index"
     FILES = "files"
 
 
@@ -91,26 +94,25 @@ class _State:
 
 
 class Watch:
-    """The user's repository as it was at the last look. `checkout` is a worktree whose files are watched too.
+    """The user's repository as it was at the last look. `checkout` is the worktree that the run was started in.
 
     Say each ref of our own by `expect` before it is moved. Threads may call both methods.
     """
 
     def __init__(self, repo: Repo, change_id: str, *, checkout: Path | None = None) -> None:
-        self._repo, self._checkout = repo, checkout
+        self._repo = repo
         self._own = f"refs/parallel-impl/{change_id}/"
-        self._branch = f"refs/heads/openspec/{change_id}"
         self._guard = threading.Lock()
         self._expected: dict[str, tuple[str, str]] = {}
         self._config_files: set[Path] = set()
         self._hook_folders: set[Path] = set()
         self._find_places()
-        self._checkout_repo = _own_git_dir(checkout) if checkout else None
+        self._hook_folders |= set(_hooks_of_submodules(repo.git_dir))
         _ = repo.object_format  # known from now on: a changed core.worktree would end git before it answers
         self._first = self._last = self._look()
         self._history = History(repo, set((self._first.refs or {}).values()), history.checkouts(repo, checkout))
         self._installed = Installed()
-        self._edits = self._edited()
+        self._checkouts = UsersCheckouts(repo, checkout)
 
     def expect(self, ref: str, oid: str | None) -> None:
         """We are about to move `ref` to `oid` (None: delete it); until that is seen, its old value is right too."""
@@ -128,11 +130,12 @@ class Watch:
         with self._guard:
             self._installed = installed
 
-    def compare(self, *, files: bool = False) -> list[Tamper]:
-        """What others changed since the last look, own refs first. Costs one process and a few small files.
+    def compare_checkouts(self) -> list[Tamper]:
+        """What became of the user's checkouts since the start: HEAD, index, files. Reads the state of every file."""
+        return [Tamper(Kind(kind), what) for kind, what in self._checkouts.compare()]
 
-        With `files` the user's checkout is looked at too, which reads the state of every file in it.
-        """
+    def compare(self) -> list[Tamper]:
+        """What others changed since the last look, own refs first. Costs one process and a few small files."""
         with self._guard:
             old, new = self._last, self._look()
             if new.config != old.config:  # it may name further files and folders
@@ -145,9 +148,6 @@ class Watch:
             if old.settings.get(name) != new.settings.get(name):
                 kinds = {"info/attributes": Kind.CONFIG, "info/exclude": Kind.SETTINGS}
                 found.append(Tamper(kinds.get(name, Kind.OBJECTS), name))
-        if files and new.refs is not None:
-            edits, self._edits = self._edits, self._edited()
-            found += _differences(Kind.FILES, edits, self._edits)
         return sorted(found, key=lambda tamper: list(Kind).index(tamper.kind))
 
     def _look(self) -> _State:
@@ -173,7 +173,7 @@ class Watch:
                 continue
             if name.startswith("refs/parallel-impl/") and not name.startswith(self._own):
                 continue  # another run's
-            ours = name.startswith(self._own) or (name == self._branch and name in self._expected)
+            ours = name.startswith(self._own)  # the feature branch is the user's too: whoever lands looks at it
             verb = "was deleted" if not now else "was made" if not before else f"moved from {before[:12]}"
             yield Tamper(Kind.OWN_REFS if ours else Kind.REFS, f"{name} {verb}{f' to {now[:12]}' if now else ''}")
 
@@ -263,7 +263,7 @@ class Watch:
             return self._history.had(path, now.content, executable=executable)
         same = before is not None and before.target == now.target
         leads = same or self._history.had(path, now.target, link=True)
-        return leads and self._history.had(path.resolve(), now.content, executable=executable)
+        return leads and self._history.had(storage.real(path), now.content, executable=executable)
 
     def _origin(self, path: Path, content: bytes, refs: Mapping[str, str]) -> str:
         """Where the content of a configuration file comes from, in words; "" where nothing tells."""
@@ -281,24 +281,6 @@ class Watch:
         out = decode(git("config", "--no-includes", "--file", "-", "--list", "-z", input=content, discover=True))
         return Counter((key, value) for key, _, value in (item.partition("\n") for item in out.split("\0") if item))
 
-    def _edited(self) -> dict[str, tuple[int, ...]]:
-        """The files of the user's checkout that differ from its index, with what tells one edit from the next."""
-        found: dict[str, tuple[int, ...]] = {}
-        if self._checkout and self._checkout_repo:
-            try:
-                out = self._checkout_repo.git("ls-files", "-z", "--modified", "--deleted", work_tree=self._checkout)
-            except GitError:  # a filter of the user's cannot run; whether that matters, a checkout of ours tells
-                return found
-            for raw in set(out.split(b"\0")) - {b""}:
-                path = decode(raw)
-                try:
-                    state = (self._checkout / path).lstat()
-                except OSError:
-                    found[path] = ()
-                else:
-                    found[path] = (state.st_size, state.st_mtime_ns)
-        return found
-
 
 def _runs_or_redirects(key: str, before: Counter[tuple[str, str]]) -> bool:
     name = key.lower()
@@ -314,22 +296,15 @@ def _since(commit: str) -> str:
 _SETTINGS = ("info/attributes", "info/exclude", "info/grafts", "shallow", "objects/info/alternates")
 
 
-def _differences(kind: Kind, old: Mapping[str, object], new: Mapping[str, object]) -> list[Tamper]:
-    return [Tamper(kind, name) for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
-
-
 def _config_files(repo: Repo) -> set[Path]:
     """Every file that the configuration comes from now, or could come from."""
     fields = decode(repo.git("config", "--list", "-z", "--show-origin")).split("\0")
     named = {origin.removeprefix("file:") for origin in fields[::2] if origin.startswith("file:")}
     usual = {repo.git_dir / "config", repo.git_dir / "config.worktree"}
+    usual |= set(repo.git_dir.glob("worktrees/*/config.worktree"))
     usual |= {home / ".gitconfig"} if (home := storage.home_directory()) else set()
     usual |= {folder / "git/config"} if (folder := storage.config_directory()) else set()
     return usual | {repo.git_dir / path for path in named}
-
-
-def _own_git_dir(checkout: Path) -> Repo:
-    return Repo(Path(Repo(checkout, (checkout,)).text("rev-parse", "--absolute-git-dir", discover=True)))
 
 
 def _content(path: Path) -> bytes:
@@ -337,6 +312,14 @@ def _content(path: Path) -> bytes:
         return path.read_bytes()
     except OSError:
         return b""
+
+
+def _hooks_of_submodules(git_dir: Path) -> Iterator[Path]:
+    """The folders with hooks of all submodules that the user has filled, and of theirs."""
+    for folder, folders, files in os.walk(git_dir / "modules"):
+        if "HEAD" in files:
+            yield Path(folder) / "hooks"
+            folders[:] = [name for name in folders if name == "modules"]
 
 
 def _hooks(folder: Path) -> Iterator[tuple[Path, _Hook]]:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from parallel_impl import storage
 from parallel_impl.git import union
 from parallel_impl.git.identity import Identity
 from parallel_impl.git.repo import Change, Entry, Repo
@@ -50,14 +51,14 @@ def archive(
     root = f"{part}/openspec/" if part else "openspec/"
     entries = {one.path: one for one in repo.entries(tip, recurse=True) if one.path.startswith(root)}
     with tempfile.TemporaryDirectory(prefix="pi-archive-") as scratch:
-        top = Path(scratch).resolve()
+        top = storage.real(Path(scratch))
         _write(repo, entries, top)
         name = program.archive(change_id, top / part, env)
         archived = f"{ids.changes(part)}/archive/{name}"
         if not (top / archived).is_dir():
             raise OpenSpecError(f"openspec archive left nothing at {archived}")
         if open_tasks:
-            (top / archived / FOLLOW_UP).write_text(_follow_up(name, open_tasks))
+            storage.write(top / archived / FOLLOW_UP, _follow_up(name, open_tasks).encode())
         changes = _changes(repo, entries, top, root, {f"{ids.folder(change_id, part)}/": f"{archived}/"})
     message = f"Archive {change_id} as {name}\n\nChange-Id: {change_id}\n"
     commit = union.put(repo, tip, changes, message, ref=ref, date=date, identity=identity)
@@ -70,7 +71,7 @@ def _write(repo: Repo, entries: Mapping[str, Entry], top: Path) -> None:
         if entry.mode in FILES:
             file = top / path
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(contents[entry.oid])
+            storage.write(file, contents[entry.oid])
 
 
 def _changes(repo: Repo, entries: Mapping[str, Entry], top: Path, root: str, moved: Mapping[str, str]) -> list[Change]:

@@ -168,6 +168,9 @@ def between(ours: Sequence[Package], theirs: Sequence[Package]) -> Findings:
     return Findings(tuple(found[one] for one in sorted(found)), uncompared=uncompared, undecided=undecided)
 
 
+_Literals = tuple[tuple[Claim, tuple[str, ...], tuple[str, ...]], ...]  # components as written, and folded
+
+
 class _Claims:
     """What a package claims, computed on demand: in most plans few packages are ever compared."""
 
@@ -191,10 +194,14 @@ class _Claims:
         return self._claims(self.package.locks.keys, "locks", "keys")
 
     @cached_property
-    def literals(self) -> tuple[tuple[Claim, tuple[str, ...], tuple[str, ...]], ...]:
-        """Those of `writes` that are literal paths, with their components as written and folded."""
-        paths = [(claim, tuple(claim.text.rstrip("/").split("/"))) for claim in self.writes if is_literal(claim.text)]
-        return tuple((claim, names, tuple(map(fold, names))) for claim, names in paths)
+    def literals(self) -> _Literals:
+        """Those of `writes` that are literal paths."""
+        return _literals(self.writes)
+
+    @cached_property
+    def locked_literals(self) -> _Literals:
+        """Those of `files` that are literal paths."""
+        return _literals(self.files)
 
     def denies(self, path: str) -> bool:
         """Whether the scope leaves `path` out."""
@@ -202,6 +209,11 @@ class _Claims:
 
     def _claims(self, texts: Sequence[str], *keys: str) -> tuple[Claim, ...]:
         return tuple(Claim(self.package.id, text, ("packages", self.number, *keys, n)) for n, text in enumerate(texts))
+
+
+def _literals(claims: Sequence[Claim]) -> _Literals:
+    paths = [(claim, tuple(claim.text.rstrip("/").split("/"))) for claim in claims if is_literal(claim.text)]
+    return tuple((claim, names, tuple(map(fold, names))) for claim, names in paths)
 
 
 def _near(claims: Sequence[_Claims], related: Sequence[int]) -> list[int]:
@@ -216,7 +228,7 @@ def _near(claims: Sequence[_Claims], related: Sequence[int]) -> list[int]:
     literals = [
         (number, Ends(fold(ends(glob).start)))
         for number, package in enumerate(packages)
-        for glob in package.scope.write_allow
+        for glob in (*package.scope.write_allow, *package.locks.files)
         if is_literal(glob)
     ]
     found = [neighbours(patterns, len(packages)) for patterns in (globs, keys, literals)]
@@ -232,6 +244,7 @@ def _left(near: Sequence[int], order: Order, compared: int) -> int:
 
 def _key_start(key: str) -> str:
     """The text with which everything begins that a lock key claims."""
+    key = lock_keys.compared(key)
     return key[:-1] if key.endswith("/*") else f"{key}\n"
 
 
@@ -256,6 +269,9 @@ def _lock(one: _Claims, two: _Claims, overlaps: Overlaps) -> Conflict | None:
         or _overlap(ConflictKind.LOCK, one.files, two.writes, two.package.scope.deny, overlaps)
         or _overlap(ConflictKind.LOCK, one.writes, two.files, one.package.scope.deny, overlaps)
         or _keys(one, two)
+        or _twins(ConflictKind.LOCK, one, two, one.locked_literals, two.locked_literals)
+        or _twins(ConflictKind.LOCK, one, two, one.locked_literals, two.literals)
+        or _twins(ConflictKind.LOCK, one, two, one.literals, two.locked_literals)
     )
 
 
@@ -280,15 +296,21 @@ def _overlap(
 
 
 def _twin(one: _Claims, two: _Claims, _: Overlaps) -> Conflict | None:
+    return _twins(ConflictKind.TWIN, one, two, one.literals, two.literals)
+
+
+def _twins(kind: ConflictKind, one: _Claims, two: _Claims, firsts: _Literals, seconds: _Literals) -> Conflict | None:
     """Literal paths that are one path, or one inside the other, once case and Unicode form do not count."""
-    for first, names, folded in one.literals:
-        for second, others, others_folded in two.literals:
+    for first, names, folded in firsts:
+        for second, others, others_folded in seconds:
             common = min(len(names), len(others))
             if folded[:common] != others_folded[:common] or names[:common] == others[:common]:
                 continue
             path_one, path_two = "/".join((*names, *others[common:])), "/".join((*others, *names[common:]))
-            if not one.denies(path_one) and not two.denies(path_two):
-                return Conflict(ConflictKind.TWIN, first, second, path_two)
+            # what a scope leaves out is locked all the same
+            left_out = firsts is one.literals and one.denies(path_one), seconds is two.literals and two.denies(path_two)
+            if not any(left_out):
+                return Conflict(kind, first, second, path_two)
     return None
 
 

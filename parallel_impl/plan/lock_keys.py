@@ -9,10 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
+from parallel_impl.plan.globs.git_folder import is_in_git_folder, without_stream
+from parallel_impl.plan.globs.globs import fold
 from parallel_impl.text import nearest, shorten
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
 _API = re.compile(r"([A-Za-z]+)(?:\s+|(?=/))(\S+)")
+_IN_BRACES = re.compile(r"\{[^{}/]*\}")  # OpenAPI
+_PARAMETER = re.compile(r"/(?::[^/]+|<[^<>/]*>|\[[^][/]*\])(?=/|$)")  # Express, Flask, Next.js
 _EVENT = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 _FLAG = re.compile(r"[a-z0-9_.-]+(/[a-z0-9_.-]+)*(/\*)?")
 _ENV = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
@@ -68,8 +72,22 @@ def overlap(first: str, second: str) -> bool:
     return contains(first, second) or contains(second, first)
 
 
+def compared(key: str) -> str:
+    """What tells one canonical key from another: paths of contracts as those of scopes, endpoints as routers do.
+
+    The names of an endpoint's parameters and a slash at its end do not count.
+    """
+    if key.startswith("contract:"):
+        return fold(key)
+    if key.startswith("api:"):
+        method, blank, path = key.partition(" ")
+        return f"{method}{blank}{_PARAMETER.sub('/{}', _IN_BRACES.sub('{}', path)).removesuffix('/') or '/'}"
+    return key
+
+
 def contains(outer: str, inner: str) -> bool:
     """Whether the canonical key `outer` names everything that `inner` names."""
+    outer, inner = compared(outer), compared(inner)
     if outer == inner:
         return True
     below = outer[:-1]
@@ -134,6 +152,10 @@ def _env(name: str) -> str:
 
 def _contract(name: str) -> str:
     parts = name.split("/")
+    if is_in_git_folder(name):
+        raise LockKeyError(f"contract:{_short(name)} is no contract, but a part of a .git folder", "delete the key")
+    if (plain := "/".join(map(without_stream, parts))) != name:
+        raise LockKeyError(f"contract:{_short(name)} is a stream of a file (NTFS)", f"write contract:{plain}")
     if name and "\\" not in name and not {"", ".", ".."} & set(parts):
         return _wildcard("contract", name)
     path = "/".join(part for part in parts if part not in ("", ".", ".."))

@@ -41,6 +41,10 @@ class Order:
         """Whether `first` depends on `second`, directly or not."""
         return bool(self.ancestors[first] >> self.index[second] & 1)
 
+    def ordered(self, first: str, second: str) -> bool:
+        """Whether one of two packages depends on the other."""
+        return self.reaches(first, second) or self.reaches(second, first)
+
     def dependencies(self, package_id: str, *, transitive: bool = True) -> tuple[str, ...]:
         """What the package depends on, in topological order."""
         if transitive:

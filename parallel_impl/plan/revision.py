@@ -5,6 +5,9 @@ priority, its retries and its time limits may differ, and so may what the plan s
 are whose, new files, reasons, evidence, weights, shared files, what the plan was made from. What is changed is done
 again, and so is whatever depends on it. A change of the contracts (their revision, or which files they are) changes
 every package.
+
+Of what is changed, `judged` differs only in what its work is judged by: its scope, its steps, whether it may be empty,
+what it depends on. The work is asked for as before, so the one that is there may be right now.
 """
 
 from __future__ import annotations
@@ -12,14 +15,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from parallel_impl.plan import order
-from parallel_impl.plan.model import Package, Plan
+from parallel_impl.plan.model import Locks, Package, Plan, Scope
 
 
 @dataclass(frozen=True, slots=True)
 class Revision:
     """Packages by what an edit did to them, each in the order of the plan that has it.
 
-    `changed` are in both plans and differ, `below` depend on those and are the same, `kept` are not touched.
+    `changed` are in both plans and differ, `below` depend on those and are the same, `kept` are not touched. `judged`
+    are those of `changed` whose work is asked for as before.
     """
 
     changed: tuple[str, ...]
@@ -27,6 +31,7 @@ class Revision:
     kept: tuple[str, ...]
     new: tuple[str, ...]
     gone: tuple[str, ...]
+    judged: tuple[str, ...] = ()
 
 
 def compare(old: Plan, new: Plan) -> Revision:
@@ -45,7 +50,16 @@ def compare(old: Plan, new: Plan) -> Revision:
         kept=tuple(name for name in after if name not in changed | added | below),
         new=tuple(name for name in after if name in added),
         gone=tuple(name for name in before if name not in after),
+        judged=tuple(
+            name for name in after if name in changed and not all_differ and _asks(before[name]) == _asks(after[name])
+        ),
     )
+
+
+def _asks(package: Package) -> Package:
+    """The package without what only judges its work; whether that starts from the same tree is seen when it is done."""
+    known = replace(package, scope=Scope(()), steps=(), may_be_empty=False, depends_on=(), locks=Locks())
+    return replace(known, output_keys=(), output_artifacts=(), tier_required="")
 
 
 def _judged_by(package: Package) -> Package:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from parallel_impl import storage
 from parallel_impl.contracts import plan_check
 from parallel_impl.errors import Problem, Severity, UserError
 from parallel_impl.git.repo import Repo
@@ -73,13 +74,13 @@ def find(folder: Path, typed: str) -> ChangeSources:
 
     UserError where there is no such change, no commit, or no work tree, and where the folder lies behind a link.
     """
-    change_id, here = _meant(folder.resolve(), typed)
+    change_id, here = _meant(storage.real(folder), typed)
     ids.check(change_id)
     repo = Repo.discover(here)
     top = repo.top(here)
     if top is None:
         raise UserError("a bare repository has no documents of a change", where=str(here), hint="go to a work tree")
-    top = top.resolve()
+    top = storage.real(top)
     commit = repo.head(here)
     if commit is None:
         raise UserError("the repository has no commit yet", where=str(top), hint="commit the code first")
@@ -90,8 +91,8 @@ def find(folder: Path, typed: str) -> ChangeSources:
         changes = top / ids.changes(part)
         known = [path.relative_to(changes.parent.parent).as_posix() for path in changes.glob("*/*")]
         raise plan_check.no_plan(change_id, known, str(changes))
-    if (top / inside).resolve() != top / inside:
-        what = f"the folder of the change is behind a link: it is {(top / inside).resolve()}"
+    if storage.real(top / inside) != top / inside:
+        what = f"the folder of the change is behind a link: it is {storage.real(top / inside)}"
         raise UserError(what, where=inside, hint="git has no files behind a link: make it a folder of the repository")
     found, plan = documents.load(top / inside), content(top / inside / ids.PLAN_FILE)
     unknown = snapshot.uncommitted(repo, commit, inside, found)
@@ -125,7 +126,7 @@ def with_spec(found: ChangeSources, file: Path) -> ChangeSources:
 
 def _meant(folder: Path, typed: str) -> tuple[str, Path]:
     """The change-id, and the folder from which its part of the repository is looked for."""
-    given = (folder / typed).resolve()
+    given = storage.real(folder / typed)
     if "/" in typed.rstrip("/") and given.is_dir() and given.parent.as_posix().endswith(f"/{ids.CHANGES}"):
         return given.name, given.parent.parent.parent
     return typed.rstrip("/"), folder

@@ -102,7 +102,7 @@ def run(
     mark = f"{os.getpid()}-{threading.get_ident()}-{time.monotonic_ns()}"
     log.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
-        file = stack.enter_context(log.open("ab", buffering=0))
+        file = stack.enter_context(storage.open_to_append(log))
         source = subprocess.DEVNULL if stdin is None else stdin if isinstance(stdin, int) else _opened(stdin, stack)
         channel = stack.enter_context(Channel()) if launch.namespace else None
         apart = bool(heard or complained)
@@ -172,7 +172,8 @@ def _start(
 
 def _not_started(argv: Sequence[str], why: str, log: BinaryIO, began: float) -> Ended:
     why = f"{argv[0] if argv else '(empty command)'}: {why}"
-    log.write(f"could not be started: {why}\n".encode(errors="replace"))
+    with storage.named(Path(log.name)):
+        log.write(f"could not be started: {why}\n".encode(errors="replace"))
     return Ended(Reason.NOT_STARTED, None, time.monotonic() - began, why=why)
 
 

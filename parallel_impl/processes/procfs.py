@@ -137,7 +137,11 @@ def become_subreaper() -> bool:
 
 
 def forbid_tracing() -> bool:
-    """Let no other process of this user read this one's memory or environment; False where the system can't."""
+    """Let no other process of this user read this one's memory or environment; False where the system can't.
+
+    It costs a core file, and debuggers that attach. Of its own files in /proc a process of an ordinary user reads then
+    what all may read, and its descriptors, but not `environ`. Children are as before from their exec on.
+    """
     if sys.platform != "linux":
         return False
     libc = ctypes.CDLL(None, use_errno=True)

@@ -18,8 +18,10 @@ from pathlib import Path
 
 import msgspec
 
+from parallel_impl import storage
 from parallel_impl.processes.slot_order import SlotTicket, choose
 
+FOLDER = "slots"  # in the state directory of the user
 ASLEEP_SECONDS = 5.0  # without a look: a process that was stopped (Ctrl-Z) must not keep all others waiting
 GUARD_SECONDS, LOOK_SECONDS = 10.0, 0.02  # for the guard: to draw or give back, to look
 RETRY_SECONDS = 0.002
@@ -92,6 +94,13 @@ class SlotFiles:
             os.close(mine.descriptor)
         return beside
 
+    def in_use(self) -> tuple[int, int]:
+        """How many slots are in use, and how many requests wait; of processes that live, not of this one."""
+        with self._guarded(GUARD_SECONDS):
+            tickets = list(self._others(0))
+        having = sum(1 for one in tickets if one.slot)
+        return having, len(tickets) - having
+
     def _enter(self, ticket: SlotTicket) -> FileTurn:
         descriptor = os.open(self._path(ticket.number), os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, MODE)
         try:
@@ -142,7 +151,8 @@ class SlotFiles:
                     if time.monotonic() >= until:
                         raise
                     time.sleep(RETRY_SECONDS)
-            yield descriptor
+            with storage.named(self.folder):
+                yield descriptor
         finally:
             os.close(descriptor)
 

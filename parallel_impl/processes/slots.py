@@ -6,7 +6,9 @@ came, that of other runs included where they share a folder of tickets.
 
 from __future__ import annotations
 
+import copy
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -27,6 +29,30 @@ class Share:
     """A slot that was taken. `beside`, known when it is given back: other heavy work ran at any time of it."""
 
     beside: bool = False
+
+
+class SlotWait:
+    """How long one piece of work has only waited for slots: while one of its threads did and none had one."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock, self._changed = clock, threading.Lock()
+        self._waiting = self._having = 0
+        self._total, self._since = 0.0, 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Until now."""
+        with self._changed:
+            return self._total + self._running()
+
+    def change(self, *, waiting: int = 0, having: int = 0) -> None:
+        """One thread more or less that waits, or that has a slot."""
+        with self._changed:
+            self._total, self._since = self._total + self._running(), self._clock()
+            self._waiting, self._having = self._waiting + waiting, self._having + having
+
+    def _running(self) -> float:
+        return self._clock() - self._since if self._waiting and not self._having else 0.0
 
 
 Take = Callable[[], AbstractContextManager[Share]]
@@ -84,6 +110,7 @@ class Slots:
     def __init__(self, count: int, machine_cores: int, tickets: SlotFiles | None = None) -> None:
         self.count = count
         self.cores = machine_cores
+        self.wait = SlotWait()
         self._tickets: Tickets = tickets or OwnTickets()
         self._waiting: deque[object] = deque()
         self._changed = threading.Condition()
@@ -91,6 +118,12 @@ class Slots:
     def environment(self, env: Mapping[str, str]) -> dict[str, str]:
         """What tells tools how many cores they may use, where `env` does not."""
         return cores.environment(self.cores, self.count, env)
+
+    def measured_by(self, wait: SlotWait) -> Slots:
+        """The same slots, for work whose waits this one counts."""
+        same = copy.copy(self)
+        same.wait = wait
+        return same
 
     @contextmanager
     def take(
@@ -100,10 +133,16 @@ class Slots:
 
         A stop ends the wait: what starts then without a slot is ended by the same stop.
         """
-        share, number = Share(), self._wait(stops, alone=alone, waits=waits)
+        self.wait.change(waiting=1)
+        share, number = Share(), 0
+        try:
+            number = self._wait(stops, alone=alone, waits=waits)
+        finally:
+            self.wait.change(waiting=-1, having=1)
         try:
             yield share
         finally:
+            self.wait.change(having=-1)
             if number:
                 share.beside = self._give_back(number)
 

@@ -48,6 +48,16 @@ class Failure(StrEnum):
         return self in _BY_PROVIDER
 
     @property
+    def judges(self) -> bool:
+        """Whether the work was refused, and not what it was made or tried with."""
+        return self in _JUDGEMENTS
+
+    @property
+    def undecided(self) -> bool:
+        """Whether it leaves open what the work is worth, where its agent had ended well."""
+        return self in _UNDECIDED
+
+    @property
     def from_base(self) -> bool:
         """Whether a retry starts from the package's base; otherwise it goes on from the failed attempt's work."""
         return self not in _GOES_ON
@@ -55,6 +65,11 @@ class Failure(StrEnum):
 
 _BY_PROVIDER = (Failure.PROVIDER_LIMIT, Failure.PROVIDER_QUOTA, Failure.PROVIDER_AUTH)
 _FREE = (Failure.INTERRUPTED, Failure.STEP_CANNOT_START, Failure.FOREIGN_FILES, *_BY_PROVIDER)
+_JUDGEMENTS = (
+    Failure.SCOPE_VIOLATION, Failure.NO_CHANGES, Failure.CONTRACT_INVALID, Failure.VERIFICATION_FAILED,
+    Failure.RESULT_INVALID,
+)  # fmt: skip
+_UNDECIDED = (Failure.INTERRUPTED, Failure.SETUP_FAILED, Failure.STEP_CANNOT_START, Failure.FOREIGN_FILES)
 _GOES_ON = (Failure.VERIFICATION_FAILED, Failure.CONTRACT_INVALID, Failure.STEP_CANNOT_START)
 
 
@@ -64,11 +79,14 @@ class Halt(StrEnum):
     NOT_ALL_ACCEPTED = "NOT_ALL_ACCEPTED"
     ONLY = "ONLY"
     CLASH = "CLASH"
+    NO_CHANGES = "NO_CHANGES"
     REPOSITORY_CHANGED = "REPOSITORY_CHANGED"
     FOREIGN_FILES = "FOREIGN_FILES"
     GATES_FAILED = "GATES_FAILED"
     GATE_BROKEN = "GATE_BROKEN"  # on the base, or red and unreadable there, so that nothing can be told from it
     STEP_CANNOT_START = "STEP_CANNOT_START"
+    OUT_OF_SCOPE = "OUT_OF_SCOPE"  # of all packages: somebody else wrote it
+    OBJECT_DAMAGED = "OBJECT_DAMAGED"
     BRANCH_MOVED = "BRANCH_MOVED"
     BRANCH_REFUSED = "BRANCH_REFUSED"
     CHECKED_OUT = "CHECKED_OUT"
@@ -83,11 +101,14 @@ _HALTED = {
     Halt.NOT_ALL_ACCEPTED: "not all packages were accepted",
     Halt.ONLY: "--only asked for a part of the packages",
     Halt.CLASH: "accepted work does not stand in one tree",
+    Halt.NO_CHANGES: "no package changed anything",
     Halt.REPOSITORY_CHANGED: "the repository was changed under the run",
     Halt.FOREIGN_FILES: "files around its checkouts are not of this run",
     Halt.GATES_FAILED: "the gates do not pass on the whole",
     Halt.GATE_BROKEN: "a gate can judge nothing",
     Halt.STEP_CANNOT_START: "a step cannot start, on the base neither",
+    Halt.OUT_OF_SCOPE: "what would land is not all in the scope of a package",
+    Halt.OBJECT_DAMAGED: "objects of the repository are damaged",
     Halt.BRANCH_MOVED: "the branch was moved meanwhile",
     Halt.BRANCH_REFUSED: "git does not let the branch be moved",
     Halt.CHECKED_OUT: "the branch is checked out",
@@ -109,6 +130,18 @@ def tries_again(code: str) -> bool:
     """Whether another attempt may follow one that ended with this word."""
     known = Failure.__members__.get(code)
     return known.tries_again if known else True
+
+
+def judges(code: str) -> bool:
+    """Whether an attempt that ended with this word had its work refused."""
+    known = Failure.__members__.get(code)
+    return known.judges if known else False
+
+
+def undecided(code: str) -> bool:
+    """Whether this word leaves open what the work of an agent that ended well is worth."""
+    known = Failure.__members__.get(code)
+    return known.undecided if known else False
 
 
 def costs_retry(code: str) -> bool:

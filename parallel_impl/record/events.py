@@ -47,6 +47,7 @@ class RunStarted(Event, frozen=True, kw_only=True):
     `attempts`: how many attempts an aborted run of the change had made at packages; numbers go on from there.
     `plan_seconds`: how long the plan was read and checked (None in a run of a version that did not measure it).
     `above`: the tool configuration that lay above its worktrees (None in a run of a version that did not look).
+    `tip`: where the feature branch was ("": there was none; None in a run of a version that did not record it).
     """
 
     run_id: str
@@ -73,6 +74,7 @@ class RunStarted(Event, frozen=True, kw_only=True):
     single: bool = False
     plan_seconds: float | None = None
     above: list[str] | None = None
+    tip: str | None = None
 
 
 class RunContinued(Event, frozen=True, kw_only=True):
@@ -93,7 +95,8 @@ class RunContinued(Event, frozen=True, kw_only=True):
 class AttemptStarted(Event, frozen=True, kw_only=True):
     """Attempt `number` (from 1) of a package is handed to a worker, for this agent, of this version, with this model.
 
-    `model` is what was configured; "" where the client chooses.
+    `model` is what was configured; "" where the client chooses. `judges` is the attempt whose work is judged again,
+    without an agent; 0: an agent works.
     """
 
     package: str
@@ -101,6 +104,7 @@ class AttemptStarted(Event, frozen=True, kw_only=True):
     agent: str = ""
     version: str = ""
     model: str = ""
+    judges: int = 0
 
 
 class AttemptVerifying(Event, frozen=True, kw_only=True):
@@ -113,7 +117,9 @@ class AttemptVerifying(Event, frozen=True, kw_only=True):
 class AttemptEnded(Event, frozen=True, kw_only=True):
     """An attempt is over: its commit ("" when nothing could be taken) and `code`, "" when it passed.
 
-    `tests` is the digest of the record of which tests passed in its own steps ("" where none is known).
+    `tests` is the digest of the record of which tests passed in its own steps ("" where none is known). In
+    `waited_seconds` of its `seconds` it waited for slots. `whole`: all that its agent did is in the commit (None: of a
+    version that did not record it).
 
     Of its agent: the model that it used, the conversation that a retry may go on with (`private_home`: it lies in the
     package's own HOME), what it used, and how many of its tools were called, denied, and of its requests repeated.
@@ -126,6 +132,7 @@ class AttemptEnded(Event, frozen=True, kw_only=True):
     why: str = ""
     seconds: float = 0.0
     setup_seconds: float = 0.0
+    waited_seconds: float = 0.0
     from_base: bool = True
     agent: str = ""
     model: str = ""
@@ -136,6 +143,7 @@ class AttemptEnded(Event, frozen=True, kw_only=True):
     retries: int = 0
     calls: int = 0
     tests: str = ""
+    whole: bool | None = None
 
 
 class TestsKept(Event, frozen=True, kw_only=True):
@@ -266,7 +274,8 @@ class PackagesRestarted(Event, frozen=True, kw_only=True):
 class PlanRevised(Event, frozen=True, kw_only=True):
     """The plan was edited between two starts: `commit` holds the new one, `packages` are all that it has.
 
-    What is in `changed`, and whatever depends on that, is stale; every other known package stays as it was.
+    What is in `changed`, and whatever depends on that, is stale; every other known package stays as it was. Of those
+    in `judged` only what judges their work was changed.
     """
 
     plan_blob: str
@@ -275,29 +284,35 @@ class PlanRevised(Event, frozen=True, kw_only=True):
     contracts_revision: int
     packages: Mapping[str, list[str]]
     changed: list[str]
+    judged: list[str] = []
 
 
 class ConfigurationRevised(Event, frozen=True, kw_only=True):
-    """Gates or limits of the configuration were edited between two starts, in `commit`: these keys.
+    """The configuration was edited between two starts, in `commit`: these keys.
 
-    Accepted work stays; `digest` stands for what can be edited so, as it is now.
+    Accepted work stays; `digest` stands for what can be edited so, as it is now. `again` are packages that had failed
+    and are tried again, `judged` those whose work is judged again first.
     """
 
     commit: str
     digest: str
     keys: list[str]
+    again: list[str] = []
+    judged: list[str] = []
 
 
 class RepositoryChanged(Event, frozen=True, kw_only=True):
     """The user's repository is not as it was: what, which packages were running, and whether that halts the run.
 
-    `around`: it is not the repository but the folders around the run's checkouts.
+    `around`: it is not the repository but the folders around the run's checkouts. `checkouts`: it is the user's own
+    checkouts, which are compared once, at the end of a start.
     """
 
     what: list[str]
     running: list[str]
     halts: bool
     around: bool = False
+    checkouts: bool = False
 
 
 class Noted(Event, frozen=True, kw_only=True):
@@ -392,10 +407,21 @@ class Merged(Event, frozen=True, kw_only=True):
 
 
 class RunHalted(Event, frozen=True, kw_only=True):
-    """The run ended without landing; everything is kept."""
+    """The run ended without landing; everything is kept.
+
+    `tip`: where the feature branch was found although nobody had agreed to that ("": it was gone); the next start is
+    the user's consent to exactly that. None where that is not why.
+    """
 
     code: str
     why: str
+    tip: str | None = None
+
+
+class BranchMoveAccepted(Event, frozen=True, kw_only=True):
+    """The user agrees that the feature branch is at this commit ("": that it is gone), as a halt had named it."""
+
+    commit: str
 
 
 class RunAborted(Event, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ Names of files need not be Unicode: their odd bytes are surrogates in our text, 
 from __future__ import annotations
 
 import json
+import math
 from typing import Any, TypeVar
 
 import msgspec
@@ -23,13 +24,20 @@ def encode(value: object, *, indent: int | None = None) -> bytes:
 def decode(content: bytes, kind: type[T]) -> T:
     """What `encode` made of a `kind`; ValueError says what is wrong with anything else."""
     try:
-        return msgspec.convert(json.loads(content.decode(), parse_constant=_refuse), kind)
+        return msgspec.convert(json.loads(content.decode(), parse_constant=_refuse, parse_float=_finite), kind)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
 
 
 def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is not JSON")
+
+
+def _finite(number: str) -> float:
+    """The number; ValueError for one that is too large, which would be written again as `Infinity`."""
+    if math.isinf(found := float(number)):
+        _refuse(number[:20])
+    return found
 
 
 def is_shallow(value: object, levels: int = DEEPEST) -> bool:

@@ -105,6 +105,15 @@ class DenialRecord(msgspec.Struct, frozen=True):
     why: str = ""
 
 
+class SideWorkRecord(msgspec.Struct, frozen=True):
+    """Work that an attempt left elsewhere than in its worktree, so that it was not taken: the ref that keeps it."""
+
+    where: str
+    ref: str
+    commit: str
+    paths: tuple[str, ...] = ()
+
+
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt as it is published. An attempt that failed says why by `error_code` and `error`.
 
@@ -129,6 +138,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     files_modified: tuple[str, ...]
     files_ignored: tuple[str, ...] = ()
     no_changes: bool = False
+    elsewhere: tuple[SideWorkRecord, ...] = ()
     git: Commits
     verification: VerificationRecord
     for_a_person: tuple[str, ...] = ()

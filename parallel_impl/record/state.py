@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from parallel_impl.plan.order import Order, order
 from parallel_impl.record import events as e
-from parallel_impl.record.codes import Failure, costs_retry, tries_again
+from parallel_impl.record.codes import Failure, costs_retry, judges, tries_again, undecided
 from parallel_impl.record.gate_row import GateRow
 
 
@@ -58,7 +58,8 @@ class Progress:
     `tests` has, by attempt, the digest of what passed in its own steps, where it may have been accepted.
 
     Attempts up to `outdated` were made for an older revision: nothing goes on from them. What attempts up to
-    `counts_from` used is not held against the package's limits any more.
+    `counts_from` used is not held against the package's limits any more. Attempts up to `made_otherwise` did other
+    work than what is asked for now, those up to `judged_otherwise` are judged by something else now.
     """
 
     depends_on: tuple[str, ...]
@@ -67,6 +68,9 @@ class Progress:
     failures: int = 0
     outdated: int = 0
     counts_from: int = 0
+    made_otherwise: int = 0
+    judged_otherwise: int = 0
+    verified: set[int] = field(default_factory=set)
     commit: str = ""
     code: str = ""
     why: str = ""
@@ -76,13 +80,66 @@ class Progress:
 
     @property
     def last_failure(self) -> e.AttemptEnded | None:
-        """The last attempt of this revision whose failure says something about its work; the next goes on from it."""
-        ours = (one for one in reversed(self.ended) if one.number > self.outdated)
-        return next((one for one in ours if costs_retry(one.code) or one.code == Failure.STEP_CANNOT_START), None)
+        """The attempt of this revision whose failure says something about the latest work; the next goes on from it."""
+        ours = [one for one in self.ended if one.number > self.outdated]
+        failed = [one for one in ours if costs_retry(one.code) or one.code == Failure.STEP_CANNOT_START]
+        return max(failed, key=lambda one: (self.done_in(one.number), one.number), default=None)
+
+    @property
+    def finished(self) -> list[e.AttemptEnded]:
+        """The attempts whose agent did what is asked for now, and ended well: their commits have all of it.
+
+        The latest comes first, and each work once.
+        """
+        ours = (one for one in self.ended if one.number > self.made_otherwise)
+        found = {self.done_in(one.number): one for one in ours if one.commit and self._agent_was_done(one)}
+        return sorted(found.values(), key=lambda one: self.done_in(one.number), reverse=True)
+
+    @property
+    def judged_anew(self) -> list[e.AttemptEnded]:
+        """The attempts whose work is judged by something else now, and was not yet, as long as no agent tried since."""
+        since = [one for one in self.ended if one.number > self.judged_otherwise]
+        known = {self.done_in(one.number) for one in since if costs_retry(one.code) or not self._left_open(one)}
+        if max(known, default=0) > self.judged_otherwise:
+            return []
+        found = ((one, self.done_in(one.number)) for one in self.finished)
+        return [one for one, made in found if made <= self.judged_otherwise and made not in known]
+
+    @property
+    def to_judge(self) -> list[e.AttemptEnded]:
+        """The attempts whose work is judged again before an agent is paid, in this order.
+
+        Where nothing was found out about the latest work it is that.
+        """
+        return self.judged_anew or [one for one in self.finished[:1] if self._left_open(one)]
+
+    def done_in(self, number: int) -> int:
+        """The attempt in which an agent did the work of this attempt: itself, unless that was only judged again."""
+        began = self.started.get(number)
+        return began.judges or number if began else number
 
     def may_retry(self, retry_budget: int) -> bool:
-        """Whether another attempt may start: `retry_budget` counts attempts beyond the first."""
+        """Whether another attempt may start: `retry_budget` counts attempts beyond the first.
+
+        Work that is judged by something else now needs no agent, so it may be judged in any case.
+        """
+        if self.judged_anew:
+            return True
         return self.failures <= retry_budget and (not self.failures or tries_again(self.code))
+
+    def _agent_was_done(self, ended: e.AttemptEnded) -> bool:
+        """Whether the attempt got beyond its agent, with nothing left behind."""
+        if ended.whole is False or (ended.whole is None and ended.code == Failure.SCOPE_VIOLATION):
+            return False
+        return not ended.code or judges(ended.code) or self._got_to_its_steps(ended)
+
+    def _left_open(self, ended: e.AttemptEnded) -> bool:
+        """Whether it was not found out what the work is worth; a step that could not start twice is an agent's turn."""
+        twice = ended.code == Failure.STEP_CANNOT_START and self.done_in(ended.number) != ended.number
+        return undecided(ended.code) and not twice
+
+    def _got_to_its_steps(self, ended: e.AttemptEnded) -> bool:
+        return undecided(ended.code) and (ended.number in self.verified or self.done_in(ended.number) != ended.number)
 
 
 @dataclass(slots=True)
@@ -91,6 +148,10 @@ class State:
 
     `agent` is that of the last start, `agent_from` the folder where it was typed. `notes` are for the summary, each
     once, `gate_rows` what the gates meant for the last candidate. `resumed` is the provider that had last paused it.
+
+    `tip` is where the feature branch may be: where it was when the run began, or where the user agreed that it is; that
+    is `consented` then. `asked` is where a halt found it, to which the next start agrees. `candidates` are the commits
+    that the run made of all accepted work. ("": no branch; None: not known, or nothing.)
     """
 
     run: RunState = RunState.PREFLIGHT
@@ -104,6 +165,10 @@ class State:
     order: Order = field(default_factory=lambda: order({}))
     removed: dict[str, Progress] = field(default_factory=dict)
     accepted_gates: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
+    tip: str | None = None
+    consented: str | None = None
+    asked: str | None = None
+    candidates: set[str] = field(default_factory=set)
     proven: str = ""
     gate_rows: tuple[GateRow, ...] = ()
     landed: e.Landed | None = None
@@ -153,7 +218,7 @@ class State:
             case e.RunStarted():
                 self.started, self.home, self.run = event, event.home, RunState.EXECUTING
                 self.run_id, self.place = event.run_id, event.place
-                self.agent, self.agent_from = event.agent, event.agent_from
+                self.agent, self.agent_from, self.tip = event.agent, event.agent_from, event.tip
                 self.packages = {
                     name: Progress(tuple(above), attempts=event.attempts.get(name, 0))
                     for name, above in event.packages.items()
@@ -167,6 +232,9 @@ class State:
                 self._continue()
             case e.FailedRetried() | e.PackagesRestarted() | e.PlanRevised():
                 self._again(event)
+            case e.ConfigurationRevised():
+                self.configured = event
+                self._reopen(event)
             case e.RepositoryChanged() if event.halts:
                 self.tampering = event
             case _:
@@ -177,28 +245,36 @@ class State:
             case e.Noted():
                 note = f"{event.package}: {event.text}" if event.package else event.text
                 self.notes += [] if note in self.notes else [note]
-            case e.ConfigurationRevised():
-                self.configured = event
             case e.GateAccepted():
                 known = self.accepted_gates.get(event.gate, {})
                 both = {kind: (*known.get(kind, ()), *ids) for kind, ids in event.kinds.items()}
                 self.accepted_gates[event.gate] = {**known, **both}
-            case e.CandidateMade():
-                self.run = RunState.PROVING
-            case e.GatesEnded() if event.rows:
-                self.gate_rows = event.rows
-            case e.CandidateProven():
-                self.proven = event.commit
-            case e.Landed():
-                self.landed, self.run, self.halted = event, RunState.LANDED, None
             case e.RunPaused():
                 self.paused, self.run = event, RunState.PAUSED
             case e.RunResumed():
                 self.paused, self.resumed, self.run = None, event.by, RunState.EXECUTING
             case e.RunHalted():
-                self.halted, self.run = event, RunState.HALTED
+                self.halted, self.run, self.asked = event, RunState.HALTED, event.tip
             case e.RunAborted():
                 self.run = RunState.ABORTED
+            case _:
+                self._land(event)
+
+    def _land(self, event: e.Event) -> None:
+        """What became of the whole, and of the feature branch."""
+        match event:
+            case e.CandidateMade():
+                self.run = RunState.PROVING
+                self.candidates.add(event.commit)
+            case e.GatesEnded() if event.rows:
+                self.gate_rows = event.rows
+            case e.CandidateProven():
+                self.proven = event.commit
+                self.candidates.add(event.commit)
+            case e.BranchMoveAccepted():
+                self.tip, self.consented, self.asked = event.commit, event.commit, None
+            case e.Landed():
+                self.landed, self.run, self.halted = event, RunState.LANDED, None
             case _:
                 self._publish(event)
 
@@ -271,11 +347,13 @@ class State:
         self._expect(event, progress.state in LIVE and event.number == progress.attempts)
         if isinstance(event, e.AttemptVerifying):
             progress.state = PackageState.VERIFYING
+            progress.verified.add(event.number)
             return
         progress.ended.append(event)
         progress.code, progress.why = event.code, event.why
         if event.code:
-            progress.failures += costs_retry(event.code)
+            judged_again = progress.done_in(event.number) != event.number
+            progress.failures += costs_retry(event.code) and not (judged_again and judges(event.code))
             progress.state = PackageState.QUEUED  # until the runner says that no try is left
 
     def _end(self, event: e.PackageAccepted | e.PackageFailed | e.PackageCancelled) -> None:
@@ -302,6 +380,8 @@ class State:
                 progress.state, progress.failures, progress.counts_from = PackageState.PLANNED, 0, progress.attempts
         elif isinstance(event, e.PackagesRestarted):
             self._outdate(event.packages)
+            for progress in (self.packages[name] for name in self.with_descendants(event.packages)):
+                progress.made_otherwise = progress.attempts
         else:
             self._revise(event)
         for progress in self.packages.values():
@@ -317,7 +397,32 @@ class State:
         for name, above in event.packages.items():
             self.packages[name].depends_on = tuple(above)
         self._sort(event)
-        self._outdate([*event.changed, *again])
+        outdated = [*event.changed, *again]
+        self._outdate(outdated)
+        for name in self.with_descendants(outdated):
+            progress = self.packages[name]
+            if name in outdated and name not in event.judged:
+                progress.made_otherwise = progress.attempts
+            progress.judged_otherwise = progress.attempts
+
+    def _reopen(self, event: e.ConfigurationRevised) -> None:
+        """What the edit gives another try: while none is live, and not what was accepted."""
+        if not event.again and not event.judged:
+            return
+        reopened = {name: self.packages[name] for name in (*event.again, *event.judged)}
+        accepted = any(progress.state is PackageState.ACCEPTED for progress in reopened.values())
+        self._expect(event, not self.live() and not accepted)
+        for name, progress in reopened.items():
+            if name in event.judged:
+                progress.judged_otherwise = progress.attempts
+            else:
+                progress.failures = 0
+            if progress.state is PackageState.FAILED:
+                progress.state = PackageState.PLANNED
+        for progress in self.packages.values():
+            if progress.state is PackageState.CANCELLED:
+                progress.state, progress.why = PackageState.PLANNED, ""
+        self._queue(self.packages)
 
     def _outdate(self, names: Iterable[str]) -> None:
         """The results of these packages, and of all that depends on them, are of an older revision."""

@@ -148,7 +148,7 @@ class Course:
             case e.AttemptStarted():
                 one = Try(event.number, event.agent, event.model, event.at, self.active.seconds)
                 self.tries.setdefault(event.package, []).append(one)
-                self._turn(one, Stage.AGENT)
+                self._turn(one, Stage.STEPS if event.judges else Stage.AGENT)
             case e.AttemptVerifying():
                 if found := self.find(event.package, event.number):
                     self._turn(found, Stage.STEPS)

@@ -13,17 +13,6 @@ from parallel_impl.text import until
 def describe(event: Event) -> str:
     """One line for people; "" for an event that has nothing new for them."""
     match event:
-        case e.AttemptStarted():
-            again = f" (attempt {event.number})" if event.number > 1 else ""
-            return f"{event.package}  started{again}"
-        case e.AttemptVerifying():
-            return f"{event.package}  its agent is done; what it changed is checked"
-        case e.AttemptEnded() if event.code == Failure.INTERRUPTED:
-            return f"{event.package}  attempt {event.number} interrupted, which costs no retry: {event.why}"
-        case e.AttemptEnded() if event.code and not costs_retry(event.code):
-            return f"{event.package}  attempt {event.number} refused, which costs no retry: {event.code}: {event.why}"
-        case e.AttemptEnded() if event.code:
-            return f"{event.package}  attempt {event.number} failed: {event.code}: {event.why}"
         case e.PackageAccepted():
             return f"{event.package}  accepted, {event.commit[:12]}"
         case e.PackageFailed():
@@ -32,11 +21,13 @@ def describe(event: Event) -> str:
             return f"{event.package}  cancelled: {event.because} was not accepted"
         case e.Noted():
             return f"{event.package}  note: {event.text}" if event.package else f"note: {event.text}"
+        case e.RepositoryChanged() if event.checkouts:
+            return f"your checkouts are not as they were: {'; '.join(event.what)}"
         case e.RepositoryChanged():
             what = "the folders around the checkouts" if event.around else "the repository"
             return f"{what} changed while {', '.join(event.running) or 'nothing'} ran: {'; '.join(event.what)}"
         case _:
-            told = _describe_start(event) or _describe_check(event) or _describe_end(event)
+            told = _describe_start(event) or _describe_attempt(event) or _describe_check(event) or _describe_end(event)
             return told or _describe_publication(event)
 
 
@@ -56,8 +47,29 @@ def _describe_start(event: Event) -> str:
         case e.GateAccepted():
             kinds = ", ".join(f"{kind} ({', '.join(ids)})" if ids else kind for kind, ids in event.kinds.items())
             return f"accepted by name: {event.gate}: {kinds}"
+        case e.BranchMoveAccepted():
+            return f"with the branch as it is: {event.commit[:12] or 'gone'}"
         case e.ConfigurationRevised():
             return f"configuration of {event.commit[:12]}: {', '.join(event.keys)}"
+        case _:
+            return ""
+
+
+def _describe_attempt(event: Event) -> str:
+    match event:
+        case e.AttemptStarted() if event.judges:
+            return f"{event.package}  what attempt {event.judges} did is judged again, without an agent"
+        case e.AttemptStarted():
+            again = f" (attempt {event.number})" if event.number > 1 else ""
+            return f"{event.package}  started{again}"
+        case e.AttemptVerifying():
+            return f"{event.package}  its agent is done; what it changed is checked"
+        case e.AttemptEnded() if event.code == Failure.INTERRUPTED:
+            return f"{event.package}  attempt {event.number} interrupted, which costs no retry: {event.why}"
+        case e.AttemptEnded() if event.code and not costs_retry(event.code):
+            return f"{event.package}  attempt {event.number} refused, which costs no retry: {event.code}: {event.why}"
+        case e.AttemptEnded() if event.code:
+            return f"{event.package}  attempt {event.number} failed: {event.code}: {event.why}"
         case _:
             return ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,7 +42,7 @@ class Follower:
             found = file.stat()
             if found.st_ino != place.inode or found.st_size < place.offset:
                 place.inode, place.offset = found.st_ino, 0
-            if found.st_size == place.offset:
+            if found.st_size == place.offset or not stat.S_ISREG(found.st_mode):
                 return []
             with file.open("rb") as opened:
                 opened.seek(place.offset)

@@ -39,7 +39,7 @@ def render(drawn: Picture, stop: Handoff) -> str:
     """The page as Markdown."""
     parts = [
         f"# {drawn.change_id}: {shorten(first_line(stop.headline), LONGEST)}",
-        f"{drawn.sentence}. {code(stop.branch)} is where it was, and all work is kept.",
+        f"{drawn.sentence}. This run has not moved {code(stop.branch)}, and all work is kept.",
         f"Paths are below {code(stop.state)}.",
         _first(drawn, stop),
         _packages(drawn),

@@ -37,6 +37,7 @@ def render(summary: Summary, drawn: Picture) -> str:
         _figures_of(summary.figures),
         "\n\n".join(["## Packages", *(_package(package) for package in summary.packages)]),
         _list("Notes", summary.notes),
+        _list("Changed in your repository meanwhile", map(code, summary.changed_by_others)),
         "## The run\n\n" + _facts(summary),
     ]
     return printable("\n\n".join(part for part in parts if part) + "\n")

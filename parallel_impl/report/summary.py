@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import add
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from parallel_impl import storage
 from parallel_impl.git.diffstat import Diffstat
 from parallel_impl.plan import order as ordering
 from parallel_impl.plan.model import StepKind
@@ -112,7 +113,10 @@ class CriticalPath(msgspec.Struct, frozen=True):
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """How a run went. `agent` and `jobs` are of the last start, `contracts_revision` of the plan in force."""
+    """How a run went. `agent` and `jobs` are of the last start, `contracts_revision` of the plan in force.
+
+    `changed_by_others`: what became of the user's repository and checkouts meanwhile, whoever did it.
+    """
 
     schema_version: int = 1
     change_id: str
@@ -141,6 +145,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     open_tasks: tuple[str, ...] = ()
     lacking: tuple[str, ...] = ()
     notes: tuple[str, ...]
+    changed_by_others: tuple[str, ...] = ()
     figures: Figures = Figures()
 
 
@@ -208,10 +213,19 @@ def build(facts: Facts, happened: Sequence[e.Event], course: Course) -> Summary:
             if step.kind is not StepKind.COMMAND
         ),
         notes=facts.notes,
+        changed_by_others=tuple(dict.fromkeys(_changed_by_others(happened))),
         open_tasks=facts.open_tasks,
         lacking=facts.lacking,
         figures=figures.measure(happened, course),
     )
+
+
+def _changed_by_others(happened: Iterable[e.Event]) -> Iterator[str]:
+    """What was changed in the user's repository, each with the packages that were running then."""
+    for event in happened:
+        if isinstance(event, e.RepositoryChanged):
+            running = f", while {', '.join(event.running)} ran" if event.running else ""
+            yield from (f"{what}{running}" for what in event.what)
 
 
 def total(used: Iterable[Usage]) -> Usage:
@@ -273,8 +287,8 @@ def _attempt(ended: e.AttemptEnded, course: Course) -> AttemptRow:
 def read_result(folder: Path) -> Result | None:
     """The published result of an attempt, from its folder."""
     try:
-        return results.load((folder / results.FILE).read_bytes())
-    except (FileNotFoundError, ValueError):
+        return results.load(storage.read(folder / results.FILE))
+    except (OSError, ValueError):
         return None  # an attempt that ended before it had a result: its row says so by its code
 
 

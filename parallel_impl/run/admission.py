@@ -14,6 +14,7 @@ from parallel_impl.agents import readiness, spending
 from parallel_impl.agents.client import Client
 from parallel_impl.agents.seen import Seen
 from parallel_impl.agents.spending import Spent, budget
+from parallel_impl.processes.slots import SlotWait
 from parallel_impl.record import events as e
 from parallel_impl.record.codes import Failure
 from parallel_impl.run.attempt.job import Cutoff, Job, Outcome
@@ -30,6 +31,7 @@ class _Live:
     cutoff: Cutoff
     since: float
     by_run: bool  # a limit of the run is nearer than its package's own
+    slot_wait: SlotWait
     seen: Seen = field(default_factory=Seen)
 
 
@@ -69,7 +71,7 @@ class Admission:
         name = job.package.id
         mine = spending.left(self._package, spending.of_package(self._run.state.packages[name]))
         narrow = spending.narrower(mine, spending.left(self._whole, self._spent(now)))
-        self._live[name] = _Live(job.cutoff, now, by_run=narrow != mine)
+        self._live[name] = _Live(job.cutoff, now, by_run=narrow != mine, slot_wait=job.slot_wait)
         return replace(job, budget=narrow)
 
     def hear(self, package: str, seen: Seen, now: float) -> None:
@@ -86,7 +88,8 @@ class Admission:
         live, code = self._live[package], outcome.code
         if code is not Failure.BUDGET_EXCEEDED or live.cutoff.code or not live.by_run:
             return code
-        spent = spending.of_package(self._run.state.packages[package]) + Spent.seen(outcome.seen, outcome.seconds)
+        spent = spending.of_package(self._run.state.packages[package])
+        spent += Spent.seen(outcome.seen, outcome.seconds - outcome.waited_seconds)
         if spending.used_up(self._package, spent):
             return code
         self._over = outcome.why
@@ -152,7 +155,7 @@ class Admission:
         return readiness.correction(agent) if isinstance(agent, Client) else ""
 
     def _spent(self, now: float) -> Spent:
-        live = (Spent.seen(one.seen, now - one.since) for one in self._live.values())
+        live = (Spent.seen(one.seen, now - one.since - one.slot_wait.seconds) for one in self._live.values())
         return spending.of_run(self._run.state) + spending.total(live)
 
     def _deadline(self, now: float, live: int) -> float:

@@ -11,6 +11,7 @@ from parallel_impl.errors import UserError
 from parallel_impl.git.repo import Repo
 from parallel_impl.plan import ids
 from parallel_impl.processes.orphans import adopt_orphans
+from parallel_impl.processes.procfs import forbid_tracing
 from parallel_impl.record.events import Landed
 from parallel_impl.record.journal import load_state
 from parallel_impl.record.state import State
@@ -22,9 +23,9 @@ from parallel_impl.run.land import ending
 from parallel_impl.run.land.ending import Ending
 from parallel_impl.run.places import Places
 from parallel_impl.run.publish import publish
-from parallel_impl.run.resume import abort, leftovers
+from parallel_impl.run.resume import abort, leftovers, pinned
 from parallel_impl.run.run import Listener, Listeners, Run
-from parallel_impl.run.start import part, preflight, writable
+from parallel_impl.run.start import earlier_landing, part, preflight, writable
 from parallel_impl.run.start.request import Answer, Options, Request
 from parallel_impl.text import did_you_mean
 
@@ -50,6 +51,7 @@ def implement(
     """
     ids.check(options.change_id)
     adopt_orphans()
+    forbid_tracing()  # its environment has every secret, and steps are code that agents wrote
     listener = Listeners([*listeners, *([] if options.dry_run else [ProgressFile()])])
     inherited = {**os.environ, **(dropped or {})}
     with Interruption() as interruption:
@@ -88,7 +90,7 @@ def _work(
     """What is done while nobody else works on the change."""
     places = Places(repo.git_dir, options.change_id)
     writable.check_repository(places)
-    with change_lock.hold(places) as hold:
+    with change_lock.hold(places) as hold, preflight.leaving_nothing(repo, places):
         state = load_state(places.journal)
         if abort.finish(repo, places, state, listener):
             if options.abort:
@@ -97,8 +99,11 @@ def _work(
         if options.abort:
             abort.abort(repo, places, state, listener, checkout=repo.top(folder), stop=interruption.stop)
             return NOTHING
+        pinned.check_whole(repo, places, state)
         checkout = repo.top(folder)
         cleared = leftovers.clear(repo, places, state, checkout=checkout)
+        for line in cleared.left:
+            listener.say(line)
         places = part.locate(repo, folder, places, state, base=options.base)
         if state.landed:
             _check_unused(repo, state, options, listener)
@@ -118,7 +123,7 @@ def _work(
             inherited=inherited,
             answer=answer,
         )
-        if preflight.is_archived(request):
+        if preflight.is_archived(request) or earlier_landing.is_there(request):
             return NOTHING
         if options.dry_run:
             preflight.try_out(request)
@@ -146,7 +151,7 @@ def _wanted(run: Run, only: str) -> frozenset[str] | None:
 def _report_landed(landed: Landed, places: Places, options: Options, listener: Listener) -> Ending:
     claims.release(places)  # its process may have been killed before it could
     what = f"{landed.branch} landed already: {landed.commit[:12]}"
-    if options.restart:
+    if options.restart or options.again:
         raise UserError(what, hint=f"start again after: parallel-cleanup {places.change_id}")
     listener.event(landed)
     listener.say(f"{what}; see {places.summary}")

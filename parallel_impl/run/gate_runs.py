@@ -20,13 +20,14 @@ from parallel_impl.gates.gate_report import GateReport, GateState, Test
 from parallel_impl.gates.quality import Gate
 from parallel_impl.gates.verdict import Again, GateVerdict, VerdictStatus
 from parallel_impl.git.checkout import Checkout
+from parallel_impl.git.repo import GitError
 from parallel_impl.git.surroundings import Foreign
 from parallel_impl.openspec import change_folder
 from parallel_impl.processes.launch import Launch, Stop
 from parallel_impl.record import events as e
 from parallel_impl.record.journal import now
 from parallel_impl.run import undisturbed
-from parallel_impl.run.launch import equip, fresh_changes, make_ready
+from parallel_impl.run.launch import equip, fresh_changes, make_ready, noted
 from parallel_impl.run.places import BASE_CHECKOUT, CANDIDATE_CHECKOUT
 from parallel_impl.run.spec import RunSpec, Workspace
 
@@ -67,7 +68,7 @@ def look(
     try:
         found = _run(spec, workspace, launch, checkout, on=BASE if on_base else CANDIDATE, tell=tell, then=then)
     finally:
-        checkout.remove()
+        workspace.put_away(checkout.folder.name, 1, noted(tell))
     if any(report.state in (GateState.RED, GateState.BROKEN) for report in found.values()):
         storage.check_full(workspace.home, workspace.places.state, Path(tempfile.gettempdir()))  # that is no verdict
     return found
@@ -101,10 +102,10 @@ def in_checkout(
     try:
         log = workspace.places.gate_setup_log(on)
         if not (failure := prepare(spec, workspace, launch, checkout, log, on=on, tell=tell)):
-            with equip(launch, spec, workspace, checkout) as inside:
+            with equip(launch, spec, workspace, checkout, tell=tell) as inside:
                 do(inside, checkout)
     finally:
-        checkout.remove()
+        workspace.put_away(checkout.folder.name, 1, noted(tell))
     return failure
 
 
@@ -211,8 +212,8 @@ def _run(
     if on != BASE:  # the base was made ready in preflight
         why = prepare(spec, workspace, launch, checkout, workspace.places.gate_setup_log(on), on=on, tell=tell)
     if why:
-        return {gate.name: _without_set_up(gate, why) for gate in spec.gates}
-    with equip(launch, spec, workspace, checkout) as inside:
+        return {gate.name: _without(gate, why) for gate in spec.gates}
+    with equip(launch, spec, workspace, checkout, tell=tell) as inside:
         found = run_in(spec, workspace, inside, checkout, logs, on=on, tell=tell)
         then(inside, checkout, found)
     return found
@@ -230,7 +231,7 @@ def prepare(
 ) -> str:
     """Make a fresh checkout ready for gates; why that failed, "" when it did not."""
     changes = fresh_changes(spec, workspace, checkout)
-    with equip(launch, spec, workspace, checkout) as inside:
+    with equip(launch, spec, workspace, checkout, tell=tell) as inside:
         return make_ready(spec, inside, checkout, log, tell=tell, on=on, changes=changes).failure or ""
 
 
@@ -257,7 +258,12 @@ def run_in(
         return start_gates(spec, gates, launch, inside, logs, on=on, tell=tell)
 
     before = workspace.foreign(checkout, usual=spec.beside)
-    found = undisturbed.run(spec.gates, checkout, workspace.trees, start=start, reopen=reopen)
+    try:
+        found = undisturbed.run(spec.gates, checkout, workspace.trees, start=start, reopen=reopen)
+    except (GitError, OSError) as error:  # a gate closed or removed its checkout, say
+        if isinstance(error, OSError) and storage.is_of_disk(error):
+            raise
+        found = {gate.name: _without(gate, f"what the gates left cannot be looked at: {error}") for gate in spec.gates}
     around = before or workspace.foreign(checkout, usual=spec.beside)
     return {name: _unproven(report, around) for name, report in found.items()} if around else found
 
@@ -301,6 +307,6 @@ def _gate_ended(on: str, report: GateReport) -> e.GateEnded:
     return e.GateEnded(at=now(), on=on, gate=report.gate, state=str(report.state), seconds=report.seconds)
 
 
-def _without_set_up(gate: Gate, why: str) -> GateReport:
+def _without(gate: Gate, why: str) -> GateReport:
     state = GateState.OFF if gate.off else GateState.NOT_RUN if gate.absent and not gate.is_own else GateState.BROKEN
     return GateReport(gate.name, state, why=why if state is GateState.BROKEN else "")

@@ -33,8 +33,8 @@ class Interruption:
 
     def __enter__(self) -> Interruption:
         for number in SIGNALS:
-            ignored = signal.getsignal(number) is signal.SIG_IGN
-            if not (number is signal.SIGHUP and ignored):  # nohup: the terminal may close
+            # nohup: the terminal may close; `tool &` of a script: Ctrl-C is for the script
+            if signal.getsignal(number) is not signal.SIG_IGN:
                 self._before[number] = signal.signal(number, self._first)
         return self
 

@@ -16,7 +16,7 @@ from parallel_impl.gates.setup import SetupOutcome
 from parallel_impl.git import hooks
 from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.edits import SetUpChanges
-from parallel_impl.git.remove import remove
+from parallel_impl.git.remove import try_remove
 from parallel_impl.processes.launch import Launch
 from parallel_impl.processes.slots import Share
 from parallel_impl.record import events as e
@@ -31,11 +31,23 @@ LAID_OUT = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "core.trustctime", "GIT
 NAMED, HASHED = 27, 12  # characters of a name that people read, and of the hash that makes it the checkout's own
 
 
+Tell = Callable[[e.Event], None]  # what hears of a piece of work, in any thread
+
+
 @contextmanager
 def equip(
-    launch: Launch, spec: RunSpec, workspace: Workspace, checkout: Checkout, *, package: str = "", attempt: int = 0
+    launch: Launch,
+    spec: RunSpec,
+    workspace: Workspace,
+    checkout: Checkout,
+    *,
+    tell: Tell,
+    package: str = "",
+    attempt: int = 0,
 ) -> Iterator[Launch]:
     """The launch for one piece of work: what it is about is in the environment, and a TMPDIR, removed at the end.
+
+    One that cannot be removed (something of root or of a container lies in it) is told, and stays.
 
     Names, ports and the share of cores are the checkout's: its set-up, agent, steps and gates have the same ones.
 
@@ -52,7 +64,8 @@ def equip(
     try:
         yield replace(launch, env={**launch.env, **named, "TMPDIR": folder}, view=checkout.view)
     finally:
-        remove(Path(folder))
+        if why := try_remove(Path(folder)):
+            noted(tell, package)(f"{why}; it is left")
 
 
 def name(change_id: str, level: Path) -> str:
@@ -74,10 +87,16 @@ def _resources(spec: RunSpec, workspace: Workspace, checkout: Checkout) -> dict[
     return found
 
 
-def remove_temporary_folders(run_id: str) -> None:
-    """Remove the TMPDIRs that an earlier process of this run left."""
+def noted(tell: Tell, package: str = "") -> Callable[[str], None]:
+    """What takes a line for the summary, told as an event."""
+    return lambda text: tell(e.Noted(at=now(), text=text, package=package))
+
+
+def remove_temporary_folders(run_id: str) -> Iterator[str]:
+    """Remove the TMPDIRs that an earlier process of this run left; a line for each that stays."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_prefix(run_id)}*"):
-        remove(folder)
+        if why := try_remove(folder):
+            yield f"{why}; it is left"
 
 
 def make_ready(
@@ -86,7 +105,7 @@ def make_ready(
     checkout: Checkout,
     log: Path,
     *,
-    tell: Callable[[e.Event], None],
+    tell: Tell,
     on: str = "",
     package: str = "",
     number: int = 0,
@@ -113,7 +132,6 @@ def make_ready(
 
     if not spec.setup:
         outcome = _set_up(spec, launch, checkout, log)
-        hooks.switch_off(checkout)
         if not outcome.failure:
             checkout.settle(seconds=0.0, inputs={})
         return outcome
@@ -124,7 +142,6 @@ def make_ready(
     inputs = checkout.mounts.inputs(mounted) if checkout.mounts and mounted else {}  # before anything of ours reads
     if changes and not outcome.failure and (more := changes.beyond(spec.set_up_changes)):
         outcome = replace(outcome, failure=_changes_more(more))
-    hooks.switch_off(checkout)
     if not outcome.failure:
         checkout.settle(seconds=outcome.seconds, inputs=inputs)
     tell(
@@ -142,7 +159,7 @@ def make_ready(
 
 
 def _set_up(spec: RunSpec, launch: Launch, checkout: Checkout, log: Path) -> SetupOutcome:
-    return setup.make_ready(
+    outcome = setup.make_ready(
         checkout.files,
         spec.setup,
         env={**launch.env, **(LAID_OUT if checkout.view else {}), "PARALLEL_IMPL_REPOSITORY": str(spec.repository)},
@@ -153,6 +170,10 @@ def _set_up(spec: RunSpec, launch: Launch, checkout: Checkout, log: Path) -> Set
         mask=launch.mask,
         view=checkout.view,
     )
+    if os.access(checkout.files, os.R_OK | os.W_OK | os.X_OK):
+        hooks.switch_off(checkout)
+        return outcome
+    return replace(outcome, failure=outcome.failure or "set-up: it removed or closed the folder that it ran in")
 
 
 def fresh_changes(spec: RunSpec, workspace: Workspace, checkout: Checkout) -> SetUpChanges | None:

@@ -17,13 +17,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from parallel_impl import config
-from parallel_impl.errors import Problem, Severity, count, printable
+from parallel_impl import config, storage
+from parallel_impl.errors import Problem, Severity, count, first_line, printable
 from parallel_impl.gates import start_failure, steps
 from parallel_impl.gates.found import unreadable
 from parallel_impl.gates.gate_report import GateState
 from parallel_impl.gates.steps import StepResult, StepStatus
 from parallel_impl.git.checkout import Checkout
+from parallel_impl.git.repo import GitError
 from parallel_impl.git.surroundings import Foreign
 from parallel_impl.git.traces import Traces
 from parallel_impl.plan.model import Package, Plan, Step, StepKind
@@ -32,7 +33,7 @@ from parallel_impl.record.events import Event, SlotAwaited, StepEnded, StepStart
 from parallel_impl.record.journal import now
 from parallel_impl.run import gate_runs
 from parallel_impl.run.gate_runs import BASE, BaseProof
-from parallel_impl.run.launch import equip, make_ready
+from parallel_impl.run.launch import equip, make_ready, noted
 from parallel_impl.run.places import STEPS_CHECKOUT
 from parallel_impl.run.spec import PlanInForce, RunSpec, Workspace
 
@@ -233,6 +234,11 @@ def _try_steps(work: BaseWork, ready: Checkout | None, tried: StepsOnBase, late:
                 _try_each(work, ready, tried, late)
             else:
                 _try_apart(work, tried, late)
+    except (GitError, OSError) as error:  # a step closed or removed its checkout, say: the others are not known then
+        if isinstance(error, OSError) and storage.is_of_disk(error):
+            raise
+        left = f"steps on the base: what one left cannot be put back, so the others are not tried: {error}"
+        noted(work.tell)(first_line(left))
     finally:
         for one in tried.results.values():
             one.cancel()  # those that did not run
@@ -247,14 +253,14 @@ def _try_apart(work: BaseWork, tried: StepsOnBase, late: Stop) -> None:
         return
     checkout, log = workspace.source.open(STEPS_CHECKOUT, spec.base), workspace.places.gate_setup_log(STEPS)
     try:
-        with equip(launch, spec, workspace, checkout) as inside:
+        with equip(launch, spec, workspace, checkout, tell=work.tell) as inside:
             set_up = make_ready(spec, inside, checkout, log, tell=work.tell, on=BASE)
         if set_up.stopped and not any(work.launch.stops):
             tried.late.extend(tried.owners)
         elif not set_up.failure:
             _try_each(work, checkout, tried, late)
     finally:
-        checkout.remove()
+        workspace.put_away(STEPS_CHECKOUT, 1, noted(work.tell))
 
 
 def _try_each(work: BaseWork, checkout: Checkout, tried: StepsOnBase, late: Stop) -> None:
@@ -264,7 +270,7 @@ def _try_each(work: BaseWork, checkout: Checkout, tried: StepsOnBase, late: Stop
     """
     spec, workspace, before = work.spec, work.workspace, ""
     traces = Traces(workspace.trees, checkout, set_up=bool(spec.setup))
-    with equip(work.launch, spec, workspace, checkout) as inside:
+    with equip(work.launch, spec, workspace, checkout, tell=work.tell) as inside:
         attempt = _TriedStep(replace(work, launch=inside), checkout, traces, late)
         for place, (one, (package, step)) in enumerate(tried.owners.items(), 1):
             if late and not step.old_failures:

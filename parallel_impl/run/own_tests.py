@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from parallel_impl import storage
 from parallel_impl.gates import steps
 from parallel_impl.gates.evidence import LOG_TAIL
 from parallel_impl.gates.gate_report import GateReport, Test, TestOutcome
@@ -154,7 +155,7 @@ def _replaced(own: OwnTests, test: Test) -> bool:
 def decode(file: Path, digest: str) -> ByStep | None:
     """A record that was kept; None where it is not what has this digest."""
     try:
-        content = file.read_bytes()
+        content = storage.read(file)
         if hashlib.sha256(content).hexdigest() != digest:
             return None
         return json_form.decode(content, dict[str, tuple[Test, ...]])

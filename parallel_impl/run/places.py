@@ -5,6 +5,7 @@ So nothing needs to be remembered to be found again after a crash.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,6 +73,13 @@ class AttemptFiles:
     @property
     def agent_log(self) -> Path:
         return self.folder / "agent.log"
+
+    @property
+    def ours(self) -> frozenset[Path]:
+        """Those that nobody else writes, with secrets masked where others' words are in them."""
+        logs = self.agent_log, self.setup_log, self.verify_setup_log
+        told = self.prompt, self.message, self.activity, self.raw
+        return frozenset((self.record, self.result, self.tests, *told, *logs))
 
     @property
     def gates(self) -> Path:
@@ -303,6 +311,20 @@ class Places:
     def attempt_ref(self, package: str, number: int) -> str:
         return f"{self.refs}/attempts/{package}/{number}"
 
+    def side_ref(self, package: str, number: int, name: str) -> str:
+        """Where work is kept that an attempt left elsewhere than in its worktree."""
+        return f"{self.attempt_ref(package, number)}.{name}"
+
+    def side_refs_of(self, package: str, number: int, refs: Iterable[str]) -> list[str]:
+        """Those of `refs` that hold such work of an attempt."""
+        prefix = self.side_ref(package, number, "")
+        return [ref for ref in refs if ref.startswith(prefix)]
+
+    def is_side_ref(self, ref: str) -> bool:
+        """Whether a ref holds such work of any attempt."""
+        last = ref.rpartition("/")[2]
+        return ref.startswith(f"{self.attempt_refs}/") and "." in last
+
     @property
     def branch(self) -> str:
         """The feature branch, without `refs/heads/`."""
@@ -337,3 +359,11 @@ class Places:
 
     def kept_page(self, package: str) -> str:
         return f"{self.kept_pages}/{package}.md"
+
+    def own_paths(self, packages: Iterable[str], *, kept: bool, edited: bool = False) -> tuple[str, ...]:
+        """Everything that the orchestrator itself writes in a candidate; no other list of that is kept anywhere.
+
+        `kept`: the pages of the packages are wanted there; `edited`: the plan was edited since the run began.
+        """
+        pages = map(self.kept_page, packages) if kept else ()
+        return (self.tasks_file, *([self.plan_file] if edited else []), *pages)

@@ -87,7 +87,7 @@ def find(taken: Collection[Block], count: int) -> int:
 def read(folder: Path) -> Mapping[str, Block]:
     """Who has which block. A file that cannot be read counts for nothing: the trial still finds what is in use."""
     try:
-        return json_form.decode((folder / "ports.json").read_bytes(), dict[str, Block])
+        return json_form.decode(storage.read(folder / "ports.json"), dict[str, Block])
     except (FileNotFoundError, ValueError):
         return {}
 

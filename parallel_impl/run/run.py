@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import Protocol
 
+from parallel_impl import environment
 from parallel_impl.agents import spending
 from parallel_impl.gates.gate_report import GateReport
 from parallel_impl.git.checkout import Checkout
@@ -21,6 +22,7 @@ from parallel_impl.record.events import Event, Noted, PackageFailed, RepositoryC
 from parallel_impl.record.journal import Journal, now
 from parallel_impl.record.state import State
 from parallel_impl.report.outline import Outline
+from parallel_impl.run.feature_branch import Move
 from parallel_impl.run.spec import PlanInForce, RunSpec, Workspace
 
 
@@ -73,6 +75,7 @@ class Run:
 
     `stop` ends it and all that it started. `fail_fast`: once a package has failed in this start, nothing more starts.
     `base_checkout` is made ready for the gates on the base; `known_reports` has what gates found, by the tree's id.
+    `move` is how the feature branch was moved since the run began, found at this start: then nothing starts.
     `obstacle` is why nothing more starts in this start, found after the first packages may have started: what is at
     work ends, then the run halts with it.
     """
@@ -88,12 +91,14 @@ class Run:
     jobs: int = 1
     fail_fast: bool = False
     base_checkout: Checkout | None = None
+    move: Move | None = None
     obstacle: tuple[Halt, str] | None = None
     views_failed: int = 0  # attempts in a row
     known_reports: dict[str, dict[str, GateReport]] = field(default_factory=dict)
     layers: dict[str, Layer] = field(default_factory=dict)
     posted: SimpleQueue[Event] = field(default_factory=SimpleQueue)
     told_of: list[str] = field(default_factory=list)  # what lies around the checkouts
+    compared: bool = False  # the user's checkouts, with what they were
 
     def record(self, *events: Event, sync: bool = True) -> None:
         """Write events to the journal, durably with `sync`; then take them into the state and show them."""
@@ -114,7 +119,8 @@ class Run:
 
     def note(self, text: str, package: str = "") -> None:
         """Something that the summary must say, of this start or a later one."""
-        self.record(Noted(at=now(), text=text, package=package))
+        told = environment.masked(text, self.launch.mask)  # it may quote a path, which anybody may name as they like
+        self.record(Noted(at=now(), text=told, package=package))
 
     def fail_if_spent(self, package: str) -> None:
         """A package whose last attempt failed, and that has no retry or nothing of its limits left, has failed."""
@@ -122,7 +128,7 @@ class Run:
         code, why = progress.code, progress.why
         if progress.may_retry(retries):
             limits = spending.budget(self.spec.config.limits.package)
-            if not (over := spending.used_up(limits, spending.of_package(progress))):
+            if progress.to_judge or not (over := spending.used_up(limits, spending.of_package(progress))):
                 return
             code, why = Failure.BUDGET_EXCEEDED, f"{over}; its last attempt: {code}: {why}"
         self.record(PackageFailed(at=now(), package=package, code=code, why=why))
@@ -135,15 +141,28 @@ class Run:
         except OSError as error:
             self.note(str(error), package=package)
 
-    def look_at_repository(self, ended: str = "", *, files: bool = False) -> None:
+    def look_at_checkouts(self) -> None:
+        """What became of the user's checkouts since this start, once and at its end: reported, never halting."""
+        if not self.compared and (found := self.workspace.watch.compare_checkouts()):
+            self.record(RepositoryChanged(at=now(), what=[*map(str, found)], running=[], halts=False, checkouts=True))
+        self.compared = True
+
+    def look_at_repository(self, ended: str = "") -> None:
         """Compare the user's repository with what it was; what could run programs or redirect starts nothing more.
 
         `ended` is a package whose attempt has just ended: it was running until then.
         """
         running = [*([ended] if ended else []), *self.state.live()]
-        if (around := [str(one) for one in self.workspace.foreign()]) and around != self.told_of:
+        mask = self.launch.mask
+        if why := self.journal.take_disturbance():
+            told = f"journal: {self.journal.path} {why}; it is written again, whole"
+            self.record(RepositoryChanged(at=now(), what=[told], running=running, halts=True))
+        if (
+            around := [environment.masked(str(one), mask) for one in self.workspace.foreign()]
+        ) and around != self.told_of:
             self.told_of = around
             self.record(RepositoryChanged(at=now(), what=around, running=running, halts=True, around=True))
-        if found := self.workspace.watch.compare(files=files):
-            halts, what = any(tamper.halts for tamper in found), [str(tamper) for tamper in found]
+        if found := self.workspace.watch.compare():
+            halts = any(tamper.halts for tamper in found)
+            what = [environment.masked(str(tamper), mask) for tamper in found]
             self.record(RepositoryChanged(at=now(), what=what, running=running, halts=halts))

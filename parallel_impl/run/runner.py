@@ -25,10 +25,10 @@ from parallel_impl.record.journal import now
 from parallel_impl.record.state import PackageState, Progress, most_live
 from parallel_impl.run import on_base, size_watch
 from parallel_impl.run.admission import Admission
-from parallel_impl.run.attempt import attempt
+from parallel_impl.run.attempt import attempt, kept_work
 from parallel_impl.run.attempt.attempt import RunAttempt
 from parallel_impl.run.attempt.job import Job, Outcome, Previous, Working
-from parallel_impl.run.land import ending, land
+from parallel_impl.run.land import assemble, ending, land
 from parallel_impl.run.land.ending import Ending
 from parallel_impl.run.on_base import OnBase
 from parallel_impl.run.run import Run
@@ -56,6 +56,8 @@ def execute(run: Run, *, only: frozenset[str] | None = None, run_attempt: RunAtt
 
     The run is on disk at every instant; the same call on the same journal goes on where it stopped.
     """
+    if run.move:
+        return ending.branch_moved(run, run.move)
     minutes = run.spec.config.base_minutes
     work = on_base.BaseWork(run.spec, run.workspace, run.launch, run.post, run.base_checkout, minutes)
     wanted = [name for name in run.state.packages if name not in run.state.accepted() and (not only or name in only)]
@@ -63,7 +65,7 @@ def execute(run: Run, *, only: frozenset[str] | None = None, run_attempt: RunAtt
         try:
             _wait_for_base(run, base)
             over = run_packages(run, only=only, run_attempt=run_attempt, base=base)
-            run.look_at_repository(files=True)
+            run.look_at_repository()
             if run.state.tampering and not run.stop:
                 return ending.tampered(run, run.state.tampering)
             if run.obstacle and not run.stop:
@@ -156,6 +158,7 @@ class Loop:
 
 def _loop(loop: Loop) -> str:
     run, admission, order = loop.run, loop.admission, _start_order(loop.run)
+    _look_for_clash(run)  # an earlier start may have ended by it
     failed, held = _failed(run), False
     while True:
         run.record_posted()
@@ -228,7 +231,7 @@ def _start(loop: Loop, jobs: list[Job]) -> None:
 
 
 def _started(run: Run, job: Job) -> e.AttemptStarted:
-    agent = run.spec.agent_record(job.package.id)
+    agent = job.done_by(run.spec)
     return e.AttemptStarted(
         at=now(),
         package=job.package.id,
@@ -236,6 +239,7 @@ def _started(run: Run, job: Job) -> e.AttemptStarted:
         agent=agent.name,
         version=agent.version,
         model=agent.model,
+        judges=job.kept.number if job.kept else 0,
     )
 
 
@@ -261,7 +265,10 @@ def _job(loop: Loop, name: str) -> Job:
     previous = _previous(progress, last) if (last := progress.last_failure) else None
     above = tuple(run.layers[other] for other in in_force.order.dependencies(name))
     package, number = in_force.plan.package(name), progress.attempts + 1
-    return Job(package, number, in_force, above, previous, on_base=loop.base, known_reports=run.known_reports)
+    kept = kept_work.find(run, name, above)
+    return Job(
+        package, number, in_force, above, previous, on_base=loop.base, known_reports=run.known_reports, kept=kept
+    )
 
 
 def _settle(run: Run, admission: Admission, job: Job, outcome: Outcome) -> None:
@@ -281,8 +288,9 @@ def _settle(run: Run, admission: Admission, job: Job, outcome: Outcome) -> None:
         why=why,
         seconds=round(outcome.seconds, 3),
         setup_seconds=round(outcome.setup_seconds, 3),
+        waited_seconds=round(outcome.waited_seconds, 3),
         from_base=outcome.from_base,
-        agent=run.spec.agent_record(package.id).name,
+        agent=job.done_by(run.spec).name,
         model=outcome.seen.model,
         session=outcome.seen.session,
         private_home=outcome.private_home,
@@ -291,10 +299,11 @@ def _settle(run: Run, admission: Admission, job: Job, outcome: Outcome) -> None:
         retries=outcome.seen.retries,
         calls=outcome.seen.calls,
         tests=outcome.tests,
+        whole=outcome.whole,
     )
     if code:
         run.record(ended)
-        if code is Failure.STEP_CANNOT_START and not run.obstacle:
+        if code is Failure.STEP_CANNOT_START and not job.kept and not run.obstacle:
             run.obstacle = (Halt.STEP_CANNOT_START, f"{package.id}: {why}")
         run.fail_if_spent(package.id)
         _count_failed_views(run, outcome)
@@ -306,6 +315,7 @@ def _settle(run: Run, admission: Admission, job: Job, outcome: Outcome) -> None:
         run.layers[package.id] = Layer(package.id, outcome.commit, outcome.changes)
         run.record(ended, e.PackageAccepted(at=now(), package=package.id, number=job.number, commit=outcome.commit))
         run.end_conversations(package.id)
+        _look_for_clash(run)
     run.record(*admission.end(package.id, replace(outcome, code=code, why=why), now()))
 
 
@@ -316,6 +326,11 @@ def _count_failed_views(run: Run, outcome: Outcome) -> None:
     died = mounts.slot.deaths if mounts else 0
     if (run.views_failed >= MOST_FAILED_VIEWS or died >= MOST_DEATHS) and not run.obstacle:
         run.obstacle = (Halt.VIEW_FAILED, f'{outcome.why}\nwithout views it goes by checkouts = "each"')
+
+
+def _look_for_clash(run: Run) -> None:
+    """Accepted work that does not stand in one tree starts nothing more: an agent would be given a part of it."""
+    run.obstacle = run.obstacle or assemble.find_clash(run)
 
 
 def _problems(run: Run, job: Job, outcome: Outcome) -> str:

@@ -79,8 +79,7 @@ class RunSpec:
 
 def own_files(spec: RunSpec, places: Places, plan: Plan) -> tuple[str, ...]:
     """What only the orchestrator writes in a candidate: an agent's edits of it are left out of its work."""
-    kept = (places.kept_page(package.id) for package in plan.packages) if spec.config.keep_completed else ()
-    return (places.tasks_file, *kept)
+    return places.own_paths([package.id for package in plan.packages], kept=spec.config.keep_completed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +185,5 @@ class Workspace:
         """Remove a checkout by its name; what cannot be removed (files of root, of a container) is kept and noted."""
         checkout = self.source.place(name)
         ports.give_back(checkout.folder)
-        try:
-            checkout.remove()
-        except OSError as error:
-            note(f"{error}; moved to {checkout.keep(number)}")
+        if told := checkout.put_away(number):
+            note(told)

@@ -7,7 +7,6 @@ view ends as ever.
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import signal
 import socket
@@ -59,12 +58,16 @@ class OpenView:
     @property
     def files(self) -> Path:
         """Where this process reads its files. (Never a work tree of git's: as a real path it is another folder.)"""
-        return PROC / str(self.holder) / "root" / self.view.at.relative_to("/")
+        return self.place(self.view.at)
+
+    def place(self, path: Path) -> Path:
+        """Where this process finds what its processes call by this absolute path."""
+        return PROC / str(self.holder) / "root" / path.relative_to("/")
 
     def resolve(self, path: Path) -> Path:
         """The real path of something in it, by its name there or below `files`: links lead where they lead there.
 
-        OSError where they lead in circles.
+        One that leads to itself stays.
         """
         root, known, links = PROC / str(self.holder) / "root", Path("/"), 0
         inside = path.relative_to(root) if path.is_relative_to(root) else path.relative_to("/")
@@ -81,7 +84,7 @@ class OpenView:
                 continue
             links += 1
             if links > MOST_LINKS:
-                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
+                return Path("/", *inside.parts)
             known = Path("/") if target.is_absolute() else known
             waiting += reversed(target.relative_to("/").parts if target.is_absolute() else target.parts)
         return known

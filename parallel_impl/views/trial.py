@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from parallel_impl import storage
 from parallel_impl.views import upper
 from parallel_impl.views.slot import OpenView, Slot, ViewError
 from parallel_impl.views.upper import TouchedAs
@@ -83,7 +84,7 @@ def _laid_out(folder: Path, *, user: bool) -> Iterator[View]:
             made.mkdir(parents=True)
         for file in ("kept/file", "kept/removed", "replaced/old"):
             (store / "layer" / file).parent.mkdir(parents=True, exist_ok=True)
-            (store / "layer" / file).write_text("old\n")
+            storage.write(store / "layer" / file, b"old\n")
         yield View(at, level, store, ("layer",), "upper", "work", covers=(store,), user=user)
     finally:
         subprocess.run(["chmod", "-R", "u+rwx", str(place)], check=False, capture_output=True)
@@ -147,7 +148,7 @@ def _reads_are_seen(folder: Path) -> bool:
     """Whether reading a file that was not read for long moves its access time."""
     with tempfile.TemporaryDirectory(prefix=NAME, dir=folder) as place:
         file = Path(place) / "file"
-        file.write_text("text")
+        storage.write(file, b"text")
         os.utime(file, ns=(0, file.stat().st_mtime_ns))
         file.read_text()
         return file.stat().st_atime_ns != 0

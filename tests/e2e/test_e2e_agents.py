@@ -224,12 +224,17 @@ def test_a_secret_that_the_configuration_gives_an_agent_is_masked(tmp_path: Path
     table = 'agents.claude = {kind = "claude", env = {TEST_TOKEN = "to-ken-1"}}'
     settings.write_text(f"{settings.read_text()}{table}\n")
     commit_all(repo, "A token")
-    conclude = f"""echo "about $TEST_TOKEN" >&2; echo '{{"type": "result", {LAST}}}'"""
+    files = """echo x > out-$TEST_TOKEN; echo "{\\"k\\": \\"$TEST_TOKEN\\"}" > $PARALLEL_IMPL_RESULT_FILE"""
+    conclude = f"""{files}; echo "about $TEST_TOKEN" >&2; echo '{{"type": "result", {LAST}}}'"""
     env = a_client(tmp_path, CLIENT.replace("COST", conclude).replace("FOLDERS", "/dev/null"))
     tool(repo, "implement", "add-words", "--agent", "claude", env=env)
     attempt = repo / ".git/parallel-impl/add-words/attempts/wp-words/1"
     assert "about ***" in (attempt / "agent.log").read_text()
     assert "about ***" in (attempt / "activity.jsonl").read_text()
+    assert (attempt / "reported.json").read_text() == '{"k": "***"}\n'
+    state = repo / ".git/parallel-impl/add-words"
+    told = {str(path).encode() + path.read_bytes() for path in state.rglob("*") if path.is_file()}
+    assert [one for one in told if b"to-ken-1" in one] == []
 
 
 def test_a_conversation_whose_name_is_an_option_is_not_resumed(tmp_path: Path) -> None:

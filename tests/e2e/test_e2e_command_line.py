@@ -74,6 +74,14 @@ def test_a_path_to_the_folder_of_a_change_is_its_id_in_every_command(tmp_path: P
     assert "is not a change-id" in tool(repo, "implement", "src/fix-typos/").stderr
 
 
+def test_a_command_that_is_refused_leaves_nothing(tmp_path: Path) -> None:
+    repo = make_repository("no-contracts", tmp_path)
+    for arguments, why in ((["--abort"], "no run of fix-typos to abort"), (["--base", "zzz"], "'zzz' names no commit")):
+        done = tool(repo, "implement", "fix-typos", *arguments)
+        assert (done.returncode, why in done.stderr) == (2, True), done.stderr
+        assert not (repo / ".git/parallel-impl").exists()
+
+
 def test_the_list_of_commands_has_whole_sentences() -> None:
     shown = CliRunner().invoke(main.group, ["--help"], terminal_width=80).output
     assert "..." not in shown.partition("Commands:")[2]

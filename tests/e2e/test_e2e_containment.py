@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -36,6 +38,19 @@ def without_unshare(tmp_path: Path) -> dict[str, str]:
             if file.name != "unshare" and not (programs / file.name).is_symlink():
                 (programs / file.name).symlink_to(file)
     return {"PATH": str(programs)}
+
+
+def test_what_a_run_starts_cannot_read_its_environment(repo: Path, tmp_path: Path) -> None:
+    words = [] if os.geteuid() else ["setpriv", "--bounding-set=-all"]  # root reads everything, by its capabilities
+    if words and not shutil.which(words[0]):
+        pytest.skip("no setpriv on PATH")
+    look = f"cat /proc/$$/environ >{tmp_path}/own; cat /proc/$PPID/environ >{tmp_path}/run || true"
+    (repo / "parallel-impl.toml").write_text(f"setup = [{json.dumps(look)}]\ngates.openspec = false\n")
+    commit_all(repo, "Look around")
+    argv = [*words, sys.executable, "-m", "parallel_impl", "implement", "fix-typos", "--dry-run", "--agent=replay: ."]
+    subprocess.run(argv, cwd=repo, env=os.environ | {"A_TOKEN": "hunter2-hunter2"}, check=True, capture_output=True)
+    assert "PARALLEL_IMPL_CHANGE=fix-typos" in (tmp_path / "own").read_text()
+    assert (tmp_path / "run").read_text() == ""
 
 
 def summary(repo: Path) -> dict[str, list[str]]:

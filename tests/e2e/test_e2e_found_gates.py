@@ -75,7 +75,7 @@ def test_a_found_gate_that_judges_nothing_is_named_in_the_last_lines(repo: Path)
 
 
 def test_a_repository_that_nothing_tests_lands_with_that_word(repo: Path) -> None:
-    (repo / "package.json").write_text("{}")
+    (repo / "package.json").write_text('{"dependencies": {"one": "1"}}')
     commit_all(repo, "Nothing tests it")
     agent = command(repo.parent / "agent.sh", "echo x >note.txt\n")
 
@@ -83,3 +83,5 @@ def test_a_repository_that_nothing_tests_lands_with_that_word(repo: Path) -> Non
 
     assert "no test gate on the whole" in done.stderr
     assert "no test gate was found: nothing tests the whole before it lands" in done.stderr
+    assert "package.json names dependencies, and there is no lock file" in done.stderr
+    assert 'setup = ["npm install --no-package-lock"]' in done.stderr

@@ -117,9 +117,12 @@ def test_a_step_that_can_start_neither_here_nor_on_the_base_halts_and_costs_no_r
     assert 'setup = ["python -m pip install checker"] in parallel-impl.toml' in done.stderr
     assert [one["code"] for one in journal(repo, "attempt-ended")] == ["STEP_CANNOT_START"]
     assert journal(repo, "package-failed") == []
-    again = implement(repo, "grep -qx right note.txt\ntouch checker.py\n")  # it goes on from that work
+    writes = "grep -qx right note.txt\ntouch checker.py\n"  # it goes on from that work
+    assert implement(repo, writes).returncode == 1  # the work is judged again, as if the program had been installed
+    again = implement(repo, writes)
     assert again.returncode == 0, again.stdout + again.stderr
-    assert [one["number"] for one in journal(repo, "package-accepted")] == [2]
+    assert [one["judges"] for one in journal(repo, "attempt-started")] == [0, 1, 0]  # what was there is tried first
+    assert [one["number"] for one in journal(repo, "package-accepted")] == [3]
 
 
 def test_a_module_that_can_be_nowhere_is_refused_before_anything_runs(repo: Path, tmp_path: Path) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from pathlib import Path
 
+from parallel_impl.processes.slot_files import SlotFiles
+from parallel_impl.processes.slots import Slots
 from parallel_impl.record import events as e
 from parallel_impl.record.journal import read
-from tests.repository import command, commit_all, init, tool
+from tests.repository import command, commit_all, init, start, tool, wait_for
 
 # on the base, where its file is not there yet, a step does nothing
 PACKAGE = """
@@ -118,6 +121,21 @@ def test_one_heavy_job_at_once_with_its_share_and_agents_of_lower_priority(tmp_p
     assert all(int(line[-2]) >= 1 for line in seen)
     waits = [one for one in read(repo / ".git/parallel-impl/load/journal.jsonl") if isinstance(one, e.SlotAwaited)]
     assert {one.what for one in waits} <= {"check", "again"}
+
+
+def test_what_a_step_waited_for_its_slot_is_journalled_apart(tmp_path: Path) -> None:
+    repo = repository(tmp_path, "true\n", "heavy_jobs = 1\nbase_minutes = 0\n", ("wp-a",))
+    journal = repo / ".git/parallel-impl/load/journal.jsonl"
+    others = Slots(1, 1, SlotFiles(Path(os.environ["HOME"], ".local/state/parallel-impl/slots")))
+    with others.take():
+        running = start(repo, "implement", "load", "--agent", command(tmp_path / "agent.sh", AGENT))
+        wait_for(journal, running)
+        while b"slot-awaited" not in journal.read_bytes():
+            assert running.poll() is None
+            threading.Event().wait(0.02)
+    assert running.wait(120) == 0
+    (ended,) = [one for one in read(journal) if isinstance(one, e.AttemptEnded)]
+    assert 0 < ended.waited_seconds < ended.seconds
 
 
 def test_a_run_inside_a_step_waits_for_no_slot_that_the_step_has(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -158,6 +159,30 @@ def test_a_test_that_is_gone_blocks_until_it_is_accepted_by_name(tmp_path: Path)
     assert "### Accepted by name of pytest" in (repo / ".git/parallel-impl/c/summary.md").read_text()
 
 
+def test_a_run_that_was_killed_when_its_branch_had_moved_has_landed_with_the_verdicts_of_its_journal(
+    tmp_path: Path,
+) -> None:
+    repo = repository(tmp_path, {})
+    state = repo / ".git/parallel-impl/c"
+    assert implement(repo, "echo '# more' >> src/m.py\n").returncode == 0
+    tip, before = git(repo, "rev-parse", "openspec/c"), json.loads((state / "summary.json").read_bytes())
+    lines = (state / "journal.jsonl").read_bytes().splitlines(keepends=True)
+    kept = [line for line in lines if b'"event":"landed"' not in line]
+    assert len(kept) == len(lines) - 1
+    (state / "journal.jsonl").write_bytes(b"".join(kept))
+    for name in ("summary.json", "summary.md"):
+        (state / name).unlink()
+
+    done = implement(repo, "exit 1\n")
+
+    assert (done.returncode, git(repo, "rev-parse", "openspec/c")) == (0, tip), said(done)
+    assert "proven by pytest" in said(done)
+    assert json.loads((state / "summary.json").read_bytes())["gates"] == before["gates"]
+    started = [one for one in map(json.loads, (state / "journal.jsonl").read_bytes().splitlines())
+               if (one["event"], one.get("on")) == ("gate-started", "candidate")]  # fmt: skip
+    assert len(started) == 1  # no gate ran again, and no report on the disk was read
+
+
 def test_a_gate_without_a_test_is_no_proof(tmp_path: Path) -> None:
     repo = repository(tmp_path, {"tests/test_m.py": "x = 1\n"})
 
@@ -178,3 +203,39 @@ def test_secrets_are_masked_after_reports_are_read(tmp_path: Path) -> None:
     assert "gate pytest: failed: 1 new" in said(done)
     assert "tests/test_m.py::***: assert 2 == 1" in said(done)
     assert "test_f" not in (repo / ".git/parallel-impl/c/journal.jsonl").read_text()
+
+
+UNITTEST = (
+    "import sys, unittest\nsys.path.insert(0, 'src')\nimport @\n\n\nclass T(unittest.TestCase):\n"
+    "    def test_it(self):\n        self.assertEqual(@.@, 1)\n"
+)
+
+
+def of_unittest(folder: Path, *packages: str) -> Path:
+    """A repository whose only gate is read by nobody: it runs one test of unittest."""
+    test = UNITTEST.replace("@.@", "m.f()").replace("@", "m")
+    repo = repository(folder, {"tests/test_m.py": test}, PYTEST, *packages)
+    gate = "gates.tests = 'python -m unittest discover -s tests -p test_m.py'\n"
+    (repo / "parallel-impl.toml").write_text(f"setup = []\ngates.openspec = false\ngates.pytest = false\n{gate}")
+    commit_all(repo, "A gate that is not read")
+    return repo
+
+
+def test_a_gate_that_nobody_reads_runs_no_fewer_tests_than_on_the_base(tmp_path: Path) -> None:
+    done = implement(of_unittest(tmp_path, "wp-a|tests/**|true"), "echo 'import unittest' > tests/test_m.py\n")
+
+    assert done.returncode == 1, said(done)
+    assert "gate tests: failed: no test passed, on the base 1 did" in said(done)
+
+
+def test_a_step_whose_tests_nobody_reads_is_asked_again_where_no_gate_ran_its_files(tmp_path: Path) -> None:
+    step = "python -m unittest tests/test_k.py"
+    repo = of_unittest(tmp_path, f"wp-a|tests/test_k.py|{step}", "wp-b|src/k.py|true")
+    test = UNITTEST.replace("@.@", "k.K").replace("@", "k").replace("\n", "\\n")
+    script = f'case $PWD in *wp-a*) printf "{test}" > tests/test_k.py;; *) echo "K = 2" > src/k.py;; esac\n'
+
+    done = implement(repo, script)
+
+    assert done.returncode == 1, said(done)
+    assert "gate steps of wp-a: failed: 1 of its tests" in said(done)
+    assert "tests/test_k.py: passed in the steps of wp-a" in said(done)

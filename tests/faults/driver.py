@@ -37,8 +37,8 @@ from pathlib import Path
 from typing import Any
 
 WRITING_GIT = (
-    "commit-tree", "fast-import", "fetch", "hash-object", "merge-tree", "read-tree", "update-index", "update-ref",
-    "write-tree",
+    "commit-tree", "fast-import", "fetch", "hash-object", "index-pack", "merge-tree", "pack-objects", "read-tree",
+    "update-index", "update-ref", "write-tree",
 )  # fmt: skip
 ASKING = (  # what a forge is asked to do or to tell, by the methods of our class for it
     "find", "get", "open", "edit", "comments", "add_comment", "edit_comment", "remove_comment", "add_labels",

@@ -359,6 +359,19 @@ def test_requirements_files_are_installed_those_for_development_beside_the_proje
     )
 
 
+@pytest.mark.parametrize("lock", ["", "package-lock.json", "pnpm-lock.yaml"])
+def test_dependencies_that_no_lock_file_pins_are_named_with_the_line_that_installs_them(lock: str) -> None:
+    files = {"package.json": '{"devDependencies": {"jest": "1"}}', "setup.py": "", **({lock: ""} if lock else {})}
+    found = setup.find(tree(files).content)
+    told = [*setup.problems(tree(files).content, found)]
+    assert [problem.severity for problem in told] == ([] if lock else [Severity.WARNING])
+    for problem in told:
+        first, second = (json.dumps(command.run) for command in found.commands)
+        assert f'setup = [{first}, {second}, "npm install --no-package-lock"]' in (problem.hint or "")
+    alone = {"package.json": '{"dependencies": {}}'}
+    assert [*setup.problems(tree(alone).content, setup.find(tree(alone).content))] == []
+
+
 def test_a_time_limit_alone_leaves_a_gate_as_it_is_found() -> None:
     own = {"go-test": GateCommand("", minutes=90), "nox": GateCommand("", minutes=5)}
 

@@ -207,6 +207,59 @@ def test_a_session_says_what_it_was_to_run_and_what_it_did_not(run: Run) -> None
     assert left.stopped.startswith("pytest was interrupted: enough; not run: test_a.py::test_x")
 
 
+SUBTESTS = """\
+import unittest
+
+class Case(unittest.TestCase):
+    def test_sub(self):
+        for n in range(3):
+            with self.subTest(n=n):
+                self.assertNotEqual(n, 1)
+    def test_fine(self):
+        with self.subTest("fine"):
+            pass
+    @unittest.expectedFailure
+    def test_expected(self):
+        self.fail("known")
+
+class Down(unittest.TestCase):
+    def test_both(self):
+        self.fail("call")
+    def tearDown(self):
+        raise OSError("teardown")
+
+class Up(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        raise OSError("class")
+    def test_never(self):
+        pass
+"""
+OF_PYTEST = """
+def test_of_pytest(subtests):
+    for n in range(3):
+        with subtests.test(n=n):
+            assert n != 2
+"""
+
+
+def test_failures_of_subtests_of_unittest_and_of_teardowns_explain_an_exit_code(run: Run) -> None:
+    has_fixture = hasattr(pytest, "Subtests")  # since pytest 9
+    report = run({"test_a.py": SUBTESTS + OF_PYTEST * has_fixture})
+
+    assert (report.state, report.explained, report.stopped) == (GateState.RED, True, "")
+    outcomes = {test.id.removeprefix("test_a.py::"): test.outcome for test in report.tests}
+    assert outcomes == {
+        "Case::test_sub": TestOutcome.FAILED,
+        "Case::test_fine": TestOutcome.PASSED,
+        "Case::test_expected": TestOutcome.XFAILED,
+        "Down::test_both": TestOutcome.FAILED,
+        "Up::test_never": TestOutcome.FAILED,
+        **({"test_of_pytest": TestOutcome.FAILED} if has_fixture else {}),
+    }
+    assert set(report.selected) == {test.id for test in report.tests}
+
+
 def test_a_floor_that_is_missed_is_not_explained_by_an_old_failure(run: Run) -> None:
     floor = (
         "import pytest\n@pytest.hookimpl(trylast=True)\ndef pytest_sessionfinish(session):\n"

@@ -208,6 +208,16 @@ def test_links_that_leave_are_refused_but_interpreter_links_and_links_into_cache
     ]
 
 
+def test_links_are_listed_in_one_order_on_every_file_system(tmp_path: Path) -> None:
+    modules = tmp_path / "checkout/node_modules"
+    names = [f"{folder}{number}" for folder in ("", "b/", "a/", "a/c/") for number in (3, 1, 5, 2, 4)]
+    for name in names:
+        (modules / name).parent.mkdir(parents=True, exist_ok=True)
+        (modules / name).symlink_to(tmp_path)
+    listed = [*sorted(names[:5]), *sorted(names[10:15]), *sorted(names[15:]), *sorted(names[5:10])]
+    assert foreign(tmp_path) == [f"node_modules/{name}: is a link to TMP" for name in listed]
+
+
 def test_a_linked_or_copied_environment_is_refused(tmp_path: Path, packages: Path) -> None:
     other = tmp_path / "user" / ".venv"
     (other / "bin").mkdir(parents=True)

@@ -15,6 +15,7 @@ from parallel_impl.gates.steps import StepStatus, Verification, not_run, run_ste
 from parallel_impl.plan.model import Package, Scope, Step, StepKind
 from parallel_impl.processes.launch import Stop
 from parallel_impl.processes.slots import Share
+from tests.privileges import closed_is_closed
 
 Run = Callable[..., Verification]
 
@@ -224,7 +225,72 @@ def test_a_declared_key_that_a_written_result_file_lacks_fails(run: Run) -> None
     assert package.why == "the package declares result keys that its steps did not write: other"
 
 
-@pytest.mark.parametrize("content", ["{", "[1]", '{"a": NaN}', "[" * 100_000, '{"a": ' + "[" * 900 + "]" * 900 + "}"])
+def test_what_was_measured_wins_over_what_a_step_reports_under_any_name_of_it(run: Run) -> None:
+    line = "== 1 failed, 3 passed in 0.12s =="
+    reported = '{"tests_passed": 999, "exit_code": 7, "files_modified": 9, "pytest_tests_passed": 999, "words": 5}'
+    command = f"pytest() {{ echo '{line}'; echo '{reported}' > $PARALLEL_IMPL_RESULT_FILE; }}; pytest"
+    again = 'echo \'{"tests_passed": 999, "two.exit_code": 4}\' > $PARALLEL_IMPL_RESULT_FILE'
+    wanted = ("tests_passed", "pytest_tests_passed", "words")
+
+    done = run(Step("one", command=command, result_keys=wanted), Step("two", command=again))
+
+    measured = {"tests_passed": 3, "exit_code": 0, "files_modified": 2, "pytest_tests_passed": 3, "words": 5}
+    assert {key: done.steps[0].keys[key] for key in measured} == measured
+    assert {key: done.keys[key] for key in (*measured, "one.exit_code", "two.exit_code")} == {
+        **measured,
+        "one.exit_code": 0,
+        "two.exit_code": 0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("command", "artifact", "why"),
+    [
+        ("ln -s x x", "x", "declared artifacts are not there afterwards: x"),
+        ("ln -s y x; ln -s x y", "x/z", "declared artifacts are not there afterwards: x/z"),
+        ("echo 1 > x; chmod 000 x", "x", "its declared artifact x cannot be read: Permission denied"),
+        ("mkdir x; echo 1 > x/y; chmod 000 x", "x/y", "declared artifacts are not there afterwards: x/y"),
+        ("mkdir x; echo 1 > x/y; chmod 600 x", "x", "declared artifacts are not there afterwards: x"),
+    ],
+)
+def test_an_artifact_that_leads_nowhere_or_cannot_be_read_is_its_steps_failure(
+    run: Run, checkout: Path, command: str, artifact: str, why: str
+) -> None:
+    with closed_is_closed():
+        done = run(Step("s", command=command, artifacts=(artifact,)))
+    if (checkout / "x").is_dir():
+        (checkout / "x").chmod(0o700)
+
+    assert (done.passed, done.steps[0].why) == (False, why)
+
+
+@pytest.mark.parametrize("made", ["web -> web", "web -> gone", "closed/web"])
+def test_a_cwd_that_leads_nowhere_or_is_closed_is_its_steps_failure(run: Run, checkout: Path, made: str) -> None:
+    name, _, target = made.partition(" -> ")
+    if target:
+        (checkout / name).symlink_to(target)
+    else:
+        (checkout / name).mkdir(parents=True)
+        (checkout / name).parent.chmod(0)
+    with closed_is_closed():
+        done = run(Step("s", command="true", cwd=name))
+    if not target:
+        (checkout / name).parent.chmod(0o700)
+
+    assert done.steps[0].why == f"its cwd {name!r} is not a folder of the checkout"
+
+
+def test_a_result_file_that_cannot_be_read_is_its_steps_failure(run: Run) -> None:
+    with closed_is_closed():
+        done = run(Step("s", command="echo {} > $PARALLEL_IMPL_RESULT_FILE; chmod 000 $PARALLEL_IMPL_RESULT_FILE"))
+
+    assert done.steps[0].why == "its result file cannot be read: Permission denied"
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["{", "[1]", '{"a": NaN}', '{"a": 1e999}', '{"a": -1e999}', "[" * 100_000, '{"a": ' + "[" * 900 + "]" * 900 + "}"],
+)
 def test_a_result_file_that_is_no_json_object_fails(run: Run, checkout: Path, content: str) -> None:
     (checkout / "content").write_text(content)
 

@@ -120,7 +120,7 @@ class Scene:
             self.repo.set_ref(PACKAGE_REF, commit)
         plan = "openspec/changes/c/work-packages.yaml"
         found = violations(self.trees, work.changes, scope, base=self.base, denied=(plan,))
-        return Verdict(work, tuple(found), tuple(self.watch.compare(files=True)))
+        return Verdict(work, tuple(found), (*self.watch.compare(), *self.watch.compare_checkouts()))
 
     def content(self, verdict: Verdict, path: str) -> bytes | None:
         """What was taken under a path."""

@@ -12,7 +12,7 @@ from parallel_impl.git.scope import spell_out
 from parallel_impl.git.staging import Ignored
 from parallel_impl.git.watch import Kind
 from parallel_impl.plan.model import Scope
-from tests.git.scene import SCOPE, Scene, Verdict, make_user, needs_submodules, open_scene
+from tests.git.scene import FILES, SCOPE, Scene, Verdict, make_user, needs_submodules, open_scene
 from tests.means import CHOSEN
 from tests.repository import contents, git
 
@@ -454,6 +454,40 @@ def test_a_file_over_the_limit_fails_the_attempt(tmp_path: Path) -> None:
     scene.act("head -c 600000 /dev/urandom >src/pkg/new.bin; head -c 600000 /dev/urandom >src/pkg/a.py")
     why = "1 MB, more than max_blob_mb (0.5)"
     assert scene.judge().reasons == [f"src/pkg/new.bin: {why}", f"src/pkg/a.py: {why}"]
+
+
+def filtered(tmp_path: Path, clean: str) -> Scene:
+    """A scene whose `*.bin` files pass a filter; "" is one that is not set up."""
+    user = make_user(tmp_path / "user", {**FILES, ".gitattributes": "*.bin filter=lfs -text\n"})
+    if clean:
+        git(user, "config", "filter.lfs.clean", clean)
+        git(user, "config", "filter.lfs.smudge", "cat")
+    return open_scene(user, tmp_path, max_blob_mb=0.5)
+
+
+@pytest.mark.parametrize("clean", ["", "cat", "head -c 600000 /dev/zero"])
+def test_what_is_stored_counts_and_not_that_a_filter_is_named(clean: str, tmp_path: Path) -> None:
+    scene = filtered(tmp_path, clean)
+    scene.act("head -c 600000 /dev/urandom >src/pkg/new.bin")
+    verdict = scene.judge()
+    assert verdict.reasons == ["src/pkg/new.bin: 1 MB, more than max_blob_mb (0.5)"]
+    assert verdict.work.not_taken == (() if clean else ("src/pkg/new.bin",))
+
+
+@pytest.mark.parametrize(
+    ("clean", "size", "fits"), [("head -c 10", 600_000, True), ("cat - /dev/zero | head -c 600000", 10, False)]
+)
+def test_a_filter_may_store_less_or_more_than_the_file(clean: str, size: int, *, fits: bool, tmp_path: Path) -> None:
+    scene = filtered(tmp_path, clean)
+    scene.act(f"head -c {size} /dev/urandom >src/pkg/new.bin")
+    verdict = scene.judge()
+    assert (verdict.work.too_big == ()) is fits and verdict.work.not_taken == ()
+
+
+def test_a_large_file_of_the_base_may_be_moved(tmp_path: Path) -> None:
+    scene = open_scene(make_user(tmp_path / "user", {**FILES, "src/pkg/big": "x" * 600_000}), tmp_path, max_blob_mb=0.5)
+    scene.act("mv src/pkg/big src/pkg/moved")
+    assert scene.judge().accepted
 
 
 def test_an_unreadable_folder_cannot_hide_files(tmp_path: Path) -> None:

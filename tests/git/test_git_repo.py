@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import shlex
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from parallel_impl.git.repo import Change, Repo
+from parallel_impl.errors import UserError
+from parallel_impl.git.repo import Change, Repo, version
 from parallel_impl.git.union import Layer, candidate
-from tests.repository import git, make_repository
+from tests.repository import commit_all, git, make_repository
 
 
 @pytest.fixture
@@ -66,3 +70,51 @@ def test_objects_and_refs_are_on_disk_before_the_journal_relies_on_them(
         "update-ref": 1,
     }
     assert counts["fast-import"] >= 1
+
+
+def test_a_worktree_whose_folder_is_gone_holds_no_branch_unless_it_is_locked(repo: Repo, tmp_path: Path) -> None:
+    folder = repo.git_dir.parent
+    git(folder, "worktree", "add", "--quiet", "-b", "side", str(tmp_path / "side"))
+    assert repo.holder("refs/heads/side")
+    assert repo.holder("refs/heads/main")
+    shutil.rmtree(tmp_path / "side")
+    assert repo.holder("refs/heads/side") is None
+    git(folder, "worktree", "lock", str(tmp_path / "side"))
+    assert repo.holder("refs/heads/side")
+
+
+def test_a_core_worktree_that_leads_elsewhere_is_named_with_the_line_that_removes_it(
+    repo: Repo, tmp_path: Path
+) -> None:
+    folder = repo.git_dir.parent
+    git(folder, "config", "core.worktree", str(tmp_path))
+    assert Repo.discover(folder).top(folder) == tmp_path
+    (tmp_path / "elsewhere").mkdir()
+    git(folder, "config", "core.worktree", str(tmp_path / "elsewhere"))
+    with pytest.raises(UserError, match=r"core\.worktree names .*elsewhere, and .* does not lie in it") as caught:
+        repo.top(folder)
+    subprocess.run(shlex.split(caught.value.problems[0].hint.rpartition("not meant: ")[2]), check=True)
+    assert repo.top(folder) == folder
+
+
+def test_a_git_that_is_not_on_path_is_named(repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for ask in (repo.refs, version, lambda: Repo.discover(tmp_path)):
+        with pytest.raises(UserError, match="git is not on PATH"):
+            ask()
+
+
+def test_what_several_commits_changed_is_told_in_one_process(repo: Repo) -> None:
+    folder = repo.git_dir.parent
+    base = git(folder, "rev-parse", "HEAD")
+    (folder / "odd\nname").write_text("1")
+    first = commit_all(folder, "one")
+    empty = git(folder, "commit-tree", "-p", first, "-m", "empty", f"{first}^{{tree}}")
+    (folder / "odd\nname").unlink()
+    second = commit_all(folder, "two")
+    found = dict(repo.diffs([f"{second} {first}", f"{empty} {first}", f"{first} {base}"]))
+    assert found == {second: repo.changes(first, second), first: repo.changes(base, first)}
+    assert dict(repo.diffs([f"{second} {first}"], "nothing")) == {}
+    assert repo.ancestry([second, repo.tree(base), base]) == [[second, first], [base]]
+    assert not repo.share_history(base, git(folder, "commit-tree", "-m", "alone", f"{base}^{{tree}}"))
+    assert repo.share_history(base, second)

@@ -235,7 +235,7 @@ def test_an_ordinary_package_costs_few_processes(tmp_path: Path) -> None:
     first.act("echo z>>src/pkg/a.py; mkdir -p src/pkg/n/m; echo n>src/pkg/n/m/n.py")
     work = staging.after(before)
     assert violations(trees, work.changes, SCOPE, base=first.base) == []
-    assert Counting.calls == 4
+    assert Counting.calls == 5
 
 
 # -- the oracle: what `git add --all` stages where nobody cheats

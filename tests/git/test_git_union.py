@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from pathlib import Path
 
@@ -19,8 +20,16 @@ def added(path: str, blob: str = "1" * 40, mode: str = "100644") -> Change:
     return Change("000000", mode, NULL, blob, "A", path)
 
 
+def apart(_one: str, _two: str) -> bool:
+    """No package builds on another one."""
+    return False
+
+
 def removed(path: str) -> Change:
     return Change("100644", "000000", "1" * 40, NULL, "D", path)
+
+
+GONE = (removed("p/q"), removed("p/q/r"))
 
 
 @pytest.fixture
@@ -106,14 +115,28 @@ def test_nothing_accepted_is_the_base_itself(repo: Repo) -> None:
 def test_files_against_directories_and_twins_clash_and_both_packages_are_named(
     one: list[str], two: list[str], paths: tuple[str, str]
 ) -> None:
-    found = clashes([Layer("one", "", tuple(map(added, one))), Layer("two", "", tuple(map(added, two)))])
+    found = clashes([Layer("one", "", tuple(map(added, one))), Layer("two", "", tuple(map(added, two)))], apart)
     assert [set(clash.packages) for clash in found] == [{"one", "two"}]
     assert set(found[0].paths) == set(paths)
 
 
 def test_a_file_that_a_later_package_turned_into_a_directory_is_no_clash() -> None:
     layers = [Layer("one", "", (added("p/q"),)), Layer("two", "", (removed("p/q"), added("p/q/r")))]
-    assert clashes(layers) == []
+    assert clashes(layers, lambda one, two: {one, two} == {"one", "two"}) == []
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_what_a_package_deletes_that_builds_on_both_hides_no_clash(order: tuple[int, ...]) -> None:
+    layers = [Layer("one", "", (added("p/q"),)), Layer("two", "", (added("p/q/r"),)), Layer("both", "", GONE)]
+    found = clashes([layers[number] for number in order], lambda one, two: "both" in (one, two))
+    assert [(set(clash.packages), clash.paths) for clash in found] == [({"one", "two"}, ("p/q", "p/q/r"))]
+
+
+def test_one_clash_is_told_for_each_pair_and_place_however_many_files_lie_below() -> None:
+    below = tuple(added(f"p/q/{number}/{name}") for number in range(9) for name in ("r", "s"))
+    layers = [Layer("one", "", (added("p/q"),)), Layer("two", "", below)]
+    assert {clash.paths for clash in clashes(layers, apart)} == {("p/q", "p/q/0/r")}
+    assert len(clashes([*layers, Layer("three", "", below)], apart)) == 2
 
 
 def test_a_clash_says_who_and_what() -> None:

@@ -42,7 +42,7 @@ def watch(user: Path) -> Watch:
 
 
 def halting(watch: Watch) -> list[str]:
-    return [str(tamper) for tamper in watch.compare(files=True) if tamper.halts]
+    return [str(tamper) for tamper in watch.compare() if tamper.halts]
 
 
 @pytest.mark.parametrize("branch", ["other", "none"])
@@ -148,6 +148,25 @@ def test_submodules_that_the_user_fills_are_reported(relative: bool, user: Path,
     git(user, "-c", "protocol.file.allow=always", "submodule", "--quiet", "update", "--init")
     assert "submodule.sub.url" in git(user, "config", "--list")
     assert halting(watching) == []
+
+
+def test_a_hook_of_a_submodule_halts(user: Path, tmp_path: Path) -> None:
+    inner = make_user(tmp_path / "inner", {"f": "x\n"})
+    git(user, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", f"file://{inner}", "deep/sub")
+    watching = watch(user)
+    hook = user / ".git/modules/deep/sub/hooks/post-checkout"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(HOOK)
+    assert halting(watching) == [f"hooks: {hook}"]
+
+
+def test_a_configuration_of_one_worktree_halts(user: Path, tmp_path: Path) -> None:
+    git(user, "worktree", "add", "-q", "--detach", str(tmp_path / "linked"), "main")
+    git(user, "config", "extensions.worktreeConfig", "true")
+    git(tmp_path / "linked", "config", "--worktree", "branch.x.remote", "y")
+    watching = watch(user)
+    git(tmp_path / "linked", "config", "--worktree", "core.pager", "planted")
+    assert len(halting(watching)) == 1
 
 
 def test_hooks_that_set_up_installs_are_reported_and_others_halt(user: Path) -> None:

@@ -25,12 +25,11 @@ def watch(user: Path) -> Watch:
 
 
 def found(watch: Watch) -> list[tuple[Kind, str]]:
-    return [(tamper.kind, tamper.what) for tamper in watch.compare(files=True)]
+    return [(tamper.kind, tamper.what) for tamper in (*watch.compare(), *watch.compare_checkouts())]
 
 
 def test_nothing_changed(user: Path) -> None:
     watching = watch(user)
-    (user / "untracked").write_text("x")
     git(user, "status")
     assert found(watching) == []
 
@@ -125,7 +124,11 @@ def test_a_configuration_that_git_cannot_read_halts(user: Path) -> None:
     before = config.read_bytes()
     config.write_bytes(b"[core\n")
     unreadable = (Kind.CONFIG, "git cannot read the repository any more")
-    assert found(watching) == [unreadable, (Kind.CONFIG, f"{config} cannot be read by git any more")]
+    assert found(watching) == [
+        unreadable,
+        (Kind.CONFIG, f"{config} cannot be read by git any more"),
+        (Kind.FILES, f"{user} cannot be read any more"),
+    ]
     config.write_bytes(before)
 
 
@@ -161,11 +164,17 @@ def test_attributes_halt_and_excludes_are_reported(user: Path) -> None:
     ]
 
 
-def test_edits_of_the_checkout_are_reported_once(user: Path) -> None:
+def test_the_feature_branch_is_the_users_too_also_after_a_move_of_ours_that_failed(user: Path) -> None:
+    watching, other = watch(user), git(user, "commit-tree", "-m", "x", "HEAD^{tree}")
+    watching.expect("refs/heads/openspec/c", git(user, "rev-parse", "HEAD"))
+    git(user, "update-ref", "refs/heads/openspec/c", other)
+    assert [tamper.halts for tamper in watching.compare()] == [False]
+
+
+def test_edits_of_the_checkout_are_reported(user: Path) -> None:
     (user / "README.md").write_text("the user's edit before the run\n")
     watching = watch(user)
     assert found(watching) == []
     (user / "README.md").write_text("another edit\n")
     (user / "other/o.py").unlink()
     assert found(watching) == [(Kind.FILES, "README.md"), (Kind.FILES, "other/o.py")]
-    assert found(watching) == []

@@ -157,6 +157,8 @@ def test_the_hint_for_a_gate_names_that_gate_and_can_be_written(gate: str, hint:
     [
         ("pass_env = ['GIT_DIR']", "pass_env: GIT_DIR leads git to another repository or configuration"),
         ("pass_env = ['GIT_CONFIG_COUNT']", "pass_env: GIT_CONFIG_COUNT leads git to another repository"),
+        ("pass_env = ['BASH_ENV']", "pass_env: BASH_ENV makes programs run other code than they were asked for"),
+        ("pass_env = ['A', 'LD_PRELOAD']", "pass_env: LD_PRELOAD makes programs run other code"),
         ("pass_env = ['AWS_*']", "pass_env: 'AWS_*' is no name of a variable"),
         ("commit_identity = 'a@example.org'", "commit_identity: must be a name and an address"),
         ("commit_identity = 'A <not an address>'", "commit_identity: must be a name and an address"),

@@ -6,7 +6,17 @@ import json
 
 import pytest
 
-from parallel_impl.environment import allowed, drop_git, for_filters, for_push, is_redirecting, remarks, secret_values
+from parallel_impl.environment import (
+    ALLOWED,
+    allowed,
+    drop_git,
+    for_filters,
+    for_push,
+    is_executed,
+    is_redirecting,
+    remarks,
+    secret_values,
+)
 from parallel_impl.text import masked
 
 INHERITED = {
@@ -74,6 +84,16 @@ def test_what_redirects_git_passes_nowhere(name: str) -> None:
     assert is_redirecting(name)
     assert allowed({name: "x"}, pass_env=[name], secrets=True) == {}
     assert for_filters({name: "x"}, pass_env=[name]) == {}
+
+
+@pytest.mark.parametrize("name", ["BASH_ENV", "ENV", "LD_PRELOAD", "LD_LIBRARY_PATH", "PYTHONSTARTUP", "NODE_OPTIONS"])
+def test_what_programs_execute_passes_nowhere(name: str) -> None:
+    assert is_executed(name)
+    assert allowed({name: "x"}, pass_env=[name], secrets=True) == {}
+
+
+def test_nothing_on_the_list_is_what_programs_execute() -> None:
+    assert [name for name in ALLOWED if is_executed(name) or is_redirecting(name)] == []
 
 
 def test_other_variables_of_git_pass_when_named() -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
 
 from parallel_impl import environment
 from parallel_impl.text import (
@@ -43,6 +47,16 @@ def test_a_word_of_a_megabyte_is_compared_by_its_beginning() -> None:
 def test_a_secret_that_contains_another_is_masked_whole() -> None:
     assert masked(b"a=secret-2 b=secret", (b"secret", b"secret-2")) == b"a=*** b=***"
     assert environment.masked("a=\udcff-token", (b"\xff-token",)) == "a=***"
+
+
+@given(st.lists(st.text("abc", min_size=1, max_size=5).map(str.encode), max_size=4), st.text("abc").map(str.encode))
+def test_no_byte_of_a_secret_is_left_whatever_it_overlaps(secrets: list[bytes], data: bytes) -> None:
+    kept = list(data)
+    for secret in secrets:
+        for at in range(len(data)):
+            if data.startswith(secret, at):
+                kept[at : at + len(secret)] = b"*" * len(secret)
+    assert re.sub(rb"\*+", b"***", masked(data, secrets)) == re.sub(rb"\*+", b"***", bytes(kept))
 
 
 def test_the_end_of_a_log_is_shown_without_what_a_terminal_would_act_on(tmp_path: Path) -> None:

@@ -87,6 +87,15 @@ def test_one_pair_has_at_most_one_conflict_of_each_kind() -> None:
     ]
 
 
+def test_locked_files_that_differ_in_case_or_unicode_form_are_one_file() -> None:
+    locks = package("a", "a", files=("src/A.py",)), package("b", "b", files=("src/a.py",))
+    assert kinds(*locks) == [("lock", "src/a.py", "a b")]
+    assert kinds(package("a", "Src/a.py"), package("b", "b", files=("src",))) == [("lock", "src/a.py", "a b")]
+    left_out = package("a", "Src", deny=("Src/a.py",))
+    assert kinds(left_out, package("b", "b", files=("src/a.py",))) == []
+    assert kinds(left_out, package("b", "b", files=("src/b.py",))) == [("lock", "src/b.py", "a b")]
+
+
 def test_literal_paths_that_differ_in_case_or_unicode_form_are_twins() -> None:
     assert kinds(package("a", "src/A.py"), package("b", "src/a.py")) == [("twin", "src/a.py", "a b")]
     assert kinds(package("a", "caf\u00e9"), package("b", "cafe\u0301/x")) == [("twin", "cafe\u0301/x", "a b")]

@@ -43,6 +43,12 @@ REFUSED = [
     ("a\nb", 'write "a?b"'),
     ("a\x00", 'write "a?"'),
     ("a\u202eb", 'write "a?b"'),
+    ("git~1/hooks/x", "delete the line; .gitignore and .github are fine"),
+    ("src/GIT~1::$INDEX_ALLOCATION/x", "delete the line; .gitignore and .github are fine"),
+    (".git::$DATA", "delete the line; .gitignore and .github are fine"),
+    ("a/.git. ./x", "delete the line; .gitignore and .github are fine"),
+    (".g\u200cit/x", "delete the line; .gitignore and .github are fine"),
+    ("src/a.py::$DATA", 'write "src/a.py"'),
     (".git", "delete the line; .gitignore and .github are fine"),
     ("src/.GIT/hooks/x", "delete the line; .gitignore and .github are fine"),
     ("src/{a,b}.py", 'write "src/a.py", "src/b.py", each on a line of its own'),
@@ -172,6 +178,20 @@ def test_no_pattern_means_anything_in_a_git_folder_or_what_is_no_path() -> None:
         assert not match("**", path)
     assert not match("*/.gi[t]/*", "a/.git/b")
     assert is_path(".gitignore")
+    for path in (
+        "git~1/x",
+        "a/GIT~1",
+        ".git./x",
+        ".git  . /x",
+        "a/.git:x",
+        ".g\u200ci\u200dt/x",
+        ".git::$DATA",
+        "a\\.git",
+    ):
+        assert not is_path(path)
+        assert not match("**", path)
+    for path in (".gitx", "git~2", "x.git", "a.git/b", "git~10", "git", "a/git:x", ".git.x", "digit .py"):
+        assert is_path(path)
 
 
 @pytest.mark.parametrize(

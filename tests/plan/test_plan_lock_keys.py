@@ -131,6 +131,44 @@ def test_a_wildcard_means_everything_below_and_not_the_thing_itself() -> None:
     assert not overlap("api:GET /*", "api:POST /v1/users")
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("contract:openapi/V1.yaml", "contract:OpenAPI/v1.yaml"),
+        ("contract:caf\u00e9.yaml", "contract:cafe\u0301.yaml"),
+        ("contract:OpenAPI/*", "contract:openapi/v1.yaml"),
+        ("api:GET /v1/users/{id}", "api:GET /v1/users/{user_id}"),
+        ("api:GET /v1/users/{id}", "api:GET /v1/users/:id/"),
+        ("api:GET /v1/users/<int:id>/files/{name}.json", "api:GET /v1/users/[id]/files/{file}.json"),
+        ("api:GET /v1/users/", "api:GET /v1/users"),
+        ("api:GET /v1/{a}/*", "api:GET /v1/{b}/x"),
+    ],
+)
+def test_one_thing_has_one_key_however_it_is_spelt(one: str, other: str) -> None:
+    assert overlap(canonical(one), canonical(other))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("api:GET /v1/users/{id}", "api:GET /v1/users/me"),
+        ("api:GET /v1/users/{id}", "api:GET /v1/users"),
+        ("api:GET /v1/users:batch", "api:GET /v1/users:list"),
+        ("api:GET /", "api:GET /v1"),
+        ("contract:a.yaml", "contract:b.yaml"),
+        ("env:A", "env:a"),
+    ],
+)
+def test_other_things_have_other_keys(one: str, other: str) -> None:
+    assert not overlap(canonical(one), canonical(other))
+
+
+@pytest.mark.parametrize("name", ["git~1/x", ".git/config", "a/.GIT::$DATA", ".g\u200bit/../.git /x", "a.yaml::$DATA"])
+def test_no_contract_lies_in_a_git_folder_or_is_a_stream(name: str) -> None:
+    with pytest.raises(LockKeyError):
+        canonical(f"contract:{name}")
+
+
 def test_containment_has_a_direction() -> None:
     assert contains("flag:billing/*", "flag:billing/x")
     assert contains("flag:billing/*", "flag:billing/x/*")

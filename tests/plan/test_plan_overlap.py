@@ -52,6 +52,10 @@ from parallel_impl.plan.globs.overlap import (
         ("a*b*c", "*b*a*", "abac"),
         ("?", "[!a-z]", "A"),
         ("é*", "*ü", "éü"),
+        ("git~?", "?it~1", None),
+        (".git*", "*.", ".gitx."),
+        (".git?", "*.", None),
+        ("git~1*", "*:x", "git~1x:x"),
     ],
 )
 def test_two_patterns_meet_in_a_path_or_not(first: str, second: str, witness: str | None) -> None:

@@ -45,6 +45,38 @@ def test_what_is_changed_starts_anew_with_all_that_depends_on_it(fields: dict[st
 
 
 @pytest.mark.parametrize(
+    ("fields", "judged"),
+    [
+        ({"scope": Scope(("src/b/**", "docs/b.md"))}, True),
+        ({"scope": Scope(("src/b/**",), deny=("src/b/x",))}, True),
+        ({"steps": (Step("unit", command="pytest -q -x"),)}, True),
+        ({"steps": ()}, True),
+        ({"may_be_empty": True}, True),
+        ({"depends_on": ("a", "e")}, True),  # it counts on what tree the work was done
+        ({"locks": Locks(keys=("db:migration-slot",))}, True),
+        ({"tier_required": "A"}, True),
+        ({"output_keys": ("tests_passed",)}, True),
+        ({"description": "other work"}, False),
+        ({"description": "other work", "steps": ()}, False),
+        ({"title": "Other"}, False),
+        ({"inputs": "something"}, False),
+        ({"role": "tester"}, False),
+        ({"task_type": "tests"}, False),
+        ({"archetype": "x"}, False),
+    ],
+)
+def test_what_only_judges_the_work_leaves_the_work_as_it_is_asked_for(
+    fields: dict[str, object], *, judged: bool
+) -> None:
+    found = compare(DIAMOND, edited("b", **fields))
+    assert (found.changed, found.judged) == (("b",), ("b",) if judged else ())
+
+
+def test_a_change_of_the_contracts_asks_for_other_work() -> None:
+    assert compare(DIAMOND, replace(DIAMOND, contracts=Contracts(revision=2))).judged == ()
+
+
+@pytest.mark.parametrize(
     "fields",
     [
         {"priority": 1},

@@ -14,7 +14,7 @@ import pytest
 
 from parallel_impl.processes.launch import Stop
 from parallel_impl.processes.slot_files import ASLEEP_SECONDS, SlotFiles
-from parallel_impl.processes.slots import Slots
+from parallel_impl.processes.slots import Slots, SlotWait
 from tests.peer import peer
 
 # takes a slot of `count`, alone or not; says what happens to it, and gives it back when it is told
@@ -207,3 +207,38 @@ def test_what_killed_writers_left_is_no_ticket(tmp_path: Path) -> None:
     with peer(TAKE, tmp_path, 1) as only:
         assert only.hears() == "has"
         assert [path.name for path in tmp_path.glob("ticket-*")] == ["ticket-8"]
+
+
+def test_only_the_time_counts_as_waited_in_which_a_thread_waits_and_none_has_a_slot() -> None:
+    at = 0.0
+    wait = SlotWait(lambda: at)
+    for later, change in (
+        (1.0, {"waiting": 1}),
+        (3.0, {"waiting": 1}),
+        (4.0, {"waiting": -1, "having": 1}),  # the other goes on waiting: there is work
+        (9.0, {"having": -1}),
+        (11.0, {"waiting": -1, "having": 1}),
+        (12.0, {"having": -1}),
+    ):
+        at = later
+        wait.change(**change)
+    assert wait.seconds == (4.0 - 1.0) + (11.0 - 9.0)
+
+
+def test_work_that_is_measured_takes_the_same_slots() -> None:
+    slots, wait = Slots(1, 1), SlotWait()
+    measured, has = slots.measured_by(wait), threading.Event()
+    with slots.take():
+        waiting = threading.Thread(target=lambda: _take(measured, has))
+        waiting.start()
+        while wait.seconds == 0.0:
+            pass
+        assert not has.is_set()
+    waiting.join(20)
+    assert has.is_set()
+    assert wait.seconds > 0
+
+
+def _take(slots: Slots, has: threading.Event) -> None:
+    with slots.take():
+        has.set()

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from parallel_impl.errors import UserError
 from parallel_impl.record import events as e
-from parallel_impl.record.journal import Journal, read
+from parallel_impl.record.journal import Journal, load_state, read
 from parallel_impl.storage import write_atomically
 
 ONE = e.AttemptStarted(at=1.5, package="wp-a", number=1)
@@ -111,3 +115,80 @@ def test_text_that_is_no_unicode_never_damages_the_journal(tmp_path: Path) -> No
 def test_a_field_of_another_type_or_an_unknown_one_is_refused(line: bytes) -> None:
     with pytest.raises(ValueError, match=r"Expected `str`|unknown field"):
         e.from_line(line)
+
+
+def _cut(file: Path) -> None:
+    os.truncate(file, 0)
+
+
+def _garbage(file: Path) -> None:
+    with file.open("ab") as opened:
+        opened.write(b"garbage\n")
+
+
+def _another_word(file: Path) -> None:
+    with file.open("r+b") as opened:
+        opened.write(b"x")
+
+
+def _replace(file: Path) -> None:
+    file.rename(file.with_name("was"))
+    file.write_bytes(file.with_name("was").read_bytes())
+
+
+def _folder(file: Path) -> None:
+    file.unlink()
+    (file / "x").mkdir(parents=True)
+
+
+def _link_to_itself(file: Path) -> None:
+    file.unlink(missing_ok=True)
+    file.symlink_to(file)
+
+
+@pytest.mark.parametrize(
+    ("disturb", "told"),
+    [
+        (Path.unlink, "was removed"),
+        (lambda file: shutil.rmtree(file.parent), "was removed"),
+        (_cut, "was cut"),
+        (_garbage, "was written to"),
+        (_another_word, "was written to"),
+        (_replace, "was replaced"),
+        (_folder, "was replaced"),
+        (_link_to_itself, "was replaced"),
+        (lambda file: os.utime(file, (1, 1)), ""),
+    ],
+)
+def test_what_is_done_to_an_open_journal_is_undone_and_told_once(
+    tmp_path: Path, disturb: Callable[[Path], None], told: str
+) -> None:
+    file = tmp_path / "state/j"
+    journal = Journal(file)
+    journal.append(ONE)
+    for _ in range(2):
+        disturb(file)
+        assert journal.take_disturbance() == told
+        assert journal.take_disturbance() == ""
+    disturb(file)
+    journal.append(TWO)
+    assert journal.take_disturbance() == told
+    assert read(file) == journal.events() == [ONE, TWO]
+    with pytest.raises(UserError, match="another process writes this journal"):
+        Journal(file)
+    journal.close()
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda file: file.symlink_to("/dev/zero"), _link_to_itself])
+def test_what_is_no_file_is_no_journal_and_the_line_that_puts_it_aside_works(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    file = tmp_path / "it's here" / "journal.jsonl"
+    file.parent.mkdir()
+    for _ in range(2):
+        make(file)
+        for open_it in (read, load_state, Journal):
+            with pytest.raises(UserError, match="the journal is damaged: it is no regular file") as caught:
+                open_it(file)
+        subprocess.run(shlex.split(caught.value.problems[0].hint.split("\n")[1]), check=True)
+    assert read(file) == []

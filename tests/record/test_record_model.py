@@ -145,7 +145,7 @@ class Runs(RuleBasedStateMachine):
         self.happen(
             e.PlanRevised(
                 plan_blob="q", commit="k", plan_revision=self.state.plan_revision + 1, contracts_revision=1,
-                packages=above, changed=list(found.changed),
+                packages=above, changed=list(found.changed), judged=list(found.judged),
             )
         )  # fmt: skip
         kept = {name: commit for name, commit in before.items() if name in found.kept}

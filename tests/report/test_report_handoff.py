@@ -36,7 +36,7 @@ def test_one_page_says_where_it_stands_what_to_look_at_and_what_to_type() -> Non
         == """\
 # add-a: not landed: NOT_ALL_ACCEPTED: wp-docs failed
 
-2 of 3 packages accepted, 1 failed. `openspec/add-a` is where it was, and all work is kept.
+2 of 3 packages accepted, 1 failed. This run has not moved `openspec/add-a`, and all work is kept.
 
 Paths are below `/state`.
 

@@ -92,6 +92,7 @@ def first_event(base: str, packages: Sequence[Package], home: Path, *, at: float
         date=DATE,
         agent="replay: nothing",
         jobs=2,
+        tip="",
     )
 
 
@@ -135,6 +136,14 @@ def commit(repo: Repo, base: str, files: Mapping[str, str], *, parent: str = "")
     tree = repo.git("write-tree", index=index).decode().strip()
     index.unlink()
     return repo.commit_tree(tree, [parent or base], "work", date=DATE)
+
+
+def move_branch(run: Run, tip: str, *, consented: bool = True) -> str:
+    """Somebody moves the feature branch to `tip`, and the user agreed to that."""
+    run.workspace.repo.set_ref(run.workspace.places.branch_ref, tip)
+    if consented:
+        run.record(e.BranchMoveAccepted(at=4.0, commit=tip))
+    return tip
 
 
 def with_retries(run: Run, retries: int) -> None:

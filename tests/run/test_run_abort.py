@@ -107,3 +107,14 @@ def test_accepted_work_whose_attempt_has_no_ref_gets_one(places: Places) -> None
     repo.delete_ref(places.attempt_ref("a", 1), accepted)
     give_up(places)
     assert repo.refs(places.attempt_refs) == {places.attempt_ref("a", 1): accepted}
+
+
+def test_work_that_lay_elsewhere_stays_on_its_ref_and_its_number_is_taken(places: Places) -> None:
+    repo = Repo(places.common)
+    accepted = repo.ref(places.package_ref("a")) or ""
+    repo.delete_ref(places.attempt_ref("a", 1), accepted)
+    side = places.side_ref("a", 7, "stash")
+    repo.set_ref(side, accepted)
+    assert attempts.count_made(repo, places) == {"a": 7}
+    give_up(places)
+    assert set(repo.refs(places.attempt_refs)) == {side, places.attempt_ref("a", 1)}

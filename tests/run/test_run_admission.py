@@ -271,6 +271,20 @@ def test_the_minutes_of_a_run_are_over_while_agents_are_silent(opened: Callable[
     assert "0.0 of 0.005 minutes used" in runner.run_packages(run, run_attempt=Agents(act))
 
 
+def test_minutes_in_which_an_attempt_waits_for_a_slot_are_not_counted(opened: Callable[..., Run]) -> None:
+    limits = UsageLimits(run={"minutes": 0.005}, package={"minutes": 0.005})
+    run = opened(package("a", retries=1), by={}, config=Config(limits=limits))
+
+    def act(job: Job, _: Post) -> Outcome:
+        job.slot_wait.change(waiting=1)
+        time.sleep(0.4)
+        code, failed = job.cutoff.code, Failure.VERIFICATION_FAILED if job.number == 1 else None
+        return Outcome(result(job), run.spec.base, code=code or failed, seconds=0.41, waited_seconds=0.4)
+
+    assert runner.run_packages(run, run_attempt=Agents(act)) == ""
+    assert [one.code for one in run.state.packages["a"].ended] == ["VERIFICATION_FAILED", ""]
+
+
 def test_the_limit_of_a_run_counts_what_earlier_starts_used(opened: Callable[..., Run]) -> None:
     config = Config(limits=UsageLimits(run={"tokens": 100}))
     run = opened(package("a", retries=3), package("b", "a"), by={}, config=config)

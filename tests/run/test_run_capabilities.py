@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from parallel_impl import storage
 from parallel_impl.errors import UserError
+from parallel_impl.processes.slot_files import FOLDER, SlotFiles
+from parallel_impl.processes.slots import Slots
 from parallel_impl.run.claims import lock_trial
 from parallel_impl.run.start import capabilities
 from tests.repository import FIXTURES, commit_all, make_repository, tool
@@ -42,12 +45,14 @@ def test_the_doctor_names_what_a_run_would_use_and_the_line_that_installs_it(tmp
     agent = f'agent = "replay: {FIXTURES}/no-contracts/replay"\n'
     (repo / "parallel-impl.toml").write_text((repo / "parallel-impl.toml").read_text() + agent)
     commit_all(repo, "agent")
-    done = tool(repo, "doctor", "--json")
+    with Slots(2, 2, SlotFiles(storage.state_directory() / FOLDER)).take():
+        done = tool(repo, "doctor", "--json")
     assert done.returncode == 0, done.stdout + done.stderr
     rows = {row["name"]: row for row in json.loads(done.stdout)["capabilities"]}
     assert {"git", "locks", "disk", "namespaces", "openspec", "forge", "identity"} <= rows.keys()
     assert rows["git"]["health"] == "ok"
     assert rows["locks"]["required"]
+    assert rows["slots"]["found"].startswith("1 of ")
     shown = tool(repo, "doctor").stdout
     assert "npm install -g @fission-ai/openspec" in shown or rows["openspec"]["health"] == "ok"
     assert "npm install -g @openai/codex" in shown or rows["agent codex"]["health"] != "missing"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.repository import command, git, make_repository, tool
+from tests.repository import command, commit_all, git, make_repository, tool
 
 PIPE = "mkfifo pipe; exit 0"
 
@@ -43,3 +43,22 @@ def test_an_id_that_is_no_change_and_has_no_run_is_an_error_with_the_nearest_one
     assert "there is no change 'fix-typo' and no run of it" in done.stderr
     assert "fix-typos" in done.stderr
     assert tool(repo, "cleanup", "fix-typos").returncode == 0
+
+
+def test_work_elsewhere_is_kept_unless_all_of_it_is_contained(tmp_path: Path) -> None:
+    repo = make_repository("no-contracts", tmp_path)
+    assert tool(repo, "implement", "fix-typos", "--agent", command(tmp_path / "agent.sh", "exit 1")).returncode == 1
+    side = "refs/parallel-impl/fix-typos/attempts/wp-guide/1.aside"
+    git(repo, "checkout", "-q", "-b", "aside")
+    for name in ("first", "last"):
+        (repo / name).write_text(f"{name}\n")
+        commit_all(repo, name)
+    git(repo, "update-ref", side, "aside")
+    git(repo, "checkout", "-q", "main")
+    git(repo, "branch", "-q", "-D", "aside")
+    (repo / "last").write_text("last\n")
+    commit_all(repo, "What the last of them did")
+    assert f"kept {side}" in tool(repo, "cleanup", "fix-typos", "--no-archive").stdout
+    (repo / "first").write_text("first\n")
+    commit_all(repo, "And the first")
+    assert f"removed {side}" in tool(repo, "cleanup", "fix-typos", "--no-archive").stdout

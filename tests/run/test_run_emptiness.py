@@ -42,6 +42,7 @@ def test_a_package_that_only_verifies_all_the_others_may_be_empty() -> None:
     ("message", "done"),
     [
         (f"wp-a: x\n\nWork-Package: wp-a\nChange-Id: {CHANGE}\nAttempt: 1\n", True),
+        (f"Squashed\n\nWork-Package: wp-b\nWork-Package: wp-a\nChange-Id: {CHANGE}\n", True),
         (f"wp-a: x\n\nWork-Package: wp-ab\nChange-Id: {CHANGE}\n", False),
         ("wp-a: x\n\nWork-Package: wp-a\nChange-Id: another\n", False),
         (f"About trailers\n\nWork-Package: wp-a\nChange-Id: {CHANGE}\n\nare what they write.\n", False),

@@ -32,8 +32,9 @@ def again(repository: tuple[Repo, str], tmp_path: Path) -> Iterator[Callable[...
     """The second start of a run in which `a` and `b` were accepted and `c` failed."""
     repo, base = repository
     first = open_run(repo, base, tmp_path / "home", *PACKAGES)
+    made = base
     for name in ("a", "b"):
-        made = commit(repo, base, {f"{name}/x": "1\n"})
+        made = commit(repo, made, {f"{name}/x": "1\n"})
         for ref in (first.workspace.places.package_ref(name), first.workspace.places.attempt_ref(name, 1)):
             repo.set_ref(ref, made)
         first.record(
@@ -106,6 +107,17 @@ def test_a_package_that_is_done_again_takes_what_builds_on_it_along_and_its_work
     assert run.workspace.watch.compare() == []  # all of that was ours
     assert isinstance(run.listener, Recorder)
     assert run.listener.said == ["done again: a; and what builds on it: b"]
+
+
+def test_a_ref_that_the_user_deleted_is_made_again_and_that_was_us(again: Callable[..., Run]) -> None:
+    run = again()
+    workspace = run.workspace
+    deleted, made = workspace.places.attempt_ref("a", 1), workspace.repo.ref(workspace.places.package_ref("a"))
+    workspace.repo.delete_ref(deleted, str(made))
+    workspace.watch.compare()
+    take_in(run, restart=("a",))
+    assert workspace.repo.ref(deleted) == made
+    assert workspace.watch.compare() == []
 
 
 def test_an_edit_is_kept_on_a_ref_and_what_it_changed_is_done_again(

@@ -64,12 +64,16 @@ with Interruption(lambda: next(at)) as interruption:
     assert subprocess.run([sys.executable, "-c", twice], check=False).returncode == -number
 
 
-def test_a_hang_up_that_is_ignored_stays_so() -> None:
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nohup
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_that_is_ignored_at_the_start_stays_so(number: signal.Signals) -> None:
+    before = signal.signal(number, signal.SIG_IGN)  # nohup; `tool &` in a script
     try:
         with Interruption() as interruption:
-            interruption.defer()
-            signal.raise_signal(signal.SIGHUP)
-            assert not interruption.stop
+            signal.raise_signal(number)
+            for other in set(SIGNALS) - {number}:
+                with pytest.raises(KeyboardInterrupt) if not interruption.stop else contextlib.nullcontext():
+                    signal.raise_signal(other)
+            signal.raise_signal(number)  # after the first of another kind too
+            assert interruption.stop
     finally:
-        signal.signal(signal.SIGHUP, before)
+        signal.signal(number, before)

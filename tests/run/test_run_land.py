@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
@@ -12,12 +13,14 @@ from parallel_impl.git.union import Layer
 from parallel_impl.record import events as e
 from parallel_impl.record.codes import Halt
 from parallel_impl.record.journal import read
+from parallel_impl.record.state import Progress
 from parallel_impl.run.gate_runs import BaseProof
 from parallel_impl.run.land import assemble, land
 from parallel_impl.run.land.ending import Ending
+from parallel_impl.run.land.proof import Proof
 from parallel_impl.run.run import Run
 from tests.repository import git
-from tests.run.scene import commit, heard, make_repository, open_run, package
+from tests.run.scene import commit, heard, in_force, make_repository, move_branch, open_run, package
 
 
 @pytest.fixture
@@ -84,31 +87,142 @@ def test_only_never_lands(run: Run) -> None:
     assert ended.lines[-1] == f"  go on with all packages: parallel-implement {places.change_id}"
 
 
+def test_what_nobody_changed_does_not_land_and_who_changed_nothing_is_counted(run: Run) -> None:
+    run.layers["b"] = Layer("b", run.spec.base, ())
+    assert "2 packages, each in its scope, 1 of them changed nothing; " in finish(run).headline
+    run.layers["a"] = Layer("a", run.spec.base, ())
+    ended = finish(run)
+    assert (ended.exit_code, ended.code) == (1, Halt.NO_CHANGES)
+    assert any("parallel-cleanup c1" in line for line in ended.lines)
+    assert any("--restart PACKAGE" in line for line in ended.lines)
+
+
 def test_work_that_cannot_stand_in_one_tree_halts_with_both_packages(run: Run) -> None:
     repo, base = run.workspace.repo, run.spec.base
+    run.in_force = in_force([package("a"), package("b")])
     made = commit(repo, base, {"a/x/below": "1\n"})
     run.layers["b"] = Layer("b", made, tuple(repo.changes(base, made)))
     ended = finish(run)
     assert ended.code is Halt.CLASH
     assert "a and b clash" in ended.headline
+    assert any("b: depends_on: [a]" in line for line in ended.lines)
 
 
-def test_a_branch_that_moved_is_merged_with_and_what_conflicts_halts(run: Run) -> None:
-    repo, places = run.workspace.repo, run.workspace.places
-    other = commit(repo, run.spec.base, {"c/z": "3\n"})
-    repo.set_ref(places.branch_ref, other)
+def test_a_clash_is_told_before_what_is_not_accepted_yet(run: Run) -> None:
+    repo, base = run.workspace.repo, run.spec.base
+    run.in_force = in_force([package("a"), package("b"), package("c", "a", "b")])
+    run.state.packages["c"] = Progress(("a", "b"))
+    made = commit(repo, base, {"a/x/below": "1\n"})
+    run.layers["b"] = Layer("b", made, tuple(repo.changes(base, made)))
+    assert finish(run).code is Halt.CLASH
+
+
+def test_a_branch_that_moved_halts_and_is_merged_with_when_the_user_agreed(run: Run) -> None:
+    repo = run.workspace.repo
+    other = move_branch(run, commit(repo, run.spec.base, {"c/z": "3\n"}), consented=False)
+    halted = finish(run)
+    assert (halted.exit_code, halted.code, branch(run)) == (1, Halt.BRANCH_MOVED, other)
+    assert f"1 commit came with it: {other[:12]} work\n1 path differs: c/z" in halted.headline
+    assert run.state.asked == other
+    run.record(e.RunContinued(at=4.0, agent="", jobs=1), e.BranchMoveAccepted(at=4.0, commit=other))
     ended = finish(run)
     assert (ended.exit_code, repo.is_ancestor(other, ended.commit)) == (0, True)
     assert [entry.path for entry in repo.entries(ended.commit, recurse=True)] == ["a/x", "b/y", "c/z"]
 
 
+def test_a_base_that_lacks_what_the_branch_had_halts_too(run: Run) -> None:
+    repo = run.workspace.repo
+    other = move_branch(run, commit(repo, run.spec.base, {"c/z": "3\n"}), consented=False)
+    run.state.tip = other  # it was there when the run began, with another `--base`
+    assert (finish(run).code, run.state.asked) == (Halt.BRANCH_MOVED, other)
+
+
+def test_a_branch_that_moves_while_gates_run_halts_with_everything_proven(run: Run) -> None:
+    repo, places = run.workspace.repo, run.workspace.places
+    candidate, tip = land._put_together(run)
+    proof = Proof((), passed=True)
+    land._accept(run, candidate, proof)
+    other = move_branch(run, commit(repo, run.spec.base, {"EVIL.md": "x\n"}), consented=False)
+    with pytest.raises(land._MovedError) as moved:
+        land._move(run, candidate, proof)
+    assert (tip, moved.value.move.paths, moved.value.commit) == ("", ("EVIL.md",), candidate)
+    assert (branch(run), repo.ref(places.proven_ref)) == (other, candidate)
+    run.look_at_repository()
+    assert run.state.tampering is None  # the branch is the user's too
+
+
+def test_a_candidate_that_was_taken_by_hand_is_no_move_and_lands(run: Run) -> None:
+    candidate, _ = land._put_together(run)
+    run.record(e.CandidateMade(at=4.0, commit=candidate, tree=""))
+    move_branch(run, candidate, consented=False)
+    ended = finish(run)
+    assert (ended.exit_code, ended.commit, branch(run)) == (0, candidate, candidate)
+
+
+def test_an_earlier_candidate_is_not_taken_for_this_one(run: Run) -> None:
+    stale = commit(run.workspace.repo, run.spec.base, {"a/old": "1\n"})
+    run.record(e.CandidateMade(at=4.0, commit=stale, tree=""))
+    move_branch(run, stale, consented=False)
+    assert (finish(run).code, run.state.asked) == (Halt.BRANCH_MOVED, stale)
+
+
+def test_what_the_user_put_on_a_proven_commit_is_not_called_proven(run: Run) -> None:
+    repo = run.workspace.repo
+    candidate = assemble.assemble(run)
+    run.record(e.CandidateProven(at=5.0, commit=candidate))
+    tip = move_branch(run, commit(repo, candidate, {"broken": "x\n"}), consented=False)
+    ended = finish(run)
+    assert (ended.exit_code, ended.commit, branch(run)) == (0, candidate, tip)
+    assert f"1 commit on top that this run has not proven, up to {tip[:12]}" in ended.headline
+    assert run.state.landed and run.state.landed.commit == candidate
+
+
+def test_a_commit_that_only_the_journal_calls_proven_does_not_land(run: Run) -> None:
+    evil = commit(run.workspace.repo, run.spec.base, {"a/x": "1\n", "b/y": "2\n", "EVIL.md": "x\n"})
+    run.record(e.CandidateProven(at=5.0, commit=evil))
+    move_branch(run, evil, consented=False)
+    assert finish(run).code is Halt.BRANCH_MOVED
+
+
 def test_a_conflict_with_the_moved_branch_halts_and_names_the_paths(run: Run) -> None:
     repo, places = run.workspace.repo, run.workspace.places
-    other = commit(repo, run.spec.base, {"a/x": "other\n"})
-    repo.set_ref(places.branch_ref, other)
+    other = move_branch(run, commit(repo, run.spec.base, {"a/x": "other\n"}))
     ended = finish(run)
     assert (ended.code, branch(run)) == (Halt.BRANCH_MOVED, other)
     assert "both changed: a/x" in ended.headline
+    assert any(f"git merge {places.candidate_ref}" in line for line in ended.lines)
+
+
+def test_a_merge_by_hand_lands_as_it_is(run: Run) -> None:
+    repo, base = run.workspace.repo, run.spec.base
+    union = assemble.assemble(run)
+    merged = repo.commit_tree(
+        repo.tree(union), [commit(repo, base, {"a/x": "other\n"}), union], "by hand", date=1_700_000_000
+    )
+    move_branch(run, merged)
+    assert finish(run).commit == merged
+
+
+def test_work_that_no_accepted_package_may_write_does_not_land(run: Run) -> None:
+    repo, base = run.workspace.repo, run.spec.base
+    made = commit(repo, base, {"b/y": "2\n", "EVIL.md": "x\n"})  # as a journal says that was written by somebody else
+    run.layers["b"] = Layer("b", made, tuple(repo.changes(base, made)))
+    ended = finish(run)
+    assert (ended.code, branch(run)) == (Halt.OUT_OF_SCOPE, None)
+    assert "EVIL.md: in the scope of no accepted package" in ended.headline
+    assert any("parallel-implement c1 --restart b" in line for line in ended.lines)
+
+
+def test_an_object_that_is_not_what_its_name_says_does_not_land(run: Run) -> None:
+    repo = run.workspace.repo
+    (entry,) = repo.entries(run.layers["a"].commit, "a/x")
+    file = repo.git_dir / "objects" / entry.oid[:2] / entry.oid[2:]
+    file.chmod(0o644)
+    file.write_bytes(zlib.compress(b"blob 2\x009\n"))
+    ended = finish(run)
+    assert (ended.code, branch(run)) == (Halt.OBJECT_DAMAGED, None)
+    assert str(file) in ended.headline
+    assert any("parallel-implement c1 --restart a" in line for line in ended.lines)
 
 
 def test_a_branch_that_is_checked_out_is_not_moved(run: Run, tmp_path: Path) -> None:

@@ -127,6 +127,58 @@ def test_what_a_killed_agent_had_done_is_saved_on_its_attempts_ref(killed: Kille
     assert not checkout.path.exists()
 
 
+def at_work(killed: Killed, run: Run, script: str) -> Checkout:
+    """The killed agent had started, and done this in a worktree of a branch of its own."""
+    source = Source.prepare(killed.repo, killed.base, killed.home, indexes=killed.places.indexes)
+    checkout = source.open("a", killed.base, branch="openspec/c1--a")
+    job = Job(run.in_force.plan.package("a"), 1, run.in_force)
+    before = take_work.stage(run.spec, run.workspace, checkout, job, base=killed.base).before(set_up=False)
+    record = killed.places.attempt_files("a", 1).record
+    record.parent.mkdir(parents=True)
+    attempt_record.note(record, checkout, before)
+    subprocess.run(["sh", "-ec", script], cwd=checkout.path, check=True)
+    return checkout
+
+
+LEFT = "git checkout -q -b left; mkdir a; echo x >a/x; git add a; git commit -q -m x; git checkout -q openspec/c1--a"
+
+
+def test_what_a_killed_agent_had_left_elsewhere_is_kept_beside_its_attempt(killed: Killed) -> None:
+    run = killed.next()
+    checkout = at_work(killed, run, LEFT)
+    leftovers.settle(run)
+    kept = killed.repo.ref(killed.places.side_ref("a", 1, "left"))
+    assert kept is not None
+    assert killed.repo.read(kept, "a/x") == b"x\n"
+    assert not checkout.git_dir.exists()
+    assert [note.partition(", kept on ")[0] for note in run.state.notes] == [
+        "a: it left work elsewhere than in its worktree: branch left: a/x"
+    ]
+    run.workspace.watch.compare()
+    assert run.workspace.watch.compare() == []  # it knows the ref
+
+
+def test_a_ref_that_was_there_before_the_kill_is_named_once(killed: Killed) -> None:
+    run = killed.next()
+    side = killed.places.side_ref("a", 1, "left")
+    at_work(killed, run, LEFT)
+    killed.repo.set_ref(side, commit(killed.repo, killed.base, {"a/x": "x\n"}))
+    run.note(f"kept on {killed.places.side_ref('a', 1, 'told')}")
+    killed.repo.set_ref(killed.places.side_ref("a", 1, "told"), killed.base)
+    leftovers.settle(run)
+    kept = [note.partition("kept on ")[2].rpartition("/")[2] for note in run.state.notes]
+    assert kept == ["1.told", "1.left", "1.left-2"]  # what is found now takes no place of another
+
+
+def test_a_repository_that_cannot_be_looked_through_is_kept_whole_after_a_kill_too(killed: Killed) -> None:
+    run = killed.next()
+    checkout = at_work(killed, run, f"{LEFT}; mkfifo $(git rev-parse --git-common-dir)/objects/pack/x.idx")
+    leftovers.settle(run)
+    assert not checkout.git_dir.exists()
+    assert (killed.home / ".kept/a.1.git/refs/heads/left").is_file()
+    assert "cannot be looked through" in run.state.notes[0]
+
+
 def test_a_worktree_whose_record_is_torn_is_kept_whole_and_noted(killed: Killed) -> None:
     run = killed.next()
     checkout = killed.checkout(run)
@@ -168,6 +220,7 @@ def test_a_commit_that_this_run_did_not_register_is_not_taken_for_accepted(kille
 
 def test_the_ref_of_accepted_work_is_made_again_and_a_lost_commit_is_an_error(killed: Killed) -> None:
     made = commit(killed.repo, killed.base, {"a/x": "1\n"})
+    killed.repo.set_ref(killed.places.attempt_ref("a", 1), made)
     run = killed.next()
     run.record(
         e.AttemptEnded(at=3.0, package="a", number=1, commit=made, seconds=1.0),
@@ -178,6 +231,23 @@ def test_the_ref_of_accepted_work_is_made_again_and_a_lost_commit_is_an_error(ki
     (killed.repo.git_dir / "objects" / made[:2] / made[2:]).unlink()
     with pytest.raises(UserError, match="accepted commit"):
         leftovers.settle(run)
+
+
+@pytest.mark.parametrize("where", ["no ref", "another commit", "another base"])
+def test_what_only_the_journal_calls_accepted_is_done_again(where: str, killed: Killed) -> None:
+    honest, other = (commit(killed.repo, killed.base, {"a/x": text}) for text in ("1\n", "2\n"))
+    made = commit(killed.repo, other, {"a/x": "1\n"}) if where == "another base" else honest
+    run = killed.next()
+    if where != "no ref":
+        killed.repo.set_ref(killed.places.attempt_ref("a", 1), other if where == "another commit" else made)
+    run.record(
+        e.AttemptEnded(at=3.0, package="a", number=1, commit=made),
+        e.PackageAccepted(at=3.0, package="a", number=1, commit=made),
+    )
+    leftovers.do_again(run, leftovers.settle(run))
+    assert run.state.accepted() == {}
+    assert killed.repo.ref(killed.places.package_ref("a")) is None
+    assert f"a: {made[:12]}, which the journal calls accepted, is not on " in run.state.notes[-1]
 
 
 @pytest.mark.parametrize(("retries", "state"), [(0, PackageState.FAILED), (1, PackageState.QUEUED)])

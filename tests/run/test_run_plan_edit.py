@@ -10,7 +10,7 @@ import pytest
 from parallel_impl.config import Config
 from parallel_impl.git.repo import Entry
 from parallel_impl.plan import revision as revisions
-from parallel_impl.plan.model import Package
+from parallel_impl.plan.model import Package, Scope
 from parallel_impl.record import events as e
 from parallel_impl.record.codes import Failure
 from parallel_impl.record.state import State, fold
@@ -73,3 +73,13 @@ def test_only_packages_of_a_run_can_be_done_again(state: State) -> None:
     assert (unknown.what, unknown.where) == ("there is no package 'aa'", "--restart")
     early = next(plan_edit.problems(State(), ["a"], inputs(*BEFORE)))
     assert "no run yet" in early.what
+
+
+def test_people_read_what_is_judged_again_without_an_agent(state: State) -> None:
+    wider = replace(BEFORE[0], scope=Scope(("a/**", "more")))
+    edit = PlanEdit(
+        in_force(BEFORE), "d" * 40, revisions.compare(in_force(BEFORE).plan, in_force((wider, *BEFORE[1:])).plan)
+    )
+    lines = plan_edit.describe(edit, 2, state).splitlines()
+    assert "  judged otherwise, so what was done is judged again first: a" in lines
+    assert not any(line.startswith("  changed, done again") for line in lines)

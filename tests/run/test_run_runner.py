@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from parallel_impl.git.repo import Repo
+from parallel_impl.git.repo import Change, Repo
 from parallel_impl.plan.model import Package
 from parallel_impl.record import events as e
-from parallel_impl.record.codes import Failure
+from parallel_impl.record.codes import Failure, Halt
 from parallel_impl.record.journal import now, read
 from parallel_impl.record.state import PackageState, fold
 from parallel_impl.run import runner
@@ -335,3 +335,22 @@ def test_what_nobody_asked_for_is_not_cancelled_by_a_failure_above_it(opened: Ca
     states = {name: progress.state for name, progress in run.state.packages.items()}
     assert states["b"] is PackageState.CANCELLED
     assert states["c"] not in (PackageState.CANCELLED, PackageState.FAILED)
+
+
+def test_nothing_starts_on_work_that_does_not_stand_in_one_tree_in_a_later_start_neither(
+    opened: Callable[..., Run],
+) -> None:
+    run = opened(package("a"), package("b"), package("both", "a", "b"))
+    paths = {"a": "p/q", "b": "p/q/r"}
+
+    def act(job: Job, _: Post) -> Outcome:
+        changes = (Change("000000", "100644", "0" * 40, "1" * 40, "A", paths[job.package.id]),)
+        return Outcome(result(job), commit=run.spec.base, changes=changes)
+
+    agents = Agents(act)
+    for _start in range(2):
+        run.obstacle = None
+        runner.run_packages(run, run_attempt=agents)
+        assert run.obstacle is not None
+        assert run.obstacle[0] is Halt.CLASH
+    assert sorted(agents.started) == ["a", "b"]

@@ -13,8 +13,9 @@ from parallel_impl.git.repo import GitError, Repo
 from parallel_impl.git.staging import Staging
 from parallel_impl.git.trees import Trees
 from parallel_impl.plan.model import Package
+from parallel_impl.record.result import AgentRecord
 from parallel_impl.run.attempt import take_work
-from parallel_impl.run.attempt.job import Job
+from parallel_impl.run.attempt.job import Job, Kept
 from parallel_impl.run.attempt.take_work import Taken
 from parallel_impl.run.places import Places
 from parallel_impl.run.spec import RunSpec, Workspace
@@ -160,3 +161,20 @@ def test_a_worktree_that_cannot_be_staged_has_no_commit(desk: Desk) -> None:
     assert [violation.path for violation in taken.work.unstageable] == ["src/pkg/pipe"]
     assert taken.commit == ""
     assert desk.scene.repo.ref(REF) is None
+
+
+def test_work_that_is_judged_again_is_a_commit_of_this_attempt_by_the_agent_that_did_it(desk: Desk) -> None:
+    desk.scene.act("head -c 2000 /dev/urandom >src/pkg/new.bin")
+    first = desk.take()
+    agent = AgentRecord(name="claude", kind="claude", model="m")
+    job = replace(desk.job, number=5, kept=Kept(2, first.commit, agent))
+    small = replace(desk.spec, config=Config(max_blob_mb=0.001))
+    taken = take_work.take_again(small, desk.workspace, job, first.commit, base=desk.scene.base)
+    repo = desk.scene.repo
+    assert repo.tree(taken.commit) == repo.tree(first.commit)
+    assert repo.parents(taken.commit) == (desk.scene.base,)
+    assert repo.ref(REF.replace("/2", "/5")) == taken.commit
+    assert taken.work.changes == first.work.changes
+    assert [one.path for one in taken.work.too_big] == ["src/pkg/new.bin"]  # by the limit as it is now
+    message = repo.text("show", "-s", "--format=%B", taken.commit)
+    assert "Agent: claude m\n" in message and "Attempt: 5\n" in message

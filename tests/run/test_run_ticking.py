@@ -14,7 +14,7 @@ from parallel_impl.record import events as e
 from parallel_impl.run.land import assemble, land, ticking
 from parallel_impl.run.run import Run
 from tests.repository import git
-from tests.run.scene import commit, in_force, make_repository, open_run, package
+from tests.run.scene import commit, in_force, make_repository, move_branch, open_run, package
 from tests.run.test_run_land import accept, branch, no_gates
 
 FILE = "openspec/changes/c1/tasks.md"
@@ -51,17 +51,16 @@ def test_the_last_commit_ticks_the_tasks_of_accepted_packages_and_the_rest_is_li
 
 def test_without_a_plan_what_only_the_tip_asks_for_stays_open(run: Run) -> None:
     run.spec, run.in_force = replace(run.spec, single=True), in_force([package("a")])
-    repo, places = run.workspace.repo, run.workspace.places
-    repo.set_ref(places.branch_ref, commit(repo, run.spec.base, {FILE: TASKS + "\n- [ ] 2.3 New\n"}))
+    repo = run.workspace.repo
+    move_branch(run, commit(repo, run.spec.base, {FILE: TASKS + "\n- [ ] 2.3 New\n"}))
     ended = land.land(run, no_gates(), only=None)
     content = repo.read(ended.commit, FILE) or b""
     assert (content.count(b"[x]"), content.endswith(b"- [ ] 2.3 New\n")) == (3, True), content
 
 
 def test_what_the_tip_did_to_the_list_stays(run: Run) -> None:
-    repo, places = run.workspace.repo, run.workspace.places
-    tip = commit(repo, run.spec.base, {FILE: TASKS + "\n- [ ] 1.3 New of section 2\n"})
-    repo.set_ref(places.branch_ref, tip)
+    repo = run.workspace.repo
+    tip = move_branch(run, commit(repo, run.spec.base, {FILE: TASKS + "\n- [ ] 1.3 New of section 2\n"}))
     ended = land.land(run, no_gates(), only=None)
     content = repo.read(ended.commit, FILE) or b""
     assert repo.is_ancestor(tip, ended.commit)
@@ -70,9 +69,9 @@ def test_what_the_tip_did_to_the_list_stays(run: Run) -> None:
 
 
 def test_what_the_tip_asks_for_under_the_number_of_a_task_that_is_done_stays_open(run: Run) -> None:
-    repo, places = run.workspace.repo, run.workspace.places
+    repo = run.workspace.repo
     anew = TASKS.replace("1.2 Two", "1.3 Two").replace("1.1 One", "1.1 Not done\r\n- [ ] 1.2 One")
-    repo.set_ref(places.branch_ref, commit(repo, run.spec.base, {FILE: anew}))
+    move_branch(run, commit(repo, run.spec.base, {FILE: anew}))
     ended = land.land(run, no_gates(), only=None)
     assert ended.exit_code == 0
     content = repo.read(ended.commit, FILE) or b""

@@ -6,6 +6,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 
+from parallel_impl import storage
 from parallel_impl.errors import printable
 from parallel_impl.text import shorten
 
@@ -39,7 +40,7 @@ def content(file: Path) -> bytes | None:
 
 def relative(path: str, checkout: Path) -> str:
     """A path as it is from the root of the checkout; one that lies elsewhere as it is."""
-    for root in (checkout, checkout.resolve()):
+    for root in (checkout, storage.real(checkout)):
         if path.startswith(f"{root}/"):
             return path[len(str(root)) + 1 :]
     return path

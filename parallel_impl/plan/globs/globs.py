@@ -4,8 +4,8 @@
 below `p`); a class is `[ab]`, `[!a]`, `[^a]`, `[a-z]` or `[[:upper:]]`, read as git's wildmatch.c reads it, but by
 characters where git goes by bytes. A pattern without specials means that path and everything below it, and so does the
 literal reading of one whose only specials are brackets (`app/[id]/page.tsx`), beside its reading as a glob; `p/` means
-`p/**`. Case counts. A component `.git`, in any case, is in no pattern. Under `deny` a pattern takes out whatever it
-means and all that lies below that (`covers`).
+`p/**`. Case counts. A component that means `.git` to any file system is in no pattern. Under `deny` a pattern takes out
+whatever it means and all that lies below that (`covers`).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from functools import lru_cache
 from parallel_impl.errors import Problem, UserError
 from parallel_impl.plan.globs import component
 from parallel_impl.plan.globs.component import ANY, CLASSES, NAMED_CLASS, Component
+from parallel_impl.plan.globs.git_folder import is_git_folder, is_in_git_folder, without_stream
 from parallel_impl.text import shorten
 
 Reading = tuple[Component | None, ...]  # None is `**`: any number of any components
@@ -27,7 +28,7 @@ MAX_LENGTH = 4096  # characters; Linux opens no longer path
 
 _BRACES = re.compile(r"\{([^{}]*(?:,|\.\.)[^{}]*)\}")
 _OTHER_SPECIALS = re.compile(r"[*?]")
-_NO_PATH = re.compile(r"(?:^|/)(?:\.{0,2}|\.[gG][iI][tT])(?:/|$)|\0")
+_NO_PATH = re.compile(r"(?:^|/)\.{0,2}(?:/|$)|\0")
 _SPECIALS = re.compile(r"[*?\[]")
 _COMMAS = re.compile(r"\{([^{}]*,[^{}]*)\}")
 _DRIVE = re.compile(r"[A-Za-z]:(?=/)")
@@ -75,7 +76,7 @@ def readings(pattern: str) -> tuple[Reading, ...]:
 
 def is_path(path: str) -> bool:
     """Whether `path` can be that of a file in a git tree."""
-    return not _NO_PATH.search(path)
+    return not _NO_PATH.search(path) and not is_in_git_folder(path)
 
 
 def is_literal(pattern: str) -> bool:
@@ -146,8 +147,12 @@ def _unnormalized(pattern: str) -> tuple[str, str] | None:
         return "a component . means nothing", write
     if "" in names[:-1]:
         return "an empty component (//) means nothing", write
-    if any(name.lower() == ".git" for name in names):
-        return "nothing in a .git folder is part of a tree", "delete the line; .gitignore and .github are fine"
+    if folder := next(filter(is_git_folder, names), ""):
+        meant = "" if folder.lower() == ".git" else f", which {quoted(folder)} means to some file systems,"
+        return f"nothing in a .git folder{meant} is part of a tree", "delete the line; .gitignore and .github are fine"
+    plain = [without_stream(name) for name in names]
+    if plain != names:
+        return "a stream of a file (NTFS) is no file of its own", f"write {quoted('/'.join(plain))}"
     return None
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from parallel_impl.plan.globs.component import Component, Ranges, Tokens, plain
+from parallel_impl.plan.globs.git_folder import is_git_folder
 
 # Without * and ?: a file so named fails its attempt. In order of preference.
 _PREFERRED = "xyzabcdefghijklmnopqrstuvwABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
@@ -22,12 +23,19 @@ _RANK = {
     ord(c): (cost + rank, c) for cost, group in ((100, _PREFERRED), (1000, _ADMITTED)) for rank, c in enumerate(group)
 }
 _NO_FIRST = frozenset(_ADMITTED)
+
+
+def _spelling(name: str, *end: Ranges | None) -> Component:
+    letters = tuple(tuple((ord(c), ord(c)) for c in sorted({letter.upper(), letter})) for letter in name)
+    return Component(name, (*letters, *end), None)
+
+
+# of the spellings of `.git` those that the cheapest name may have; the others cost more than one that is none
 _RESERVED = (
-    plain(""),
-    plain("."),
-    plain(".."),
-    Component(".git", tuple(tuple((ord(c), ord(c)) for c in sorted({d.upper(), d})) for d in ".git"), None),
-)
+    plain(""), plain("."), plain(".."),
+    _spelling(".git"), _spelling("git~1"), _spelling(".git", ((ord(" "), ord(" ")), (ord("."), ord(".")))),
+    *(_spelling(name, ((ord(":"), ord(":")),), None) for name in (".git", "git~1")),
+)  # fmt: skip
 
 
 class Name(NamedTuple):
@@ -66,7 +74,7 @@ def _differ(first: Tokens, second: Tokens) -> bool:
 
 
 def _literal(name: str, second: Component, others: tuple[Component, ...]) -> tuple[Name, ...]:
-    if set(name) & set(_NEVER) or any(reserved.accepts(name) for reserved in _RESERVED) or not second.accepts(name):
+    if set(name) & set(_NEVER) or name in ("", ".", "..") or is_git_folder(name) or not second.accepts(name):
         return ()
     return (Name(100 * len(name), name, sum(1 << n for n, other in enumerate(others) if other.accepts(name))),)
 
@@ -213,5 +221,5 @@ def _cheapest(first: int, last: int) -> tuple[int, str] | None:
     if ascii_ones:
         return min(ascii_ones)
     likely = [code for code in (first, max(first, 0xA1), last) if first <= code <= last and chr(code).isprintable()]
-    code = next((code for code in (*likely, *range(first, last + 1)) if chr(code) not in _NEVER), None)
+    code = next((code for code in itertools.chain(likely, range(first, last + 1)) if chr(code) not in _NEVER), None)
     return None if code is None else (3000 if likely else 50_000, chr(code))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from parallel_impl import text
+from parallel_impl import storage, text
 from parallel_impl.gates.evidence import ResultFileError, read_result_file
 from parallel_impl.record import activity, agent_report, json_form
 from parallel_impl.record.activity import AgentNote
@@ -14,7 +14,7 @@ from parallel_impl.run.attempt.job import Attempt
 def take(attempt: Attempt) -> None:
     """Read the report, if there is one; one that is not as it should be is noted, and fails nothing."""
     try:
-        written = read_result_file(attempt.files.report)
+        written = read_result_file(attempt.agent_files.report)
         if written is not None:
             hidden = text.masked(json_form.encode(written), attempt.launch.mask)
             attempt.report = agent_report.read(json_form.decode(hidden, dict[str, object]))
@@ -30,7 +30,7 @@ def take(attempt: Attempt) -> None:
 def _show(attempt: Attempt, report: AgentReport) -> None:
     """Add the report to the activity, for whoever follows it; an agent without one is shown by its log."""
     if attempt.files.activity.exists():
-        with attempt.files.activity.open("ab") as file:
+        with storage.named(attempt.files.activity), attempt.files.activity.open("ab") as file:
             for line in report.lines():
                 heading, _, text = line.partition(": ")
                 file.write(activity.to_line(AgentNote(at=now(), heading=heading, text=text)) + b"\n")

@@ -6,6 +6,8 @@ did is on the attempt's ref before anything judges it.
 
 from __future__ import annotations
 
+import errno
+import os
 import tempfile
 import time
 from collections.abc import Callable
@@ -25,8 +27,9 @@ from parallel_impl.gates.steps import StepResult, StepStatus, Verification
 from parallel_impl.git import scope
 from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.edits import SetUpChanges
-from parallel_impl.git.remove import remove
+from parallel_impl.git.remove import open_folders, remove
 from parallel_impl.git.repo import GitError
+from parallel_impl.git.side_work import TakenTree
 from parallel_impl.git.staging import Snapshot
 from parallel_impl.git.traces import Traces
 from parallel_impl.git.walk import CACHE_RULE
@@ -47,13 +50,14 @@ from parallel_impl.run.attempt import (
     gate_steps,
     package_base,
     prompt_context,
+    rescue,
     result,
     resume,
     take_work,
 )
-from parallel_impl.run.attempt.job import Attempt, Job, Outcome, Post
+from parallel_impl.run.attempt.job import Attempt, Job, Kept, Outcome, Post
 from parallel_impl.run.launch import equip, fresh_changes, make_ready
-from parallel_impl.run.spec import RunSpec, Workspace
+from parallel_impl.run.spec import RunSpec, Workspace, own_files
 from parallel_impl.storage import write_atomically
 from parallel_impl.views.slot import ViewError
 
@@ -76,8 +80,10 @@ def run(spec: RunSpec, workspace: Workspace, launch: Launch, job: Job, post: Pos
 
     OSError when a disk is full: the failure of an attempt there has shown nothing about its work.
     """
+    spec = replace(spec, slots=spec.slots.measured_by(job.slot_wait))
     attempt = Attempt(spec, workspace, launch, job, post, began=time.monotonic())
-    attempt.files.folder.mkdir(parents=True, exist_ok=True)
+    storage.put_aside(attempt.files.folder, ".aside")  # an earlier agent may have made it: a FIFO for a log, say
+    attempt.files.folder.mkdir(parents=True)
     try:
         _pass_stages(attempt)
     except _FailureError as failure:
@@ -87,8 +93,8 @@ def run(spec: RunSpec, workspace: Workspace, launch: Launch, job: Job, post: Pos
     except GitError as failure:
         attempt.code, attempt.why = Failure.GIT_FAILED, str(failure)
     except OSError as failure:
-        if storage.problem(failure):
-            raise  # the machine's, not the package's: it costs no attempt
+        if _is_machines(attempt, failure):
+            raise  # not the package's: it costs no attempt
         attempt.code, attempt.why = Failure.IO_FAILED, printable(str(failure))
     # whatever it looks like then: a signal to all of us ends git and set-up in odd ways
     if attempt.code and any(launch.stops):
@@ -98,24 +104,49 @@ def run(spec: RunSpec, workspace: Workspace, launch: Launch, job: Job, post: Pos
     return _publish(attempt)
 
 
+def _is_machines(attempt: Attempt, failure: OSError) -> bool:
+    """Whether a full disk, say, is why; not what an agent or a step left closed, in folders that are open."""
+    closed, named = failure.errno in (errno.EACCES, errno.EPERM), Path(str(failure.filename))
+    reached = (attempt.workspace.home, attempt.workspace.places.attempts)
+    theirs = any(named.is_relative_to(folder) and os.access(folder, os.W_OK | os.X_OK) for folder in reached)
+    return storage.problem(failure) is not None and not (closed and theirs)
+
+
 def _pass_stages(attempt: Attempt) -> None:
     """The stages of an attempt, in order; the first that fails ends it."""
     workspace, job, package = attempt.workspace, attempt.job, attempt.package
     attempt.base = package_base.make(attempt.spec, workspace, job.in_force.order, package.id, job.above)
+    if job.kept:
+        _take_again(attempt, job.kept)
+        _judge(attempt)
+        return
     start = job.previous.start if job.previous and job.previous.start else attempt.base
     checkout = workspace.source.open(package.id, start, branch=workspace.places.package_branch(package.id))
     try:
         _set_up(attempt, checkout, attempt.files.setup_log)
         _work(attempt, checkout)
-        _check_scope(attempt)
-        _check_changes(attempt)
-        workspace.put_away(package.id, job.number, attempt.note)  # another agent may have its room now
-        attempt.post(e.AttemptVerifying(at=now(), package=package.id, number=job.number))
-        _check_contracts(attempt)
-        _verify(attempt)
+        _judge(attempt)
     except BaseException as failure:
         _leave(attempt, checkout, failure)
         raise
+
+
+def _judge(attempt: Attempt) -> None:
+    """What is in the attempt's commit, from its scope to its steps."""
+    package, number = attempt.package.id, attempt.job.number
+    _check_scope(attempt)
+    _check_changes(attempt)
+    attempt.workspace.put_away(package, number, attempt.note)  # another agent may have its room now
+    attempt.post(e.AttemptVerifying(at=now(), package=package, number=number))
+    _check_contracts(attempt)
+    _verify(attempt)
+
+
+def _take_again(attempt: Attempt, kept: Kept) -> None:
+    """The work of an earlier attempt as this one's, with what its agent reported about it."""
+    taken = take_work.take_again(attempt.spec, attempt.workspace, attempt.job, kept.commit, base=attempt.base)
+    attempt.work, attempt.commit = taken.work, taken.commit
+    agent_report.take(attempt)
 
 
 def _publish(attempt: Attempt) -> Outcome:
@@ -123,11 +154,12 @@ def _publish(attempt: Attempt) -> Outcome:
     if not attempt.code and not attempt.work.changes and (lost := _in_scope_but_left_out(attempt)):
         attempt.note(f"it changed nothing that counts: {lost.strip()}")
     if attempt.code and attempt.code.costs_retry:
-        attempt.why += _in_scope_but_left_out(attempt)
+        attempt.why += _in_scope_but_left_out(attempt) + rescue.describe(attempt.elsewhere)
     seconds, secrets = time.monotonic() - attempt.began, attempt.launch.mask
     attempt.why = environment.masked(attempt.why, secrets)
     published = result.result(attempt, seconds)
     write_atomically(attempt.files.result, text.masked(dump(published), secrets))
+    storage.mask_files(attempt.files.folder, secrets, ours=attempt.files.ours)
     return Outcome(
         published,
         attempt.commit,
@@ -136,10 +168,12 @@ def _publish(attempt: Attempt) -> Outcome:
         attempt.why,
         seconds,
         attempt.setup_seconds,
+        attempt.job.slot_wait.seconds,
         seen=attempt.seen,
         view_failed=attempt.view_failed,
         private_home=attempt.private_home,
         tests=_own_tests(attempt),
+        whole=not attempt.work.not_taken and (bool(attempt.work.changes) or not attempt.elsewhere),
     )
 
 
@@ -185,6 +219,7 @@ def _work(attempt: Attempt, checkout: Checkout) -> None:
     staging = take_work.stage(spec, workspace, checkout, attempt.job, base=attempt.base)
     before = staging.before(set_up=bool(spec.setup))
     worked = _run_agent(attempt, checkout, before)
+    _open_own_folders(attempt)
     worked = agent_limits.judge(attempt.job, worked, spec.config.silence_minutes)
     attempt.seen = worked.seen
     agent_report.take(attempt)
@@ -198,9 +233,26 @@ def _work(attempt: Attempt, checkout: Checkout) -> None:
         listed = "\n".join(f"  {violation}" for violation in attempt.work.unstageable)
         raise _FailureError(Failure.UNSTAGEABLE, f"the worktree cannot be taken:\n{listed}")
     attempt.left_out = tuple(scope.spell_out(checkout.files, attempt.work.ignored, attempt.package.scope))
+    _look_elsewhere(attempt, checkout, before)
     if worked.code:
         first, _, more = worked.why.partition("\n")
         raise _FailureError(worked.code, f"{first}; log: {attempt.files.agent_log}\n{more}".rstrip())
+
+
+def _look_elsewhere(attempt: Attempt, checkout: Checkout, before: Snapshot) -> None:
+    """What its agent committed or stashed and did not leave in the worktree, before its repository goes."""
+    changed = frozenset(change.path for change in attempt.work.changes)
+    own = frozenset(own_files(attempt.spec, attempt.workspace.places, attempt.plan))
+    attempt.elsewhere = rescue.save(
+        attempt.spec,
+        attempt.workspace,
+        checkout,
+        TakenTree(attempt.work.tree, changed, before.tree, own),
+        package=attempt.package.id,
+        number=attempt.job.number,
+        note=attempt.note,
+    )
+    attempt.searched = True
 
 
 def _run_agent(attempt: Attempt, checkout: Checkout, before: Snapshot) -> Worked:
@@ -244,9 +296,17 @@ def _run_agent(attempt: Attempt, checkout: Checkout, before: Snapshot) -> Worked
         )
 
 
+def _open_own_folders(attempt: Attempt) -> None:
+    """An agent or a step may close the folder that it was to write to: it is ours, and read from now on."""
+    for folder in (attempt.files.folder, attempt.files.steps):
+        if os.path.lexists(folder) and not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+            open_folders(folder)
+
+
 def _equip(attempt: Attempt, checkout: Checkout, launch: Launch | None = None) -> AbstractContextManager[Launch]:
     spec, workspace, job = attempt.spec, attempt.workspace, attempt.job
-    return equip(launch or attempt.launch, spec, workspace, checkout, package=job.package.id, attempt=job.number)
+    own = launch or attempt.launch
+    return equip(own, spec, workspace, checkout, tell=attempt.post, package=job.package.id, attempt=job.number)
 
 
 def _check_scope(attempt: Attempt) -> None:
@@ -274,8 +334,12 @@ def _what_is_wrong(attempt: Attempt) -> str:
 
 
 def _check_changes(attempt: Attempt) -> None:
-    """No change is no work, unless the package may be empty."""
-    if not attempt.work.changes and not emptiness.allowed(attempt):
+    """No change is no work, unless the package may be empty, and its work does not lie elsewhere."""
+    if attempt.work.changes:
+        return
+    if attempt.elsewhere:
+        raise _FailureError(Failure.NO_CHANGES, emptiness.ELSEWHERE)
+    if not emptiness.allowed(attempt):
         raise _FailureError(Failure.NO_CHANGES, emptiness.WHY)
 
 
@@ -361,6 +425,7 @@ def _verify_in_checkout(attempt: Attempt, run: Callable[[Attempt, Launch, Checko
         _check_surroundings(attempt, checkout)
         with _equip(attempt, checkout) as launch:
             found = run(attempt, launch, checkout)
+            _open_own_folders(attempt)
         _check_surroundings(attempt, checkout)
         return found
     finally:
@@ -432,10 +497,9 @@ def _leave(attempt: Attempt, checkout: Checkout, failure: BaseException) -> None
     way): then the attempt is not journalled as over, and the next start takes it.
     """
     of_view = isinstance(failure, ViewError)
-    ends_run = (isinstance(failure, UserError) and not of_view) or (
-        isinstance(failure, OSError) and storage.problem(failure)
-    )
-    untaken = attempt.agent_started and not attempt.commit
+    is_machines = isinstance(failure, OSError) and _is_machines(attempt, failure)
+    ends_run = is_machines or (isinstance(failure, UserError) and not of_view)
+    untaken = attempt.agent_started and not (attempt.commit and attempt.searched)
     if untaken and ends_run:
         return
     if attempt.work.unstageable or untaken:

@@ -85,15 +85,14 @@ def note(file: Path, checkout: Checkout, before: Snapshot, *, pid: int = 0) -> N
         user=about is not None and about.user,
     )
     temporary = file.with_name(f".{file.name}.tmp")
-    with storage.named(temporary):
-        temporary.write_bytes(json_form.encode(record))
-    temporary.replace(file)
+    storage.write(temporary, json_form.encode(record))
+    storage.replace(temporary, file)
 
 
 def read(file: Path) -> AttemptRecord | None:
     """The record of an attempt; None when its agent had not been started yet. DamagedError when it cannot be read."""
     try:
-        return json_form.decode(file.read_bytes(), AttemptRecord)
+        return json_form.decode(storage.read(file), AttemptRecord)
     except FileNotFoundError:
         return None
     except ValueError as error:

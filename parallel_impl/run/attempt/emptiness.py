@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from parallel_impl.git import earlier_work
 from parallel_impl.git.repo import Repo
 from parallel_impl.plan.model import StepKind
 from parallel_impl.run.attempt.job import Attempt, Job
@@ -10,7 +11,10 @@ WHY = (
     "it changed nothing: do the work, within what you may change\n"
     "(a package that may end so says may_be_empty: true in the plan)"
 )
-VALUE = "%(trailers:key={},valueonly,separator=%x2C)"
+ELSEWHERE = (
+    "nothing is changed in its worktree, and only what lies there is taken:\n"
+    "bring what belongs to the task into it, and leave it there"
+)
 
 
 def allowed(attempt: Attempt) -> bool:
@@ -33,14 +37,5 @@ def by_plan(job: Job) -> bool:
 
 
 def is_done(repo: Repo, base: str, change: str, package: str) -> bool:
-    """Whether a commit in the history of `base` is this package's, by its trailers: an earlier run landed it."""
-    found = repo.text(
-        "log",
-        "--all-match",
-        f"--grep=^Work-Package: {package}$",
-        f"--grep=^Change-Id: {change}$",
-        f"--format={VALUE.format('Work-Package')} {VALUE.format('Change-Id')}",
-        "--end-of-options",
-        base,
-    )
-    return f"{package} {change}" in found.splitlines()
+    """Whether the history of `base` has the work of this package: an earlier run landed it."""
+    return package in earlier_work.find(repo, base, change)

@@ -16,12 +16,13 @@ from parallel_impl.git.staging import Ignored, Violation, Work
 from parallel_impl.git.union import Layer
 from parallel_impl.plan.model import Package, Plan
 from parallel_impl.processes.launch import Launch, Stop
+from parallel_impl.processes.slots import SlotWait
 from parallel_impl.record.activity import Usage
 from parallel_impl.record.agent_report import AgentReport
 from parallel_impl.record.codes import Failure
 from parallel_impl.record.events import Event, Noted
 from parallel_impl.record.journal import now
-from parallel_impl.record.result import Result
+from parallel_impl.record.result import AgentRecord, Result, SideWorkRecord
 from parallel_impl.run.gate_runs import Reports
 from parallel_impl.run.on_base import OnBase
 from parallel_impl.run.places import AttemptFiles
@@ -75,12 +76,26 @@ class Previous:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """Work of an earlier attempt that is judged again: an agent did it in attempt `number`, and it is `commit`.
+
+    `files_ignored` is what that attempt left out, as its result lists it.
+    """
+
+    number: int
+    commit: str
+    agent: AgentRecord
+    files_ignored: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """What one attempt is about, and the plan that it is judged by.
 
     `above` is the dependencies' accepted work, transitively, in topological order. `budget` is what is left for it.
     `on_base` is what gates and steps do on the run's base, as far as it is known; `known_reports` gets what the gates
-    found on the attempt's tree.
+    found on the attempt's tree. `slot_wait` is how long it has waited for slots, which its limits do not count. With
+    `kept` that work is judged, and no agent is started.
     """
 
     package: Package
@@ -92,14 +107,21 @@ class Job:
     cutoff: Cutoff = field(default_factory=Cutoff)
     on_base: OnBase | None = None
     known_reports: dict[str, Reports] = field(default_factory=dict)
+    slot_wait: SlotWait = field(default_factory=SlotWait)
+    kept: Kept | None = None
+
+    def done_by(self, spec: RunSpec) -> AgentRecord:
+        """Who does the work of this attempt, or did it in an earlier one."""
+        return self.kept.agent if self.kept else spec.agent_record(self.package.id)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How an attempt ended; `code` is None when its work may be accepted. `changes` are those of `commit`.
 
-    `seen` is what its agent did, as far as it tells. `tests` is the digest of the record of the tests of its steps.
-    `view_failed`: its checkout could not be mounted or entered.
+    `waited_seconds` are those of its `seconds` in which it waited for slots. `seen` is what its agent did, as far as it
+    tells. `tests` is the digest of the record of the tests of its steps. `view_failed`: its checkout could not be
+    mounted or entered. `whole`: all that its agent did is in `commit`.
     """
 
     result: Result
@@ -109,10 +131,12 @@ class Outcome:
     why: str = ""
     seconds: float = 0.0
     setup_seconds: float = 0.0
+    waited_seconds: float = 0.0
     seen: Seen = field(default_factory=Seen)
     private_home: bool = False
     tests: str = ""
     view_failed: bool = False
+    whole: bool = True
 
     @property
     def from_base(self) -> bool:
@@ -122,7 +146,10 @@ class Outcome:
 
 @dataclass(slots=True)
 class Attempt:
-    """What an attempt has got so far: each stage fills in its part."""
+    """What an attempt has got so far: each stage fills in its part.
+
+    `elsewhere` is work that its agent did not leave in the worktree; it was looked for where `searched` is set.
+    """
 
     spec: RunSpec
     workspace: Workspace
@@ -136,6 +163,8 @@ class Attempt:
     work: Work = field(default_factory=lambda: Work(""))
     outside: tuple[Violation, ...] = ()
     left_out: tuple[Ignored, ...] = ()
+    elsewhere: tuple[SideWorkRecord, ...] = ()
+    searched: bool = False
     verification: Verification | None = None
     agent_started: bool = False
     view_failed: bool = False
@@ -147,6 +176,12 @@ class Attempt:
     @property
     def files(self) -> AttemptFiles:
         return self.workspace.places.attempt_files(self.package.id, self.job.number)
+
+    @property
+    def agent_files(self) -> AttemptFiles:
+        """The files of the attempt in which the agent worked: this one, unless that work is judged again."""
+        number = self.job.kept.number if self.job.kept else self.job.number
+        return self.workspace.places.attempt_files(self.package.id, number)
 
     @property
     def package(self) -> Package:

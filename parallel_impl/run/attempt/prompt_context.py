@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from parallel_impl import storage
 from parallel_impl.agents.prompt import Context
 from parallel_impl.contracts import check as contracts
 from parallel_impl.gates.steps import StepStatus
@@ -96,7 +97,7 @@ def _denied(workspace: Workspace, job: Job) -> tuple[str, ...]:
     if job.previous is None:
         return ()
     try:
-        known = load(workspace.places.attempt_files(job.package.id, job.previous.number).result.read_bytes())
+        known = load(storage.read(workspace.places.attempt_files(job.package.id, job.previous.number).result))
     except (OSError, ValueError):
         return ()
     return tuple(dict.fromkeys(f"{one.tool} {one.target}".strip() for one in known.denied))

@@ -46,8 +46,9 @@ def result(attempt: Attempt, seconds: float) -> Result:
         scope=package.scope,
         scope_check=ScopeCheck(passed=not attempt.outside, violations=tuple(map(str, attempt.outside))),
         files_modified=tuple(change.path for change in attempt.work.changes),
-        files_ignored=tuple(f"{one.path} ({one.rule})" for one in attempt.left_out),
+        files_ignored=_files_ignored(attempt),
         no_changes=bool(attempt.commit) and not attempt.work.changes,
+        elsewhere=attempt.elsewhere,
         git=Commits(
             base=CommitPlace(commit=attempt.base or UNSET),
             head=CommitPlace(ref=ref, commit=attempt.commit or UNSET),
@@ -65,8 +66,14 @@ def result(attempt: Attempt, seconds: float) -> Result:
 
 def _agent(attempt: Attempt) -> AgentRecord:
     """Who did it: what was chosen, with the model and the conversation that the client reported."""
-    chosen, seen = attempt.spec.agent_record(attempt.package.id), attempt.seen
+    chosen, seen = attempt.job.done_by(attempt.spec), attempt.seen
     return replace(chosen, model=seen.model or chosen.model, session=seen.session)
+
+
+def _files_ignored(attempt: Attempt) -> tuple[str, ...]:
+    if attempt.job.kept:
+        return attempt.job.kept.files_ignored
+    return tuple(f"{one.path} ({one.rule})" for one in attempt.left_out)
 
 
 def _verification(attempt: Attempt) -> VerificationRecord:
@@ -99,7 +106,7 @@ def _step(attempt: Attempt, step: StepResult) -> StepRecord:
 def _reported(attempt: Attempt) -> dict[str, object] | None:
     """What the agent wrote to its result file; None when it wrote none, or no JSON object."""
     try:
-        written = read_result_file(attempt.files.reported)
+        written = read_result_file(attempt.agent_files.reported)
         if written is None:
             return None
         hidden = text.masked(json_form.encode(written), attempt.launch.mask)
@@ -109,8 +116,9 @@ def _reported(attempt: Attempt) -> dict[str, object] | None:
 
 
 def _keys(attempt: Attempt) -> dict[str, object]:
+    """What is known by keys: what we measured counts, then what steps wrote, and last the agent's word."""
     known = dict(attempt.verification.keys) if attempt.verification else {}
-    return {"files_modified": len(attempt.work.changes), **known, **(_reported(attempt) or {})}
+    return {**(_reported(attempt) or {}), **known, "files_modified": len(attempt.work.changes)}
 
 
 def _not_reported(attempt: Attempt) -> list[str]:

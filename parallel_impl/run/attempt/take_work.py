@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+from parallel_impl.git import object_names
 from parallel_impl.git.checkout import Checkout
-from parallel_impl.git.repo import GitError
-from parallel_impl.git.staging import REFUSED, Snapshot, Staging, Work
+from parallel_impl.git.repo import GitError, Repo
+from parallel_impl.git.staging import REFUSED, Snapshot, Staging, Work, too_big
 from parallel_impl.run.attempt.job import Job
 from parallel_impl.run.spec import RunSpec, Workspace, own_files
 from parallel_impl.text import shorten
@@ -58,9 +59,7 @@ def take(spec: RunSpec, workspace: Workspace, job: Job, staging: Staging, before
             work = staging.after(before)
             if not work.unstageable:
                 commit = _commit(spec, workspace, job, work, base)
-                if missing := workspace.repo.missing(commit, known=base):
-                    why = f"objects vanish: {missing[:3]}".encode()
-                    raise GitError(("rev-list", "--missing=print", commit), 1, why)
+                _check_objects(workspace.repo, commit, base)
                 return Taken(work, commit)
             if pause is None or not any(violation.why.startswith(REFUSED) for violation in work.unstageable):
                 return Taken(work)
@@ -73,6 +72,24 @@ def take(spec: RunSpec, workspace: Workspace, job: Job, staging: Staging, before
     raise AssertionError("the last try returns or raises")
 
 
+def take_again(spec: RunSpec, workspace: Workspace, job: Job, kept: str, *, base: str) -> Taken:
+    """The work of an earlier attempt's commit `kept` as this attempt's, on the package's base as it is now."""
+    repo, changes = workspace.repo, tuple(workspace.repo.changes(base, kept))
+    large = too_big(workspace.trees, changes, base=base, limit_mb=spec.config.max_blob_mb)
+    work = Work(repo.tree(kept), changes, too_big=tuple(large))
+    return Taken(work, _commit(spec, workspace, job, work, base))
+
+
+def _check_objects(repo: Repo, commit: str, base: str) -> None:
+    """Everything that is new in the commit is there, and is what was staged. GitError where it is not."""
+    if missing := repo.missing(commit, known=base):
+        raise GitError(("rev-list", "--missing=print", commit), 1, f"objects vanish: {missing[:3]}".encode())
+    if wrong := object_names.misnamed(repo, commit, known=[base]):
+        files = ", ".join(str(repo.git_dir / "objects" / name[:2] / name[2:]) for name in wrong[:3])
+        why = f"somebody wrote other content under the name of this work; remove it and try again: {files}"
+        raise GitError(("cat-file", "--batch"), 1, why.encode(errors="surrogateescape"))
+
+
 def _commit(spec: RunSpec, workspace: Workspace, job: Job, work: Work, base: str) -> str:
     message = describe(spec, workspace, job, changed=bool(work.changes))
     commit = workspace.repo.commit_tree(work.tree, [base], message, date=spec.date, identity=spec.identity)
@@ -82,7 +99,7 @@ def _commit(spec: RunSpec, workspace: Workspace, job: Job, work: Work, base: str
 
 def describe(spec: RunSpec, workspace: Workspace, job: Job, *, changed: bool) -> str:
     """The commit's message: the package's title, and trailers that say where it comes from."""
-    package, plan, agent = job.package, job.in_force.plan, spec.agent_record(job.package.id)
+    package, plan, agent = job.package, job.in_force.plan, job.done_by(spec)
     subject = " ".join((package.title or package.description).split())[:72] or package.id
     named = ", ".join(" ".join(name.split()) for name in package.tasks)
     tasks = f"Tasks: {shorten(named, LONGEST_TRAILER)}\n" if named else ""

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from parallel_impl import storage
 from parallel_impl.errors import UserError
 from parallel_impl.record import json_form
 from parallel_impl.run.claims import lock_file
@@ -73,7 +74,7 @@ def _noted(places: Places) -> Hold | None:
     """The hold that was recorded last; None when there is none, or when it was given back."""
     file = _about(places)
     try:
-        return json_form.decode(file.read_bytes(), Hold)
+        return json_form.decode(storage.read(file), Hold)
     except FileNotFoundError:
         return None
     except ValueError as error:

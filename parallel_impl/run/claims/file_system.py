@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from parallel_impl import storage
 from parallel_impl.processes import procfs
 
 NETWORK = re.compile(
@@ -15,7 +16,7 @@ NETWORK = re.compile(
 
 def network(folder: Path) -> str:
     """The kind of network file system that `folder` lies on, "" for a local one. OSError where nothing tells."""
-    kind = kind_of(folder.resolve(), procfs.mounts())
+    kind = kind_of(storage.real(folder), procfs.mounts())
     return kind if NETWORK.fullmatch(kind) else ""
 
 

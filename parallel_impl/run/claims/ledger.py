@@ -19,6 +19,7 @@ from pathlib import Path
 
 import msgspec
 
+from parallel_impl import storage
 from parallel_impl.errors import UserError
 from parallel_impl.plan import ids
 from parallel_impl.plan.lock_keys import claim_order
@@ -88,7 +89,7 @@ def read(folder: Path) -> dict[str, RunClaims]:
     """The claims by change, sorted; none when there is no ledger. UserError when it is damaged."""
     file = folder / FILE
     try:
-        found = json_form.decode(file.read_bytes(), Ledger)
+        found = json_form.decode(storage.read(file), Ledger)
         if found.format != FORMAT:
             raise ValueError(f"format {found.format!r} is unknown")
         for change in found.runs:

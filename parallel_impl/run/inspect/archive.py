@@ -165,7 +165,7 @@ class _Archiver:
     def report_branch(self) -> None:
         """The feature branch is the user's, so it stays: the line that deletes it, once nothing needs it any more."""
         ref = self.places.branch_ref
-        if self.holder and self.repo.ref(ref) and not any(one.branch == ref for one in self.repo.worktrees()):
+        if self.holder and self.repo.ref(ref) and not self.repo.holder(ref):
             branch = self.places.branch
             self.report.lines.append(f"{branch} is merged into {self.holder}; to delete it: git branch -D {branch}")
 
@@ -353,13 +353,12 @@ def _named(repo: Repo, branch: str) -> Target:
 
 
 def _check_not_checked_out(repo: Repo, ref: str) -> None:
-    for worktree in repo.worktrees():
-        if worktree.branch == ref:
-            raise UserError(
-                f"{ref.removeprefix('refs/heads/')} is checked out in {worktree.path}: it is not moved under it",
-                where="--archive-on",
-                hint="leave --archive-on away, and merge the branch that is then made",
-            )
+    if worktree := repo.holder(ref):
+        raise UserError(
+            f"{ref.removeprefix('refs/heads/')} is checked out in {worktree.path}: it is not moved under it",
+            where="--archive-on",
+            hint="leave --archive-on away, and merge the branch that is then made",
+        )
 
 
 def _move(repo: Repo, branch: str, commit: str, old: str | None) -> None:

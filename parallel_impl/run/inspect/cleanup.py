@@ -7,16 +7,15 @@ and kept, unless `--force`.
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from parallel_impl.errors import UserError, first_line
 from parallel_impl.git import home as homes
 from parallel_impl.git.checkout import KEPT
-from parallel_impl.git.merged import stood
-from parallel_impl.git.remove import remove
+from parallel_impl.git.merged import standing, stood_whole
+from parallel_impl.git.remove import try_remove
 from parallel_impl.git.repo import Repo
 from parallel_impl.plan import ids
 from parallel_impl.record.journal import load_state
@@ -36,13 +35,21 @@ class Report:
     kept: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     dry_run: bool = False
+    force: bool = False
     change_id: str = ""
+
+    def remove(self, place: Path) -> None:
+        """Remove a file or folder, where this is no dry run; what cannot be removed is kept."""
+        if why := "" if self.dry_run else try_remove(place):
+            self.kept.append(f"{place}: {why}; remove it as whoever may")
+        else:
+            self.removed.append(str(place))
 
     @property
     def lines(self) -> list[str]:
         verb = "would remove" if self.dry_run else "removed"
         found = [f"{verb} {what}" for what in self.removed] + [f"kept {what}" for what in self.kept]
-        if self.kept:
+        if self.kept and not self.force:
             found.append(f"to remove this too: parallel-cleanup {self.change_id} --force")
         notes = [f"note: {note}" for note in self.notes]
         return [*notes, *(found or [f"nothing to clean up for {self.change_id}"])]
@@ -63,7 +70,7 @@ def clean(
     """
     ids.check(change_id)
     places = Places(repo.git_dir, change_id)
-    report = Report(dry_run=dry_run, change_id=change_id)
+    report = Report(dry_run=dry_run, force=force, change_id=change_id)
     claimed = places.change_id in ledger.read(places.locks)
     known = claimed or places.state.exists() or change_lock.has_files(places)
     if not known and not repo.refs(places.refs):
@@ -82,7 +89,9 @@ def clean(
             if dry_run:
                 home = leftovers.find_home(repo, places, state, checkout=checkout)
             else:
-                home = leftovers.clear(repo, places, state, checkout=checkout).home
+                cleared = leftovers.clear(repo, places, state, checkout=checkout)
+                home = cleared.home
+                report.notes += cleared.left
             _clean_home(home.path, places, state, report, force=force)
         merged, pending = _ask_forge(repo, folder, state, report, inherited or {})
         pending = "" if force else pending
@@ -139,14 +148,16 @@ def _clean(
     repo: Repo, folder: Path, places: Places, state: State, report: Report, *, force: bool, merged: str, pending: str
 ) -> None:
     """Refs and state; while something is `pending` the state stays, with the refs that `parallel-impl pr` reads."""
-    contained = _Containment(repo, folder, places, state, merged)
-    for ref, commit in repo.refs(places.refs).items():
+    refs = repo.refs(places.refs)
+    contained = _Containment.of(repo, places, dict(_targets(repo, folder, places)), state, merged)
+    for ref, commit in refs.items():
         users = ref == places.base_ref or ref.startswith(places.plan_refs)  # with all below them, not only one change
         # no work of this run: where a branch of the user's was, and the plan that was made for --single (a blob)
         theirs = ref.startswith(f"{places.carried_refs}/") or (users and repo.resolve(commit) is None)
         if pending and users:
             continue
-        if force or theirs or (contained.reaches(commit) if users else contained.holds(commit)):
+        holds = contained.reaches if users else contained.holds_line if places.is_side_ref(ref) else contained.holds
+        if force or theirs or holds(commit):
             report.removed.append(ref)
             if not report.dry_run:
                 repo.delete_ref(ref, commit)
@@ -157,9 +168,7 @@ def _clean(
     elif report.kept:
         report.kept.append(f"{places.state}: journal, logs and results of what is kept")
     elif places.state.exists():
-        report.removed.append(str(places.state))
-        if not report.dry_run:
-            shutil.rmtree(places.state)
+        report.remove(places.state)
 
 
 def _clean_home(home: Path, places: Places, state: State, report: Report, *, force: bool) -> None:
@@ -171,9 +180,7 @@ def _clean_home(home: Path, places: Places, state: State, report: Report, *, for
     for path in sorted(home.iterdir()):
         name = path.name.removesuffix(".git")
         if (name in ours and name not in packages) or (force and (name in ours or path.name == KEPT)):
-            report.removed.append(str(path))
-            if not report.dry_run:
-                remove(path)
+            report.remove(path)
         elif path.name == KEPT:
             report.kept += [f"{worktree}: a worktree that could not be staged" for worktree in _worktrees(path)]
         elif name in packages:
@@ -191,33 +198,49 @@ def _worktrees(kept: Path) -> Iterator[Path]:
             yield path
 
 
+@dataclass(frozen=True, slots=True)
 class _Containment:
-    """Which commits are contained in the feature branch, in what is checked out, or in a remote's default branch."""
+    """Which commits are contained in the feature branch, in what is checked out, or in a remote's default branch.
 
-    def __init__(self, repo: Repo, folder: Path, places: Places, state: State, merged: str) -> None:
-        self._repo = repo
-        self._base = state.started.base if state.started else ""
-        self._tips = dict(_targets(repo, folder, places))
-        if merged:  # by a merge, a squash or a rebase: the forge knows
-            self._tips["the merged pull request"] = merged
-        self.names = list(self._tips) or ["any branch"]
+    `reached` are on one of these, with everything below them; of `held` nothing is lost with the last ref to them.
+    """
+
+    repo: Repo
+    base: str
+    tips: Collection[str]
+    names: list[str]
+    reached: Collection[str]
+    held: Collection[str]
+
+    @classmethod
+    def of(cls, repo: Repo, places: Places, tips: Mapping[str, str], state: State, merged: str) -> _Containment:
+        """Of all refs, in one pass over each branch; `merged` is what the forge merged, by a squash or a rebase too."""
+        base = state.started.base if state.started else ""
+        tips = {**tips, **({"the merged pull request": merged} if merged else {})}
+        reached = {oid for tip in set(tips.values()) for oid in repo.refs(places.refs, merged=tip).values()}
+        rest = sorted({*repo.refs(places.refs).values()} - reached - {base})
+        parents = {line[0]: line[1:] for line in repo.ancestry(rest)}
+        changes = dict(repo.diffs(" ".join((one, *above[:1])) for one, above in parents.items() if above))
+        held = {one for one, above in parents.items() if above and one not in changes}
+        for tip in set(tips.values()):
+            left = {one: changed for one, changed in changes.items() if one not in held}
+            held |= standing(repo, left, tip, without=base) if left else set()
+        return cls(repo, base, set(tips.values()), [*tips] or ["any branch"], reached, {*reached, *held, base})
 
     def reaches(self, commit: str) -> bool:
         """Whether the commit, with everything below it, is on one of the branches."""
-        return any(self._repo.is_ancestor(commit, tip) for tip in self._tips.values())
+        return commit in self.reached
 
     def holds(self, commit: str) -> bool:
         """Whether nothing is lost when the last ref to this commit goes."""
-        if commit == self._base or self.reaches(commit):
-            return True
-        return any(self._holds_content(commit, tip) for tip in self._tips.values())
+        return commit in self.held
 
-    def _holds_content(self, commit: str, tip: str) -> bool:
-        parents = self._repo.parents(commit)
-        if not parents:
-            return False
-        changes = self._repo.changes(parents[0], commit)
-        return not changes or stood(self._repo, changes, tip, without=self._base)
+    def holds_line(self, commit: str) -> bool:
+        """Whether nothing is lost when the last ref to commits goes that an agent made itself, one on the other."""
+        if self.reaches(commit):
+            return True
+        base = self.base
+        return bool(base) and any(stood_whole(self.repo, commit, tip, base=base) for tip in self.tips)
 
 
 def _targets(repo: Repo, folder: Path, places: Places) -> Iterator[tuple[str, str]]:
@@ -225,7 +248,7 @@ def _targets(repo: Repo, folder: Path, places: Places) -> Iterator[tuple[str, st
     if places.branch_ref in refs:
         yield places.branch, refs[places.branch_ref]
     if branch := repo.branch(folder):  # a commit that is only looked at keeps nothing: HEAD moves on
-        yield branch, repo.ref(f"refs/heads/{branch}") or ""
+        yield branch, refs[f"refs/heads/{branch}"]
     for name, tip in refs.items():
         if name.startswith("refs/remotes/") and name.endswith("/HEAD"):
             yield name.removeprefix("refs/remotes/"), tip

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from parallel_impl import environment
+from parallel_impl import environment, storage
 from parallel_impl.agents import kinds, readiness
 from parallel_impl.agents.client import Client
 from parallel_impl.agents.dialects.catalogue import DIALECTS
@@ -31,7 +31,8 @@ from parallel_impl.git.repo import Repo
 from parallel_impl.openspec import program
 from parallel_impl.openspec.program import OpenSpecError
 from parallel_impl.plan.ids import STATE
-from parallel_impl.processes import namespace
+from parallel_impl.processes import cores, namespace, slot_files, slots
+from parallel_impl.processes.slot_files import SlotFiles
 from parallel_impl.run.claims import lock_trial
 from parallel_impl.run.places import LOCKS
 from parallel_impl.run.publish import destination
@@ -115,6 +116,7 @@ def _of_repository(repo: Repo, folder: Path, settings: Config, inherited: Mappin
     yield Capability("identity", Health.LIMITED if anonymous else Health.OK, str(who), repair)
     yield _locks(repo)
     yield _disk(repo, folder, settings)
+    yield _slots(settings)
     yield from _set_up(repo, folder, settings, inherited)
     yield _forge(repo, folder, inherited)
 
@@ -140,6 +142,18 @@ def _disk(repo: Repo, folder: Path, settings: Config) -> Capability:
     enough = f"room for {2 * settings.jobs + 2} checkouts of {megabytes} MB, {settings.jobs} jobs, in {home}"
     health = Health.OK if not why else Health.LIMITED if not homes.shortage(home, size, jobs=1) else Health.MISSING
     return Capability("disk", health, why or enough, "free some space, or use fewer jobs", required=True)
+
+
+def _slots(settings: Config) -> Capability:
+    """How many there are for the steps, gates and set-ups of this user's runs, and how many are in use now."""
+    count = settings.heavy_jobs or slots.default(cores.count())
+    try:
+        folder = storage.state_directory() / slot_files.FOLDER
+        having, waiting = SlotFiles(folder).in_use() if folder.is_dir() else (0, 0)
+    except (OSError, UserError) as error:
+        return Capability("slots", Health.LIMITED, f"those of other runs are not seen: {error}")
+    waits = f", {waiting} more wait{'s' * (waiting == 1)}" if waiting else ""
+    return Capability("slots", Health.OK, f"{having} of {count} in use by steps, gates and set-ups of all runs{waits}")
 
 
 def _set_up(repo: Repo, folder: Path, settings: Config, inherited: Mapping[str, str]) -> Iterator[Capability]:

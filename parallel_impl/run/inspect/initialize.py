@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from parallel_impl import config
+from parallel_impl import config, storage
 from parallel_impl.agents import readiness
 from parallel_impl.errors import UserError, count
 from parallel_impl.gates import project_files, quality, setup
@@ -95,7 +95,7 @@ def initialize(
 
 def _part(top: Path, folder: Path) -> str:
     """The folder whose `openspec/` is meant, from the top."""
-    here = folder.resolve().relative_to(top.resolve()).as_posix()
+    here = storage.real(folder).relative_to(storage.real(top)).as_posix()
     for part in parts.above("" if here == "." else here):
         if (top / part / "openspec").is_dir():
             return part
@@ -126,9 +126,9 @@ def _schema(place: Path, env: Mapping[str, str]) -> dict[str, str]:
 def _forked(env: Mapping[str, str]) -> dict[str, str]:
     """What `openspec schema fork` writes, made aside."""
     with tempfile.TemporaryDirectory(prefix="pi-init-") as scratch:
-        aside = Path(scratch).resolve()
+        aside = storage.real(Path(scratch))
         (aside / "openspec").mkdir()
-        (aside / "openspec/config.yaml").write_text(f"schema: {workflow.SOURCE}\n")
+        storage.write(aside / "openspec/config.yaml", f"schema: {workflow.SOURCE}\n".encode())
         program.fork_schema(workflow.SOURCE, workflow.NAME, aside, env)
         files = sorted(path for path in (aside / SCHEMAS).rglob("*") if path.is_file())
         found = {path.relative_to(aside).as_posix(): path.read_text("utf-8") for path in files}

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from parallel_impl import storage
 from parallel_impl.errors import UserError, first_line, printable
 from parallel_impl.git.repo import Repo
 from parallel_impl.plan import ids
@@ -114,7 +115,7 @@ class RunStatus:
 
 def _describe_attempt(folder: Path) -> list[str]:
     try:
-        found = result.load((folder / result.FILE).read_bytes())
+        found = result.load(storage.read(folder / result.FILE))
     except OSError:
         return ["no result (not ended, or ended by a crash)"]
     except ValueError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from parallel_impl import storage
 from parallel_impl.record import json_form
 from parallel_impl.record.events import from_line
 from parallel_impl.report.course import Course
@@ -62,7 +63,7 @@ class RunView:
 def _outline(places: Places) -> Outline:
     """Titles, tasks and weights, which no event has: from progress.json, where there is one."""
     try:
-        told = json_form.decode(places.progress.read_bytes(), ProgressReport)
+        told = json_form.decode(storage.read(places.progress), ProgressReport)
     except (OSError, ValueError):
         return Outline(change_id=places.change_id, state=str(places.state))
     packages = (PackageOutline(id=one.id, title=one.title, tasks=one.tasks, weight=one.weight) for one in told.packages)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from parallel_impl import storage
 from parallel_impl.errors import UserError, printable
 from parallel_impl.git.repo import Repo
 from parallel_impl.record import json_form
@@ -23,7 +24,7 @@ def summary(run: RunStatus) -> object:
     """summary.json; how far the run is while there is none, or while somebody works on it."""
     file = run.places.summary_json
     if file.is_file() and not run.owner:
-        return json.loads(file.read_bytes())
+        return json.loads(storage.read(file))
     return json_form.plain(progress.report(RunView(run.places).look(time.time())[0]))
 
 
@@ -31,7 +32,7 @@ def results_of(run: RunStatus, package: str) -> Iterator[object]:
     """The published result of each attempt that has one."""
     for number in range(1, _progress(run, package).attempts + 1):
         try:
-            yield json.loads((run.places.attempt(package, number) / results.FILE).read_bytes())
+            yield json.loads(storage.read(run.places.attempt(package, number) / results.FILE))
         except (OSError, ValueError):
             continue  # not ended, or ended by a crash
 

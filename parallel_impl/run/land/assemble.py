@@ -11,9 +11,13 @@ from parallel_impl.record.codes import Halt
 from parallel_impl.record.state import PackageState, blocking
 from parallel_impl.run.run import Run
 
+SHOWN = 20
+
 
 def find_obstacle(run: Run, only: frozenset[str] | None) -> tuple[Halt, str] | None:
     """The code and the words of what keeps the accepted work from being put together; None when nothing does."""
+    if obstacle := find_clash(run):
+        return obstacle
     packages = run.in_force.order.topological
     wanted = [name for name in packages if only is None or name in only]
     if blocked := blocking(run.state, wanted):
@@ -22,9 +26,35 @@ def find_obstacle(run: Run, only: frozenset[str] | None) -> tuple[Halt, str] | N
         left = count(len(packages) - len(wanted), "package")
         why = f"{', '.join(wanted)} accepted; --only left out {left}: nothing lands until the command runs without it"
         return Halt.ONLY, why
-    if found := union.clashes(run.layers[name] for name in packages):
-        return Halt.CLASH, "\n".join(str(clash) for clash in found)
+    if not any(run.layers[name].changes for name in packages):
+        return Halt.NO_CHANGES, _explain_nothing(run)
     return None
+
+
+def _explain_nothing(run: Run) -> str:
+    """What to do about a run in which all may be empty, and all are."""
+    change_id, plan = run.workspace.places.change_id, run.workspace.places.plan_file
+    done = f"where the base has all of it already: parallel-cleanup {change_id}"
+    if run.spec.single:
+        return f"{done}\nelse let it be done again: --restart {run.in_force.order.topological[0]}"
+    return f"{done}\nelse let packages be done again, --restart PACKAGE, or correct {plan} and commit it"
+
+
+def find_clash(run: Run) -> tuple[Halt, str] | None:
+    """What of the accepted work does not stand in one tree; None where all of it does.
+
+    It is known as soon as the second of two packages is accepted: nothing that is built on both can be right.
+    """
+    layers = [run.layers[name] for name in run.in_force.order.topological if name in run.layers]
+    found = union.clashes(layers, run.in_force.order.ordered)
+    if not found:
+        return None
+    first, second = found[0].packages
+    listed = [str(clash) for clash in found[:SHOWN]]
+    if len(found) > SHOWN:
+        listed.append(f"and {len(found) - SHOWN} more")
+    hint = f"let one of them build on the other ({second}: depends_on: [{first}]), or narrow its scope"
+    return Halt.CLASH, "\n".join([*listed, f"{hint}; commit the plan and give the same command again"])
 
 
 def assemble(run: Run) -> str:
@@ -53,6 +83,9 @@ def merge_tip(run: Run, commit: str, tip: str | None) -> tuple[str, list[str]]:
     repo, places = run.workspace.repo, run.workspace.places
     if not tip or repo.is_ancestor(tip, commit):
         return commit, []
+    if repo.is_ancestor(commit, tip):  # merged by hand
+        run.workspace.set_ref(places.candidate_ref, tip)
+        return tip, []
     tree, conflicts = repo.merge(tip, commit)
     if conflicts:
         return "", conflicts

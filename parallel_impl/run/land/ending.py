@@ -13,17 +13,18 @@ from parallel_impl.git import remotes as remotes_of_git
 from parallel_impl.record import events as e
 from parallel_impl.record import json_form
 from parallel_impl.record.codes import Halt, describe_halt
-from parallel_impl.record.journal import now, read
+from parallel_impl.record.journal import now
 from parallel_impl.record.state import PackageState
 from parallel_impl.report import handoff, markdown, summary
 from parallel_impl.report.course import course
 from parallel_impl.report.outline import outline
 from parallel_impl.report.picture import Roots, picture, relative, telling
+from parallel_impl.run.feature_branch import Move
 from parallel_impl.run.land import keeping, ticking
 from parallel_impl.run.land.proof import Proof
 from parallel_impl.run.run import Run
 from parallel_impl.storage import write_atomically
-from parallel_impl.text import shorten, until
+from parallel_impl.text import masked, shorten, until
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class Ending:
 def landed(run: Run, commit: str, old: str, proven: Proof) -> Ending:
     """The feature branch is at `commit`; it was at `old`."""
     places, packages = run.workspace.places, count(len(run.in_force.order.topological), "package")
-    headline = f"{places.branch} is {commit[:12]}: {packages}, each in its scope; {proven.headline}"
+    headline = f"{places.branch} is {commit[:12]}: {packages}, each in its scope{_empty(run)}; {proven.headline}"
     headline += "".join(f"; left out of {one}" for one in _installed(run))
     branch = f"heads/{places.branch}" if run.workspace.repo.ref(f"refs/tags/{places.branch}") else places.branch
     lines = (
@@ -57,10 +58,40 @@ def landed(run: Run, commit: str, old: str, proven: Proof) -> Ending:
         *_publish(run),
         f"  clean up: parallel-cleanup {places.change_id}",
     )
-    ending = Ending(0, "landed", headline, lines, commit=commit, proof=proven)
+    return _land(run, Ending(0, "landed", headline, lines, commit=commit, proof=proven), old)
+
+
+def taken(run: Run, commit: str, tip: str, proven: Proof) -> Ending:
+    """The feature branch has what was proven, `commit`: the user took it by hand, and may have gone on from there."""
+    if tip == commit:
+        return landed(run, commit, commit, proven)
+    places, repo = run.workspace.places, run.workspace.repo
+    later = repo.text("rev-list", "--count", "--end-of-options", tip, f"^{commit}")
+    on_top = f"{count(int(later), 'commit')} on top that this run has not proven, up to {tip[:12]}"
+    packages = count(len(run.in_force.order.topological), "package")
+    headline = f"{places.branch} has {commit[:12]}: {packages}, each in its scope; {proven.headline}; {on_top}"
+    lines = (
+        "",
+        f"Landed: {headline}",
+        f"  on top:   git log {commit[:12]}..{places.branch_ref}",
+        f"  evidence: {places.summary}",
+        f"  clean up: parallel-cleanup {places.change_id}",
+    )
+    return _land(run, Ending(0, "landed", headline, lines, commit=commit, proof=proven), commit)
+
+
+def _land(run: Run, ending: Ending, old: str) -> Ending:
+    places = run.workspace.places
+    run.look_at_checkouts()
     summarise(run, ending)  # before the event: what has landed is not looked at again, so its evidence must be there
-    run.record(e.Landed(at=now(), commit=commit, branch=places.branch, old=old))
+    run.record(e.Landed(at=now(), commit=ending.commit, branch=places.branch, old=old))
     return ending
+
+
+def _empty(run: Run) -> str:
+    """How many packages changed nothing; "" where all did something."""
+    empty = sum(not run.layers[name].changes for name in run.in_force.order.topological)
+    return f", {empty} of them changed nothing" if empty else ""
 
 
 def _old_failures(proven: Proof) -> Iterator[str]:
@@ -99,13 +130,19 @@ def _installed(run: Run) -> Iterator[str]:
                     yield f"{name}: {entry}"
 
 
-def halt(run: Run, code: Halt, why: str, *, proven: Proof | None = None, commit: str = "") -> Ending:
-    """End without landing: nothing moves, everything is kept, and the user learns what to look at."""
+def halt(
+    run: Run, code: Halt, why: str, *, proven: Proof | None = None, commit: str = "", tip: str | None = None
+) -> Ending:
+    """End without landing: nothing moves, everything is kept, and the user learns what to look at.
+
+    `tip` is where the feature branch is, if that is why.
+    """
     places = run.workspace.places
-    run.record(e.RunHalted(at=now(), code=code, why=why))
+    run.look_at_checkouts()
+    run.record(e.RunHalted(at=now(), code=code, why=why, tip=tip))
     lines = [
         "",
-        f"Not landed: {describe_halt(code)}; {places.branch} is where it was, all work is kept.",
+        f"Not landed: {describe_halt(code)}; {places.branch} {_stays(code)}, all work is kept.",
         *(f"  {line}" for line in (_blocked(run, why) if code is Halt.NOT_ALL_ACCEPTED else why.split("\n"))),
         f"  evidence: {places.summary}",
     ]
@@ -116,6 +153,16 @@ def halt(run: Run, code: Halt, why: str, *, proven: Proof | None = None, commit:
         lines.append(f"  go on with all packages: parallel-implement {places.change_id}")
     headline = f"not landed: {describe_halt(code)}: {why}"
     return Ending(1, "halted", headline, tuple(lines), code=code, commit=commit, proof=proven)
+
+
+def branch_moved(run: Run, move: Move, *, proven: Proof | None = None, commit: str = "") -> Ending:
+    """Somebody moved the feature branch: what came with it lands only with the user's consent."""
+    why = move.describe(run.workspace.places.change_id)
+    return halt(run, Halt.BRANCH_MOVED, why, proven=proven, commit=commit, tip=move.tip)
+
+
+def _stays(code: Halt) -> str:
+    return "stays as it is" if code is Halt.BRANCH_MOVED else "is where it was"
 
 
 def tampered(run: Run, changed: e.RepositoryChanged) -> Ending:
@@ -141,6 +188,7 @@ def _blocked(run: Run, why: str) -> Iterator[str]:
 def paused(run: Run, pause: e.RunPaused) -> Ending:
     """A provider refuses to serve: nothing is lost, and the same command goes on."""
     places = run.workspace.places
+    run.look_at_checkouts()
     lines = (
         "",
         f"Paused by {pause.by}{until(pause.until)}; all work is kept.",
@@ -167,7 +215,7 @@ def _describe_failed(run: Run) -> Iterator[str]:
             if name in work:
                 yield f"  {name}: its work: git show {work[name]}"
     if failed:
-        starts = [one for one in read(places.journal) if isinstance(one, e.RunStarted | e.RunContinued)]
+        starts = [one for one in run.journal.events() if isinstance(one, e.RunStarted | e.RunContinued)]
         only = f" --only {shlex.quote(starts[-1].only)}" if starts and starts[-1].only else ""
         yield f"  try what failed again: parallel-implement {places.change_id}{only} --retry-failed"
         if not run.spec.single:
@@ -182,6 +230,7 @@ def _changed_anything(run: Run, commit: str) -> bool:
 
 def interrupted(run: Run) -> Ending:
     """A signal stopped the run."""
+    run.look_at_checkouts()
     line = f"Interrupted. Accepted work is kept; go on with: parallel-implement {run.workspace.places.change_id}"
     return Ending(130, "interrupted", "interrupted", ("", line), code=Halt.INTERRUPTED)
 
@@ -191,20 +240,22 @@ def summarise(run: Run, ending: Ending) -> tuple[str, ...]:
 
     Returns the last line for people: where a run that did not land says how to go on.
     """
-    places, happened = run.workspace.places, read(run.workspace.places.journal)
+    places, happened = run.workspace.places, run.journal.events()
     in_force = run.in_force
     found = course(happened, outline(in_force.plan, in_force.order, state=places.state, jobs=run.jobs))
     drawn = picture(found, now(), alive=False)
     document = summary.build(_facts(run, ending), happened, found)
-    write_atomically(places.summary_json, json_form.encode(document, indent=1))
-    write_atomically(places.summary, markdown.render(document, drawn).encode())
+    mask = run.launch.mask  # it names files, which agents may call as they like
+    write_atomically(places.summary_json, masked(json_form.encode(document, indent=1), mask))
+    write_atomically(places.summary, masked(markdown.render(document, drawn).encode(), mask))
     rows = {row.id: row for row in document.packages}
     for name, page in keeping.pages(run):
-        write_atomically(places.completed_page(name), (page + markdown.of_run(rows[name])).encode(), durably=False)
+        whole = masked((page + markdown.of_run(rows[name])).encode(), mask)
+        write_atomically(places.completed_page(name), whole, durably=False)
     if ending.status == "landed":
         return ()
     page = handoff.render(drawn, _stop(run, ending, document, only=found.only))
-    write_atomically(places.handoff, page.encode())
+    write_atomically(places.handoff, masked(page.encode(), mask))
     return (f"  what to do next: {places.handoff}",)
 
 
@@ -249,11 +300,15 @@ def _stop(run: Run, ending: Ending, document: summary.Summary, *, only: str) -> 
 
 def _kept_work(run: Run) -> Iterator[tuple[str, str]]:
     """Failed packages with the ref of what their last attempt changed."""
+    places, refs = run.workspace.places, run.workspace.repo.refs(run.workspace.places.attempt_refs)
     for name, progress in run.state.packages.items():
         if progress.state is PackageState.FAILED and progress.ended:
             last = progress.ended[-1]
+            elsewhere = places.side_refs_of(name, last.number, refs)
             if last.commit and _changed_anything(run, last.commit):
-                yield name, run.workspace.places.attempt_ref(name, last.number)
+                yield name, places.attempt_ref(name, last.number)
+            elif elsewhere:
+                yield name, elsewhere[0]
 
 
 def _switched_off(run: Run) -> Iterator[str]:

@@ -27,7 +27,7 @@ from parallel_impl.record import events as e
 from parallel_impl.record.gate_row import GateRow
 from parallel_impl.run import gate_runs
 from parallel_impl.run.gate_runs import CANDIDATE, SHOWN, Reports
-from parallel_impl.run.launch import equip
+from parallel_impl.run.launch import equip, noted
 from parallel_impl.run.places import CANDIDATE_CHECKOUT
 from parallel_impl.run.run import Run
 from parallel_impl.run.spec import own_files
@@ -129,7 +129,7 @@ class _Court:
         edits = Edits(run.workspace.trees, checkout)
         # what is new may need the new judge to be read at all: that must not keep what the base had from running
         goes_on = replace(run.launch, env={**run.launch.env, pytest_plugin.GOES_ON: "1"})
-        with equip(goes_on, run.spec, run.workspace, checkout) as launch:
+        with equip(goes_on, run.spec, run.workspace, checkout, tell=self._tell) as launch:
             logs = run.workspace.places.gate_logs(JUDGED)
             found = gate_runs.start_gates(run.spec, [gate], launch, checkout, logs, on=CANDIDATE, tell=self._tell)
         if edits.touched():
@@ -141,7 +141,7 @@ class _Court:
     def close(self) -> None:
         """Remove the checkout; the next question makes it again."""
         if self._checkout:
-            self._checkout.remove()
+            self._run.workspace.put_away(CANDIDATE_CHECKOUT, 1, noted(self._tell))
         self._checkout = None
 
     def _open(self) -> tuple[Checkout, str]:

@@ -26,7 +26,7 @@ def pages(run: Run) -> Iterator[tuple[str, str]]:
         if layer and ended:
             result = summary.read_result(attempts / name / str(ended[-1].number))
             page = completed.render(plan.package(name), map(_told, layer.changes), result)
-            yield name, escape.masked(page, ())
+            yield name, escape.masked(page, run.launch.mask)
 
 
 def _told(change: Change) -> tuple[str, str]:

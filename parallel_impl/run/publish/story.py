@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from parallel_impl import storage
 from parallel_impl.errors import UserError
 from parallel_impl.forge.content import Content, GateEvidence, PackageEvidence, StepOutcome
 from parallel_impl.git import diffstat
@@ -24,7 +25,7 @@ _WHY = re.compile(r"^##\s+Why\s*$(.*?)(?=^#|\Z)", re.MULTILINE | re.DOTALL | re.
 def load(repo: Repo, places: Places, state: State) -> Content:
     """The content for a run that landed. UserError where its summary or its plan cannot be read."""
     try:
-        summary = json_form.decode(places.summary_json.read_bytes(), Summary)
+        summary = json_form.decode(storage.read(places.summary_json), Summary)
     except (OSError, ValueError) as error:
         hint = "it is written when a run lands; without it there is nothing to tell"
         raise UserError(f"the summary cannot be read: {error}", where=str(places.summary_json), hint=hint) from None

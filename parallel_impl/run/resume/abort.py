@@ -8,7 +8,7 @@ from pathlib import Path
 
 from parallel_impl import config
 from parallel_impl.errors import UserError, count
-from parallel_impl.git.remove import remove
+from parallel_impl.git.remove import try_remove
 from parallel_impl.git.repo import Repo
 from parallel_impl.processes.launch import Launch, Limits, Stop
 from parallel_impl.record import events as e
@@ -34,6 +34,8 @@ def abort(repo: Repo, places: Places, state: State, listener: Listener, *, check
         return
     places = replace(places, part=state.started.part)
     cleared = leftovers.clear(repo, places, state, checkout=checkout)
+    for line in cleared.left:
+        listener.say(line)
     if state.landed:
         claims.release(places)
         what = f"{state.landed.branch} landed already: {state.landed.commit[:12]}"
@@ -46,7 +48,8 @@ def abort(repo: Repo, places: Places, state: State, listener: Listener, *, check
                 run.record(e.RunAborted(at=now()))
             listener.say(_move_aside(repo, places))
         finally:
-            leftovers.close(places, cleared.home.path)
+            for line in leftovers.close(places, cleared.home.path):
+                listener.say(line)
 
 
 def finish(repo: Repo, places: Places, state: State, listener: Listener) -> bool:
@@ -102,7 +105,7 @@ def _move_aside(repo: Repo, places: Places) -> str:
 
     Done again after a crash it ends the same.
     """
-    remove(places.client_homes)
+    why = try_remove(places.client_homes)
     refs = repo.refs(places.package_refs)
     for ref in refs:
         attempts.keep(repo, places, ref)
@@ -113,5 +116,5 @@ def _move_aside(repo: Repo, places: Places) -> str:
     return (
         f"aborted; {kept} kept on {places.attempt_refs}/\n"
         f"  start again: parallel-implement {places.change_id}\n"
-        f"  clean up:    parallel-cleanup {places.change_id}"
+        f"  clean up:    parallel-cleanup {places.change_id}" + (f"\n  {why}; it is left" if why else "")
     )

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from parallel_impl.record import events as e
 from parallel_impl.record.journal import now
 from parallel_impl.record.state import PackageState
 from parallel_impl.run import run_id
-from parallel_impl.run.resume import attempts, leftovers
+from parallel_impl.run.resume import attempts, leftovers, reopened
 from parallel_impl.run.run import Run
 from parallel_impl.run.spec import PlanEdit
 
 
-def go_on(run: Run, edit: PlanEdit | None, *, only: str, retry_failed: bool, restart: tuple[str, ...]) -> None:
-    """Settle what an earlier process left, as the plan stood then; then take in what the user asks for now."""
+def go_on(
+    run: Run,
+    edit: PlanEdit | None,
+    *,
+    only: str,
+    retry_failed: bool,
+    restart: tuple[str, ...],
+    configured: e.ConfigurationRevised | None = None,
+) -> None:
+    """Settle what an earlier process left, as the plan stood then; then take in what the user asks for now.
+
+    `configured` is an edit of the configuration, which has yet to tell what depends on it.
+    """
     places, in_force = run.workspace.places, run.in_force
     if edit:
         run.in_force = edit.before
-    leftovers.settle(run)
+    unfounded = leftovers.settle(run)
     run.in_force = in_force
     for file in (places.summary, places.summary_json):
         file.unlink(missing_ok=True)  # of what is over now; all that they said is in the journal
@@ -33,6 +46,7 @@ def go_on(run: Run, edit: PlanEdit | None, *, only: str, retry_failed: bool, res
             agent_from=run.spec.agent_from,
         )
     )
+    leftovers.do_again(run, unfounded)
     if paused:
         run.record(e.RunResumed(at=now(), by=paused.by))
     if edit:
@@ -41,6 +55,8 @@ def go_on(run: Run, edit: PlanEdit | None, *, only: str, retry_failed: bool, res
         _retry_failed(run)
     if restart:
         _restart(run, restart)
+    if configured:
+        _configure(run, configured)
     _forget_outdated(run)
     leftovers.fail_spent(run)
     leftovers.end_conversations(run)
@@ -58,8 +74,20 @@ def _revise(run: Run, edit: PlanEdit) -> None:
             contracts_revision=plan.contracts.revision,
             packages={package.id: list(package.depends_on) for package in plan.packages},
             changed=list(edit.revision.changed),
+            judged=list(edit.revision.judged),
         )
     )
+
+
+def _configure(run: Run, edit: e.ConfigurationRevised) -> None:
+    keys, state, say = edit.keys, run.state, run.listener.say
+    again, judged = reopened.tried_again(state, keys), reopened.judged_again(state, keys)
+    run.record(msgspec.structs.replace(edit, at=now(), again=again, judged=judged))
+    run.note(f"configuration revised as in {edit.commit[:12]}: {', '.join(keys)}")
+    if judged:
+        say(f"judged again, as their work may be right with that: {', '.join(judged)}")
+    if again:
+        say(f"tried again, as they may have failed by that: {', '.join(again)}")
 
 
 def _retry_failed(run: Run) -> None:
@@ -85,5 +113,4 @@ def _forget_outdated(run: Run) -> None:
         del run.layers[name]
     keep = {workspace.places.package_ref(name) for name in accepted}
     for ref in set(workspace.repo.refs(workspace.places.package_refs)) - keep:
-        workspace.watch.expect(ref, None)
-        attempts.keep(workspace.repo, workspace.places, ref)
+        attempts.keep(workspace.repo, workspace.places, ref, workspace.watch)

@@ -3,14 +3,15 @@
 Before anything is read (`clear`; nothing of it is worth a line in the journal):
   processes                   ended: no two agents write for one package
   worktrees elsewhere         a repository that was moved: its worktrees are looked for, or a new folder is chosen
-  TMPDIRs, scratch folders    removed
+  TMPDIRs, scratch folders    removed; what cannot be is told, and passed over
   checkouts for gates         removed, what is in them is on a ref
   lock files of git           removed where nobody but this run writes
 
 When the journal is open (`settle`; as the plan stood then, so before an edit of it is taken in):
   repositories of packages    made to borrow from the repository where it is now
   attempts in flight          accepted when git says so; else what was done is saved on a ref, without costing a retry
-  accepted work               its ref is made again from the journal, its changes are read
+  accepted work               its ref is made again from the journal, its changes are read; what git knows nothing of
+                              is done again
 
 When the plan in force is known (`fail_spent`, `end_conversations`):
   a last attempt that failed  its package has failed, which the process was killed before it journalled
@@ -23,15 +24,17 @@ had landed, and a branch that was moved before the journal had it (`land.land`).
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from parallel_impl.git import home as homes
 from parallel_impl.git import relocation
 from parallel_impl.git.home import Home
-from parallel_impl.git.remove import remove
+from parallel_impl.git.remove import open_folders, try_remove
 from parallel_impl.git.repo import Repo
+from parallel_impl.record import events as e
+from parallel_impl.record.journal import now
 from parallel_impl.record.state import ENDED, LIVE, PackageState, State
 from parallel_impl.run import ports, run_id
 from parallel_impl.run.attempt import run_processes
@@ -45,24 +48,29 @@ LOCK_SECONDS = 1.0  # git holds the lock of a ref for milliseconds
 
 @dataclass(frozen=True, slots=True)
 class Cleared:
-    """What is known when nothing of an earlier process is in the way: the run's id, and where its worktrees lie."""
+    """What is known when nothing of an earlier process is in the way: the run's id, and where its worktrees lie.
+
+    `left` has a line for each thing that cannot be removed and is in nobody's way.
+    """
 
     run_id: str
     home: Home
+    left: tuple[str, ...] = ()
 
 
 def clear(repo: Repo, places: Places, state: State, *, checkout: Path | None) -> Cleared:
     """End and remove what needs no journal. `checkout` is the user's worktree. UserError when a process stays."""
+    if places.state.is_dir():
+        open_folders(places.state)  # what an agent, a step or a gate closed
     found = run_id.ensure(places, state)
     run_processes.end(places, state, found)
     home = find_home(repo, places, state, checkout=checkout)
-    remove_temporary_folders(found)
-    remove(places.trees)
+    left = [*remove_temporary_folders(found), *_left(places.trees)]
     if state.started:
-        close(places, home.path)
+        left += close(places, home.path)
     for lock in _locks(places, state):
         lock.unlink(missing_ok=True)
-    return Cleared(found, home)
+    return Cleared(found, home, tuple(left))
 
 
 def find_home(repo: Repo, places: Places, state: State, *, checkout: Path | None) -> Home:
@@ -70,16 +78,36 @@ def find_home(repo: Repo, places: Places, state: State, *, checkout: Path | None
     return relocation.home(repo, places.change_id, state.home, checkout=checkout, gates=places.gate_checkouts)
 
 
-def settle(run: Run) -> None:
-    """Take over what an earlier process of this run had accepted, and save what it had not."""
+def settle(run: Run) -> list[str]:
+    """Take over what an earlier process of this run had accepted, and save what it had not.
+
+    Returns the packages that only the journal calls accepted: `do_again` is for them.
+    """
     workspace = run.workspace
     relocation.repair(workspace.home, workspace.repo, workspace.source.repository_name)
+    unfounded = []
     for name in run.in_force.order.topological:
         progress = run.state.packages[name]
         if progress.state in LIVE:
             attempts.settle(run, name)
         if progress.commit:
             run.layers[name] = attempts.restore(run, name, progress.commit)
+            if attempts.counts(run, name, progress.commit):
+                attempts.put_on_ref(run, name, progress.commit)
+            else:
+                unfounded.append(name)
+    return unfounded
+
+
+def do_again(run: Run, names: Sequence[str]) -> None:
+    """What the journal calls accepted and git does not is no work of this run."""
+    for name in names:
+        progress = run.state.packages[name]
+        ref = run.workspace.places.attempt_ref(name, progress.attempts)
+        why = f"{progress.commit[:12]}, which the journal calls accepted, is not on {ref} or not on the package's base"
+        run.note(f"{why}: the package is done again", package=name)
+    if names:
+        run.record(e.PackagesRestarted(at=now(), packages=list(names)))
 
 
 def end_conversations(run: Run) -> None:
@@ -97,12 +125,22 @@ def fail_spent(run: Run) -> None:
             run.fail_if_spent(name)
 
 
-def close(places: Places, home: Path) -> None:
-    """Remove the checkouts for gates, give back all ports, and remove the folders of worktrees that are empty then."""
+def close(places: Places, home: Path) -> list[str]:
+    """Remove the checkouts for gates, give back all ports, and remove the folders of worktrees that are empty then.
+
+    Returns a line for each that cannot be removed: the next one of its name is made in its place, it is moved aside.
+    """
     ports.give_back(home)
-    for name in places.gate_checkouts:
-        remove(home / name, home / f"{name}.git", places.index(name))
+    left = [
+        line for name in places.gate_checkouts for line in _left(home / name, home / f"{name}.git", places.index(name))
+    ]
     homes.remove_empty(home)
+    return left
+
+
+def _left(*leftovers: Path) -> Iterator[str]:
+    if why := try_remove(*leftovers):
+        yield f"{why}; it is left"
 
 
 def _locks(places: Places, state: State) -> Iterator[Path]:

@@ -4,15 +4,36 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from parallel_impl.errors import Problem, UserError
+from parallel_impl.errors import Problem, UserError, count
 from parallel_impl.git.identity import OURS, Identity, parse
 from parallel_impl.git.repo import GitError, Repo
 from parallel_impl.plan import order as ordering
 from parallel_impl.plan.reading import load
 from parallel_impl.record.events import RunStarted
+from parallel_impl.record.journal import damage
 from parallel_impl.record.state import State
 from parallel_impl.run.places import Places
 from parallel_impl.run.spec import PlanInForce
+
+
+def check_whole(repo: Repo, places: Places, state: State) -> None:
+    """UserError when the journal lacks attempts that this run made: their refs would be written again.
+
+    A journal that was cut at the end of a line looks whole.
+    """
+    prefix, known = f"{places.attempt_refs}/", state.packages | state.removed
+    for ref, commit in repo.refs(places.attempt_refs).items():
+        package, _, number = ref.removeprefix(prefix).rpartition("/")
+        made = known[package].attempts if package in known else 0
+        if number.isdecimal() and int(number) > made and _is_of(repo, commit, state.run_id, int(number)):
+            what = f"{package} has {count(made, 'attempt')} in it, and attempt {number} is on {ref}"
+            raise damage(places.journal, what)
+
+
+def _is_of(repo: Repo, commit: str, run_id: str, number: int) -> bool:
+    """Whether the commit was made by this attempt of this run, as its trailers say."""
+    said = repo.text("log", "--no-walk", "--format=%(trailers:unfold)", "--end-of-options", commit).split("\n")
+    return f"Run: {run_id}" in said and f"Attempt: {number}" in said
 
 
 def check_base(repo: Repo, places: Places, started: RunStarted) -> None:

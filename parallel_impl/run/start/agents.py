@@ -34,7 +34,7 @@ class Chosen:
 
 def choose(request: Request, known: Inputs, inherited: Mapping[str, str]) -> Chosen:
     """The agent of each package, able to work as far as that can be asked. UserError with all that is wrong."""
-    spec, folder, typed = _wanted(request, known)
+    spec, folder, typed = find_wanted(request, known)
     if not spec and not known.config.assign and request.options.dry_run:
         return Chosen()
     packages = known.plan.packages
@@ -83,16 +83,17 @@ def describe(agents: Mapping[str, Agent], records: Mapping[str, AgentRecord], co
     ]
 
 
-def _wanted(request: Request, known: Inputs) -> tuple[str, Path, bool]:
+def find_wanted(request: Request, known: Inputs) -> tuple[str, Path, bool]:
     """The agent that was asked for, the folder that its paths start from, and whether it was typed, now or earlier."""
-    typed, state = request.options.agent, request.state
+    typed, state, folder = request.options.agent, request.state, request.folder
     if typed:
-        return typed, request.folder, True
-    if state.agent_from:
+        return typed, folder, True
+    if state.agent and (state.agent_from or not (known.config.agent or known.config.assign)):
         if MASKED.decode() in state.agent:
             hint = "give --agent again"
             raise UserError(
                 "the agent that was typed had a secret in it, which is not kept", where="--agent", hint=hint
             )
-        return state.agent, Path(state.agent_from), True
-    return known.config.agent, request.folder, False
+        request.listener.say(f"agent: {state.agent}, as this run had it; to take another, give --agent")
+        return state.agent, Path(state.agent_from) if state.agent_from else folder, True
+    return known.config.agent, folder, False

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 
-from parallel_impl import config
+from parallel_impl import config, storage
 from parallel_impl.errors import Problem, Severity, UserError, count, printable
 from parallel_impl.gates import programs, quality, setup
 from parallel_impl.gates.called_files import called_files
@@ -57,7 +57,7 @@ def check(spec: RunSpec, workspace: Workspace, launch: Launch, in_force: PlanInF
         listener.event(event)
 
     changes = fresh_changes(spec, workspace, checkout)
-    with equip(launch, spec, workspace, checkout) as inside:
+    with equip(launch, spec, workspace, checkout, tell=tell) as inside:
         log = workspace.places.gate_setup_log("base")
         outcome = make_ready(spec, inside, checkout, log, tell=tell, on="base")
     if outcome.failure:
@@ -125,7 +125,7 @@ def _set_up_hint(spec: RunSpec) -> str:
 def _outside(checkout: Checkout) -> Iterator[str]:
     """What set-up put beside the worktree: steps read it, and no commit of the run holds it."""
     for path in checkout.beside():
-        where = f" ({path.resolve()})" if path.is_symlink() else ""
+        where = f" ({storage.real(path)})" if path.is_symlink() else ""
         yield printable(f"../{path.name}{where} is read from outside the repository, as it is now, and not proven")
 
 

@@ -9,11 +9,9 @@ from parallel_impl import storage
 from parallel_impl.config import Config
 from parallel_impl.errors import UserError
 from parallel_impl.processes import cores, slots
-from parallel_impl.processes.slot_files import SlotFiles
+from parallel_impl.processes.slot_files import FOLDER, SlotFiles
 from parallel_impl.processes.slots import Slots
 from parallel_impl.run.claims import file_system, lock_trial
-
-FOLDER = "slots"  # in the state directory
 
 
 def find(settings: Config, inherited: Mapping[str, str]) -> tuple[Slots, str]:

@@ -19,7 +19,7 @@ from parallel_impl.contracts.plan_check import Checked
 from parallel_impl.errors import Problem, Severity, UserError, count
 from parallel_impl.gates import quality, setup
 from parallel_impl.gates.quality import Gate
-from parallel_impl.git import ignored
+from parallel_impl.git import checked_out, ignored
 from parallel_impl.git import links as found_links
 from parallel_impl.git.repo import Entry, GitError, Repo
 from parallel_impl.openspec import task_names
@@ -29,6 +29,7 @@ from parallel_impl.plan.model import Plan
 from parallel_impl.plan.order import Order
 from parallel_impl.plan.reading import load as loading
 from parallel_impl.record.state import State
+from parallel_impl.run import feature_branch
 from parallel_impl.run.places import Places
 from parallel_impl.run.resume import pinned
 from parallel_impl.run.start import configuration_edit, plan_advice
@@ -42,7 +43,7 @@ CONFIGURATION = (config.FILE, "pyproject.toml")
 class Inputs:
     """The checked input of a run; `problems` hold what is only reported, and errors (then nothing may start).
 
-    `seconds`: how long all this took.
+    `seconds`: how long all this took. `tip`: where the feature branch was then ("": there was none).
     """
 
     base: str
@@ -56,6 +57,7 @@ class Inputs:
     tree_bytes: int
     problems: tuple[Problem, ...]
     seconds: float = 0.0
+    tip: str = ""
 
 
 def find_base(repo: Repo, folder: Path, places: Places, given: str, state: State) -> tuple[str, str]:
@@ -103,14 +105,32 @@ def find_current(repo: Repo, folder: Path, places: Places, state: State) -> str:
         return ""
     named = state.started.base_from
     found = repo.resolve(named) if named not in (places.branch, "HEAD") else None
-    return found or repo.ref(places.branch_ref) or repo.head(folder) or ""
+    return found or feature_branch.agreed(repo, places, state) or repo.head(folder) or ""
 
 
 def find_edited_plan(repo: Repo, folder: Path, places: Places, state: State) -> str:
-    """The commit that holds another plan than the one in force, looked up where a base would be found now; or ""."""
+    """The commit that edits the plan in force, looked up where a base would be found now; or "".
+
+    One whose history had that plan already when it parted from the plan in force does not: it is older, or of another
+    branch.
+    """
     found = find_current(repo, folder, places, state)
-    entries = repo.entries(found, places.plan_file) if found else []
-    return found if found and entries and entries[0].oid != state.plan_blob else ""
+    plan = _plan_id(repo, places, found) if found else ""
+    if plan in ("", state.plan_blob) or is_older_plan(repo, places, state, found):
+        return ""
+    return found
+
+
+def is_older_plan(repo: Repo, places: Places, state: State, commit: str) -> bool:
+    """Whether the plan in a commit is not the one in force, but one that this had before."""
+    plan = _plan_id(repo, places, commit)
+    if plan in ("", state.plan_blob):
+        return False
+    return any(_plan_id(repo, places, one) == plan for one in repo.merge_bases(commit, state.plan_commit))
+
+
+def _plan_id(repo: Repo, places: Places, commit: str) -> str:
+    return next((entry.oid for entry in repo.entries(commit, places.plan_file)), "")
 
 
 def load(
@@ -122,12 +142,13 @@ def load(
     *,
     configured: ConfigurationEdit,
     plan_from: str = "",
+    older: str = "",
     made: Entry | None = None,
 ) -> Inputs:
     """Read and check everything in the base tree; the plan itself in the commit `plan_from` where one is given.
 
-    `configured` is the configuration. `made` is a plan that was made from the change, and lies in no commit. UserError
-    when there is no plan at all.
+    `configured` is the configuration, `older` a commit whose plan is passed over. `made` is a plan that was made from
+    the change, and lies in no commit. UserError when there is no plan at all.
     """
     entries = {entry.path: entry for entry in repo.entries(base, recurse=True, sizes=True)}
     if plan_from:
@@ -166,9 +187,16 @@ def load(
     problems += configuration_edit.problems(configured, places.change_id)
     if configured.commit:  # its configuration is compared by what it means
         entries |= {one.path: one for one in repo.entries(configured.commit, *CONFIGURATION)}
+    if older:
+        what = f"the plan in {older[:12]} is an earlier one than that of this run, {plan_from[:12]}, and not used"
+        line = f"git checkout {older[:12]} -- {places.plan_file}"
+        hint = f"to go back to it, commit it again on top of {plan_from[:12]}: {line}"
+        problems.append(Problem(what, where=places.plan_file, hint=hint, severity=Severity.WARNING))
+        entries |= {one.path: one for one in repo.entries(older, places.plan_file)}
     problems += _uncommitted(repo, places, entries, folder, came_from, continued=bool(plan_from), made=bool(made))
     if found_setup:
         problems.append(Problem(f"set-up: {found_setup.why}", severity=Severity.NOTICE))
+        problems += setup.problems(read, found_setup)
     return Inputs(
         base=base,
         base_from=came_from,
@@ -183,8 +211,15 @@ def load(
     )
 
 
-def branch_problems(repo: Repo, places: Places) -> Iterator[Problem]:
+def branch_problems(repo: Repo, places: Places, base: str) -> Iterator[Problem]:
     """What would make the feature branch impossible at the very end, here or on a remote."""
+    if (tip := repo.ref(places.branch_ref)) and not repo.share_history(tip, base):
+        aside = f"git branch -m {places.branch} {places.branch.replace('/', '-')}-old"
+        yield Problem(
+            f"{places.branch} and the base {base[:12]} have no commit in common, so nothing could be merged",
+            where=places.branch_ref,
+            hint=f"start from a commit of that branch (--base {tip[:12]}), or put it aside: {aside}",
+        )
     for name in repo.refs("refs/heads", "refs/remotes"):
         short, local = name.removeprefix("refs/heads/"), name.startswith("refs/heads/")
         branch = short if local else name.removeprefix("refs/remotes/").partition("/")[2]
@@ -202,12 +237,34 @@ def branch_problems(repo: Repo, places: Places) -> Iterator[Problem]:
             severity=Severity.WARNING,
         )
     for worktree in repo.worktrees():
-        if worktree.branch == places.branch_ref:
+        if worktree.branch == places.branch_ref and worktree.gone:
             yield Problem(
-                f"{places.branch} is checked out in {worktree.path}: it will be proven, but not moved there",
-                hint="switch that worktree to another branch, or take the result at the end with the line then shown",
+                f"{places.branch} was checked out in {worktree.path}, which is gone: it lands all the same",
+                hint="if that folder was moved: git worktree repair <where it is>; else: git worktree prune",
                 severity=Severity.WARNING,
             )
+    for use in checked_out.uses(repo, places.branch_ref):
+        yield Problem(
+            f"{places.branch} is {use.verb} in {use.worktree}: it will be proven, but not moved there",
+            hint="switch that worktree to another branch, or take the result at the end with the line then shown"
+            if use.verb == checked_out.CHECKED_OUT
+            else "end that before the run ends",
+            severity=Severity.WARNING,
+        )
+
+
+def beside_branch(repo: Repo, places: Places, base: str) -> Iterator[Problem]:
+    """A warning where the feature branch has commits that the base lacks: the run asks before it lands on them."""
+    tip = repo.ref(places.branch_ref)
+    if tip and not repo.is_ancestor(tip, base):
+        missing = int(repo.text("rev-list", "--count", "--end-of-options", tip, f"^{base}"))
+        yield Problem(
+            f"{places.branch} has {count(missing, 'commit')} that the base {base[:12]} has not: before anything lands "
+            "on them you are asked",
+            where=places.branch_ref,
+            hint=f"to start from them: leave --base away; to drop them: git branch -D {places.branch}",
+            severity=Severity.WARNING,
+        )
 
 
 def behind_upstream(repo: Repo, folder: Path, base: str, came_from: str) -> Iterator[Problem]:
@@ -324,8 +381,8 @@ def _uncommitted(
         rule = ignored.rule(repo, top, differ[0])
         yield Problem(
             f"not as in the base, and so not used: {', '.join(differ[:5])}" + (" …" if len(differ) > 5 else ""),
-            hint="a run keeps its base, but for the plan, gates and limits: commit them and give the same command; "
-            f"to use all of them, commit, then: parallel-implement {places.change_id} --abort"
+            hint="a run keeps its base, but for the plan and the configuration: commit them and give the same command; "
+            f"to use all of it, commit, then: parallel-implement {places.change_id} --abort"
             if continued
             else "commit what the run should use"
             + ("" if came_from == "HEAD" else f" on {came_from}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from parallel_impl import storage
 from parallel_impl.git.repo import Repo
 from parallel_impl.plan import ids, parts
 from parallel_impl.record.state import State
@@ -15,7 +16,7 @@ from parallel_impl.run.start import inputs
 def locate(repo: Repo, folder: Path, places: Places, state: State, *, base: str) -> Places:
     """The places of the change in its part. `base` is what was typed. UserError where two parts have the id."""
     top = repo.top(folder)
-    here = folder.resolve().relative_to(top.resolve()).as_posix() if top else "."
+    here = storage.real(folder).relative_to(storage.real(top)).as_posix() if top else "."
     here = "" if here == "." else here
     run_in = state.started.part if state.started else None
     if state.started:

@@ -38,7 +38,8 @@ def describe(change: PlanEdit, number: int, state: State) -> str:
     rows = (
         ("kept", [name for name in found.kept if name in done - failed]),
         ("failed, and stay so without --retry-failed", [name for name in found.kept if name in failed]),
-        ("changed, done again", [name for name in found.changed if name in done]),
+        ("judged otherwise, so what was done is judged again first", [name for name in found.judged if name in done]),
+        ("changed, done again", [name for name in found.changed if name in done and name not in found.judged]),
         ("done again, as they build on those", [name for name in found.below if name in done]),
         ("new", found.new),
         ("gone, their work stays on refs of attempts", found.gone),

@@ -13,26 +13,28 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from queue import SimpleQueue
 
 from parallel_impl import environment
 from parallel_impl.errors import Problem, Severity, UserError
 from parallel_impl.git import carried, ignored_scope, surroundings
 from parallel_impl.git import home as homes
-from parallel_impl.git.remove import remove
+from parallel_impl.git.remove import try_remove
+from parallel_impl.git.repo import Repo
 from parallel_impl.git.suitability import check_repository
 from parallel_impl.git.surroundings import Foreign, Surroundings
 from parallel_impl.git.trees import Trees
 from parallel_impl.plan import ids
 from parallel_impl.processes.launch import Launch, Limits
 from parallel_impl.record import events as e
-from parallel_impl.record.journal import Journal, now, read
+from parallel_impl.record.journal import Journal, now
 from parallel_impl.report.announce import Announcer
 from parallel_impl.report.outline import outline
-from parallel_impl.run import on_base, run_id
+from parallel_impl.run import feature_branch, on_base, run_id
 from parallel_impl.run.claims import change_lock, claims
+from parallel_impl.run.feature_branch import Move
 from parallel_impl.run.inspect import archive
 from parallel_impl.run.land import acceptance
+from parallel_impl.run.places import Places
 from parallel_impl.run.resume import attempts, go_on, leftovers
 from parallel_impl.run.run import Listeners, Run
 from parallel_impl.run.spec import PlanEdit, PlanInForce, RunSpec, Workspace
@@ -56,12 +58,8 @@ from parallel_impl.run.start.request import Request
 
 @contextmanager
 def prepare(request: Request) -> Iterator[Run]:
-    """A run that may be executed. UserError with every problem when input or repository are not usable.
-
-    Nothing is left of a run that never started.
-    """
+    """A run that may be executed. UserError with every problem when input or repository are not usable."""
     with (
-        _leaving_nothing(request),
         _claimed(request) as (known, edits),
         _checked(request, known) as ready,
         closing(Journal(request.places.journal)) as journal,
@@ -91,31 +89,24 @@ def prepare(request: Request) -> Iterator[Run]:
 def try_out(request: Request) -> None:
     """The dry run: everything but agents, and without the claims: it only reports what is in their way."""
     places, say = request.places, request.listener.say
-    with _leaving_nothing(request):
-        _warn_of_file_system(request)
-        known, _ = _read_inputs(request, _find(request))
-        packages = known.plan.packages
-        say("\n".join(claims.beside(places.change_id, packages, claims.rivals(places, packages))))
-        with _checked(request, known) as ready:
-            plan = ready.in_force
-            request.listener.begin(outline(plan.plan, plan.order, state=places.state, jobs=ready.jobs), ())
-            lines = base_check.describe(ready.spec, ready.workspace, ready.in_force, ready.base)
-            found = _try_on_base(request, ready)
-            request.answer("\n".join([lines, *found]))
+    _warn_of_file_system(request)
+    known, _ = _read_inputs(request, _find(request))
+    packages = known.plan.packages
+    say("\n".join(claims.beside(places.change_id, packages, claims.rivals(places, packages))))
+    with _checked(request, known) as ready:
+        plan = ready.in_force
+        request.listener.begin(outline(plan.plan, plan.order, state=places.state, jobs=ready.jobs), ())
+        lines = base_check.describe(ready.spec, ready.workspace, ready.in_force, ready.base)
+        found = _try_on_base(request, ready)
+        request.answer("\n".join([lines, *found]))
 
 
 def _try_on_base(request: Request, ready: _Ready) -> list[str]:
     """What gates and steps do on the base, all of them. UserError where a gate is broken there."""
-    spec, listener, posted = ready.spec_on_base, request.listener, SimpleQueue[e.Event]()
-    work = on_base.BaseWork(spec, ready.workspace, ready.launch, posted.put, ready.base.checkout)
-
-    def tell() -> None:
-        for _ in range(posted.qsize()):
-            listener.event(posted.get())
-
+    spec, listener = ready.spec_on_base, request.listener
+    work = on_base.BaseWork(spec, ready.workspace, ready.launch, checkout=ready.base.checkout)
     with on_base.running(work, ready.in_force, ready.in_force.order.index) as base:
-        base.wait(math.inf, request.stop, say=listener.say, meanwhile=tell, whole=True)
-        tell()
+        base.wait(math.inf, request.stop, say=listener.say, whole=True)
         news = on_base.describe_news(spec, ready.in_force.plan, base, red=True)
         base_check.report(
             [replace(one, what=environment.masked(one.what, ready.launch.mask)) for one in news], listener
@@ -136,8 +127,7 @@ def is_archived(request: Request) -> bool:
     name = archive.archived_as(repo, commit, places.change_id, places.part) if commit else ""
     if not name or request.state.started:
         return False
-    with _leaving_nothing(request):
-        request.listener.say(f"{places.change_id} is archived as {ids.changes(places.part)}/archive/{name}")
+    request.listener.say(f"{places.change_id} is archived as {ids.changes(places.part)}/archive/{name}")
     return True
 
 
@@ -173,16 +163,15 @@ class _Ready:
 
 
 @contextmanager
-def _leaving_nothing(request: Request) -> Iterator[None]:
-    """Remove what was made for a run that never started."""
-    places, repo = request.places, request.repo
+def leaving_nothing(repo: Repo, places: Places) -> Iterator[None]:
+    """Remove what was made for a run that never started, or for a question about one that there never was."""
     try:
         yield
     finally:
         if not places.last_journal.exists() and not places.attempts.exists():
             for ref, commit in repo.refs(places.base_ref, places.carried_refs, places.plan_refs).items():
                 repo.delete_ref(ref, commit)
-            remove(places.state)
+            try_remove(places.state)  # what stays is in nobody's way
             change_lock.forget(places)
 
 
@@ -240,7 +229,8 @@ def _checked(request: Request, known: Inputs) -> Iterator[_Ready]:
             base_check.report(single.unverified(spec, checked.gates), request.listener)
             yield _Ready(spec, workspace, launch, in_force, checked, capable.jobs)
     finally:
-        leftovers.close(request.places, home)
+        for line in leftovers.close(request.places, home):
+            request.listener.say(line)
 
 
 def _surroundings(request: Request, known: Inputs, home: Path) -> Surroundings:
@@ -293,14 +283,25 @@ def _read_inputs(request: Request, found: tuple[str, str, str]) -> tuple[Inputs,
     plan_from = edited or state.plan_commit
     current = inputs.find_current(repo, request.folder, places, state)
     configured = configuration_edit.find(repo, state, commit, current)
+    older = current if current and not state.single and inputs.is_older_plan(repo, places, state, current) else ""
     known = inputs.load(
-        repo, places, commit, came_from, request.folder, configured=configured, plan_from=plan_from, made=made
+        repo,
+        places,
+        commit,
+        came_from,
+        request.folder,
+        configured=configured,
+        plan_from=plan_from,
+        older=older,
+        made=made,
     )
     known = plan_edit.numbered(known, state, edited=bool(edited))
     trees = Trees(repo, places.trees)
     problems = [*known.problems, *check_repository(trees, commit), *ignored_scope.check(trees, commit, known.plan)]
-    problems += inputs.branch_problems(repo, places)
-    problems += [] if state.started else inputs.behind_upstream(repo, request.folder, commit, came_from)
+    problems += inputs.branch_problems(repo, places, commit)
+    if not state.started:
+        problems += inputs.behind_upstream(repo, request.folder, commit, came_from)
+        problems += inputs.beside_branch(repo, places, commit)
     if options.only and options.only not in known.order.index:
         near = inputs.nearest(options.only, known.order.topological)
         problems.append(Problem(f"there is no package {options.only!r}", where="--only", hint=near))
@@ -309,7 +310,8 @@ def _read_inputs(request: Request, found: tuple[str, str, str]) -> tuple[Inputs,
     refused = (acceptance.problem(one, state.gate_rows, [gate.name for gate in known.gates]) for one in wanted)
     problems += [one for one in refused if one]
     base_check.report(problems, request.listener)
-    known = replace(known, seconds=time.monotonic() - began)
+    tip = commit if came_from == places.branch else repo.ref(places.branch_ref) or ""
+    known = replace(known, seconds=time.monotonic() - began, tip=tip)
     if not edited:
         return known, InputEdits(None, configured)
     edit = plan_edit.edit(repo, places, state, known, edited)
@@ -325,13 +327,13 @@ def _open(run: Run, request: Request, known: Inputs, edits: InputEdits) -> None:
         launch = replace(run.launch, cwd=request.checkout or request.folder)
         announcer = Announcer(shlex.split(command), launch, places.announce_log, run.post)
         run.listener = Listeners([run.listener, announcer])
-    run.listener.begin(outlined, read(places.journal))
+    run.listener.begin(outlined, run.journal.events())
     if run.state.started:
-        go_on.go_on(run, edits.plan, only=options.only, retry_failed=options.retry_failed, restart=options.restart)
-        if (found := edits.configuration).keys:
-            keys = list(found.keys)
-            run.record(e.ConfigurationRevised(at=now(), commit=found.commit, digest=found.digest, keys=keys))
-            run.note(f"configuration revised as in {found.commit[:12]}: {', '.join(keys)}")
+        run.move = _find_move(run)
+        again, restart = (False, ()) if run.move else (options.retry_failed, options.restart)
+        configured = edits.configuration.event
+        go_on.go_on(run, edits.plan, only=options.only, retry_failed=again, restart=restart, configured=configured)
+        _agree_to_branch(run)
     else:
         if options.retry_failed:
             request.listener.say(
@@ -345,6 +347,24 @@ def _open(run: Run, request: Request, known: Inputs, edits: InputEdits) -> None:
         run.note(note)
     places.run_id.unlink(missing_ok=True)  # the journal has it
     places.handoff.unlink(missing_ok=True)  # the run goes on
+
+
+def _find_move(run: Run) -> Move | None:
+    """How somebody moved the feature branch, so that nothing starts: not where this very start is the consent to it."""
+    repo, places, state = run.workspace.repo, run.workspace.places, run.state
+    move = feature_branch.find_move(repo, places, state, run.spec.base)
+    return None if move and move.tip == state.asked else move
+
+
+def _agree_to_branch(run: Run) -> None:
+    """Where the branch is as the last halt named it, the same command again is the user's consent to that."""
+    repo, places, state = run.workspace.repo, run.workspace.places, run.state
+    tip = repo.ref(places.branch_ref) or ""
+    if run.move or tip != state.asked:
+        return
+    move = feature_branch.describe(repo, places, tip, state.tip, run.spec.base)
+    run.record(e.BranchMoveAccepted(at=now(), commit=tip))
+    run.note("; ".join([f"with your consent {places.branch} is at {tip[:12] or 'no commit'}", *move.details()]))
 
 
 def _first_event(run: Run, only: str, known: Inputs) -> e.RunStarted:
@@ -375,4 +395,5 @@ def _first_event(run: Run, only: str, known: Inputs) -> e.RunStarted:
         single=spec.single,
         plan_seconds=round(known.seconds, 3),
         above=sorted(run.workspace.surroundings.above) if run.workspace.surroundings else None,
+        tip=known.tip,
     )

@@ -33,6 +33,7 @@ class Options:
     wait: bool = False
     single: bool = False
     fail_fast: bool = False
+    again: bool = False
     accept: tuple[str, ...] = ()
     pr: bool | None = None
 

@@ -42,7 +42,10 @@ def pin(request: Request, base: str, came_from: str) -> Entry | None:
 def check_unplanned(repo: Repo, places: Places, state: State, commit: str) -> None:
     """UserError where `commit` has a plan that the base of a run without one has not: which of the two is meant?"""
     found = _plan_of(repo, places, commit) if commit else ""
-    if state.started and found and found != _plan_of(repo, places, state.started.base):
+    if not found or not state.started:
+        return
+    base = state.started.base
+    if found not in (_plan_of(repo, places, one) for one in (base, *repo.merge_bases(commit, base))):
         raise UserError(
             f"a plan was committed, but this run of {places.change_id} was started with --single",
             where=places.plan_file,

@@ -6,7 +6,9 @@ read-only mount.
 
 from __future__ import annotations
 
+import errno
 import os
+import shlex
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,8 +20,9 @@ from parallel_impl.run.places import Places
 
 def check_repository(places: Places) -> None:
     """UserError that names every folder of the repository which cannot be written."""
-    _raise(
+    _raise_all(
         *_problems(places.state, "the journal and the logs of a run lie there"),
+        *_problems(places.locks, "the locks of all runs lie there"),
         *_problems(places.common / "objects", "the work of agents is committed there"),
         *_problems(places.common / "refs", "every commit is put on a ref"),
     )
@@ -27,23 +30,37 @@ def check_repository(places: Places) -> None:
 
 def check_home(home: Path) -> None:
     """UserError when worktrees cannot be made in `home`, or when there is no folder for temporary files."""
-    _raise(*_problems(home, "worktrees lie there"), *_problems(_temporary(), "agents and steps get their TMPDIR there"))
+    _raise_all(
+        *_problems(home, "worktrees lie there"), *_problems(_temporary(), "agents and steps get their TMPDIR there")
+    )
 
 
-def _raise(*found: Problem) -> None:
-    if found:
-        raise UserError(found)
+def _raise_all(*found: Problem) -> None:
+    """One error for each place."""
+    if problems := list(dict.fromkeys(found)):
+        raise UserError(problems)
 
 
 def _problems(folder: Path, why: str) -> Iterator[Problem]:
+    if there := storage.obstruction(folder):
+        target = f": a link to {there.readlink()}" if there.is_symlink() else ""
+        aside = f"mv {shlex.quote(str(there))} {shlex.quote(f'{there}.old')}"
+        yield Problem(f"is no folder{target}, and {why}", where=str(there), hint=f"put it aside: {aside}")
+        return
     nearest = storage.nearest(folder)
     try:
         with tempfile.TemporaryFile(dir=nearest):
             return
     except OSError as error:
-        owner = f"it belongs to uid {nearest.stat().st_uid}, you are {os.geteuid()}"
-        hint = f"make {nearest} writable ({owner}): {why}"
-        yield Problem(f"cannot be written: {error.strerror}", where=str(nearest), hint=hint)
+        yield Problem(
+            f"cannot be written: {error.strerror}", where=str(nearest), hint=f"{_what_to_do(error, nearest)}: {why}"
+        )
+
+
+def _what_to_do(error: OSError, folder: Path) -> str:
+    if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):  # permissions have nothing to do with it
+        return storage.what_to_do(error) or "look at what its disk can do"
+    return f"make {folder} writable (it belongs to uid {folder.stat().st_uid}, you are {os.geteuid()})"
 
 
 def _temporary() -> Path:
