@@ -274,7 +274,7 @@ def cloned(tmp_path_factory: pytest.TempPathFactory) -> Scene:
     [
         "git fetch -q",
         "git fetch -q origin main:theirs",
-        "git fetch -q ../../../../upstream main; git branch theirs FETCH_HEAD",
+        "git fetch -q $REPO/../upstream main; git branch theirs FETCH_HEAD",
         "git fetch -q; git branch theirs origin/main; git tag t origin/main",
         "git fetch -q; git checkout -q -b theirs origin/main; git checkout -q openspec/c--wp1",
         "git fetch -q; git checkout -q -b theirs; git merge -q --no-edit origin/main; git checkout -q openspec/c--wp1",
