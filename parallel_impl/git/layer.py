@@ -85,6 +85,11 @@ class PreparedLayer:
     hold: LayerHold
 
     @property
+    def name(self) -> str:
+        """What no other layer is called, not even one that is made again in its place."""
+        return f"{self.folder.name}-{self.about.seal[:16]}"
+
+    @property
     def files(self) -> Path:
         return self.folder / FILES
 

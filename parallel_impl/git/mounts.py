@@ -64,6 +64,7 @@ class Mounts:
 
     `at` is the one path, `key` the name of this run's set-up, `reason` says when a layer does not serve. `fresh` are
     the names of checkouts whose set-up always runs. Layers are `kept` for other runs, which use at most `limit` bytes.
+    `changed` has the layers that somebody changed, by name, with what to say of each.
     """
 
     repo: Repo
@@ -77,6 +78,7 @@ class Mounts:
     fresh: frozenset[str] = frozenset()
     kept: bool = True
     limit: int = 10 * 10**9
+    changed: dict[str, str] = field(default_factory=dict)
     _layers: list[PreparedLayer] = field(default_factory=list)
     _starts: dict[tuple[Path, str], Path] = field(default_factory=dict)
     _mounted: dict[str, Mounted] = field(default_factory=dict)
@@ -104,8 +106,8 @@ class Mounts:
         for found in layer.find(self.store, self.key):
             if self.repo.resolve(found.about.commit) is None:  # another clone's
                 found.release()
-            elif found.changed():
-                layer.discard(found)
+            elif path := found.changed():
+                self._take_out(found, path)
             else:
                 self._layers.append(found)
 
@@ -192,16 +194,13 @@ class Mounts:
                 (place / LAYERS).rename(level / LAYERS)
         remove(place)
 
-    def take_out_changed(self) -> list[str]:
+    def take_out_changed(self) -> None:
         """Look at all layers in use; those that were changed serve no checkout any more, and no other run."""
-        found = []
         with self._guard:
             for one in tuple(self._layers):
                 if path := one.changed():
-                    found.append(f"{one.files / path} was changed after set-up had made it")
                     self._layers.remove(one)
-                    layer.discard(one)
-        return found
+                    self._take_out(one, path)
 
     def end(self) -> None:
         """Release all layers; what views have written and nobody took stays."""
@@ -230,6 +229,10 @@ class Mounts:
         return {decode(path): " ".join(entries[path]) for path in sorted(read)}
 
     # -- the parts
+
+    def _take_out(self, found: PreparedLayer, path: str) -> None:
+        self.changed[found.name] = f"{found.files / path} was changed after set-up had made it"
+        layer.discard(found)
 
     def _serving(self, commit: str) -> tuple[PreparedLayer | None, str]:
         """The first layer that serves a commit; or the path for which the first of all does not."""

@@ -300,6 +300,7 @@ def _settle(run: Run, admission: Admission, job: Job, outcome: Outcome) -> None:
         calls=outcome.seen.calls,
         tests=outcome.tests,
         whole=outcome.whole,
+        layer=outcome.layer,
     )
     if code:
         run.record(ended)

@@ -164,12 +164,15 @@ class Workspace:
         around = self.surroundings.foreign() if self.surroundings else []
         return [*around, *(foreign_beside(checkout.folder, checkout.path, usual) if checkout else ())]
 
-    def changed_layers(self) -> list[str]:
-        """What was changed in prepared checkouts since they were made: nothing that ran over them is proven.
+    def changed_layers(self) -> Mapping[str, str]:
+        """The prepared checkouts that were changed since they were made, with what to say of each.
 
-        They are made anew by the next start.
+        Nothing that ran over them is proven. They are made again when they are needed.
         """
-        return self.source.mounts.take_out_changed() if self.source.mounts else []
+        if self.source.mounts is None:
+            return {}
+        self.source.mounts.take_out_changed()
+        return self.source.mounts.changed
 
     def set_ref(self, ref: str, commit: str) -> None:
         """Move a ref of our own; the watch over the user's repository expects it then."""

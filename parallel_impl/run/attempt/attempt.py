@@ -174,6 +174,7 @@ def _publish(attempt: Attempt) -> Outcome:
         private_home=attempt.private_home,
         tests=_own_tests(attempt),
         whole=not attempt.work.not_taken and (bool(attempt.work.changes) or not attempt.elsewhere),
+        layer=attempt.layer,
     )
 
 
@@ -210,7 +211,13 @@ def _set_up(attempt: Attempt, checkout: Checkout, log: Path, changes: SetUpChang
     attempt.setup_seconds += outcome.seconds
     if outcome.failure:
         code = Failure.INTERRUPTED if outcome.stopped else Failure.SETUP_FAILED
-        raise _FailureError(code, f"{outcome.failure}\nlog: {outcome.log}")
+        raise _FailureError(code, f"{outcome.failure}{_why_own(checkout)}\nlog: {outcome.log}")
+
+
+def _why_own(checkout: Checkout) -> str:
+    """The path that made a set-up of its own necessary; "" where none did."""
+    path = checkout.mounted.why if checkout.mounted else ""
+    return printable(f"\nit has a set-up of its own because of {path}") if path else ""
 
 
 def _work(attempt: Attempt, checkout: Checkout) -> None:
@@ -422,6 +429,8 @@ def _verify_in_checkout(attempt: Attempt, run: Callable[[Attempt, Launch, Checko
     checkout = attempt.workspace.source.open(name, attempt.commit)
     try:
         _prepare_verification(attempt, checkout)
+        mounted = checkout.mounted
+        attempt.layer = mounted.layer.name if mounted and mounted.layer else ""
         _check_surroundings(attempt, checkout)
         with _equip(attempt, checkout) as launch:
             found = run(attempt, launch, checkout)

@@ -121,7 +121,8 @@ class Outcome:
 
     `waited_seconds` are those of its `seconds` in which it waited for slots. `seen` is what its agent did, as far as it
     tells. `tests` is the digest of the record of the tests of its steps. `view_failed`: its checkout could not be
-    mounted or entered. `whole`: all that its agent did is in `commit`.
+    mounted or entered. `whole`: all that its agent did is in `commit`. `layer` is the name of the prepared checkout
+    that its steps ran on.
     """
 
     result: Result
@@ -137,6 +138,7 @@ class Outcome:
     tests: str = ""
     view_failed: bool = False
     whole: bool = True
+    layer: str = ""
 
     @property
     def from_base(self) -> bool:
@@ -172,6 +174,7 @@ class Attempt:
     report: AgentReport | None = None
     began: float = 0.0
     setup_seconds: float = 0.0
+    layer: str = ""
 
     @property
     def files(self) -> AttemptFiles:
