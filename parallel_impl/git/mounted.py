@@ -28,6 +28,11 @@ class Mounted:
     written: Mapping[bytes, int] = field(default_factory=dict)
 
     @property
+    def name(self) -> str:
+        """What the checkout is called."""
+        return self.place.name
+
+    @property
     def ready(self) -> bool:
         """Whether set-up has run: here, or in the layer below."""
         return self.layer is not None

@@ -64,7 +64,8 @@ class Mounts:
 
     `at` is the one path, `key` the name of this run's set-up, `reason` says when a layer does not serve. `fresh` are
     the names of checkouts whose set-up always runs. Layers are `kept` for other runs, which use at most `limit` bytes.
-    `changed` has the layers that somebody changed, by name, with what to say of each.
+    `changed` has the layers that somebody changed, by name, with what to say of each. `opened` checkouts there were
+    until now, and set-up `made` layers in these.
     """
 
     repo: Repo
@@ -79,6 +80,8 @@ class Mounts:
     kept: bool = True
     limit: int = 10 * 10**9
     changed: dict[str, str] = field(default_factory=dict)
+    opened: int = 0
+    made: list[Mounted] = field(default_factory=list)
     _layers: list[PreparedLayer] = field(default_factory=list)
     _starts: dict[tuple[Path, str], Path] = field(default_factory=dict)
     _mounted: dict[str, Mounted] = field(default_factory=dict)
@@ -129,6 +132,8 @@ class Mounts:
             opened = self._view(place, found, commit, level, git_file)
             mounted = Mounted(place, commit, opened.view, opened, found)
         self._mounted[name] = mounted
+        with self._guard:
+            self.opened += 1
         return mounted
 
     def take_up(self, name: str, commit: str, about: View) -> Mounted | None:
@@ -160,6 +165,7 @@ class Mounts:
         )
         with self._guard:
             self._layers.append(found)
+            self.made.append(mounted)
         mounted.opened = self._view(mounted.place, found, mounted.commit, level, git_file)
         mounted.about, mounted.layer = mounted.opened.view, found
 

@@ -302,6 +302,25 @@ class ConfigurationRevised(Event, frozen=True, kw_only=True):
     judged: list[str] = []
 
 
+class SetUpRun(msgspec.Struct, frozen=True, kw_only=True):
+    """One set-up that became a prepared checkout: in which one, and the path for which no other served ("": none)."""
+
+    checkout: str
+    seconds: float
+    why: str = ""
+
+
+class CheckoutsMade(Event, frozen=True, kw_only=True):
+    """How the checkouts of one start were made ready, at its end: in words, how many there were, and what set-up ran.
+
+    Of checkouts that each have a set-up of their own only the words are known here.
+    """
+
+    how: str
+    number: int = 0
+    set_ups: list[SetUpRun] = []
+
+
 class LayersChanged(Event, frozen=True, kw_only=True):
     """Prepared checkouts were changed after set-up had made them: what, and the packages whose steps ran on them.
 

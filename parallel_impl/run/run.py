@@ -18,7 +18,15 @@ from parallel_impl.git.remove import remove
 from parallel_impl.git.union import Layer
 from parallel_impl.processes.launch import Launch, Stop
 from parallel_impl.record.codes import Failure, Halt
-from parallel_impl.record.events import Event, LayersChanged, Noted, PackageFailed, RepositoryChanged
+from parallel_impl.record.events import (
+    CheckoutsMade,
+    Event,
+    LayersChanged,
+    Noted,
+    PackageFailed,
+    RepositoryChanged,
+    SetUpRun,
+)
 from parallel_impl.record.journal import Journal, now
 from parallel_impl.record.state import State
 from parallel_impl.report.outline import Outline
@@ -147,6 +155,14 @@ class Run:
         if not self.compared and (found := self.workspace.watch.compare_checkouts()):
             self.record(RepositoryChanged(at=now(), what=[*map(str, found)], running=[], halts=False, checkouts=True))
         self.compared = True
+
+    def count_checkouts(self) -> None:
+        """How the checkouts of this start were made ready, at its end."""
+        mounts = self.workspace.source.mounts
+        made = mounts.made if mounts else ()
+        rows = [SetUpRun(checkout=one.name, seconds=one.layer.about.seconds, why=one.why) for one in made if one.layer]
+        number = mounts.opened if mounts else 0
+        self.record(CheckoutsMade(at=now(), how=self.spec.checkouts, number=number, set_ups=rows))
 
     def look_at_layers(self) -> str:
         """What was changed in prepared checkouts since this was asked last, and which packages that makes unproven.

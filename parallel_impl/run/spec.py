@@ -71,6 +71,7 @@ class RunSpec:
     slots: Slots = field(default_factory=slots.own)
     notes: tuple[str, ...] = ()
     lacking: tuple[str, ...] = ()
+    checkouts: str = ""
 
     def agent_record(self, package: str) -> AgentRecord:
         """Who does this package; a run that is only settled knows no more than a line."""

@@ -72,6 +72,10 @@ def test_set_up_runs_once_for_all_checkouts_and_again_where_its_input_changed(tm
     # the base and all of wp-a; what wp-b changed is an input, so its verification has a set-up of its own
     assert scene.lines("set-ups") == ["base", "wp-b"]
     assert "set-up once" in done.stdout + done.stderr
+    summary = json.loads((scene.repo / ".git/parallel-impl/c/summary.json").read_text())
+    assert summary["set_up"].startswith("once, ")
+    assert "; again for wp-b (inputs/wanted), " in summary["set_up"]
+    assert summary["notes"] == []
     assert not (tmp_path / "repo.worktrees/_checkout").exists()
     assert not (tmp_path / STORE / "views").exists()
 

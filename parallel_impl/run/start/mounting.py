@@ -32,10 +32,11 @@ SAID = {
 
 @dataclass(frozen=True, slots=True)
 class Mounting:
-    """The workspace with the means that were found, and one line about them."""
+    """The workspace with the means that were found, one line about them, and what of that this machine lacks."""
 
     workspace: Workspace
     line: str
+    lacking: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -68,7 +69,9 @@ def mounted(
         if made.active:
             made.begin()
         try:
-            yield Mounting(replace(workspace, source=replace(workspace.source, mounts=made)), _line(ability, why))
+            line, chosen = _line(ability, why), wanted == ability.means or not repository_name
+            lacking = () if chosen or (ability.means is Means.OVERLAY and ability.reads_seen) else (line,)
+            yield Mounting(replace(workspace, source=replace(workspace.source, mounts=made)), line, lacking)
         finally:
             made.end()
 

@@ -224,7 +224,9 @@ def _checked(request: Request, known: Inputs) -> Iterator[_Ready]:
         name, inherited = _repository_name(request), request.inherited
         with mounting.mounted(spec, workspace, repository_name=name, inherited=inherited) as mounted:
             request.listener.say(mounted.line)
-            spec, workspace = replace(spec, notes=(*spec.notes, mounted.line)), mounted.workspace
+            lacking, workspace = (*spec.lacking, *mounted.lacking), mounted.workspace
+            notes = (*spec.notes, *mounted.lacking)
+            spec = replace(spec, checkouts=mounted.line, notes=notes, lacking=lacking)
             checked = base_check.check(spec, workspace, launch, in_force, request.listener)
             base_check.report(single.unverified(spec, checked.gates), request.listener)
             yield _Ready(spec, workspace, launch, in_force, checked, capable.jobs)
