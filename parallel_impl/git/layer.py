@@ -9,6 +9,7 @@ times. A start layer holds the difference between a prepared layer's commit and 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
@@ -30,6 +31,8 @@ from parallel_impl.git.repo import Repo, encode
 
 MAKING = ".making-"
 RECORD, FILES, LEVEL, INDEX, SEALED, LOCK = "layer.json", "files", "level", "index", "sealed", "lock"
+CHANGED = "changed"  # marks a layer that nobody takes any more
+TRIES = 10
 LONG_AGO = 10**18  # nanoseconds since 1970: with relatime, too, a file that is read gets another access time
 GIT_FILE = b".git"
 BLOCK = 512
@@ -185,16 +188,24 @@ def finish(
     storage.write(folder / SEALED, b"\n".join(listing))
     (folder / LOCK).touch()
     storage.write_atomically(folder / RECORD, msgspec.json.encode(about))
-    place = store / key / _name(commit, inputs)
-    place.parent.mkdir(exist_ok=True)
-    with contextlib.suppress(OSError):  # it is there already
-        folder.rename(place)
-    found = _open(place)
-    if found is None:
-        raise OSError(f"a layer could not be put into its place: {place}")
+    found = _put(folder, store / key / _name(commit, inputs))
     if folder.exists():
         remove(folder)
     return found
+
+
+def _put(folder: Path, wanted: Path) -> PreparedLayer:
+    """Rename a layer into its place, or take the one that is there; beside it, where that is not to be used."""
+    place = wanted
+    for number in range(1, TRIES + 1):
+        place.parent.mkdir(parents=True, exist_ok=True)  # another run may have removed it, empty
+        with contextlib.suppress(OSError):  # it is there already
+            folder.rename(place)
+        if found := _open(place):
+            return found
+        if place.exists():
+            place = wanted.with_name(f"{wanted.name}-{number}")
+    raise OSError(errno.EEXIST, "a layer cannot be put into its place", str(wanted))
 
 
 def find(store: Path, key: str) -> Iterator[PreparedLayer]:
@@ -204,21 +215,29 @@ def find(store: Path, key: str) -> Iterator[PreparedLayer]:
             yield found
 
 
-def discard(prepared: PreparedLayer) -> None:
-    """Remove a layer that is not to be used again; one that another run uses only loses its name."""
-    gone = prepared.folder.parent / f"{MAKING}{uuid.uuid4().hex[:12]}"
-    with contextlib.suppress(FileNotFoundError):
-        prepared.folder.rename(gone)
+def discard(prepared: PreparedLayer, *, changed: bool = False) -> None:
+    """Remove a layer that is not to be used again; one that another run uses stays for that.
+
+    One that was `changed` is taken by no other run any more.
+    """
+    if changed:
+        with contextlib.suppress(FileNotFoundError):
+            (prepared.folder / CHANGED).touch()
     if prepared.hold.is_last():
-        remove(gone)
+        gone = prepared.folder.parent / f"{MAKING}{uuid.uuid4().hex[:12]}"
+        with contextlib.suppress(FileNotFoundError):
+            prepared.folder.rename(gone)
+            remove(gone)
     prepared.release()
 
 
 def prune(store: Path, *, limit: int) -> int:
     """Remove layers until those of the store use at most `limit` bytes, the least recently used first; how many went.
 
-    One that a run uses stays, and so does what is being made by one.
+    One that a run uses stays, and so does what is being made by one. One that somebody changed goes in any case.
     """
+    for mark in store.glob(f"*/*/{CHANGED}"):
+        _remove_unused(mark.parent)
     known = sorted(_kept(store), key=lambda one: one.used)
     total, removed = sum(one.bytes for one in known), 0
     for one in known:
@@ -276,6 +295,9 @@ def _open(place: Path) -> PreparedLayer | None:
         about = msgspec.json.decode((place / RECORD).read_bytes(), type=Description)
         os.utime(place / LOCK)
     except (OSError, msgspec.MsgspecError):
+        return None
+    if (place / CHANGED).exists():
+        hold.release()
         return None
     return PreparedLayer(place, about, hold)
 

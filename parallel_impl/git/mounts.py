@@ -7,11 +7,12 @@ its views write.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import stat
 import subprocess
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -56,6 +57,19 @@ def make_store(store: Path) -> None:
         os.chown(store, -1, os.getegid())
     if found.st_mode & stat.S_ISGID:
         store.chmod(stat.S_IMODE(found.st_mode) & ~stat.S_ISGID)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """No other run makes or removes its folders below this one meanwhile."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with storage.named(folder):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 @dataclass(slots=True)
@@ -103,9 +117,10 @@ class Mounts:
 
     def begin(self) -> None:
         """Make the folders, and take the layers that earlier runs have kept and nobody changed; others are removed."""
-        make_store(self.store)
-        self.views.mkdir(parents=True, exist_ok=True)
-        self.at.parent.mkdir(exist_ok=True)
+        with _alone(self.home.parent):
+            make_store(self.store)
+            self.views.mkdir(parents=True, exist_ok=True)
+            self.at.parent.mkdir(exist_ok=True)
         for found in layer.find(self.store, self.key):
             if self.repo.resolve(found.about.commit) is None:  # another clone's
                 found.release()
@@ -219,14 +234,15 @@ class Mounts:
         if self.active:
             layer.prune(self.store, limit=self.limit)
             remove(self.views / STARTS)
-        # without a folder here no run is alive, and nothing is mounted at the one path: it would be lost with it
-        with contextlib.suppress(OSError):
-            self.views.rmdir()
-            self.views.parent.rmdir()
-            self.at.parent.rmdir()
-        for folder in (*self.store.glob("*"), self.store):
+        with _alone(self.home.parent):
+            # without a folder here no run is alive, and nothing is mounted at the one path: it would be lost with it
             with contextlib.suppress(OSError):
-                folder.rmdir()
+                self.views.rmdir()
+                self.views.parent.rmdir()
+                self.at.parent.rmdir()
+            for folder in (*self.store.glob("*"), self.store):
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
 
     def inputs(self, mounted: Mounted) -> Inputs:
         """The tracked files that set-up has read in a fresh checkout, with their entries."""
@@ -238,7 +254,7 @@ class Mounts:
 
     def _take_out(self, found: PreparedLayer, path: str) -> None:
         self.changed[found.name] = f"{found.files / path} was changed after set-up had made it"
-        layer.discard(found)
+        layer.discard(found, changed=True)
 
     def _serving(self, commit: str) -> tuple[PreparedLayer | None, str]:
         """The first layer that serves a commit; or the path for which the first of all does not."""

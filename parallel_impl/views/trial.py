@@ -69,7 +69,9 @@ def find(folder: Path, *, namespace: tuple[str, ...] = ()) -> Ability:
                 if not (no_overlay := _try(slot, view, namespace)):
                     return Ability(Means.OVERLAY, user=user, renames=_renames(slot, view), reads_seen=seen)
             with _laid_out(folder, user=user) as view:
-                if not (why := _try(slot, replace(view, layers=(), upper="", work="", copy="layer"), namespace)):
+                copy = replace(view, layers=(), upper="", work="", copy="layer")
+                why = _try(slot, copy, namespace) if shutil.which("cp") else "there is no cp on PATH"
+                if not why:
                     return Ability(Means.COPY, no_overlay, user=user, reads_seen=seen)
     return Ability(Means.EACH, why, reads_seen=seen)
 
@@ -87,7 +89,9 @@ def _laid_out(folder: Path, *, user: bool) -> Iterator[View]:
             storage.write(store / "layer" / file, b"old\n")
         yield View(at, level, store, ("layer",), "upper", "work", covers=(store,), user=user)
     finally:
-        subprocess.run(["chmod", "-R", "u+rwx", str(place)], check=False, capture_output=True)
+        for above, names, _ in os.walk(place):  # the kernel left one that is closed
+            for name in names:
+                (Path(above) / name).chmod(0o700)
         shutil.rmtree(place, ignore_errors=True)
 
 

@@ -150,6 +150,21 @@ def test_a_layer_that_is_not_to_be_used_again_is_gone_for_the_next_run(tmp_path:
     assert layer.count(store) == (0, 0)
 
 
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_layer_that_another_run_uses_stays_for_that_one(tmp_path: Path, repo: Repo, changed: bool) -> None:
+    store = tmp_path / "layers"
+    ours = make(repo, store, head(repo))
+    (theirs,) = layer.find(store, KEY)
+    layer.discard(ours, changed=changed)
+    assert theirs.files.is_dir()
+    assert len(list(layer.find(store, KEY))) == (0 if changed else 1)
+    again = make(repo, store, head(repo))
+    assert (again.folder == theirs.folder) is not changed
+    theirs.release()
+    layer.prune(store, limit=again.about.bytes)
+    assert (again.folder.exists(), theirs.folder.exists()) == (True, not changed)
+
+
 def test_the_files_that_a_set_up_reads_are_seen(tmp_path: Path, repo: Repo) -> None:
     folder = layer.begin(tmp_path / "layers")
     files = folder / "files"
