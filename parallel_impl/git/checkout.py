@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from parallel_impl import storage
 from parallel_impl.git.identity import OURS, Identity
-from parallel_impl.git.index import CONFIG, copy_index
+from parallel_impl.git.index import CONFIG, copy_index, later_ns
 from parallel_impl.git.mounted import Mounted
 from parallel_impl.git.mounts import Inputs, Mounts
 from parallel_impl.git.remove import remove
@@ -40,9 +40,6 @@ NOT_SIGNED = (
     ("push.gpgsign", "false"), ("merge.verifysignatures", "false"), ("log.showsignature", "false"),
 )  # fmt: skip
 FILTER_COMMANDS = ("clean", "smudge", "process")
-# Most builds of git know only the second in which a file was written, and read again what is as new as the index: in
-# each view all that set-up wrote last. Who works there comes later than that second.
-A_SECOND = 10**9
 PUSH_IS_OFF = "/dev/null/push-is-off-in-a-package-worktree"
 
 
@@ -117,7 +114,7 @@ class Checkout:
         if self.mounts and mounted and not mounted.ready:
             self.mounts.adopt(mounted, self.folder, git_file(self.admin), seconds=seconds, inputs=inputs)
             copy_index(self.mounts.index(mounted), self.index)
-            copy_index(self.index, self.admin / "index", later_ns=A_SECOND)
+            copy_index(self.index, self.admin / "index", later_ns=later_ns(self.index))
 
     def remove(self) -> None:
         """Remove the worktree, its level and its repository, whatever an agent made of them.
@@ -243,7 +240,7 @@ class Source:
             point(path, admin)
             arguments = ("read-tree", "-u", "--reset", commit)
             self.repo.git(*arguments, index=checkout.index, work_tree=path, config=CONFIG, env=self.environment)
-        copy_index(checkout.index, admin / "index", later_ns=A_SECOND if mounts else 0)
+        copy_index(checkout.index, admin / "index", later_ns=later_ns(checkout.index) if mounts else 0)
         return checkout
 
     def place(self, name: str) -> Checkout:

@@ -110,14 +110,15 @@ def make_ready(
     package: str = "",
     number: int = 0,
     changes: SetUpChanges | None = None,
+    judged: bool = True,
 ) -> SetupOutcome:
     """Run the set-up of this repository in a checkout, whose hooks then never run; its output replaces `log`.
 
     It takes a slot, and runs once more alone where it failed beside other heavy work. Set-up sees where the main
     worktree lies, to link what belongs beside it. `tell` hears that it waits, begins and ends, of which checkout;
     nothing where there is no set-up. With `changes`, of the fresh checkout, set-up fails where it changes more files
-    than on the base: what is judged there would not be what lands. Where a layer serves the checkout, nothing runs;
-    where none does, what set-up makes becomes one.
+    than on the base: what is judged there would not be what lands; where that is not `judged` they are only looked at.
+    Where a layer serves the checkout, nothing runs; where none does, what set-up makes becomes one.
     """
     mounted = checkout.mounted
     if mounted and mounted.ready:
@@ -140,7 +141,8 @@ def make_ready(
         first, (outcome, _) = outcome, once(alone=True)
         outcome = replace(outcome, seconds=first.seconds + outcome.seconds)
     inputs = checkout.mounts.inputs(mounted) if checkout.mounts and mounted else {}  # before anything of ours reads
-    if changes and not outcome.failure and (more := changes.beyond(spec.set_up_changes)):
+    # while the checkout is as set-up has left it
+    if changes and not outcome.failure and (more := changes.beyond(spec.set_up_changes)) and judged:
         outcome = replace(outcome, failure=_changes_more(more))
     if not outcome.failure:
         checkout.settle(seconds=outcome.seconds, inputs=inputs)

@@ -50,6 +50,14 @@ def test_git_works_in_a_view_as_in_a_checkout(tmp_path: Path, means: Means) -> N
 
 
 @BOTH
+def test_git_sees_an_edit_of_the_second_in_which_the_checkout_was_made(tmp_path: Path, means: Means) -> None:
+    scene = open_scene(make_user(tmp_path / "user", {"f": "a\n"}), tmp_path, means=means)
+    for number in range(5):
+        checkout = open_ready(scene.source, f"wp{number + 3}", scene.base)
+        assert do(checkout, "echo b >f; git status --porcelain") == " M f\n"
+
+
+@BOTH
 def test_a_retry_starts_from_other_files_and_its_changes_are_against_the_base(tmp_path: Path, means: Means) -> None:
     user = make_user(tmp_path / "user")
     scene = open_scene(user, tmp_path, means=means)

@@ -59,7 +59,7 @@ def check(spec: RunSpec, workspace: Workspace, launch: Launch, in_force: PlanInF
     changes = fresh_changes(spec, workspace, checkout)
     with equip(launch, spec, workspace, checkout, tell=tell) as inside:
         log = workspace.places.gate_setup_log("base")
-        outcome = make_ready(spec, inside, checkout, log, tell=tell, on="base")
+        outcome = make_ready(spec, inside, checkout, log, tell=tell, on="base", changes=changes, judged=False)
     if outcome.failure:
         raise UserError(outcome.failure, where="set-up on the base", hint=_set_up_hint(spec))
     workspace.watch.expect_hooks(hooks.installed(checkout))
