@@ -72,6 +72,29 @@ def _alone(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+def written_in(home: Path, name: str) -> Path:
+    """What the view of one checkout writes."""
+    return store_of(home) / VIEWS / home.name / name
+
+
+def remove_empty(home: Path) -> None:
+    """Remove what is empty of the folders that all runs of a repository have in common."""
+    store = store_of(home)
+    if not store.is_dir():
+        return
+    with _alone(home.parent):
+        # without a folder here no run is alive, and nothing is mounted at the one path: it would be lost with it
+        with contextlib.suppress(OSError):
+            remove(store / VIEWS / home.name / STARTS)
+            (store / VIEWS / home.name).rmdir()
+        with contextlib.suppress(OSError):
+            (store / VIEWS).rmdir()
+            (home.parent / CHECKOUT).rmdir()
+        for folder in (*store.glob("*"), store):
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
+
 @dataclass(slots=True)
 class Mounts:
     """How the checkouts of one run are mounted; threads share it.
@@ -224,7 +247,11 @@ class Mounts:
                     self._take_out(one, path)
 
     def end(self) -> None:
-        """Release all layers; what views have written and nobody took stays."""
+        """Release all layers; what views have written and nobody took stays. Half made ones go."""
+        for mounted in self._mounted.values():
+            mounted.close()
+            if mounted.layer is None and mounted.written:
+                remove(mounted.folder.parent)
         for one in self._layers:
             if self.kept:
                 one.release()
@@ -234,15 +261,7 @@ class Mounts:
         if self.active:
             layer.prune(self.store, limit=self.limit)
             remove(self.views / STARTS)
-        with _alone(self.home.parent):
-            # without a folder here no run is alive, and nothing is mounted at the one path: it would be lost with it
-            with contextlib.suppress(OSError):
-                self.views.rmdir()
-                self.views.parent.rmdir()
-                self.at.parent.rmdir()
-            for folder in (*self.store.glob("*"), self.store):
-                with contextlib.suppress(OSError):
-                    folder.rmdir()
+        remove_empty(self.home)
 
     def inputs(self, mounted: Mounted) -> Inputs:
         """The tracked files that set-up has read in a fresh checkout, with their entries."""
