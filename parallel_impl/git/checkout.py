@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from parallel_impl import storage
 from parallel_impl.git.identity import OURS, Identity
-from parallel_impl.git.index import CONFIG, copy_index, later_ns
+from parallel_impl.git.index import A_SECOND, CONFIG, copy_index, later_ns
 from parallel_impl.git.mounted import Mounted
 from parallel_impl.git.mounts import Inputs, Mounts
 from parallel_impl.git.remove import remove
@@ -240,7 +240,10 @@ class Source:
             point(path, admin)
             arguments = ("read-tree", "-u", "--reset", commit)
             self.repo.git(*arguments, index=checkout.index, work_tree=path, config=CONFIG, env=self.environment)
-        copy_index(checkout.index, admin / "index", later_ns=later_ns(checkout.index) if mounts else 0)
+        newer = later_ns(checkout.index) if mounts else 0
+        if mounts and not mounted.ready:  # the git of a set-up reads no file that set-up does not read
+            newer = A_SECOND
+        copy_index(checkout.index, admin / "index", later_ns=newer)
         return checkout
 
     def place(self, name: str) -> Checkout:
