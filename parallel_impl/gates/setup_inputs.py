@@ -31,7 +31,7 @@ NAMES = (
     ".yarnrc", ".yarnrc.yml", ".pnpmfile.cjs", "bun.lockb", ".nvmrc", ".node-version", ".tool-versions",
     ".gitmodules", "binding.gyp", "tsconfig*.json", "lerna.json", "nx.json", "turbo.json",
     "go.mod", "go.sum", "go.work", "Cargo.toml", "build.rs", "rust-toolchain", "rust-toolchain.toml",
-    "Gemfile", "*.gemspec", "composer.json", "CMakeLists.txt", "Makefile", "meson.build", "justfile", ".gitattributes",
+    "Gemfile", "*.gemspec", "composer.json", "CMakeLists.txt", "Makefile", "meson.build", "justfile",
     "build.gradle", "build.gradle.kts", "settings.gradle", "pom.xml", "mise.toml", ".mise.toml",
 )  # fmt: skip
 PACKAGE_MARK = "__init__.py"

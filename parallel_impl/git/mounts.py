@@ -23,7 +23,7 @@ from parallel_impl.git.layer import PreparedLayer
 from parallel_impl.git.mounted import Mounted
 from parallel_impl.git.remove import remove
 from parallel_impl.git.repo import Change, Repo, decode
-from parallel_impl.git.trees import Trees
+from parallel_impl.git.trees import Trees, is_attributes
 from parallel_impl.views.slot import OpenView, Slot
 from parallel_impl.views.trial import Ability
 from parallel_impl.views.view import Means, View
@@ -93,6 +93,11 @@ def remove_empty(home: Path) -> None:
         for folder in (*store.glob("*"), store):
             with contextlib.suppress(OSError):
                 folder.rmdir()
+
+
+def _converted_otherwise(changes: Sequence[Change]) -> str:
+    """The first path that may make git convert files otherwise which are not among the changes; "" where none does."""
+    return next((one.path for one in changes if is_attributes(one.path)), "")
 
 
 @dataclass(slots=True)
@@ -280,7 +285,8 @@ class Mounts:
         with self._guard:
             known, first = tuple(self._layers), ""
         for one in known:
-            why = self.reason(self.repo.changes(one.about.commit, commit), one.about.inputs)
+            changes = self.repo.changes(one.about.commit, commit)
+            why = _converted_otherwise(changes) or self.reason(changes, one.about.inputs)
             if not why:
                 return one, ""
             first = first or why

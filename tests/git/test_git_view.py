@@ -74,6 +74,18 @@ def test_a_retry_starts_from_other_files_and_its_changes_are_against_the_base(tm
 
 
 @BOTH
+def test_a_commit_that_converts_files_otherwise_has_files_of_its_own(tmp_path: Path, means: Means) -> None:
+    user = make_user(tmp_path / "user")
+    scene = open_scene(user, tmp_path, means=means)
+    (user / ".gitattributes").write_text("*.md eol=crlf\n")
+    git(user, "add", "--all")
+    git(user, "commit", "-qm", "second")
+    checkout = scene.source.open("wp3", git(user, "rev-parse", "HEAD").strip())
+    assert do(checkout, "od -c README.md | head -1; git status --porcelain").split() == ["0000000", "r", "\\r", "\\n"]
+    assert checkout.mounted and checkout.mounted.why == ".gitattributes"
+
+
+@BOTH
 def test_what_set_up_made_is_in_every_view_and_in_no_work(tmp_path: Path, means: Means) -> None:
     scene = open_scene(make_user(tmp_path / "user"), tmp_path, means=means)
     mounts = scene.source.mounts
