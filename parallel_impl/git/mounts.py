@@ -269,10 +269,11 @@ class Mounts:
         remove_empty(self.home)
 
     def inputs(self, mounted: Mounted) -> Inputs:
-        """The tracked files that set-up has read in a fresh checkout, with their entries."""
+        """The tracked files that set-up has read in a fresh checkout, with their entries; patterns that it may have."""
         entries = self.trees.listing(mounted.commit).entries
         read = layer.reads(mounted.folder, mounted.written)
-        return {decode(path): " ".join(entries[path]) for path in sorted(read)}
+        found = {decode(path): " ".join(entries[path]) for path in sorted(read)}
+        return dict.fromkeys(sorted(layer.patterns(mounted.folder, read)), "") | found
 
     # -- the parts
 

@@ -140,7 +140,7 @@ def test_a_set_up_is_seen_to_read_what_it_reads_and_nothing_that_git_does(tmp_pa
     assert fresh.mounted and mounts.inputs(fresh.mounted) == {}
     do(fresh, "export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=core.trustctime GIT_CONFIG_VALUE_0=false; "
        "git status; git describe --always --dirty; git diff-index HEAD; cat README.md; ls -R")  # fmt: skip
-    assert list(mounts.inputs(fresh.mounted)) == [".gitignore", "README.md"]  # git reads the rules
+    assert list(mounts.inputs(fresh.mounted)) == ["*.gitignore", "*.md", ".gitignore", "README.md"]  # git reads rules
 
 
 def test_the_files_of_a_view_are_those_of_its_commit(tmp_path: Path) -> None:
