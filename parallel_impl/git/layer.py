@@ -23,7 +23,7 @@ from pathlib import Path
 
 import msgspec
 
-from parallel_impl import storage
+from parallel_impl import storage, structs
 from parallel_impl.git.file_clock import pass_tick
 from parallel_impl.git.index import CONFIG, copy_index
 from parallel_impl.git.remove import remove
@@ -272,7 +272,7 @@ def _kept(store: Path) -> Iterator[_Kept]:
         if record.parent.name.startswith(MAKING):
             continue
         with contextlib.suppress(OSError, msgspec.MsgspecError):
-            about = msgspec.json.decode(record.read_bytes(), type=Description)
+            about = structs.decode(record.read_bytes(), Description)
             yield _Kept(record.parent, about.bytes, (record.parent / LOCK).stat().st_mtime)
 
 
@@ -292,7 +292,7 @@ def _open(place: Path) -> PreparedLayer | None:
     """The layer at this place, held; None when there is none, or it is being removed."""
     try:
         hold = LayerHold(place / LOCK)
-        about = msgspec.json.decode((place / RECORD).read_bytes(), type=Description)
+        about = structs.decode((place / RECORD).read_bytes(), Description)
         os.utime(place / LOCK)
     except (OSError, msgspec.MsgspecError):
         return None
