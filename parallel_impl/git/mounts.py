@@ -72,8 +72,8 @@ def _alone(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def written_in(home: Path, name: str) -> Path:
-    """What the view of one checkout writes."""
+def written_in(home: Path, name: str = "") -> Path:
+    """What the view of one checkout writes; without a name the folder of all views of the run."""
     return store_of(home) / VIEWS / home.name / name
 
 
@@ -100,10 +100,9 @@ class Mounts:
     """How the checkouts of one run are mounted; threads share it.
 
     `at` is the one path, `key` the name of this run's set-up, `reason` says when a layer does not serve. `fresh` are
-    the names of checkouts whose set-up always runs. Layers are kept for other runs, which use at most `limit` bytes; with
-    `run` they serve this run alone, and end with it.
-    `changed` has the layers that somebody changed, by name, with what to say of each. `opened` checkouts there were
-    until now, and set-up `made` layers in these.
+    the names of checkouts whose set-up always runs. Layers are kept for other runs, which use at most `limit` bytes;
+    with `run` they serve this run alone, and end with it. `changed` has the layers that somebody changed, by name, with
+    what to say of each. `opened` checkouts there were until now, and set-up `made` layers in these.
     """
 
     repo: Repo
