@@ -78,10 +78,11 @@ def written_in(home: Path, name: str = "") -> Path:
 
 
 def remove_empty(home: Path) -> None:
-    """Remove what is empty of the folders that all runs of a repository have in common."""
+    """Remove what is empty of the folders that all runs of a repository have in common, and layers nobody finishes."""
     store = store_of(home)
     if not store.is_dir():
         return
+    layer.remove_abandoned(store)
     with _alone(home.parent):
         # without a folder here no run is alive, and nothing is mounted at the one path: it would be lost with it
         with contextlib.suppress(OSError):
@@ -182,6 +183,7 @@ class Mounts:
     def take_up(self, name: str, commit: str, about: View) -> Mounted | None:
         """A view that a killed process had open, as it has left it; None when nothing of it is there."""
         mounted = Mounted(self.views / name, commit, replace(about, store=self.store))
+        self._move_back(mounted)
         if not mounted.folder.is_dir():
             return None
         self._mounted[name] = mounted
@@ -193,12 +195,13 @@ class Mounts:
 
     def adopt(self, mounted: Mounted, level: Path, git_file: bytes, *, seconds: float, inputs: Inputs) -> None:
         """Set-up has run in a fresh checkout: it becomes a layer, and the checkout a view over that."""
-        files = mounted.folder
+        begun = mounted.unfinished
+        assert begun is not None  # noqa: S101  (fresh)
         mounted.close()
-        layer.copy_level(level, files.parent / layer.LEVEL, but=self.at.name)
+        layer.copy_level(level, begun.folder / layer.LEVEL, but=self.at.name)
         found = layer.finish(
             self.store,
-            files.parent,
+            begun,
             self.repo,
             commit=mounted.commit,
             key=self.key,
@@ -211,7 +214,7 @@ class Mounts:
             self._layers.append(found)
             self.made.append(mounted)
         mounted.opened = self._view(mounted.place, found, mounted.commit, level, git_file)
-        mounted.about, mounted.layer = mounted.opened.view, found
+        mounted.about, mounted.layer, mounted.unfinished = mounted.opened.view, found, None
 
     def index(self, mounted: Mounted) -> Path:
         """Git's index of a checkout."""
@@ -226,8 +229,8 @@ class Mounts:
         mounted = self._mounted.pop(name, None)
         if mounted:
             mounted.close()
-            if mounted.layer is None and mounted.written:  # its set-up has failed
-                remove(mounted.folder.parent)
+            if mounted.unfinished:  # its set-up has failed
+                mounted.unfinished.discard()
         remove(self.views / name)
 
     def move_out(self, name: str, level: Path) -> None:
@@ -244,6 +247,16 @@ class Mounts:
                 (place / LAYERS).rename(level / LAYERS)
         remove(place)
 
+    def _move_back(self, mounted: Mounted) -> None:
+        """Put what a view wrote where it was, when a process was killed that moved it out."""
+        level, written = self.home / mounted.name, mounted.folder
+        moved = level / self.at.name
+        if not os.path.lexists(written) and moved.is_dir() and any(moved.iterdir()):
+            mounted.place.mkdir(parents=True, exist_ok=True)
+            moved.rename(written)
+            with contextlib.suppress(FileNotFoundError):
+                (level / LAYERS).rename(mounted.place / LAYERS)
+
     def take_out_changed(self) -> None:
         """Look at all layers in use; those that were changed serve no checkout any more, and no other run."""
         with self._guard:
@@ -256,8 +269,8 @@ class Mounts:
         """Release all layers; what views have written and nobody took stays. Half made ones go."""
         for mounted in self._mounted.values():
             mounted.close()
-            if mounted.layer is None and mounted.written:
-                remove(mounted.folder.parent)
+            if mounted.unfinished:
+                mounted.unfinished.discard()
         for one in self._layers:
             one.release()
         self._layers.clear()
@@ -294,14 +307,18 @@ class Mounts:
         return None, first
 
     def _fresh(self, place: Path, commit: str, level: Path, git_file: bytes, why: str) -> Mounted:
-        folder = layer.begin(self.store)
-        files, index = folder / layer.FILES, folder / layer.INDEX
-        how = {"index": index, "work_tree": files, "config": CONFIG, "env": self.trees.environment}
-        self.repo.git("read-tree", "-u", "--reset", commit, **how)  # type: ignore[arg-type]
-        storage.write(files / ".git", git_file)
-        written = layer.forget_reads(files, self.trees.listing(commit).entries.keys())
-        opened = self._open(level, copy=self._name(files))
-        return Mounted(place, commit, opened.view, opened, why=why, written=written)
+        begun = layer.begin(self.store)
+        try:
+            files, index = begun.folder / layer.FILES, begun.folder / layer.INDEX
+            how = {"index": index, "work_tree": files, "config": CONFIG, "env": self.trees.environment}
+            self.repo.git("read-tree", "-u", "--reset", commit, **how)  # type: ignore[arg-type]
+            storage.write(files / ".git", git_file)
+            written = layer.forget_reads(files, self.trees.listing(commit).entries.keys())
+            opened = self._open(level, copy=self._name(files))
+        except BaseException:
+            begun.discard()
+            raise
+        return Mounted(place, commit, opened.view, opened, why=why, written=written, unfinished=begun)
 
     def _view(self, place: Path, found: PreparedLayer, commit: str, level: Path, git_file: bytes) -> OpenView:
         if self.ability.means is Means.COPY:

@@ -217,7 +217,10 @@ def become(program: dict[str, Any], descriptors: list[int], told: int) -> NoRetu
     try:
         join(program["pid"], user=program["user"])
         joined = True
-        os.setsid()
+        if program["session"]:
+            os.setsid()
+        else:
+            os.setpgid(0, 0)
         if program["nice"]:
             os.nice(program["nice"])
         for number in DEFAULT_AGAIN:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from parallel_impl.errors import UserError, printable
 from parallel_impl.gates import setup_inputs
-from parallel_impl.git import mounts
+from parallel_impl.git import layer, mounts
 from parallel_impl.git.mounts import Mounts
 from parallel_impl.git.repo import Change
 from parallel_impl.plan.globs import globs
@@ -88,7 +88,8 @@ def _find(spec: RunSpec, home: Path, wanted: str, *, repository_name: str) -> tu
     store = mounts.store_of(home)
     mounts.make_store(store)
     words = spec.namespace.words if spec.namespace else ()
-    found = trial.find(store, namespace=words)
+    with layer.scratch(store) as folder:
+        found = trial.find(folder, namespace=words)
     if wanted == Means.COPY and found.means is Means.OVERLAY:
         return replace(found, means=Means.COPY), f'checkouts = "{wanted}"'
     return found, found.why
