@@ -19,6 +19,7 @@ from pathlib import Path
 from parallel_impl import storage
 from parallel_impl.views import upper
 from parallel_impl.views.slot import OpenView, Slot, ViewError
+from parallel_impl.views.tree_copy import copy_tree
 from parallel_impl.views.upper import TouchedAs
 from parallel_impl.views.view import Means, View
 
@@ -69,8 +70,7 @@ def find(folder: Path, *, namespace: tuple[str, ...] = ()) -> Ability:
                 if not (no_overlay := _try(slot, view, namespace)):
                     return Ability(Means.OVERLAY, user=user, renames=_renames(slot, view), reads_seen=seen)
             with _laid_out(folder, user=user) as view:
-                copy = replace(view, layers=(), upper="", work="", copy="layer")
-                why = _try(slot, copy, namespace) if shutil.which("cp") else "there is no cp on PATH"
+                why = _try_copy(slot, view, namespace)
                 if not why:
                     return Ability(Means.COPY, no_overlay, user=user, reads_seen=seen)
     return Ability(Means.EACH, why, reads_seen=seen)
@@ -109,6 +109,15 @@ def _try(slot: Slot, view: View, namespace: tuple[str, ...]) -> str:
         return error.words
     except OSError as error:
         return str(error)
+
+
+def _try_copy(slot: Slot, view: View, namespace: tuple[str, ...]) -> str:
+    """The same in a copy of the layer."""
+    try:
+        copy_tree(view.store / "layer", view.store / "copy")
+    except OSError as error:
+        return str(error)
+    return _try(slot, replace(view, layers=(), upper="", work="", copy="copy"), namespace)
 
 
 def _run(opened: OpenView, argv: list[str]) -> str:
