@@ -6,6 +6,7 @@ bubblewrap, and it reads the work from outside. Nothing is concluded from versio
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
@@ -42,6 +43,12 @@ WANTED = {
     (b"replaced", TouchedAs.OPAQUE),
     (b"replaced/new", TouchedAs.FILE),
 }
+# calls that fail, and where they do
+KNOWN = (
+    ("mount overlay", errno.EINVAL, "the worktrees' file system takes none: a container's own, or one of a network"),
+    ("unshare", errno.EPERM, "namespaces are not allowed, as in many containers"),
+    ("unshare", errno.ENOSPC, "user namespaces are switched off by user.max_user_namespaces"),
+)
 BUBBLEWRAP = ("--unshare-all", "--dev-bind", "/", "/", "--dev", "/dev", "--proc", "/proc")
 
 
@@ -61,19 +68,32 @@ class Ability:
 
 
 def find(folder: Path, *, namespace: tuple[str, ...] = ()) -> Ability:
-    """What can be done with layers in `folder`, which is made. `namespace`: the words that make a PID namespace."""
+    """What can be done with layers in `folder`, which is made. `namespace`: the words that make a PID namespace.
+
+    Root, too, may need a user namespace: in a container, or being root of one.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    seen, why = _reads_are_seen(folder), ""
+    seen, why, no_overlay = _reads_are_seen(folder), "", dict[bool, str]()
+    users = (False, True) if os.geteuid() == 0 else (True,)
     with Slot() as slot:
-        for user in (False, True) if os.geteuid() == 0 else (True,):
+        for user in users:
             with _laid_out(folder, user=user) as view:
-                if not (no_overlay := _try(slot, view, namespace)):
+                if not (why := _try(slot, view, namespace)):
                     return Ability(Means.OVERLAY, user=user, renames=_renames(slot, view), reads_seen=seen)
+                no_overlay[user] = _explained(why, view)
+        for user in users:
             with _laid_out(folder, user=user) as view:
-                why = _try_copy(slot, view, namespace)
-                if not why:
-                    return Ability(Means.COPY, no_overlay, user=user, reads_seen=seen)
+                if not (why := _try_copy(slot, view, namespace)):
+                    return Ability(Means.COPY, no_overlay[user], user=user, reads_seen=seen)
+                why = _explained(why, view)
     return Ability(Means.EACH, why, reads_seen=seen)
+
+
+def _explained(words: str, view: View) -> str:
+    """What was in the way, without the place of the trial, and what machines it is like that on."""
+    words = words.replace(f" at {view.at}", "")
+    of = (more for call, number, more in KNOWN if words == f"{call}: {os.strerror(number)}")
+    return f"{words} ({more})" if (more := next(of, "")) else words
 
 
 @contextmanager
