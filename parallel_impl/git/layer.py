@@ -27,7 +27,7 @@ from parallel_impl import storage
 from parallel_impl.git.file_clock import pass_tick
 from parallel_impl.git.index import CONFIG, copy_index
 from parallel_impl.git.remove import remove
-from parallel_impl.git.repo import Repo, encode
+from parallel_impl.git.repo import Repo, decode, encode
 
 MAKING = ".making-"
 RECORD, FILES, LEVEL, INDEX, SEALED, LOCK = "layer.json", "files", "level", "index", "sealed", "lock"
@@ -132,13 +132,16 @@ def begin(store: Path) -> Path:
 
 
 def forget_reads(files: Path, tracked: Collection[bytes]) -> dict[bytes, int]:
-    """Make every tracked file one that was not read for long; when each was written, for `reads`."""
+    """Make every tracked file one that was not read for long, and every folder of one; when each file was written."""
     root, written = os.fsencode(files), {}
     for path in tracked:
         place = os.path.join(root, path)  # noqa: PTH118 - bytes
         with contextlib.suppress(OSError):  # a filter left nothing, or a folder of that name
             written[path] = os.lstat(place).st_mtime_ns
             os.utime(place, ns=(LONG_AGO, written[path]), follow_symlinks=False)
+    for folder in {path.rpartition(b"/")[0] for path in written}:
+        place = os.path.join(root, folder)  # noqa: PTH118
+        os.utime(place, ns=(LONG_AGO, os.lstat(place).st_mtime_ns), follow_symlinks=False)
     return written
 
 
@@ -146,6 +149,23 @@ def reads(files: Path, written: Mapping[bytes, int]) -> set[bytes]:
     """The tracked files that were read, changed or removed since `forget_reads` told when they were written."""
     root = os.fsencode(files)
     return {path for path, time in written.items() if _times(os.path.join(root, path)) != (LONG_AGO, time)}  # noqa: PTH118
+
+
+def alike(path: str) -> str:
+    """A pattern for the files beside this one with the same ending."""
+    above, slash, name = path.rpartition("/")
+    return f"{above}{slash}*{name[name.rfind('.') :] if '.' in name else ''}"
+
+
+def patterns(files: Path, read: Collection[bytes]) -> set[str]:
+    """What the patterns may have been that led to files that were read: their folders were listed.
+
+    A file that is new and like one of them would be read as well.
+    """
+    root = os.fsencode(files)
+    folders = {path.rpartition(b"/")[0] for path in read}
+    listed = {folder for folder in folders if _times(os.path.join(root, folder))[0] != LONG_AGO}  # noqa: PTH118
+    return {alike(decode(path)) for path in read if path.rpartition(b"/")[0] in listed}
 
 
 def _times(path: bytes) -> tuple[int, int]:

@@ -22,7 +22,7 @@ from parallel_impl.git.layer import PreparedLayer
 from parallel_impl.git.mounted import Mounted
 from parallel_impl.git.remove import remove
 from parallel_impl.git.repo import Change, Repo, decode
-from parallel_impl.git.trees import Trees
+from parallel_impl.git.trees import Trees, is_attributes
 from parallel_impl.views.slot import OpenView, Slot
 from parallel_impl.views.tree_copy import copy_tree
 from parallel_impl.views.trial import Ability
@@ -93,6 +93,11 @@ def remove_empty(home: Path) -> None:
         for folder in (*store.glob("*"), store):
             with contextlib.suppress(OSError):
                 folder.rmdir()
+
+
+def _converted_otherwise(changes: Sequence[Change]) -> str:
+    """The first path that may make git convert files otherwise which are not among the changes; "" where none does."""
+    return next((one.path for one in changes if is_attributes(one.path)), "")
 
 
 @dataclass(slots=True)
@@ -264,10 +269,11 @@ class Mounts:
         remove_empty(self.home)
 
     def inputs(self, mounted: Mounted) -> Inputs:
-        """The tracked files that set-up has read in a fresh checkout, with their entries."""
+        """The tracked files that set-up has read in a fresh checkout, with their entries; patterns that it may have."""
         entries = self.trees.listing(mounted.commit).entries
         read = layer.reads(mounted.folder, mounted.written)
-        return {decode(path): " ".join(entries[path]) for path in sorted(read)}
+        found = {decode(path): " ".join(entries[path]) for path in sorted(read)}
+        return dict.fromkeys(sorted(layer.patterns(mounted.folder, read)), "") | found
 
     # -- the parts
 
@@ -280,7 +286,8 @@ class Mounts:
         with self._guard:
             known, first = tuple(self._layers), ""
         for one in known:
-            why = self.reason(self.repo.changes(one.about.commit, commit), one.about.inputs)
+            changes = self.repo.changes(one.about.commit, commit)
+            why = _converted_otherwise(changes) or self.reason(changes, one.about.inputs)
             if not why:
                 return one, ""
             first = first or why

@@ -176,7 +176,20 @@ def test_the_files_that_a_set_up_reads_are_seen(tmp_path: Path, repo: Repo) -> N
     (files / "src/pkg/b.py").write_text("changed\n")
     (files / "other/o.py").unlink()
     subprocess.run(["ls", "-R", str(files)], check=True, capture_output=True)
-    assert layer.reads(files, written) == {b"README.md", b"src/pkg/b.py", b"other/o.py"}
+    read = {b"README.md", b"src/pkg/b.py", b"other/o.py"}
+    assert layer.reads(files, written) == read
+    assert layer.patterns(files, read) == {"*.md", "src/pkg/*.py", "other/*.py"}
+
+
+def test_the_folders_that_a_set_up_lists_are_seen(tmp_path: Path, repo: Repo) -> None:
+    files = layer.begin(tmp_path / "layers") / "files"
+    index = files.with_name("index")
+    repo.git("read-tree", "-u", "--reset", "HEAD", index=index, work_tree=files, config=CONFIG)
+    written = layer.forget_reads(files, [b"README.md", b"src/pkg/a.py", b"src/pkg/b.py", b"other/o.py"])
+    subprocess.run("cat src/pkg/*.py README.md", shell=True, cwd=files, check=True, capture_output=True)  # noqa: S602
+    read = layer.reads(files, written)
+    assert read == {b"README.md", b"src/pkg/a.py", b"src/pkg/b.py"}
+    assert layer.patterns(files, read) == {"src/pkg/*.py"}
 
 
 # -- start layers
