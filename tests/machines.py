@@ -18,8 +18,8 @@ NO_MORE = "echo 0 >/proc/sys/user/max_user_namespaces; exec"
 ON_OVERLAY = """\
 mkdir -p "$1" "$1.upper" "$1.work"
 mount -t overlay overlay -o lowerdir="$1",upperdir="$1.upper",workdir="$1.work" "$1"
-shift; exec "$@"
-"""
+shift; cd "$PWD"; exec "$@"
+"""  # (cd: the folder in which it was started is what is below the mount)
 
 # the kernel refuses unshare and mount by a filter
 FILTERED = (sys.executable, str(HERE / "refused_calls.py"))
@@ -40,7 +40,7 @@ def overlay_at(folder: Path) -> tuple[str, ...]:
 
 def noatime_at(folder: Path) -> tuple[str, ...]:
     """Nobody learns when a file in this folder was last read."""
-    mounts = 'mount --bind "$1" "$1"; mount -o remount,bind,noatime "$1"; shift; exec "$@"'
+    mounts = 'mount --bind "$1" "$1"; mount -o remount,bind,noatime "$1"; shift; cd "$PWD"; exec "$@"'
     return "unshare", "--mount", "sh", "-ec", mounts, "sh", str(folder)
 
 

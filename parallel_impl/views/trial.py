@@ -57,7 +57,7 @@ class Ability:
     """What this machine can do, and in one clause why it is no overlay ("" when it is).
 
     `user`: views need a user namespace. `renames`: a folder of the base can be renamed by rename(2). `reads_seen`: the
-    file system tells when a file was last read.
+    file system tells when a file was last read; `copies_seen`: also of one that a program let it copy.
     """
 
     means: Means
@@ -65,6 +65,7 @@ class Ability:
     user: bool = False
     renames: bool = True
     reads_seen: bool = True
+    copies_seen: bool = True
 
 
 def find(folder: Path, *, namespace: tuple[str, ...] = ()) -> Ability:
@@ -73,20 +74,21 @@ def find(folder: Path, *, namespace: tuple[str, ...] = ()) -> Ability:
     Root, too, may need a user namespace: in a container, or being root of one.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    seen, why, no_overlay = _reads_are_seen(folder), "", dict[bool, str]()
+    reads, copies = _reads_are_seen(folder)
+    found, no_overlay = Ability(Means.EACH, reads_seen=reads, copies_seen=copies), dict[bool, str]()
     users = (False, True) if os.geteuid() == 0 else (True,)
     with Slot() as slot:
         for user in users:
             with _laid_out(folder, user=user) as view:
                 if not (why := _try(slot, view, namespace)):
-                    return Ability(Means.OVERLAY, user=user, renames=_renames(slot, view), reads_seen=seen)
+                    return replace(found, means=Means.OVERLAY, user=user, renames=_renames(slot, view))
                 no_overlay[user] = _explained(why, view)
         for user in users:
             with _laid_out(folder, user=user) as view:
                 if not (why := _try_copy(slot, view, namespace)):
-                    return Ability(Means.COPY, no_overlay[user], user=user, reads_seen=seen)
-                why = _explained(why, view)
-    return Ability(Means.EACH, why, reads_seen=seen)
+                    return replace(found, means=Means.COPY, why=no_overlay[user], user=user)
+                found = replace(found, why=_explained(why, view))
+    return found
 
 
 def _explained(words: str, view: View) -> str:
@@ -177,11 +179,19 @@ def _bubblewrap() -> str | None:
     return program if outside == 0 else None
 
 
-def _reads_are_seen(folder: Path) -> bool:
-    """Whether reading a file that was not read for long moves its access time."""
+def _reads_are_seen(folder: Path) -> tuple[bool, bool]:
+    """Whether reading a file that was not read for long moves its access time; and whether copying it does.
+
+    Where file systems copy by themselves (overlays; those that share blocks) nobody has read it.
+    """
     with tempfile.TemporaryDirectory(prefix=NAME, dir=folder) as place:
-        file = Path(place) / "file"
-        storage.write(file, b"text")
-        os.utime(file, ns=(0, file.stat().st_mtime_ns))
-        file.read_text()
-        return file.stat().st_atime_ns != 0
+        one = Path(place) / "one"
+        one.mkdir()
+        read, copied = one / "read", one / "copied"
+        for file in (read, copied):
+            storage.write(file, b"text")
+            os.utime(file, ns=(0, file.stat().st_mtime_ns))
+        read.read_text()
+        seen = read.stat().st_atime_ns != 0
+        copy_tree(one, Path(place) / "two")
+        return seen, seen and copied.stat().st_atime_ns != 0
