@@ -10,7 +10,6 @@ import contextlib
 import fcntl
 import os
 import stat
-import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,6 +24,7 @@ from parallel_impl.git.remove import remove
 from parallel_impl.git.repo import Change, Repo, decode
 from parallel_impl.git.trees import Trees, is_attributes
 from parallel_impl.views.slot import OpenView, Slot
+from parallel_impl.views.tree_copy import copy_tree
 from parallel_impl.views.trial import Ability
 from parallel_impl.views.view import Means, View
 
@@ -334,7 +334,7 @@ class Mounts:
     def _copy(self, place: Path, found: PreparedLayer, commit: str, level: Path, git_file: bytes) -> OpenView:
         """A whole copy of the layer, brought to the commit."""
         files, index, base = place / COPY, place / layer.INDEX, found.about.commit
-        subprocess.run(["cp", "-a", "--reflink=auto", str(found.files), str(files)], check=True, capture_output=True)
+        copy_tree(found.files, files)
         copy_index(found.index, index)
         how = {"index": index, "work_tree": files, "config": CONFIG, "env": self.trees.environment}
         self.repo.git("update-index", "-q", "--refresh", ok=(0, 1), **how)  # type: ignore[arg-type]

@@ -99,6 +99,8 @@ def _line(ability: Ability, why: str) -> str:
     notes = [why] if why else []
     if ability.means is not Means.EACH and not ability.reads_seen:
         notes.append("what set-up reads is not seen (noatime): its inputs are known by their names only")
+    elif ability.means is not Means.EACH and not ability.copies_seen:
+        notes.append("what set-up copies is not seen: files of known names are its inputs too")
     if ability.means is Means.OVERLAY and not ability.renames:
         notes.append("rename(2) of a folder of the base fails there")
     return printable(f"{SAID[ability.means]}{': ' if notes else ''}{'; '.join(notes)}")
@@ -115,4 +117,4 @@ def _none(_changes: Sequence[Change], _inputs: Mapping[str, str]) -> str:
 
 
 def _reason(declared: Sequence[str], ability: Ability, changes: Sequence[Change], inputs: Mapping[str, str]) -> str:
-    return setup_inputs.reason(changes, inputs, declared=declared, reads_seen=ability.reads_seen)
+    return setup_inputs.reason(changes, inputs, declared=declared, reads_seen=ability.copies_seen)
