@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from parallel_impl.git.layer import PreparedLayer
+from parallel_impl.git.mountpoints import Mountpoint
 from parallel_impl.views.slot import OpenView
 from parallel_impl.views.view import View
 
@@ -17,6 +18,7 @@ class Mounted:
 
     `opened` is None for one that a killed process had open. `why` is the path for which no known layer served its
     commit. `layer` is None until set-up has run here; until then `written` says when its tracked files were written.
+    `below` is the folder that it is mounted over (None: there is none any more, or an earlier process made it).
     """
 
     place: Path
@@ -26,6 +28,7 @@ class Mounted:
     layer: PreparedLayer | None = None
     why: str = ""
     written: Mapping[bytes, int] = field(default_factory=dict)
+    below: Mountpoint | None = None
 
     @property
     def name(self) -> str:
