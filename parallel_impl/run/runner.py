@@ -114,6 +114,7 @@ def _take_in_base(run: Run, base: OnBase | None) -> None:
             run.note(told)
     if not run.obstacle and (why := base.foreign()):
         run.obstacle = (Halt.FOREIGN_FILES, shown(why))
+    _look_below_views(run)
     if not run.obstacle and (why := base.broken(acceptance.of_not_proven(run.state.accepted_gates))):
         run.obstacle = (Halt.GATE_BROKEN, shown(why))
 
@@ -288,6 +289,9 @@ def _settle(run: Run, admission: Admission, job: Job, outcome: Outcome) -> None:
     Nothing is accepted on a result that does not hold.
     """
     package, code, why = job.package, admission.judge(job.package.id, outcome), outcome.why
+    if (code is None or code.costs_retry) and (left := _look_below_views(run)):
+        code, why = Failure.VIEW_UNMOUNTED, left
+        _write_failed(run, job, outcome, code, why)
     if code is None and (wrong := _problems(run, job, outcome)):
         code, why = Failure.RESULT_INVALID, wrong
     ended = e.AttemptEnded(
@@ -362,9 +366,22 @@ def _problems(run: Run, job: Job, outcome: Outcome) -> str:
     expected = result.Expected(plan.feature_id, plan.revision, plan.contracts.revision, job.package)
     wrong = "; ".join(result.problems(outcome.result, expected))
     if wrong:
-        files = run.workspace.places.attempt_files(job.package.id, job.number)
-        write_atomically(files.result, result.dump(outcome.result.failed(Failure.RESULT_INVALID, wrong)))
+        _write_failed(run, job, outcome, Failure.RESULT_INVALID, wrong)
     return wrong
+
+
+def _write_failed(run: Run, job: Job, outcome: Outcome, code: Failure, why: str) -> None:
+    """The attempt's result says that it failed, for what its worker could not know."""
+    files = run.workspace.places.attempt_files(job.package.id, job.number)
+    write_atomically(files.result, result.dump(outcome.result.failed(code, why)))
+
+
+def _look_below_views(run: Run) -> str:
+    """Why nothing more starts, where something that ran in this start left its view; "" when nothing did."""
+    found = run.look_below_views()
+    if found and not run.obstacle:
+        run.obstacle = (Halt.VIEW_UNMOUNTED, f"{found}\nthe same command does again what ran meanwhile")
+    return found
 
 
 def _failed(run: Run) -> frozenset[str]:

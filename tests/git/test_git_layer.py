@@ -53,8 +53,7 @@ def make(
     index, files = begun.folder / "index", begun.folder / "files"
     repo.git("read-tree", "-u", "--reset", commit, index=index, work_tree=files, config=CONFIG)
     if made:
-        (files / made).write_text("made
-")
+        (files / made).write_text("made\n")
     made_from = {"commit": commit, "key": KEY, "inputs": inputs or {}, "seconds": 1.5, "env": {}, "run": run}
     return layer.finish(store, begun, repo, **made_from)  # type: ignore[arg-type]
 

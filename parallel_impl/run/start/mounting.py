@@ -33,11 +33,12 @@ SAID = {
 
 @dataclass(frozen=True, slots=True)
 class Mounting:
-    """The workspace with the means that were found, one line about them, and what of that this machine lacks."""
+    """The workspace with the means that were found, one line about them, what of that this machine lacks, and notes."""
 
     workspace: Workspace
     line: str
     lacking: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -74,7 +75,8 @@ def mounted(
         try:
             line, chosen = _line(ability, why), wanted == ability.means or not repository_name
             lacking = () if chosen or (ability.means is Means.OVERLAY and ability.reads_seen) else (line,)
-            yield Mounting(replace(workspace, source=replace(workspace.source, mounts=made)), line, lacking)
+            notes, made.told = tuple(made.told), []
+            yield Mounting(replace(workspace, source=replace(workspace.source, mounts=made)), line, lacking, notes)
         finally:
             made.end()
 

@@ -225,7 +225,7 @@ def _checked(request: Request, known: Inputs) -> Iterator[_Ready]:
         with mounting.mounted(spec, workspace, repository_name=name, inherited=inherited) as mounted:
             request.listener.say(mounted.line)
             lacking, workspace = (*spec.lacking, *mounted.lacking), mounted.workspace
-            notes = (*spec.notes, *mounted.lacking)
+            notes = (*spec.notes, *mounted.lacking, *mounted.notes)
             spec = replace(spec, checkouts=mounted.line, notes=notes, lacking=lacking)
             checked = base_check.check(spec, workspace, launch, in_force, request.listener)
             base_check.report(single.unverified(spec, checked.gates), request.listener)
