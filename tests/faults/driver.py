@@ -248,6 +248,7 @@ def instrument_tool(points: Points) -> None:
     from parallel_impl.record.journal import Journal
 
     real_append, real_git, real_run, real_remove = Journal.append, Repo.git, process.run, removal.remove
+    real_move_ref = Repo._move_ref
     real_wait = subprocess.Popen.wait
     ours = threading.local()
 
@@ -262,6 +263,10 @@ def instrument_tool(points: Points) -> None:
         kind = "push" if args[0] == "push" else "git-write" if set(args) & set(WRITING_GIT) else "git"
         with points.around(kind, " ".join(args)[:160]):
             return real_git(self, *args, **more)
+
+    def move_ref(self: Repo, verb: str, name: str, *values: str) -> None:
+        with points.around("git-write", f"update-ref {verb} {name} {' '.join(values)}"):
+            real_move_ref(self, verb, name, *values)
 
     def run(argv: Any, *given: Any, started: Callable[[int], None] | None = None, **more: Any) -> Any:
         def told(pid: int) -> None:
@@ -289,6 +294,7 @@ def instrument_tool(points: Points) -> None:
             real_remove(*places)
 
     Journal.append, Repo.git, process.run, removal.remove = append, git, run, remove  # type: ignore[method-assign]
+    Repo._move_ref = move_ref  # type: ignore[method-assign]
     subprocess.Popen.wait = wait  # type: ignore[method-assign]
 
     instrument_slots(points)
