@@ -242,6 +242,8 @@ class State:
             case e.ConfigurationRevised():
                 self.configured = event
                 self._reopen(event)
+            case e.LayersChanged():
+                self._doubt(event)
             case e.RepositoryChanged() if event.halts:
                 self.tampering = event
             case _:
@@ -443,6 +445,15 @@ class State:
             if progress.state is PackageState.FAILED:
                 self._put(name, PackageState.PLANNED)
         self._wait_again()
+
+    def _doubt(self, event: e.LayersChanged) -> None:
+        """What was found out about these packages is worth nothing; what their agents did is as it was."""
+        self._expect(event, not self.live())
+        self.proven = ""
+        self._outdate(event.packages)
+        for progress in (self.packages[name] for name in self.with_descendants(event.packages)):
+            progress.judged_otherwise = progress.attempts
+        self._queue(self.packages)
 
     def _outdate(self, names: Iterable[str]) -> None:
         """The results of these packages, and of all that depends on them, are of an older revision."""

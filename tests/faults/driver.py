@@ -248,7 +248,6 @@ def instrument_tool(points: Points) -> None:
     from parallel_impl.record.journal import Journal
 
     real_append, real_git, real_run, real_remove = Journal.append, Repo.git, process.run, removal.remove
-    real_move_ref = Repo._move_ref
     real_wait = subprocess.Popen.wait
     ours = threading.local()
 
@@ -263,10 +262,6 @@ def instrument_tool(points: Points) -> None:
         kind = "push" if args[0] == "push" else "git-write" if set(args) & set(WRITING_GIT) else "git"
         with points.around(kind, " ".join(args)[:160]):
             return real_git(self, *args, **more)
-
-    def move_ref(self: Repo, verb: str, name: str, *values: str) -> None:
-        with points.around("git-write", f"update-ref {verb} {name} {' '.join(values)}"):
-            real_move_ref(self, verb, name, *values)
 
     def run(argv: Any, *given: Any, started: Callable[[int], None] | None = None, **more: Any) -> Any:
         def told(pid: int) -> None:
@@ -294,12 +289,12 @@ def instrument_tool(points: Points) -> None:
             real_remove(*places)
 
     Journal.append, Repo.git, process.run, removal.remove = append, git, run, remove  # type: ignore[method-assign]
-    Repo._move_ref = move_ref  # type: ignore[method-assign]
     subprocess.Popen.wait = wait  # type: ignore[method-assign]
 
     instrument_slots(points)
     instrument_shared(points)
     instrument_objects(points)
+    instrument_refs(points)
     instrument_forge(points)
 
     from parallel_impl.run.attempt import attempt
@@ -374,6 +369,19 @@ def instrument_objects(points: Points) -> None:
             real_link(source, target, **more)
 
     objects._fill, os.link = fill, link  # type: ignore[assignment]
+
+
+def instrument_refs(points: Points) -> None:
+    """Refs that are moved by the git that stays."""
+    from parallel_impl.git.repo import Repo
+
+    real_move_ref = Repo._move_ref
+
+    def move_ref(self: Repo, verb: str, name: str, *values: str) -> None:
+        with points.around("git-write", f"update-ref {verb} {name} {' '.join(values)}"):
+            real_move_ref(self, verb, name, *values)
+
+    Repo._move_ref = move_ref  # type: ignore[method-assign]
 
 
 def instrument_forge(points: Points) -> None:

@@ -115,7 +115,8 @@ def mover(repo: Repo) -> int:
 @pytest.fixture(params=FORMATS)
 def any_format(tmp_path: Path, request: pytest.FixtureRequest) -> Repo:
     folder = tmp_path / "user"
-    tried = subprocess.run(["git", "init", "--quiet", *FORMATS[request.param], folder], capture_output=True, check=False)
+    init = ["git", "init", "--quiet", *FORMATS[request.param], str(folder)]
+    tried = subprocess.run(init, capture_output=True, check=False)
     if tried.returncode:
         pytest.skip(f"this git has no {request.param}")
     git(folder, "commit", "--quiet", "--allow-empty", "-m", "base")
@@ -125,7 +126,8 @@ def any_format(tmp_path: Path, request: pytest.FixtureRequest) -> Repo:
 def test_the_git_that_stays_moves_refs_beside_everybody_else(any_format: Repo) -> None:
     repo, folder = any_format, any_format.git_dir.parent
     base = repo.resolve("HEAD") or ""
-    own, other = "refs/parallel-impl/x/attempts/wp-a/1", repo.commit_tree(repo.tree(base), [base], "x", date=1_700_000_000)
+    own = "refs/parallel-impl/x/attempts/wp-a/1"
+    other = repo.commit_tree(repo.tree(base), [base], "x", date=1_700_000_000)
     repo.set_ref(own, base)
     first = mover(repo)
     made_later = repo.commit_tree(repo.tree(base), [other], "later", date=1_700_000_001)  # it has not seen that yet

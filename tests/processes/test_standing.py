@@ -16,7 +16,8 @@ import pytest
 from parallel_impl.processes.standing import EndedError, Standing
 
 # echoes its pid with each line; `die` ends it, `hang` leaves it without an answer
-ECHO = 'while read -r line; do case $line in die) echo so >&2; exit 3;; hang) exec sleep 60;; esac; echo "$$ $line"; done'
+ENDS = "die) echo so >&2; exit 3;; hang) exec sleep 60;;"
+ECHO = f'while read -r line; do case $line in {ENDS} esac; echo "$$ $line"; done'
 
 
 def ask(standing: Standing, line: str, *, made_of: object = "", env: dict[str, str] | None = None) -> tuple[int, str]:
