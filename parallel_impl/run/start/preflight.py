@@ -63,6 +63,7 @@ def prepare(request: Request) -> Iterator[Run]:
         _claimed(request) as (known, edits),
         _checked(request, known) as ready,
         closing(Journal(request.places.journal)) as journal,
+        closing(request.repo),
     ):
         claims.confirm(request.places, request.hold, known.plan.packages, request.listener.say)
         run = Run(
