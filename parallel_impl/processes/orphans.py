@@ -18,7 +18,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from parallel_impl.processes import procfs
+from parallel_impl.processes import cpu_time, procfs
 from parallel_impl.processes.procfs import children, descendants, environ, group_lives, session, start_time
 
 MARK = "PARALLEL_IMPL_JOB"
@@ -91,6 +91,18 @@ def forget(child: subprocess.Popen[bytes]) -> None:
             parent.set()
 
 
+def poll(child: subprocess.Popen[bytes], *, wait: bool = False) -> int | None:
+    """Its exit code, negative for a signal; None while it runs, unless that is waited for. Its CPU time is counted."""
+    if child.returncode is None:
+        try:
+            found, status = cpu_time.reap(child.pid, 0 if wait else os.WNOHANG)
+        except ChildProcessError:  # somebody else has reaped it
+            return child.poll()
+        if found:
+            child.returncode = os.waitstatus_to_exitcode(status)
+    return child.returncode
+
+
 def end(child: subprocess.Popen[bytes], mark: str, grace: float, ask: Callable[[], None]) -> int:
     """End the child and every descendant that left its group; the number of living processes left behind.
 
@@ -106,14 +118,14 @@ def end(child: subprocess.Popen[bytes], mark: str, grace: float, ask: Callable[[
         _signal(left, number)
         until = time.monotonic() + patience
         while time.monotonic() < until:
-            child.poll()
+            poll(child)
             now = _others(child.pid, mark)
             left |= now
             _reap(now)
             if child.returncode is not None and not now and not group_lives(child.pid):
                 return len(left)
             time.sleep(0.01)
-    child.wait()
+    poll(child, wait=True)
     return len(left)
 
 
