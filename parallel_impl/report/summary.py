@@ -20,13 +20,16 @@ from parallel_impl.plan import order as ordering
 from parallel_impl.plan.model import StepKind
 from parallel_impl.record import events as e
 from parallel_impl.record import result as results
+from parallel_impl.record import times
 from parallel_impl.record.activity import Usage
 from parallel_impl.record.gate_row import GateRow
 from parallel_impl.record.result import AgentRecord, Result, StepRecord
 from parallel_impl.record.state import State, most_live
-from parallel_impl.report import figures
+from parallel_impl.record.times import Times
+from parallel_impl.report import figures, profile
 from parallel_impl.report.course import Course
 from parallel_impl.report.figures import Figures
+from parallel_impl.report.profile import RunTimes
 
 
 class ContractRow(msgspec.Struct, frozen=True):
@@ -71,10 +74,11 @@ class AttemptRow(msgspec.Struct, frozen=True, kw_only=True):
     usage: Usage = Usage()
     denied: int = 0
     retries: int = 0
+    times: Times = Times()
 
 
 class PackageRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One package: its attempts, and what the last of them showed; `usage` and `retries` are of all attempts.
+    """One package: its attempts, and what the last of them showed; `usage`, `retries` and `times` are of all.
 
     `denied` are tool calls that were refused, `report` is the agent's word, one line for each entry.
     """
@@ -98,6 +102,7 @@ class PackageRow(msgspec.Struct, frozen=True, kw_only=True):
     retries: int = 0
     denied: tuple[str, ...] = ()
     report: tuple[str, ...] = ()
+    times: Times = Times()
 
     @property
     def seconds(self) -> float:
@@ -147,6 +152,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...]
     changed_by_others: tuple[str, ...] = ()
     figures: Figures = Figures()
+    times: RunTimes = RunTimes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +223,7 @@ def build(facts: Facts, happened: Sequence[e.Event], course: Course) -> Summary:
         open_tasks=facts.open_tasks,
         lacking=facts.lacking,
         figures=figures.measure(happened, course),
+        times=profile.measure(happened),
     )
 
 
@@ -262,6 +269,7 @@ def _package(name: str, facts: Facts, course: Course) -> PackageRow:
         retries=sum(attempt.retries for attempt in attempts),
         denied=tuple(f"{one.tool} {one.target}".rstrip() for one in result.denied) if result else (),
         report=tuple(result.report.lines()) if result and result.report else (),
+        times=times.add_up(attempt.times for attempt in attempts),
     )
 
 
@@ -281,6 +289,7 @@ def _attempt(ended: e.AttemptEnded, course: Course) -> AttemptRow:
         usage=ended.usage,
         denied=ended.denied,
         retries=ended.retries,
+        times=ended.times,
     )
 
 

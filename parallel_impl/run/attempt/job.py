@@ -23,6 +23,7 @@ from parallel_impl.record.codes import Failure
 from parallel_impl.record.events import Event, Noted
 from parallel_impl.record.journal import now
 from parallel_impl.record.result import AgentRecord, Result, SideWorkRecord
+from parallel_impl.record.times import Times
 from parallel_impl.run.gate_runs import Reports
 from parallel_impl.run.on_base import OnBase
 from parallel_impl.run.places import AttemptFiles
@@ -121,7 +122,7 @@ class Outcome:
 
     `waited_seconds` are those of its `seconds` in which it waited for slots. `seen` is what its agent did, as far as it
     tells. `tests` is the digest of the record of the tests of its steps. `whole`: all that its agent did is in
-    `commit`.
+    `commit`. `times` is where its seconds went.
     """
 
     result: Result
@@ -136,6 +137,7 @@ class Outcome:
     private_home: bool = False
     tests: str = ""
     whole: bool = True
+    times: Times = field(default_factory=Times)
 
     @property
     def from_base(self) -> bool:
