@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from parallel_impl.record.events import Event, Landed
 from parallel_impl.record.journal import load_state
 from parallel_impl.record.state import State
 from parallel_impl.record.times import TimePhase
-from parallel_impl.report import profile
+from parallel_impl.report import profile, summary
 from parallel_impl.report.progress import ProgressFile
 from parallel_impl.run import notify, runner, stopwatch
 from parallel_impl.run.claims import change_lock, claims
@@ -153,9 +153,13 @@ def _execute(request: Request, interruption: Interruption) -> Ending:
     return replace(ended, lines=(*ended.lines, *notes, *failed, *pointer, *times))
 
 
-def _profile(happened: Iterable[Event], *, wanted: bool) -> tuple[str, ...]:
+def _profile(happened: Sequence[Event], *, wanted: bool) -> tuple[str, ...]:
     """The lines of `--profile`."""
-    return ("", *profile.table(profile.measure(happened))) if wanted else ()
+    if not wanted:
+        return ()
+    set_up = summary.describe_set_up(happened)
+    told = set_up if set_up.startswith("set-up") or not set_up else f"set-up: {set_up}"
+    return ("", *filter(None, [told]), *profile.table(profile.measure(happened)))
 
 
 def _wanted(run: Run, only: str) -> frozenset[str] | None:

@@ -242,6 +242,7 @@ def summarise(run: Run, ending: Ending) -> tuple[str, ...]:
     Returns the last line for people: where a run that did not land says how to go on.
     """
     run.record(stopwatch.of_run(), sync=False)
+    run.count_checkouts()
     places, happened = run.workspace.places, run.journal.events()
     in_force = run.in_force
     found = course(happened, outline(in_force.plan, in_force.order, state=places.state, jobs=run.jobs))
