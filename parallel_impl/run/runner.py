@@ -24,6 +24,7 @@ from parallel_impl.record.activity import Usage
 from parallel_impl.record.codes import Failure, Halt
 from parallel_impl.record.journal import now
 from parallel_impl.record.state import PackageState, Progress, most_live
+from parallel_impl.record.times import TimePhase
 from parallel_impl.run import on_base, size_watch
 from parallel_impl.run.admission import Admission
 from parallel_impl.run.attempt import attempt, kept_work
@@ -34,6 +35,7 @@ from parallel_impl.run.land.ending import Ending
 from parallel_impl.run.on_base import OnBase
 from parallel_impl.run.run import Run
 from parallel_impl.run.size_watch import Grown
+from parallel_impl.run.stopwatch import phase
 from parallel_impl.storage import write_atomically
 
 
@@ -52,6 +54,7 @@ Message = Returned | Working | Grown | e.Event
 Inbox = SimpleQueue[Message]
 
 
+@phase(TimePhase.OTHER)
 def execute(run: Run, *, only: frozenset[str] | None = None, run_attempt: RunAttempt = attempt.run) -> Ending:
     """Run all packages (or `only` these), put the accepted work together, prove it and land it.
 
@@ -86,6 +89,7 @@ def execute(run: Run, *, only: frozenset[str] | None = None, run_attempt: RunAtt
     return ended
 
 
+@phase(TimePhase.BASE)
 def _wait_for_base(run: Run, base: OnBase) -> None:
     """Before the first agent of a run starts: what gates and steps do on the base, as far as that is known in time.
 
@@ -120,6 +124,7 @@ def _take_in_base(run: Run, base: OnBase | None) -> None:
         run.obstacle = (Halt.GATE_BROKEN, shown(why))
 
 
+@phase(TimePhase.PACKAGES)
 def run_packages(
     run: Run,
     *,
@@ -322,6 +327,7 @@ def _settle(run: Run, admission: Admission, job: Job, outcome: Outcome) -> None:
         calls=outcome.seen.calls,
         tests=outcome.tests,
         whole=outcome.whole,
+        times=outcome.times,
         layer=outcome.layer,
     )
     if code:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from parallel_impl.errors import UserError
+from parallel_impl.processes import cpu_time
 from parallel_impl.views import mount
 from parallel_impl.views.view import View
 
@@ -172,7 +173,7 @@ class Entered:
         with self._guard:
             if self.returncode is None:
                 try:
-                    pid, status = os.waitpid(self.pid, options)
+                    pid, status = cpu_time.reap(self.pid, options)
                 except ChildProcessError:  # as Popen: somebody else has reaped it
                     pid, status = self.pid, 0
                 if pid == self.pid:
