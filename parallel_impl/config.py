@@ -121,6 +121,10 @@ class Rule:
 class Config:
     """What the repository says; `setup` None means "find it", a gate that is False is switched off by name.
 
+    `setup_inputs` are more files that set-up depends on; with `setup_fresh` it runs anew for the candidate.
+    `setup_keep` says whether what it made serves other runs (None: when lock files settle it); what is kept uses at
+    most `layers_gb`. `checkouts` is "each" where set-up runs in each checkout.
+
     `jobs` are agents at once, `heavy_jobs` steps, gates and set-ups of all runs on the machine (0: half of the cores).
     """
 
@@ -144,6 +148,11 @@ class Config:
     provider_wait_minutes: float = 60
     base_minutes: float = 10
     setup_minutes: float = 30
+    setup_inputs: tuple[str, ...] = ()
+    setup_fresh: bool = False
+    setup_keep: bool | None = None
+    checkouts: str = ""
+    layers_gb: float = 10
     limits: UsageLimits = field(default_factory=UsageLimits)
     ports: int = 0
     announce: str = ""
@@ -163,11 +172,13 @@ KEYS = (
     "agent", "jobs", "heavy_jobs", "setup", "caches", "pass_env", "silence_minutes", "max_blob_mb", "gates",
     "contracts", "contain", "agents", "assign", "standards",
     "commit_identity", "signoff",
-    "provider_wait_minutes", "base_minutes", "setup_minutes", "limits", "ports", "announce", "notify", "keep_completed",
+    "provider_wait_minutes", "base_minutes", "setup_minutes", "setup_inputs", "setup_fresh", "setup_keep", "checkouts",
+    "layers_gb", "limits", "ports", "announce", "notify", "keep_completed",
     "pr", "forge", "remote", "pr_base", "reviewers", "labels",
 )  # fmt: skip
 TEXTS = ("kind", "program", "model", "effort", "base_url", "key", "provider")  # of an agent
 GLOBS = ("package", "role", "archetype", "task_type")  # of a rule
+CHECKOUTS = ("each", "copy")
 CHOICES = ("agent", "model", "effort")
 
 
@@ -265,6 +276,11 @@ class _Reader:
             provider_wait_minutes=self.number(values, "provider_wait_minutes", 60),
             base_minutes=self.number(values, "base_minutes", 10, zero=True),
             setup_minutes=self.number(values, "setup_minutes", 30),
+            setup_inputs=self.texts(values, "setup_inputs"),
+            setup_fresh=self.flag(values, "setup_fresh", default=False),
+            setup_keep=self.flag(values, "setup_keep", default=False) if "setup_keep" in values else None,
+            checkouts=self.choice(values, "checkouts", CHECKOUTS),
+            layers_gb=self.number(values, "layers_gb", 10, zero=True),
             limits=self.limits(values.get("limits", {})),
             ports=self.whole(values, "ports", 0, MAX_PORTS, default=0),
             announce=self.words(values, "announce"),

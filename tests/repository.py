@@ -20,6 +20,8 @@ DATE = "1700000000 +0000"
 FORMATS = {"": (), "reftable": ("--ref-format=reftable",), "sha256": ("--object-format=sha256",)}
 # of the repositories that tests make; looked up once, before the environment is replaced (`make test-gits` sets it)
 FORMAT = FORMATS[os.environ.get("PARALLEL_IMPL_TEST_FORMAT", "")]
+# by which means the tool makes checkouts ready (`make test-views` sets it)
+CHECKOUTS = os.environ.get("PARALLEL_IMPL_TEST_CHECKOUTS", "each")
 GIT_CONFIG = """\
 [user]
     name = Fixture Author
@@ -52,6 +54,7 @@ def hermetic(inherited: Mapping[str, str], home: Path) -> dict[str, str]:
         "GIT_AUTHOR_DATE": DATE,
         "GIT_COMMITTER_DATE": DATE,
         "GIT_TERMINAL_PROMPT": "0",
+        "PARALLEL_IMPL_CHECKOUTS": CHECKOUTS,
     }
 
 

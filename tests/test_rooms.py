@@ -11,7 +11,7 @@ import pytest
 
 from tests.house import ROOT, arrows, describe, floors, imports, modules
 
-LEAVES = ("storage", "processes", "environment", "config", "schema", "structs", "text", "toml", "errors")
+LEAVES = ("storage", "processes", "views", "environment", "config", "schema", "structs", "text", "toml", "errors")
 ROOMS = (
     "cli",
     "planning",
@@ -169,10 +169,10 @@ def test_what_is_slow_to_import_is_imported_where_it_is_needed() -> None:
     assert [f"{name} imports {one} at its top" for name, one in wrong if within(one, SLOW)] == []
 
 
-def test_what_only_linux_has_is_spelt_in_processes_alone() -> None:
+def test_what_only_linux_has_is_spelt_in_processes_and_views_alone() -> None:
     spelt = re.compile(r"""["']/proc\b|\bpidfd|\bprctl|\bctypes\b|["']unshare\b""")
     found = {path.relative_to(ROOT).parts[0] for path in ROOT.rglob("*.py") if spelt.search(path.read_text())}
-    assert found == {"processes"}
+    assert found == {"processes", "views"}
 
 
 def test_a_write_that_fails_names_its_file() -> None:

@@ -62,7 +62,8 @@ class AgentJob:
 
     @property
     def worktree(self) -> Path:
-        return self.launch.cwd
+        """The folder of its files, for this process."""
+        return self.launch.view.files if self.launch.view else self.launch.cwd
 
 
 @dataclass(frozen=True, slots=True)

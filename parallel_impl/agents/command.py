@@ -85,7 +85,7 @@ class Command:
         """Run the program in the worktree, the prompt on its stdin."""
         values = {
             "prompt_file": str(job.prompt_file),
-            "worktree": str(job.worktree),
+            "worktree": str(job.launch.cwd),
             "package_id": job.package_id,
             "change_id": job.change_id,
             "attempt": str(job.attempt),

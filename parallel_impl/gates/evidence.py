@@ -13,6 +13,7 @@ import re
 import shutil
 import stat
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from parallel_impl import storage
@@ -20,6 +21,7 @@ from parallel_impl.plan.globs import globs
 from parallel_impl.plan.model import Step
 from parallel_impl.record import json_form
 from parallel_impl.text import end_of
+from parallel_impl.views.slot import OpenView
 
 COMPUTED = ("exit_code", "tests_passed", "tests_failed", "test_count", "files_modified")
 LARGEST_COPY = 50_000_000
@@ -42,53 +44,68 @@ class ClosedArtifactError(ValueError):
     """An artifact that its step left unreadable; the text says which, and why."""
 
 
-def find(checkout: Path, patterns: Iterable[str], cwd: str = ".") -> dict[str, list[str]]:
+def find(checkout: Path, patterns: Iterable[str], cwd: str = ".", view: OpenView | None = None) -> dict[str, list[str]]:
     """The files that each declared artifact (path or glob from the root of the checkout) names; [] when none.
 
-    An artifact is also looked for from `cwd`, the step's folder: people write both.
+    An artifact is also looked for from `cwd`, the step's folder: people write both. In a `view`, `checkout` is where
+    this process reads its files.
     """
-    root, found = storage.real(checkout), dict[str, list[str]]()
+    root, found = _CheckoutRoot(checkout if view else storage.real(checkout), view), dict[str, list[str]]()
     for pattern in patterns:
         prefixes = dict.fromkeys(("", "" if cwd in (".", "") else f"{cwd.strip('/')}/"))
         found[pattern] = next((files for p in prefixes if (files := list(_matching(root, p + pattern)))), [])
     return found
 
 
-def signatures(checkout: Path, steps: Iterable[Step]) -> dict[str, tuple[int, ...]]:
+def signatures(checkout: Path, steps: Iterable[Step], view: OpenView | None = None) -> dict[str, tuple[int, ...]]:
     """The artifacts of all steps that are there already, as they are: what does not change is no evidence."""
-    found = (find(checkout, step.artifacts, step.cwd) for step in steps)
+    found = (find(checkout, step.artifacts, step.cwd, view) for step in steps)
     files = {file for one in found for files in one.values() for file in files}
     return {file: storage.signature(checkout / file) for file in files}
 
 
-def _matching(root: Path, pattern: str) -> Iterator[str]:
-    literal = root / pattern
+@dataclass(frozen=True, slots=True)
+class _CheckoutRoot:
+    """The folder of a checkout."""
+
+    path: Path
+    view: OpenView | None
+
+    def holds(self, path: Path) -> bool:
+        """Whether a path, all links followed, lies in it."""
+        if self.view:
+            return self.view.resolve(path).is_relative_to(self.view.resolve(self.path))
+        return storage.real(path).is_relative_to(self.path)
+
+
+def _matching(root: _CheckoutRoot, pattern: str) -> Iterator[str]:
+    literal = root.path / pattern
     if ".." not in pattern.split("/") and os.path.lexists(literal):
         yield from sorted(_files(root, literal))
         return
     if (special := SPECIAL.search(pattern)) and not globs.problem(pattern):
         head = pattern[: special.start()].rpartition("/")[0]
-        for path in sorted(_files(root, root / head)):
+        for path in sorted(_files(root, root.path / head)):
             if globs.match(pattern, path):
                 yield path
 
 
-def _files(root: Path, start: Path) -> Iterator[str]:
+def _files(root: _CheckoutRoot, start: Path) -> Iterator[str]:
     """Regular files at or below `start`, relative to `root`; nothing that lies behind a link out of it.
 
     A link that leads to itself is none, and what is in a folder that cannot be looked into is not there.
     """
-    if not storage.real(start).is_relative_to(root):
+    if not root.holds(start):
         return
     if os.path.isfile(start):  # noqa: PTH113 - `Path.is_file` raises where a folder cannot be entered
-        yield start.relative_to(root).as_posix()
+        yield start.relative_to(root.path).as_posix()
     else:
         for folder, names, files in os.walk(start):
             names[:] = [name for name in names if name != ".git"]
             for name in files:
                 path = Path(folder, name)
                 if (found := storage.signature(path)) and stat.S_ISREG(found[0]):
-                    yield path.relative_to(root).as_posix()
+                    yield path.relative_to(root.path).as_posix()
 
 
 def keep(checkout: Path, files: Iterable[str], folder: Path) -> list[str]:

@@ -26,6 +26,7 @@ from parallel_impl.errors import Problem, Severity
 from parallel_impl.gates import node_manager, requirements, script, shell, start_failure
 from parallel_impl.plan.model import Package, Plan, Step, StepKind, yaml_path
 from parallel_impl.plan.order import Order
+from parallel_impl.views.slot import OpenView
 
 # a package that may change one of these may make set-up install what is missing now
 INSTALLERS = (
@@ -79,20 +80,33 @@ class LookedUp:
 
 
 def check(
-    plan: Plan, order: Order, env: Mapping[str, str], checkout: Path | None, *, commands: Sequence[SetupCommand] = ()
+    plan: Plan,
+    order: Order,
+    env: Mapping[str, str],
+    checkout: Path | None,
+    *,
+    commands: Sequence[SetupCommand] = (),
+    view: OpenView | None = None,
 ) -> list[Problem]:
     """As `look_up`, with all that is wrong in one list."""
-    found = look_up(plan, order, env, checkout, commands=commands)
+    found = look_up(plan, order, env, checkout, commands=commands, view=view)
     return [*found.problems, *(problem for problem, _ in found.missing)]
 
 
 def look_up(
-    plan: Plan, order: Order, env: Mapping[str, str], checkout: Path | None, *, commands: Sequence[SetupCommand]
+    plan: Plan,
+    order: Order,
+    env: Mapping[str, str],
+    checkout: Path | None,
+    *,
+    commands: Sequence[SetupCommand],
+    view: OpenView | None = None,
 ) -> LookedUp:
     """Everything that is wrong with the plan's steps as shell, each with position and the next move.
 
     `order` is the plan's; `env` and `checkout` are those that steps will have, after set-up; without a checkout only
-    the syntax is checked. `commands` are set-up's: where there are any, a package may change what they install.
+    the syntax is checked. `commands` are set-up's: where there are any, a package may change what they install. In a
+    `view`, `checkout` is where this process reads its files, and `env` names those places.
     """
     steps = [
         (number, package, index, step)
@@ -103,7 +117,9 @@ def look_up(
     broken = shell.parse_errors((step.command for *_, step in steps if isinstance(step.command, str)), env)
     found: list[Problem] = []
     gone: Gone = {}
-    looking = (_Scopes(plan, order, checkout, set_up=bool(commands)), _Lookup(checkout, env)) if checkout else None
+    looking = None
+    if checkout:
+        looking = (_Scopes(plan, order, checkout, set_up=bool(commands)), _Lookup(checkout, env, view))
     for number, package, index, step in steps:
         path = ("packages", number, "verification", "steps", index, "command")
         problem = partial(Problem, where=plan.where(*path), path=yaml_path(path))
@@ -241,8 +257,9 @@ def _toml(command: SetupCommand) -> str:
 class _Lookup:
     """Looks programs up as a step would, and remembers."""
 
-    def __init__(self, checkout: Path, env: Mapping[str, str]) -> None:
+    def __init__(self, checkout: Path, env: Mapping[str, str], view: OpenView | None = None) -> None:
         self.checkout, self.env, self.path = checkout, env, env.get("PATH", os.defpath)
+        self.view = view
         self.known: dict[str, bool] = {}
         self.found: dict[tuple[object, ...], bool] = {}
         self.names: set[str] | None = None
@@ -273,13 +290,19 @@ class _Lookup:
             env = {**self.env, "PYTHONDONTWRITEBYTECODE": "1", **dict(step.env)}
             program = shutil.which(call.program, path=self.path) or call.program
             try:
-                done = subprocess.run(
-                    (program, *argv[1:]), cwd=folder, env=env, check=False, capture_output=True, timeout=60
-                )
-                self.found[asked] = done.returncode != IS_NOWHERE
+                self.found[asked] = self.run((program, *argv[1:]), folder, env) != IS_NOWHERE
             except (OSError, subprocess.TimeoutExpired):
                 self.found[asked] = True
         return self.found[asked]
+
+    def run(self, argv: tuple[str, ...], folder: Path, env: Mapping[str, str]) -> int:
+        """The exit code of a short program, by the names that things have where it runs."""
+        if self.view is None:
+            return subprocess.run(argv, cwd=folder, env=env, check=False, capture_output=True, timeout=60).returncode
+        here, there = str(self.checkout), str(self.view.at)
+        inside = {name: value.replace(here, there) for name, value in env.items()}
+        words = [word.replace(here, there) for word in argv]
+        return self.view.call(words, env=inside, cwd=Path(str(folder).replace(here, there)))[0]
 
     def tracked(self, name: str) -> bool:
         """Whether a file or folder of the checkout has this name: where a module of it would be found is not known."""

@@ -41,6 +41,7 @@ from parallel_impl.processes.launch import Launch, Limits, Stops
 from parallel_impl.processes.process import Ended, Reason, run
 from parallel_impl.processes.slots import Share, unlimited
 from parallel_impl.text import did_you_mean, masked, tail
+from parallel_impl.views.slot import OpenView
 
 INSTALL = {
     "pytest": "python -m pip install pytest",
@@ -261,18 +262,19 @@ def run_gates(
     started: Callable[[Gate], None] = lambda _gate: None,
     ended: Callable[[GateReport], None] = lambda _report: None,
     slot: GateSlot = lambda _gate, _alone: unlimited(),
+    view: OpenView | None = None,
 ) -> dict[str, GateReport]:
     """Run all gates side by side on one checkout that is ready; one report each, by name, in the gates' order.
 
     `<folder>/<gate>.log` and report files are overwritten. `seconds` is a limit of each beside its own. `own` checks
     the texts of the change where the program for that is absent. `started` and `ended` hear of each that runs, in its
     own thread. Its time counts from when it has its `slot`. What broke beside other heavy work (its time ran out, say)
-    or is red and lists nothing runs again alone.
+    or is red and lists nothing runs again alone. In a `view`, `checkout` is where this process reads its files.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
         open_folders(folder)  # an earlier gate closed it
-    root = storage.real(checkout)
+    root = checkout if view else storage.real(checkout)
 
     def one(gate: Gate) -> GateReport:
         checks_texts = own is not None and gate.is_own
@@ -294,7 +296,8 @@ def run_gates(
         with slot(gate, alone) as share:
             started(gate)
             limit = min(seconds, gate.minutes * 60)
-            report = _run_and_read(gate, _GateSession(root, env, _GateFiles.of(gate, folder), limit, stop, mask))
+            session = _GateSession(root, env, _GateFiles.of(gate, folder), limit, stop, mask, view)
+            report = _run_and_read(gate, session)
         return replace(report, beside=share.beside or UNSET)
 
     with ThreadPoolExecutor(max(1, len(gates)), thread_name_prefix="gate") as pool:
@@ -312,6 +315,7 @@ def run_again(
     stop: Stops = None,
     mask: tuple[bytes, ...] = (),
     slot: GateSlot = lambda _gate, _alone: unlimited(),
+    view: OpenView | None = None,
 ) -> dict[str, GateReport]:
     """A second session of the gates that `failed` names, only of these tests where our plugin can select them.
 
@@ -325,7 +329,8 @@ def run_again(
         files = _GateFiles.of(gate, folder, ".again")
         storage.write(files.only, json.dumps({"ids": only, "mask": lost_tests.VOLATILE.pattern}).encode())
         limit = min(seconds, gate.minutes * 60)
-        session = _GateSession(storage.real(checkout), env, files, limit, stop, mask, selects=bool(only))
+        root = checkout if view else storage.real(checkout)
+        session = _GateSession(root, env, files, limit, stop, mask, view, selects=bool(only))
         with slot(gate, True):
             return _run_and_read(gate, session)
 
@@ -364,14 +369,20 @@ class _GateSession:
     seconds: float
     stop: Stops
     mask: tuple[bytes, ...]
+    view: OpenView | None
     selects: bool = False
     plugin: bool = True
 
+    @property
+    def seen(self) -> Path:
+        """The checkout as its processes call it."""
+        return self.view.at if self.view else self.checkout
+
     def environment(self) -> dict[str, str]:
         """What makes tools write reports that can be read."""
-        return setup.environment_of(self.checkout, self.env) | {
+        return setup.environment_of(self.checkout, self.env, self.view) | {
             "PYTHONDONTWRITEBYTECODE": "1",
-            "PWD": str(self.checkout),
+            "PWD": str(self.seen),
             "CI": "true",  # vitest and jest wait for changes otherwise, and snapshots are written
             "RUFF_OUTPUT_FORMAT": "json",
             "MYPY_FORCE_TERMINAL_WIDTH": "10000",  # `pretty = true` breaks lines at the width of a terminal
@@ -448,7 +459,7 @@ def _start(gate: Gate, session: _GateSession, *, with_plugin: bool) -> tuple[End
     argv = shell.argv(command, inside.get("PATH", os.defpath))
     limits = Limits(session.seconds, log_bytes=LOG_LIMIT)
     with _Printed() as output_as_it_is:
-        launch = Launch(session.checkout, inside, limits, stop=session.stop, mask=session.mask)
+        launch = Launch(session.seen, inside, limits, stop=session.stop, mask=session.mask, view=session.view)
         ended = run(argv, launch, files.log, unmasked=output_as_it_is.write)
         return ended, output_as_it_is.read()
 

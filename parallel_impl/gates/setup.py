@@ -11,18 +11,22 @@ import os
 import re
 import shlex
 import shutil
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from parallel_impl.config import SetupCommand
 from parallel_impl.errors import Problem, Severity, printable
-from parallel_impl.gates import foreign, node_manager, requirements, shell
+from parallel_impl.gates import foreign, foreign_child, node_manager, requirements, shell
 from parallel_impl.gates.project_files import Read, Table, json_table, sections, strings, table, toml
 from parallel_impl.processes.launch import Launch, Limits, Stops
 from parallel_impl.processes.process import Reason, run
 from parallel_impl.text import tail
+from parallel_impl.views.slot import OpenView
 
 WANTED = ("dev", "test", "tests", "testing")
 OTHER_LOCKS = {
@@ -169,12 +173,16 @@ def _normal(name: str) -> str:
 # -- running it
 
 
-def environment_of(checkout: Path, env: Mapping[str, str]) -> dict[str, str]:
-    """`env` as it is inside a checkout: its `.venv` first on PATH where it exists, caches that give copies."""
+def environment_of(checkout: Path, env: Mapping[str, str], view: OpenView | None = None) -> dict[str, str]:
+    """`env` as it is inside a checkout: its `.venv` first on PATH where it exists, caches that give copies.
+
+    In a `view`, `checkout` is where this process reads its files.
+    """
     inside = {**env, **COPIES}
     if os.path.isdir(checkout / ".venv" / "bin"):  # noqa: PTH112 - `Path.is_dir` raises in a closed folder
-        inside["PATH"] = os.pathsep.join((str(checkout / ".venv" / "bin"), env.get("PATH", os.defpath)))
-        inside["VIRTUAL_ENV"] = str(checkout / ".venv")
+        environment = (view.at if view else checkout) / ".venv"
+        inside["PATH"] = os.pathsep.join((str(environment / "bin"), env.get("PATH", os.defpath)))
+        inside["VIRTUAL_ENV"] = str(environment)
         inside.pop("PYTHONHOME", None)
     return inside
 
@@ -204,30 +212,44 @@ def make_ready(
     seconds: float = 1800,
     stop: Stops = None,
     mask: tuple[bytes, ...] = (),
+    view: OpenView | None = None,
 ) -> SetupOutcome:
     """Run the set-up in a checkout and prove that its environment does not lead elsewhere.
 
-    All output goes to `log` (overwritten); `seconds` is the limit of each command.
+    All output goes to `log` (overwritten); `seconds` is the limit of each command. In a `view`, `checkout` is where
+    this process reads its files.
     """
+    seen = view.at if view else checkout
     began = time.monotonic()
     log.unlink(missing_ok=True)
     for command in commands:
-        inside = {**environment_of(checkout, env), "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
+        inside = {**environment_of(checkout, env, view), "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
         folder = checkout / command.cwd
         if not os.path.isdir(folder):  # noqa: PTH112
             why = f"set-up: its folder {command.cwd!r} is not there: {command.run}"
             return SetupOutcome(time.monotonic() - began, printable(why), log)
         argv = shell.argv(command.run, inside.get("PATH", os.defpath))
-        ended = run(argv, Launch(folder, inside, Limits(seconds), stop=stop, mask=mask), log)
+        launch = Launch(seen / command.cwd, inside, Limits(seconds), stop=stop, mask=mask, view=view)
+        ended = run(argv, launch, log)
         if not ended.clean:
             why = f"set-up: {command.run}: {ended}\n{tail(log)}"
             stopped = ended.reason is Reason.STOPPED
             return SetupOutcome(time.monotonic() - began, printable(why), log, stopped)
-    return SetupOutcome(time.monotonic() - began, _foreign(checkout, commands, caches), log)
+    found = _foreign(checkout, caches, everywhere=bool(commands), view=view)
+    return SetupOutcome(time.monotonic() - began, _refuse(found), log)
 
 
-def _foreign(checkout: Path, commands: Sequence[SetupCommand], caches: Sequence[Path]) -> str | None:
-    found = foreign.foreign_code(checkout, caches, everywhere=bool(commands))
+def _foreign(checkout: Path, caches: Sequence[Path], *, everywhere: bool, view: OpenView | None) -> list[str]:
+    if view is None:
+        return foreign.foreign_code(checkout, caches, everywhere=everywhere)
+    argv = [sys.executable, "-I", "-B", foreign_child.__file__, str(view.at), str(int(everywhere)), *map(str, caches)]
+    code, said, why = view.call(argv, env={}, cwd=Path(os.sep))
+    if code != 0:
+        return [f"what it imports cannot be looked at: {why.decode(errors='replace')[-500:]}"]
+    return msgspec.json.decode(said, type=list[str])
+
+
+def _refuse(found: Sequence[str]) -> str | None:
     if not found:
         return None
     shown = "\n".join(f"  {line}" for line in found[:SHOWN])

@@ -27,6 +27,7 @@ from parallel_impl.processes.launch import Launch, Limits, Stops
 from parallel_impl.processes.process import Ended, Reason, run
 from parallel_impl.processes.slots import Share, unlimited
 from parallel_impl.text import first_names, masked, tail
+from parallel_impl.views.slot import OpenView
 
 RESULT_FILE = "PARALLEL_IMPL_RESULT_FILE"
 SIGPIPE = 141
@@ -144,6 +145,7 @@ def run_steps(
     ended: Callable[[StepResult], None] = lambda _result: None,
     old: OldFailures = lambda _step: (),
     slot: SlotFor = lambda _step: unlimited(),
+    view: OpenView | None = None,
 ) -> Verification:
     """Run the package's steps in `checkout`, logs in `<folder>/steps/`, evidence in `<folder>/artifacts/`.
 
@@ -152,10 +154,11 @@ def run_steps(
     is how many files the attempt changed and `made` which: an artifact that was there before the steps is evidence
     only if it is among these. `started` hears of each step that runs, with its place from 1, `ended` how it ended; its
     time counts from when it has its `slot`. `old` tells which tests of a step that allows old failures fail on the
-    base, each of two times: it is asked before the step has a slot, since what it waits for may need one.
+    base, each of two times: it is asked before the step has a slot, since what it waits for may need one. In a `view`,
+    `checkout` is where this process reads its files.
     """
-    runner = _Runner(storage.real(checkout), folder, env, changed, files_modified, stop, mask, before=before)
-    there = evidence.signatures(runner.checkout, package.steps)
+    runner = _Runner(_place(checkout, view), folder, env, changed, files_modified, stop, mask, view, before=before)
+    there = evidence.signatures(runner.checkout, package.steps, view)
     runner.stale = {file: signature for file, signature in there.items() if file not in made}
     results: list[StepResult] = []
     failed: StepResult | None = None
@@ -198,13 +201,14 @@ def try_step(
     changed: Changed,
     stop: Stops = None,
     mask: tuple[bytes, ...] = (),
+    view: OpenView | None = None,
 ) -> StepResult:
     """Run one step by itself, to see what it does; the arguments are those of `run_steps`.
 
     What it changed in its checkout is told even where it ended with another exit code than it should.
     """
-    runner = _Runner(storage.real(checkout), folder, env, changed, None, stop, mask)
-    runner.stale = evidence.signatures(runner.checkout, [step])
+    runner = _Runner(_place(checkout, view), folder, env, changed, None, stop, mask, view)
+    runner.stale = evidence.signatures(runner.checkout, [step], view)
     result = runner.run(place, step)
     if result.status is StepStatus.FAILED and runner.before is not None and not result.changed:
         try:
@@ -212,6 +216,11 @@ def try_step(
         except (GitError, OSError) as error:
             _odd(error)
     return result
+
+
+def _place(checkout: Path, view: OpenView | None) -> Path:
+    """Where the files of a checkout are read: what a view shows has another name for its processes."""
+    return checkout if view else storage.real(checkout)
 
 
 def _unstarted(step: Step) -> StepStatus:
@@ -250,6 +259,7 @@ class _Runner:
     files_modified: int | None
     stop: Stops
     mask: tuple[bytes, ...]
+    view: OpenView | None = None
     wrote: bool = False
     stopped: bool = False
     reported: dict[str, object] = field(default_factory=dict)
@@ -273,8 +283,9 @@ class _Runner:
         if not os.access(log.parent, os.R_OK | os.W_OK | os.X_OK):
             open_folders(log.parent)  # an earlier step closed it
         remove(log, written, lines)
-        cwd = storage.real(self.checkout / step.cwd)  # of a link to itself: that link
-        if not os.path.isdir(cwd) or not cwd.is_relative_to(self.checkout):  # noqa: PTH112 - a folder may be closed
+        folder, root = self.checkout / step.cwd, self._real(self.checkout)
+        cwd = self._real(folder)  # of a link to itself: that link
+        if not os.path.isdir(folder) or not cwd.is_relative_to(root):  # noqa: PTH112 - a folder may be closed
             return replace(result, log=None, why=f"its cwd {step.cwd!r} is not a folder of the checkout")
         if self.before is None:
             self.before = self.changed()
@@ -293,16 +304,20 @@ class _Runner:
             return replace(result, why=f"{why}; log: {log}\n{tail(log)}", cannot_start=gone)
         return self._judge(result, step, place, written)
 
+    def _real(self, path: Path) -> Path:
+        """The real path of something in the checkout, as its steps know it."""
+        return self.view.resolve(path) if self.view else storage.real(path)
+
     def _start(self, step: Step, cwd: Path, log: Path, written: Path, lines: Path | None) -> Ended:
         """Run a step, its sessions of pytest with our plugin where there are `lines` to write to."""
-        env = setup.environment_of(self.checkout, self.env)
+        env = setup.environment_of(self.checkout, self.env, self.view)
         env |= {"PYTHONDONTWRITEBYTECODE": "1", RESULT_FILE: str(written), "PWD": str(cwd)} | dict(step.env)
         command = step.command
         if lines:
             env, command = pytest_plugin.environment(env, lines), pytest_plugin.command(command)
         argv = shell.argv(command, env.get("PATH", os.defpath))
         limits = Limits(step.timeout_minutes * 60)
-        ended = run(argv, Launch(cwd, env, limits, stop=self.stop, mask=self.mask), log)
+        ended = run(argv, Launch(cwd, env, limits, stop=self.stop, mask=self.mask, view=self.view), log)
         self.stopped = ended.reason is Reason.STOPPED
         return ended
 
@@ -326,7 +341,7 @@ class _Runner:
 
     def _judge(self, result: StepResult, step: Step, place: str, written: Path) -> StepResult:
         """A step that ended as expected passes when it left its evidence and nothing else."""
-        found = evidence.find(self.checkout, step.artifacts, step.cwd)
+        found = evidence.find(self.checkout, step.artifacts, step.cwd, self.view)
         there = list(dict.fromkeys(file for files in found.values() for file in files))
         files = [file for file in there if not self._is_stale(file)]
         if there and not files:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import shutil
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,8 +18,13 @@ from urllib.parse import urlsplit
 
 from parallel_impl import storage
 from parallel_impl.git.identity import OURS, Identity
+from parallel_impl.git.index import A_SECOND, CONFIG, copy_index, later_ns
+from parallel_impl.git.mounted import Mounted
+from parallel_impl.git.mounts import Inputs, Mounts
 from parallel_impl.git.remove import remove
 from parallel_impl.git.repo import Repo, encode, quoted
+from parallel_impl.views.slot import OpenView
+from parallel_impl.views.view import View
 
 KEPT = ".kept"
 ORIGIN_HEAD = "refs/remotes/origin/HEAD"
@@ -37,23 +41,57 @@ NOT_SIGNED = (
 )  # fmt: skip
 FILTER_COMMANDS = ("clean", "smudge", "process")
 PUSH_IS_OFF = "/dev/null/push-is-off-in-a-package-worktree"
-CONFIG = (
-    "core.sparseCheckout=false", "index.sparse=false", "submodule.recurse=false", "core.checkStat=default",
-    "core.trustctime=true", "core.ignoreStat=false", "core.fileMode=true",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Checkout:
     """A worktree at `path` with the files of `commit`, and the repository `git_dir` that it belongs to.
 
-    `index` is ours alone: a copy of the worktree's fresh index, where no agent reaches it.
+    `path` is where its processes see it, `files` where this process reads it. `index` is ours alone: a copy of the
+    worktree's fresh index, where no agent reaches it. With `mounts` its processes run in a view of it. `within` is the
+    view of another checkout, in which it lies.
     """
 
     path: Path
     git_dir: Path
     index: Path
     commit: str
+    mounts: Mounts | None = None
+    within: OpenView | None = None
+
+    @property
+    def mounted(self) -> Mounted | None:
+        """The view of the worktree, while it is open."""
+        return self.mounts.find(self.folder.name) if self.mounts else None
+
+    @property
+    def files(self) -> Path:
+        """The worktree's folder, for this process."""
+        if self.within:
+            return self.within.place(self.path)
+        mounted = self.mounted
+        return mounted.files if mounted else self.path
+
+    @property
+    def view(self) -> OpenView | None:
+        """What its processes run in, and git where it reads or writes files of the worktree."""
+        mounted = self.mounted
+        return mounted.opened if mounted else self.within
+
+    def inside(self, folder: Path) -> Checkout | None:
+        """A worktree that its agent made below its level, and that goes with it; None for one that lies elsewhere."""
+        mounted = self.mounted
+        level = self.path.parent if mounted and self.folder != self.path else self.folder
+        if mounted and mounted.opened:
+            real = mounted.opened.resolve(folder)
+            found = replace(self, path=real, mounts=None, within=mounted.opened)
+            return found if real.is_relative_to(level) and found.files.is_dir() else None
+        if mounted and folder.is_relative_to(level):  # of a killed process: what it wrote, and what lies beside that
+            written = folder.is_relative_to(self.path)
+            place = mounted.folder if written else self.folder
+            folder, level = place / folder.relative_to(self.path if written else level), place
+        found = replace(self, path=folder, mounts=None)
+        return found if folder.is_dir() and storage.real(folder).is_relative_to(storage.real(level)) else None
 
     @property
     def folder(self) -> Path:
@@ -68,13 +106,23 @@ class Checkout:
     def beside(self) -> list[Path]:
         """What lies on its level beside the worktree: set-up made it."""
         others = self.folder.iterdir() if self.folder != self.path else ()
-        return sorted(path for path in others if path != self.path)
+        return sorted(path for path in others if path.name != self.path.name)
+
+    def settle(self, *, seconds: float, inputs: Inputs) -> None:
+        """Set-up has run in a checkout that no layer served: what it made becomes one, below the checkout."""
+        mounted = self.mounted
+        if self.mounts and mounted and not mounted.ready:
+            self.mounts.adopt(mounted, self.folder, git_file(self.admin), seconds=seconds, inputs=inputs)
+            copy_index(self.mounts.index(mounted), self.index)
+            copy_index(self.index, self.admin / "index", later_ns=later_ns(self.index))
 
     def remove(self) -> None:
         """Remove the worktree, its level and its repository, whatever an agent made of them.
 
         OSError when something stays.
         """
+        if self.mounts:
+            self.mounts.remove(self.folder.name)
         remove(self.folder, self.git_dir, self.index.parent)
 
     def put_away(self, number: int = 1) -> str:
@@ -91,7 +139,8 @@ class Checkout:
     def keep(self, number: int) -> Path:
         """Move the worktree, whole, to `<home>/.kept/<name>.<number>`, its repository beside it; where that is.
 
-        Nothing that was kept is overwritten: where the number is taken, it is the next free one.
+        Nothing that was kept is overwritten: where the number is taken, it is the next free one. Of a view it is what
+        was changed in it, and in `<name>.<number>/layers` the names of the layers that it was changed against.
         """
         name, home = self.folder.name, self.folder.parent / KEPT
         home.mkdir(exist_ok=True)
@@ -101,11 +150,13 @@ class Checkout:
         git_dir = home / f"{folder.name}.git"
         if os.path.lexists(self.git_dir):  # else it was moved by a call that was killed before it moved the worktree
             remove(git_dir)
+        if self.mounts:
+            self.mounts.move_out(self.folder.name, self.folder)
         for place, target in ((self.git_dir, git_dir), (self.folder, folder)):
             if os.path.lexists(place):  # the agent may have removed it
                 place.rename(target)
         remove(self.index.parent)
-        worktree = folder / self.path.relative_to(self.folder)
+        worktree = folder / self.path.name if self.folder != self.path else folder
         point_again(folder, worktree, git_dir / "worktrees" / name)
         return worktree
 
@@ -115,7 +166,8 @@ class Source:
     """What the repositories of one run have in common, as the contents of their files.
 
     `environment` is what filters see beside the variables of this process. A worktree has the folder name
-    `repository_name`, on a level of its own ("": its level is the worktree, as in runs of earlier versions).
+    `repository_name`, on a level of its own ("": its level is the worktree, as in runs of earlier versions). `mounts`
+    makes worktrees views (None: each is a folder of its own).
     """
 
     repo: Repo
@@ -124,6 +176,7 @@ class Source:
     files: tuple[tuple[str, bytes], ...]
     environment: Mapping[str, str] = field(default_factory=dict)
     repository_name: str = ""
+    mounts: Mounts | None = None
 
     @classmethod
     def prepare(
@@ -168,7 +221,8 @@ class Source:
         checkout = replace(self.place(name), commit=commit)
         path, git_dir, admin = checkout.path, checkout.git_dir, checkout.admin
         checkout.put_away()
-        path.mkdir(parents=True)
+        mounts = self.mounts if self.mounts and self.mounts.active else None
+        (checkout.folder if mounts else path).mkdir(parents=True)
         checkout.index.parent.mkdir(parents=True)
         for folder in (git_dir / "refs/heads", git_dir / "refs/tags", git_dir / "objects/pack", admin):
             folder.mkdir(parents=True, exist_ok=True)
@@ -178,29 +232,41 @@ class Source:
             _write(git_dir / "refs/heads" / branch, f"{commit}\n".encode())
         _write(admin / "HEAD", f"ref: refs/heads/{branch}\n".encode() if branch else f"{commit}\n".encode())
         _write(admin / "commondir", b"../..\n")
-        point(path, admin)
-        arguments = ("read-tree", "-u", "--reset", commit)
-        self.repo.git(*arguments, index=checkout.index, work_tree=path, config=CONFIG, env=self.environment)
-        copy_index(checkout.index, admin / "index")
+        if mounts:
+            _write(admin / "gitdir", os.fsencode(path / ".git") + b"\n")
+            mounted = mounts.open(name, commit, checkout.folder, git_file(admin))
+            copy_index(mounts.index(mounted), checkout.index)
+        else:
+            point(path, admin)
+            arguments = ("read-tree", "-u", "--reset", commit)
+            self.repo.git(*arguments, index=checkout.index, work_tree=path, config=CONFIG, env=self.environment)
+        newer = later_ns(checkout.index) if mounts else 0
+        if mounts and not mounted.ready:  # the git of a set-up reads no file that set-up does not read
+            newer = A_SECOND
+        copy_index(checkout.index, admin / "index", later_ns=newer)
         return checkout
 
     def place(self, name: str) -> Checkout:
         """Where a checkout of this name lies, whatever is there: to remove it or to put it away."""
         git_dir = self.home / f"{_checked(name)}.git"
-        return Checkout(folder_of(git_dir) / self.repository_name, git_dir, self.indexes / name / "index", "")
+        path = folder_of(git_dir) / self.repository_name
+        if self.mounts and self.mounts.active:
+            path = self.mounts.at
+        return Checkout(path, git_dir, self.indexes / name / "index", "", self.mounts)
 
-    def found(self, name: str, commit: str) -> Checkout | None:
-        """A checkout of `commit` that an earlier process opened under this name; None when it is not whole."""
+    def found(self, name: str, commit: str, about: View | None = None) -> Checkout | None:
+        """A checkout of `commit` that an earlier process opened under this name, as the view `about`, if it was one.
+
+        None when it is not whole.
+        """
         checkout = replace(self.place(name), commit=commit)
-        return checkout if checkout.path.is_dir() and checkout.index.is_file() else None
-
-
-def copy_index(source: Path, target: Path) -> None:
-    """Copy an index with its time: git compares that with the files' times, a newer one hides edits of that second."""
-    with storage.named(target):
-        shutil.copyfile(source, target)
-    times = source.stat()
-    os.utime(target, ns=(times.st_atime_ns, times.st_mtime_ns))
+        if about and self.mounts:
+            whole = self.mounts.take_up(name, commit, about) is not None
+            checkout = replace(checkout, path=about.at)
+        else:
+            checkout = replace(checkout, path=checkout.folder / self.repository_name)
+            whole = checkout.path.is_dir()
+        return checkout if whole and checkout.index.is_file() else None
 
 
 def _checked(name: str) -> str:
@@ -219,9 +285,14 @@ def _write(path: Path, content: bytes) -> None:
     storage.write(path, content)
 
 
+def git_file(admin: Path) -> bytes:
+    """The content of a worktree's `.git`."""
+    return b"gitdir: " + os.fsencode(admin) + b"\n"
+
+
 def point(worktree: Path, admin: Path) -> None:
     """Make worktree and administrative folder name each other, as `git worktree add` does."""
-    _write(worktree / ".git", b"gitdir: " + os.fsencode(admin) + b"\n")
+    _write(worktree / ".git", git_file(admin))
     _write(admin / "gitdir", os.fsencode(worktree / ".git") + b"\n")
 
 

@@ -11,6 +11,7 @@ from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.repo import encode
 from parallel_impl.git.traces import Traces
 from parallel_impl.git.trees import Trees
+from parallel_impl.git.upper_walk import UpperWalk
 from parallel_impl.git.walk import signature
 
 METADATA = (".egg-info", ".dist-info")  # what an installation writes about itself; nothing is imported from it
@@ -20,12 +21,16 @@ class Edits:
     """The state of a checkout that is ready; make it before the commands start."""
 
     def __init__(self, trees: Trees, checkout: Checkout) -> None:
-        self._root, self._tracked = checkout.path, frozenset(trees.listing(checkout.commit).entries)
+        self._trees, self._checkout = trees, checkout
+        self._tracked = frozenset(trees.listing(checkout.commit).entries)
         self._traces = Traces(trees, checkout, set_up=True)
         self._before = self._look()
 
     def touched(self) -> bool:
-        """Whether any tracked file was written, removed or replaced since; costs one `lstat` a file."""
+        """Whether any tracked file was written, removed or replaced since; costs one `lstat` a file.
+
+        In a view it is one for each that was written.
+        """
         return self._look() != self._before
 
     def changed(self) -> list[str]:
@@ -37,7 +42,11 @@ class Edits:
         return [path for path in self._traces.changed() if encode(path) not in self._tracked]
 
     def _look(self) -> dict[bytes, tuple[int, ...]]:
-        return {path: signature(self._root, path) for path in self._tracked}
+        mounted, paths = self._checkout.mounted, self._tracked
+        if mounted and mounted.upper:
+            written = UpperWalk.of(mounted.about, self._trees.listing(self._checkout.commit))
+            paths &= written.gone
+        return {path: signature(self._checkout.files, path) for path in paths}
 
 
 class SetUpChanges:
@@ -45,10 +54,16 @@ class SetUpChanges:
 
     def __init__(self, trees: Trees, checkout: Checkout) -> None:
         self._traces = Traces(trees, checkout, set_up=False)
+        self._found: frozenset[str] | None = None
 
     def paths(self) -> frozenset[str]:
-        """The tracked files that it changed and the unignored ones that it made; not what an installation is called."""
-        return frozenset(path for path in self._traces.changed() if not _is_metadata(path))
+        """The tracked files that it changed and the unignored ones that it made; not what an installation is called.
+
+        As they were when this was asked first.
+        """
+        if self._found is None:
+            self._found = frozenset(path for path in self._traces.changed() if not _is_metadata(path))
+        return self._found
 
     def beyond(self, usual: Collection[str]) -> list[str]:
         """Those that it does not change elsewhere, sorted."""

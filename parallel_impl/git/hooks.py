@@ -63,7 +63,7 @@ def installed(checkout: Checkout) -> Installed:
     values = _values(checkout.git_dir / "config").get("core.hookspath", ())
     paths = [path for path in values if path != NOWHERE]
     found: dict[str, set[bytes]] = {}
-    for folder in (checkout.git_dir / "hooks", *(checkout.path / storage.expand(path) for path in paths)):
+    for folder in (checkout.git_dir / "hooks", *(checkout.files / storage.expand(path) for path in paths)):
         for path, content in files(folder):
             found.setdefault(path.name, set()).add(anywhere(content, [checkout.path]))
     named = frozenset(anywhere(os.fsencode(path), [checkout.path]) for path in paths)

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from parallel_impl.git.checkout import CONFIG, Checkout
+from parallel_impl.git.checkout import Checkout
+from parallel_impl.git.index import CONFIG
 from parallel_impl.git.remove import remove
 from parallel_impl.git.repo import Repo, encode
 
@@ -34,16 +35,16 @@ def lay(repo: Repo, checkout: Checkout, versions: Mapping[str, Version], env: Ma
     """
     absent = "0" * len(repo.null)
     lines = (f"{one.mode} {one.oid or absent}\t".encode() + encode(path) for path, one in sorted(versions.items()))
-    index, tree = checkout.index, checkout.path
-    options = ("-z", "--replace", "--index-info")
-    repo.git("update-index", *options, input=b"".join(line + b"\0" for line in lines), index=index, work_tree=tree)
+    index, tree, view = checkout.index, checkout.path, checkout.view
+    given = b"".join(line + b"\0" for line in lines)
+    repo.git("update-index", "-z", "--replace", "--index-info", input=given, index=index, work_tree=tree, view=view)
     for path, one in versions.items():
-        if one.absent and _reaches(tree, path):
-            remove(tree / path)
+        if one.absent and _reaches(checkout.files, path):
+            remove(checkout.files / path)
     written = b"".join(encode(path) + b"\0" for path, one in versions.items() if not one.absent)
     if written:
         arguments = ("checkout-index", "--force", "--index", "-z", "--stdin")
-        repo.git(*arguments, input=written, index=index, work_tree=tree, config=CONFIG, env=env)
+        repo.git(*arguments, input=written, index=index, work_tree=tree, view=view, config=CONFIG, env=env)
 
 
 def _reaches(root: Path, path: str) -> bool:

@@ -22,6 +22,7 @@ from parallel_impl.errors import UserError, printable
 from parallel_impl.git import obstacle, ownership
 from parallel_impl.git.identity import OURS, Identity
 from parallel_impl.processes import program
+from parallel_impl.views.slot import OpenView
 
 MINIMUM = (2, 38)
 SWITCHED_OFF = (
@@ -180,6 +181,7 @@ class Repo:
         stdin: Path | None = None,
         index: Path | None = None,
         work_tree: Path | None = None,
+        view: OpenView | None = None,
         config: Collection[str] = (),
         env: Mapping[str, str] | None = None,
         ok: Collection[int] = (0,),
@@ -187,9 +189,10 @@ class Repo:
     ) -> bytes:
         """Run `git args` on this repository and return its stdout, untouched.
 
-        `stdin` is a file in the place of `input`. `index` and `work_tree` replace the repository's own; `config` holds
-        more `key=value`; `ok` lists the exit codes that are no error. Raises GitError for any other; what `obstacle`
-        finds instead: a full or read-only disk is an OSError, a lock file in the way a UserError.
+        `stdin` is a file in the place of `input`. `index` and `work_tree` replace the repository's own, the latter as
+        it is in `view`; `config` holds more `key=value`; `ok` lists the exit codes that are no error. Raises GitError
+        for any other; what `obstacle` finds instead: a full or read-only disk is an OSError, a lock file in the way a
+        UserError.
         """
         command = ["git", "-C", str(work_tree or self.git_dir)]
         for setting in (*SWITCHED_OFF, *ON_DISK, *self._config, *config):
@@ -201,10 +204,14 @@ class Repo:
         environment = {**ENVIRONMENT, **self._named, **(env or {})}
         if index:
             environment["GIT_INDEX_FILE"] = str(index)
-        try:
-            done = program.run([*command, *args], environment, input=input, stdin=stdin)
-        except program.AbsentError as error:
-            raise _absent() from error
+        if view and work_tree:
+            inside = {**os.environ, **environment}
+            done = program.Done(*view.call([*command, *args], env=inside, cwd=work_tree, stdin=input))
+        else:
+            try:
+                done = program.run([*command, *args], environment, input=input, stdin=stdin)
+            except program.AbsentError as error:
+                raise _absent() from error
         if done.code not in ok:
             raise obstacle.find(done.err, self.git_dir) or GitError(args, done.code, done.err)
         return done.out

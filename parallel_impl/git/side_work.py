@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,8 +23,9 @@ from parallel_impl import storage
 from parallel_impl.git import commit_names, own_objects
 from parallel_impl.git.checkout import Checkout
 from parallel_impl.git.commit_names import CommitName, CommitNames
+from parallel_impl.git.index import CONFIG
 from parallel_impl.git.own_objects import UnreadableError
-from parallel_impl.git.repo import Change, Repo, decode, encode
+from parallel_impl.git.repo import Change, Repo, decode, encode, quoted
 from parallel_impl.git.staging import Snapshot, Staging
 from parallel_impl.git.trees import GITLINK, Listing, Trees
 
@@ -155,13 +157,13 @@ def _uncommitted(
     trees: Trees, checkout: Checkout, names: CommitNames, own: frozenset[str], *, date: int, ending: Sequence[Path]
 ) -> Iterator[CommitName]:
     """What lies uncommitted in worktrees that the agent made and that go with its own: one new commit on each HEAD."""
-    places = [storage.real(place) for place in (checkout.folder, *ending)]
     for name, folder, head in names.worktrees:
-        if not head or not folder.is_dir() or not any(map(storage.real(folder).is_relative_to, places)):
+        found = _ending_with(checkout, folder, ending) if head else None
+        if found is None:
             continue
         index = _scratch(checkout)
         trees.repo.git("read-tree", head, index=index)
-        side = replace(checkout, path=folder, index=index, commit=head)
+        side = replace(found, index=index, commit=head)
         work = Staging(trees, side, base=head, left_out=own).after(Snapshot(trees.id(head)))
         if work.unstageable:
             raise UnreadableError(f"worktree {name}: {work.unstageable[0]}")
@@ -169,6 +171,15 @@ def _uncommitted(
             message = f"What lay uncommitted in the worktree {name}\n"
             commit = trees.repo.commit_tree(work.tree, [head], message, date=date)
             yield CommitName(commit, f"worktree {name}, not committed", f"worktree-{name}")
+
+
+def _ending_with(checkout: Checkout, folder: Path, ending: Sequence[Path]) -> Checkout | None:
+    """A worktree that goes with the checkout, or with one of the folders that are `ending` too."""
+    if found := checkout.inside(folder):
+        return found
+    places = map(storage.real, ending)
+    here = folder.is_dir() and any(map(storage.real(folder).is_relative_to, places))
+    return replace(checkout, path=folder, mounts=None) if here else None
 
 
 def _scratch(checkout: Checkout) -> Path:
@@ -242,7 +253,7 @@ class _Look:
     def look_at_head(self) -> None:
         """A path of HEAD that the worktree shows in no version, neither as HEAD has it nor as a later edit."""
         if self.line:
-            root = self.checkout.path
+            root = self.checkout.files
             left = [
                 path
                 for path in self.untaken(self.changes(self.names.head, self.line))
@@ -319,17 +330,38 @@ class _Look:
             found = [one for one in found if (one.path, one.new_mode, one.new) in also]
         return found
 
-    def untaken(self, changes: Iterable[Change], *, removed: bool = False) -> Iterator[str]:
+    def untaken(self, changes: Iterable[Change], *, removed: bool = False) -> list[str]:
         """The paths whose new version is not in the taken tree; `removed`: those too that it still has."""
-        for change in changes:
-            path, new = encode(change.path), (change.new_mode, change.new)
-            if change.path in self.taken.own:
-                continue
-            if change.new_mode == ABSENT:
-                if removed and self.there.get(path) == (change.old_mode, change.old):
-                    yield change.path
-            elif new not in (self.there.get(path), self.before.get(path)) and new not in self.moved:
-                yield change.path
+        found = [change for change in changes if self.is_untaken(change, removed=removed)]
+        shown = self.shown([change.path for change in found if change.new_mode != ABSENT]) if found else {}
+        return [change.path for change in found if shown.get(change.path, "") != change.new]
+
+    def is_untaken(self, change: Change, *, removed: bool) -> bool:
+        """Whether its version is in no tree of the worktree."""
+        path, new = encode(change.path), (change.new_mode, change.new)
+        if change.path in self.taken.own:
+            return False
+        if change.new_mode == ABSENT:
+            return removed and self.there.get(path) == (change.old_mode, change.old)
+        return new not in (self.there.get(path), self.before.get(path)) and new not in self.moved
+
+    def shown(self, paths: Sequence[str]) -> dict[str, str]:
+        """What git would store of these files of the worktree, where it is a view: nobody asked before the agent."""
+        checkout, trees = self.checkout, self.trees
+        if not checkout.view or trees.exact(self.taken.before):
+            return {}
+        modes = {path: storage.signature(checkout.files / path)[:1] for path in paths}
+        plain = [path for path, mode in modes.items() if mode and stat.S_ISREG(mode[0])]
+        oids = trees.repo.git(
+            "hash-object",
+            "--stdin-paths",
+            input=b"".join(quoted(encode(path)) + b"\n" for path in plain),
+            work_tree=checkout.path,
+            view=checkout.view,
+            config=CONFIG,
+            env=trees.environment,
+        )
+        return dict(zip(plain, oids.decode().split(), strict=True))
 
     def add(self, name: CommitName, paths: Iterable[str]) -> None:
         if listed := tuple(paths):

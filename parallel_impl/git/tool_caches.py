@@ -6,7 +6,7 @@ Names alone do not tell: a fixture for a test that finds environments lies in a 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Container, Iterator
 from functools import lru_cache
 
 from parallel_impl.errors import UserError
@@ -26,7 +26,7 @@ _SPECIALS = re.compile(r"[*?\[]")
 class ToolCaches:
     """The rule for one package: `before` is what was left out before its agent, set-up made it."""
 
-    def __init__(self, before: Collection[bytes], scope: Scope) -> None:
+    def __init__(self, before: Container[bytes], scope: Scope) -> None:
         self._before, self._scope = before, scope
 
     def rule(self, path: bytes) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from collections.abc import Collection
 from pathlib import Path
 
 from parallel_impl.git.checkout import Checkout
@@ -16,7 +17,9 @@ from parallel_impl.git.remove import remove
 from parallel_impl.git.repo import decode, encode
 from parallel_impl.git.staging import CONFIG
 from parallel_impl.git.trees import Trees
+from parallel_impl.git.upper_walk import InLayers, UpperWalk
 from parallel_impl.git.walk import is_cache, signature
+from parallel_impl.views.view import View
 
 Signature = tuple[int, ...]
 
@@ -28,19 +31,22 @@ class Traces:
     """
 
     def __init__(self, trees: Trees, checkout: Checkout, *, set_up: bool) -> None:
-        self._repo, self._root = trees.repo, checkout.path
+        self._trees, self._repo, self._checkout = trees, trees.repo, checkout
         self._index, self._commit, self._environment = checkout.index, checkout.commit, trees.environment
         self._known: dict[str, Signature] = {}
-        if set_up or not trees.exact(checkout.commit):
+        if self._in_upper() is not None:
+            self._known = self._find_written()
+        elif set_up or not trees.exact(checkout.commit):
             self._known = self._find()
             pass_tick(checkout.git_dir)  # else an edit of the same size in this tick would look like what was there
 
     def changed(self) -> dict[str, str]:
         """The paths that differ from the state at the start, sorted, with a digest of mode and content ("": gone).
 
-        Known tool caches are left out. Costs one process, and reading those files.
+        Known tool caches are left out. Costs one process, and reading those files; in a view that nobody wrote to
+        none.
         """
-        now = self._find()
+        now = self._find() if self._in_upper() is None else self._find_written()
         differ = sorted(path for path in {*now, *self._known} if now.get(path) != self._known.get(path))
         return {path: _digest(self._root / path) for path in differ}
 
@@ -56,21 +62,52 @@ class Traces:
         remove(*(self._root / path for path in differ))
         lines = "".join(f"{path}\0" for path in differ if path in listed)
         arguments = ("checkout-index", "--force", "--quiet", "-z", "--stdin")
-        self._repo.git(
-            *arguments,
-            input=encode(lines),
-            index=self._index,
-            work_tree=self._root,
-            config=CONFIG,
-            env=self._environment,
-        )
+        self._git(*arguments, input=encode(lines))
+
+    @property
+    def _root(self) -> Path:
+        return self._checkout.files
+
+    def _in_upper(self) -> View | None:
+        """The view, where what was written is told by its upper."""
+        mounted = self._checkout.mounted
+        return mounted.about if mounted and mounted.upper else None
 
     def _find(self) -> dict[str, Signature]:
         """The changed, removed and unignored new files, with what lstat says about them."""
-        arguments = ("ls-files", "-z", "--modified", "--deleted", "--others", "--exclude-standard")
-        out = self._repo.git(*arguments, index=self._index, work_tree=self._root, config=CONFIG)
+        out = self._git("ls-files", "-z", "--modified", "--deleted", "--others", "--exclude-standard")
         paths = {path for path in out.split(b"\0") if path}
         return {decode(path): signature(self._root, path) for path in paths if not _in_cache(path)}
+
+    def _find_written(self) -> dict[str, Signature]:
+        """The same, by the upper of a view: what was written, and is not as in the layers."""
+        view, listing = self._in_upper(), self._trees.listing(self._commit)
+        assert view is not None  # noqa: S101  (the caller has seen it)
+        written = UpperWalk.of(view, listing)
+        paths = {path for path in written.files() | written.gone if not _in_cache(path)}
+        layers = InLayers(view)
+        paths = {path for path in paths if _digest(self._root / decode(path)) != _digest_of(layers.place(path))}
+        new = sorted(path for path in paths if path not in listing.entries)
+        if new:
+            asked = b"".join(path + b"\0" for path in new)
+            paths -= {*self._git("check-ignore", "--no-index", "-z", "--stdin", input=asked, ok=(0, 1)).split(b"\0")}
+        return {decode(path): signature(self._root, path) for path in paths}
+
+    def _git(self, *arguments: str, input: bytes = b"", ok: Collection[int] = (0,)) -> bytes:
+        return self._repo.git(
+            *arguments,
+            input=input,
+            index=self._index,
+            work_tree=self._checkout.path,
+            view=self._checkout.view,
+            config=CONFIG,
+            env=self._environment,
+            ok=ok,
+        )
+
+
+def _digest_of(path: Path | None) -> str:
+    return _digest(path) if path else ""
 
 
 def _digest(path: Path) -> str:

@@ -10,7 +10,7 @@ import tempfile
 import threading
 from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -64,10 +64,22 @@ class Listing:
         """All files, in git's order."""
         return sorted(self.entries)
 
+    @cached_property
+    def _all(self) -> list[bytes]:
+        return sorted((*self.entries, *self.links))
+
     def below(self, folder: bytes) -> list[bytes]:
         """The files below a folder, in git's order."""
-        first = bisect_left(self.paths, folder + b"/")
-        return self.paths[first : bisect_left(self.paths, folder + b"0", first)]  # `0` comes after `/`
+        return _below(self.paths, folder)
+
+    def at_or_below(self, path: bytes) -> list[bytes]:
+        """The path itself where the tree has a file or gitlink there, else those below it."""
+        return [path] if path in self.entries or path in self.links else _below(self._all, path)
+
+    def at(self, paths: Iterable[bytes]) -> dict[bytes, tuple[str, str]]:
+        """The entries of those of the paths that the tree has; gitlinks too."""
+        files = {path: self.entries[path] for path in paths if path in self.entries}
+        return files | {path: (GITLINK, self.links[path]) for path in paths if path in self.links}
 
     def named(self, name: bytes) -> dict[bytes, str]:
         """The regular files with this last component: path to object id."""
@@ -77,6 +89,11 @@ class Listing:
             for path, (mode, oid) in self.entries.items()
             if (path == name or path.endswith(ending)) and mode != SYMLINK
         }
+
+
+def _below(paths: list[bytes], folder: bytes) -> list[bytes]:
+    first = bisect_left(paths, folder + b"/")
+    return paths[first : bisect_left(paths, folder + b"0", first)]  # `0` comes after `/`
 
 
 @dataclass(slots=True)
@@ -143,7 +160,7 @@ class Trees:
         with self._guard:
             above = self.id(base)
             self._ids |= {commit: tree, tree: tree}
-            if above in self._plain and not any(_is_attributes(change.path) for change in changes):
+            if above in self._plain and not any(is_attributes(change.path) for change in changes):
                 self._exact.add(tree)
                 self._plain.add(tree)
             if tree != above:
@@ -298,7 +315,8 @@ def _apply(above: Listing, tree: str, changes: Sequence[Change]) -> Listing:
     return Listing(tree, entries, links)
 
 
-def _is_attributes(path: str) -> bool:
+def is_attributes(path: str) -> bool:
+    """Whether git reads in this file how others are converted."""
     return encode(path).rpartition(b"/")[2] == ATTRIBUTES
 
 

@@ -10,13 +10,15 @@ import hashlib
 import os
 import stat
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
 from parallel_impl import storage
 from parallel_impl.git.trees import Listing
+from parallel_impl.git.upper_walk import UpperEntry
 from parallel_impl.plan.globs.git_folder import INVISIBLE, is_git_folder
 
 # what only programs write, beside their work
@@ -29,6 +31,7 @@ LISTED = 1_000  # files of one ignored folder that are listed one by one
 ROUND = 5_000  # entries of new folders that are looked at before the ignore rules are asked about them
 KINDS = {stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket", stat.S_IFBLK: "a device", stat.S_IFCHR: "a device"}
 
+Scan = Callable[[bytes], Iterable[os.DirEntry[bytes] | UpperEntry]]
 Ask = Callable[[Collection[bytes]], Mapping[bytes, str]]
 Rule = Callable[[bytes], str]  # why a path (a folder ends in `/`) is left out at once; "" to ask git
 
@@ -80,17 +83,23 @@ def by_name(path: bytes) -> str:
     return CACHE_RULE if is_cache(path.rstrip(b"/").rpartition(b"/")[2]) else ""
 
 
-def walk(root: bytes, listing: Listing, ask: Ask, rule: Rule = by_name) -> Disk:
+def walk(root: bytes, listing: Listing, ask: Ask, rule: Rule = by_name, scan: Scan | None = None) -> Disk:
     """Compare the folder `root` with a tree. `ask` says which paths the ignore rules leave out, in batches.
 
-    `rule` says what is left out before they are asked.
+    `rule` says what is left out before they are asked. `scan` gives the entries of a folder where those on disk are
+    not the ones.
     """
-    return _Walk(root, listing, ask, rule).run()
+    return _Walk(listing, ask, rule, scan or partial(_scan, root)).run()
+
+
+def _scan(root: bytes, folder: bytes) -> list[os.DirEntry[bytes]]:
+    with os.scandir(os.path.join(root, folder)) as entries:  # noqa: PTH118 - bytes
+        return list(entries)
 
 
 class _Walk:
-    def __init__(self, root: bytes, listing: Listing, ask: Ask, rule: Rule) -> None:
-        self.root, self.listing, self.ask, self.rule = root, listing, ask, rule
+    def __init__(self, listing: Listing, ask: Ask, rule: Rule, scan: Scan) -> None:
+        self.listing, self.ask, self.rule, self.scan = listing, ask, rule, scan
         self.disk = Disk()
         self.files: set[bytes] = set()  # not in the tree, not yet asked about
         self.odd: dict[bytes, str] = {}
@@ -109,11 +118,10 @@ class _Walk:
         below: list[bytes] = []
         prefix = folder + b"/" if folder else b""
         try:
-            with os.scandir(os.path.join(self.root, folder)) as entries:  # noqa: PTH118 - bytes
-                for entry in entries:
-                    path = prefix + entry.name
-                    if not (tracked and self.known(path, entry, below)) and path != b".git":
-                        self.sort(path, entry)
+            for entry in self.scan(folder):
+                path = prefix + entry.name
+                if not (tracked and self.known(path, entry, below)) and path != b".git":
+                    self.sort(path, entry)
         except FileNotFoundError:
             pass  # a process that outlived the agent removed it
         except OSError as error:
@@ -121,7 +129,7 @@ class _Walk:
             where[folder or b"."] = f"cannot be read: {error.strerror}"
         return below
 
-    def known(self, path: bytes, entry: os.DirEntry[bytes], below: list[bytes]) -> bool:
+    def known(self, path: bytes, entry: os.DirEntry[bytes] | UpperEntry, below: list[bytes]) -> bool:
         """Whether the tree has this path with this kind of thing; it is noted."""
         if entry.is_dir(follow_symlinks=False):
             if path in self.listing.folders:
@@ -137,7 +145,7 @@ class _Walk:
             return True
         return False
 
-    def sort(self, path: bytes, entry: os.DirEntry[bytes]) -> None:
+    def sort(self, path: bytes, entry: os.DirEntry[bytes] | UpperEntry) -> None:
         """File something that is not in the tree."""
         if looks_like_git(entry.name):
             self.odd[path] = (

@@ -21,6 +21,7 @@ from parallel_impl.gates.reports import OpenSpecStatus
 from parallel_impl.processes.launch import Launch, Limits, Stops
 from parallel_impl.processes.process import run
 from parallel_impl.text import shorten
+from parallel_impl.views.slot import OpenView
 
 PROGRAM = "openspec"
 HOW_TO_INSTALL = INSTALL[PROGRAM]
@@ -86,9 +87,11 @@ def version(env: Mapping[str, str]) -> str:
     return _ask(("--version",), Path.cwd(), env).decode(errors="replace").strip()
 
 
-def status(change_id: str, folder: Path, env: Mapping[str, str], stop: Stops = None) -> ChangeStatus:
-    """How complete the texts of a change are; `folder` holds its `openspec/`."""
-    return _decoded(_ask(("status", "--change", change_id, "--json"), folder, env, stop), ChangeStatus)
+def status(
+    change_id: str, folder: Path, env: Mapping[str, str], stop: Stops = None, view: OpenView | None = None
+) -> ChangeStatus:
+    """How complete the texts of a change are; `folder` holds its `openspec/`, as it is in the `view`."""
+    return _decoded(_ask(("status", "--change", change_id, "--json"), folder, env, stop, view), ChangeStatus)
 
 
 def archive(change_id: str, folder: Path, env: Mapping[str, str]) -> str:
@@ -104,14 +107,20 @@ def fork_schema(source: str, name: str, folder: Path, env: Mapping[str, str]) ->
     _ask(("schema", "fork", source, name, "--json"), folder, env)
 
 
-def _ask(arguments: tuple[str, ...], folder: Path, env: Mapping[str, str], stop: Stops = None) -> bytes:
+def _ask(
+    arguments: tuple[str, ...],
+    folder: Path,
+    env: Mapping[str, str],
+    stop: Stops = None,
+    view: OpenView | None = None,
+) -> bytes:
     """What `openspec` prints. OpenSpecError where it fails, in its own words."""
     program = find(env)
     if not program:
         raise OpenSpecError(f"openspec is not installed: {HOW_TO_INSTALL}")
     with tempfile.TemporaryDirectory(prefix="pi-openspec-") as scratch:
         lines, log = list[bytes](), Path(scratch) / "log"
-        launch = Launch(folder, {**env, **OFFLINE}, Limits(SECONDS), stop=stop)
+        launch = Launch(folder, {**env, **OFFLINE}, Limits(SECONDS), stop=stop, view=view)
         ended = run([program, *arguments], launch, log, heard=lines.append)
         printed, complained = b"\n".join(lines), log.read_text(errors="replace") if log.exists() else ""
     if ended.clean:

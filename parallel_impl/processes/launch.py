@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from parallel_impl.processes.namespace import Namespace
+from parallel_impl.views.slot import OpenView
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,8 @@ Stops = Stop | tuple[Stop, ...] | None  # any one of several ends what was start
 class Launch:
     """How a process starts. `env` is its whole environment, TMPDIR included; any one of several stops ends it.
 
-    `mask` lists byte strings that are shown as `***`. `nice` is how much lower its priority is than ours (nice(2)).
+    `cwd` is a folder as the process sees it: in its `view`, where it has one. `mask` lists byte strings that are shown
+    as `***`. `nice` is how much lower its priority is than ours (nice(2)).
     """
 
     cwd: Path
@@ -67,6 +69,7 @@ class Launch:
     mask: tuple[bytes, ...] = ()
     namespace: Namespace | None = None
     nice: int = 0
+    view: OpenView | None = None
 
     @property
     def stops(self) -> tuple[Stop, ...]:

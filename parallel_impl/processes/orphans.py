@@ -16,14 +16,16 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from parallel_impl.processes import procfs
 from parallel_impl.processes.procfs import children, descendants, environ, group_lives, session, start_time
+from parallel_impl.views.slot import Entered, OpenView
 
 MARK = "PARALLEL_IMPL_JOB"
 LOWEST = 19  # priority
 REAPED_SECONDS = 1.0  # apart: many watchers ask
+Child = subprocess.Popen[bytes] | Entered
 
 _started: dict[int, int] = {}  # pid -> start time, of what `start` started and `forget` has not forgotten
 _parents: dict[int, threading.Event] = {}  # what ends the thread that started one with a lower priority
@@ -37,17 +39,34 @@ def adopt_orphans() -> bool:
 
 
 def start(
-    argv: Sequence[str], *, env: Mapping[str, str], mark: str, nice: int = 0, **how: Any
-) -> subprocess.Popen[bytes]:
-    """Start a child in a session of its own, with `mark` in its environment.
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    mark: str,
+    cwd: Path,
+    stdin: int | IO[bytes],
+    stderr: int,
+    pass_fds: Sequence[int] = (),
+    nice: int = 0,
+    view: OpenView | None = None,
+) -> Child:
+    """Start a child in a session of its own, and in this view, with `mark` in its environment; its stdout is a pipe.
 
     A mark that is in `env` already stays: an agent of ours starts its tools by this too, and they are the run's too.
     With `nice` its priority is that much lower from its first instruction on, and so is that of whatever it starts.
     """
     marks = " ".join([*env.get(MARK, "").split(), mark])
     with _guard:  # an orphan hunt must not take a child that was just started for an orphan
-        given = {"args": argv, "env": {**env, MARK: marks}, "start_new_session": True, **how}
-        child = _start_lower(given, nice) if nice else subprocess.Popen(**given)
+        how: dict[str, Any] = {"env": {**env, MARK: marks}, "cwd": cwd, "stdin": stdin, "stderr": stderr}
+        how["pass_fds"] = pass_fds
+        child: Child
+        if view:
+            child = view.start(argv, nice=nice, **how)
+        else:
+            given = {"args": argv, "stdout": subprocess.PIPE, "bufsize": 0, "start_new_session": True, **how}
+            child = _start_lower(given, nice) if nice else subprocess.Popen(**given)
+        if nice:
+            _lower_session(child.pid, nice)
         _started[child.pid] = start_time(child.pid, ended=True)  # one that is over already too: 0 is older than all
     return child
 
@@ -71,9 +90,13 @@ def _start_lower(how: dict[str, Any], nice: int) -> subprocess.Popen[bytes]:
     threading.Thread(target=parent, name="parent", daemon=True).start()
     child = started.result()
     _parents[child.pid] = over
-    with contextlib.suppress(OSError):  # where sessions are scheduled as groups, theirs counts (sched(7), autogroup)
-        Path(f"/proc/{child.pid}/autogroup").write_text(str(nice))
     return child
+
+
+def _lower_session(pid: int, nice: int) -> None:
+    """Where sessions are scheduled as groups, the group's priority counts (sched(7), autogroup)."""
+    with contextlib.suppress(OSError):
+        Path(f"/proc/{pid}/autogroup").write_text(str(nice))
 
 
 def _lower(nice: int) -> None:
@@ -83,7 +106,7 @@ def _lower(nice: int) -> None:
         os.setpriority(os.PRIO_PROCESS, own, min(os.getpriority(os.PRIO_PROCESS, own) + nice, LOWEST))
 
 
-def forget(child: subprocess.Popen[bytes]) -> None:
+def forget(child: Child) -> None:
     """A child has ended, and what came from it."""
     with _guard:
         _started.pop(child.pid, None)
@@ -91,7 +114,7 @@ def forget(child: subprocess.Popen[bytes]) -> None:
             parent.set()
 
 
-def end(child: subprocess.Popen[bytes], mark: str, grace: float, ask: Callable[[], None]) -> int:
+def end(child: Child, mark: str, grace: float, ask: Callable[[], None]) -> int:
     """End the child and every descendant that left its group; the number of living processes left behind.
 
     `ask` asks all that can be reached together to end: the group, or what is in the namespace.

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from parallel_impl import storage
+from parallel_impl.processes.orphans import Child
 from parallel_impl.text import masked
 
 CHUNK = 1 << 16
@@ -132,7 +132,7 @@ class Output:
 
     def __init__(
         self,
-        child: subprocess.Popen[bytes],
+        child: Child,
         log: Log,
         mask: tuple[bytes, ...],
         heard: Tell | None,

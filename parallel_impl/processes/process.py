@@ -26,6 +26,7 @@ from parallel_impl import storage
 from parallel_impl.processes import orphans, procfs
 from parallel_impl.processes.launch import Launch
 from parallel_impl.processes.namespace import Channel
+from parallel_impl.processes.orphans import Child
 from parallel_impl.processes.output import Log, Output, Tell
 
 GRACE_AFTER_EXIT = 0.5  # seconds, for what a program left behind
@@ -154,7 +155,7 @@ def _opened(stdin: Path | bytes, stack: contextlib.ExitStack) -> IO[bytes]:
 
 def _start(
     argv: Sequence[str], launch: Launch, channel: Channel | None, mark: str, *, stdin: int | IO[bytes], apart: bool
-) -> subprocess.Popen[bytes]:
+) -> Child:
     inside = channel and launch.namespace
     return orphans.start(
         inside.around(argv, channel, launch.limits.grace_seconds) if inside and channel else list(argv),
@@ -162,11 +163,10 @@ def _start(
         mark=mark,
         cwd=launch.cwd,
         stdin=stdin,
-        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE if apart else subprocess.STDOUT,
         pass_fds=(channel.theirs.fileno(),) if channel else (),
-        bufsize=0,
         nice=launch.nice,
+        view=launch.view,
     )
 
 
@@ -178,7 +178,7 @@ def _not_started(argv: Sequence[str], why: str, log: BinaryIO, began: float) -> 
 
 
 def _watch(
-    child: subprocess.Popen[bytes],
+    child: Child,
     output: Output,
     launch: Launch,
     began: float,

@@ -50,9 +50,7 @@ def run(argv: Sequence[str], environment: Mapping[str, str], *, input: bytes = b
             complaints = _file(opened)
             ends = [_above_standard(each, theirs) for each in (_stdin(input, stdin, theirs), end, complaints)]
             actions = [(os.POSIX_SPAWN_DUP2, each, number) for number, each in enumerate(ends)]
-            pid = os.posix_spawn(
-                program, list(argv), whole, file_actions=actions, setpgroup=0, setsigdef=IGNORED_BY_PYTHON
-            )
+            pid = _spawn(program, list(argv), whole, actions)
         printed, code = _wait(pid, out)
         size = os.fstat(complaints).st_size
         return Done(code, printed, os.pread(complaints, size, 0) if size else b"")

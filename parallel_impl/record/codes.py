@@ -93,6 +93,8 @@ class Halt(StrEnum):
     INTERRUPTED = "INTERRUPTED"
     PAUSED = "PAUSED"  # a provider refuses: the same command goes on
     BUDGET_EXCEEDED = "BUDGET_EXCEEDED"
+    VIEW_FAILED = "VIEW_FAILED"
+    LAYER_CHANGED = "LAYER_CHANGED"
 
 
 FAILS_TOO = "fails on the base too: "  # begins the line of a failure that names such tests
@@ -115,6 +117,8 @@ _HALTED = {
     Halt.INTERRUPTED: "interrupted",
     Halt.PAUSED: "paused",
     Halt.BUDGET_EXCEEDED: "a limit of the run is used up",
+    Halt.VIEW_FAILED: "checkouts cannot be mounted",
+    Halt.LAYER_CHANGED: "a prepared checkout was changed",
 }
 
 

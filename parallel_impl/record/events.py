@@ -119,7 +119,7 @@ class AttemptEnded(Event, frozen=True, kw_only=True):
 
     `tests` is the digest of the record of which tests passed in its own steps ("" where none is known). In
     `waited_seconds` of its `seconds` it waited for slots. `whole`: all that its agent did is in the commit (None: of a
-    version that did not record it).
+    version that did not record it). `layer` is the name of the prepared checkout that its steps ran on ("": none).
 
     Of its agent: the model that it used, the conversation that a retry may go on with (`private_home`: it lies in the
     package's own HOME), what it used, and how many of its tools were called, denied, and of its requests repeated.
@@ -144,6 +144,7 @@ class AttemptEnded(Event, frozen=True, kw_only=True):
     calls: int = 0
     tests: str = ""
     whole: bool | None = None
+    layer: str = ""
 
 
 class TestsKept(Event, frozen=True, kw_only=True):
@@ -302,6 +303,35 @@ class ConfigurationRevised(Event, frozen=True, kw_only=True):
     keys: list[str]
     again: list[str] = []
     judged: list[str] = []
+
+
+class SetUpRun(msgspec.Struct, frozen=True, kw_only=True):
+    """One set-up that became a prepared checkout: in which one, and the path for which no other served ("": none)."""
+
+    checkout: str
+    seconds: float
+    why: str = ""
+
+
+class CheckoutsMade(Event, frozen=True, kw_only=True):
+    """How the checkouts of one start were made ready, at its end: in words, how many there were, and what set-up ran.
+
+    Of checkouts that each have a set-up of their own only the words are known here.
+    """
+
+    how: str
+    number: int = 0
+    set_ups: list[SetUpRun] = []
+
+
+class LayersChanged(Event, frozen=True, kw_only=True):
+    """Prepared checkouts were changed after set-up had made them: what, and the packages whose steps ran on them.
+
+    Their work is judged again by the next start, and that of all that depends on them; no agent works for that.
+    """
+
+    what: list[str]
+    packages: list[str]
 
 
 class RepositoryChanged(Event, frozen=True, kw_only=True):

@@ -235,6 +235,8 @@ class State:
             case e.ConfigurationRevised():
                 self.configured = event
                 self._reopen(event)
+            case e.LayersChanged():
+                self._doubt(event)
             case e.RepositoryChanged() if event.halts:
                 self.tampering = event
             case _:
@@ -425,6 +427,15 @@ class State:
         for progress in self.packages.values():
             if progress.state is PackageState.CANCELLED:
                 progress.state, progress.why = PackageState.PLANNED, ""
+        self._queue(self.packages)
+
+    def _doubt(self, event: e.LayersChanged) -> None:
+        """What was found out about these packages is worth nothing; what their agents did is as it was."""
+        self._expect(event, not self.live())
+        self.proven = ""
+        self._outdate(event.packages)
+        for progress in (self.packages[name] for name in self.with_descendants(event.packages)):
+            progress.judged_otherwise = progress.attempts
         self._queue(self.packages)
 
     def _outdate(self, names: Iterable[str]) -> None:

@@ -21,6 +21,8 @@ def describe(event: Event) -> str:
             return f"{event.package}  cancelled: {event.because} was not accepted"
         case e.Noted():
             return f"{event.package}  note: {event.text}" if event.package else f"note: {event.text}"
+        case e.LayersChanged():
+            return f"verified again: {', '.join(event.packages) or 'nothing'}: {'; '.join(event.what)}"
         case e.RepositoryChanged() if event.checkouts:
             return f"your checkouts are not as they were: {'; '.join(event.what)}"
         case e.RepositoryChanged():

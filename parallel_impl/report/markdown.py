@@ -134,6 +134,7 @@ def _facts(summary: Summary) -> str:
         ("Run", f"`{summary.run_id}`"),
         ("Agent", f"{_agents(summary)}, {summary.jobs} at once, {summary.fence}"),
         ("Revisions", f"plan {summary.plan_revision}, contracts {summary.contracts_revision}"),
+        *([("Set-up", summary.set_up)] if summary.set_up else []),
         ("Until the last package", f"{summary.makespan_seconds:.1f} s; at best {summary.bound_seconds:.1f} s"),
         ("Longest chain", f"{summary.critical_path.seconds:.1f} s: {path}"),
     ]

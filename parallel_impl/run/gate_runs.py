@@ -114,9 +114,10 @@ def run_again(spec: RunSpec, launch: Launch, checkout: Checkout, logs: Path, fai
     """Run what failed once more, in a checkout that is ready."""
     wanted = {name: tests for name, tests in failed.items() if not any(launch.stops)}
     return quality.run_again(
-        checkout.path,
+        checkout.files,
         spec.gates,
         wanted,
+        view=checkout.view,
         env=launch.env,
         folder=logs,
         stop=launch.stop,
@@ -285,8 +286,9 @@ def start_gates(
 ) -> Reports:
     """Run these gates side by side in a checkout that is ready."""
     return quality.run_gates(
-        checkout.path,
+        checkout.files,
         gates,
+        view=checkout.view,
         env=launch.env,
         folder=logs,
         stop=launch.stop,

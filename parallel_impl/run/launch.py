@@ -27,6 +27,8 @@ from parallel_impl.run.spec import RunSpec, Workspace
 from parallel_impl.text import first_names
 
 SHOWN = 10
+# its files got other access times since git wrote them: a set-up that asks git would read them all
+LAID_OUT = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "core.trustctime", "GIT_CONFIG_VALUE_0": "false"}
 NAMED, HASHED = 27, 12  # characters of a name that people read, and of the hash that makes it the checkout's own
 
 
@@ -61,7 +63,7 @@ def equip(
     named["GIT_CEILING_DIRECTORIES"] = str(workspace.home)
     folder = tempfile.mkdtemp(prefix=_prefix(spec.run_id))
     try:
-        yield replace(launch, env={**launch.env, **named, "TMPDIR": folder})
+        yield replace(launch, env={**launch.env, **named, "TMPDIR": folder}, view=checkout.view)
     finally:
         if why := try_remove(Path(folder)):
             noted(tell, package)(f"{why}; it is left")
@@ -81,7 +83,7 @@ def _resources(spec: RunSpec, workspace: Workspace, checkout: Checkout) -> dict[
     own = name(workspace.places.change_id, checkout.folder)
     found = {"PARALLEL_IMPL_NAME": own, "COMPOSE_PROJECT_NAME": own}
     if spec.config.ports:
-        lent = ports.lend(checkout.path, spec.config.ports)
+        lent = ports.lend(checkout.folder, spec.config.ports)
         found |= {"PARALLEL_IMPL_PORT": str(lent[0]), "PARALLEL_IMPL_PORTS": " ".join(map(str, lent))}
     return found
 
@@ -114,14 +116,20 @@ def make_ready(
     package: str = "",
     number: int = 0,
     changes: SetUpChanges | None = None,
+    judged: bool = True,
 ) -> SetupOutcome:
     """Run the set-up of this repository in a checkout, whose hooks then never run; its output replaces `log`.
 
     It takes a slot, and runs once more alone where it failed beside other heavy work. Set-up sees where the main
     worktree lies, to link what belongs beside it. `tell` hears that it waits, begins and ends, of which checkout;
     nothing where there is no set-up. With `changes`, of the fresh checkout, set-up fails where it changes more files
-    than on the base: what is judged there would not be what lands.
+    than on the base: what is judged there would not be what lands; where that is not `judged` they are only looked at.
+    Where a layer serves the checkout, nothing runs; where none does, what set-up makes becomes one.
     """
+    mounted = checkout.mounted
+    if mounted and mounted.ready:
+        hooks.switch_off(checkout)
+        return SetupOutcome(0.0)
 
     def once(*, alone: bool = False) -> tuple[SetupOutcome, Share]:
         waiting = e.SlotAwaited(at=now(), what="set-up", on=on, package=package, number=number)
@@ -130,13 +138,20 @@ def make_ready(
             return _set_up(spec, launch, checkout, log), share
 
     if not spec.setup:
-        return _set_up(spec, launch, checkout, log)
+        outcome = _set_up(spec, launch, checkout, log)
+        if not outcome.failure:
+            checkout.settle(seconds=0.0, inputs={})
+        return outcome
     outcome, share = once()
     if again := bool(outcome.failure) and share.beside and not any(launch.stops):
         first, (outcome, _) = outcome, once(alone=True)
         outcome = replace(outcome, seconds=first.seconds + outcome.seconds)
-    if changes and not outcome.failure and (more := changes.beyond(spec.set_up_changes)):
+    inputs = checkout.mounts.inputs(mounted) if checkout.mounts and mounted else {}  # before anything of ours reads
+    # while the checkout is as set-up has left it
+    if changes and not outcome.failure and (more := changes.beyond(spec.set_up_changes)) and judged:
         outcome = replace(outcome, failure=_changes_more(more))
+    if not outcome.failure:
+        checkout.settle(seconds=outcome.seconds, inputs=inputs)
     tell(
         e.SetupEnded(
             at=now(),
@@ -153,16 +168,17 @@ def make_ready(
 
 def _set_up(spec: RunSpec, launch: Launch, checkout: Checkout, log: Path) -> SetupOutcome:
     outcome = setup.make_ready(
-        checkout.path,
+        checkout.files,
         spec.setup,
-        env={**launch.env, "PARALLEL_IMPL_REPOSITORY": str(spec.repository)},
+        env={**launch.env, **(LAID_OUT if checkout.view else {}), "PARALLEL_IMPL_REPOSITORY": str(spec.repository)},
         log=log,
         caches=spec.caches,
         seconds=spec.config.setup_minutes * 60,
         stop=launch.stop,
         mask=launch.mask,
+        view=checkout.view,
     )
-    if os.access(checkout.path, os.R_OK | os.W_OK | os.X_OK):
+    if os.access(checkout.files, os.R_OK | os.W_OK | os.X_OK):
         hooks.switch_off(checkout)
         return outcome
     return replace(outcome, failure=outcome.failure or "set-up: it removed or closed the folder that it ran in")

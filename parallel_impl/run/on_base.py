@@ -328,7 +328,8 @@ class _TriedStep:
                 result = steps.try_step(
                     step,
                     place,
-                    checkout=self.checkout.path,
+                    checkout=self.checkout.files,
+                    view=self.checkout.view,
                     folder=folder,
                     env=launch.env,
                     changed=self.traces.changed,

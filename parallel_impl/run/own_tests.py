@@ -132,7 +132,8 @@ def _passed_again(
         alone = replace(package, steps=(replace(step, artifacts=(), result_keys=()),))
         ran = steps.run_steps(
             alone,
-            checkout=checkout.path,
+            checkout=checkout.files,
+            view=checkout.view,
             folder=folder,
             env=launch.env,
             changed=dict,

@@ -18,7 +18,15 @@ from parallel_impl.git.remove import remove
 from parallel_impl.git.union import Layer, Occupied
 from parallel_impl.processes.launch import Launch, Stop
 from parallel_impl.record.codes import Failure, Halt
-from parallel_impl.record.events import Event, Noted, PackageFailed, RepositoryChanged
+from parallel_impl.record.events import (
+    CheckoutsMade,
+    Event,
+    LayersChanged,
+    Noted,
+    PackageFailed,
+    RepositoryChanged,
+    SetUpRun,
+)
 from parallel_impl.record.journal import Journal, now
 from parallel_impl.record.state import State
 from parallel_impl.report.outline import Outline
@@ -93,11 +101,13 @@ class Run:
     base_checkout: Checkout | None = None
     move: Move | None = None
     obstacle: tuple[Halt, str] | None = None
+    views_failed: int = 0  # attempts in a row
     known_reports: dict[str, dict[str, GateReport]] = field(default_factory=dict)
     layers: dict[str, Layer] = field(default_factory=dict)
     occupied: Occupied = field(default_factory=Occupied)  # by the layers, as far as the loop has seen them
     posted: SimpleQueue[Event] = field(default_factory=SimpleQueue)
     told_of: list[str] = field(default_factory=list)  # what lies around the checkouts
+    doubted: set[str] = field(default_factory=set)  # the layers that were changed, as far as that is recorded
     compared: bool = False  # the user's checkouts, with what they were
 
     def record(self, *events: Event, sync: bool = True) -> None:
@@ -146,6 +156,31 @@ class Run:
         if not self.compared and (found := self.workspace.watch.compare_checkouts()):
             self.record(RepositoryChanged(at=now(), what=[*map(str, found)], running=[], halts=False, checkouts=True))
         self.compared = True
+
+    def count_checkouts(self) -> None:
+        """How the checkouts of this start were made ready, at its end."""
+        mounts = self.workspace.source.mounts
+        made = mounts.made if mounts else ()
+        rows = [SetUpRun(checkout=one.name, seconds=one.layer.about.seconds, why=one.why) for one in made if one.layer]
+        number = mounts.opened if mounts else 0
+        self.record(CheckoutsMade(at=now(), how=self.spec.checkouts, number=number, set_ups=rows))
+
+    def look_at_layers(self) -> str:
+        """What was changed in prepared checkouts since this was asked last, and which packages that makes unproven.
+
+        "" for nothing.
+        """
+        changed = self.workspace.changed_layers()
+        new = {name: told for name, told in changed.items() if name not in self.doubted}
+        if not new:
+            return ""
+        self.doubted |= new.keys()
+        accepted = {name: self.state.packages[name].ended for name in self.state.accepted()}
+        packages = [name for name, ended in accepted.items() if ended and ended[-1].layer in new]
+        what = [environment.masked(told, self.launch.mask) for told in new.values()]
+        self.record(LayersChanged(at=now(), what=what, packages=packages))
+        verified = f"\nverified on it: {', '.join(packages)}" if packages else ""
+        return "\n".join(what) + verified
 
     def look_at_repository(self, *ended: str) -> None:
         """Compare the user's repository with what it was; what could run programs or redirect starts nothing more.

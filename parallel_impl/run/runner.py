@@ -45,6 +45,7 @@ class Returned:
     future: Future[Outcome]
 
 
+MOST_FAILED_VIEWS, MOST_DEATHS = 3, 2
 LOOK_SECONDS = 1.0  # for which the main thread sleeps in one piece
 
 Message = Returned | Working | Grown | e.Event
@@ -310,12 +311,15 @@ def _settle(run: Run, admission: Admission, job: Job, outcome: Outcome) -> None:
         calls=outcome.seen.calls,
         tests=outcome.tests,
         whole=outcome.whole,
+        layer=outcome.layer,
     )
     if code:
         run.record(ended)
         run.obstacle = run.obstacle or _find_obstacle(run, job, code, why)
         run.fail_if_spent(package.id)
+        _count_failed_views(run, outcome)
     else:
+        run.views_failed = 0
         if outcome.tests:
             run.record(e.TestsKept(at=now(), package=package.id, number=job.number, digest=outcome.tests))
         run.workspace.set_ref(run.workspace.places.package_ref(package.id), outcome.commit)
@@ -336,6 +340,15 @@ def _find_obstacle(run: Run, job: Job, code: Failure, why: str) -> tuple[Halt, s
         again = f"parallel-implement {run.workspace.places.change_id} --restart {package}"
         return Halt.FOREIGN_FILES, f"{package}: {why}\nwhere its own steps or set-up make that, do it again: {again}"
     return None
+
+
+def _count_failed_views(run: Run, outcome: Outcome) -> None:
+    """An attempt whose view failed is made again, and costs nothing: but not for ever."""
+    mounts = run.workspace.source.mounts
+    run.views_failed = run.views_failed + 1 if outcome.view_failed else 0
+    died = mounts.slot.deaths if mounts else 0
+    if (run.views_failed >= MOST_FAILED_VIEWS or died >= MOST_DEATHS) and not run.obstacle:
+        run.obstacle = (Halt.VIEW_FAILED, f'{outcome.why}\nwithout views it goes by checkouts = "each"')
 
 
 def _look_for_clash(run: Run) -> None:

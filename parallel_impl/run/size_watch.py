@@ -48,7 +48,7 @@ def _look(run: Run, at_work: Callable[[], list[str]], post: Callable[[Grown], No
         for package in at_work():
             if why := over(limits.package, _output(run, package), _disk(run, package)):
                 post(Grown(package, why))
-        if why := over(limits.run, [places.attempts], [run.workspace.home, places.client_homes]):
+        if why := over(limits.run, [places.attempts], [run.workspace.home, *_written(run), places.client_homes]):
             post(Grown("", why))
         pause = max(LEAST, SHARE * (time.monotonic() - began))
 
@@ -72,4 +72,11 @@ def _disk(run: Run, package: str) -> list[Path]:
     """The worktree, what belongs to it, and the private HOME."""
     places, home = run.workspace.places, run.workspace.home
     names = [*places.checkouts_of(package), f"{package}.git"]
-    return [*(home / name for name in names), places.client_home(package)]
+    written = [views / name for views in _written(run) for name in places.checkouts_of(package)]
+    return [*(home / name for name in names), *written, places.client_home(package)]
+
+
+def _written(run: Run) -> list[Path]:
+    """The folder with what views write, which lies outside the home."""
+    mounts = run.workspace.source.mounts
+    return [mounts.views] if mounts else []

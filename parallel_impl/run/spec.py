@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from parallel_impl.agents.agent import Agent
@@ -11,6 +11,7 @@ from parallel_impl.config import Config, SetupCommand
 from parallel_impl.gates.quality import Gate
 from parallel_impl.git.checkout import Checkout, Source
 from parallel_impl.git.identity import OURS, Identity
+from parallel_impl.git.mounts import Mounts, one_path
 from parallel_impl.git.repo import Repo
 from parallel_impl.git.surroundings import Foreign, Surroundings, foreign_beside
 from parallel_impl.git.trees import Trees
@@ -24,6 +25,9 @@ from parallel_impl.processes.slots import Slots
 from parallel_impl.record.result import AgentRecord
 from parallel_impl.run import ports
 from parallel_impl.run.places import Places
+from parallel_impl.views.slot import Slot
+from parallel_impl.views.trial import Ability
+from parallel_impl.views.view import Means
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,7 @@ class RunSpec:
     slots: Slots = field(default_factory=slots.own)
     notes: tuple[str, ...] = ()
     lacking: tuple[str, ...] = ()
+    checkouts: str = ""
 
     def agent_record(self, package: str) -> AgentRecord:
         """Who does this package; a run that is only settled knows no more than a line."""
@@ -139,11 +144,14 @@ class Workspace:
             environment=environment,
             repository_name=repository_name,
         )
+        trees = Trees(repo, places.trees, source.environment)
+        # what a killed process had mounted is found by this; whoever opens checkouts has better ones
+        none = Mounts(repo, trees, Slot(), Ability(Means.EACH), home, one_path(home, repository_name))
         return cls(
             repo=repo,
-            trees=Trees(repo, places.trees, source.environment),
+            trees=trees,
             places=places,
-            source=source,
+            source=replace(source, mounts=none),
             watch=Watch(repo, places.change_id, checkout=checkout),
             surroundings=surroundings,
         )
@@ -156,6 +164,16 @@ class Workspace:
         """What lies around the checkouts and is not of this run; on the level of `checkout`, beside `usual`, too."""
         around = self.surroundings.foreign() if self.surroundings else []
         return [*around, *(foreign_beside(checkout.folder, checkout.path, usual) if checkout else ())]
+
+    def changed_layers(self) -> Mapping[str, str]:
+        """The prepared checkouts that were changed since they were made, with what to say of each.
+
+        Nothing that ran over them is proven. They are made again when they are needed.
+        """
+        if self.source.mounts is None:
+            return {}
+        self.source.mounts.take_out_changed()
+        return self.source.mounts.changed
 
     def set_ref(self, ref: str, commit: str) -> None:
         """Move a ref of our own; the watch over the user's repository expects it then."""
@@ -170,6 +188,6 @@ class Workspace:
     def put_away(self, name: str, number: int, note: Callable[[str], None]) -> None:
         """Remove a checkout by its name; what cannot be removed (files of root, of a container) is kept and noted."""
         checkout = self.source.place(name)
-        ports.give_back(checkout.path)
+        ports.give_back(checkout.folder)
         if told := checkout.put_away(number):
             note(told)

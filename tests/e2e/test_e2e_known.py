@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from parallel_impl.views.view import Means
+from tests.means import CHOSEN
 from tests.repository import command, commit_all, git, make_repository, refs, tool
 
 CHANGE = "add-note"
@@ -68,7 +70,8 @@ def test_a_file_around_the_checkouts_on_the_base_halts_with_the_line_that_remove
     done = implement(repo, RIGHT)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "Not landed: files around its checkouts are not of this run" in done.stderr
-    forged = repo.parent / f"{repo.name}.worktrees/{CHANGE}/conftest.py"
+    above = repo.parent / f"{repo.name}.worktrees"
+    forged = (above / CHANGE if CHOSEN is Means.EACH else above) / "conftest.py"
     line = f"rm {forged}"
     assert line in done.stderr
     assert "one command for each gate" not in done.stderr

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from parallel_impl.views.view import Means
+from tests.means import CHOSEN
 from tests.repository import command, commit_all, git, make_repository, tool
 
 LINK = """ln -sfn "$PARALLEL_IMPL_REPOSITORY/../common" ../common"""
@@ -37,7 +39,8 @@ def test_a_sibling_of_the_repository_is_linked_by_set_up_and_named_as_not_proven
     assert note in done.stderr
     assert json.loads((repo / ".git/parallel-impl/fix-typos/summary.json").read_text())["notes"] == [note]
     log = (repo / ".git/parallel-impl/fix-typos/attempts/wp-guide/1/agent.log").read_text().split()
-    assert log == ["42", "common", "no-contracts", f"{tmp_path}/no-contracts.worktrees/fix-typos/wp-guide/no-contracts"]
+    level = "fix-typos/wp-guide" if CHOSEN is Means.EACH else "_checkout"
+    assert log == ["42", "common", "no-contracts", f"{tmp_path}/no-contracts.worktrees/{level}/no-contracts"]
     assert git(repo, "show", f"main:{plan.relative_to(repo)}")
     assert (tmp_path / "common/value").read_text() == "42\n"
 

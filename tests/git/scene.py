@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import os
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from parallel_impl.git.checkout import Checkout, Source
+from parallel_impl.git.mounts import Mounts, one_path
 from parallel_impl.git.repo import Repo, encode
 from parallel_impl.git.scope import violations
 from parallel_impl.git.staging import Snapshot, Staging, Violation, Work
 from parallel_impl.git.trees import Trees
 from parallel_impl.git.watch import Tamper, Watch
 from parallel_impl.plan.model import Scope
+from parallel_impl.views.slot import Slot
+from parallel_impl.views.view import Means
+from tests.means import ability
 from tests.repository import git
 
 CHANGE = "c"
@@ -28,6 +32,7 @@ FILES = {
     ".gitignore": "*.log\nbuild/\n",
 }
 SCOPE = Scope(write_allow=("src/pkg/**",), deny=("src/pkg/secret/**",))
+SLOT = Slot()  # ends with this process
 PACKAGE_REF = "refs/parallel-impl/c/packages/wp1"
 BASE_REF = "refs/parallel-impl/c/base"
 DATE = 1_700_000_000
@@ -78,16 +83,24 @@ class Scene:
     def repo(self) -> Repo:
         return self.trees.repo
 
+    @property
+    def files(self) -> Path:
+        """The files of the worktree, as it is now."""
+        return self.checkout.files
+
     def act(self, script: str) -> None:
         """Run the agent: a shell in the worktree, whatever it exits with."""
         environment = os.environ | {
             "REPO": str(self.user),
             "WT": str(self.checkout.path),
-            "SIB": str(self.sibling.path),
+            "SIB": str(self.sibling.folder / self.user.name),
             "BASE": self.base,
             "COMMON": str(self.checkout.git_dir),
             "OUT": str(self.out),
         }
+        if view := self.checkout.view:
+            view.call(["bash", "-c", script], env=environment, cwd=self.checkout.path)
+            return
         subprocess.run(
             ["bash", "-c", script],
             cwd=self.checkout.path,
@@ -132,7 +145,32 @@ def needs_submodules() -> None:
         pytest.skip("this git has no `git submodule`")
 
 
-def open_scene(user: Path, tmp_path: Path, *, left_out: tuple[str, ...] = (), max_blob_mb: float = 50) -> Scene:
+def mount(repo: Repo, trees: Trees, home: Path, name: str, means: Means) -> Mounts | None:
+    """The mounts of a run by these means; no set-up ever depends on anything."""
+    if means is Means.EACH:
+        return None
+    at = one_path(home, name)
+    mounts = Mounts(repo, trees, SLOT, ability(means), home, at, "k" * 24, lambda _changes, _inputs: "")
+    mounts.begin()
+    return mounts
+
+
+def open_ready(source: Source, name: str, commit: str, *, branch: str = "") -> Checkout:
+    """A checkout as after a set-up that does nothing."""
+    checkout = source.open(name, commit, branch=branch)
+    if checkout.mounted and not checkout.mounted.ready:
+        checkout.settle(seconds=0.0, inputs={})
+    return checkout
+
+
+def open_scene(
+    user: Path,
+    tmp_path: Path,
+    *,
+    left_out: tuple[str, ...] = (),
+    max_blob_mb: float = 50,
+    means: Means = Means.EACH,
+) -> Scene:
     """Prepare a run on the user's HEAD and open the checkouts of two packages."""
     repo = Repo.discover(user)
     base = repo.resolve("HEAD")
@@ -142,11 +180,11 @@ def open_scene(user: Path, tmp_path: Path, *, left_out: tuple[str, ...] = (), ma
     out = tmp_path / "out"
     out.mkdir()
     trees = Trees(repo, state / "trees")
-    source = Source.prepare(
-        repo, base, tmp_path / "home" / CHANGE, indexes=state / "indexes", repository_name=user.name
-    )
-    checkout = source.open("wp1", base, branch="openspec/c--wp1")
-    sibling = source.open("wp2", base, branch="openspec/c--wp2")
+    home = tmp_path / "home" / CHANGE
+    source = Source.prepare(repo, base, home, indexes=state / "indexes", repository_name=user.name)
+    source = replace(source, mounts=mount(repo, trees, home, user.name, means))
+    checkout = open_ready(source, "wp1", base, branch="openspec/c--wp1")
+    sibling = open_ready(source, "wp2", base, branch="openspec/c--wp2")
     bare = git(user, "rev-parse", "--is-bare-repository") == "true"
     watch = Watch(repo, CHANGE, checkout=None if bare else user)
     staging = Staging(trees, checkout, base=base, left_out=left_out, max_blob_mb=max_blob_mb)

@@ -11,7 +11,8 @@ from parallel_impl.git import side_work
 from parallel_impl.git.own_objects import UnreadableError
 from parallel_impl.git.side_work import SideWork, TakenTree
 from parallel_impl.git.staging import Staging
-from tests.git.scene import DATE, Scene, make_user, open_scene
+from tests.git.scene import DATE, Scene, make_user, open_ready, open_scene
+from tests.means import CHOSEN
 from tests.repository import commit_all, git
 
 OWN = "git checkout -q openspec/c--wp1"
@@ -233,13 +234,13 @@ def look(scene: Scene, known: dict[str, str] | None = None) -> list[SideWork]:
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Scene:
     """One repository of a user for many agents, each in a checkout of its own."""
     folder = tmp_path_factory.mktemp("shared")
-    return open_scene(make_user(folder / "user"), folder)
+    return open_scene(make_user(folder / "user"), folder, means=CHOSEN)
 
 
 def join(shared: Scene, out: Path) -> Scene:
     """The scene for one more agent. An object that the user's repository has is not written again by it."""
     shared.checkout.remove()
-    checkout = shared.source.open("wp1", shared.base, branch="openspec/c--wp1")
+    checkout = open_ready(shared.source, "wp1", shared.base, branch="openspec/c--wp1")
     staging = Staging(shared.trees, checkout, base=shared.base)
     return replace(shared, checkout=checkout, staging=staging, snapshot=staging.before(set_up=False), out=out)
 
@@ -265,7 +266,7 @@ def cloned(tmp_path_factory: pytest.TempPathFactory) -> Scene:
     (remote / "news.txt").write_text("news\n")
     commit_all(remote, "news")
     git(user, "remote", "add", "origin", str(remote))
-    return open_scene(user, folder)
+    return open_scene(user, folder, means=CHOSEN)
 
 
 @pytest.mark.parametrize(
@@ -273,7 +274,7 @@ def cloned(tmp_path_factory: pytest.TempPathFactory) -> Scene:
     [
         "git fetch -q",
         "git fetch -q origin main:theirs",
-        "git fetch -q ../../../../upstream main; git branch theirs FETCH_HEAD",
+        "git fetch -q $REPO/../upstream main; git branch theirs FETCH_HEAD",
         "git fetch -q; git branch theirs origin/main; git tag t origin/main",
         "git fetch -q; git checkout -q -b theirs origin/main; git checkout -q openspec/c--wp1",
         "git fetch -q; git checkout -q -b theirs; git merge -q --no-edit origin/main; git checkout -q openspec/c--wp1",
@@ -302,7 +303,7 @@ def test_history_that_an_agent_fetched_into_a_shallow_repository_is_nobodys_work
         (remote / "news.txt").write_text(f"{text}\n")
         commit_all(remote, text)
     git(tmp_path, "clone", "-q", "--depth", "1", f"file://{remote}", str(tmp_path / "user"))
-    scene = open_scene(tmp_path / "user", tmp_path)
+    scene = open_scene(tmp_path / "user", tmp_path, means=CHOSEN)
     scene.act(f"{FEATURE}; git fetch -q --unshallow; git checkout -q -b old HEAD~2; echo o>>{A}; {COMMIT}; {OWN}")
     found = look(scene)
     assert [one.where for one in found] == ["branch feature", "branch old"]
@@ -310,7 +311,7 @@ def test_history_that_an_agent_fetched_into_a_shallow_repository_is_nobodys_work
 
 
 def test_what_the_user_commits_meanwhile_is_nobodys_work(tmp_path: Path) -> None:
-    scene = open_scene(make_user(tmp_path / "user"), tmp_path)
+    scene = open_scene(make_user(tmp_path / "user"), tmp_path, means=CHOSEN)
     (scene.user / A).write_text("the user's\n")
     commit = commit_all(scene.user, "meanwhile")
     scene.act(f"git branch theirs {commit}; git worktree add -q ../side {commit}; git repack -qad")
@@ -326,7 +327,7 @@ def brought(scene: Scene, found: list[SideWork]) -> list[str]:
 
 
 def test_what_is_found_is_whole_in_the_users_repository_when_the_packages_is_gone(tmp_path: Path) -> None:
-    scene = open_scene(make_user(tmp_path / "user"), tmp_path)
+    scene = open_scene(make_user(tmp_path / "user"), tmp_path, means=CHOSEN)
     scene.act(f"{FEATURE}; echo t>>{A}; echo n>{N}; git stash -qu; git worktree add -q ../side; echo w>>../side/{A}")
     found = look(scene)
     assert [one.name for one in found] == ["worktree-side", "feature", "stash"]
@@ -337,7 +338,7 @@ def test_what_is_found_is_whole_in_the_users_repository_when_the_packages_is_gon
 
 
 def test_what_was_staged_and_what_lay_in_the_worktree_are_two_commits_of_a_stash_entry(tmp_path: Path) -> None:
-    scene = open_scene(make_user(tmp_path / "user"), tmp_path)
+    scene = open_scene(make_user(tmp_path / "user"), tmp_path, means=CHOSEN)
     scene.act(f"echo staged>>{A}; git add -A; echo more>>{A}; git stash -q")
     (found,) = look(scene)
     assert brought(scene, [found]) == ["a\nstaged\nmore\n"]
@@ -351,7 +352,7 @@ def test_a_stash_entry_on_a_branch_that_was_left_hides_nothing_of_the_branch(sha
 
 
 def test_a_search_that_was_killed_before_a_ref_was_there_finds_it_again(tmp_path: Path) -> None:
-    scene = open_scene(make_user(tmp_path / "user"), tmp_path)
+    scene = open_scene(make_user(tmp_path / "user"), tmp_path, means=CHOSEN)
     scene.act(FEATURE)
     found = look(scene)
     side_work.bring(scene.repo, scene.checkout.git_dir, [found[0].commit], scratch=scene.trees.scratch)
@@ -414,7 +415,7 @@ def test_commits_are_found_by_their_objects_where_an_agent_destroyed_the_names(s
 
 
 def test_no_program_of_the_agents_choice_runs(tmp_path: Path) -> None:
-    scene = open_scene(make_user(tmp_path / "user"), tmp_path)
+    scene = open_scene(make_user(tmp_path / "user"), tmp_path, means=CHOSEN)
     touch = f"touch {scene.out}/ran"
     scene.act(FEATURE)
     for hook in ("post-index-change", "reference-transaction", "pre-auto-gc"):
@@ -430,7 +431,7 @@ def test_no_program_of_the_agents_choice_runs(tmp_path: Path) -> None:
 
 
 def test_it_works_where_objects_have_long_names(tmp_path: Path) -> None:
-    scene = open_scene(make_user(tmp_path / "user", None, "--object-format=sha256"), tmp_path)
+    scene = open_scene(make_user(tmp_path / "user", None, "--object-format=sha256"), tmp_path, means=CHOSEN)
     scene.act(
         f"{FEATURE}; echo t>>{A}; git stash -q; git repack -qad; "
         f"git checkout -q --orphan x; git rm -rqf .; echo new>o; {COMMIT}; {OWN}"
@@ -454,6 +455,6 @@ def test_lines_that_git_converts_are_nobodys_work(tmp_path: Path) -> None:
     user = make_user(tmp_path / "user", {A: "a\r\nb\r\n", B: "b\r\n", ".gitattributes": "* -text\n"})
     (user / ".gitattributes").write_text("* text\n")
     git(user, "commit", "-qm", "converted from now on", ".gitattributes")
-    scene = open_scene(user, tmp_path)
+    scene = open_scene(user, tmp_path, means=CHOSEN)
     scene.act(f"echo z>>{B}; git add -A --renormalize; git commit -qm work")
     assert look(scene) == []

@@ -336,7 +336,9 @@ def test_a_child_whose_start_is_interrupted_is_ended(tmp_path: Path, monkeypatch
     children, start = list[subprocess.Popen[bytes]](), orphans.start
 
     def interrupted(*arguments: Any, **how: Any) -> None:
-        children.append(start(*arguments, **how))
+        child = start(*arguments, **how)
+        assert isinstance(child, subprocess.Popen)
+        children.append(child)
         while len(survivors(tmp_path)) < 2:
             threading.Event().wait(0.01)
         raise KeyboardInterrupt

@@ -105,6 +105,15 @@ def test_a_restart_is_done_by_an_agent() -> None:
     assert run.judged == []
 
 
+def test_work_that_was_verified_on_a_checkout_that_somebody_changed_is_judged_again_without_an_agent() -> None:
+    run = Run()
+    run.attempt("")
+    run.happen(e.LayersChanged(what=["x"], packages=["a"]))
+    assert (run.progress.state, run.state.accepted(), run.judged) == (PackageState.QUEUED, {}, [1])
+    assert run.attempt("") == 1
+    assert (run.state.accepted(), run.judged) == ({"a": "k"}, [])
+
+
 @pytest.mark.parametrize("code", [one for one in Failure if not one.judges and not one.undecided])
 def test_work_whose_agent_did_not_end_well_is_not_judged(code: Failure) -> None:
     run = Run(retries=3)

@@ -131,6 +131,14 @@ class Runs(RuleBasedStateMachine):
         self.epoch[name] += 1
         self.happen(e.PackagesRestarted(packages=[name]))
 
+    @rule(data=st.data())
+    def doubt(self, data: st.DataObject) -> None:
+        """The checkout that a package was verified on was changed."""
+        self.crash()
+        name = data.draw(st.sampled_from(sorted(self.state.packages)))
+        self.epoch[name] += 1
+        self.happen(e.LayersChanged(what=["x"], packages=[name]))
+
     @rule(plan=plans())
     def edit(self, plan: Plan) -> None:
         self.crash()

@@ -176,6 +176,19 @@ def test_a_gate_that_did_not_run_tells_nothing_about_failures_of_the_base(tmp_pa
     assert "| ruff | not run |  |  |  |\n| mypy | switched off |  |  |  |\n" in text
 
 
+def test_the_summary_says_how_often_set_up_ran_and_why_it_ran_again(tmp_path: Path) -> None:
+    base = e.SetUpRun(checkout="base.gate", seconds=3.12)
+    own = e.SetUpRun(checkout="wp-a.verify", seconds=2.9, why="uv.lock")
+    how = "set-up once, checkouts are views (overlay)"
+    starts = [e.CheckoutsMade(how=how, number=40, set_ups=[base, own]), e.CheckoutsMade(how=how, number=2)]
+    assert build(tmp_path, STARTED, *starts).set_up == "once, 3.1 s, for 42 checkouts; again for wp-a (uv.lock), 2.9 s"
+    assert build(tmp_path, STARTED, starts[1]).set_up == "not at all, for 2 checkouts"
+    each = e.CheckoutsMade(how="set-up in each checkout")
+    found = build(tmp_path, STARTED, each)
+    assert found.set_up == "set-up in each checkout"
+    assert "| Set-up | set-up in each checkout |\n" in shown(found, STARTED, each)
+
+
 def test_the_summary_answers_in_a_readers_order_and_tells_a_cause_once(tmp_path: Path) -> None:
     failed = e.AttemptEnded(at=120.0, package="wp-a", number=1, code="TIMEOUT", why="60 s:\nno word", seconds=20.0)
     over = e.PackageFailed(at=120.0, package="wp-a", code="TIMEOUT", why="60 s:\nno word")

@@ -26,7 +26,7 @@ PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".pdf")
 TARGET = 300  # characters of a call's target
 
 
-class View(msgspec.Struct, frozen=True, tag_field="command", tag="view"):
+class ViewFile(msgspec.Struct, frozen=True, tag_field="command", tag="view"):
     path: str
     view_range: tuple[int, int] | None = None
 
@@ -108,13 +108,13 @@ class Toolbox:
                 wanted = msgspec.convert(arguments, Grep)
                 return Answer(search.grep(self.reach, wanted.pattern, wanted.path, ignore_case=wanted.ignore_case))
             case _ if name == EDITOR:
-                return self._edit(msgspec.convert(arguments, View | Create | Replace | Insert))
+                return self._edit(msgspec.convert(arguments, ViewFile | Create | Replace | Insert))
         raise CallError(f"there is no such tool; there are bash, {EDITOR}, glob and grep")
 
-    def _edit(self, wanted: View | Create | Replace | Insert) -> Answer:
+    def _edit(self, wanted: ViewFile | Create | Replace | Insert) -> Answer:
         editor = Editor(self.reach)
         match wanted:
-            case View():
+            case ViewFile():
                 real = self.reach.readable(wanted.path)
                 if real.suffix.lower() in PICTURES and real.is_file():
                     return Answer(self._picture(real))

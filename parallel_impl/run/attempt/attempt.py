@@ -59,6 +59,7 @@ from parallel_impl.run.attempt.job import Attempt, Job, Kept, Outcome, Post
 from parallel_impl.run.launch import equip, fresh_changes, make_ready
 from parallel_impl.run.spec import RunSpec, Workspace, own_files
 from parallel_impl.storage import write_atomically
+from parallel_impl.views.slot import ViewError
 
 SHOWN = 20  # paths in a failure
 AGENT_NICE = 5  # agents mostly wait for their models; what is measured by time limits comes first
@@ -87,6 +88,8 @@ def run(spec: RunSpec, workspace: Workspace, launch: Launch, job: Job, post: Pos
         _pass_stages(attempt)
     except _FailureError as failure:
         attempt.code, attempt.why = failure.code, printable(failure.why)
+    except ViewError as failure:  # the machine's too: it is tried again, and ends the run when it happens often
+        attempt.code, attempt.why, attempt.view_failed = Failure.INTERRUPTED, failure.problems[0].what, True
     except GitError as failure:
         attempt.code, attempt.why = Failure.GIT_FAILED, str(failure)
     except OSError as failure:
@@ -167,9 +170,11 @@ def _publish(attempt: Attempt) -> Outcome:
         attempt.setup_seconds,
         attempt.job.slot_wait.seconds,
         seen=attempt.seen,
+        view_failed=attempt.view_failed,
         private_home=attempt.private_home,
         tests=_own_tests(attempt),
         whole=not attempt.work.not_taken and (bool(attempt.work.changes) or not attempt.elsewhere),
+        layer=attempt.layer,
     )
 
 
@@ -206,7 +211,13 @@ def _set_up(attempt: Attempt, checkout: Checkout, log: Path, changes: SetUpChang
     attempt.setup_seconds += outcome.seconds
     if outcome.failure:
         code = Failure.INTERRUPTED if outcome.stopped else Failure.SETUP_FAILED
-        raise _FailureError(code, f"{outcome.failure}\nlog: {outcome.log}")
+        raise _FailureError(code, f"{outcome.failure}{_why_own(checkout)}\nlog: {outcome.log}")
+
+
+def _why_own(checkout: Checkout) -> str:
+    """The path that made a set-up of its own necessary; "" where none did."""
+    path = checkout.mounted.why if checkout.mounted else ""
+    return printable(f"\nit has a set-up of its own because of {path}") if path else ""
 
 
 def _work(attempt: Attempt, checkout: Checkout) -> None:
@@ -238,7 +249,7 @@ def _take(attempt: Attempt, checkout: Checkout, staging: Staging, before: Snapsh
         listed = "\n".join(f"  {violation}" for violation in attempt.work.unstageable)
         raise _FailureError(Failure.UNSTAGEABLE, f"the worktree cannot be taken:\n{listed}")
     workspace.trees.learn(attempt.commit, attempt.work.tree, attempt.base, attempt.work.changes)
-    attempt.left_out = tuple(scope.spell_out(checkout.path, attempt.work.ignored, attempt.package.scope))
+    attempt.left_out = tuple(scope.spell_out(checkout.files, attempt.work.ignored, attempt.package.scope))
     _look_elsewhere(attempt, checkout, before)
 
 
@@ -265,7 +276,7 @@ def _run_agent(attempt: Attempt, checkout: Checkout, before: Snapshot, launch: L
     going_on = resume.find(attempt, collected)
     attempt_record.note(files.record, checkout, before)
     attempt.agent_started = True
-    inside = setup.environment_of(checkout.path, launch.env)
+    inside = setup.environment_of(checkout.files, launch.env, checkout.view)
     told = {"PARALLEL_IMPL_RESULT_FILE": str(files.reported), "PARALLEL_IMPL_REPORT_FILE": str(files.report)}
     worked = attempt.agent.work(
         AgentJob(
@@ -441,6 +452,8 @@ def _verify_in_checkout(attempt: Attempt, run: Callable[[Attempt, Launch, Checko
     checkout = attempt.workspace.source.open(name, attempt.commit)
     try:
         _prepare_verification(attempt, checkout)
+        mounted = checkout.mounted
+        attempt.layer = mounted.layer.name if mounted and mounted.layer else ""
         _check_surroundings(attempt, checkout)
         with _equip(attempt, checkout) as launch:
             found = run(attempt, launch, checkout)
@@ -470,7 +483,8 @@ def _run_steps(attempt: Attempt, launch: Launch, checkout: Checkout, *, alone: b
     traces = Traces(attempt.workspace.trees, checkout, set_up=bool(attempt.spec.setup))
     return steps.run_steps(
         attempt.package,
-        checkout=checkout.path,
+        checkout=checkout.files,
+        view=checkout.view,
         folder=attempt.files.folder,
         env=launch.env,
         changed=traces.changed,
@@ -515,7 +529,9 @@ def _leave(attempt: Attempt, checkout: Checkout, failure: BaseException) -> None
     It is kept whole; or it stays where it is when the run itself ends by this (a full disk, a lock of git in the
     way): then the attempt is not journalled as over, and the next start takes it.
     """
-    ends_run = isinstance(failure, UserError) or (isinstance(failure, OSError) and _is_machines(attempt, failure))
+    of_view = isinstance(failure, ViewError)
+    is_machines = isinstance(failure, OSError) and _is_machines(attempt, failure)
+    ends_run = is_machines or (isinstance(failure, UserError) and not of_view)
     untaken = attempt.agent_started and not (attempt.commit and attempt.searched)
     if untaken and ends_run:
         return

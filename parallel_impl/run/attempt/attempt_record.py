@@ -17,6 +17,7 @@ from parallel_impl.git.staging import Snapshot
 from parallel_impl.processes.procfs import boot_id, start_time
 from parallel_impl.processes.procfs import lives as lives_still
 from parallel_impl.record import json_form
+from parallel_impl.views.view import View
 
 
 class DamagedError(Exception):
@@ -26,7 +27,8 @@ class DamagedError(Exception):
 class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True):
     """What a crashed attempt had: the commit it started from, its worktree as it was then, its agent's process.
 
-    `tree`, `odd`, `ignored`, `submodules` and `taken_ns` are the snapshot of the worktree.
+    `tree`, `odd`, `ignored`, `submodules` and `taken_ns` are the snapshot of the worktree. `at`, `layers`, `upper`,
+    `copy` and `user` are its view's ("": it has none).
     """
 
     start: str
@@ -38,6 +40,18 @@ class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True):
     pid: int = 0
     start_time: int = 0
     boot_id: str = ""
+    at: str = ""
+    layers: tuple[str, ...] = ()
+    upper: str = ""
+    copy: str = ""
+    user: bool = False
+
+    @property
+    def view(self) -> View | None:
+        """The view of its worktree, as far as its work is found by that."""
+        if not self.at:
+            return None
+        return View(Path(self.at), Path(), Path(), self.layers, self.upper, copy=self.copy, user=self.user)
 
     @property
     def snapshot(self) -> Snapshot:
@@ -53,6 +67,7 @@ class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 def note(file: Path, checkout: Checkout, before: Snapshot, *, pid: int = 0) -> None:
     """Write the record, replaced atomically. It need not outlive a power cut: no process of the attempt does."""
+    about = checkout.mounted.about if checkout.mounted else None
     record = AttemptRecord(
         start=checkout.commit,
         tree=before.tree,
@@ -63,6 +78,11 @@ def note(file: Path, checkout: Checkout, before: Snapshot, *, pid: int = 0) -> N
         pid=pid,
         start_time=start_time(pid) if pid else 0,
         boot_id=boot_id(),
+        at=str(about.at) if about else "",
+        layers=about.layers if about else (),
+        upper=about.upper if about else "",
+        copy=about.copy if about else "",
+        user=about is not None and about.user,
     )
     temporary = file.with_name(f".{file.name}.tmp")
     storage.write(temporary, json_form.encode(record))

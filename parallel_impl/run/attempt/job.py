@@ -120,8 +120,9 @@ class Outcome:
     """How an attempt ended; `code` is None when its work may be accepted. `changes` are those of `commit`.
 
     `waited_seconds` are those of its `seconds` in which it waited for slots. `seen` is what its agent did, as far as it
-    tells. `tests` is the digest of the record of the tests of its steps. `whole`: all that its agent did is in
-    `commit`.
+    tells. `tests` is the digest of the record of the tests of its steps. `view_failed`: its checkout could not be
+    mounted or entered. `whole`: all that its agent did is in `commit`. `layer` is the name of the prepared checkout
+    that its steps ran on.
     """
 
     result: Result
@@ -135,7 +136,9 @@ class Outcome:
     seen: Seen = field(default_factory=Seen)
     private_home: bool = False
     tests: str = ""
+    view_failed: bool = False
     whole: bool = True
+    layer: str = ""
 
     @property
     def from_base(self) -> bool:
@@ -166,10 +169,12 @@ class Attempt:
     searched: bool = False
     verification: Verification | None = None
     agent_started: bool = False
+    view_failed: bool = False
     seen: Seen = field(default_factory=Seen)
     report: AgentReport | None = None
     began: float = 0.0
     setup_seconds: float = 0.0
+    layer: str = ""
 
     @property
     def files(self) -> AttemptFiles:

@@ -240,6 +240,7 @@ def summarise(run: Run, ending: Ending) -> tuple[str, ...]:
 
     Returns the last line for people: where a run that did not land says how to go on.
     """
+    run.count_checkouts()
     places, happened = run.workspace.places, run.journal.events()
     in_force = run.in_force
     found = course(happened, outline(in_force.plan, in_force.order, state=places.state, jobs=run.jobs))

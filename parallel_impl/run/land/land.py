@@ -117,6 +117,9 @@ def _accept(run: Run, candidate: str, proven: Proof) -> None:
     if run.state.tampering:
         code = ending.tampering_code(run.state.tampering)
         raise _HaltError(code, "\n".join(run.state.tampering.what), commit=candidate)
+    if changed := run.look_at_layers():
+        again = "the same command makes it again and verifies them again, no agent is paid"
+        raise _HaltError(Halt.LAYER_CHANGED, f"{changed}\n{again}", proven=proven, commit=candidate)
     if found := foreign.find(run, candidate):
         raise _HaltError(found.code, found.why, commit=candidate)
     if proven.foreign:

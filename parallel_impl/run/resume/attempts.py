@@ -173,9 +173,9 @@ def _save(run: Run, name: str, number: int) -> str:
         noted = attempt_record.read(workspace.places.attempt_files(name, number).record)
     except DamagedError:  # so the agent had been started, but nothing tells its work from what was there before
         return _keep(run, name, number, workspace.source.place(name))
-    checkout = workspace.source.found(name, noted.start if noted else "")
     if noted is None:
         return ""
+    checkout = workspace.source.found(name, noted.start, noted.view)
     if checkout is None:
         why = f"what attempt {number} had done is gone: its worktree is not in {workspace.home} any more"
         run.note(why, package=name)

@@ -47,6 +47,8 @@ def go_on(
         )
     )
     leftovers.do_again(run, unfounded)
+    if changed := run.look_at_layers():
+        run.note(f"{changed}; what was verified on it is verified again")
     if paused:
         run.record(e.RunResumed(at=now(), by=paused.by))
     if edit:

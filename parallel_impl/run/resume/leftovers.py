@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from parallel_impl.git import home as homes
-from parallel_impl.git import relocation
+from parallel_impl.git import mounts, relocation
 from parallel_impl.git.home import Home
 from parallel_impl.git.remove import open_folders, try_remove
 from parallel_impl.git.repo import Repo
@@ -136,8 +136,11 @@ def close(places: Places, home: Path) -> list[str]:
     """
     ports.give_back(home)
     left = [
-        line for name in places.gate_checkouts for line in _left(home / name, home / f"{name}.git", places.index(name))
+        line
+        for name in places.gate_checkouts
+        for line in _left(home / name, home / f"{name}.git", places.index(name), mounts.written_in(home, name))
     ]
+    mounts.remove_empty(home)
     homes.remove_empty(home)
     return left
 

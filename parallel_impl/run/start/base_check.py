@@ -60,13 +60,15 @@ def check(spec: RunSpec, workspace: Workspace, launch: Launch, in_force: PlanInF
     changes = fresh_changes(spec, workspace, checkout)
     with equip(launch, spec, workspace, checkout, tell=tell) as inside:
         log = workspace.places.gate_setup_log("base")
-        outcome = make_ready(spec, inside, checkout, log, tell=tell, on="base")
+        outcome = make_ready(spec, inside, checkout, log, tell=tell, on="base", changes=changes, judged=False)
     if outcome.failure:
         raise UserError(outcome.failure, where="set-up on the base", hint=_set_up_hint(spec))
     workspace.watch.expect_hooks(hooks.installed(checkout))
-    environment = setup.environment_of(checkout.path, spec.environment)
-    problems += programs.check(in_force.plan, in_force.order, environment, checkout.path, commands=spec.setup)
-    gates, gate_problems = quality.check_programs(spec.gates, checkout=checkout.path, env=spec.environment)
+    environment = setup.environment_of(checkout.files, spec.environment)  # looked up by where they are for us
+    problems += programs.check(
+        in_force.plan, in_force.order, environment, checkout.files, commands=spec.setup, view=checkout.view
+    )
+    gates, gate_problems = quality.check_programs(spec.gates, checkout=checkout.files, env=spec.environment)
     problems += _own_judges(gates, in_force, workspace, spec.base)
     problems += [*gate_problems, *_incomplete(gates, workspace, checkout, environment, launch)]
     notes = tuple(_outside(checkout))
@@ -84,7 +86,8 @@ def _incomplete(
         return
     places = workspace.places
     try:
-        missing = program.status(places.change_id, checkout.path / places.part, env, launch.stop).missing
+        folder = checkout.path / places.part
+        missing = program.status(places.change_id, folder, env, launch.stop, checkout.view).missing
     except OpenSpecError as error:
         yield Problem(f"whether the change is complete is not known: {error}", severity=Severity.WARNING)
         return

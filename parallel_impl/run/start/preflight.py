@@ -43,6 +43,7 @@ from parallel_impl.run.start import (
     capabilities,
     configuration_edit,
     inputs,
+    mounting,
     plan_edit,
     prompt_size,
     run_spec,
@@ -220,9 +221,15 @@ def _checked(request: Request, known: Inputs) -> Iterator[_Ready]:
             request.listener.say(str(Problem(lack, severity=Severity.WARNING)))
         spec = replace(spec, notes=(*spec.notes, *capable.lacking), lacking=capable.lacking)
         base_check.report(list(prompt_size.problems(spec, workspace, in_force)), request.listener)
-        checked = base_check.check(spec, workspace, launch, in_force, request.listener)
-        base_check.report(single.unverified(spec, checked.gates), request.listener)
-        yield _Ready(spec, workspace, launch, in_force, checked, capable.jobs)
+        name, inherited = _repository_name(request), request.inherited
+        with mounting.mounted(spec, workspace, repository_name=name, inherited=inherited) as mounted:
+            request.listener.say(mounted.line)
+            lacking, workspace = (*spec.lacking, *mounted.lacking), mounted.workspace
+            notes = (*spec.notes, *mounted.lacking)
+            spec = replace(spec, checkouts=mounted.line, notes=notes, lacking=lacking)
+            checked = base_check.check(spec, workspace, launch, in_force, request.listener)
+            base_check.report(single.unverified(spec, checked.gates), request.listener)
+            yield _Ready(spec, workspace, launch, in_force, checked, capable.jobs)
     finally:
         for line in leftovers.close(request.places, home):
             request.listener.say(line)

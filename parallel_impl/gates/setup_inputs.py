@@ -1,0 +1,127 @@
+"""What a set-up depends on: when the layer that one has made may serve another checkout.
+
+The key says that the same commands by the same programs in the same environment would run at the same path; inputs are
+the tracked files that set-up was seen to read. No list of names has the module that a build backend reads for its
+version, so reading is observed; a list of names has what was not there to be read.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import os
+import platform
+import re
+import shlex
+import shutil
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from parallel_impl import environment, storage
+from parallel_impl.config import SetupCommand
+from parallel_impl.git.repo import Change
+from parallel_impl.plan.globs import globs
+
+NO_FILE = "000000"
+# what installers and build backends look for, in any folder
+NAMES = (
+    "pyproject.toml", "setup.py", "setup.cfg", "requirements*.txt", "constraints*.txt", "MANIFEST.in", "Pipfile",
+    "*.lock", "uv.toml", ".python-version", "pip.conf", "environment.yml", "conda*.yml",
+    "package.json", "package-lock.json", "npm-shrinkwrap.json", "pnpm-lock.yaml", "pnpm-workspace.yaml", ".npmrc",
+    ".yarnrc", ".yarnrc.yml", ".pnpmfile.cjs", "bun.lockb", ".nvmrc", ".node-version", ".tool-versions",
+    ".gitmodules", "binding.gyp", "tsconfig*.json", "lerna.json", "nx.json", "turbo.json",
+    "go.mod", "go.sum", "go.work", "Cargo.toml", "build.rs", "rust-toolchain", "rust-toolchain.toml",
+    "Gemfile", "*.gemspec", "composer.json", "CMakeLists.txt", "Makefile", "meson.build", "justfile",
+    "build.gradle", "build.gradle.kts", "settings.gradle", "pom.xml", "mise.toml", ".mise.toml",
+)  # fmt: skip
+PACKAGE_MARK = "__init__.py"
+# of a terminal or of one piece of work: a set-up that depends on these is not repeatable anyway
+PASSING = ("PWD", "OLDPWD", "SHLVL", "_", "TERM", "COLUMNS", "LINES", "TMPDIR", "SSH_*", "PARALLEL_IMPL_*", "PYTEST_*")
+LOCKED = (
+    r"uv sync\b.*--(frozen|locked)\b", r"npm ci\b", r"pnpm install\b.*--frozen-lockfile\b",
+    r"yarn install\b.*--(frozen-lockfile|immutable)\b", r"pip install\b.*--require-hashes\b",
+    r"bun install\b.*--frozen-lockfile\b", r"cargo fetch\b.*--locked\b", r"(python3?(\.\d+)?|uv) (-m )?venv\b",
+    r"go mod download\b", r"bundle install\b.*--frozen\b", r"composer install\b",
+)  # fmt: skip
+
+
+def key(
+    commands: Sequence[SetupCommand],
+    at: Path,
+    *,
+    env: Mapping[str, str],
+    secrets: Collection[str] = (),
+    filters: Iterable[tuple[str, str]] = (),
+) -> str:
+    """A name for "the same set-up": commands, path, user, machine, programs, environment without secrets, filters."""
+    path = env.get("PATH", os.defpath)
+    libc = os.confstr("CS_GNU_LIBC_VERSION") if "CS_GNU_LIBC_VERSION" in os.confstr_names else ""
+    machine = os.geteuid(), os.getegid(), platform.machine(), libc
+    seen = sorted((name, value) for name, value in env.items() if not _is_passing(name) and name not in secrets)
+    parts = (
+        [(command.run, command.cwd) for command in commands],
+        os.fsencode(at),
+        machine,
+        [_identity(program) for program in _programs(commands, path)],
+        [pair for pair in seen if not environment.is_secret(pair[0])],
+        sorted(filters),
+    )
+    return hashlib.sha256(repr(parts).encode("utf-8", "surrogateescape")).hexdigest()[:24]
+
+
+def is_locked(commands: Sequence[SetupCommand]) -> bool:
+    """Whether each command installs what a lock file says, whenever it runs: other runs may use what it made."""
+    return bool(commands) and all(any(re.search(pattern, command.run) for pattern in LOCKED) for command in commands)
+
+
+def reason(
+    changes: Iterable[Change], inputs: Mapping[str, str], *, declared: Sequence[str] = (), reads_seen: bool = True
+) -> str:
+    """The first path for which a commit needs a set-up of its own; "" where the layer serves it.
+
+    `changes` are those from the layer's commit to the other one, `inputs` the files that its set-up read. `declared` is
+    `setup_inputs`. Where reading is not seen, every file of a known name counts.
+    """
+    return next((change.path for change in changes if _counts(change, inputs, declared, reads_seen=reads_seen)), "")
+
+
+def _counts(change: Change, inputs: Mapping[str, str], declared: Sequence[str], *, reads_seen: bool) -> bool:
+    if change.path in inputs or any(globs.match(pattern, change.path) for pattern in declared):
+        return True
+    appears = change.old_mode == NO_FILE or not reads_seen
+    return appears and (_is_known(change.path) or _is_top_level_package(change.path))
+
+
+def _is_known(path: str) -> bool:
+    name = path.rpartition("/")[2]
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in NAMES)
+
+
+def _is_top_level_package(path: str) -> bool:
+    """Whether it makes a folder of the root, or of a `src/` there, a package: set-up may list those."""
+    parts = path.removeprefix("src/").split("/")
+    return len(parts) == 2 and parts[1] == PACKAGE_MARK
+
+
+def _is_passing(name: str) -> bool:
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in PASSING)
+
+
+def _programs(commands: Sequence[SetupCommand], path: str) -> Iterator[str]:
+    """The programs on PATH that the commands name in any of their words."""
+    words = dict.fromkeys(word for command in commands for word in _words(command.run))
+    found = (shutil.which(word, path=path) for word in words if "/" not in word or word.startswith("/"))
+    yield from (program for program in found if program)
+
+
+def _words(line: str) -> list[str]:
+    try:
+        return shlex.split(line, comments=True)
+    except ValueError:
+        return line.split()
+
+
+def _identity(program: str) -> tuple[str, int, int]:
+    real = storage.real(Path(program))
+    found = real.stat()
+    return str(real), found.st_size, found.st_mtime_ns

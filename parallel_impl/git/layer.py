@@ -1,0 +1,405 @@
+"""Layers: prepared checkouts that nothing writes to any more, and what another commit changes of one.
+
+A prepared layer holds the files of a commit, and what set-up made of them. It lies in `<store>/<key>/<name>/`, renamed
+into place when it is whole, and carries its inputs: another commit that has the same ones uses it. It is sealed: what
+is looked at before it is used again, and before what was proven on it lands, is every file's mode, size, inode and
+times. A start layer holds the difference between a prepared layer's commit and another one, for one run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import os
+import shutil
+import stat
+import time
+import uuid
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from parallel_impl import storage
+from parallel_impl.git.file_clock import pass_tick
+from parallel_impl.git.index import CONFIG, copy_index
+from parallel_impl.git.remove import remove
+from parallel_impl.git.repo import Repo, encode
+
+MAKING = ".making-"
+RECORD, FILES, LEVEL, INDEX, SEALED, LOCK = "layer.json", "files", "level", "index", "sealed", "lock"
+CHANGED = "changed"  # marks a layer that nobody takes any more
+TRIES = 10
+LONG_AGO = 10**18  # nanoseconds since 1970: with relatime, too, a file that is read gets another access time
+GIT_FILE = b".git"
+BLOCK = 512
+
+
+class Description(msgspec.Struct, frozen=True, kw_only=True):
+    """What a prepared layer was made from and how. `inputs`: path to mode and object id; "": there was no such file.
+
+    `seal` is the digest of what lstat says of its files, `bytes` what they use of the disk.
+    """
+
+    commit: str
+    key: str
+    inputs: Mapping[str, str]
+    seconds: float
+    seal: str
+    bytes: int
+
+
+class LayerHold:
+    """A lock that others share, on a file that is there; OSError where somebody has it alone, or there is no file."""
+
+    def __init__(self, file: Path) -> None:
+        self._descriptor = [os.open(file, os.O_RDONLY | os.O_CLOEXEC)]
+        self._lock(fcntl.LOCK_SH)
+
+    def is_last(self) -> bool:
+        """Whether nobody else has it; nobody can have it then."""
+        try:
+            self._lock(fcntl.LOCK_EX)
+        except BlockingIOError:
+            return False
+        return True
+
+    def release(self) -> None:
+        """Give it back; a second call changes nothing."""
+        while self._descriptor:
+            os.close(self._descriptor.pop())
+
+    def __del__(self) -> None:
+        self.release()
+
+    def _lock(self, kind: int) -> None:
+        fcntl.flock(self._descriptor[0], kind | fcntl.LOCK_NB)
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedLayer:
+    """A prepared layer in `folder`, held by this process: nobody removes it until `release`."""
+
+    folder: Path
+    about: Description
+    hold: LayerHold
+
+    @property
+    def name(self) -> str:
+        """What no other layer is called, not even one that is made again in its place."""
+        return f"{self.folder.name}-{self.about.seal[:16]}"
+
+    @property
+    def files(self) -> Path:
+        return self.folder / FILES
+
+    @property
+    def level(self) -> Path:
+        """What set-up put beside the checkout."""
+        return self.folder / LEVEL
+
+    @property
+    def index(self) -> Path:
+        """Git's index of the commit, with the files' times as they lie here."""
+        return self.folder / INDEX
+
+    def release(self) -> None:
+        """Let it be pruned."""
+        self.hold.release()
+
+    def changed(self) -> str:
+        """A path that is not as it was when the layer was sealed; "" when nothing was changed."""
+        listing = _listing(self.files)
+        if _digest(listing) == self.about.seal:
+            return ""
+        try:
+            known = (self.folder / SEALED).read_bytes().split(b"\n")
+        except OSError:
+            return str(self.folder)
+        differ = sorted({*listing}.symmetric_difference(known))
+        return os.fsdecode(differ[0].rpartition(b"\t")[2]) if differ else str(self.folder)
+
+
+def begin(store: Path) -> Path:
+    """A folder for a layer that is to be made; `finish` puts it in its place."""
+    folder = store / f"{MAKING}{uuid.uuid4().hex[:12]}"
+    (folder / FILES).mkdir(parents=True)
+    (folder / LEVEL).mkdir()
+    return folder
+
+
+def forget_reads(files: Path, tracked: Collection[bytes]) -> dict[bytes, int]:
+    """Make every tracked file one that was not read for long; when each was written, for `reads`."""
+    root, written = os.fsencode(files), {}
+    for path in tracked:
+        place = os.path.join(root, path)  # noqa: PTH118 - bytes
+        with contextlib.suppress(OSError):  # a filter left nothing, or a folder of that name
+            written[path] = os.lstat(place).st_mtime_ns
+            os.utime(place, ns=(LONG_AGO, written[path]), follow_symlinks=False)
+    return written
+
+
+def reads(files: Path, written: Mapping[bytes, int]) -> set[bytes]:
+    """The tracked files that were read, changed or removed since `forget_reads` told when they were written."""
+    root = os.fsencode(files)
+    return {path for path, time in written.items() if _times(os.path.join(root, path)) != (LONG_AGO, time)}  # noqa: PTH118
+
+
+def _times(path: bytes) -> tuple[int, int]:
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return 0, 0
+    return found.st_atime_ns, found.st_mtime_ns
+
+
+def finish(
+    store: Path,
+    folder: Path,
+    repo: Repo,
+    *,
+    commit: str,
+    key: str,
+    inputs: Mapping[str, str],
+    seconds: float,
+    env: Mapping[str, str],
+) -> PreparedLayer:
+    """Seal a layer that is made, and rename it into its place; where another run was faster, theirs is taken.
+
+    Its index is written a tick after its last file: git would read files again, in every view, that are as new as the
+    index is.
+    """
+    (folder / FILES / os.fsdecode(GIT_FILE)).unlink(missing_ok=True)
+    pass_tick(folder)
+    options = ("update-index", "-q", "--really-refresh")
+    repo.git(*options, index=folder / INDEX, work_tree=folder / FILES, config=CONFIG, env=env, ok=(0, 1))
+    listing = _listing(folder / FILES)
+    about = Description(
+        commit=commit,
+        key=key,
+        inputs=dict(inputs),
+        seconds=round(seconds, 3),
+        seal=_digest(listing),
+        bytes=_size(folder),
+    )
+    storage.write(folder / SEALED, b"\n".join(listing))
+    (folder / LOCK).touch()
+    storage.write_atomically(folder / RECORD, msgspec.json.encode(about))
+    found = _put(folder, store / key / _name(commit, inputs))
+    if folder.exists():
+        remove(folder)
+    return found
+
+
+def _put(folder: Path, wanted: Path) -> PreparedLayer:
+    """Rename a layer into its place, or take the one that is there; beside it, where that is not to be used."""
+    place = wanted
+    for number in range(1, TRIES + 1):
+        place.parent.mkdir(parents=True, exist_ok=True)  # another run may have removed it, empty
+        with contextlib.suppress(OSError):  # it is there already
+            folder.rename(place)
+        if found := _open(place):
+            return found
+        if place.exists():
+            place = wanted.with_name(f"{wanted.name}-{number}")
+    raise OSError(errno.EEXIST, "a layer cannot be put into its place", str(wanted))
+
+
+def find(store: Path, key: str) -> Iterator[PreparedLayer]:
+    """The layers with this key, held for this process; the caller releases those that it does not use."""
+    for place in sorted((store / key).glob("*")):
+        if found := _open(place):
+            yield found
+
+
+def discard(prepared: PreparedLayer, *, changed: bool = False) -> None:
+    """Remove a layer that is not to be used again; one that another run uses stays for that.
+
+    One that was `changed` is taken by no other run any more.
+    """
+    if changed:
+        with contextlib.suppress(FileNotFoundError):
+            (prepared.folder / CHANGED).touch()
+    if prepared.hold.is_last():
+        gone = prepared.folder.parent / f"{MAKING}{uuid.uuid4().hex[:12]}"
+        with contextlib.suppress(FileNotFoundError):
+            prepared.folder.rename(gone)
+            remove(gone)
+    prepared.release()
+
+
+def prune(store: Path, *, limit: int) -> int:
+    """Remove layers until those of the store use at most `limit` bytes, the least recently used first; how many went.
+
+    One that a run uses stays, and so does what is being made by one. One that somebody changed goes in any case.
+    """
+    for mark in store.glob(f"*/*/{CHANGED}"):
+        _remove_unused(mark.parent)
+    known = sorted(_kept(store), key=lambda one: one.used)
+    total, removed = sum(one.bytes for one in known), 0
+    for one in known:
+        if total <= limit:
+            break
+        if _remove_unused(one.folder):
+            total, removed = total - one.bytes, removed + 1
+    for folder in store.glob(f"**/{MAKING}*") if store.is_dir() else ():
+        if time.time() - folder.lstat().st_mtime > ABANDONED_SECONDS:
+            remove(folder)
+    return removed
+
+
+ABANDONED_SECONDS = 24 * 3600.0  # no set-up takes as long
+
+
+def count(store: Path) -> tuple[int, int]:
+    """How many layers a store has, and how many bytes they use."""
+    known = list(_kept(store))
+    return len(known), sum(one.bytes for one in known)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    folder: Path
+    bytes: int
+    used: float
+
+
+def _kept(store: Path) -> Iterator[_Kept]:
+    for record in store.glob(f"*/*/{RECORD}"):
+        if record.parent.name.startswith(MAKING):
+            continue
+        with contextlib.suppress(OSError, msgspec.MsgspecError):
+            about = msgspec.json.decode(record.read_bytes(), type=Description)
+            yield _Kept(record.parent, about.bytes, (record.parent / LOCK).stat().st_mtime)
+
+
+def _remove_unused(folder: Path) -> bool:
+    try:
+        hold = LayerHold(folder / LOCK)
+    except OSError:
+        return False
+    unused = hold.is_last()
+    if unused:
+        remove(folder)
+    hold.release()
+    return unused
+
+
+def _open(place: Path) -> PreparedLayer | None:
+    """The layer at this place, held; None when there is none, or it is being removed."""
+    try:
+        hold = LayerHold(place / LOCK)
+        about = msgspec.json.decode((place / RECORD).read_bytes(), type=Description)
+        os.utime(place / LOCK)
+    except (OSError, msgspec.MsgspecError):
+        return None
+    if (place / CHANGED).exists():
+        hold.release()
+        return None
+    return PreparedLayer(place, about, hold)
+
+
+def _name(commit: str, inputs: Mapping[str, str]) -> str:
+    return hashlib.sha256(repr((commit, sorted(inputs.items()))).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+# -- what another commit changes
+
+
+def start(repo: Repo, prepared: PreparedLayer, commit: str, folder: Path, env: Mapping[str, str]) -> Path:
+    """Write the difference between a layer's commit and another one to `folder`, as a layer above it; its index.
+
+    What the commit does not have is hidden there. (A layer, not a view's upper: a file that the commit adds and an
+    agent removes would leave no trace in an upper.)
+    """
+    files, index = folder / FILES, folder / INDEX
+    files.mkdir(parents=True)
+    copy_index(prepared.index, index)
+    base = prepared.about.commit
+    repo.git("read-tree", "-m", "-u", base, commit, index=index, work_tree=files, config=CONFIG, env=env)
+    gone = {encode(change.path) for change in repo.changes(base, commit) if change.status == "D"}
+    _hide(os.fsencode(files), os.fsencode(prepared.files), gone)
+    pass_tick(folder)
+    return index
+
+
+def _hide(root: bytes, below: bytes, gone: set[bytes]) -> None:
+    """Hide these paths of the layer below, and each folder that would show nothing any more."""
+    for path in sorted(_topmost(root, below, gone)):
+        if not _is_hidden(root, path):
+            place = os.path.join(root, path)  # noqa: PTH118 - bytes
+            os.makedirs(os.path.dirname(place), exist_ok=True)  # noqa: PTH103, PTH120
+            os.mknod(place, stat.S_IFCHR, 0)
+
+
+def _topmost(root: bytes, below: bytes, gone: set[bytes]) -> set[bytes]:
+    """Folders of which everything is gone, in the place of what was in them."""
+    gone = set(gone)
+    folders = {path[:at] for path in gone for at in range(len(path)) if path[at : at + 1] == b"/"}
+    for folder in sorted(folders, key=lambda path: -path.count(b"/")):
+        with contextlib.suppress(OSError):
+            inside = {folder + b"/" + name for name in os.listdir(os.path.join(below, folder))}  # noqa: PTH118, PTH208
+            if inside and inside <= gone and not os.path.lexists(os.path.join(root, folder)):  # noqa: PTH118
+                gone = (gone - inside) | {folder}
+    return gone
+
+
+def _is_hidden(root: bytes, path: bytes) -> bool:
+    """Whether the layer shows something else there, or something that is no folder above it."""
+    place = root
+    for part in path.split(b"/"):
+        place = os.path.join(place, part)  # noqa: PTH118
+        if not os.path.lexists(place):
+            return False
+        if not stat.S_ISDIR(os.lstat(place).st_mode):
+            return True
+    return True
+
+
+def copy_level(source: Path, target: Path, *, but: str = "") -> None:
+    """Put what set-up put beside one checkout beside another: links mostly. `but` is the name of the checkout."""
+    for path in source.iterdir():
+        if path.name == but:
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.copytree(path, target / path.name, symlinks=True)
+        else:
+            shutil.copy2(path, target / path.name, follow_symlinks=False)
+
+
+# -- the seal
+
+
+def _listing(files: Path) -> list[bytes]:
+    """A line for each file and folder: what lstat says, and the path; sorted. Access times do not count."""
+    root, waiting, lines = os.fsencode(files), [b""], []
+    while waiting:
+        folder = waiting.pop()
+        with os.scandir(os.path.join(root, folder)) as entries:  # noqa: PTH118 - bytes
+            for entry in entries:
+                path = folder + b"/" + entry.name if folder else entry.name
+                found = entry.stat(follow_symlinks=False)
+                known = found.st_mode, found.st_size, found.st_ino, found.st_mtime_ns, found.st_ctime_ns
+                lines.append(b"%d %d %d %d %d\t%s" % (*known, path.replace(b"\n", b"\0")))
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(path)
+    return sorted(lines)
+
+
+def _digest(listing: list[bytes]) -> str:
+    return hashlib.sha256(b"\n".join(listing)).hexdigest()
+
+
+def _size(folder: Path) -> int:
+    """The bytes that a folder uses of the disk."""
+    total, waiting = 0, [os.fsencode(folder)]
+    while waiting:
+        with os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                total += entry.stat(follow_symlinks=False).st_blocks * BLOCK
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
+    return total

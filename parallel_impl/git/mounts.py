@@ -1,0 +1,348 @@
+"""The checkouts of a run as views: which layer serves a commit, and what becomes one when set-up has run.
+
+Everything lies in one store beside the homes of all changes: layers for all runs, and for each run a folder with what
+its views write.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import stat
+import subprocess
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from parallel_impl import storage
+from parallel_impl.git import layer
+from parallel_impl.git.index import CONFIG, copy_index
+from parallel_impl.git.layer import PreparedLayer
+from parallel_impl.git.mounted import Mounted
+from parallel_impl.git.remove import remove
+from parallel_impl.git.repo import Change, Repo, decode
+from parallel_impl.git.trees import Trees, is_attributes
+from parallel_impl.views.slot import OpenView, Slot
+from parallel_impl.views.trial import Ability
+from parallel_impl.views.view import Means, View
+
+STORE, CHECKOUT, VIEWS, STARTS = "_layers", "_checkout", "views", ".starts"
+UPPER, WORK, COPY, LAYERS = "upper", "work", "copy", "layers"
+
+# the first path for which a layer with these inputs does not serve a commit with these changes; "" where it does
+Inputs = Mapping[str, str]
+Reason = Callable[[Sequence[Change], Inputs], str]
+
+
+def store_of(home: Path) -> Path:
+    """The folder of all layers and uppers, beside the homes of a repository's changes."""
+    return home.parent / STORE
+
+
+def one_path(home: Path, repository_name: str) -> Path:
+    """Where the processes of every run of a repository see their checkout."""
+    return home.parent / CHECKOUT / repository_name
+
+
+def make_store(store: Path) -> None:
+    """Make the store: of this user's own group, which what is made in it gets too.
+
+    Only the user's own ids are known in a view; below a setgid folder even the mount fails.
+    """
+    store.mkdir(parents=True, exist_ok=True)
+    found = store.stat()
+    if found.st_gid != os.getegid():
+        os.chown(store, -1, os.getegid())
+    if found.st_mode & stat.S_ISGID:
+        store.chmod(stat.S_IMODE(found.st_mode) & ~stat.S_ISGID)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """No other run makes or removes its folders below this one meanwhile."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with storage.named(folder):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def written_in(home: Path, name: str) -> Path:
+    """What the view of one checkout writes."""
+    return store_of(home) / VIEWS / home.name / name
+
+
+def remove_empty(home: Path) -> None:
+    """Remove what is empty of the folders that all runs of a repository have in common."""
+    store = store_of(home)
+    if not store.is_dir():
+        return
+    with _alone(home.parent):
+        # without a folder here no run is alive, and nothing is mounted at the one path: it would be lost with it
+        with contextlib.suppress(OSError):
+            remove(store / VIEWS / home.name / STARTS)
+            (store / VIEWS / home.name).rmdir()
+        with contextlib.suppress(OSError):
+            (store / VIEWS).rmdir()
+            (home.parent / CHECKOUT).rmdir()
+        for folder in (*store.glob("*"), store):
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
+
+def _converted_otherwise(changes: Sequence[Change]) -> str:
+    """The first path that may make git convert files otherwise which are not among the changes; "" where none does."""
+    return next((one.path for one in changes if is_attributes(one.path)), "")
+
+
+@dataclass(slots=True)
+class Mounts:
+    """How the checkouts of one run are mounted; threads share it.
+
+    `at` is the one path, `key` the name of this run's set-up, `reason` says when a layer does not serve. `fresh` are
+    the names of checkouts whose set-up always runs. Layers are `kept` for other runs, which use at most `limit` bytes.
+    `changed` has the layers that somebody changed, by name, with what to say of each. `opened` checkouts there were
+    until now, and set-up `made` layers in these.
+    """
+
+    repo: Repo
+    trees: Trees
+    slot: Slot
+    ability: Ability
+    home: Path
+    at: Path
+    key: str = ""
+    reason: Reason = lambda _changes, _inputs: ""
+    fresh: frozenset[str] = frozenset()
+    kept: bool = True
+    limit: int = 10 * 10**9
+    changed: dict[str, str] = field(default_factory=dict)
+    opened: int = 0
+    made: list[Mounted] = field(default_factory=list)
+    _layers: list[PreparedLayer] = field(default_factory=list)
+    _starts: dict[tuple[Path, str], Path] = field(default_factory=dict)
+    _mounted: dict[str, Mounted] = field(default_factory=dict)
+    _guard: threading.RLock = field(default_factory=threading.RLock)
+
+    @property
+    def active(self) -> bool:
+        """Whether checkouts are opened as views."""
+        return self.ability.means is not Means.EACH
+
+    @property
+    def store(self) -> Path:
+        return store_of(self.home)
+
+    @property
+    def views(self) -> Path:
+        """What the views of this run write."""
+        return self.store / VIEWS / self.home.name
+
+    def begin(self) -> None:
+        """Make the folders, and take the layers that earlier runs have kept and nobody changed; others are removed."""
+        with _alone(self.home.parent):
+            make_store(self.store)
+            self.views.mkdir(parents=True, exist_ok=True)
+            self.at.parent.mkdir(exist_ok=True)
+        for found in layer.find(self.store, self.key):
+            if self.repo.resolve(found.about.commit) is None:  # another clone's
+                found.release()
+            elif path := found.changed():
+                self._take_out(found, path)
+            else:
+                self._layers.append(found)
+
+    def open(self, name: str, commit: str, level: Path, git_file: bytes) -> Mounted:
+        """A view of a commit's files, over the layer that serves it; else of a fresh checkout, which set-up makes one.
+
+        `level` is the folder around the checkout, which is there, `git_file` the content of its `.git`.
+        """
+        (level / self.at.name).mkdir()
+        place = self.views / name
+        remove(place)
+        place.mkdir(parents=True)
+        self.at.parent.mkdir(exist_ok=True)
+        found, why = (None, "") if name in self.fresh else self._serving(commit)
+        if found is None:
+            mounted = self._fresh(place, commit, level, git_file, why)
+        else:
+            layer.copy_level(found.level, level)
+            opened = self._view(place, found, commit, level, git_file)
+            mounted = Mounted(place, commit, opened.view, opened, found)
+        self._mounted[name] = mounted
+        with self._guard:
+            self.opened += 1
+        return mounted
+
+    def take_up(self, name: str, commit: str, about: View) -> Mounted | None:
+        """A view that a killed process had open, as it has left it; None when nothing of it is there."""
+        mounted = Mounted(self.views / name, commit, replace(about, store=self.store))
+        if not mounted.folder.is_dir():
+            return None
+        self._mounted[name] = mounted
+        return mounted
+
+    def find(self, name: str) -> Mounted | None:
+        """The view of the checkout with this name, while it is open."""
+        return self._mounted.get(name)
+
+    def adopt(self, mounted: Mounted, level: Path, git_file: bytes, *, seconds: float, inputs: Inputs) -> None:
+        """Set-up has run in a fresh checkout: it becomes a layer, and the checkout a view over that."""
+        files = mounted.folder
+        mounted.close()
+        layer.copy_level(level, files.parent / layer.LEVEL, but=self.at.name)
+        found = layer.finish(
+            self.store,
+            files.parent,
+            self.repo,
+            commit=mounted.commit,
+            key=self.key,
+            inputs=inputs,
+            seconds=seconds,
+            env=self.trees.environment,
+        )
+        with self._guard:
+            self._layers.append(found)
+            self.made.append(mounted)
+        mounted.opened = self._view(mounted.place, found, mounted.commit, level, git_file)
+        mounted.about, mounted.layer = mounted.opened.view, found
+
+    def index(self, mounted: Mounted) -> Path:
+        """Git's index of a checkout."""
+        if mounted.layer is None:
+            return mounted.folder.with_name(layer.INDEX)
+        if mounted.upper is None:
+            return mounted.place / layer.INDEX
+        return self._start(mounted.layer, mounted.commit)[1]
+
+    def remove(self, name: str) -> None:
+        """End the view of a checkout, and remove what it wrote."""
+        mounted = self._mounted.pop(name, None)
+        if mounted:
+            mounted.close()
+            if mounted.layer is None and mounted.written:  # its set-up has failed
+                remove(mounted.folder.parent)
+        remove(self.views / name)
+
+    def move_out(self, name: str, level: Path) -> None:
+        """End the view of a checkout, and put what it wrote in the place of its files on its level."""
+        if mounted := self._mounted.pop(name, None):
+            mounted.close()
+        place, target = self.views / name, level / self.at.name
+        written = next((one for one in (place / UPPER, place / COPY) if os.path.lexists(one)), None)
+        if written:
+            level.mkdir(parents=True, exist_ok=True)  # the agent may have removed it
+            remove(target, level / LAYERS)
+            written.rename(target)
+            if (place / LAYERS).exists():
+                (place / LAYERS).rename(level / LAYERS)
+        remove(place)
+
+    def take_out_changed(self) -> None:
+        """Look at all layers in use; those that were changed serve no checkout any more, and no other run."""
+        with self._guard:
+            for one in tuple(self._layers):
+                if path := one.changed():
+                    self._layers.remove(one)
+                    self._take_out(one, path)
+
+    def end(self) -> None:
+        """Release all layers; what views have written and nobody took stays. Half made ones go."""
+        for mounted in self._mounted.values():
+            mounted.close()
+            if mounted.layer is None and mounted.written:
+                remove(mounted.folder.parent)
+        for one in self._layers:
+            if self.kept:
+                one.release()
+            else:
+                layer.discard(one)
+        self._layers.clear()
+        if self.active:
+            layer.prune(self.store, limit=self.limit)
+            remove(self.views / STARTS)
+        remove_empty(self.home)
+
+    def inputs(self, mounted: Mounted) -> Inputs:
+        """The tracked files that set-up has read in a fresh checkout, with their entries."""
+        entries = self.trees.listing(mounted.commit).entries
+        read = layer.reads(mounted.folder, mounted.written)
+        return {decode(path): " ".join(entries[path]) for path in sorted(read)}
+
+    # -- the parts
+
+    def _take_out(self, found: PreparedLayer, path: str) -> None:
+        self.changed[found.name] = f"{found.files / path} was changed after set-up had made it"
+        layer.discard(found, changed=True)
+
+    def _serving(self, commit: str) -> tuple[PreparedLayer | None, str]:
+        """The first layer that serves a commit; or the path for which the first of all does not."""
+        with self._guard:
+            known, first = tuple(self._layers), ""
+        for one in known:
+            changes = self.repo.changes(one.about.commit, commit)
+            why = _converted_otherwise(changes) or self.reason(changes, one.about.inputs)
+            if not why:
+                return one, ""
+            first = first or why
+        return None, first
+
+    def _fresh(self, place: Path, commit: str, level: Path, git_file: bytes, why: str) -> Mounted:
+        folder = layer.begin(self.store)
+        files, index = folder / layer.FILES, folder / layer.INDEX
+        how = {"index": index, "work_tree": files, "config": CONFIG, "env": self.trees.environment}
+        self.repo.git("read-tree", "-u", "--reset", commit, **how)  # type: ignore[arg-type]
+        storage.write(files / ".git", git_file)
+        written = layer.forget_reads(files, self.trees.listing(commit).entries.keys())
+        opened = self._open(level, copy=self._name(files))
+        return Mounted(place, commit, opened.view, opened, why=why, written=written)
+
+    def _view(self, place: Path, found: PreparedLayer, commit: str, level: Path, git_file: bytes) -> OpenView:
+        if self.ability.means is Means.COPY:
+            return self._copy(place, found, commit, level, git_file)
+        start, _ = self._start(found, commit)
+        layers = dict.fromkeys((self._name(start), self._name(found.files)))
+        for name in (UPPER, WORK):
+            (place / name).mkdir()
+        storage.write(place / UPPER / ".git", git_file)
+        storage.write(place / LAYERS, "".join(f"{name}\n" for name in layers).encode())
+        return self._open(level, layers=tuple(layers), upper=self._name(place / UPPER), work=self._name(place / WORK))
+
+    def _copy(self, place: Path, found: PreparedLayer, commit: str, level: Path, git_file: bytes) -> OpenView:
+        """A whole copy of the layer, brought to the commit."""
+        files, index, base = place / COPY, place / layer.INDEX, found.about.commit
+        subprocess.run(["cp", "-a", "--reflink=auto", str(found.files), str(files)], check=True, capture_output=True)
+        copy_index(found.index, index)
+        how = {"index": index, "work_tree": files, "config": CONFIG, "env": self.trees.environment}
+        self.repo.git("update-index", "-q", "--refresh", ok=(0, 1), **how)  # type: ignore[arg-type]
+        if commit != base:
+            self.repo.git("read-tree", "-m", "-u", base, commit, **how)  # type: ignore[arg-type]
+        storage.write(files / ".git", git_file)
+        return self._open(level, copy=self._name(files))
+
+    def _start(self, found: PreparedLayer, commit: str) -> tuple[Path, Path]:
+        """The files and the index of a commit over a layer: the layer's own where it is of that commit."""
+        if commit == found.about.commit:
+            return found.files, found.index
+        known = found.folder, commit
+        with self._guard:
+            if known not in self._starts:
+                folder = self.views / STARTS / f"{found.folder.name}-{commit}"
+                remove(folder)
+                layer.start(self.repo, found, commit, folder, self.trees.environment)
+                self._starts[known] = folder
+            folder = self._starts[known]
+        return folder / layer.FILES, folder / layer.INDEX
+
+    def _open(self, level: Path, **what: object) -> OpenView:
+        covers = (self.store,)
+        view = View(self.at, level, self.store, covers=covers, user=self.ability.user, **what)  # type: ignore[arg-type]
+        return self.slot.open(view)
+
+    def _name(self, folder: Path) -> str:
+        return str(folder.relative_to(self.store))

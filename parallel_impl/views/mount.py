@@ -1,0 +1,279 @@
+"""The slot: a small process that mounts views and starts programs in them, each by one fork.
+
+Started as a program of its own by `views.slot`, so it imports nothing of this package and only what starts fast. It has
+one thread, as a process that makes or joins a user namespace must have, and it may write its own uid_map, which a fork
+of a process that cannot be dumped may not.
+
+A view is a mount namespace that one process holds open: `open` forks it. `start` forks a program into it as a child of
+the process that started this one (CLONE_PARENT), so whoever asked waits for it as for its own. `close` ends the holder;
+the mount ends with the last process in it. Everything that holds a view ends when this process does, and this one when
+its socket hangs up.
+
+Argument: the descriptor of a socket. Requests and answers are JSON behind four bytes with their length; descriptors
+come with the first of these. An answer has `errno` and `what` where something failed.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import socket
+import sys
+from typing import Any, NoReturn
+
+NEW_MOUNTS, NEW_USER, WITH_SAME_PARENT = 0x20000, 0x10000000, 0x8000
+READ_ONLY, BIND, RECURSIVE, PRIVATE = 1, 1 << 12, 1 << 14, 1 << 18
+PR_SET_PDEATHSIG = 1
+CLONE = {"x86_64": 56, "aarch64": 220, "riscv64": 220, "loongarch64": 220}  # the number of clone(2)
+MOST_DESCRIPTORS = 16
+LENGTH = 4
+NOT_STARTED = 127
+# Python changes these for itself, a program must not inherit that
+DEFAULT_AGAIN = (signal.SIGPIPE, signal.SIGXFSZ)
+AS_ROOT = "redirect_dir=on,metacopy=off,index=off"
+AS_USER = "userxattr"  # without it an ordinary user's mount succeeds, and replacing a folder gives EIO
+
+libc = ctypes.CDLL(None, use_errno=True)
+libc.mount.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_char_p]
+
+
+class FailedError(Exception):
+    """A call that the kernel refused: its error number, and what was tried."""
+
+    def __init__(self, number: int, what: str) -> None:
+        super().__init__(number, what)
+        self.answer = {"errno": number, "what": what}
+
+
+def main(descriptor: int) -> None:
+    """Answer requests until the socket hangs up."""
+    line = socket.socket(fileno=descriptor)
+    os.set_inheritable(descriptor, False)
+    requests = {"open": open_view, "start": start, "close": close_view}
+    while (asked := receive(line)) is not None:
+        request, descriptors = asked
+        try:
+            answer = requests[request["do"]](request, descriptors)
+        except FailedError as error:
+            answer = error.answer
+        except OSError as error:
+            answer = {"errno": error.errno or 0, "what": str(error)}
+        finally:
+            for each in descriptors:
+                os.close(each)
+        send(line, answer)
+
+
+def receive(line: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
+    """The next message and the descriptors that came with it; None when the other side hung up."""
+    head, descriptors, _, _ = socket.recv_fds(line, LENGTH, MOST_DESCRIPTORS)
+    for each in descriptors:
+        os.set_inheritable(each, False)
+    head += read_exactly(line, LENGTH - len(head)) if head else b""
+    if len(head) < LENGTH:
+        return None
+    body = read_exactly(line, int.from_bytes(head, "big"))
+    return json.loads(body), list(descriptors)
+
+
+def read_exactly(line: socket.socket, size: int) -> bytes:
+    """So many bytes; fewer only at the end."""
+    data = bytearray()
+    while len(data) < size and (more := line.recv(min(size - len(data), 1 << 20))):
+        data += more
+    return bytes(data)
+
+
+def send(line: socket.socket, message: dict[str, Any], descriptors: tuple[int, ...] = ()) -> None:
+    """Send a message, with these descriptors."""
+    body = json.dumps(message).encode()
+    head = len(body).to_bytes(LENGTH, "big")
+    if descriptors:
+        socket.send_fds(line, [head], descriptors)
+    else:
+        line.sendall(head)
+    line.sendall(body)
+
+
+# -- views
+
+
+def open_view(view: dict[str, Any], _descriptors: list[int]) -> dict[str, Any]:
+    """Mount a view, and leave a process in it that holds it open."""
+    ready, told = os.pipe()
+    parent = os.getpid()
+    holder = os.fork()
+    if holder == 0:
+        os.close(ready)
+        hold(view, told, parent)
+    os.close(told)
+    with open(ready, "rb") as pipe:  # noqa: PTH123  (a descriptor)
+        said = json.loads(pipe.read() or b'{"errno": 0, "what": "the process that mounts it was ended"}')
+    if "errno" in said:
+        os.waitpid(holder, 0)
+        raise FailedError(said["errno"], said["what"])
+    return {"pid": holder}
+
+
+def hold(view: dict[str, Any], told: int, parent: int) -> NoReturn:
+    """Be the process that holds a view: mount it, say so, and sleep."""
+    try:
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:  # it ended before it could end this one
+            os._exit(1)
+        mount_view(view)
+        said: dict[str, Any] = {}
+    except FailedError as error:
+        said = error.answer
+    except OSError as error:
+        said = {"errno": error.errno or 0, "what": str(error)}
+    os.write(told, json.dumps(said).encode())
+    os.closerange(0, 1 << 10)
+    while not said:
+        signal.pause()
+    os._exit(1)
+
+
+def mount_view(view: dict[str, Any]) -> None:
+    """Make the namespace, and mount in it: the level around the one path, the files at it, the covers.
+
+    The names of layers and upper are relative to the store: neither `:` nor `,` in a home, nor its length, matters.
+    """
+    enter_namespaces(user=view["user"])
+    os.chdir(view["store"])
+    at = view["at"]
+    mount(view["level"], os.path.dirname(at), None, BIND)  # noqa: PTH120  (pathlib takes 5 ms to import)
+    if view["copy"]:
+        mount(view["copy"], at, None, BIND)
+    else:
+        own = AS_USER if view["user"] else AS_ROOT
+        layers = ":".join(view["layers"])
+        mount("overlay", at, "overlay", 0, f"lowerdir={layers},upperdir={view['upper']},workdir={view['work']},{own}")
+    for folder in view["covers"]:
+        mount("tmpfs", folder, "tmpfs", READ_ONLY, "size=4k,mode=555")
+    os.chdir(at)
+
+
+def enter_namespaces(*, user: bool) -> None:
+    """A mount namespace of its own, and around it a user namespace that maps only this user, where that is needed."""
+    uid, gid = os.geteuid(), os.getegid()
+    unshare(NEW_MOUNTS | (NEW_USER if user else 0))
+    if user:
+        for file, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+            with open(f"/proc/self/{file}", "w") as proc:  # noqa: PTH123
+                proc.write(text)
+    mount("none", "/", None, RECURSIVE | PRIVATE)
+
+
+def close_view(view: dict[str, Any], _descriptors: list[int]) -> dict[str, Any]:
+    """End the process that holds a view; one that somebody else ended is only reaped."""
+    os.kill(view["pid"], signal.SIGKILL)
+    os.waitpid(view["pid"], 0)
+    return {}
+
+
+# -- programs
+
+
+def start(program: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
+    """Start a program in a view; its pid. It is not this process's child: whoever asked has to wait for it.
+
+    Where it could not be started there is a pid as well, of a process that ends at once.
+    """
+    failed, told = os.pipe()
+    child = fork_with_same_parent()
+    if child == 0:
+        become(program, descriptors, told)
+    os.close(told)
+    with open(failed, "rb") as pipe:  # noqa: PTH123
+        said = pipe.read()
+    return {"pid": child, **(json.loads(said) if said else {})}
+
+
+def fork_with_same_parent() -> int:
+    """As `os.fork`, but the new process is a sibling of this one, a child of the same parent."""
+    number = CLONE.get(os.uname().machine)
+    if number is None:
+        raise FailedError(0, f"how to call clone(2) on {os.uname().machine} is not known")
+    # PyDLL: it keeps the lock of the interpreter, which in the new process nobody else could give back
+    pid: int = ctypes.PyDLL(None, use_errno=True).syscall(
+        ctypes.c_long(number), ctypes.c_ulong(WITH_SAME_PARENT | signal.SIGCHLD), None, None, None, None
+    )
+    checked(pid < 0, "clone")
+    return pid
+
+
+def become(program: dict[str, Any], descriptors: list[int], told: int) -> NoReturn:
+    """Join the view, and become the program; or say what was in the way (`joined`: it was the program's own fault)."""
+    joined = False
+    try:
+        join(program["pid"], user=program["user"])
+        joined = True
+        os.setsid()
+        if program["nice"]:
+            os.nice(program["nice"])
+        for number in DEFAULT_AGAIN:
+            signal.signal(number, signal.SIG_DFL)
+        told = arrange(descriptors, program["numbers"], told)
+        os.chdir(program["cwd"])
+        os.execvpe(program["argv"][0], program["argv"], program["env"])  # noqa: S606  (no shell is wanted)
+    except FailedError as error:
+        said = error.answer
+    except OSError as error:
+        said = {"errno": error.errno or 0, "what": os.strerror(error.errno or 0)}
+    os.write(told, json.dumps({**said, "joined": joined}).encode())
+    os._exit(NOT_STARTED)
+
+
+def join(holder: int, *, user: bool) -> None:
+    """Enter the namespaces of the process that holds a view."""
+    kinds = (("user", NEW_USER), ("mnt", NEW_MOUNTS)) if user else (("mnt", NEW_MOUNTS),)
+    namespaces = [(os.open(f"/proc/{holder}/ns/{kind}", os.O_RDONLY), flag) for kind, flag in kinds]
+    for descriptor, flag in namespaces:
+        checked(libc.setns(descriptor, flag) != 0, "join the view")
+        os.close(descriptor)
+
+
+def arrange(descriptors: list[int], numbers: list[int], told: int) -> int:
+    """Give each descriptor the number that the program knows it by; where `told` is now."""
+    above = max([*numbers, *descriptors, told]) + 1
+    moved = [duplicate(each, above) for each in descriptors]
+    told = duplicate(told, above)
+    for descriptor, number in zip(moved, numbers, strict=True):
+        os.dup2(descriptor, number)
+    return told
+
+
+def duplicate(descriptor: int, least: int) -> int:
+    """A copy with a number of at least `least`, which no program inherits."""
+    import fcntl  # noqa: PLC0415  (only a program that is started needs it)
+
+    return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, least)
+
+
+# -- the kernel
+
+
+def mount(source: str, at: str, kind: str | None, flags: int, options: str | None = None) -> None:
+    """mount(2)."""
+    encoded = [None if one is None else os.fsencode(one) for one in (source, at, kind, options)]
+    failed = libc.mount(encoded[0], encoded[1], encoded[2], flags, encoded[3]) != 0
+    checked(failed, f"mount {kind or source} at {at}")
+
+
+def unshare(flags: int) -> None:
+    """unshare(2)."""
+    checked(libc.unshare(flags) != 0, "unshare")
+
+
+def checked(failed: bool, what: str) -> None:
+    """FailedError with the kernel's words where a call failed."""
+    if failed:
+        number = ctypes.get_errno()
+        raise FailedError(number, f"{what}: {os.strerror(number)}")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

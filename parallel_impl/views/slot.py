@@ -1,0 +1,349 @@
+"""The line to the slot, the process that mounts views and starts programs in them (`views.mount`).
+
+One serves a run. When it dies, its views are gone and a new one is started by the next request; what was running in a
+view ends as ever.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from io import FileIO
+from pathlib import Path
+from typing import IO, Any
+
+from parallel_impl.errors import UserError
+from parallel_impl.views import mount
+from parallel_impl.views.view import View
+
+SLOT = Path(mount.__file__)
+PROC = Path("/proc")
+LAST_LINES = 5
+MOST_LINKS = 40
+
+
+class ViewError(UserError):
+    """A view that could not be mounted or entered: not the fault of what was to run in it. `words` are the kernel's."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__(f"no view for a checkout: {words}", hint='without views it goes by checkouts = "each"')
+        self.words = words
+
+
+class SlotDiedError(ViewError):
+    """The slot ended in the middle of a request, or before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenView:
+    """A view that is mounted; the process `holder` keeps it so until `close`."""
+
+    view: View
+    slot: Slot
+    holder: int
+
+    @property
+    def at(self) -> Path:
+        """Where its processes see it."""
+        return self.view.at
+
+    @property
+    def files(self) -> Path:
+        """Where this process reads its files. (Never a work tree of git's: as a real path it is another folder.)"""
+        return self.place(self.view.at)
+
+    def place(self, path: Path) -> Path:
+        """Where this process finds what its processes call by this absolute path."""
+        return PROC / str(self.holder) / "root" / path.relative_to("/")
+
+    def resolve(self, path: Path) -> Path:
+        """The real path of something in it, by its name there or below `files`: links lead where they lead there.
+
+        One that leads to itself stays.
+        """
+        root, known, links = PROC / str(self.holder) / "root", Path("/"), 0
+        inside = path.relative_to(root) if path.is_relative_to(root) else path.relative_to("/")
+        waiting = [*reversed(inside.parts)]
+        while waiting:
+            part = waiting.pop()
+            if part == "..":
+                known = known.parent
+                continue
+            try:
+                target = Path((root / known.relative_to("/") / part).readlink())
+            except OSError:  # no link, or nothing
+                known = known / part
+                continue
+            links += 1
+            if links > MOST_LINKS:
+                return Path("/", *inside.parts)
+            known = Path("/") if target.is_absolute() else known
+            waiting += reversed(target.relative_to("/").parts if target.is_absolute() else target.parts)
+        return known
+
+    def start(
+        self,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        cwd: Path,
+        stdin: int | IO[bytes] | FileIO,
+        stderr: int,
+        pass_fds: Sequence[int] = (),
+        nice: int = 0,
+    ) -> Entered:
+        """Start a program in it, in a session of its own; the arguments are those of `subprocess.Popen`.
+
+        `stderr` may be a descriptor, too.
+
+        OSError where the program cannot be started, ViewError where the view cannot be entered.
+        """
+        return self.slot.start(self, argv, env=env, cwd=cwd, stdin=stdin, stderr=stderr, pass_fds=pass_fds, nice=nice)
+
+    def call(
+        self, argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, stdin: bytes = b""
+    ) -> tuple[int, bytes, bytes]:
+        """Run a short program in it to its end: its exit code, what it printed, what it complained about."""
+        with FileIO(os.memfd_create("stdin"), "w+") as given, FileIO(os.memfd_create("stderr"), "w+") as complaints:
+            given.write(stdin)
+            given.seek(0)
+            child = self.start(argv, env=env, cwd=cwd, stdin=given, stderr=complaints.fileno())
+            with child.stdout:
+                try:
+                    said = child.stdout.readall()
+                    code = child.wait()
+                except BaseException:  # an interruption: nothing of ours goes on beside the clearing up
+                    os.kill(child.pid, signal.SIGTERM)
+                    child.wait()
+                    raise
+            complaints.seek(0)
+            return code, said, complaints.readall()
+
+    def close(self) -> None:
+        """End it; the mount goes with the last process in it. Its upper stays."""
+        self.slot.close(self)
+
+
+class Entered:
+    """A program that runs in a view: a child of this process, with what is used of `subprocess.Popen`."""
+
+    def __init__(self, args: Sequence[str], pid: int, stdout: FileIO, stderr: FileIO | None) -> None:
+        self.args, self.pid, self.stdout, self.stderr = args, pid, stdout, stderr
+        self.returncode: int | None = None
+        self._guard = threading.Lock()
+
+    def poll(self) -> int | None:
+        """Its exit code, negative for a signal; None while it runs."""
+        return self._wait(os.WNOHANG)
+
+    def wait(self) -> int:
+        """Its exit code, when it has one."""
+        code = self._wait(0)
+        assert code is not None  # noqa: S101  (it was waited for)
+        return code
+
+    def _wait(self, options: int) -> int | None:
+        with self._guard:
+            if self.returncode is None:
+                try:
+                    pid, status = os.waitpid(self.pid, options)
+                except ChildProcessError:  # as Popen: somebody else has reaped it
+                    pid, status = self.pid, 0
+                if pid == self.pid:
+                    self.returncode = os.waitstatus_to_exitcode(status)
+            return self.returncode
+
+
+class Slot:
+    """The slot of a run, started by the first request. `deaths` is how often it died. Threads share it."""
+
+    def __init__(self) -> None:
+        self.deaths = 0
+        self.last_lines = ""
+        self._guard = threading.Lock()
+        self._line: socket.socket | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._complaints: IO[bytes] | None = None
+        self._over = threading.Event()
+
+    @property
+    def pid(self) -> int:
+        """The pid of the process; 0 when there is none."""
+        return self._process.pid if self._process else 0
+
+    def __enter__(self) -> Slot:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def open(self, view: View) -> OpenView:
+        """Mount a view. ViewError with the kernel's words."""
+        asked = {
+            "do": "open",
+            "at": str(view.at),
+            "level": str(view.level),
+            "store": str(view.store),
+            "layers": view.layers,
+            "upper": view.upper,
+            "work": view.work,
+            "copy": view.copy,
+            "covers": [str(folder) for folder in view.covers],
+            "user": view.user,
+        }
+        with self._guard:
+            answer = self._ask(asked)
+        if "errno" in answer:
+            raise ViewError(answer["what"])
+        return OpenView(view, self, answer["pid"])
+
+    def close(self, opened: OpenView) -> None:
+        """End a view; one of a slot that died is gone already."""
+        with self._guard, contextlib.suppress(ViewError):
+            if self._process is not None:
+                self._ask({"do": "close", "pid": opened.holder})
+
+    def start(
+        self,
+        opened: OpenView,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        cwd: Path,
+        stdin: int | IO[bytes] | FileIO,
+        stderr: int,
+        pass_fds: Sequence[int] = (),
+        nice: int = 0,
+    ) -> Entered:
+        """Start a program in a view; see `OpenView.start`."""
+        asked = {
+            "do": "start",
+            "pid": opened.holder,
+            "user": opened.view.user,
+            "argv": _checked(argv),
+            "env": dict(zip(_checked(env), _checked(env.values()), strict=True)),
+            "cwd": str(cwd),
+            "nice": nice,
+            "numbers": [0, 1, 2, *pass_fds],
+        }
+        with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
+            source = theirs.enter_context(Path(os.devnull).open("rb")) if stdin == subprocess.DEVNULL else stdin
+            stdout, write = _pipe(ours, theirs)
+            complaints, error = None, write if stderr == subprocess.STDOUT else stderr
+            if stderr == subprocess.PIPE:
+                complaints, error = _pipe(ours, theirs)
+            descriptors = (source if isinstance(source, int) else source.fileno(), write, error, *pass_fds)
+            with self._guard:
+                answer = self._ask(asked, descriptors)
+            if "pid" in answer:
+                child = Entered(argv, answer["pid"], stdout, complaints)
+            if "errno" not in answer:
+                ours.pop_all()
+                return child
+        if "pid" in answer:
+            child.wait()
+        if not answer.get("joined"):
+            raise ViewError(answer["what"])
+        raise OSError(answer["errno"], os.strerror(answer["errno"]), argv[0] if argv else "")
+
+    def end(self) -> None:
+        """End the slot and all views that it holds."""
+        with self._guard:
+            self._hang_up()
+
+    # -- under the guard
+
+    def _ask(self, asked: dict[str, Any], descriptors: tuple[int, ...] = ()) -> dict[str, Any]:
+        if self._process is None:
+            self._begin()
+        assert self._line is not None  # noqa: S101  (begun)
+        try:
+            mount.send(self._line, asked, descriptors)
+            received = mount.receive(self._line)
+        except ConnectionError:
+            received = None
+        if received is None:
+            self.deaths += 1
+            self.last_lines = self._said()
+            self._hang_up()
+            raise SlotDiedError(f"the process that mounts views has ended: {self.last_lines or 'it printed nothing'}")
+        return received[0]
+
+    def _begin(self) -> None:
+        """Start it by a thread that stays as long: programs in views are that thread's children.
+
+        (A child may be bound to its parent thread: prctl(2), PDEATHSIG.)
+        """
+        ours, theirs = socket.socketpair()
+        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115  (open as long as the slot)
+        begun, self._over = threading.Event(), threading.Event()
+        over, complaints = self._over, self._complaints
+        failed: list[BaseException] = []
+
+        def parent() -> None:
+            try:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-I", "-S", str(SLOT), str(theirs.fileno())],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=complaints,
+                    cwd=os.sep,
+                    env={},
+                    pass_fds=(theirs.fileno(),),
+                    process_group=0,  # Ctrl-C at a terminal is not for it
+                )
+            except BaseException as error:
+                failed.append(error)
+            begun.set()
+            over.wait()
+
+        threading.Thread(target=parent, name="slot", daemon=True).start()
+        begun.wait()
+        theirs.close()
+        if failed:
+            ours.close()
+            raise failed[0]
+        self._line = ours
+
+    def _hang_up(self) -> None:
+        self._over.set()
+        if self._line is not None:
+            self._line.close()
+        if self._process is not None:
+            try:
+                self._process.wait(timeout=2.0)
+            except subprocess.TimeoutExpired:
+                self._process.send_signal(signal.SIGKILL)
+                self._process.wait()
+        if self._complaints is not None:
+            self._complaints.close()
+        self._line = self._process = self._complaints = None
+
+    def _said(self) -> str:
+        if self._complaints is None:
+            return ""
+        self._complaints.seek(0)
+        return "\n".join(self._complaints.read().decode(errors="replace").splitlines()[-LAST_LINES:])
+
+
+def _pipe(ours: contextlib.ExitStack, theirs: contextlib.ExitStack) -> tuple[FileIO, int]:
+    """The end that is read, and the descriptor of the other one."""
+    read, write = os.pipe()
+    stream = ours.enter_context(FileIO(read))
+    theirs.callback(os.close, write)
+    return stream, write
+
+
+def _checked(words: Any) -> list[str]:
+    found = [os.fsdecode(word) for word in words]
+    if any("\0" in word for word in found):
+        raise ValueError("embedded null byte")
+    return found

@@ -1,0 +1,158 @@
+"""Finds by a real trial what this machine can do: overlays, a bound copy, or neither.
+
+It does in a view what agents and tools do: write, remove, replace and rename, start a program in a PID namespace and in
+bubblewrap, and it reads the work from outside. Nothing is concluded from versions or names of file systems.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from parallel_impl import storage
+from parallel_impl.views import upper
+from parallel_impl.views.slot import OpenView, Slot, ViewError
+from parallel_impl.views.upper import TouchedAs
+from parallel_impl.views.view import Means, View
+
+NAME = ".trial-"
+SECONDS = 20
+# a folder is replaced, and its old content must be gone; files are changed, removed, made executable
+WORK = """\
+set -e
+[ "$(pwd -P)" = "$1" ] && [ -z "$(ls -A "$2")" ]
+echo more >> kept/file
+rm kept/removed
+rm -r replaced && mkdir replaced && echo new > replaced/new
+[ "$(ls replaced)" = new ]
+"""
+RENAME = "import os; os.rename('kept', 'renamed')"
+WANTED = {
+    (b"kept", TouchedAs.FOLDER),
+    (b"kept/file", TouchedAs.FILE),
+    (b"kept/removed", TouchedAs.GONE),
+    (b"replaced", TouchedAs.OPAQUE),
+    (b"replaced/new", TouchedAs.FILE),
+}
+BUBBLEWRAP = ("--unshare-all", "--dev-bind", "/", "/", "--dev", "/dev", "--proc", "/proc")
+
+
+@dataclass(frozen=True, slots=True)
+class Ability:
+    """What this machine can do, and in one clause why it is no overlay ("" when it is).
+
+    `user`: views need a user namespace. `renames`: a folder of the base can be renamed by rename(2). `reads_seen`: the
+    file system tells when a file was last read.
+    """
+
+    means: Means
+    why: str = ""
+    user: bool = False
+    renames: bool = True
+    reads_seen: bool = True
+
+
+def find(folder: Path, *, namespace: tuple[str, ...] = ()) -> Ability:
+    """What can be done with layers in `folder`, which is made. `namespace`: the words that make a PID namespace."""
+    folder.mkdir(parents=True, exist_ok=True)
+    seen, why = _reads_are_seen(folder), ""
+    with Slot() as slot:
+        for user in (False, True) if os.geteuid() == 0 else (True,):
+            with _laid_out(folder, user=user) as view:
+                if not (no_overlay := _try(slot, view, namespace)):
+                    return Ability(Means.OVERLAY, user=user, renames=_renames(slot, view), reads_seen=seen)
+            with _laid_out(folder, user=user) as view:
+                copy = replace(view, layers=(), upper="", work="", copy="layer")
+                why = _try(slot, copy, namespace) if shutil.which("cp") else "there is no cp on PATH"
+                if not why:
+                    return Ability(Means.COPY, no_overlay, user=user, reads_seen=seen)
+    return Ability(Means.EACH, why, reads_seen=seen)
+
+
+@contextmanager
+def _laid_out(folder: Path, *, user: bool) -> Iterator[View]:
+    """A small checkout of its own to try with; nothing of it stays."""
+    place = Path(tempfile.mkdtemp(prefix=NAME, dir=folder))
+    try:
+        at, level, store = place / "at" / "files", place / "level", place / "store"
+        for made in (at.parent, level / "files", store / "upper", store / "work"):
+            made.mkdir(parents=True)
+        for file in ("kept/file", "kept/removed", "replaced/old"):
+            (store / "layer" / file).parent.mkdir(parents=True, exist_ok=True)
+            storage.write(store / "layer" / file, b"old\n")
+        yield View(at, level, store, ("layer",), "upper", "work", covers=(store,), user=user)
+    finally:
+        for above, names, _ in os.walk(place):  # the kernel left one that is closed
+            for name in names:
+                (Path(above) / name).chmod(0o700)
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _try(slot: Slot, view: View, namespace: tuple[str, ...]) -> str:
+    """Work in a view, and read that from outside: what went wrong, or ""."""
+    try:
+        opened = slot.open(view)
+        try:
+            why = _run(opened, ["sh", "-c", WORK, "sh", str(view.at), str(view.store)]) or _read(view, opened)
+            why = why or (_run(opened, [*namespace, "--", "true"]) if namespace else "")
+            return why or (_run(opened, [inside, *BUBBLEWRAP, "true"]) if (inside := _bubblewrap()) else "")
+        finally:
+            opened.close()
+    except ViewError as error:
+        return error.words
+    except OSError as error:
+        return str(error)
+
+
+def _run(opened: OpenView, argv: list[str]) -> str:
+    """Run a command in the view: what it printed where it failed, or ""."""
+    env = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
+    child = opened.start(argv, env=env, cwd=opened.at, stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+    with child.stdout:
+        said = child.stdout.read()
+    code = child.wait()
+    last = said.decode(errors="replace").strip().rpartition("\n")[2]
+    return "" if code == 0 else f"{argv[0]} in a view: {last or f'exit {code}'}"
+
+
+def _read(view: View, opened: OpenView) -> str:
+    """Whether the work is seen from outside as it was done."""
+    if (opened.files / "kept/file").read_text() != "old\nmore\n":
+        return "what is written in a view is not seen from outside"
+    if view.copy:
+        return ""
+    found = {(one.path, one.kind) for one in upper.read(view)}
+    return "" if found == WANTED else f"the upper of a view cannot be read: {sorted(found ^ WANTED)[0]}"
+
+
+def _renames(slot: Slot, view: View) -> bool:
+    """Whether rename(2) moves a folder of a layer: in a user namespace the kernel refuses it."""
+    opened = slot.open(view)
+    try:
+        return not _run(opened, [sys.executable, "-I", "-S", "-c", RENAME])
+    finally:
+        opened.close()
+
+
+def _bubblewrap() -> str | None:
+    """The program, where it works outside of a view: one that is refused everywhere says nothing about views."""
+    program = shutil.which("bwrap")
+    outside = program and subprocess.run([program, *BUBBLEWRAP, "true"], check=False, capture_output=True).returncode
+    return program if outside == 0 else None
+
+
+def _reads_are_seen(folder: Path) -> bool:
+    """Whether reading a file that was not read for long moves its access time."""
+    with tempfile.TemporaryDirectory(prefix=NAME, dir=folder) as place:
+        file = Path(place) / "file"
+        storage.write(file, b"text")
+        os.utime(file, ns=(0, file.stat().st_mtime_ns))
+        file.read_text()
+        return file.stat().st_atime_ns != 0

@@ -1,0 +1,246 @@
+"""Layers: never half made, held while they are used, sealed; and a start layer is exactly another commit's files."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from parallel_impl.git import layer
+from parallel_impl.git.index import CONFIG
+from parallel_impl.git.layer import PreparedLayer
+from parallel_impl.git.remove import remove
+from parallel_impl.git.repo import Repo
+from parallel_impl.views.slot import Slot
+from parallel_impl.views.view import View
+from tests.git.scene import make_user
+from tests.repository import contents, git
+from tests.views import scene
+
+KEY = "a" * 24
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Repo:
+    return Repo.discover(make_user(tmp_path / "user"))
+
+
+@pytest.fixture(autouse=True)
+def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every layer that a test uses is released at its end."""
+    opened, found = layer._open, list[PreparedLayer]()
+
+    def remember(place: Path) -> PreparedLayer | None:
+        one = opened(place)
+        found.extend([one] if one else [])
+        return one
+
+    monkeypatch.setattr(layer, "_open", remember)
+    yield
+    for one in found:
+        one.release()
+
+
+def make(
+    repo: Repo, store: Path, commit: str, *, made: str = "", inputs: dict[str, str] | None = None
+) -> PreparedLayer:
+    """A layer of a commit, in which set-up made one file."""
+    folder = layer.begin(store)
+    repo.git("read-tree", "-u", "--reset", commit, index=folder / "index", work_tree=folder / "files", config=CONFIG)
+    if made:
+        (folder / "files" / made).write_text("made\n")
+    return layer.finish(store, folder, repo, commit=commit, key=KEY, inputs=inputs or {}, seconds=1.5, env={})
+
+
+def head(repo: Repo) -> str:
+    commit = repo.resolve("HEAD")
+    assert commit
+    return commit
+
+
+def test_a_layer_that_is_made_is_found_again_and_says_what_it_was_made_from(tmp_path: Path, repo: Repo) -> None:
+    store = tmp_path / "layers"
+    made = make(repo, store, head(repo), made="build.log", inputs={"README.md": "100644 1"})
+    made.release()
+    (found,) = layer.find(store, KEY)
+    assert found.about == made.about
+    assert (found.about.commit, found.about.inputs, found.about.seconds) == (head(repo), {"README.md": "100644 1"}, 1.5)
+    assert (found.files / "build.log").read_text() == "made\n"
+    assert found.changed() == ""
+    assert list(layer.find(store, "b" * 24)) == []
+    count, size = layer.count(store)
+    assert count == 1
+    assert size > 0
+
+
+@pytest.mark.parametrize("edit", ["write", "write-back", "mode", "new", "gone", "moved"])
+def test_a_layer_that_was_changed_is_told_by_the_path(tmp_path: Path, repo: Repo, edit: str) -> None:
+    made = make(repo, tmp_path / "layers", head(repo))
+    file = made.files / "src/pkg/a.py"
+    before = file.stat()
+    if edit == "write":
+        file.write_text("other\n")
+    elif edit == "write-back":  # the same size, and the time set back
+        file.write_text("b\n")
+        os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    elif edit == "mode":
+        file.chmod(0o755)
+    elif edit == "new":
+        (made.files / "src/pkg/a.pyc").touch()
+    elif edit == "gone":
+        file.unlink()
+    else:
+        file.rename(made.files / "src/pkg/a.pz")
+    assert made.changed().startswith("src/pkg")
+
+
+def test_reading_a_layer_does_not_change_it(tmp_path: Path, repo: Repo) -> None:
+    made = make(repo, tmp_path / "layers", head(repo))
+    contents(made.files)
+    assert made.changed() == ""
+
+
+def test_of_two_that_make_one_layer_both_use_the_first(tmp_path: Path, repo: Repo) -> None:
+    store = tmp_path / "layers"
+    first, second = make(repo, store, head(repo), made="one"), make(repo, store, head(repo), made="two")
+    assert first.folder == second.folder
+    assert (second.files / "one").exists()
+    assert [path.name for path in store.iterdir()] == [KEY]
+
+
+def test_what_a_crash_left_of_a_layer_is_none(tmp_path: Path, repo: Repo) -> None:
+    store = tmp_path / "layers"
+    begun = layer.begin(store)
+    whole = make(repo, store, head(repo))
+    torn = store / KEY / "torn"
+    torn.mkdir()
+    (torn / "layer.json").write_text("{")
+    (torn / "lock").touch()
+    assert [one.folder for one in layer.find(store, KEY)] == [whole.folder]
+    assert begun.exists()  # perhaps another run is at it
+    os.utime(begun, (0, 0))
+    layer.prune(store, limit=10**12)
+    assert not begun.exists()
+
+
+def test_the_least_recently_used_layer_goes_first_and_never_one_in_use(tmp_path: Path, repo: Repo) -> None:
+    store = tmp_path / "layers"
+    made = [make(repo, store, head(repo), made=name, inputs={name: ""}) for name in ("one", "two", "three")]
+    for used, one in enumerate(made):
+        os.utime(one.folder / "lock", (used, used))
+    made[1].release()
+    made[2].release()
+    size = made[0].about.bytes
+    assert layer.prune(store, limit=3 * size) == 0
+    assert layer.prune(store, limit=2 * size) == 1
+    assert [one.folder.exists() for one in made] == [True, False, True]
+    assert layer.prune(store, limit=0) == 1
+    assert [one.folder.exists() for one in made] == [True, False, False]
+    assert layer.count(store)[0] == 1
+
+
+def test_a_layer_that_is_not_to_be_used_again_is_gone_for_the_next_run(tmp_path: Path, repo: Repo) -> None:
+    store = tmp_path / "layers"
+    layer.discard(make(repo, store, head(repo)))
+    assert list(layer.find(store, KEY)) == []
+    assert layer.count(store) == (0, 0)
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_layer_that_another_run_uses_stays_for_that_one(tmp_path: Path, repo: Repo, changed: bool) -> None:
+    store = tmp_path / "layers"
+    ours = make(repo, store, head(repo))
+    (theirs,) = layer.find(store, KEY)
+    layer.discard(ours, changed=changed)
+    assert theirs.files.is_dir()
+    assert len(list(layer.find(store, KEY))) == (0 if changed else 1)
+    again = make(repo, store, head(repo))
+    assert (again.folder == theirs.folder) is not changed
+    theirs.release()
+    layer.prune(store, limit=again.about.bytes)
+    assert (again.folder.exists(), theirs.folder.exists()) == (True, not changed)
+
+
+def test_the_files_that_a_set_up_reads_are_seen(tmp_path: Path, repo: Repo) -> None:
+    folder = layer.begin(tmp_path / "layers")
+    files = folder / "files"
+    repo.git("read-tree", "-u", "--reset", "HEAD", index=folder / "index", work_tree=files, config=CONFIG)
+    tracked = [b"README.md", b"src/pkg/a.py", b"src/pkg/b.py", b"other/o.py"]
+    written = layer.forget_reads(files, tracked)
+    assert layer.reads(files, written) == set()
+    (files / "README.md").read_text()
+    (files / "src/pkg/b.py").write_text("changed\n")
+    (files / "other/o.py").unlink()
+    subprocess.run(["ls", "-R", str(files)], check=True, capture_output=True)
+    assert layer.reads(files, written) == {b"README.md", b"src/pkg/b.py", b"other/o.py"}
+
+
+# -- start layers
+
+
+def commits(user: Path, seed: int, number: int) -> Iterator[str]:
+    """Commits after random edits, moves, removals and replacements, each from the one before."""
+    choose = random.Random(seed)  # noqa: S311  (no secret)
+    for _ in range(number):
+        for _ in range(choose.randrange(1, 8)):
+            files = git(user, "ls-files").split("\n")
+            file, name = user / choose.choice(files), choose.choice(("x", "y", "src/pkg", "src/z", "other/deep/w"))
+            match choose.randrange(6):
+                case 0:
+                    remove(file)
+                case 1 if file.is_file():
+                    file.write_text(f"{choose.random()}\n")
+                case 2:
+                    remove(file.parent) if file.parent != user else None
+                case 3:
+                    remove(user / name)
+                    (user / name).parent.mkdir(parents=True, exist_ok=True)
+                    (user / name).symlink_to("README.md")
+                case 4 if not (user / name).is_dir():
+                    remove(user / name)
+                    (user / name / "below").mkdir(parents=True)
+                    (user / name / "below/file").write_text("new\n")
+                case 5 if file.is_file():
+                    file.chmod(0o755)
+        git(user, "add", "-A")
+        git(user, "commit", "-qm", "next", "--allow-empty")
+        yield git(user, "rev-parse", "HEAD").strip()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_start_layer_shows_the_files_of_its_commit_and_git_finds_them_clean(tmp_path: Path, seed: int) -> None:
+    user = make_user(tmp_path / "user")
+    repo, store = Repo.discover(user), tmp_path / "view/store"
+    template = scene.lay_out(tmp_path / "view")
+    store.mkdir(exist_ok=True)
+    prepared = make(repo, store, head(repo), made="build.log")
+    with Slot() as slot:
+        for commit in commits(user, seed, 6):
+            folder = store / commit
+            index = layer.start(repo, prepared, commit, folder, {})
+            for name in ("upper", "work"):
+                (folder / name).mkdir()
+            layers = (f"{commit}/files", str(prepared.files.relative_to(store)))
+            view = View(
+                template.at, template.level, store, layers, f"{commit}/upper", f"{commit}/work", user=template.user
+            )
+            opened = slot.open(view)
+            shown = contents(opened.files)
+            shown.pop("build.log", None)  # what set-up made
+            assert shown == contents(plain(repo, commit, tmp_path / "plain"))
+            say = f"export GIT_DIR={repo.git_dir} GIT_WORK_TREE=$PWD GIT_INDEX_FILE={index}; git diff-files --name-only"
+            assert scene.run(opened, say) == ""
+            empty = scene.run(opened, "find . -type d -empty").split()
+            assert empty == []
+            opened.close()
+
+
+def plain(repo: Repo, commit: str, folder: Path) -> Path:
+    remove(folder)
+    folder.mkdir()
+    repo.git("read-tree", "-u", "--reset", commit, index=folder.with_suffix(".index"), work_tree=folder, config=CONFIG)
+    return folder

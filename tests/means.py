@@ -1,0 +1,36 @@
+"""By which means the checkouts of a test are made ready.
+
+`PARALLEL_IMPL_TEST_CHECKOUTS` chooses: `each` (the default), `overlay` or `copy`. A test of what this machine cannot do
+is skipped.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from parallel_impl.views import trial
+from parallel_impl.views.trial import Ability
+from parallel_impl.views.view import Means
+
+CHOSEN = Means(os.environ.get("PARALLEL_IMPL_TEST_CHECKOUTS", Means.EACH))  # before the environment is replaced
+
+
+@cache
+def found() -> Ability:
+    """What this machine can do."""
+    with tempfile.TemporaryDirectory() as folder:
+        return trial.find(Path(folder))
+
+
+def ability(means: Means) -> Ability:
+    """What a machine can do that has these means; skips where this one has less."""
+    here = found()
+    if here.means is Means.EACH or (here.means is Means.COPY and means is Means.OVERLAY):
+        pytest.skip(f"no such views here: {here.why}")
+    return replace(here, means=means)
