@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.bench.checkouts import checkouts
 from tests.bench.effort import Effort
 from tests.bench.idle import idle
 from tests.bench.journal_cost import journal
@@ -31,6 +32,7 @@ MEASURES: dict[str, Callable[[Path, Effort], None]] = {
     "start-up": start_up,
     "preflight": preflight,
     "idle": idle,
+    "checkouts": checkouts,
     "runs": runs,
     "agents": agents,
     "set-up": set_up,
@@ -39,7 +41,7 @@ MEASURES: dict[str, Callable[[Path, Effort], None]] = {
     "load": under_load,
     "scale": scale,
 }
-QUICK = ("start-up", "idle", "runs", "agents", "set-up")
+QUICK = ("start-up", "idle", "checkouts", "runs", "agents", "set-up")
 ROUNDS = 5
 
 
@@ -53,7 +55,7 @@ def main() -> None:
     effort = Effort(given.rounds or (2 if given.quick else ROUNDS), given.quick)
     wanted = given.what or (QUICK if given.quick else [name for name in MEASURES if name != "scale"])
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        os.environ |= {"HOME": "", **hermetic(os.environ, Path(folder, "home"))}
+        _replace_environment(Path(folder, "home"))
         print(machine(Path(folder)), flush=True)
         for name in wanted:
             print(f"{name}:", flush=True)
@@ -62,6 +64,14 @@ def main() -> None:
                     MEASURES[name](Path(own), effort)
                 except MeasureError as error:
                     print(f"  NOT MEASURED: {error}", flush=True)
+
+
+def _replace_environment(home: Path) -> None:
+    """An own HOME, and nothing of the developer's git; of this tool's variables only how checkouts are made stays."""
+    replaced = hermetic(os.environ, home)
+    replaced |= {name: os.environ[name] for name in ("PARALLEL_IMPL_CHECKOUTS",) if name in os.environ}
+    os.environ.clear()
+    os.environ.update(replaced)
 
 
 def machine(folder: Path) -> str:

@@ -31,8 +31,8 @@ def idle(folder: Path, effort: Effort) -> None:
     seconds = 4 if effort.quick else 20
     scene = make(folder, AGENTS)
     command = implement(AGENTS, seconds + 5)
-    before = load()
-    with subprocess.Popen(command, cwd=scene.repository, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as run:
+    before, quiet = load(), subprocess.DEVNULL
+    with subprocess.Popen(command, cwd=scene.repository, stdin=quiet, stdout=quiet, stderr=quiet) as run:
         _wait_for_agents(run)
         began, first = time.perf_counter(), tree(run.pid)
         time.sleep(seconds)

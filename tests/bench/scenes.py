@@ -20,7 +20,11 @@ for k in 0 1 2; do echo "x = '$1 $k'" >pkg/$1/f$k.py; done
 [ "${2:-0}" = 0 ] || sleep "$2"
 """
 LINES = 45  # of a file, about 1.5 kB
-PACKAGES_OF_NODE = ("rxjs@7.8.1", "date-fns@4.1.0", "core-js@3.39.0")  # 15,000 files, no program runs at their installation
+PACKAGES_OF_NODE = (
+    "rxjs@7.8.1",
+    "date-fns@4.1.0",
+    "core-js@3.39.0",
+)  # 15,000 files, no program runs at their installation
 PACKAGES_OF_PYTHON = ("click>=8.1", "rich>=14.0", "pytest>=8.0", "msgspec>=0.21")
 BACKEND = "hatchling>=1.24"
 PYPROJECT = """\
@@ -108,9 +112,9 @@ def names(packages: int) -> list[str]:
 
 
 def commit(repository: Path) -> None:
-    """Commit all that is in the worktree."""
-    git(repository, "add", "--all")
-    git(repository, "commit", "--quiet", "--message", "base")
+    """Commit all that is in the worktree; objects are packed, as they are in repositories of some age."""
+    for words in (["add", "--all"], ["commit", "--quiet", "--message", "base"], ["repack", "-a", "-d", "--quiet"]):
+        subprocess.run(["git", *words], cwd=repository, check=True)
 
 
 def node(folder: Path, packages: int) -> tuple[Scene, Path]:
@@ -125,7 +129,7 @@ def node(folder: Path, packages: int) -> tuple[Scene, Path]:
     obtain("npm", ["npm", "install", *options, *PACKAGES_OF_NODE], lockfile)
     script = f"exec npm ci --offline {shlex.join(options)}\n"
     more = {name: (lockfile / name).read_text() for name in ("package.json", "package-lock.json")}
-    step = 'node -e "require(\'rxjs\').of(1)"'
+    step = "node -e \"require('rxjs').of(1)\""
     return _with_set_up(folder, packages, script, more | {".gitignore": "node_modules/\n"}, step)
 
 
@@ -139,7 +143,9 @@ def python(folder: Path, packages: int) -> tuple[Scene, Path]:
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
     obtain("pip", [*pip, "download", "-q", "-d", str(wheels), *PACKAGES_OF_PYTHON, BACKEND, "editables"], wheels)
     options = f"--disable-pip-version-check --quiet --no-index --find-links {shlex.quote(str(wheels))}"
-    script = f"{shlex.quote(sys.executable)} -m venv .venv\nexec .venv/bin/python -m pip install {options} --editable .\n"
+    script = (
+        f"{shlex.quote(sys.executable)} -m venv .venv\nexec .venv/bin/python -m pip install {options} --editable .\n"
+    )
     dependencies = ", ".join(map(json.dumps, PACKAGES_OF_PYTHON))
     more = {
         "pyproject.toml": PYPROJECT.format(backend=BACKEND, packages=dependencies),

@@ -61,4 +61,7 @@ def lines(
     rounds = max(len(samples) for samples in found.samples.values())
     first = f"{title}; {rounds} {'round' if rounds == 1 else 'rounds'}, load {found.before:.1f} to {found.after:.1f}"
     failed = [f"NO RATIO: {found.failure}"] if found.failure else []
-    return [first, *(f"  {line}" for line in (*aligned(compared(found, to=to, per=per, unit=unit, more=more)), *failed))]
+    return [
+        first,
+        *(f"  {line}" for line in (*aligned(compared(found, to=to, per=per, unit=unit, more=more)), *failed)),
+    ]

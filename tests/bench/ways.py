@@ -1,4 +1,4 @@
-"""The ways to run all packages of a scene that are measured against each other: ours, the floor, a script with a lock."""
+"""The ways to run all packages of a scene, measured against each other: ours, the floor, a script with a lock."""
 
 from __future__ import annotations
 
