@@ -23,7 +23,7 @@ from pathlib import Path
 
 import msgspec
 
-from parallel_impl import storage
+from parallel_impl import storage, structs
 from parallel_impl.git.file_clock import pass_tick
 from parallel_impl.git.index import CONFIG, copy_index
 from parallel_impl.git.remove import remove
@@ -42,7 +42,8 @@ BLOCK = 512
 class Description(msgspec.Struct, frozen=True, kw_only=True):
     """What a prepared layer was made from and how. `inputs`: path to mode and object id; "": there was no such file.
 
-    `seal` is the digest of what lstat says of its files, `bytes` what they use of the disk.
+    `seal` is the digest of what lstat says of its files, `bytes` what they use of the disk, `run` the run that it
+    serves alone ("": it is kept for others).
     """
 
     commit: str
@@ -51,6 +52,7 @@ class Description(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     seal: str
     bytes: int
+    run: str = ""
 
 
 class LayerHold:
@@ -188,6 +190,7 @@ def finish(
     inputs: Mapping[str, str],
     seconds: float,
     env: Mapping[str, str],
+    run: str = "",
 ) -> PreparedLayer:
     """Seal a layer that is made, and rename it into its place; where another run was faster, theirs is taken.
 
@@ -206,6 +209,7 @@ def finish(
         seconds=round(seconds, 3),
         seal=_digest(listing),
         bytes=_size(folder),
+        run=run,
     )
     storage.write(folder / SEALED, b"\n".join(listing))
     (folder / LOCK).touch()
@@ -248,6 +252,13 @@ def discard(prepared: PreparedLayer, *, changed: bool = False) -> None:
     if prepared.hold.is_last():
         _remove_whole(prepared.folder)
     prepared.release()
+
+
+def discard_own(store: Path, run: str) -> None:
+    """Remove the layers that serve this run alone; also those that a process of it left when it was killed."""
+    for one in _kept(store):
+        if one.run == run:
+            _remove_unused(one.folder)
 
 
 def prune(store: Path, *, limit: int) -> int:
@@ -318,9 +329,9 @@ def _wanted(store: Path) -> set[Path]:
 ABANDONED_SECONDS = 24 * 3600.0  # no set-up takes as long
 
 
-def count(store: Path) -> tuple[int, int]:
-    """How many layers a store has, and how many bytes they use."""
-    known = list(_kept(store))
+def count(store: Path, *, but: str = "") -> tuple[int, int]:
+    """How many layers a store has, without those that serve this run alone, and how many bytes they use."""
+    known = [one for one in _kept(store) if not but or one.run != but]
     return len(known), sum(one.bytes for one in known)
 
 
@@ -329,6 +340,7 @@ class _Kept:
     folder: Path
     bytes: int
     used: float
+    run: str
 
 
 def _kept(store: Path) -> Iterator[_Kept]:
@@ -336,8 +348,8 @@ def _kept(store: Path) -> Iterator[_Kept]:
         if record.parent.name.startswith(MAKING):
             continue
         with contextlib.suppress(OSError, msgspec.MsgspecError):
-            about = msgspec.json.decode(record.read_bytes(), type=Description)
-            yield _Kept(record.parent, about.bytes, (record.parent / LOCK).stat().st_mtime)
+            about = structs.decode(record.read_bytes(), Description)
+            yield _Kept(record.parent, about.bytes, (record.parent / LOCK).stat().st_mtime, about.run)
 
 
 def _remove_unused(folder: Path, *, dry_run: bool = False) -> bool:
@@ -370,7 +382,7 @@ def _open(place: Path) -> PreparedLayer | None:
     """The layer at this place, held; None when there is none, or it is being removed."""
     try:
         hold = LayerHold(place / LOCK)
-        about = msgspec.json.decode((place / RECORD).read_bytes(), type=Description)
+        about = structs.decode((place / RECORD).read_bytes(), Description)
         os.utime(place / LOCK)
     except (OSError, msgspec.MsgspecError):
         return None

@@ -117,7 +117,8 @@ class Mounts:
     """How the checkouts of one run are mounted; threads share it.
 
     `at` is the one path, `key` the name of this run's set-up, `reason` says when a layer does not serve. `fresh` are
-    the names of checkouts whose set-up always runs. Layers are `kept` for other runs, which use at most `limit` bytes.
+    the names of checkouts whose set-up always runs. Layers are kept for other runs, which use at most `limit` bytes; with
+    `run` they serve this run alone, and end with it.
     `changed` has the layers that somebody changed, by name, with what to say of each. `opened` checkouts there were
     until now, and set-up `made` layers in these.
     """
@@ -131,7 +132,7 @@ class Mounts:
     key: str = ""
     reason: Reason = lambda _changes, _inputs: ""
     fresh: frozenset[str] = frozenset()
-    kept: bool = True
+    run: str = ""
     limit: int = 10 * 10**9
     changed: dict[str, str] = field(default_factory=dict)
     opened: int = 0
@@ -217,6 +218,7 @@ class Mounts:
             inputs=inputs,
             seconds=seconds,
             env=self.trees.environment,
+            run=self.run,
         )
         with self._guard:
             self._layers.append(found)
@@ -271,11 +273,10 @@ class Mounts:
             if mounted.layer is None and mounted.written:
                 remove(mounted.folder.parent)
         for one in self._layers:
-            if self.kept:
-                one.release()
-            else:
-                layer.discard(one)
+            one.release()
         self._layers.clear()
+        if self.run:
+            layer.discard_own(self.store, self.run)
         if self.active:
             layer.prune(self.store, limit=self.limit)
             remove(self.views / STARTS)

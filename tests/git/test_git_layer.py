@@ -46,14 +46,15 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def make(
-    repo: Repo, store: Path, commit: str, *, made: str = "", inputs: dict[str, str] | None = None
+    repo: Repo, store: Path, commit: str, *, made: str = "", inputs: dict[str, str] | None = None, run: str = ""
 ) -> PreparedLayer:
     """A layer of a commit, in which set-up made one file."""
     folder = layer.begin(store)
     repo.git("read-tree", "-u", "--reset", commit, index=folder / "index", work_tree=folder / "files", config=CONFIG)
     if made:
         (folder / "files" / made).write_text("made\n")
-    return layer.finish(store, folder, repo, commit=commit, key=KEY, inputs=inputs or {}, seconds=1.5, env={})
+    made_from = {"commit": commit, "key": KEY, "inputs": inputs or {}, "seconds": 1.5, "env": {}, "run": run}
+    return layer.finish(store, folder, repo, **made_from)  # type: ignore[arg-type]
 
 
 def head(repo: Repo) -> str:
@@ -194,6 +195,14 @@ def test_a_layer_that_another_run_uses_stays_for_that_one(tmp_path: Path, repo: 
     theirs.release()
     layer.prune(store, limit=again.about.bytes)
     assert (again.folder.exists(), theirs.folder.exists()) == (True, not changed)
+
+
+def test_the_layers_of_a_run_that_is_over_go_and_those_that_are_kept_stay(tmp_path: Path, repo: Repo) -> None:
+    made = [make(repo, tmp_path, head(repo), inputs={"a": run}, run=run) for run in ("", "ours", "another")]
+    for one in made:
+        one.release()
+    layer.discard_own(tmp_path, "ours")
+    assert [one.folder.exists() for one in made] == [True, False, True]
 
 
 def test_the_files_that_a_set_up_reads_are_seen(tmp_path: Path, repo: Repo) -> None:

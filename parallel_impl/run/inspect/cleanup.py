@@ -93,7 +93,7 @@ def clean(
             report.removed.append(f"the claims of {change_id}")
             if not dry_run:
                 claims.release(places)
-        state = load_state(places.last_journal)
+        state, cleared = load_state(places.last_journal), None
         if state.started:
             checkout = repo.top(folder)
             if dry_run:
@@ -105,13 +105,16 @@ def clean(
                 if force:  # with work that was in flight
                     report.notes += remove_temporary_folders(cleared.run_id)
             _clean_home(home.path, places, state, report, force=force)
-            report.left = layers.left_beside(home.path)
         merged, pending = _ask_forge(repo, folder, state, report, inherited or {})
         pending = pending or _pushed(repo, folder, places, state)
         pending = "" if force else pending
         _clean(repo, folder, places, state, report, force=force, merged=merged, pending=pending)
         if not report.kept and not dry_run:
+            if cleared:
+                report.notes += leftovers.close(places, cleared.home.path, run=cleared.run_id)
             change_lock.forget(places)
+        if state.started:
+            report.left = layers.left_beside(home.path, but="" if report.kept else state.started.run_id)
     return report
 
 
