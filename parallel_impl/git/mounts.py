@@ -148,6 +148,11 @@ class Mounts:
         return self.ability.means is not Means.EACH
 
     @property
+    def ready(self) -> bool:
+        """Whether there is a layer with this run's set-up already."""
+        return bool(self._layers)
+
+    @property
     def store(self) -> Path:
         return store_of(self.home)
 
