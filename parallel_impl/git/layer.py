@@ -27,10 +27,11 @@ from parallel_impl import storage, structs
 from parallel_impl.git.file_clock import pass_tick
 from parallel_impl.git.index import CONFIG, copy_index
 from parallel_impl.git.remove import remove
-from parallel_impl.git.repo import Repo, encode
+from parallel_impl.git.repo import Repo, decode, encode
 
 MAKING = ".making-"
 RECORD, FILES, LEVEL, INDEX, SEALED, LOCK = "layer.json", "files", "level", "index", "sealed", "lock"
+VIEWS, LAYERS = "views", "layers"  # in the same store: what runs write, and against which layers
 CHANGED = "changed"  # marks a layer that nobody takes any more
 TRIES = 10
 LONG_AGO = 10**18  # nanoseconds since 1970: with relatime, too, a file that is read gets another access time
@@ -58,7 +59,8 @@ class LayerHold:
     """A lock that others share, on a file that is there; OSError where somebody has it alone, or there is no file."""
 
     def __init__(self, file: Path) -> None:
-        self._descriptor = [os.open(file, os.O_RDONLY | os.O_CLOEXEC)]
+        self._descriptor = list[int]()
+        self._descriptor.append(os.open(file, os.O_RDONLY | os.O_CLOEXEC))
         self._lock(fcntl.LOCK_SH)
 
     def is_last(self) -> bool:
@@ -134,13 +136,16 @@ def begin(store: Path) -> Path:
 
 
 def forget_reads(files: Path, tracked: Collection[bytes]) -> dict[bytes, int]:
-    """Make every tracked file one that was not read for long; when each was written, for `reads`."""
+    """Make every tracked file one that was not read for long, and every folder of one; when each file was written."""
     root, written = os.fsencode(files), {}
     for path in tracked:
         place = os.path.join(root, path)  # noqa: PTH118 - bytes
         with contextlib.suppress(OSError):  # a filter left nothing, or a folder of that name
             written[path] = os.lstat(place).st_mtime_ns
             os.utime(place, ns=(LONG_AGO, written[path]), follow_symlinks=False)
+    for folder in {path.rpartition(b"/")[0] for path in written}:
+        place = os.path.join(root, folder)  # noqa: PTH118
+        os.utime(place, ns=(LONG_AGO, os.lstat(place).st_mtime_ns), follow_symlinks=False)
     return written
 
 
@@ -148,6 +153,23 @@ def reads(files: Path, written: Mapping[bytes, int]) -> set[bytes]:
     """The tracked files that were read, changed or removed since `forget_reads` told when they were written."""
     root = os.fsencode(files)
     return {path for path, time in written.items() if _times(os.path.join(root, path)) != (LONG_AGO, time)}  # noqa: PTH118
+
+
+def alike(path: str) -> str:
+    """A pattern for the files beside this one with the same ending."""
+    above, slash, name = path.rpartition("/")
+    return f"{above}{slash}*{name[name.rfind('.') :] if '.' in name else ''}"
+
+
+def patterns(files: Path, read: Collection[bytes]) -> set[str]:
+    """What the patterns may have been that led to files that were read: their folders were listed.
+
+    A file that is new and like one of them would be read as well.
+    """
+    root = os.fsencode(files)
+    folders = {path.rpartition(b"/")[0] for path in read}
+    listed = {folder for folder in folders if _times(os.path.join(root, folder))[0] != LONG_AGO}  # noqa: PTH118
+    return {alike(decode(path)) for path in read if path.rpartition(b"/")[0] in listed}
 
 
 def _times(path: bytes) -> tuple[int, int]:
@@ -228,7 +250,7 @@ def discard(prepared: PreparedLayer, *, changed: bool = False) -> None:
         with contextlib.suppress(FileNotFoundError):
             (prepared.folder / CHANGED).touch()
     if prepared.hold.is_last():
-        _remove_at_once(prepared.folder)
+        _remove_whole(prepared.folder)
     prepared.release()
 
 
@@ -242,21 +264,66 @@ def discard_own(store: Path, run: str) -> None:
 def prune(store: Path, *, limit: int) -> int:
     """Remove layers until those of the store use at most `limit` bytes, the least recently used first; how many went.
 
-    One that a run uses stays, and so does what is being made by one. One that somebody changed goes in any case.
+    One that a run uses, or needs to take up what it was killed in, stays, and so does what is being made by one. One
+    that somebody changed goes in any case.
     """
     for mark in store.glob(f"*/*/{CHANGED}"):
         _remove_unused(mark.parent)
     known = sorted(_kept(store), key=lambda one: one.used)
-    total, removed = sum(one.bytes for one in known), 0
+    total, removed, wanted = sum(one.bytes for one in known), 0, _wanted(store)
     for one in known:
         if total <= limit:
             break
-        if _remove_unused(one.folder):
+        if one.folder not in wanted and _remove_unused(one.folder):
             total, removed = total - one.bytes, removed + 1
-    for folder in store.glob(f"**/{MAKING}*") if store.is_dir() else ():
+    for folder in _half_made(store):
         if time.time() - folder.lstat().st_mtime > ABANDONED_SECONDS:
             remove(folder)
     return removed
+
+
+@dataclass(frozen=True, slots=True)
+class Emptied:
+    """What of a store went (or would), how many bytes that are, and what stays, with the reason."""
+
+    removed: tuple[Path, ...]
+    bytes: int
+    left: Mapping[Path, str]
+
+
+def empty(store: Path, *, alive: bool, dry_run: bool = False) -> Emptied:
+    """Remove every layer that no run uses. `alive`: there is a run, so what is half made may be its own."""
+    removed, left, total, wanted = list[Path](), dict[Path, str](), 0, _wanted(store)
+    for folder in sorted((*_half_made(store), *_folders(store))):
+        making, size = folder.name.startswith(MAKING), _size(folder)
+        if making and alive:
+            left[folder] = "a run that is alive may be making it"
+        elif folder in wanted:
+            left[folder] = "work that was not taken yet was done on it"
+        elif not _remove_unused(folder, dry_run=dry_run):
+            left[folder] = "a run uses it"
+        else:
+            removed.append(folder)
+            total += size
+    return Emptied(tuple(removed), total, left)
+
+
+def _folders(store: Path) -> Iterator[Path]:
+    """The folders of layers, whole or not, without those that are being made or removed."""
+    for folder in store.glob("*/*"):
+        if folder.parent.name != VIEWS and not folder.name.startswith(MAKING) and folder.parent.name[0] != ".":
+            yield folder
+
+
+def _half_made(store: Path) -> list[Path]:
+    return [*store.glob(f"{MAKING}*"), *store.glob(f"*/{MAKING}*")]
+
+
+def _wanted(store: Path) -> set[Path]:
+    """The layers that the open views of all runs, and those of killed ones, were changed against."""
+    lists = store.glob(f"{VIEWS}/*/*/{LAYERS}")
+    names = {name for one in lists for name in storage.read(one).decode("utf-8", "surrogateescape").splitlines()}
+    return {(store / name).parent for name in names}
 
 
 ABANDONED_SECONDS = 24 * 3600.0  # no set-up takes as long
@@ -285,24 +352,30 @@ def _kept(store: Path) -> Iterator[_Kept]:
             yield _Kept(record.parent, about.bytes, (record.parent / LOCK).stat().st_mtime, about.run)
 
 
-def _remove_unused(folder: Path) -> bool:
-    try:
-        hold = LayerHold(folder / LOCK)
-    except OSError:
-        return False
-    unused = hold.is_last()
-    if unused:
-        _remove_at_once(folder)
-    hold.release()
+def _remove_unused(folder: Path, *, dry_run: bool = False) -> bool:
+    """Remove a layer that no run uses, and its key where it was the last one; whether it went (or would)."""
+    hold: LayerHold | None = None
+    with contextlib.suppress(FileNotFoundError):  # not whole: nobody can use it
+        try:
+            hold = LayerHold(folder / LOCK)
+        except BlockingIOError:
+            return False
+    unused = hold is None or hold.is_last()
+    if unused and not dry_run:
+        _remove_whole(folder)
+    if hold:
+        hold.release()
     return unused
 
 
-def _remove_at_once(folder: Path) -> None:
-    """Remove a layer so that nobody meets a half of it, also where this process is killed meanwhile."""
-    gone = folder.parent / f"{MAKING}{uuid.uuid4().hex[:12]}"
+def _remove_whole(folder: Path) -> None:
+    """Remove a folder in a way that what a kill leaves of it is no layer."""
+    gone = folder.with_name(f"{MAKING}{uuid.uuid4().hex[:12]}")
     with contextlib.suppress(FileNotFoundError):
         folder.rename(gone)
         remove(gone)
+    with contextlib.suppress(OSError):  # others have this key
+        folder.parent.rmdir()
 
 
 def _open(place: Path) -> PreparedLayer | None:

@@ -19,17 +19,17 @@ from pathlib import Path
 from parallel_impl import storage
 from parallel_impl.git import layer
 from parallel_impl.git.index import CONFIG, copy_index
-from parallel_impl.git.layer import PreparedLayer
+from parallel_impl.git.layer import LAYERS, VIEWS, PreparedLayer
 from parallel_impl.git.mounted import Mounted
 from parallel_impl.git.remove import remove
 from parallel_impl.git.repo import Change, Repo, decode
-from parallel_impl.git.trees import Trees
+from parallel_impl.git.trees import Trees, is_attributes
 from parallel_impl.views.slot import OpenView, Slot
 from parallel_impl.views.trial import Ability
 from parallel_impl.views.view import Means, View
 
-STORE, CHECKOUT, VIEWS, STARTS = "_layers", "_checkout", "views", ".starts"
-UPPER, WORK, COPY, LAYERS = "upper", "work", "copy", "layers"
+STORE, CHECKOUT, STARTS = "_layers", "_checkout", ".starts"
+UPPER, WORK, COPY, START = "upper", "work", "copy", "start"
 
 # the first path for which a layer with these inputs does not serve a commit with these changes; "" where it does
 Inputs = Mapping[str, str]
@@ -77,6 +77,18 @@ def written_in(home: Path, name: str = "") -> Path:
     return store_of(home) / VIEWS / home.name / name
 
 
+def written(home: Path) -> list[Path]:
+    """What views of a change have written, each in a folder of its own, as far as nobody has taken and removed it."""
+    views = store_of(home) / VIEWS / home.name
+    return sorted(path for path in views.iterdir() if path.name != STARTS) if views.is_dir() else []
+
+
+def layer_of(home: Path, name: str, written: Path) -> Path:
+    """The folder of a layer by its name in the list in `written`. One that was the run's own lies there too."""
+    kept = written / START
+    return kept if Path(name).parts[:1] == (VIEWS,) and kept.is_dir() else store_of(home) / name
+
+
 def remove_empty(home: Path) -> None:
     """Remove what is empty of the folders that all runs of a repository have in common."""
     store = store_of(home)
@@ -93,6 +105,11 @@ def remove_empty(home: Path) -> None:
         for folder in (*store.glob("*"), store):
             with contextlib.suppress(OSError):
                 folder.rmdir()
+
+
+def _converted_otherwise(changes: Sequence[Change]) -> str:
+    """The first path that may make git convert files otherwise which are not among the changes; "" where none does."""
+    return next((one.path for one in changes if is_attributes(one.path)), "")
 
 
 @dataclass(slots=True)
@@ -233,9 +250,10 @@ class Mounts:
         written = next((one for one in (place / UPPER, place / COPY) if os.path.lexists(one)), None)
         if written:
             level.mkdir(parents=True, exist_ok=True)  # the agent may have removed it
-            remove(target, level / LAYERS)
+            remove(target, level / LAYERS, level / START)
             written.rename(target)
             if (place / LAYERS).exists():
+                self._keep_start(place / LAYERS, level / START)
                 (place / LAYERS).rename(level / LAYERS)
         remove(place)
 
@@ -264,10 +282,11 @@ class Mounts:
         remove_empty(self.home)
 
     def inputs(self, mounted: Mounted) -> Inputs:
-        """The tracked files that set-up has read in a fresh checkout, with their entries."""
+        """The tracked files that set-up has read in a fresh checkout, with their entries; patterns that it may have."""
         entries = self.trees.listing(mounted.commit).entries
         read = layer.reads(mounted.folder, mounted.written)
-        return {decode(path): " ".join(entries[path]) for path in sorted(read)}
+        found = {decode(path): " ".join(entries[path]) for path in sorted(read)}
+        return dict.fromkeys(sorted(layer.patterns(mounted.folder, read)), "") | found
 
     # -- the parts
 
@@ -280,7 +299,8 @@ class Mounts:
         with self._guard:
             known, first = tuple(self._layers), ""
         for one in known:
-            why = self.reason(self.repo.changes(one.about.commit, commit), one.about.inputs)
+            changes = self.repo.changes(one.about.commit, commit)
+            why = _converted_otherwise(changes) or self.reason(changes, one.about.inputs)
             if not why:
                 return one, ""
             first = first or why
@@ -317,7 +337,16 @@ class Mounts:
         if commit != base:
             self.repo.git("read-tree", "-m", "-u", base, commit, **how)  # type: ignore[arg-type]
         storage.write(files / ".git", git_file)
+        storage.write(place / LAYERS, b"")
         return self._open(level, copy=self._name(files))
+
+    def _keep_start(self, names: Path, target: Path) -> None:
+        """Copy the layer that is this run's, and ends with it: without it nobody sees again what was changed."""
+        for name in names.read_text().splitlines():
+            if Path(name).parts[:1] == (VIEWS,):
+                copy = ["cp", "-a", str(self.store / name), str(target)]
+                if subprocess.run(copy, check=False, capture_output=True).returncode != 0:
+                    remove(target)
 
     def _start(self, found: PreparedLayer, commit: str) -> tuple[Path, Path]:
         """The files and the index of a commit over a layer: the layer's own where it is of that commit."""

@@ -160,7 +160,7 @@ class Trees:
         with self._guard:
             above = self.id(base)
             self._ids |= {commit: tree, tree: tree}
-            if above in self._plain and not any(_is_attributes(change.path) for change in changes):
+            if above in self._plain and not any(is_attributes(change.path) for change in changes):
                 self._exact.add(tree)
                 self._plain.add(tree)
             if tree != above:
@@ -315,7 +315,8 @@ def _apply(above: Listing, tree: str, changes: Sequence[Change]) -> Listing:
     return Listing(tree, entries, links)
 
 
-def _is_attributes(path: str) -> bool:
+def is_attributes(path: str) -> bool:
+    """Whether git reads in this file how others are converted."""
     return encode(path).rpartition(b"/")[2] == ATTRIBUTES
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from parallel_impl.git import layer
 from parallel_impl.git.index import CONFIG
-from parallel_impl.git.layer import PreparedLayer
+from parallel_impl.git.layer import Emptied, PreparedLayer
 from parallel_impl.git.remove import remove
 from parallel_impl.git.repo import Repo
 from parallel_impl.views.slot import Slot
@@ -144,6 +144,37 @@ def test_the_least_recently_used_layer_goes_first_and_never_one_in_use(tmp_path:
     assert layer.count(store)[0] == 1
 
 
+def test_emptying_names_what_is_used_needed_or_being_made_and_removes_the_rest(tmp_path: Path, repo: Repo) -> None:
+    store = tmp_path / "layers"
+    made = [make(repo, store, head(repo), made=name, inputs={name: ""}) for name in ("used", "needed", "free")]
+    used, needed, free = (one.folder for one in made)
+    made[1].release()
+    made[2].release()
+    list_of_killed = store / "views/c/wp-a/layers"
+    list_of_killed.parent.mkdir(parents=True)
+    list_of_killed.write_text(f"{needed.relative_to(store)}/files\n")
+    (torn := store / ("b" * 24) / "torn").mkdir(parents=True)
+    half_made = layer.begin(store)
+    assert layer.prune(store, limit=0) == 1
+    assert not free.exists()
+    reasons = {
+        used: "a run uses it",
+        needed: "work that was not taken yet was done on it",
+        half_made: "a run that is alive may be making it",
+    }
+    assert layer.empty(store, alive=True, dry_run=True) == Emptied((torn,), 0, reasons)
+    assert torn.exists()
+    del reasons[half_made]
+    found = layer.empty(store, alive=False)
+    assert (set(found.removed), found.left) == ({torn, half_made}, reasons)
+    assert not torn.parent.exists()
+    assert not half_made.exists()
+    made[0].release()
+    list_of_killed.unlink()
+    assert layer.empty(store, alive=False).bytes >= sum(one.about.bytes for one in made[:2])
+    assert sorted(path.name for path in store.iterdir()) == ["views"]
+
+
 def test_a_layer_that_is_not_to_be_used_again_is_gone_for_the_next_run(tmp_path: Path, repo: Repo) -> None:
     store = tmp_path / "layers"
     layer.discard(make(repo, store, head(repo)))
@@ -185,7 +216,20 @@ def test_the_files_that_a_set_up_reads_are_seen(tmp_path: Path, repo: Repo) -> N
     (files / "src/pkg/b.py").write_text("changed\n")
     (files / "other/o.py").unlink()
     subprocess.run(["ls", "-R", str(files)], check=True, capture_output=True)
-    assert layer.reads(files, written) == {b"README.md", b"src/pkg/b.py", b"other/o.py"}
+    read = {b"README.md", b"src/pkg/b.py", b"other/o.py"}
+    assert layer.reads(files, written) == read
+    assert layer.patterns(files, read) == {"*.md", "src/pkg/*.py", "other/*.py"}
+
+
+def test_the_folders_that_a_set_up_lists_are_seen(tmp_path: Path, repo: Repo) -> None:
+    files = layer.begin(tmp_path / "layers") / "files"
+    index = files.with_name("index")
+    repo.git("read-tree", "-u", "--reset", "HEAD", index=index, work_tree=files, config=CONFIG)
+    written = layer.forget_reads(files, [b"README.md", b"src/pkg/a.py", b"src/pkg/b.py", b"other/o.py"])
+    subprocess.run("cat src/pkg/*.py README.md", shell=True, cwd=files, check=True, capture_output=True)  # noqa: S602
+    read = layer.reads(files, written)
+    assert read == {b"README.md", b"src/pkg/a.py", b"src/pkg/b.py"}
+    assert layer.patterns(files, read) == {"src/pkg/*.py"}
 
 
 # -- start layers

@@ -74,6 +74,18 @@ def test_a_retry_starts_from_other_files_and_its_changes_are_against_the_base(tm
 
 
 @BOTH
+def test_a_commit_that_converts_files_otherwise_has_files_of_its_own(tmp_path: Path, means: Means) -> None:
+    user = make_user(tmp_path / "user")
+    scene = open_scene(user, tmp_path, means=means)
+    (user / ".gitattributes").write_text("*.md eol=crlf\n")
+    git(user, "add", "--all")
+    git(user, "commit", "-qm", "second")
+    checkout = scene.source.open("wp3", git(user, "rev-parse", "HEAD").strip())
+    assert do(checkout, "od -c README.md | head -1; git status --porcelain").split() == ["0000000", "r", "\\r", "\\n"]
+    assert checkout.mounted and checkout.mounted.why == ".gitattributes"
+
+
+@BOTH
 def test_what_set_up_made_is_in_every_view_and_in_no_work(tmp_path: Path, means: Means) -> None:
     scene = open_scene(make_user(tmp_path / "user"), tmp_path, means=means)
     mounts = scene.source.mounts
@@ -128,7 +140,7 @@ def test_a_set_up_is_seen_to_read_what_it_reads_and_nothing_that_git_does(tmp_pa
     assert fresh.mounted and mounts.inputs(fresh.mounted) == {}
     do(fresh, "export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=core.trustctime GIT_CONFIG_VALUE_0=false; "
        "git status; git describe --always --dirty; git diff-index HEAD; cat README.md; ls -R")  # fmt: skip
-    assert list(mounts.inputs(fresh.mounted)) == [".gitignore", "README.md"]  # git reads the rules
+    assert list(mounts.inputs(fresh.mounted)) == ["*.gitignore", "*.md", ".gitignore", "README.md"]  # git reads rules
 
 
 def test_the_files_of_a_view_are_those_of_its_commit(tmp_path: Path) -> None:

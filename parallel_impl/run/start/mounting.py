@@ -64,7 +64,7 @@ def mounted(
             home,
             mounts.one_path(home, repository_name),
             key=key if kept else f"{key}-{spec.run_id[:RUN]}",
-            reason=partial(_reason, config.setup_inputs, ability),
+            reason=partial(_reason, config.setup_inputs, ability) if spec.setup else _none,
             fresh=frozenset((CANDIDATE_CHECKOUT,)) if config.setup_fresh else frozenset(),
             run="" if kept else spec.run_id,
             limit=int(config.layers_gb * 1e9),
@@ -106,6 +106,11 @@ def _line(ability: Ability, why: str) -> str:
 def _key(spec: RunSpec, workspace: Workspace, at: Path) -> str:
     filters = [(name, value) for name, value in workspace.repo.config() if name.startswith(FILTERS)]
     return setup_inputs.key(spec.setup, at, env=spec.environment, secrets=spec.secret_names, filters=filters)
+
+
+def _none(_changes: Sequence[Change], _inputs: Mapping[str, str]) -> str:
+    """Where nothing is set up, a layer is no more than files."""
+    return ""
 
 
 def _reason(declared: Sequence[str], ability: Ability, changes: Sequence[Change], inputs: Mapping[str, str]) -> str:
