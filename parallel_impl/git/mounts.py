@@ -34,6 +34,8 @@ UPPER, WORK, COPY, START = "upper", "work", "copy", "start"
 # the first path for which a layer with these inputs does not serve a commit with these changes; "" where it does
 Inputs = Mapping[str, str]
 Reason = Callable[[Sequence[Change], Inputs], str]
+# what of one checkout's own a set-up names that ran in this folder and has these inputs: it serves no other one then
+Own = Callable[[Path, Inputs], str]
 
 
 def store_of(home: Path) -> Path:
@@ -116,10 +118,11 @@ def _converted_otherwise(changes: Sequence[Change]) -> str:
 class Mounts:
     """How the checkouts of one run are mounted; threads share it.
 
-    `at` is the one path, `key` the name of this run's set-up, `reason` says when a layer does not serve. `fresh` are
-    the names of checkouts whose set-up always runs. Layers are kept for other runs, which use at most `limit` bytes;
-    with `run` they serve this run alone, and end with it. `changed` has the layers that somebody changed, by name, with
-    what to say of each. `opened` checkouts there were until now, and set-up `made` layers in these.
+    `at` is the one path, `key` the name of this run's set-up, `reason` says when a layer does not serve a commit, `own`
+    when it serves one checkout alone. `fresh` are the names of checkouts whose set-up always runs. Layers are `kept`
+    for other runs, which use at most `limit` bytes; else they serve this `run` alone, and end with it. `changed` has
+    the layers that somebody changed, by name, with what to say of each. `opened` checkouts there were until now, and
+    set-up `made` layers in these.
     """
 
     repo: Repo
@@ -130,8 +133,10 @@ class Mounts:
     at: Path
     key: str = ""
     reason: Reason = lambda _changes, _inputs: ""
+    own: Own = lambda _files, _inputs: ""
     fresh: frozenset[str] = frozenset()
     run: str = ""
+    kept: bool = True
     limit: int = 10 * 10**9
     changed: dict[str, str] = field(default_factory=dict)
     opened: int = 0
@@ -162,7 +167,7 @@ class Mounts:
             self.views.mkdir(parents=True, exist_ok=True)
             self.at.parent.mkdir(exist_ok=True)
         for found in layer.find(self.store, self.key):
-            if self.repo.resolve(found.about.commit) is None:  # another clone's
+            if found.about.own or self.repo.resolve(found.about.commit) is None:  # another clone's
                 found.release()
             elif path := found.changed():
                 self._take_out(found, path)
@@ -206,6 +211,7 @@ class Mounts:
     def adopt(self, mounted: Mounted, level: Path, git_file: bytes, *, seconds: float, inputs: Inputs) -> None:
         """Set-up has run in a fresh checkout: it becomes a layer, and the checkout a view over that."""
         files = mounted.folder
+        own = self.own(files, inputs)
         mounted.close()
         layer.copy_level(level, files.parent / layer.LEVEL, but=self.at.name)
         found = layer.finish(
@@ -217,7 +223,8 @@ class Mounts:
             inputs=inputs,
             seconds=seconds,
             env=self.trees.environment,
-            run=self.run,
+            run=self.run if own or not self.kept else "",
+            own=own,
         )
         with self._guard:
             self._layers.append(found)
@@ -240,6 +247,8 @@ class Mounts:
             mounted.close()
             if mounted.layer is None and mounted.written:  # its set-up has failed
                 remove(mounted.folder.parent)
+            elif mounted.layer and mounted.layer.about.own:
+                self._discard(mounted.layer)
         remove(self.views / name)
 
     def move_out(self, name: str, level: Path) -> None:
@@ -290,6 +299,16 @@ class Mounts:
 
     # -- the parts
 
+    def _discard(self, own: PreparedLayer) -> None:
+        """Remove a layer that served one checkout, which is over; one that was changed is told as any."""
+        with self._guard:
+            if own in self._layers:
+                self._layers.remove(own)
+                if path := own.changed():
+                    self._take_out(own, path)
+                else:
+                    layer.discard(own)
+
     def _take_out(self, found: PreparedLayer, path: str) -> None:
         self.changed[found.name] = f"{found.files / path} was changed after set-up had made it"
         layer.discard(found, changed=True)
@@ -299,6 +318,9 @@ class Mounts:
         with self._guard:
             known, first = tuple(self._layers), ""
         for one in known:
+            if one.about.own:
+                first = first or one.about.own
+                continue
             changes = self.repo.changes(one.about.commit, commit)
             why = _converted_otherwise(changes) or self.reason(changes, one.about.inputs)
             if not why:
