@@ -15,8 +15,8 @@ from parallel_impl import storage
 from parallel_impl.errors import UserError
 from parallel_impl.git import home as homes
 from parallel_impl.git import mounts
-from parallel_impl.git.checkout import KEPT, alternate, are, folder_of, point_again
-from parallel_impl.git.home import Home
+from parallel_impl.git.checkout import alternate, are, folder_of, point_again
+from parallel_impl.git.home import KEPT, Home
 from parallel_impl.git.repo import Repo
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from parallel_impl.errors import UserError, first_line
 from parallel_impl.git import home as homes
 from parallel_impl.git import mounts
-from parallel_impl.git.checkout import KEPT
+from parallel_impl.git.home import KEPT
 from parallel_impl.git.merged import holds, standing, stood_whole
 from parallel_impl.git.remove import try_remove
 from parallel_impl.git.repo import Repo
@@ -105,7 +105,6 @@ def clean(
                 if force:  # with work that was in flight
                     report.notes += remove_temporary_folders(cleared.run_id)
             _clean_home(home.path, places, state, report, force=force)
-            report.left = layers.left_beside(home.path)
         merged, pending = _ask_forge(repo, folder, state, report, inherited or {})
         pending = pending or _pushed(repo, folder, places, state)
         pending = "" if force else pending
@@ -114,6 +113,8 @@ def clean(
             if cleared:
                 report.notes += leftovers.close(places, cleared.home.path, run=cleared.run_id)
             change_lock.forget(places)
+        if state.started:
+            report.left = layers.left_beside(home.path, but="" if report.kept else state.started.run_id)
     return report
 
 

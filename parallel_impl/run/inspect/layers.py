@@ -35,14 +35,17 @@ def known(folder: Path) -> Layers:
     return _counted(_stores(folder, run_status.runs(folder)))
 
 
-def left_beside(home: Path) -> str:
-    """What a clean-up of one change leaves for others, with the line that removes it; "" where there is nothing."""
-    found = _counted([mounts.store_of(home)])
+def left_beside(home: Path, *, but: str) -> str:
+    """What a clean-up of one change leaves for others, with the line that removes it; "" where there is nothing.
+
+    `but`: what serves this run alone goes.
+    """
+    found = _counted([mounts.store_of(home)], but=but)
     return f"{found} of set-up stay for other runs; to remove them: {COMMAND}" if found.number else ""
 
 
-def _counted(stores: list[Path]) -> Layers:
-    found = [layer.count(store) for store in stores]
+def _counted(stores: list[Path], *, but: str = "") -> Layers:
+    found = [layer.count(store, but=but) for store in stores]
     return Layers(sum(number for number, _ in found), sum(used for _, used in found))
 
 
@@ -64,11 +67,10 @@ class Emptying:
 def empty(folder: Path, *, dry_run: bool) -> Emptying:
     """Remove the layers of the repository that `folder` lies in; those that are in use, or needed, are named."""
     runs = run_status.runs(folder)
-    alive = any(run.owner for run in runs)
     number = used = 0
     kept = list[str]()
     for store in _stores(folder, runs):
-        found = layer.empty(store, alive=alive, dry_run=dry_run)
+        found = layer.empty(store, dry_run=dry_run)
         number, used = number + len(found.removed), used + found.bytes
         kept += [f"{place}: {why}" for place, why in found.left.items()]
         if not dry_run:
