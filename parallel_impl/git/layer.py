@@ -42,7 +42,8 @@ class Description(msgspec.Struct, frozen=True, kw_only=True):
     """What a prepared layer was made from and how. `inputs`: path to mode and object id; "": there was no such file.
 
     `seal` is the digest of what lstat says of its files, `bytes` what they use of the disk, `run` the run that it
-    serves alone ("": it is kept for others).
+    serves alone ("": it is kept for others). `own` says what of one checkout's own its set-up names: it serves no other
+    checkout then ("": any that has the same inputs).
     """
 
     commit: str
@@ -52,6 +53,7 @@ class Description(msgspec.Struct, frozen=True, kw_only=True):
     seal: str
     bytes: int
     run: str = ""
+    own: str = ""
 
 
 class LayerHold:
@@ -237,6 +239,7 @@ def finish(
     seconds: float,
     env: Mapping[str, str],
     run: str = "",
+    own: str = "",
 ) -> PreparedLayer:
     """Seal a layer that is made, and rename it into its place; where another run was faster, theirs is taken.
 
@@ -257,10 +260,11 @@ def finish(
         seal=_digest(listing),
         bytes=_size(folder),
         run=run,
+        own=own,
     )
     storage.write(folder / SEALED, b"\n".join(listing))
     storage.write_atomically(folder / RECORD, msgspec.json.encode(about))
-    found = _put(folder, store / key / _name(commit, inputs))
+    found = _put(folder, store / key / (uuid.uuid4().hex[:16] if own else _name(commit, inputs)))
     begun.discard()
     return found
 

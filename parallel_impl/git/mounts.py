@@ -36,6 +36,8 @@ UPPER, WORK, COPY, START = "upper", "work", "copy", "start"
 # the first path for which a layer with these inputs does not serve a commit with these changes; "" where it does
 Inputs = Mapping[str, str]
 Reason = Callable[[Sequence[Change], Inputs], str]
+# what of one checkout's own a set-up names that ran in this folder and has these inputs: it serves no other one then
+Own = Callable[[Path, Inputs], str]
 
 
 def store_of(home: Path) -> Path:
@@ -119,11 +121,12 @@ def _converted_otherwise(changes: Sequence[Change]) -> str:
 class Mounts:
     """How the checkouts of one run are mounted; threads share it.
 
-    `at` is the one path, `key` the name of this run's set-up, `reason` says when a layer does not serve. `fresh` are
-    the names of checkouts whose set-up always runs. Layers are kept for other runs, which use at most `limit` bytes;
-    with `run` they serve this run alone, and end with it. `changed` has the layers that somebody changed, by name, with
-    what to say of each. `opened` checkouts there were until now, and set-up `made` layers in these. `unmounted` tells
-    that processes left their view, `told` what earlier ones left below theirs.
+    `at` is the one path, `key` the name of this run's set-up, `reason` says when a layer does not serve a commit, `own`
+    when it serves one checkout alone. `fresh` are the names of checkouts whose set-up always runs. Layers are `kept`
+    for other runs, which use at most `limit` bytes; else they serve this `run` alone, and end with it. `changed` has
+    the layers that somebody changed, by name, with what to say of each. `opened` checkouts there were until now, and
+    set-up `made` layers in these. `unmounted` tells that processes left their view, `told` what earlier ones left below
+    theirs.
     """
 
     repo: Repo
@@ -134,8 +137,10 @@ class Mounts:
     at: Path
     key: str = ""
     reason: Reason = lambda _changes, _inputs: ""
+    own: Own = lambda _files, _inputs: ""
     fresh: frozenset[str] = frozenset()
     run: str = ""
+    kept: bool = True
     limit: int = 10 * 10**9
     changed: dict[str, str] = field(default_factory=dict)
     opened: int = 0
@@ -176,7 +181,7 @@ class Mounts:
             self._keep(self.at.parent)
             self._below = Mountpoint.of(self.at.parent)
         for found in layer.find(self.store, self.key):
-            if self.repo.resolve(found.about.commit) is None:  # another clone's
+            if found.about.own or self.repo.resolve(found.about.commit) is None:  # another clone's
                 found.release()
             elif path := found.changed():
                 self._take_out(found, path)
@@ -224,6 +229,7 @@ class Mounts:
         """Set-up has run in a fresh checkout: it becomes a layer, and the checkout a view over that."""
         begun = mounted.unfinished
         assert begun is not None  # noqa: S101  (fresh)
+        own = self.own(mounted.folder, inputs)
         mounted.close()
         layer.copy_level(level, begun.folder / layer.LEVEL, but=self.at.name)
         found = layer.finish(
@@ -235,7 +241,8 @@ class Mounts:
             inputs=inputs,
             seconds=seconds,
             env=self.trees.environment,
-            run=self.run,
+            run=self.run if own or not self.kept else "",
+            own=own,
         )
         with self._guard:
             self._layers.append(found)
@@ -256,6 +263,8 @@ class Mounts:
         mounted = self._close(name)
         if mounted and mounted.unfinished:  # its set-up has failed
             mounted.unfinished.discard()
+        elif mounted and mounted.layer and mounted.layer.about.own:
+            self._discard(mounted.layer)
         remove(self.views / name)
 
     def move_out(self, name: str, level: Path) -> None:
@@ -326,6 +335,16 @@ class Mounts:
 
     # -- the parts
 
+    def _discard(self, own: PreparedLayer) -> None:
+        """Remove a layer that served one checkout, which is over; one that was changed is told as any."""
+        with self._guard:
+            if own in self._layers:
+                self._layers.remove(own)
+                if path := own.changed():
+                    self._take_out(own, path)
+                else:
+                    layer.discard(own)
+
     def _close(self, name: str) -> Mounted | None:
         """End the view of a checkout, when it was looked at; its level may be removed then."""
         with self._guard:
@@ -372,6 +391,9 @@ class Mounts:
         with self._guard:
             known, first = tuple(self._layers), ""
         for one in known:
+            if one.about.own:
+                first = first or one.about.own
+                continue
             changes = self.repo.changes(one.about.commit, commit)
             why = _converted_otherwise(changes) or self.reason(changes, one.about.inputs)
             if not why:

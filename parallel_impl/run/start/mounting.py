@@ -66,8 +66,10 @@ def mounted(
             mounts.one_path(home, repository_name),
             key=key if kept else f"{key}-{spec.run_id[:RUN]}",
             reason=partial(_reason, config.setup_inputs, ability) if spec.setup else _none,
+            own=partial(setup_inputs.own, spec.setup),
             fresh=frozenset((CANDIDATE_CHECKOUT,)) if config.setup_fresh else frozenset(),
-            run="" if kept else spec.run_id,
+            run=spec.run_id,
+            kept=kept,
             limit=int(config.layers_gb * 1e9),
         )
         if made.active:
