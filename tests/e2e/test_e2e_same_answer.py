@@ -17,7 +17,7 @@ OURS = "refs/parallel-impl"
 # when something was, what was longest, how set-up was made; commits have the dates of their run
 PASSING = (
     "at", "began", "ended", "run_id", "figures", "usage", "timestamps", "set_up", "lacking", "commit", "base_commit",
-    "critical_path", "jobs",
+    "critical_path", "jobs", "started",
 )  # fmt: skip
 NUMBERS = re.compile(r"\b[0-9a-f]{7,64}\b|\b\d+(\.\d+)? ?s\b|\bin \d[\d.]*")
 
