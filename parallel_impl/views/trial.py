@@ -29,7 +29,7 @@ SECONDS = 20
 # a folder is replaced, and its old content must be gone; files are changed, removed, made executable
 WORK = """\
 set -e
-[ "$(pwd -P)" = "$1" ] && [ -z "$(ls -A "$2")" ]
+[ "$(pwd -P)" = "$1" ] && [ ! -e "$2" ] && [ -z "$(ls -A "$3")" ]
 echo more >> kept/file
 rm kept/removed
 rm -r replaced && mkdir replaced && echo new > replaced/new
@@ -103,13 +103,13 @@ def _laid_out(folder: Path, *, user: bool) -> Iterator[View]:
     """A small checkout of its own to try with; nothing of it stays."""
     place = Path(tempfile.mkdtemp(prefix=NAME, dir=folder))
     try:
-        at, level, store = place / "at" / "files", place / "level", place / "store"
-        for made in (at.parent, level / "files", store / "upper", store / "work"):
+        at, level, store, shown = place / "at" / "files", place / "level", place / "store", place / "shown"
+        for made in (at.parent, level / "files", store / "upper", store / "work", shown):
             made.mkdir(parents=True)
         for file in ("kept/file", "kept/removed", "replaced/old"):
             (store / "layer" / file).parent.mkdir(parents=True, exist_ok=True)
             storage.write(store / "layer" / file, b"old\n")
-        yield View(at, level, store, ("layer",), "upper", "work", covers=(store,), user=user)
+        yield View(at, level, store, ("layer",), "upper", "work", covers=(place,), shown=(shown,), user=user)
     finally:
         for above, names, _ in os.walk(place):  # the kernel left one that is closed
             for name in names:
@@ -122,7 +122,8 @@ def _try(slot: Slot, view: View, namespace: tuple[str, ...]) -> str:
     try:
         opened = slot.open(view)
         try:
-            why = _run(opened, ["sh", "-c", WORK, "sh", str(view.at), str(view.store)]) or _read(view, opened)
+            seen = str(view.at), str(view.store), str(view.shown[0])
+            why = _run(opened, ["sh", "-c", WORK, "sh", *seen]) or _read(view, opened)
             why = why or (_run(opened, [*namespace, "--", "true"]) if namespace else "")
             return why or (_run(opened, [inside, *BUBBLEWRAP, "true"]) if (inside := _bubblewrap()) else "")
         finally:
