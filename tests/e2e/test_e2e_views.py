@@ -25,7 +25,8 @@ PACKAGE = """
 # what it reads is an input; it counts how often it runs, in no tracked file: it would name what is the checkout's own
 SETUP = "mkdir made; cat inputs/wanted >made/it; sh {0}/count"
 COUNT = "echo ${{PARALLEL_IMPL_PACKAGE-base}} >>{0}/set-ups\n"
-AGENT = 'echo "$1 $2" >>{0}/paid\necho x >$1.txt\n[ $1 != wp-b ] || echo more >>inputs/wanted\n'
+# beside what set-up read there are new files, which it did not look for
+AGENT = 'echo "$1 $2" >>{0}/paid\necho x >$1.txt\necho x >inputs/$1\n[ $1 != wp-b ] || echo more >>inputs/wanted\n'
 STORE = "repo.worktrees/_layers"
 
 
