@@ -19,7 +19,7 @@ from pathlib import Path
 from parallel_impl import storage
 from parallel_impl.git import layer
 from parallel_impl.git.index import CONFIG, copy_index
-from parallel_impl.git.layer import PreparedLayer
+from parallel_impl.git.layer import LAYERS, VIEWS, PreparedLayer
 from parallel_impl.git.mounted import Mounted
 from parallel_impl.git.remove import remove
 from parallel_impl.git.repo import Change, Repo, decode
@@ -28,8 +28,8 @@ from parallel_impl.views.slot import OpenView, Slot
 from parallel_impl.views.trial import Ability
 from parallel_impl.views.view import Means, View
 
-STORE, CHECKOUT, VIEWS, STARTS = "_layers", "_checkout", "views", ".starts"
-UPPER, WORK, COPY, LAYERS = "upper", "work", "copy", "layers"
+STORE, CHECKOUT, STARTS = "_layers", "_checkout", ".starts"
+UPPER, WORK, COPY, START = "upper", "work", "copy", "start"
 
 # the first path for which a layer with these inputs does not serve a commit with these changes; "" where it does
 Inputs = Mapping[str, str]
@@ -77,6 +77,18 @@ def written_in(home: Path, name: str) -> Path:
     return store_of(home) / VIEWS / home.name / name
 
 
+def written(home: Path) -> list[Path]:
+    """What views of a change have written, each in a folder of its own, as far as nobody has taken and removed it."""
+    views = store_of(home) / VIEWS / home.name
+    return sorted(path for path in views.iterdir() if path.name != STARTS) if views.is_dir() else []
+
+
+def layer_of(home: Path, name: str, written: Path) -> Path:
+    """The folder of a layer by its name in the list in `written`. One that was the run's own lies there too."""
+    kept = written / START
+    return kept if Path(name).parts[:1] == (VIEWS,) and kept.is_dir() else store_of(home) / name
+
+
 def remove_empty(home: Path) -> None:
     """Remove what is empty of the folders that all runs of a repository have in common, and layers nobody finishes."""
     store = store_of(home)
@@ -86,7 +98,8 @@ def remove_empty(home: Path) -> None:
     with _alone(home.parent):
         # without a folder here no run is alive, and nothing is mounted at the one path: it would be lost with it
         with contextlib.suppress(OSError):
-            remove(store / VIEWS / home.name / STARTS)
+            if not written(home):  # what was written over one of them is not whole without it
+                remove(store / VIEWS / home.name / STARTS)
             (store / VIEWS / home.name).rmdir()
         with contextlib.suppress(OSError):
             (store / VIEWS).rmdir()
@@ -106,7 +119,8 @@ class Mounts:
     """How the checkouts of one run are mounted; threads share it.
 
     `at` is the one path, `key` the name of this run's set-up, `reason` says when a layer does not serve. `fresh` are
-    the names of checkouts whose set-up always runs. Layers are `kept` for other runs, which use at most `limit` bytes.
+    the names of checkouts whose set-up always runs. Layers are kept for other runs, which use at most `limit` bytes; with
+    `run` they serve this run alone, and end with it.
     `changed` has the layers that somebody changed, by name, with what to say of each. `opened` checkouts there were
     until now, and set-up `made` layers in these.
     """
@@ -120,7 +134,7 @@ class Mounts:
     key: str = ""
     reason: Reason = lambda _changes, _inputs: ""
     fresh: frozenset[str] = frozenset()
-    kept: bool = True
+    run: str = ""
     limit: int = 10 * 10**9
     changed: dict[str, str] = field(default_factory=dict)
     opened: int = 0
@@ -208,6 +222,7 @@ class Mounts:
             inputs=inputs,
             seconds=seconds,
             env=self.trees.environment,
+            run=self.run,
         )
         with self._guard:
             self._layers.append(found)
@@ -240,9 +255,10 @@ class Mounts:
         written = next((one for one in (place / UPPER, place / COPY) if os.path.lexists(one)), None)
         if written:
             level.mkdir(parents=True, exist_ok=True)  # the agent may have removed it
-            remove(target, level / LAYERS)
+            remove(target, level / LAYERS, level / START)
             written.rename(target)
             if (place / LAYERS).exists():
+                self._keep_start(place / LAYERS, level / START)
                 (place / LAYERS).rename(level / LAYERS)
         remove(place)
 
@@ -271,11 +287,10 @@ class Mounts:
             if mounted.unfinished:
                 mounted.unfinished.discard()
         for one in self._layers:
-            if self.kept:
-                one.release()
-            else:
-                layer.discard(one)
+            one.release()
         self._layers.clear()
+        if self.run:
+            layer.discard_own(self.store, self.run)
         if self.active:
             layer.prune(self.store, limit=self.limit)
             remove(self.views / STARTS)
@@ -341,7 +356,16 @@ class Mounts:
         if commit != base:
             self.repo.git("read-tree", "-m", "-u", base, commit, **how)  # type: ignore[arg-type]
         storage.write(files / ".git", git_file)
+        storage.write(place / LAYERS, b"")
         return self._open(level, copy=self._name(files))
+
+    def _keep_start(self, names: Path, target: Path) -> None:
+        """Copy the layer that is this run's, and ends with it: without it nobody sees again what was changed."""
+        for name in names.read_text().splitlines():
+            if Path(name).parts[:1] == (VIEWS,):
+                copy = ["cp", "-a", str(self.store / name), str(target)]
+                if subprocess.run(copy, check=False, capture_output=True).returncode != 0:
+                    remove(target)
 
     def _start(self, found: PreparedLayer, commit: str) -> tuple[Path, Path]:
         """The files and the index of a commit over a layer: the layer's own where it is of that commit."""

@@ -22,6 +22,7 @@ from parallel_impl.views.trial import Ability
 from parallel_impl.views.view import Means
 
 VARIABLE = "PARALLEL_IMPL_CHECKOUTS"
+RUN = 16  # characters of a run's id
 FILTERS = ("filter.", "core.autocrlf", "core.eol", "core.symlinks", "core.attributesfile")
 SAID = {
     Means.OVERLAY: "set-up once, checkouts are views (overlay)",
@@ -52,6 +53,8 @@ def mounted(
         raise UserError(f"setup_inputs: {wrong[0].what}", where=config.source, hint=wrong[0].hint)
     wanted = inherited.get(VARIABLE) or config.checkouts
     ability, why = _find(spec, home, wanted, repository_name=repository_name)
+    kept = setup_inputs.is_locked(spec.setup) if config.setup_keep is None else config.setup_keep
+    key = _key(spec, workspace, mounts.one_path(home, repository_name))
     with Slot() as slot:
         made = Mounts(
             workspace.repo,
@@ -60,10 +63,10 @@ def mounted(
             ability,
             home,
             mounts.one_path(home, repository_name),
-            key=_key(spec, workspace, mounts.one_path(home, repository_name)),
+            key=key if kept else f"{key}-{spec.run_id[:RUN]}",
             reason=partial(_reason, config.setup_inputs, ability) if spec.setup else _none,
             fresh=frozenset((CANDIDATE_CHECKOUT,)) if config.setup_fresh else frozenset(),
-            kept=setup_inputs.is_locked(spec.setup) if config.setup_keep is None else config.setup_keep,
+            run="" if kept else spec.run_id,
             limit=int(config.layers_gb * 1e9),
         )
         if made.active:
