@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from parallel_impl.git.layer import PreparedLayer, UnfinishedLayer
+from parallel_impl.git.mountpoints import Mountpoint
 from parallel_impl.views.slot import OpenView
 from parallel_impl.views.view import View
 
@@ -17,7 +18,8 @@ class Mounted:
 
     `opened` is None for one that a killed process had open. `why` is the path for which no known layer served its
     commit. `layer` is None until set-up has run here: it is `unfinished` then, and `written` says when its tracked
-    files were written.
+    files were written. `below` is the folder that it is mounted over (None: there is none any more, or an earlier
+    process made it).
     """
 
     place: Path
@@ -28,6 +30,7 @@ class Mounted:
     why: str = ""
     unfinished: UnfinishedLayer | None = None
     written: Mapping[bytes, int] = field(default_factory=dict)
+    below: Mountpoint | None = None
 
     @property
     def name(self) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from parallel_impl.errors import UserError
+from parallel_impl.processes import cpu_time
 from parallel_impl.views import mount
 from parallel_impl.views.view import View
 
@@ -44,11 +46,15 @@ class SlotDiedError(ViewError):
 
 @dataclass(frozen=True, slots=True)
 class OpenView:
-    """A view that is mounted; the process `holder` keeps it so until `close`."""
+    """A view that is mounted; the process `holder` keeps it so until `close`.
+
+    `mounts` are what was mounted then around the one path and below it.
+    """
 
     view: View
     slot: Slot
     holder: int
+    mounts: frozenset[tuple[bytes, bytes]] = frozenset()
 
     @property
     def at(self) -> Path:
@@ -133,6 +139,13 @@ class OpenView:
             complaints.seek(0)
             return code, said, complaints.readall()
 
+    def is_as_mounted(self) -> bool:
+        """Whether nothing was mounted or unmounted in it since, as far as the process that holds it can still tell.
+
+        What its programs mount is theirs alone; only one that entered the namespace of that process changes it.
+        """
+        return _mounts(self.holder, self.at) in (self.mounts, frozenset())
+
     def close(self) -> None:
         """End it; the mount goes with the last process in it. Its upper stays."""
         self.slot.close(self)
@@ -160,7 +173,7 @@ class Entered:
         with self._guard:
             if self.returncode is None:
                 try:
-                    pid, status = os.waitpid(self.pid, options)
+                    pid, status = cpu_time.reap(self.pid, options)
                 except ChildProcessError:  # as Popen: somebody else has reaped it
                     pid, status = self.pid, 0
                 if pid == self.pid:
@@ -203,13 +216,14 @@ class Slot:
             "work": view.work,
             "copy": view.copy,
             "covers": [str(folder) for folder in view.covers],
+            "shown": [str(folder) for folder in view.shown],
             "user": view.user,
         }
         with self._guard:
             answer = self._ask(asked)
         if "errno" in answer:
             raise ViewError(answer["what"])
-        return OpenView(view, self, answer["pid"])
+        return OpenView(view, self, answer["pid"], _mounts(answer["pid"], view.at))
 
     def close(self, opened: OpenView) -> None:
         """End a view; one of a slot that died is gone already."""
@@ -348,6 +362,25 @@ def _pipe(ours: contextlib.ExitStack, theirs: contextlib.ExitStack) -> tuple[Fil
     stream = ours.enter_context(FileIO(read))
     theirs.callback(os.close, write)
     return stream, write
+
+
+def _mounts(holder: int, at: Path) -> frozenset[tuple[bytes, bytes]]:
+    """The mounts at the one path, around it and below it: their numbers, which are never used again, and places.
+
+    Empty when the process that holds the view is gone.
+    """
+    try:
+        lines = (PROC / str(holder) / "mountinfo").read_bytes().splitlines()
+    except OSError:
+        return frozenset()
+    found = {(fields[0], _unquoted(fields[4]).rstrip(b"/") + b"/") for fields in map(bytes.split, lines)}
+    here = os.fsencode(at) + b"/"
+    return frozenset(one for one in found if one[1].startswith(here) or here.startswith(one[1]))
+
+
+def _unquoted(place: bytes) -> bytes:
+    """A path as proc(5) writes it in mountinfo: blanks and backslashes are octal."""
+    return re.sub(rb"\\([0-7]{3})", lambda found: bytes((int(found[1], 8),)), place)
 
 
 def _checked(words: Any) -> list[str]:

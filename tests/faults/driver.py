@@ -271,6 +271,7 @@ def instrument_tool(points: Points) -> None:
     instrument_views(points)
     instrument_shared(points)
     instrument_objects(points)
+    instrument_refs(points)
     instrument_forge(points)
 
     from parallel_impl.run.attempt import attempt
@@ -422,6 +423,19 @@ def instrument_objects(points: Points) -> None:
             real_link(source, target, **more)
 
     objects._fill, os.link = fill, link  # type: ignore[assignment]
+
+
+def instrument_refs(points: Points) -> None:
+    """Refs that are moved by the git that stays."""
+    from parallel_impl.git.repo import Repo
+
+    real_move_ref = Repo._move_ref
+
+    def move_ref(self: Repo, verb: str, name: str, *values: str) -> None:
+        with points.around("git-write", f"update-ref {verb} {name} {' '.join(values)}"):
+            real_move_ref(self, verb, name, *values)
+
+    Repo._move_ref = move_ref  # type: ignore[method-assign]
 
 
 def instrument_forge(points: Points) -> None:

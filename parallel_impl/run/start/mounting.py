@@ -33,11 +33,12 @@ SAID = {
 
 @dataclass(frozen=True, slots=True)
 class Mounting:
-    """The workspace with the means that were found, one line about them, and what of that this machine lacks."""
+    """The workspace with the means that were found, one line about them, what of that this machine lacks, and notes."""
 
     workspace: Workspace
     line: str
     lacking: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -74,7 +75,8 @@ def mounted(
         try:
             line, chosen = _line(ability, why), wanted == ability.means or not repository_name
             lacking = () if chosen or (ability.means is Means.OVERLAY and ability.reads_seen) else (line,)
-            yield Mounting(replace(workspace, source=replace(workspace.source, mounts=made)), line, lacking)
+            notes, made.told = tuple(made.told), []
+            yield Mounting(replace(workspace, source=replace(workspace.source, mounts=made)), line, lacking, notes)
         finally:
             made.end()
 
@@ -99,6 +101,8 @@ def _line(ability: Ability, why: str) -> str:
     notes = [why] if why else []
     if ability.means is not Means.EACH and not ability.reads_seen:
         notes.append("what set-up reads is not seen (noatime): its inputs are known by their names only")
+    elif ability.means is not Means.EACH and not ability.copies_seen:
+        notes.append("what set-up copies is not seen: files of known names are its inputs too")
     if ability.means is Means.OVERLAY and not ability.renames:
         notes.append("rename(2) of a folder of the base fails there")
     return printable(f"{SAID[ability.means]}{': ' if notes else ''}{'; '.join(notes)}")
@@ -115,4 +119,4 @@ def _none(_changes: Sequence[Change], _inputs: Mapping[str, str]) -> str:
 
 
 def _reason(declared: Sequence[str], ability: Ability, changes: Sequence[Change], inputs: Mapping[str, str]) -> str:
-    return setup_inputs.reason(changes, inputs, declared=declared, reads_seen=ability.reads_seen)
+    return setup_inputs.reason(changes, inputs, declared=declared, reads_seen=ability.copies_seen)
