@@ -177,10 +177,7 @@ def remove_abandoned(store: Path) -> None:
     """Remove what killed processes were making, or removing."""
     for folder in _half_made(store):
         with contextlib.suppress(OSError):  # it is in nobody's way
-            hold = LayerHold(folder / LOCK, make=True)
-            if hold.is_last():
-                remove(folder)
-            hold.release()
+            _remove_unused(folder)
 
 
 def forget_reads(files: Path, tracked: Collection[bytes]) -> dict[bytes, int]:
@@ -340,7 +337,9 @@ def empty(store: Path, *, dry_run: bool = False) -> Emptied:
     """Remove every layer that no run uses or makes."""
     removed, left, total, wanted = list[Path](), dict[Path, str](), 0, _wanted(store)
     for folder in sorted((*_half_made(store), *_folders(store))):
-        size = _size(folder)
+        size = 0
+        with contextlib.suppress(FileNotFoundError):  # a run is at it
+            size = _size(folder)
         if folder in wanted:
             left[folder] = "work that was not taken yet was done on it"
         elif not _remove_unused(folder, dry_run=dry_run):
@@ -393,18 +392,20 @@ def _kept(store: Path) -> Iterator[_Kept]:
 
 
 def _remove_unused(folder: Path, *, dry_run: bool = False) -> bool:
-    """Remove a layer that no run uses, and its key where it was the last one; whether it went (or would)."""
-    hold: LayerHold | None = None
-    with contextlib.suppress(FileNotFoundError):  # not whole: nobody can use it
-        try:
-            hold = LayerHold(folder / LOCK)
-        except BlockingIOError:
-            return False
-    unused = hold is None or hold.is_last()
+    """Remove a layer that no run uses, and its key where it was the last one; whether it went (or would).
+
+    One without a lock is not whole, and nobody can use it.
+    """
+    try:
+        hold = LayerHold(folder / LOCK, make=not dry_run)
+    except FileNotFoundError:
+        return dry_run
+    except BlockingIOError:
+        return False
+    unused = hold.is_last()
     if unused and not dry_run:
         _remove_whole(folder)
-    if hold:
-        hold.release()
+    hold.release()
     return unused
 
 

@@ -102,7 +102,8 @@ def remove_empty(home: Path) -> None:
     with _alone(home.parent):
         # without a folder here no run is alive, and nothing is mounted at the one path: it would be lost with it
         with contextlib.suppress(OSError):
-            remove(store / VIEWS / home.name / STARTS)
+            if not written(home):  # what was written over one of them is not whole without it
+                remove(store / VIEWS / home.name / STARTS)
             (store / VIEWS / home.name).rmdir()
         with contextlib.suppress(OSError):
             (store / VIEWS).rmdir()
