@@ -10,7 +10,6 @@ import contextlib
 import fcntl
 import os
 import stat
-import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,6 +26,7 @@ from parallel_impl.git.remove import remove
 from parallel_impl.git.repo import Change, Repo, decode
 from parallel_impl.git.trees import Trees, is_attributes
 from parallel_impl.views.slot import OpenView, Slot
+from parallel_impl.views.tree_copy import copy_tree
 from parallel_impl.views.trial import Ability
 from parallel_impl.views.view import Means, View
 
@@ -74,16 +74,17 @@ def _alone(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def written_in(home: Path, name: str) -> Path:
-    """What the view of one checkout writes."""
+def written_in(home: Path, name: str = "") -> Path:
+    """What the view of one checkout writes; without a name the folder of all views of the run."""
     return store_of(home) / VIEWS / home.name / name
 
 
 def remove_empty(home: Path) -> None:
-    """Remove what is empty of the folders that all runs of a repository have in common."""
+    """Remove what is empty of the folders that all runs of a repository have in common, and layers nobody finishes."""
     store = store_of(home)
     if not store.is_dir():
         return
+    layer.remove_abandoned(store)
     with _alone(home.parent):
         # without a folder here no run is alive, and nothing is mounted at the one path: it would be lost with it
         with contextlib.suppress(OSError):
@@ -107,10 +108,10 @@ class Mounts:
     """How the checkouts of one run are mounted; threads share it.
 
     `at` is the one path, `key` the name of this run's set-up, `reason` says when a layer does not serve. `fresh` are
-    the names of checkouts whose set-up always runs. Layers are `kept` for other runs, which use at most `limit` bytes.
-    `changed` has the layers that somebody changed, by name, with what to say of each. `opened` checkouts there were
-    until now, and set-up `made` layers in these. `unmounted` tells that processes left their view, `told` what earlier
-    ones left below theirs.
+    the names of checkouts whose set-up always runs. Layers are kept for other runs, which use at most `limit` bytes;
+    with `run` they serve this run alone, and end with it. `changed` has the layers that somebody changed, by name, with
+    what to say of each. `opened` checkouts there were until now, and set-up `made` layers in these. `unmounted` tells
+    that processes left their view, `told` what earlier ones left below theirs.
     """
 
     repo: Repo
@@ -122,7 +123,7 @@ class Mounts:
     key: str = ""
     reason: Reason = lambda _changes, _inputs: ""
     fresh: frozenset[str] = frozenset()
-    kept: bool = True
+    run: str = ""
     limit: int = 10 * 10**9
     changed: dict[str, str] = field(default_factory=dict)
     opened: int = 0
@@ -193,6 +194,7 @@ class Mounts:
     def take_up(self, name: str, commit: str, about: View) -> Mounted | None:
         """A view that a killed process had open, as it has left it; None when nothing of it is there."""
         mounted = Mounted(self.views / name, commit, replace(about, store=self.store))
+        self._move_back(mounted)
         if not mounted.folder.is_dir():
             return None
         self._mounted[name] = mounted
@@ -204,24 +206,26 @@ class Mounts:
 
     def adopt(self, mounted: Mounted, level: Path, git_file: bytes, *, seconds: float, inputs: Inputs) -> None:
         """Set-up has run in a fresh checkout: it becomes a layer, and the checkout a view over that."""
-        files = mounted.folder
+        begun = mounted.unfinished
+        assert begun is not None  # noqa: S101  (fresh)
         mounted.close()
-        layer.copy_level(level, files.parent / layer.LEVEL, but=self.at.name)
+        layer.copy_level(level, begun.folder / layer.LEVEL, but=self.at.name)
         found = layer.finish(
             self.store,
-            files.parent,
+            begun,
             self.repo,
             commit=mounted.commit,
             key=self.key,
             inputs=inputs,
             seconds=seconds,
             env=self.trees.environment,
+            run=self.run,
         )
         with self._guard:
             self._layers.append(found)
             self.made.append(mounted)
         mounted.opened = self._view(mounted.place, found, mounted.commit, level, git_file)
-        mounted.about, mounted.layer = mounted.opened.view, found
+        mounted.about, mounted.layer, mounted.unfinished = mounted.opened.view, found, None
 
     def index(self, mounted: Mounted) -> Path:
         """Git's index of a checkout."""
@@ -234,8 +238,8 @@ class Mounts:
     def remove(self, name: str) -> None:
         """End the view of a checkout, and remove what it wrote."""
         mounted = self._close(name)
-        if mounted and mounted.layer is None and mounted.written:  # its set-up has failed
-            remove(mounted.folder.parent)
+        if mounted and mounted.unfinished:  # its set-up has failed
+            mounted.unfinished.discard()
         remove(self.views / name)
 
     def move_out(self, name: str, level: Path) -> None:
@@ -250,6 +254,16 @@ class Mounts:
             if (place / LAYERS).exists():
                 (place / LAYERS).rename(level / LAYERS)
         remove(place)
+
+    def _move_back(self, mounted: Mounted) -> None:
+        """Put what a view wrote where it was, when a process was killed that moved it out."""
+        level, written = self.home / mounted.name, mounted.folder
+        moved = level / self.at.name
+        if not os.path.lexists(written) and moved.is_dir() and any(moved.iterdir()):
+            mounted.place.mkdir(parents=True, exist_ok=True)
+            moved.rename(written)
+            with contextlib.suppress(FileNotFoundError):
+                (level / LAYERS).rename(mounted.place / LAYERS)
 
     def take_out_changed(self) -> None:
         """Look at all layers in use; those that were changed serve no checkout any more, and no other run."""
@@ -274,14 +288,13 @@ class Mounts:
         """Release all layers; what views have written and nobody took stays. Half made ones go."""
         for mounted in self._mounted.values():
             mounted.close()
-            if mounted.layer is None and mounted.written:
-                remove(mounted.folder.parent)
+            if mounted.unfinished:
+                mounted.unfinished.discard()
         for one in self._layers:
-            if self.kept:
-                one.release()
-            else:
-                layer.discard(one)
+            one.release()
         self._layers.clear()
+        if self.run:
+            layer.discard_own(self.store, self.run)
         if self.active:
             layer.prune(self.store, limit=self.limit)
             remove(self.views / STARTS)
@@ -350,14 +363,18 @@ class Mounts:
         return None, first
 
     def _fresh(self, place: Path, commit: str, level: Path, git_file: bytes, why: str) -> Mounted:
-        folder = layer.begin(self.store)
-        files, index = folder / layer.FILES, folder / layer.INDEX
-        how = {"index": index, "work_tree": files, "config": CONFIG, "env": self.trees.environment}
-        self.repo.git("read-tree", "-u", "--reset", commit, **how)  # type: ignore[arg-type]
-        storage.write(files / ".git", git_file)
-        written = layer.forget_reads(files, self.trees.listing(commit).entries.keys())
-        opened = self._open(level, copy=self._name(files))
-        return Mounted(place, commit, opened.view, opened, why=why, written=written)
+        begun = layer.begin(self.store)
+        try:
+            files, index = begun.folder / layer.FILES, begun.folder / layer.INDEX
+            how = {"index": index, "work_tree": files, "config": CONFIG, "env": self.trees.environment}
+            self.repo.git("read-tree", "-u", "--reset", commit, **how)  # type: ignore[arg-type]
+            storage.write(files / ".git", git_file)
+            written = layer.forget_reads(files, self.trees.listing(commit).entries.keys())
+            opened = self._open(level, copy=self._name(files))
+        except BaseException:
+            begun.discard()
+            raise
+        return Mounted(place, commit, opened.view, opened, why=why, written=written, unfinished=begun)
 
     def _view(self, place: Path, found: PreparedLayer, commit: str, level: Path, git_file: bytes) -> OpenView:
         if self.ability.means is Means.COPY:
@@ -373,7 +390,7 @@ class Mounts:
     def _copy(self, place: Path, found: PreparedLayer, commit: str, level: Path, git_file: bytes) -> OpenView:
         """A whole copy of the layer, brought to the commit."""
         files, index, base = place / COPY, place / layer.INDEX, found.about.commit
-        subprocess.run(["cp", "-a", "--reflink=auto", str(found.files), str(files)], check=True, capture_output=True)
+        copy_tree(found.files, files)
         copy_index(found.index, index)
         how = {"index": index, "work_tree": files, "config": CONFIG, "env": self.trees.environment}
         self.repo.git("update-index", "-q", "--refresh", ok=(0, 1), **how)  # type: ignore[arg-type]

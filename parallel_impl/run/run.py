@@ -204,7 +204,8 @@ class Run:
     def look_at_repository(self, *ended: str) -> None:
         """Compare the user's repository with what it was; what could run programs or redirect starts nothing more.
 
-        `ended` are packages whose attempts have just ended: they were running until then.
+        `ended` are packages whose attempts have just ended: they were running until then, and others go on, so the
+        refs need not be listed each time.
         """
         running = [*ended, *self.state.live()]
         mask = self.launch.mask
@@ -216,7 +217,7 @@ class Run:
         ) and around != self.told_of:
             self.told_of = around
             self.record(RepositoryChanged(at=now(), what=around, running=running, halts=True, around=True))
-        if found := self.workspace.watch.compare():
+        if found := self.workspace.watch.compare(seldom=bool(ended)):
             halts = any(tamper.halts for tamper in found)
             what = [environment.masked(str(tamper), mask) for tamper in found]
             self.record(RepositoryChanged(at=now(), what=what, running=running, halts=halts))

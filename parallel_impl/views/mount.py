@@ -35,6 +35,8 @@ DEFAULT_AGAIN = (signal.SIGPIPE, signal.SIGXFSZ)
 AS_ROOT = "redirect_dir=on,metacopy=off,index=off"
 AS_USER = "userxattr"  # without it an ordinary user's mount succeeds, and replacing a folder gives EIO
 
+HOLDERS: set[int] = set()
+
 libc = ctypes.CDLL(None, use_errno=True)
 libc.mount.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_char_p]
 
@@ -64,6 +66,8 @@ def main(descriptor: int) -> None:
             for each in descriptors:
                 os.close(each)
         send(line, answer)
+    for holder in HOLDERS.copy():  # when this process has ended nothing is mounted any more
+        close_view({"pid": holder}, [])
 
 
 def receive(line: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
@@ -114,6 +118,7 @@ def open_view(view: dict[str, Any], _descriptors: list[int]) -> dict[str, Any]:
     if "errno" in said:
         os.waitpid(holder, 0)
         raise FailedError(said["errno"], said["what"])
+    HOLDERS.add(holder)
     return {"pid": holder}
 
 
@@ -182,6 +187,7 @@ def enter_namespaces(*, user: bool) -> None:
 
 def close_view(view: dict[str, Any], _descriptors: list[int]) -> dict[str, Any]:
     """End the process that holds a view; one that somebody else ended is only reaped."""
+    HOLDERS.discard(view["pid"])
     os.kill(view["pid"], signal.SIGKILL)
     os.waitpid(view["pid"], 0)
     return {}
@@ -224,7 +230,10 @@ def become(program: dict[str, Any], descriptors: list[int], told: int) -> NoRetu
     try:
         join(program["pid"], user=program["user"])
         joined = True
-        os.setsid()
+        if program["session"]:
+            os.setsid()
+        else:
+            os.setpgid(0, 0)
         if program["nice"]:
             os.nice(program["nice"])
         for number in DEFAULT_AGAIN:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from parallel_impl.errors import UserError
+from parallel_impl.processes import cpu_time
 from parallel_impl.views import mount
 from parallel_impl.views.view import View
 
@@ -107,6 +108,8 @@ class OpenView:
     ) -> Entered:
         """Start a program in it, in a session of its own; the arguments are those of `subprocess.Popen`.
 
+        Whoever hunts what left its parents must know it: a stranger with a session of its own is taken for that.
+
         `stderr` may be a descriptor, too.
 
         OSError where the program cannot be started, ViewError where the view cannot be entered.
@@ -116,11 +119,15 @@ class OpenView:
     def call(
         self, argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, stdin: bytes = b""
     ) -> tuple[int, bytes, bytes]:
-        """Run a short program in it to its end: its exit code, what it printed, what it complained about."""
+        """Run a short program in it to its end: its exit code, what it printed, what it complained about.
+
+        It shares our session, as every program does that nobody watches; Ctrl-C at a terminal is not for it.
+        """
         with FileIO(os.memfd_create("stdin"), "w+") as given, FileIO(os.memfd_create("stderr"), "w+") as complaints:
             given.write(stdin)
             given.seek(0)
-            child = self.start(argv, env=env, cwd=cwd, stdin=given, stderr=complaints.fileno())
+            how = {"env": env, "cwd": cwd, "stdin": given, "stderr": complaints.fileno()}
+            child = self.slot.start(self, argv, session=False, **how)  # type: ignore[arg-type]
             with child.stdout:
                 try:
                     said = child.stdout.readall()
@@ -166,7 +173,7 @@ class Entered:
         with self._guard:
             if self.returncode is None:
                 try:
-                    pid, status = os.waitpid(self.pid, options)
+                    pid, status = cpu_time.reap(self.pid, options)
                 except ChildProcessError:  # as Popen: somebody else has reaped it
                     pid, status = self.pid, 0
                 if pid == self.pid:
@@ -235,8 +242,9 @@ class Slot:
         stderr: int,
         pass_fds: Sequence[int] = (),
         nice: int = 0,
+        session: bool = True,
     ) -> Entered:
-        """Start a program in a view; see `OpenView.start`."""
+        """Start a program in a view; see `OpenView.start`. Without `session` it has only a process group of its own."""
         asked = {
             "do": "start",
             "pid": opened.holder,
@@ -245,6 +253,7 @@ class Slot:
             "env": dict(zip(_checked(env), _checked(env.values()), strict=True)),
             "cwd": str(cwd),
             "nice": nice,
+            "session": session,
             "numbers": [0, 1, 2, *pass_fds],
         }
         with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:

@@ -21,8 +21,8 @@ class View:
 
     It is mounted at the path `at`; the folder around that is `level`, the view's own. Layers, `upper` and `work` are
     names in the folder `store`, on one file system. `copy` is in their place where there is no overlay: a plain folder
-    that is the checkout ("": there is one). Of what is in the folders `covers` its processes see only their own level
-    and the folders `shown`. `user`: it needs a user namespace.
+    that is the checkout ("": there is one). What runs in the view sees nothing of what is in the folders `covers` but
+    its own level and the folders `shown`. `user`: it needs a user namespace.
     """
 
     at: Path
