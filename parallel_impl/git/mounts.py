@@ -318,7 +318,7 @@ class Mounts:
                     self.unmounted.append(Unmounted(f"what is mounted at {self.at} was changed by {name}", (name,)))
                 self._look(name, mounted)
                 self._look_around(name, *self._mounted)
-            elif (self.views / name).is_dir():  # of a killed process
+            elif any(os.path.lexists(self.views / name / one) for one in (UPPER, COPY)):  # of a killed process
                 self._keep(self.home / name / self.at.name)
         if mounted:
             mounted.close()
