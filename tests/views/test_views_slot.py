@@ -194,7 +194,7 @@ def test_a_program_with_a_null_byte_is_refused_before_it_is_started(tmp_path: Pa
 def test_a_short_program_in_a_view_is_not_taken_for_one_that_left_a_child_which_ends_meanwhile(
     tmp_path: Path, slot: Slot
 ) -> None:
-    opened = slot.open(scene.lay_out(tmp_path))
+    opened = slot.open(scene.lay_out(tmp_path / "view"))
     up, first, second = (tmp_path / name for name in ("up", "first", "second"))
     for pipe in (up, first, second):
         os.mkfifo(pipe)
