@@ -50,17 +50,17 @@ def one_path(home: Path, repository_name: str) -> Path:
     return home.parent / CHECKOUT / repository_name
 
 
-def make_store(store: Path) -> None:
-    """Make the store: of this user's own group, which what is made in it gets too.
+def make_own(folder: Path) -> None:
+    """Make a folder for what views show or write: of this user's own group, which what is made in it gets too.
 
     Only the user's own ids are known in a view; below a setgid folder even the mount fails.
     """
-    store.mkdir(parents=True, exist_ok=True)
-    found = store.stat()
+    folder.mkdir(parents=True, exist_ok=True)
+    found = folder.stat()
     if found.st_gid != os.getegid():
-        os.chown(store, -1, os.getegid())
+        os.chown(folder, -1, os.getegid())
     if found.st_mode & stat.S_ISGID:
-        store.chmod(stat.S_IMODE(found.st_mode) & ~stat.S_ISGID)
+        folder.chmod(stat.S_IMODE(found.st_mode) & ~stat.S_ISGID)
 
 
 @contextlib.contextmanager
@@ -176,7 +176,8 @@ class Mounts:
     def begin(self) -> None:
         """Make the folders, and take the layers that earlier runs have kept and nobody changed; others are removed."""
         with _alone(self.home.parent):
-            make_store(self.store)
+            for folder in (self.store, self.home):
+                make_own(folder)
             self.views.mkdir(parents=True, exist_ok=True)
             self.at.parent.mkdir(exist_ok=True)
             self._keep(self.at.parent)
@@ -355,7 +356,7 @@ class Mounts:
                     self.unmounted.append(Unmounted(f"what is mounted at {self.at} was changed by {name}", (name,)))
                 self._look(name, mounted)
                 self._look_around(name, *self._mounted)
-            elif (self.views / name).is_dir():  # of a killed process
+            elif any(os.path.lexists(self.views / name / one) for one in (UPPER, COPY)):  # of a killed process
                 self._keep(self.home / name / self.at.name)
         if mounted:
             mounted.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -139,9 +140,20 @@ def test_a_pid_namespace_holds_in_a_view_as_it_does_without(tmp_path: Path, slot
 def test_what_replaces_renames_or_removes_a_folder_of_the_layer_is_in_the_upper(tmp_path: Path) -> None:
     script = Path(__file__).with_name("random_work.py")
     scene.lay_out(tmp_path)  # skips where there is no overlay
-    for command, folder in scene.users(script, tmp_path, "25"):
+    for command, folder in scene.users(script, tmp_path, "50"):
         done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=folder)
-        assert (done.returncode, done.stdout) == (0, "25 sequences\n"), done.stderr
+        assert (done.returncode, done.stdout) == (0, "50 sequences\n"), done.stderr
+
+
+@pytest.mark.skipif(not shutil.which("bwrap"), reason="there is no bubblewrap here")
+def test_a_sandbox_in_a_view_writes_to_its_upper(tmp_path: Path) -> None:
+    script = Path(__file__).with_name("nested.py")
+    scene.lay_out(tmp_path)  # skips where there is no overlay
+    for command, folder in scene.users(script, tmp_path):
+        done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=folder)
+        said = done.stdout.splitlines()
+        assert [line for line in said if not line.endswith(": is in the upper")] == []
+        assert {line.partition(":")[0] for line in said} >= {"bubblewrap", "fence"}
 
 
 def test_a_mount_that_the_kernel_refuses_says_so_and_the_slot_goes_on(tmp_path: Path, slot: Slot) -> None:

@@ -90,10 +90,13 @@ def _find(spec: RunSpec, home: Path, wanted: str, *, repository_name: str) -> tu
     if not repository_name:
         return Ability(Means.EACH), "this run was begun by an earlier version"
     store = mounts.store_of(home)
-    mounts.make_store(store)
     words = spec.namespace.words if spec.namespace else ()
-    with layer.scratch(store) as folder:
-        found = trial.find(folder, namespace=words)
+    try:
+        mounts.make_own(store)
+        with layer.scratch(store) as folder:
+            found = trial.find(folder, namespace=words)
+    except PermissionError as error:  # another user's, say
+        return Ability(Means.EACH), f"{error.filename or store}: {error.strerror}"
     if wanted == Means.COPY and found.means is Means.OVERLAY:
         return replace(found, means=Means.COPY), f'checkouts = "{wanted}"'
     return found, found.why
