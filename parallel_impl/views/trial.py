@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -18,7 +19,7 @@ from pathlib import Path
 
 from parallel_impl import storage
 from parallel_impl.views import upper
-from parallel_impl.views.slot import OpenView, Slot, ViewError
+from parallel_impl.views.slot import Contained, OpenView, Slot, ViewError
 from parallel_impl.views.upper import TouchedAs
 from parallel_impl.views.view import Means, View
 
@@ -59,18 +60,21 @@ class Ability:
     reads_seen: bool = True
 
 
-def find(folder: Path, *, namespace: tuple[str, ...] = ()) -> Ability:
-    """What can be done with layers in `folder`, which is made. `namespace`: the words that make a PID namespace."""
+def find(folder: Path, *, first_process: Path | None = None) -> Ability:
+    """What can be done with layers in `folder`, which is made. `first_process`: its module, where agents are contained.
+
+    (In a PID namespace: `Contained.module`.)
+    """
     folder.mkdir(parents=True, exist_ok=True)
     seen, why = _reads_are_seen(folder), ""
     with Slot() as slot:
         for user in (False, True) if os.geteuid() == 0 else (True,):
             with _laid_out(folder, user=user) as view:
-                if not (no_overlay := _try(slot, view, namespace)):
+                if not (no_overlay := _try(slot, view, first_process)):
                     return Ability(Means.OVERLAY, user=user, renames=_renames(slot, view), reads_seen=seen)
             with _laid_out(folder, user=user) as view:
                 copy = replace(view, layers=(), upper="", work="", copy="layer")
-                why = _try(slot, copy, namespace) if shutil.which("cp") else "there is no cp on PATH"
+                why = _try(slot, copy, first_process) if shutil.which("cp") else "there is no cp on PATH"
                 if not why:
                     return Ability(Means.COPY, no_overlay, user=user, reads_seen=seen)
     return Ability(Means.EACH, why, reads_seen=seen)
@@ -95,13 +99,13 @@ def _laid_out(folder: Path, *, user: bool) -> Iterator[View]:
         shutil.rmtree(place, ignore_errors=True)
 
 
-def _try(slot: Slot, view: View, namespace: tuple[str, ...]) -> str:
+def _try(slot: Slot, view: View, first_process: Path | None) -> str:
     """Work in a view, and read that from outside: what went wrong, or ""."""
     try:
         opened = slot.open(view)
         try:
             why = _run(opened, ["sh", "-c", WORK, "sh", str(view.at), str(view.store)]) or _read(view, opened)
-            why = why or (_run(opened, [*namespace, "--", "true"]) if namespace else "")
+            why = why or (_contain(opened, first_process) if first_process else "")
             return why or (_run(opened, [inside, *BUBBLEWRAP, "true"]) if (inside := _bubblewrap()) else "")
         finally:
             opened.close()
@@ -111,15 +115,34 @@ def _try(slot: Slot, view: View, namespace: tuple[str, ...]) -> str:
         return str(error)
 
 
-def _run(opened: OpenView, argv: list[str]) -> str:
+def _run(opened: OpenView, argv: list[str], contained: Contained | None = None) -> str:
     """Run a command in the view: what it printed where it failed, or ""."""
-    env = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
-    child = opened.start(argv, env=env, cwd=opened.at, stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+    child = opened.start(
+        argv,
+        env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"},
+        cwd=opened.at,
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.STDOUT,
+        pass_fds=(contained.channel,) if contained else (),
+        contained=contained,
+    )
     with child.stdout:
         said = child.stdout.read()
     code = child.wait()
     last = said.decode(errors="replace").strip().rpartition("\n")[2]
     return "" if code == 0 else f"{argv[0]} in a view: {last or f'exit {code}'}"
+
+
+def _contain(opened: OpenView, first_process: Path) -> str:
+    """Run a command in a PID namespace in the view: what was in the way, or ""."""
+    ours, theirs = socket.socketpair()
+    with ours:
+        with theirs:
+            contained = Contained(first_process, theirs.fileno(), 1.0)
+            why = _run(opened, ["sh", "-c", "[ -e /proc/1/stat ] && [ $$ != 1 ]"], contained)
+        ours.setblocking(False)
+        said = ours.recv(1000).decode(errors="replace") if not why else ""
+    return why or ("" if "exit 0" in said else f"a PID namespace in a view: {said.strip()}")
 
 
 def _read(view: View, opened: OpenView) -> str:

@@ -14,6 +14,7 @@ from parallel_impl.git import mounts
 from parallel_impl.git.mounts import Mounts
 from parallel_impl.git.repo import Change
 from parallel_impl.plan.globs import globs
+from parallel_impl.processes.namespace import NAMESPACE_INIT
 from parallel_impl.run.places import CANDIDATE_CHECKOUT
 from parallel_impl.run.spec import RunSpec, Workspace
 from parallel_impl.views import trial
@@ -84,8 +85,7 @@ def _find(spec: RunSpec, home: Path, wanted: str, *, repository_name: str) -> tu
         return Ability(Means.EACH), "this run was begun by an earlier version"
     store = mounts.store_of(home)
     mounts.make_store(store)
-    words = spec.namespace.words if spec.namespace else ()
-    found = trial.find(store, namespace=words)
+    found = trial.find(store, first_process=NAMESPACE_INIT if spec.namespace else None)
     if wanted == Means.COPY and found.means is Means.OVERLAY:
         return replace(found, means=Means.COPY), f'checkouts = "{wanted}"'
     return found, found.why
