@@ -286,7 +286,7 @@ class Mounts:
         with self._guard:
             known, first = tuple(self._layers), ""
         for one in known:
-            changes = self.repo.changes(one.about.commit, commit)
+            changes = self.trees.changes(one.about.commit, commit)
             why = _converted_otherwise(changes) or self.reason(changes, one.about.inputs)
             if not why:
                 return one, ""
@@ -335,7 +335,8 @@ class Mounts:
             if known not in self._starts:
                 folder = self.views / STARTS / f"{found.folder.name}-{commit}"
                 remove(folder)
-                layer.start(self.repo, found, commit, folder, self.trees.environment)
+                changes = self.trees.changes(found.about.commit, commit)
+                layer.start(self.repo, found, commit, folder, changes=changes, env=self.trees.environment)
                 self._starts[known] = folder
             folder = self._starts[known]
         return folder / layer.FILES, folder / layer.INDEX
