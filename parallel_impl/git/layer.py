@@ -15,7 +15,6 @@ import hashlib
 import os
 import shutil
 import stat
-import time
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from pathlib import Path
 
 import msgspec
 
-from parallel_impl import storage
+from parallel_impl import storage, structs
 from parallel_impl.git.file_clock import pass_tick
 from parallel_impl.git.index import CONFIG, copy_index
 from parallel_impl.git.remove import remove
@@ -31,6 +30,7 @@ from parallel_impl.git.repo import Change, Repo, decode, encode
 
 MAKING = ".making-"
 RECORD, FILES, LEVEL, INDEX, SEALED, LOCK = "layer.json", "files", "level", "index", "sealed", "lock"
+VIEWS, LAYERS = "views", "layers"  # in the same store: what runs write, and against which layers
 CHANGED = "changed"  # marks a layer that nobody takes any more
 TRIES = 10
 LONG_AGO = 10**18  # nanoseconds since 1970: with relatime, too, a file that is read gets another access time
@@ -41,7 +41,8 @@ BLOCK = 512
 class Description(msgspec.Struct, frozen=True, kw_only=True):
     """What a prepared layer was made from and how. `inputs`: path to mode and object id; "": there was no such file.
 
-    `seal` is the digest of what lstat says of its files, `bytes` what they use of the disk.
+    `seal` is the digest of what lstat says of its files, `bytes` what they use of the disk, `run` the run that it
+    serves alone ("": it is kept for others).
     """
 
     commit: str
@@ -50,14 +51,21 @@ class Description(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     seal: str
     bytes: int
+    run: str = ""
 
 
 class LayerHold:
-    """A lock that others share, on a file that is there; OSError where somebody has it alone, or there is no file."""
+    """A lock that others share, on a file; OSError where somebody has it alone, or there is no such file (any more).
 
-    def __init__(self, file: Path) -> None:
-        self._descriptor = [os.open(file, os.O_RDONLY | os.O_CLOEXEC)]
+    With `make` the file is made, in a folder that is there.
+    """
+
+    def __init__(self, file: Path, *, make: bool = False) -> None:
+        self._descriptor = list[int]()
+        self._descriptor.append(os.open(file, os.O_RDONLY | os.O_CLOEXEC | (os.O_CREAT if make else 0), 0o644))
         self._lock(fcntl.LOCK_SH)
+        if not os.path.samestat(os.fstat(self._descriptor[0]), file.stat()):  # removed, and made again, meanwhile
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(file))
 
     def is_last(self) -> bool:
         """Whether nobody else has it; nobody can have it then."""
@@ -123,12 +131,54 @@ class PreparedLayer:
         return os.fsdecode(differ[0].rpartition(b"\t")[2]) if differ else str(self.folder)
 
 
-def begin(store: Path) -> Path:
+@dataclass(frozen=True, slots=True)
+class UnfinishedLayer:
+    """A layer that is being made in `folder`, held by this process: one that nobody holds is anybody's to remove."""
+
+    folder: Path
+    hold: LayerHold
+
+    def discard(self) -> None:
+        """Remove it; what has been put into its place by then stays."""
+        remove(self.folder)
+        self.hold.release()
+
+
+def begin(store: Path) -> UnfinishedLayer:
     """A folder for a layer that is to be made; `finish` puts it in its place."""
-    folder = store / f"{MAKING}{uuid.uuid4().hex[:12]}"
-    (folder / FILES).mkdir(parents=True)
-    (folder / LEVEL).mkdir()
-    return folder
+    begun = _begin(store)
+    (begun.folder / FILES).mkdir()
+    (begun.folder / LEVEL).mkdir()
+    return begun
+
+
+@contextlib.contextmanager
+def scratch(store: Path) -> Iterator[Path]:
+    """A folder in a store while this process needs it; of one that is killed whoever comes next removes it."""
+    begun = _begin(store)
+    try:
+        yield begun.folder
+    finally:
+        begun.discard()
+
+
+def _begin(store: Path) -> UnfinishedLayer:
+    for _ in range(TRIES):
+        folder = store / f"{MAKING}{uuid.uuid4().hex[:12]}"
+        folder.mkdir(parents=True)
+        with contextlib.suppress(FileNotFoundError, BlockingIOError):  # somebody took it for one that nobody holds
+            return UnfinishedLayer(folder, LayerHold(folder / LOCK, make=True))
+    raise OSError(errno.EAGAIN, "a layer cannot be begun", str(store))
+
+
+def remove_abandoned(store: Path) -> None:
+    """Remove what killed processes were making, or removing."""
+    for folder in _half_made(store):
+        with contextlib.suppress(OSError):  # it is in nobody's way
+            hold = LayerHold(folder / LOCK, make=True)
+            if hold.is_last():
+                remove(folder)
+            hold.release()
 
 
 def forget_reads(files: Path, tracked: Collection[bytes]) -> dict[bytes, int]:
@@ -178,7 +228,7 @@ def _times(path: bytes) -> tuple[int, int]:
 
 def finish(
     store: Path,
-    folder: Path,
+    begun: UnfinishedLayer,
     repo: Repo,
     *,
     commit: str,
@@ -186,12 +236,14 @@ def finish(
     inputs: Mapping[str, str],
     seconds: float,
     env: Mapping[str, str],
+    run: str = "",
 ) -> PreparedLayer:
     """Seal a layer that is made, and rename it into its place; where another run was faster, theirs is taken.
 
     Its index is written a tick after its last file: git would read files again, in every view, that are as new as the
     index is.
     """
+    folder = begun.folder
     (folder / FILES / os.fsdecode(GIT_FILE)).unlink(missing_ok=True)
     pass_tick(folder)
     options = ("update-index", "-q", "--really-refresh")
@@ -204,13 +256,12 @@ def finish(
         seconds=round(seconds, 3),
         seal=_digest(listing),
         bytes=_size(folder),
+        run=run,
     )
     storage.write(folder / SEALED, b"\n".join(listing))
-    (folder / LOCK).touch()
     storage.write_atomically(folder / RECORD, msgspec.json.encode(about))
     found = _put(folder, store / key / _name(commit, inputs))
-    if folder.exists():
-        remove(folder)
+    begun.discard()
     return found
 
 
@@ -244,39 +295,79 @@ def discard(prepared: PreparedLayer, *, changed: bool = False) -> None:
         with contextlib.suppress(FileNotFoundError):
             (prepared.folder / CHANGED).touch()
     if prepared.hold.is_last():
-        gone = prepared.folder.parent / f"{MAKING}{uuid.uuid4().hex[:12]}"
-        with contextlib.suppress(FileNotFoundError):
-            prepared.folder.rename(gone)
-            remove(gone)
+        _remove_whole(prepared.folder)
     prepared.release()
+
+
+def discard_own(store: Path, run: str) -> None:
+    """Remove the layers that serve this run alone; also those that a process of it left when it was killed."""
+    for one in _kept(store):
+        if one.run == run:
+            _remove_unused(one.folder)
 
 
 def prune(store: Path, *, limit: int) -> int:
     """Remove layers until those of the store use at most `limit` bytes, the least recently used first; how many went.
 
-    One that a run uses stays, and so does what is being made by one. One that somebody changed goes in any case.
+    One that a run uses, or needs to take up what it was killed in, stays. One that somebody changed goes in any case.
     """
     for mark in store.glob(f"*/*/{CHANGED}"):
         _remove_unused(mark.parent)
     known = sorted(_kept(store), key=lambda one: one.used)
-    total, removed = sum(one.bytes for one in known), 0
+    total, removed, wanted = sum(one.bytes for one in known), 0, _wanted(store)
     for one in known:
         if total <= limit:
             break
-        if _remove_unused(one.folder):
+        if one.folder not in wanted and _remove_unused(one.folder):
             total, removed = total - one.bytes, removed + 1
-    for folder in store.glob(f"**/{MAKING}*") if store.is_dir() else ():
-        if time.time() - folder.lstat().st_mtime > ABANDONED_SECONDS:
-            remove(folder)
     return removed
 
 
-ABANDONED_SECONDS = 24 * 3600.0  # no set-up takes as long
+@dataclass(frozen=True, slots=True)
+class Emptied:
+    """What of a store went (or would), how many bytes that are, and what stays, with the reason."""
+
+    removed: tuple[Path, ...]
+    bytes: int
+    left: Mapping[Path, str]
 
 
-def count(store: Path) -> tuple[int, int]:
-    """How many layers a store has, and how many bytes they use."""
-    known = list(_kept(store))
+def empty(store: Path, *, dry_run: bool = False) -> Emptied:
+    """Remove every layer that no run uses or makes."""
+    removed, left, total, wanted = list[Path](), dict[Path, str](), 0, _wanted(store)
+    for folder in sorted((*_half_made(store), *_folders(store))):
+        size = _size(folder)
+        if folder in wanted:
+            left[folder] = "work that was not taken yet was done on it"
+        elif not _remove_unused(folder, dry_run=dry_run):
+            left[folder] = "a run is making it" if folder.name.startswith(MAKING) else "a run uses it"
+        else:
+            removed.append(folder)
+            total += size
+    return Emptied(tuple(removed), total, left)
+
+
+def _folders(store: Path) -> Iterator[Path]:
+    """The folders of layers, whole or not, without those that are being made or removed."""
+    for folder in store.glob("*/*"):
+        if folder.parent.name != VIEWS and not folder.name.startswith(MAKING) and folder.parent.name[0] != ".":
+            yield folder
+
+
+def _half_made(store: Path) -> list[Path]:
+    return [*store.glob(f"{MAKING}*"), *store.glob(f"*/{MAKING}*")]
+
+
+def _wanted(store: Path) -> set[Path]:
+    """The layers that the open views of all runs, and those of killed ones, were changed against."""
+    lists = store.glob(f"{VIEWS}/*/*/{LAYERS}")
+    names = {name for one in lists for name in storage.read(one).decode("utf-8", "surrogateescape").splitlines()}
+    return {(store / name).parent for name in names}
+
+
+def count(store: Path, *, but: str = "") -> tuple[int, int]:
+    """How many layers a store has, without those that serve this run alone, and how many bytes they use."""
+    known = [one for one in _kept(store) if not but or one.run != but]
     return len(known), sum(one.bytes for one in known)
 
 
@@ -285,6 +376,7 @@ class _Kept:
     folder: Path
     bytes: int
     used: float
+    run: str
 
 
 def _kept(store: Path) -> Iterator[_Kept]:
@@ -292,27 +384,41 @@ def _kept(store: Path) -> Iterator[_Kept]:
         if record.parent.name.startswith(MAKING):
             continue
         with contextlib.suppress(OSError, msgspec.MsgspecError):
-            about = msgspec.json.decode(record.read_bytes(), type=Description)
-            yield _Kept(record.parent, about.bytes, (record.parent / LOCK).stat().st_mtime)
+            about = structs.decode(record.read_bytes(), Description)
+            yield _Kept(record.parent, about.bytes, (record.parent / LOCK).stat().st_mtime, about.run)
 
 
-def _remove_unused(folder: Path) -> bool:
-    try:
-        hold = LayerHold(folder / LOCK)
-    except OSError:
-        return False
-    unused = hold.is_last()
-    if unused:
-        remove(folder)
-    hold.release()
+def _remove_unused(folder: Path, *, dry_run: bool = False) -> bool:
+    """Remove a layer that no run uses, and its key where it was the last one; whether it went (or would)."""
+    hold: LayerHold | None = None
+    with contextlib.suppress(FileNotFoundError):  # not whole: nobody can use it
+        try:
+            hold = LayerHold(folder / LOCK)
+        except BlockingIOError:
+            return False
+    unused = hold is None or hold.is_last()
+    if unused and not dry_run:
+        _remove_whole(folder)
+    if hold:
+        hold.release()
     return unused
+
+
+def _remove_whole(folder: Path) -> None:
+    """Remove a folder in a way that what a kill leaves of it is no layer."""
+    gone = folder.with_name(f"{MAKING}{uuid.uuid4().hex[:12]}")
+    with contextlib.suppress(FileNotFoundError):
+        folder.rename(gone)
+        remove(gone)
+    with contextlib.suppress(OSError):  # others have this key
+        folder.parent.rmdir()
 
 
 def _open(place: Path) -> PreparedLayer | None:
     """The layer at this place, held; None when there is none, or it is being removed."""
     try:
         hold = LayerHold(place / LOCK)
-        about = msgspec.json.decode((place / RECORD).read_bytes(), type=Description)
+        about = structs.decode((place / RECORD).read_bytes(), Description)
         os.utime(place / LOCK)
     except (OSError, msgspec.MsgspecError):
         return None

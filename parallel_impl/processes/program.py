@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from parallel_impl.processes import cpu_time
+
 CHUNK = 1 << 20
 IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)  # which a program takes for granted
 
@@ -79,7 +81,7 @@ def _wait(pid: int, out: int) -> tuple[bytes, int]:
         parts = []
         while part := os.read(out, CHUNK):
             parts.append(part)
-        return b"".join(parts), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        return b"".join(parts), os.waitstatus_to_exitcode(cpu_time.reap(pid)[1])
     except BaseException:  # an interruption: nothing of ours goes on beside the clearing up
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)  # on TERM git removes its lock files

@@ -24,6 +24,7 @@ from parallel_impl.record.activity import Usage
 from parallel_impl.record.codes import Failure, Halt
 from parallel_impl.record.journal import now
 from parallel_impl.record.state import PackageState, Progress, most_live
+from parallel_impl.record.times import TimePhase
 from parallel_impl.run import on_base, size_watch
 from parallel_impl.run.admission import Admission
 from parallel_impl.run.attempt import attempt, kept_work
@@ -34,6 +35,7 @@ from parallel_impl.run.land.ending import Ending
 from parallel_impl.run.on_base import OnBase
 from parallel_impl.run.run import Run
 from parallel_impl.run.size_watch import Grown
+from parallel_impl.run.stopwatch import phase
 from parallel_impl.storage import write_atomically
 
 
@@ -52,6 +54,7 @@ Message = Returned | Working | Grown | e.Event
 Inbox = SimpleQueue[Message]
 
 
+@phase(TimePhase.OTHER)
 def execute(run: Run, *, only: frozenset[str] | None = None, run_attempt: RunAttempt = attempt.run) -> Ending:
     """Run all packages (or `only` these), put the accepted work together, prove it and land it.
 
@@ -86,6 +89,7 @@ def execute(run: Run, *, only: frozenset[str] | None = None, run_attempt: RunAtt
     return ended
 
 
+@phase(TimePhase.BASE)
 def _wait_for_base(run: Run, base: OnBase) -> None:
     """Before the first agent of a run starts: what gates and steps do on the base, as far as that is known in time.
 
@@ -115,10 +119,12 @@ def _take_in_base(run: Run, base: OnBase | None) -> None:
             run.note(told)
     if not run.obstacle and (why := base.foreign()):
         run.obstacle = (Halt.FOREIGN_FILES, shown(why))
+    _look_below_views(run)
     if not run.obstacle and (why := base.broken(acceptance.of_not_proven(run.state.accepted_gates))):
         run.obstacle = (Halt.GATE_BROKEN, shown(why))
 
 
+@phase(TimePhase.PACKAGES)
 def run_packages(
     run: Run,
     *,
@@ -295,6 +301,9 @@ def _settle(run: Run, admission: Admission, job: Job, outcome: Outcome) -> None:
     Nothing is accepted on a result that does not hold.
     """
     package, code, why = job.package, admission.judge(job.package.id, outcome), outcome.why
+    if (code is None or code.costs_retry) and (left := _look_below_views(run)):
+        code, why = Failure.VIEW_UNMOUNTED, left
+        _write_failed(run, job, outcome, code, why)
     if code is None and (wrong := _problems(run, job, outcome)):
         code, why = Failure.RESULT_INVALID, wrong
     ended = e.AttemptEnded(
@@ -318,6 +327,7 @@ def _settle(run: Run, admission: Admission, job: Job, outcome: Outcome) -> None:
         calls=outcome.seen.calls,
         tests=outcome.tests,
         whole=outcome.whole,
+        times=outcome.times,
         layer=outcome.layer,
     )
     if code:
@@ -369,9 +379,22 @@ def _problems(run: Run, job: Job, outcome: Outcome) -> str:
     expected = result_check.Expected(plan.feature_id, plan.revision, plan.contracts.revision, job.package)
     wrong = "; ".join(result_check.problems(outcome.result, expected))
     if wrong:
-        files = run.workspace.places.attempt_files(job.package.id, job.number)
-        write_atomically(files.result, result.dump(outcome.result.failed(Failure.RESULT_INVALID, wrong)))
+        _write_failed(run, job, outcome, Failure.RESULT_INVALID, wrong)
     return wrong
+
+
+def _write_failed(run: Run, job: Job, outcome: Outcome, code: Failure, why: str) -> None:
+    """The attempt's result says that it failed, for what its worker could not know."""
+    files = run.workspace.places.attempt_files(job.package.id, job.number)
+    write_atomically(files.result, result.dump(outcome.result.failed(code, why)))
+
+
+def _look_below_views(run: Run) -> str:
+    """Why nothing more starts, where something that ran in this start left its view; "" when nothing did."""
+    found = run.look_below_views()
+    if found and not run.obstacle:
+        run.obstacle = (Halt.VIEW_UNMOUNTED, f"{found}\nthe same command does again what ran meanwhile")
+    return found
 
 
 def _failed(run: Run) -> frozenset[str]:
