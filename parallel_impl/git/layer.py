@@ -16,7 +16,7 @@ import os
 import shutil
 import stat
 import uuid
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from parallel_impl import storage, structs
 from parallel_impl.git.file_clock import pass_tick
 from parallel_impl.git.index import CONFIG, copy_index
 from parallel_impl.git.remove import remove
-from parallel_impl.git.repo import Repo, decode, encode
+from parallel_impl.git.repo import Change, Repo, decode, encode
 
 MAKING = ".making-"
 RECORD, FILES, LEVEL, INDEX, SEALED, LOCK = "layer.json", "files", "level", "index", "sealed", "lock"
@@ -440,7 +440,15 @@ def _name(commit: str, inputs: Mapping[str, str]) -> str:
 # -- what another commit changes
 
 
-def start(repo: Repo, prepared: PreparedLayer, commit: str, folder: Path, env: Mapping[str, str]) -> Path:
+def start(
+    repo: Repo,
+    prepared: PreparedLayer,
+    commit: str,
+    folder: Path,
+    *,
+    changes: Iterable[Change],
+    env: Mapping[str, str],
+) -> Path:
     """Write the difference between a layer's commit and another one to `folder`, as a layer above it; its index.
 
     What the commit does not have is hidden there. (A layer, not a view's upper: a file that the commit adds and an
@@ -451,7 +459,7 @@ def start(repo: Repo, prepared: PreparedLayer, commit: str, folder: Path, env: M
     copy_index(prepared.index, index)
     base = prepared.about.commit
     repo.git("read-tree", "-m", "-u", base, commit, index=index, work_tree=files, config=CONFIG, env=env)
-    gone = {encode(change.path) for change in repo.changes(base, commit) if change.status == "D"}
+    gone = {encode(change.path) for change in changes if change.status == "D"}
     _hide(os.fsencode(files), os.fsencode(prepared.files), gone)
     pass_tick(folder)
     return index

@@ -396,7 +396,7 @@ class Mounts:
             if one.about.own:
                 first = first or one.about.own
                 continue
-            changes = self.repo.changes(one.about.commit, commit)
+            changes = self.trees.changes(one.about.commit, commit)
             why = _converted_otherwise(changes) or self.reason(changes, one.about.inputs)
             if not why:
                 return one, ""
@@ -459,7 +459,8 @@ class Mounts:
             if known not in self._starts:
                 folder = self.views / STARTS / f"{found.folder.name}-{commit}"
                 remove(folder)
-                layer.start(self.repo, found, commit, folder, self.trees.environment)
+                changes = self.trees.changes(found.about.commit, commit)
+                layer.start(self.repo, found, commit, folder, changes=changes, env=self.trees.environment)
                 self._starts[known] = folder
             folder = self._starts[known]
         return folder / layer.FILES, folder / layer.INDEX

@@ -287,7 +287,9 @@ def test_a_start_layer_shows_the_files_of_its_commit_and_git_finds_them_clean(tm
     with Slot() as slot:
         for commit in commits(user, seed, 6):
             folder = store / commit
-            index = layer.start(repo, prepared, commit, folder, {})
+            index = layer.start(
+                repo, prepared, commit, folder, changes=repo.changes(prepared.about.commit, commit), env={}
+            )
             for name in ("upper", "work"):
                 (folder / name).mkdir()
             layers = (f"{commit}/files", str(prepared.files.relative_to(store)))
