@@ -243,12 +243,12 @@ def instrument_tool(points: Points) -> None:
     """The journal, git, processes, removals and attempts: before the modules that import them by name are loaded."""
     from parallel_impl.git import remove as removal
     from parallel_impl.git.repo import Repo
-    from parallel_impl.processes import process
+    from parallel_impl.processes import orphans, process
     from parallel_impl.record.events import Watched
     from parallel_impl.record.journal import Journal
 
     real_append, real_git, real_run, real_remove = Journal.append, Repo.git, process.run, removal.remove
-    real_wait = subprocess.Popen.wait
+    real_poll = orphans.poll
     ours = threading.local()
 
     def append(self: Journal, *events: Any, **more: Any) -> None:
@@ -277,19 +277,19 @@ def instrument_tool(points: Points) -> None:
         finally:
             ours.running = False
 
-    def wait(self: Any, timeout: float | None = None) -> int:
-        if not getattr(ours, "running", False):
-            return real_wait(self, timeout)
+    def poll(child: Any, *, wait: bool = False) -> int | None:
+        if not wait or not getattr(ours, "running", False):
+            return real_poll(child, wait=wait)
         ours.running = False  # the first wait reaps, others find it done
-        with points.around("reaped", str(self.args)[:160]):
-            return real_wait(self, timeout)
+        with points.around("reaped", str(child.args)[:160]):
+            return real_poll(child, wait=wait)
 
     def remove(*places: Path) -> None:
         with points.around("remove", " ".join(str(place) for place in places)), points.apart():
             real_remove(*places)
 
     Journal.append, Repo.git, process.run, removal.remove = append, git, run, remove  # type: ignore[method-assign]
-    subprocess.Popen.wait = wait  # type: ignore[method-assign]
+    orphans.poll = poll
 
     instrument_slots(points)
     instrument_shared(points)
