@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from parallel_impl.processes import cpu_time, procfs
-from parallel_impl.processes.procfs import children, descendants, environ, group_lives, session, start_time
+from parallel_impl.processes.procfs import children_of_thread, descendants, environ, group_lives, session, start_time
 from parallel_impl.views.slot import Entered, OpenView
 
 MARK = "PARALLEL_IMPL_JOB"
@@ -199,10 +199,11 @@ def _others(group: int, mark: str) -> set[int]:
 def _orphans() -> set[int]:
     """Children of this process that `start` did not start: what it inherited as subreaper.
 
-    Programs that this process starts otherwise (git) share its session; no descendant of a child of `start` can.
+    The first thread has them. Programs that this process starts otherwise (git) share its session; no descendant of a
+    child of `start` can.
     """
     with _guard:
-        found = children(os.getpid()) - _started.keys()
+        found = children_of_thread(os.getpid(), os.getpid()) - _started.keys()
     return {pid for pid in found if session(pid) not in (None, os.getsid(0))}
 
 

@@ -199,3 +199,5 @@ class Workspace:
         ports.give_back(checkout.folder)
         if told := checkout.put_away(number):
             note(told)
+        while self.source.mounts and self.source.mounts.told:
+            note(self.source.mounts.told.pop())

@@ -120,6 +120,9 @@ def _accept(run: Run, candidate: str, proven: Proof) -> None:
     if run.state.tampering:
         code = ending.tampering_code(run.state.tampering)
         raise _HaltError(code, "\n".join(run.state.tampering.what), commit=candidate)
+    if left := run.look_below_views():
+        again = "the same command proves the whole again"
+        raise _HaltError(Halt.VIEW_UNMOUNTED, f"{left}\n{again}", proven=proven, commit=candidate)
     if changed := run.look_at_layers():
         again = "the same command makes it again and verifies them again, no agent is paid"
         raise _HaltError(Halt.LAYER_CHANGED, f"{changed}\n{again}", proven=proven, commit=candidate)

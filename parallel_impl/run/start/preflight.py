@@ -63,6 +63,7 @@ def prepare(request: Request) -> Iterator[Run]:
         _claimed(request) as (known, edits),
         _checked(request, known) as ready,
         closing(Journal(request.places.journal)) as journal,
+        closing(request.repo),
     ):
         claims.confirm(request.places, request.hold, known.plan.packages, request.listener.say)
         run = Run(
@@ -226,7 +227,7 @@ def _checked(request: Request, known: Inputs) -> Iterator[_Ready]:
         with mounting.mounted(spec, workspace, repository_name=name, inherited=inherited) as mounted:
             request.listener.say(mounted.line)
             lacking, workspace = (*spec.lacking, *mounted.lacking), mounted.workspace
-            notes = (*spec.notes, *mounted.lacking)
+            notes = (*spec.notes, *mounted.lacking, *mounted.notes)
             spec = replace(spec, checkouts=mounted.line, notes=notes, lacking=lacking)
             checked = base_check.check(spec, workspace, launch, in_force, request.listener)
             base_check.report(single.unverified(spec, checked.gates), request.listener)
