@@ -30,6 +30,7 @@ from parallel_impl.git.repo import Repo, decode, encode
 
 MAKING = ".making-"
 RECORD, FILES, LEVEL, INDEX, SEALED, LOCK = "layer.json", "files", "level", "index", "sealed", "lock"
+VIEWS, LAYERS = "views", "layers"  # in the same store: what runs write, and against which layers
 CHANGED = "changed"  # marks a layer that nobody takes any more
 TRIES = 10
 LONG_AGO = 10**18  # nanoseconds since 1970: with relatime, too, a file that is read gets another access time
@@ -60,7 +61,8 @@ class LayerHold:
     """
 
     def __init__(self, file: Path, *, make: bool = False) -> None:
-        self._descriptor = [os.open(file, os.O_RDONLY | os.O_CLOEXEC | (os.O_CREAT if make else 0), 0o644)]
+        self._descriptor = list[int]()
+        self._descriptor.append(os.open(file, os.O_RDONLY | os.O_CLOEXEC | (os.O_CREAT if make else 0), 0o644))
         self._lock(fcntl.LOCK_SH)
         if not os.path.samestat(os.fstat(self._descriptor[0]), file.stat()):  # removed, and made again, meanwhile
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(file))
@@ -171,7 +173,7 @@ def _begin(store: Path) -> UnfinishedLayer:
 
 def remove_abandoned(store: Path) -> None:
     """Remove what killed processes were making, or removing."""
-    for folder in (*store.glob(f"{MAKING}*"), *store.glob(f"*/{MAKING}*")):
+    for folder in _half_made(store):
         with contextlib.suppress(OSError):  # it is in nobody's way
             hold = LayerHold(folder / LOCK, make=True)
             if hold.is_last():
@@ -293,7 +295,7 @@ def discard(prepared: PreparedLayer, *, changed: bool = False) -> None:
         with contextlib.suppress(FileNotFoundError):
             (prepared.folder / CHANGED).touch()
     if prepared.hold.is_last():
-        _remove_at_once(prepared.folder)
+        _remove_whole(prepared.folder)
     prepared.release()
 
 
@@ -307,23 +309,65 @@ def discard_own(store: Path, run: str) -> None:
 def prune(store: Path, *, limit: int) -> int:
     """Remove layers until those of the store use at most `limit` bytes, the least recently used first; how many went.
 
-    One that a run uses stays. One that somebody changed goes in any case.
+    One that a run uses, or needs to take up what it was killed in, stays. One that somebody changed goes in any case.
     """
     for mark in store.glob(f"*/*/{CHANGED}"):
         _remove_unused(mark.parent)
     known = sorted(_kept(store), key=lambda one: one.used)
-    total, removed = sum(one.bytes for one in known), 0
+    total, removed, wanted = sum(one.bytes for one in known), 0, _wanted(store)
     for one in known:
         if total <= limit:
             break
-        if _remove_unused(one.folder):
+        if one.folder not in wanted and _remove_unused(one.folder):
             total, removed = total - one.bytes, removed + 1
     return removed
 
 
-def count(store: Path) -> tuple[int, int]:
-    """How many layers a store has, and how many bytes they use."""
-    known = list(_kept(store))
+@dataclass(frozen=True, slots=True)
+class Emptied:
+    """What of a store went (or would), how many bytes that are, and what stays, with the reason."""
+
+    removed: tuple[Path, ...]
+    bytes: int
+    left: Mapping[Path, str]
+
+
+def empty(store: Path, *, dry_run: bool = False) -> Emptied:
+    """Remove every layer that no run uses or makes."""
+    removed, left, total, wanted = list[Path](), dict[Path, str](), 0, _wanted(store)
+    for folder in sorted((*_half_made(store), *_folders(store))):
+        size = _size(folder)
+        if folder in wanted:
+            left[folder] = "work that was not taken yet was done on it"
+        elif not _remove_unused(folder, dry_run=dry_run):
+            left[folder] = "a run is making it" if folder.name.startswith(MAKING) else "a run uses it"
+        else:
+            removed.append(folder)
+            total += size
+    return Emptied(tuple(removed), total, left)
+
+
+def _folders(store: Path) -> Iterator[Path]:
+    """The folders of layers, whole or not, without those that are being made or removed."""
+    for folder in store.glob("*/*"):
+        if folder.parent.name != VIEWS and not folder.name.startswith(MAKING) and folder.parent.name[0] != ".":
+            yield folder
+
+
+def _half_made(store: Path) -> list[Path]:
+    return [*store.glob(f"{MAKING}*"), *store.glob(f"*/{MAKING}*")]
+
+
+def _wanted(store: Path) -> set[Path]:
+    """The layers that the open views of all runs, and those of killed ones, were changed against."""
+    lists = store.glob(f"{VIEWS}/*/*/{LAYERS}")
+    names = {name for one in lists for name in storage.read(one).decode("utf-8", "surrogateescape").splitlines()}
+    return {(store / name).parent for name in names}
+
+
+def count(store: Path, *, but: str = "") -> tuple[int, int]:
+    """How many layers a store has, without those that serve this run alone, and how many bytes they use."""
+    known = [one for one in _kept(store) if not but or one.run != but]
     return len(known), sum(one.bytes for one in known)
 
 
@@ -344,24 +388,30 @@ def _kept(store: Path) -> Iterator[_Kept]:
             yield _Kept(record.parent, about.bytes, (record.parent / LOCK).stat().st_mtime, about.run)
 
 
-def _remove_unused(folder: Path) -> bool:
-    try:
-        hold = LayerHold(folder / LOCK)
-    except OSError:
-        return False
-    unused = hold.is_last()
-    if unused:
-        _remove_at_once(folder)
-    hold.release()
+def _remove_unused(folder: Path, *, dry_run: bool = False) -> bool:
+    """Remove a layer that no run uses, and its key where it was the last one; whether it went (or would)."""
+    hold: LayerHold | None = None
+    with contextlib.suppress(FileNotFoundError):  # not whole: nobody can use it
+        try:
+            hold = LayerHold(folder / LOCK)
+        except BlockingIOError:
+            return False
+    unused = hold is None or hold.is_last()
+    if unused and not dry_run:
+        _remove_whole(folder)
+    if hold:
+        hold.release()
     return unused
 
 
-def _remove_at_once(folder: Path) -> None:
-    """Remove a layer so that nobody meets a half of it, also where this process is killed meanwhile."""
-    gone = folder.parent / f"{MAKING}{uuid.uuid4().hex[:12]}"
+def _remove_whole(folder: Path) -> None:
+    """Remove a folder in a way that what a kill leaves of it is no layer."""
+    gone = folder.with_name(f"{MAKING}{uuid.uuid4().hex[:12]}")
     with contextlib.suppress(FileNotFoundError):
         folder.rename(gone)
         remove(gone)
+    with contextlib.suppress(OSError):  # others have this key
+        folder.parent.rmdir()
 
 
 def _open(place: Path) -> PreparedLayer | None:

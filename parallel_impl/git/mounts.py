@@ -19,7 +19,7 @@ from parallel_impl import storage
 from parallel_impl.git import layer, mountpoints
 from parallel_impl.git.home import KEPT
 from parallel_impl.git.index import CONFIG, copy_index
-from parallel_impl.git.layer import PreparedLayer
+from parallel_impl.git.layer import LAYERS, VIEWS, PreparedLayer
 from parallel_impl.git.mounted import Mounted
 from parallel_impl.git.mountpoints import Mountpoint, Unmounted
 from parallel_impl.git.remove import remove
@@ -30,8 +30,8 @@ from parallel_impl.views.tree_copy import copy_tree
 from parallel_impl.views.trial import Ability
 from parallel_impl.views.view import Means, View
 
-STORE, CHECKOUT, VIEWS, STARTS = "_layers", "_checkout", "views", ".starts"
-UPPER, WORK, COPY, LAYERS = "upper", "work", "copy", "layers"
+STORE, CHECKOUT, STARTS = "_layers", "_checkout", ".starts"
+UPPER, WORK, COPY, START = "upper", "work", "copy", "start"
 
 # the first path for which a layer with these inputs does not serve a commit with these changes; "" where it does
 Inputs = Mapping[str, str]
@@ -77,6 +77,18 @@ def _alone(folder: Path) -> Iterator[None]:
 def written_in(home: Path, name: str = "") -> Path:
     """What the view of one checkout writes; without a name the folder of all views of the run."""
     return store_of(home) / VIEWS / home.name / name
+
+
+def written(home: Path) -> list[Path]:
+    """What views of a change have written, each in a folder of its own, as far as nobody has taken and removed it."""
+    views = store_of(home) / VIEWS / home.name
+    return sorted(path for path in views.iterdir() if path.name != STARTS) if views.is_dir() else []
+
+
+def layer_of(home: Path, name: str, written: Path) -> Path:
+    """The folder of a layer by its name in the list in `written`. One that was the run's own lies there too."""
+    kept = written / START
+    return kept if Path(name).parts[:1] == (VIEWS,) and kept.is_dir() else store_of(home) / name
 
 
 def remove_empty(home: Path) -> None:
@@ -140,6 +152,11 @@ class Mounts:
     def active(self) -> bool:
         """Whether checkouts are opened as views."""
         return self.ability.means is not Means.EACH
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is a layer with this run's set-up already."""
+        return bool(self._layers)
 
     @property
     def store(self) -> Path:
@@ -248,9 +265,10 @@ class Mounts:
         written = next((one for one in (place / UPPER, place / COPY) if os.path.lexists(one)), None)
         if written:
             level.mkdir(parents=True, exist_ok=True)  # the agent may have removed it
-            remove(target, level / LAYERS)
+            remove(target, level / LAYERS, level / START)
             written.rename(target)
             if (place / LAYERS).exists():
+                self._keep_start(place / LAYERS, level / START)
                 (place / LAYERS).rename(level / LAYERS)
         remove(place)
 
@@ -396,7 +414,17 @@ class Mounts:
         if commit != base:
             self.repo.git("read-tree", "-m", "-u", base, commit, **how)  # type: ignore[arg-type]
         storage.write(files / ".git", git_file)
+        storage.write(place / LAYERS, b"")
         return self._open(level, copy=self._name(files))
+
+    def _keep_start(self, names: Path, target: Path) -> None:
+        """Copy the layer that is this run's, and ends with it: without it nobody sees again what was changed."""
+        for name in names.read_text().splitlines():
+            if Path(name).parts[:1] == (VIEWS,):
+                try:
+                    copy_tree(self.store / name, target)
+                except OSError:  # a full disk, or half of it is gone: what was written is kept all the same
+                    remove(target)
 
     def _start(self, found: PreparedLayer, commit: str) -> tuple[Path, Path]:
         """The files and the index of a commit over a layer: the layer's own where it is of that commit."""

@@ -231,7 +231,7 @@ def build(facts: Facts, happened: Sequence[e.Event], course: Course) -> Summary:
 
 
 def describe_set_up(happened: Iterable[e.Event]) -> str:
-    """How all checkouts were made ready: `once, 3.1 s, for 42 checkouts; again for wp-b (uv.lock), 2.9 s`."""
+    """How all checkouts were made ready: `once, 3.1 s, for 42 checkouts; again for wp-b (uv.lock), 2.9 s`, and how."""
     starts = [one for one in happened if isinstance(one, e.CheckoutsMade)]
     number, ran = sum(one.number for one in starts), [run for one in starts for run in one.set_ups]
     if not starts:
@@ -243,7 +243,8 @@ def describe_set_up(happened: Iterable[e.Event]) -> str:
     took = f", {sum(run.seconds for run in whole):.1f} s" if whole else ""
     again = [f"{run.checkout.removesuffix('.verify')} ({run.why}), {run.seconds:.1f} s" for run in ran if run.why]
     more = f"; again for {'; '.join(again)}" if again else ""
-    return printable(f"{times}{took}, for {count(number, 'checkout')}{more}")
+    how = starts[-1].how.removeprefix("set-up once, ")
+    return printable(f"{times}{took}, for {count(number, 'checkout')}{more}{'; ' if how else ''}{how}")
 
 
 def _changed_by_others(happened: Iterable[e.Event]) -> Iterator[str]:

@@ -12,7 +12,7 @@ import pytest
 
 from parallel_impl.git import layer
 from parallel_impl.git.index import CONFIG
-from parallel_impl.git.layer import PreparedLayer
+from parallel_impl.git.layer import Emptied, PreparedLayer
 from parallel_impl.git.remove import remove
 from parallel_impl.git.repo import Repo
 from parallel_impl.views.slot import Slot
@@ -154,6 +154,38 @@ def test_the_least_recently_used_layer_goes_first_and_never_one_in_use(tmp_path:
     assert layer.prune(store, limit=0) == 1
     assert [one.folder.exists() for one in made] == [True, False, False]
     assert layer.count(store)[0] == 1
+
+
+def test_emptying_names_what_is_used_needed_or_being_made_and_removes_the_rest(tmp_path: Path, repo: Repo) -> None:
+    store = tmp_path / "layers"
+    made = [make(repo, store, head(repo), made=name, inputs={name: ""}) for name in ("used", "needed", "free")]
+    used, needed, free = (one.folder for one in made)
+    made[1].release()
+    made[2].release()
+    list_of_killed = store / "views/c/wp-a/layers"
+    list_of_killed.parent.mkdir(parents=True)
+    list_of_killed.write_text(f"{needed.relative_to(store)}/files\n")
+    (torn := store / ("b" * 24) / "torn").mkdir(parents=True)
+    half_made = layer.begin(store)
+    assert layer.prune(store, limit=0) == 1
+    assert not free.exists()
+    reasons = {
+        used: "a run uses it",
+        needed: "work that was not taken yet was done on it",
+        half_made.folder: "a run is making it",
+    }
+    assert layer.empty(store, dry_run=True) == Emptied((torn,), 0, reasons)
+    assert torn.exists()
+    half_made.hold.release()
+    del reasons[half_made.folder]
+    found = layer.empty(store)
+    assert (set(found.removed), found.left) == ({torn, half_made.folder}, reasons)
+    assert not torn.parent.exists()
+    assert not half_made.folder.exists()
+    made[0].release()
+    list_of_killed.unlink()
+    assert layer.empty(store).bytes >= sum(one.about.bytes for one in made[:2])
+    assert sorted(path.name for path in store.iterdir()) == ["views"]
 
 
 def test_a_layer_that_is_not_to_be_used_again_is_gone_for_the_next_run(tmp_path: Path, repo: Repo) -> None:
