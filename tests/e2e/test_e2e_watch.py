@@ -129,7 +129,7 @@ def test_a_cause_is_on_its_live_line_and_once_more_at_the_end_with_the_lines_tha
     plan.write_text(written.replace('    tasks: ["1.1"]', '    retry_budget: 0\n    tasks: ["1.1"]'))
     (repo / "parallel-impl.toml").write_text("gates.openspec = false\n")
     commit_all(repo, "A step that fails")
-    done = tool(repo, "implement", "fix-typos", "--agent", replay("no-contracts"))
+    done = tool(repo, "implement", "fix-typos", "--agent", replay("no-contracts"), "--profile")
     assert done.returncode == 1
     live = [line for line in done.stdout.splitlines() if "VERIFICATION_FAILED: step 'title': exit 1" in line]
     assert live
@@ -137,6 +137,8 @@ def test_a_cause_is_on_its_live_line_and_once_more_at_the_end_with_the_lines_tha
     assert done.stderr.count("FAILED guide::title") == 1
     assert "noise" not in done.stderr
     assert "wp-guide failed: VERIFICATION_FAILED: step 'title': exit 1" in done.stderr
+    assert "not known" not in done.stderr
+    assert done.stderr.index("time by the run's clock: ") > done.stderr.index("  what to do next: ")
 
 
 def test_a_terminal_gets_the_board_and_then_how_it_ended(tmp_path: Path) -> None:
