@@ -3,7 +3,7 @@
 Every ratio is of sides that took turns in one run and landed the same tree; CPU time of the whole process tree stands
 beside wall time, minimum beside median, and the load before and after. `FLOOR=script make bench` measures against
 another floor than tests/bench/floor.py. `--quick` (`make bench-quick`) is over in two minutes; `make bench-scale`
-writes the curves.
+writes the curves. PARALLEL_IMPL_CHECKOUTS=each|copy|overlay measures that way to make checkouts.
 """
 
 from __future__ import annotations
@@ -68,8 +68,9 @@ def main() -> None:
 
 def _replace_environment(home: Path) -> None:
     """An own HOME, and nothing of the developer's git; of this tool's variables only how checkouts are made stays."""
-    replaced = hermetic(os.environ, home)
-    replaced |= {name: os.environ[name] for name in ("PARALLEL_IMPL_CHECKOUTS",) if name in os.environ}
+    replaced, chosen = hermetic(os.environ, home), os.environ.get("PARALLEL_IMPL_CHECKOUTS")
+    replaced.pop("PARALLEL_IMPL_CHECKOUTS")  # of the tests
+    replaced |= {"PARALLEL_IMPL_CHECKOUTS": chosen} if chosen else {}
     os.environ.clear()
     os.environ.update(replaced)
 
@@ -80,7 +81,8 @@ def machine(folder: Path) -> str:
     disk = subprocess.run(["stat", "-f", "-c", "%T", str(folder)], check=True, capture_output=True, text=True).stdout
     cores, who = len(os.sched_getaffinity(0)), "root" if os.geteuid() == 0 else "an ordinary user"
     versions = f"Linux {platform.release()}, git {git}, Python {platform.python_version()}"
-    return f"{cores} cores, {versions}, {disk.strip()}, as {who}, load {load():.1f}"
+    by = os.environ.get("PARALLEL_IMPL_CHECKOUTS", "what the trial finds")
+    return f"{cores} cores, {versions}, {disk.strip()}, as {who}, checkouts by {by}, load {load():.1f}"
 
 
 if __name__ == "__main__":

@@ -72,9 +72,9 @@ def curves(*, quick: bool) -> tuple[Curve, ...]:
     many = (10, 30, 100, 300, 1000), (100, 1000, 10_000, 100_000), (1, 2, 4, 8, 16, 32)
     sizes, tasks = (few, 16) if quick else (many, 64)
     return (
-        Curve("packages", f"{JOBS} jobs, 100 files, agents of 0 s", sizes[0], packages),
+        Curve("packages", f"100 files, {JOBS} jobs, agents of 0 s", sizes[0], packages),
         Curve("files", f"16 packages, {JOBS} jobs, agents of 0 s", sizes[1], files),
-        Curve("jobs", f"{tasks} packages, 100 files, agents of 1 s", sizes[2], jobs, lambda size: max(1, tasks / size)),
+        Curve("jobs", f"{tasks} packages, agents of 1 s", sizes[2], jobs, lambda size: max(1, tasks / size)),
     )
 
 
