@@ -17,8 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
+from parallel_impl import structs
 from parallel_impl.config import SetupCommand
 from parallel_impl.errors import Problem, Severity, printable
 from parallel_impl.gates import foreign, foreign_child, node_manager, requirements, shell
@@ -246,7 +245,7 @@ def _foreign(checkout: Path, caches: Sequence[Path], *, everywhere: bool, view: 
     code, said, why = view.call(argv, env={}, cwd=Path(os.sep))
     if code != 0:
         return [f"what it imports cannot be looked at: {why.decode(errors='replace')[-500:]}"]
-    return msgspec.json.decode(said, type=list[str])
+    return structs.decode(said, list[str])
 
 
 def _refuse(found: Sequence[str]) -> str | None:

@@ -2,7 +2,8 @@
 
 The key says that the same commands by the same programs in the same environment would run at the same path; inputs are
 the tracked files that set-up was seen to read. No list of names has the module that a build backend reads for its
-version, so reading is observed; a list of names has what was not there to be read.
+version, so reading is observed. What was not there to be read is known by a list of names, and by its likeness to what
+was read in a folder that set-up listed: `native/*.c`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 
 from parallel_impl import environment, storage
 from parallel_impl.config import SetupCommand
+from parallel_impl.git.layer import alike
 from parallel_impl.git.repo import Change
 from parallel_impl.plan.globs import globs
 
@@ -34,6 +36,7 @@ NAMES = (
     "Gemfile", "*.gemspec", "composer.json", "CMakeLists.txt", "Makefile", "meson.build", "justfile",
     "build.gradle", "build.gradle.kts", "settings.gradle", "pom.xml", "mise.toml", ".mise.toml",
 )  # fmt: skip
+TEXTS = (".md", ".rst", ".txt")  # installers list a folder for a README or LICENSE, and read the one that they know
 PACKAGE_MARK = "__init__.py"
 # of a terminal or of one piece of work: a set-up that depends on these is not repeatable anyway
 PASSING = ("PWD", "OLDPWD", "SHLVL", "_", "TERM", "COLUMNS", "LINES", "TMPDIR", "SSH_*", "PARALLEL_IMPL_*", "PYTEST_*")
@@ -87,6 +90,8 @@ def reason(
 
 def _counts(change: Change, inputs: Mapping[str, str], declared: Sequence[str], *, reads_seen: bool) -> bool:
     if change.path in inputs or any(globs.match(pattern, change.path) for pattern in declared):
+        return True
+    if change.old_mode == NO_FILE and alike(change.path) in inputs and not change.path.endswith(TEXTS):
         return True
     appears = change.old_mode == NO_FILE or not reads_seen
     return appears and (_is_known(change.path) or _is_top_level_package(change.path))

@@ -15,7 +15,6 @@ import hashlib
 import os
 import shutil
 import stat
-import time
 import uuid
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -23,11 +22,11 @@ from pathlib import Path
 
 import msgspec
 
-from parallel_impl import storage
+from parallel_impl import storage, structs
 from parallel_impl.git.file_clock import pass_tick
 from parallel_impl.git.index import CONFIG, copy_index
 from parallel_impl.git.remove import remove
-from parallel_impl.git.repo import Repo, encode
+from parallel_impl.git.repo import Repo, decode, encode
 
 MAKING = ".making-"
 RECORD, FILES, LEVEL, INDEX, SEALED, LOCK = "layer.json", "files", "level", "index", "sealed", "lock"
@@ -41,7 +40,8 @@ BLOCK = 512
 class Description(msgspec.Struct, frozen=True, kw_only=True):
     """What a prepared layer was made from and how. `inputs`: path to mode and object id; "": there was no such file.
 
-    `seal` is the digest of what lstat says of its files, `bytes` what they use of the disk.
+    `seal` is the digest of what lstat says of its files, `bytes` what they use of the disk, `run` the run that it
+    serves alone ("": it is kept for others).
     """
 
     commit: str
@@ -50,14 +50,20 @@ class Description(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     seal: str
     bytes: int
+    run: str = ""
 
 
 class LayerHold:
-    """A lock that others share, on a file that is there; OSError where somebody has it alone, or there is no file."""
+    """A lock that others share, on a file; OSError where somebody has it alone, or there is no such file (any more).
 
-    def __init__(self, file: Path) -> None:
-        self._descriptor = [os.open(file, os.O_RDONLY | os.O_CLOEXEC)]
+    With `make` the file is made, in a folder that is there.
+    """
+
+    def __init__(self, file: Path, *, make: bool = False) -> None:
+        self._descriptor = [os.open(file, os.O_RDONLY | os.O_CLOEXEC | (os.O_CREAT if make else 0), 0o644)]
         self._lock(fcntl.LOCK_SH)
+        if not os.path.samestat(os.fstat(self._descriptor[0]), file.stat()):  # removed, and made again, meanwhile
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(file))
 
     def is_last(self) -> bool:
         """Whether nobody else has it; nobody can have it then."""
@@ -123,22 +129,67 @@ class PreparedLayer:
         return os.fsdecode(differ[0].rpartition(b"\t")[2]) if differ else str(self.folder)
 
 
-def begin(store: Path) -> Path:
+@dataclass(frozen=True, slots=True)
+class UnfinishedLayer:
+    """A layer that is being made in `folder`, held by this process: one that nobody holds is anybody's to remove."""
+
+    folder: Path
+    hold: LayerHold
+
+    def discard(self) -> None:
+        """Remove it; what has been put into its place by then stays."""
+        remove(self.folder)
+        self.hold.release()
+
+
+def begin(store: Path) -> UnfinishedLayer:
     """A folder for a layer that is to be made; `finish` puts it in its place."""
-    folder = store / f"{MAKING}{uuid.uuid4().hex[:12]}"
-    (folder / FILES).mkdir(parents=True)
-    (folder / LEVEL).mkdir()
-    return folder
+    begun = _begin(store)
+    (begun.folder / FILES).mkdir()
+    (begun.folder / LEVEL).mkdir()
+    return begun
+
+
+@contextlib.contextmanager
+def scratch(store: Path) -> Iterator[Path]:
+    """A folder in a store while this process needs it; of one that is killed whoever comes next removes it."""
+    begun = _begin(store)
+    try:
+        yield begun.folder
+    finally:
+        begun.discard()
+
+
+def _begin(store: Path) -> UnfinishedLayer:
+    for _ in range(TRIES):
+        folder = store / f"{MAKING}{uuid.uuid4().hex[:12]}"
+        folder.mkdir(parents=True)
+        with contextlib.suppress(FileNotFoundError, BlockingIOError):  # somebody took it for one that nobody holds
+            return UnfinishedLayer(folder, LayerHold(folder / LOCK, make=True))
+    raise OSError(errno.EAGAIN, "a layer cannot be begun", str(store))
+
+
+def remove_abandoned(store: Path) -> None:
+    """Remove what killed processes were making, or removing."""
+    for folder in (*store.glob(f"{MAKING}*"), *store.glob(f"*/{MAKING}*")):
+        with contextlib.suppress(OSError):  # it is in nobody's way
+            hold = LayerHold(folder / LOCK, make=True)
+            if hold.is_last():
+                remove(folder)
+            hold.release()
 
 
 def forget_reads(files: Path, tracked: Collection[bytes]) -> dict[bytes, int]:
-    """Make every tracked file one that was not read for long; when each was written, for `reads`."""
+    """Make every tracked file one that was not read for long, and every folder of one; when each file was written."""
     root, written = os.fsencode(files), {}
     for path in tracked:
         place = os.path.join(root, path)  # noqa: PTH118 - bytes
         with contextlib.suppress(OSError):  # a filter left nothing, or a folder of that name
             written[path] = os.lstat(place).st_mtime_ns
             os.utime(place, ns=(LONG_AGO, written[path]), follow_symlinks=False)
+    for folder in {path.rpartition(b"/")[0] for path in written}:
+        place = os.path.join(root, folder)  # noqa: PTH118
+        os.utime(place, ns=(LONG_AGO, os.lstat(place).st_mtime_ns), follow_symlinks=False)
     return written
 
 
@@ -146,6 +197,23 @@ def reads(files: Path, written: Mapping[bytes, int]) -> set[bytes]:
     """The tracked files that were read, changed or removed since `forget_reads` told when they were written."""
     root = os.fsencode(files)
     return {path for path, time in written.items() if _times(os.path.join(root, path)) != (LONG_AGO, time)}  # noqa: PTH118
+
+
+def alike(path: str) -> str:
+    """A pattern for the files beside this one with the same ending."""
+    above, slash, name = path.rpartition("/")
+    return f"{above}{slash}*{name[name.rfind('.') :] if '.' in name else ''}"
+
+
+def patterns(files: Path, read: Collection[bytes]) -> set[str]:
+    """What the patterns may have been that led to files that were read: their folders were listed.
+
+    A file that is new and like one of them would be read as well.
+    """
+    root = os.fsencode(files)
+    folders = {path.rpartition(b"/")[0] for path in read}
+    listed = {folder for folder in folders if _times(os.path.join(root, folder))[0] != LONG_AGO}  # noqa: PTH118
+    return {alike(decode(path)) for path in read if path.rpartition(b"/")[0] in listed}
 
 
 def _times(path: bytes) -> tuple[int, int]:
@@ -158,7 +226,7 @@ def _times(path: bytes) -> tuple[int, int]:
 
 def finish(
     store: Path,
-    folder: Path,
+    begun: UnfinishedLayer,
     repo: Repo,
     *,
     commit: str,
@@ -166,12 +234,14 @@ def finish(
     inputs: Mapping[str, str],
     seconds: float,
     env: Mapping[str, str],
+    run: str = "",
 ) -> PreparedLayer:
     """Seal a layer that is made, and rename it into its place; where another run was faster, theirs is taken.
 
     Its index is written a tick after its last file: git would read files again, in every view, that are as new as the
     index is.
     """
+    folder = begun.folder
     (folder / FILES / os.fsdecode(GIT_FILE)).unlink(missing_ok=True)
     pass_tick(folder)
     options = ("update-index", "-q", "--really-refresh")
@@ -184,13 +254,12 @@ def finish(
         seconds=round(seconds, 3),
         seal=_digest(listing),
         bytes=_size(folder),
+        run=run,
     )
     storage.write(folder / SEALED, b"\n".join(listing))
-    (folder / LOCK).touch()
     storage.write_atomically(folder / RECORD, msgspec.json.encode(about))
     found = _put(folder, store / key / _name(commit, inputs))
-    if folder.exists():
-        remove(folder)
+    begun.discard()
     return found
 
 
@@ -224,17 +293,21 @@ def discard(prepared: PreparedLayer, *, changed: bool = False) -> None:
         with contextlib.suppress(FileNotFoundError):
             (prepared.folder / CHANGED).touch()
     if prepared.hold.is_last():
-        gone = prepared.folder.parent / f"{MAKING}{uuid.uuid4().hex[:12]}"
-        with contextlib.suppress(FileNotFoundError):
-            prepared.folder.rename(gone)
-            remove(gone)
+        _remove_at_once(prepared.folder)
     prepared.release()
+
+
+def discard_own(store: Path, run: str) -> None:
+    """Remove the layers that serve this run alone; also those that a process of it left when it was killed."""
+    for one in _kept(store):
+        if one.run == run:
+            _remove_unused(one.folder)
 
 
 def prune(store: Path, *, limit: int) -> int:
     """Remove layers until those of the store use at most `limit` bytes, the least recently used first; how many went.
 
-    One that a run uses stays, and so does what is being made by one. One that somebody changed goes in any case.
+    One that a run uses stays. One that somebody changed goes in any case.
     """
     for mark in store.glob(f"*/*/{CHANGED}"):
         _remove_unused(mark.parent)
@@ -245,13 +318,7 @@ def prune(store: Path, *, limit: int) -> int:
             break
         if _remove_unused(one.folder):
             total, removed = total - one.bytes, removed + 1
-    for folder in store.glob(f"**/{MAKING}*") if store.is_dir() else ():
-        if time.time() - folder.lstat().st_mtime > ABANDONED_SECONDS:
-            remove(folder)
     return removed
-
-
-ABANDONED_SECONDS = 24 * 3600.0  # no set-up takes as long
 
 
 def count(store: Path) -> tuple[int, int]:
@@ -265,6 +332,7 @@ class _Kept:
     folder: Path
     bytes: int
     used: float
+    run: str
 
 
 def _kept(store: Path) -> Iterator[_Kept]:
@@ -272,8 +340,8 @@ def _kept(store: Path) -> Iterator[_Kept]:
         if record.parent.name.startswith(MAKING):
             continue
         with contextlib.suppress(OSError, msgspec.MsgspecError):
-            about = msgspec.json.decode(record.read_bytes(), type=Description)
-            yield _Kept(record.parent, about.bytes, (record.parent / LOCK).stat().st_mtime)
+            about = structs.decode(record.read_bytes(), Description)
+            yield _Kept(record.parent, about.bytes, (record.parent / LOCK).stat().st_mtime, about.run)
 
 
 def _remove_unused(folder: Path) -> bool:
@@ -283,16 +351,24 @@ def _remove_unused(folder: Path) -> bool:
         return False
     unused = hold.is_last()
     if unused:
-        remove(folder)
+        _remove_at_once(folder)
     hold.release()
     return unused
+
+
+def _remove_at_once(folder: Path) -> None:
+    """Remove a layer so that nobody meets a half of it, also where this process is killed meanwhile."""
+    gone = folder.parent / f"{MAKING}{uuid.uuid4().hex[:12]}"
+    with contextlib.suppress(FileNotFoundError):
+        folder.rename(gone)
+        remove(gone)
 
 
 def _open(place: Path) -> PreparedLayer | None:
     """The layer at this place, held; None when there is none, or it is being removed."""
     try:
         hold = LayerHold(place / LOCK)
-        about = msgspec.json.decode((place / RECORD).read_bytes(), type=Description)
+        about = structs.decode((place / RECORD).read_bytes(), Description)
         os.utime(place / LOCK)
     except (OSError, msgspec.MsgspecError):
         return None

@@ -54,6 +54,13 @@ def test_other_new_files_are_none(path: str) -> None:
     assert setup_inputs.reason([added(path)], INPUTS) == ""
 
 
+def test_a_new_file_that_is_like_what_was_read_in_a_listed_folder_is_an_input() -> None:
+    read = dict.fromkeys(["native/*.c", "native/a.c", "README.md", "*.md", "bin/*", "bin/run"], "")
+    paths = ["native/b.c", "native/b.h", "native/deep/b.c", "b.c", "NEWS.md", "bin/go", "bin/go.py"]
+    assert [path for path in paths if setup_inputs.reason([added(path)], read)] == ["native/b.c", "bin/go"]
+    assert setup_inputs.reason([edited("native/b.c")], read) == ""
+
+
 def test_what_the_configuration_declares_is_an_input() -> None:
     changes = [edited("proto/shop.proto")]
     assert setup_inputs.reason(changes, INPUTS) == ""

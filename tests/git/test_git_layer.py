@@ -46,14 +46,16 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def make(
-    repo: Repo, store: Path, commit: str, *, made: str = "", inputs: dict[str, str] | None = None
+    repo: Repo, store: Path, commit: str, *, made: str = "", inputs: dict[str, str] | None = None, run: str = ""
 ) -> PreparedLayer:
     """A layer of a commit, in which set-up made one file."""
-    folder = layer.begin(store)
-    repo.git("read-tree", "-u", "--reset", commit, index=folder / "index", work_tree=folder / "files", config=CONFIG)
+    begun = layer.begin(store)
+    index, files = begun.folder / "index", begun.folder / "files"
+    repo.git("read-tree", "-u", "--reset", commit, index=index, work_tree=files, config=CONFIG)
     if made:
-        (folder / "files" / made).write_text("made\n")
-    return layer.finish(store, folder, repo, commit=commit, key=KEY, inputs=inputs or {}, seconds=1.5, env={})
+        (files / made).write_text("made\n")
+    made_from = {"commit": commit, "key": KEY, "inputs": inputs or {}, "seconds": 1.5, "env": {}, "run": run}
+    return layer.finish(store, begun, repo, **made_from)  # type: ignore[arg-type]
 
 
 def head(repo: Repo) -> str:
@@ -121,10 +123,21 @@ def test_what_a_crash_left_of_a_layer_is_none(tmp_path: Path, repo: Repo) -> Non
     (torn / "layer.json").write_text("{")
     (torn / "lock").touch()
     assert [one.folder for one in layer.find(store, KEY)] == [whole.folder]
-    assert begun.exists()  # perhaps another run is at it
-    os.utime(begun, (0, 0))
-    layer.prune(store, limit=10**12)
-    assert not begun.exists()
+    layer.remove_abandoned(store)
+    assert begun.folder.exists()  # another run is at it
+    begun.hold.release()
+    layer.remove_abandoned(store)
+    assert not begun.folder.exists()
+
+
+def test_what_a_crash_left_before_it_held_what_it_made_goes_too(tmp_path: Path) -> None:
+    store = tmp_path / "layers"
+    (store / ".making-0").mkdir(parents=True)
+    (store / KEY / ".making-1/files").mkdir(parents=True)  # in the middle of its removal
+    with layer.scratch(store) as ours:
+        layer.remove_abandoned(store)
+        assert list(store.rglob(".making-*")) == [ours]
+    assert list(store.rglob(".making-*")) == []
 
 
 def test_the_least_recently_used_layer_goes_first_and_never_one_in_use(tmp_path: Path, repo: Repo) -> None:
@@ -165,8 +178,16 @@ def test_a_layer_that_another_run_uses_stays_for_that_one(tmp_path: Path, repo: 
     assert (again.folder.exists(), theirs.folder.exists()) == (True, not changed)
 
 
+def test_the_layers_of_a_run_that_is_over_go_and_those_that_are_kept_stay(tmp_path: Path, repo: Repo) -> None:
+    made = [make(repo, tmp_path, head(repo), inputs={"a": run}, run=run) for run in ("", "ours", "another")]
+    for one in made:
+        one.release()
+    layer.discard_own(tmp_path, "ours")
+    assert [one.folder.exists() for one in made] == [True, False, True]
+
+
 def test_the_files_that_a_set_up_reads_are_seen(tmp_path: Path, repo: Repo) -> None:
-    folder = layer.begin(tmp_path / "layers")
+    folder = layer.begin(tmp_path / "layers").folder
     files = folder / "files"
     repo.git("read-tree", "-u", "--reset", "HEAD", index=folder / "index", work_tree=files, config=CONFIG)
     tracked = [b"README.md", b"src/pkg/a.py", b"src/pkg/b.py", b"other/o.py"]
@@ -176,7 +197,20 @@ def test_the_files_that_a_set_up_reads_are_seen(tmp_path: Path, repo: Repo) -> N
     (files / "src/pkg/b.py").write_text("changed\n")
     (files / "other/o.py").unlink()
     subprocess.run(["ls", "-R", str(files)], check=True, capture_output=True)
-    assert layer.reads(files, written) == {b"README.md", b"src/pkg/b.py", b"other/o.py"}
+    read = {b"README.md", b"src/pkg/b.py", b"other/o.py"}
+    assert layer.reads(files, written) == read
+    assert layer.patterns(files, read) == {"*.md", "src/pkg/*.py", "other/*.py"}
+
+
+def test_the_folders_that_a_set_up_lists_are_seen(tmp_path: Path, repo: Repo) -> None:
+    files = layer.begin(tmp_path / "layers").folder / "files"
+    index = files.with_name("index")
+    repo.git("read-tree", "-u", "--reset", "HEAD", index=index, work_tree=files, config=CONFIG)
+    written = layer.forget_reads(files, [b"README.md", b"src/pkg/a.py", b"src/pkg/b.py", b"other/o.py"])
+    subprocess.run("cat src/pkg/*.py README.md", shell=True, cwd=files, check=True, capture_output=True)  # noqa: S602
+    read = layer.reads(files, written)
+    assert read == {b"README.md", b"src/pkg/a.py", b"src/pkg/b.py"}
+    assert layer.patterns(files, read) == {"src/pkg/*.py"}
 
 
 # -- start layers

@@ -12,7 +12,7 @@ from parallel_impl.config import Config
 from parallel_impl.git.repo import Repo
 from parallel_impl.record.state import State, fold
 from parallel_impl.run.start import configuration_edit
-from parallel_impl.run.start.configuration_edit import FIRST, PUBLISHING, REVISABLE, ConfigurationEdit
+from parallel_impl.run.start.configuration_edit import FIRST, PUBLISHING, REVISABLE, SECOND, ConfigurationEdit
 from tests.repository import commit_all, git, init
 from tests.run.scene import first_event, package
 
@@ -100,3 +100,13 @@ def test_what_an_earlier_version_passed_over_is_an_edit_now(scene: Scene) -> Non
     scene.state.apply(type(event)(commit=commit, digest=earlier, keys=["base_minutes"]))
     assert scene.find(commit).keys == ("setup", "jobs")
     assert scene.find(scene.other("later")).keys == ("setup", "jobs")
+
+
+def test_what_an_earlier_version_had_revised_stays_so(scene: Scene) -> None:
+    commit = scene.configure("jobs = 3", "setup = ['true']", "checkouts = 'each'")
+    event = scene.find(commit).event
+    assert event is not None
+    earlier = configuration_edit.digest(scene.find(commit).values, SECOND)
+    scene.state.apply(type(event)(commit=commit, digest=earlier, keys=["jobs"]))
+    found = scene.find(commit)
+    assert (found.keys, found.values.jobs) == (("checkouts",), 3)

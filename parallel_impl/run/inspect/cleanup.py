@@ -13,7 +13,7 @@ from pathlib import Path
 
 from parallel_impl.errors import UserError, first_line
 from parallel_impl.git import home as homes
-from parallel_impl.git.checkout import KEPT
+from parallel_impl.git.home import KEPT
 from parallel_impl.git.merged import holds, standing, stood_whole
 from parallel_impl.git.remove import try_remove
 from parallel_impl.git.repo import Repo
@@ -84,7 +84,7 @@ def clean(
             report.removed.append(f"the claims of {change_id}")
             if not dry_run:
                 claims.release(places)
-        state = load_state(places.last_journal)
+        state, cleared = load_state(places.last_journal), None
         if state.started:
             checkout = repo.top(folder)
             if dry_run:
@@ -101,6 +101,8 @@ def clean(
         pending = "" if force else pending
         _clean(repo, folder, places, state, report, force=force, merged=merged, pending=pending)
         if not report.kept and not dry_run:
+            if cleared:
+                report.notes += leftovers.close(places, cleared.home.path, run=cleared.run_id)
             change_lock.forget(places)
     return report
 

@@ -48,7 +48,7 @@ def abort(repo: Repo, places: Places, state: State, listener: Listener, *, check
                 run.record(e.RunAborted(at=now()))
             listener.say(_move_aside(repo, places))
         finally:
-            for line in leftovers.close(places, cleared.home.path):
+            for line in leftovers.close(places, cleared.home.path, run=cleared.run_id):
                 listener.say(line)
 
 

@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from parallel_impl.git import home as homes
-from parallel_impl.git import mounts, relocation
+from parallel_impl.git import layer, mounts, relocation
 from parallel_impl.git.home import Home
 from parallel_impl.git.remove import open_folders, try_remove
 from parallel_impl.git.repo import Repo
@@ -129,10 +129,11 @@ def fail_spent(run: Run) -> None:
             run.fail_if_spent(name)
 
 
-def close(places: Places, home: Path) -> list[str]:
+def close(places: Places, home: Path, *, run: str = "") -> list[str]:
     """Remove the checkouts for gates, give back all ports, and remove the folders of worktrees that are empty then.
 
-    Returns a line for each that cannot be removed: the next one of its name is made in its place, it is moved aside.
+    `run` is the id of one that does not go on: the layers that serve it alone are removed. Returns a line for each that
+    cannot be removed: the next one of its name is made in its place, it is moved aside.
     """
     ports.give_back(home)
     left = [
@@ -140,6 +141,8 @@ def close(places: Places, home: Path) -> list[str]:
         for name in places.gate_checkouts
         for line in _left(home / name, home / f"{name}.git", places.index(name), mounts.written_in(home, name))
     ]
+    if run:
+        layer.discard_own(mounts.store_of(home), run)
     mounts.remove_empty(home)
     homes.remove_empty(home)
     return left

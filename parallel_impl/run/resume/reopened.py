@@ -12,8 +12,8 @@ from collections.abc import Set as AbstractSet
 from parallel_impl.record.codes import Failure
 from parallel_impl.record.state import PackageState, Progress, State
 
-_MADE_WITH = ("setup", "setup_minutes", "caches", "pass_env", "contain")
-_BY = ("agent", "agents", "assign", "pass_env", "contain")
+_MADE_WITH = ("setup", "setup_minutes", "caches", "pass_env", "contain", "setup_inputs", "checkouts")
+_BY = ("agent", "agents", "assign", "pass_env", "contain", "checkouts")
 TRIED_AGAIN: Mapping[Failure, Collection[str]] = {
     Failure.SETUP_FAILED: _MADE_WITH,
     Failure.AGENT_FAILED: _BY,

@@ -21,10 +21,11 @@ from parallel_impl.record.events import ConfigurationRevised
 from parallel_impl.record.state import State
 
 FIRST = ("gates", "setup_minutes", "base_minutes", "provider_wait_minutes", "limits")  # once, no others could be
-REVISABLE = (
+SECOND = (
     *FIRST, "setup", "caches", "pass_env", "silence_minutes", "max_blob_mb", "openapi_seconds", "contain", "jobs",
     "heavy_jobs", "agent", "agents", "assign",
 )  # fmt: skip
+REVISABLE = (*SECOND, "setup_inputs", "setup_fresh", "setup_keep", "checkouts", "layers_gb")
 PUBLISHING = ("pr", "forge", "remote", "pr_base", "reviewers", "labels")
 NAMED = ("source", *REVISABLE, *PUBLISHING)
 
@@ -100,9 +101,8 @@ def _so_far(repo: Repo, state: State, original: Config) -> Config:
     if revised is None or repo.resolve(revised.commit) is None:
         return original
     now = _read(repo, revised.commit)
-    if digest(_with(original, now)) == revised.digest:
-        return _with(original, now)
-    return _with(original, now, FIRST)
+    known = (keys for keys in (REVISABLE, SECOND) if digest(_with(original, now, keys), keys) == revised.digest)
+    return _with(original, now, next(known, FIRST))
 
 
 def _is_older(repo: Repo, now: Config, current: str, known: str) -> bool:

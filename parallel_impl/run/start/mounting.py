@@ -10,7 +10,7 @@ from pathlib import Path
 
 from parallel_impl.errors import UserError, printable
 from parallel_impl.gates import setup_inputs
-from parallel_impl.git import mounts
+from parallel_impl.git import layer, mounts
 from parallel_impl.git.mounts import Mounts
 from parallel_impl.git.repo import Change
 from parallel_impl.plan.globs import globs
@@ -22,6 +22,7 @@ from parallel_impl.views.trial import Ability
 from parallel_impl.views.view import Means
 
 VARIABLE = "PARALLEL_IMPL_CHECKOUTS"
+RUN = 16  # characters of a run's id
 FILTERS = ("filter.", "core.autocrlf", "core.eol", "core.symlinks", "core.attributesfile")
 SAID = {
     Means.OVERLAY: "set-up once, checkouts are views (overlay)",
@@ -32,11 +33,12 @@ SAID = {
 
 @dataclass(frozen=True, slots=True)
 class Mounting:
-    """The workspace with the means that were found, one line about them, and what of that this machine lacks."""
+    """The workspace with the means that were found, one line about them, what of that this machine lacks, and notes."""
 
     workspace: Workspace
     line: str
     lacking: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -52,6 +54,8 @@ def mounted(
         raise UserError(f"setup_inputs: {wrong[0].what}", where=config.source, hint=wrong[0].hint)
     wanted = inherited.get(VARIABLE) or config.checkouts
     ability, why = _find(spec, home, wanted, repository_name=repository_name)
+    kept = setup_inputs.is_locked(spec.setup) if config.setup_keep is None else config.setup_keep
+    key = _key(spec, workspace, mounts.one_path(home, repository_name))
     with Slot() as slot:
         made = Mounts(
             workspace.repo,
@@ -60,10 +64,10 @@ def mounted(
             ability,
             home,
             mounts.one_path(home, repository_name),
-            key=_key(spec, workspace, mounts.one_path(home, repository_name)),
+            key=key if kept else f"{key}-{spec.run_id[:RUN]}",
             reason=partial(_reason, config.setup_inputs, ability) if spec.setup else _none,
             fresh=frozenset((CANDIDATE_CHECKOUT,)) if config.setup_fresh else frozenset(),
-            kept=setup_inputs.is_locked(spec.setup) if config.setup_keep is None else config.setup_keep,
+            run="" if kept else spec.run_id,
             limit=int(config.layers_gb * 1e9),
         )
         if made.active:
@@ -71,7 +75,8 @@ def mounted(
         try:
             line, chosen = _line(ability, why), wanted == ability.means or not repository_name
             lacking = () if chosen or (ability.means is Means.OVERLAY and ability.reads_seen) else (line,)
-            yield Mounting(replace(workspace, source=replace(workspace.source, mounts=made)), line, lacking)
+            notes, made.told = tuple(made.told), []
+            yield Mounting(replace(workspace, source=replace(workspace.source, mounts=made)), line, lacking, notes)
         finally:
             made.end()
 
@@ -85,7 +90,8 @@ def _find(spec: RunSpec, home: Path, wanted: str, *, repository_name: str) -> tu
     store = mounts.store_of(home)
     mounts.make_store(store)
     words = spec.namespace.words if spec.namespace else ()
-    found = trial.find(store, namespace=words)
+    with layer.scratch(store) as folder:
+        found = trial.find(folder, namespace=words)
     if wanted == Means.COPY and found.means is Means.OVERLAY:
         return replace(found, means=Means.COPY), f'checkouts = "{wanted}"'
     return found, found.why
@@ -95,6 +101,8 @@ def _line(ability: Ability, why: str) -> str:
     notes = [why] if why else []
     if ability.means is not Means.EACH and not ability.reads_seen:
         notes.append("what set-up reads is not seen (noatime): its inputs are known by their names only")
+    elif ability.means is not Means.EACH and not ability.copies_seen:
+        notes.append("what set-up copies is not seen: files of known names are its inputs too")
     if ability.means is Means.OVERLAY and not ability.renames:
         notes.append("rename(2) of a folder of the base fails there")
     return printable(f"{SAID[ability.means]}{': ' if notes else ''}{'; '.join(notes)}")
@@ -111,4 +119,4 @@ def _none(_changes: Sequence[Change], _inputs: Mapping[str, str]) -> str:
 
 
 def _reason(declared: Sequence[str], ability: Ability, changes: Sequence[Change], inputs: Mapping[str, str]) -> str:
-    return setup_inputs.reason(changes, inputs, declared=declared, reads_seen=ability.reads_seen)
+    return setup_inputs.reason(changes, inputs, declared=declared, reads_seen=ability.copies_seen)

@@ -29,7 +29,7 @@ from parallel_impl.record import events as e
 from parallel_impl.record.journal import Journal, now
 from parallel_impl.report.announce import Announcer
 from parallel_impl.report.outline import outline
-from parallel_impl.run import feature_branch, on_base, run_id
+from parallel_impl.run import feature_branch, on_base, run_id, stopwatch
 from parallel_impl.run.claims import change_lock, claims
 from parallel_impl.run.feature_branch import Move
 from parallel_impl.run.inspect import archive
@@ -63,6 +63,7 @@ def prepare(request: Request) -> Iterator[Run]:
         _claimed(request) as (known, edits),
         _checked(request, known) as ready,
         closing(Journal(request.places.journal)) as journal,
+        closing(request.repo),
     ):
         claims.confirm(request.places, request.hold, known.plan.packages, request.listener.say)
         run = Run(
@@ -194,6 +195,7 @@ def _claimed(request: Request) -> Iterator[tuple[Inputs, InputEdits]]:
 def _checked(request: Request, known: Inputs) -> Iterator[_Ready]:
     """What the run is made from, proven on the base; its checkouts for gates are removed at the end."""
     spec, home = run_spec.specify(request, known), request.home.path
+    spec = replace(spec, slots=spec.slots.measured_by(stopwatch.running().wait))
     carried.anchor(request.repo, spec.carried, request.places.carried_refs)
     workspace = Workspace.open(
         request.repo,
@@ -225,7 +227,7 @@ def _checked(request: Request, known: Inputs) -> Iterator[_Ready]:
         with mounting.mounted(spec, workspace, repository_name=name, inherited=inherited) as mounted:
             request.listener.say(mounted.line)
             lacking, workspace = (*spec.lacking, *mounted.lacking), mounted.workspace
-            notes = (*spec.notes, *mounted.lacking)
+            notes = (*spec.notes, *mounted.lacking, *mounted.notes)
             spec = replace(spec, checkouts=mounted.line, notes=notes, lacking=lacking)
             checked = base_check.check(spec, workspace, launch, in_force, request.listener)
             base_check.report(single.unverified(spec, checked.gates), request.listener)
