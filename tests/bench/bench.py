@@ -16,30 +16,30 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench.checkouts import checkouts
+from tests.bench.checkouts import measure_checkouts
 from tests.bench.effort import Effort
-from tests.bench.idle import idle
-from tests.bench.journal_cost import journal
-from tests.bench.runs import agents, runs
-from tests.bench.scale import scale
-from tests.bench.set_up import set_up, ways
-from tests.bench.spent import MeasureError, load
-from tests.bench.start import preflight, start_up
-from tests.bench.under_load import under_load
+from tests.bench.idle import measure_idle
+from tests.bench.journal_cost import measure_journal
+from tests.bench.runs import measure_agents, measure_runs
+from tests.bench.scale import measure_scale
+from tests.bench.set_up import measure_set_up, measure_ways
+from tests.bench.spent import MeasureError, read_load
+from tests.bench.start import measure_preflight, measure_start
+from tests.bench.under_load import measure_load
 from tests.repository import hermetic
 
 MEASURES: dict[str, Callable[[Path, Effort], None]] = {
-    "start-up": start_up,
-    "preflight": preflight,
-    "idle": idle,
-    "checkouts": checkouts,
-    "runs": runs,
-    "agents": agents,
-    "set-up": set_up,
-    "ways": ways,
-    "journal": journal,
-    "load": under_load,
-    "scale": scale,
+    "start-up": measure_start,
+    "preflight": measure_preflight,
+    "idle": measure_idle,
+    "checkouts": measure_checkouts,
+    "runs": measure_runs,
+    "agents": measure_agents,
+    "set-up": measure_set_up,
+    "ways": measure_ways,
+    "journal": measure_journal,
+    "load": measure_load,
+    "scale": measure_scale,
 }
 QUICK = ("start-up", "idle", "checkouts", "runs", "agents", "set-up")
 ROUNDS = 5
@@ -82,7 +82,7 @@ def machine(folder: Path) -> str:
     cores, who = len(os.sched_getaffinity(0)), "root" if os.geteuid() == 0 else "an ordinary user"
     versions = f"Linux {platform.release()}, git {git}, Python {platform.python_version()}"
     by = os.environ.get("PARALLEL_IMPL_CHECKOUTS", "what the trial finds")
-    return f"{cores} cores, {versions}, {disk.strip()}, as {who}, checkouts by {by}, load {load():.1f}"
+    return f"{cores} cores, {versions}, {disk.strip()}, as {who}, checkouts by {by}, load {read_load():.1f}"
 
 
 if __name__ == "__main__":
