@@ -12,7 +12,7 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 AGAIN := $(MAKE) --no-print-directory
 OLDEST = $(shell scripts/pythons.sh 2>/dev/null | head -n 1)
 
-.PHONY: help demo demo-agent demo-plan demo-pr clients test test-clients test-fast test-faults test-faults-share test-latest test-lowest test-mutations test-pythons test-gits test-user suite lock bench bench-planning lint
+.PHONY: help demo demo-agent demo-plan demo-pr clients test test-clients test-fast test-faults test-faults-share test-latest test-lowest test-mutations test-pythons test-gits test-user suite lock bench bench-planning bench-quick bench-scale bench-user lint
 
 help:
 	@echo 'make demo       builds a sample repository in demo/ and runs a change of five packages on it'
@@ -31,7 +31,11 @@ help:
 	@echo 'make test-latest, test-lowest  all tests on the newest versions, and on the lowest that pyproject.toml admits'
 	@echo 'make test-pythons, test-gits  … on each Python that this machine has; on its oldest and newest git'
 	@echo 'make bench-planning CASES=file REPOSITORY=folder  drafts of plans, held against what real changes touched'
-	@echo 'make bench      preflight, start-up, idle CPU, runs of 30 and 200 packages, and verification under load, measured'
+	@echo 'make bench      start-up, preflight, idle CPU, checkouts, runs, set-up and verification under load, measured in turns;'
+	@echo '                BENCH="runs set-up" chooses, FLOOR=script names another floor'
+	@echo 'make bench-quick  the ratios that matter on small sizes, in two minutes'
+	@echo 'make bench-user   make bench as an ordinary user, where root runs this'
+	@echo 'make bench-scale  10 to 1,000 packages, 100 to 100,000 files, 1 to 32 jobs: bench/scale.md and bench/scale.svg'
 
 # One virtual environment for everything, made again only when the dependencies change.
 $(VENV)/runtime.stamp: pyproject.toml $(PINS)
@@ -88,7 +92,7 @@ test-faults-share: $(VENV)/dev.stamp
 
 # where root runs it: the end-to-end tests as nobody, with a folder on PATH that nobody else can read
 test-user: $(VENV)/dev.stamp
-	@$(BIN)/python scripts/test_user.py -n 2 --dist worksteal tests/e2e
+	@$(BIN)/python scripts/as_user.py pytest -n 2 --dist worksteal tests/e2e
 
 # each safety rule is switched off, and a test must notice
 test-mutations: $(VENV)/dev.stamp
@@ -102,7 +106,16 @@ test-clients: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -n 4 --dist worksteal -m clients tests/clients
 
 bench: $(VENV)/dev.stamp
-	$(BIN)/python tests/bench/bench.py
+	$(BIN)/python -m tests.bench.bench $(BENCH)
+
+bench-quick: $(VENV)/dev.stamp
+	$(BIN)/python -m tests.bench.bench --quick $(BENCH)
+
+bench-scale: $(VENV)/dev.stamp
+	$(BIN)/python -m tests.bench.bench scale
+
+bench-user: $(VENV)/dev.stamp
+	@$(BIN)/python scripts/as_user.py tests.bench.bench $(BENCH)
 
 bench-planning: $(VENV)/dev.stamp
 	@test -n "$(CASES)" -a -n "$(REPOSITORY)" || { echo 'make bench-planning CASES=file.json REPOSITORY=folder'; exit 2; }

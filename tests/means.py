@@ -14,11 +14,19 @@ from pathlib import Path
 
 import pytest
 
+from parallel_impl.git import mounts
 from parallel_impl.views import trial
 from parallel_impl.views.trial import Ability
 from parallel_impl.views.view import Means
 
 CHOSEN = Means(os.environ.get("PARALLEL_IMPL_TEST_CHECKOUTS", Means.EACH))  # before the environment is replaced
+
+
+def written(home: Path, name: str, repository_name: str) -> Path:
+    """Where a process that was killed leaves what was written in a checkout that it had open."""
+    if CHOSEN is Means.EACH:
+        return home / name / repository_name
+    return mounts.written_in(home, name) / (mounts.COPY if CHOSEN is Means.COPY else mounts.UPPER)
 
 
 @cache

@@ -17,9 +17,11 @@ from parallel_impl.plan.model import Locks, Scope, StepKind
 from parallel_impl.record import agent_report, json_form, result
 from parallel_impl.record.activity import Usage
 from parallel_impl.record.gate_row import GateRow
+from parallel_impl.record.times import Times, TimeSpent
 from parallel_impl.report import progress, summary
 from parallel_impl.report.figures import Figures
 from parallel_impl.report.picture import draw
+from parallel_impl.report.profile import RunTimes
 from tests.report import scene as recorded
 
 RESULT, SUMMARY, REPORT = "work-queue-result", "execution-summary", "agent-report"
@@ -49,6 +51,9 @@ PAIRS = [
     (SUMMARY, "", summary.Summary),
     (SUMMARY, "properties/critical_path", summary.CriticalPath),
     (SUMMARY, "properties/figures", Figures),
+    (SUMMARY, "properties/times", RunTimes),
+    (SUMMARY, "$defs/times", Times),
+    (SUMMARY, "$defs/spent", TimeSpent),
     (SUMMARY, "$defs/diffstat", Diffstat),
     (SUMMARY, "properties/gates/items", GateRow),
     (SUMMARY, "properties/contracts/items", summary.ContractRow),
@@ -77,6 +82,7 @@ FULL_STEP = result.StepRecord(
     log="steps/1-unit.log",
 )
 AGENT = result.AgentRecord(name="claude", kind="claude", program="claude", version="2.1", model="m", session="s")
+TIMES = Times(agent=TimeSpent(1.5, 0.25), other=TimeSpent(0.5))
 USAGE = Usage(input=1, output=2, dollars=0.5, turns=3)
 WORD = agent_report.AgentReport(
     notes=("seen",),
@@ -163,6 +169,7 @@ PACKAGE = summary.PackageRow(
     retries=2,
     denied=("Write /etc/motd",),
     report=tuple(WORD.lines()),
+    times=TIMES,
 )
 SUMMARIES = {
     "full": summary.Summary(
@@ -193,6 +200,7 @@ SUMMARIES = {
         for_a_person=("wp-a: look",),
         open_tasks=("1.1 Make it",),
         notes=("a note",),
+        times=RunTimes(clock=TIMES, work=TIMES, unknown_starts=1, unknown_attempts=2),
     )
 }
 

@@ -31,6 +31,7 @@ from parallel_impl.config import MAX_JOBS
 @click.option("--pr/--no-pr", "pr", default=None, help="Push what lands and open a pull request (default: the key pr).")
 @click.option("--as-owner", is_flag=True, help="As root in somebody else's repository: go on as its owner.")
 @click.option("--dry-run", is_flag=True, help="Everything but agents: problems, waves, critical path, set-up proven.")
+@click.option("--profile", is_flag=True, help="At the end: where the time went, of the clock and of CPU.")
 @click.option("--plain", is_flag=True, help="Lines, and one each minute, where a terminal would show a board.")
 @click.option("--json", "as_json", is_flag=True, help="Events as JSON lines on stdout, and nothing else there.")
 def implement(
@@ -51,6 +52,7 @@ def implement(
     pr: bool | None,
     as_owner: bool,
     dry_run: bool,
+    profile: bool,
     plain: bool,
     as_json: bool,
 ) -> int:
@@ -67,6 +69,8 @@ def implement(
     from parallel_impl.run import command  # noqa: PLC0415
     from parallel_impl.run.start.request import Options  # noqa: PLC0415
 
+    if profile and (dry_run or abort):
+        raise click.UsageError("--profile is about a run: with --dry-run and --abort there is none")
     dropped = click.get_current_context().obj or {}  # inherited variables that git must not see as they are
     work_as_owner(f"parallel-implement {change_id}", dropped, wanted=as_owner)
     given = (change_id, agent or "", jobs or 0, base or "", only or "")
@@ -82,6 +86,7 @@ def implement(
         single=single,
         fail_fast=fail_fast,
         pr=pr,
+        profile=profile,
     )
     repo = Repo.discover(Path.cwd())
     listener = JsonLines(plan=dry_run) if as_json else view(plain=plain or dry_run or abort)

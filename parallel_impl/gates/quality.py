@@ -37,6 +37,7 @@ from parallel_impl.gates.readers.output import GateOutput
 from parallel_impl.git.remove import open_folders, remove
 from parallel_impl.plan import ids
 from parallel_impl.plan.globs import globs
+from parallel_impl.processes import cpu_time
 from parallel_impl.processes.launch import Launch, Limits, Stops
 from parallel_impl.processes.process import Ended, Reason, run
 from parallel_impl.processes.slots import Share, unlimited
@@ -301,7 +302,7 @@ def run_gates(
         return replace(report, beside=share.beside or UNSET)
 
     with ThreadPoolExecutor(max(1, len(gates)), thread_name_prefix="gate") as pool:
-        return dict(zip((gate.name for gate in gates), pool.map(one, gates), strict=True))
+        return dict(zip((gate.name for gate in gates), pool.map(cpu_time.for_caller(one), gates), strict=True))
 
 
 def run_again(
@@ -335,7 +336,7 @@ def run_again(
             return _run_and_read(gate, session)
 
     with ThreadPoolExecutor(max(1, len(wanted)), thread_name_prefix="gate") as pool:
-        return dict(zip((gate.name for gate in wanted), pool.map(one, wanted), strict=True))
+        return dict(zip((gate.name for gate in wanted), pool.map(cpu_time.for_caller(one), wanted), strict=True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from parallel_impl import storage
+from parallel_impl.git.home import KEPT
 from parallel_impl.git.identity import OURS, Identity
 from parallel_impl.git.index import A_SECOND, CONFIG, copy_index, later_ns
 from parallel_impl.git.mounted import Mounted
@@ -26,7 +27,6 @@ from parallel_impl.git.repo import Repo, encode, quoted
 from parallel_impl.views.slot import OpenView
 from parallel_impl.views.view import View
 
-KEPT = ".kept"
 ORIGIN_HEAD = "refs/remotes/origin/HEAD"
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 CARRIED = ("user", "filter", "lfs", "url", "submodule")

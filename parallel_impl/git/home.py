@@ -15,6 +15,7 @@ from parallel_impl import storage
 from parallel_impl.errors import UserError, printable
 from parallel_impl.git.repo import Repo
 
+KEPT = ".kept"  # the folder in a home for what could not be taken
 CONFIGURATION = (
     "conftest.py", "pytest.ini", ".pytest.ini", "pyproject.toml", "setup.cfg", "setup.py", "tox.ini", "mypy.ini",
     ".mypy.ini", "ruff.toml", ".ruff.toml", ".flake8", ".coveragerc", "uv.toml", "node_modules", "package.json",

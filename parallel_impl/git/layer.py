@@ -15,7 +15,6 @@ import hashlib
 import os
 import shutil
 import stat
-import time
 import uuid
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -56,12 +55,18 @@ class Description(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LayerHold:
-    """A lock that others share, on a file that is there; OSError where somebody has it alone, or there is no file."""
+    """A lock that others share, on a file; OSError where somebody has it alone, or there is no such file (any more).
 
-    def __init__(self, file: Path) -> None:
+
+    With `make` the file is made, in a folder that is there.
+    """
+
+    def __init__(self, file: Path, *, make: bool = False) -> None:
         self._descriptor = list[int]()
-        self._descriptor.append(os.open(file, os.O_RDONLY | os.O_CLOEXEC))
+        self._descriptor.append(os.open(file, os.O_RDONLY | os.O_CLOEXEC | (os.O_CREAT if make else 0), 0o644))
         self._lock(fcntl.LOCK_SH)
+        if not os.path.samestat(os.fstat(self._descriptor[0]), file.stat()):  # removed, and made again, meanwhile
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(file))
 
     def is_last(self) -> bool:
         """Whether nobody else has it; nobody can have it then."""
@@ -127,12 +132,54 @@ class PreparedLayer:
         return os.fsdecode(differ[0].rpartition(b"\t")[2]) if differ else str(self.folder)
 
 
-def begin(store: Path) -> Path:
+@dataclass(frozen=True, slots=True)
+class UnfinishedLayer:
+    """A layer that is being made in `folder`, held by this process: one that nobody holds is anybody's to remove."""
+
+    folder: Path
+    hold: LayerHold
+
+    def discard(self) -> None:
+        """Remove it; what has been put into its place by then stays."""
+        remove(self.folder)
+        self.hold.release()
+
+
+def begin(store: Path) -> UnfinishedLayer:
     """A folder for a layer that is to be made; `finish` puts it in its place."""
-    folder = store / f"{MAKING}{uuid.uuid4().hex[:12]}"
-    (folder / FILES).mkdir(parents=True)
-    (folder / LEVEL).mkdir()
-    return folder
+    begun = _begin(store)
+    (begun.folder / FILES).mkdir()
+    (begun.folder / LEVEL).mkdir()
+    return begun
+
+
+@contextlib.contextmanager
+def scratch(store: Path) -> Iterator[Path]:
+    """A folder in a store while this process needs it; of one that is killed whoever comes next removes it."""
+    begun = _begin(store)
+    try:
+        yield begun.folder
+    finally:
+        begun.discard()
+
+
+def _begin(store: Path) -> UnfinishedLayer:
+    for _ in range(TRIES):
+        folder = store / f"{MAKING}{uuid.uuid4().hex[:12]}"
+        folder.mkdir(parents=True)
+        with contextlib.suppress(FileNotFoundError, BlockingIOError):  # somebody took it for one that nobody holds
+            return UnfinishedLayer(folder, LayerHold(folder / LOCK, make=True))
+    raise OSError(errno.EAGAIN, "a layer cannot be begun", str(store))
+
+
+def remove_abandoned(store: Path) -> None:
+    """Remove what killed processes were making, or removing."""
+    for folder in _unfinished(store):
+        with contextlib.suppress(OSError):  # it is in nobody's way
+            hold = LayerHold(folder / LOCK, make=True)
+            if hold.is_last():
+                remove(folder)
+            hold.release()
 
 
 def forget_reads(files: Path, tracked: Collection[bytes]) -> dict[bytes, int]:
@@ -182,7 +229,7 @@ def _times(path: bytes) -> tuple[int, int]:
 
 def finish(
     store: Path,
-    folder: Path,
+    begun: UnfinishedLayer,
     repo: Repo,
     *,
     commit: str,
@@ -197,6 +244,7 @@ def finish(
     Its index is written a tick after its last file: git would read files again, in every view, that are as new as the
     index is.
     """
+    folder = begun.folder
     (folder / FILES / os.fsdecode(GIT_FILE)).unlink(missing_ok=True)
     pass_tick(folder)
     options = ("update-index", "-q", "--really-refresh")
@@ -212,11 +260,9 @@ def finish(
         run=run,
     )
     storage.write(folder / SEALED, b"\n".join(listing))
-    (folder / LOCK).touch()
     storage.write_atomically(folder / RECORD, msgspec.json.encode(about))
     found = _put(folder, store / key / _name(commit, inputs))
-    if folder.exists():
-        remove(folder)
+    begun.discard()
     return found
 
 
@@ -250,7 +296,7 @@ def discard(prepared: PreparedLayer, *, changed: bool = False) -> None:
         with contextlib.suppress(FileNotFoundError):
             (prepared.folder / CHANGED).touch()
     if prepared.hold.is_last():
-        _remove_whole(prepared.folder)
+        _remove_at_once(prepared.folder)
     prepared.release()
 
 
@@ -264,8 +310,7 @@ def discard_own(store: Path, run: str) -> None:
 def prune(store: Path, *, limit: int) -> int:
     """Remove layers until those of the store use at most `limit` bytes, the least recently used first; how many went.
 
-    One that a run uses, or needs to take up what it was killed in, stays, and so does what is being made by one. One
-    that somebody changed goes in any case.
+    One that a run uses, or needs to take up what it was killed in, stays. One that somebody changed goes in any case.
     """
     for mark in store.glob(f"*/*/{CHANGED}"):
         _remove_unused(mark.parent)
@@ -276,9 +321,6 @@ def prune(store: Path, *, limit: int) -> int:
             break
         if one.folder not in wanted and _remove_unused(one.folder):
             total, removed = total - one.bytes, removed + 1
-    for folder in _half_made(store):
-        if time.time() - folder.lstat().st_mtime > ABANDONED_SECONDS:
-            remove(folder)
     return removed
 
 
@@ -291,17 +333,15 @@ class Emptied:
     left: Mapping[Path, str]
 
 
-def empty(store: Path, *, alive: bool, dry_run: bool = False) -> Emptied:
-    """Remove every layer that no run uses. `alive`: there is a run, so what is half made may be its own."""
+def empty(store: Path, *, dry_run: bool = False) -> Emptied:
+    """Remove every layer that no run uses, and what nobody makes any more."""
     removed, left, total, wanted = list[Path](), dict[Path, str](), 0, _wanted(store)
-    for folder in sorted((*_half_made(store), *_folders(store))):
-        making, size = folder.name.startswith(MAKING), _size(folder)
-        if making and alive:
-            left[folder] = "a run that is alive may be making it"
-        elif folder in wanted:
+    for folder in sorted((*_unfinished(store), *_folders(store))):
+        size = _size(folder)
+        if folder in wanted:
             left[folder] = "work that was not taken yet was done on it"
         elif not _remove_unused(folder, dry_run=dry_run):
-            left[folder] = "a run uses it"
+            left[folder] = "a run is making it" if folder.name.startswith(MAKING) else "a run uses it"
         else:
             removed.append(folder)
             total += size
@@ -315,7 +355,8 @@ def _folders(store: Path) -> Iterator[Path]:
             yield folder
 
 
-def _half_made(store: Path) -> list[Path]:
+def _unfinished(store: Path) -> list[Path]:
+    """What somebody is making or removing, or was when killed."""
     return [*store.glob(f"{MAKING}*"), *store.glob(f"*/{MAKING}*")]
 
 
@@ -324,9 +365,6 @@ def _wanted(store: Path) -> set[Path]:
     lists = store.glob(f"{VIEWS}/*/*/{LAYERS}")
     names = {name for one in lists for name in storage.read(one).decode("utf-8", "surrogateescape").splitlines()}
     return {(store / name).parent for name in names}
-
-
-ABANDONED_SECONDS = 24 * 3600.0  # no set-up takes as long
 
 
 def count(store: Path, *, but: str = "") -> tuple[int, int]:
@@ -354,23 +392,23 @@ def _kept(store: Path) -> Iterator[_Kept]:
 
 def _remove_unused(folder: Path, *, dry_run: bool = False) -> bool:
     """Remove a layer that no run uses, and its key where it was the last one; whether it went (or would)."""
-    hold: LayerHold | None = None
-    with contextlib.suppress(FileNotFoundError):  # not whole: nobody can use it
-        try:
-            hold = LayerHold(folder / LOCK)
-        except BlockingIOError:
+    hold = None
+    try:
+        hold = LayerHold(folder / LOCK)
+    except OSError:
+        if os.path.lexists(folder / LOCK):  # without one it is not whole: nobody can use it
             return False
     unused = hold is None or hold.is_last()
     if unused and not dry_run:
-        _remove_whole(folder)
+        _remove_at_once(folder)
     if hold:
         hold.release()
     return unused
 
 
-def _remove_whole(folder: Path) -> None:
-    """Remove a folder in a way that what a kill leaves of it is no layer."""
-    gone = folder.with_name(f"{MAKING}{uuid.uuid4().hex[:12]}")
+def _remove_at_once(folder: Path) -> None:
+    """Remove a layer so that nobody meets a half of it, also where this process is killed meanwhile."""
+    gone = folder.parent / f"{MAKING}{uuid.uuid4().hex[:12]}"
     with contextlib.suppress(FileNotFoundError):
         folder.rename(gone)
         remove(gone)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from parallel_impl.git.layer import PreparedLayer
+from parallel_impl.git.layer import PreparedLayer, UnfinishedLayer
+from parallel_impl.git.mountpoints import Mountpoint
 from parallel_impl.views.slot import OpenView
 from parallel_impl.views.view import View
 
@@ -16,7 +17,9 @@ class Mounted:
     """The view of one checkout, in its folder `place`; it changes once, when set-up has made its layer.
 
     `opened` is None for one that a killed process had open. `why` is the path for which no known layer served its
-    commit. `layer` is None until set-up has run here; until then `written` says when its tracked files were written.
+    commit. `layer` is None until set-up has run here: it is `unfinished` then, and `written` says when its tracked
+    files were written. `below` is the folder that it is mounted over (None: there is none any more, or an earlier
+    process made it).
     """
 
     place: Path
@@ -25,7 +28,9 @@ class Mounted:
     opened: OpenView | None = None
     layer: PreparedLayer | None = None
     why: str = ""
+    unfinished: UnfinishedLayer | None = None
     written: Mapping[bytes, int] = field(default_factory=dict)
+    below: Mountpoint | None = None
 
     @property
     def name(self) -> str:

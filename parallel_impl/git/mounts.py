@@ -10,21 +10,23 @@ import contextlib
 import fcntl
 import os
 import stat
-import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from parallel_impl import storage
-from parallel_impl.git import layer
+from parallel_impl.git import layer, mountpoints
+from parallel_impl.git.home import KEPT
 from parallel_impl.git.index import CONFIG, copy_index
 from parallel_impl.git.layer import LAYERS, VIEWS, PreparedLayer
 from parallel_impl.git.mounted import Mounted
+from parallel_impl.git.mountpoints import Mountpoint, Unmounted
 from parallel_impl.git.remove import remove
 from parallel_impl.git.repo import Change, Repo, decode
 from parallel_impl.git.trees import Trees, is_attributes
 from parallel_impl.views.slot import OpenView, Slot
+from parallel_impl.views.tree_copy import copy_tree
 from parallel_impl.views.trial import Ability
 from parallel_impl.views.view import Means, View
 
@@ -72,8 +74,8 @@ def _alone(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def written_in(home: Path, name: str) -> Path:
-    """What the view of one checkout writes."""
+def written_in(home: Path, name: str = "") -> Path:
+    """What the view of one checkout writes; without a name the folder of all views of the run."""
     return store_of(home) / VIEWS / home.name / name
 
 
@@ -90,15 +92,17 @@ def layer_of(home: Path, name: str, written: Path) -> Path:
 
 
 def remove_empty(home: Path) -> None:
-    """Remove what is empty of the folders that all runs of a repository have in common."""
+    """Remove what is empty of the folders that all runs of a repository have in common, and layers nobody finishes."""
     store = store_of(home)
     if not store.is_dir():
         return
+    layer.remove_abandoned(store)
     with _alone(home.parent):
         # without a folder here no run is alive, and nothing is mounted at the one path: it would be lost with it
-        with contextlib.suppress(OSError):
-            remove(store / VIEWS / home.name / STARTS)
-            (store / VIEWS / home.name).rmdir()
+        if not written(home):  # else a killed run has left work that was done on them
+            with contextlib.suppress(OSError):
+                remove(store / VIEWS / home.name / STARTS)
+                (store / VIEWS / home.name).rmdir()
         with contextlib.suppress(OSError):
             (store / VIEWS).rmdir()
             (home.parent / CHECKOUT).rmdir()
@@ -117,10 +121,10 @@ class Mounts:
     """How the checkouts of one run are mounted; threads share it.
 
     `at` is the one path, `key` the name of this run's set-up, `reason` says when a layer does not serve. `fresh` are
-    the names of checkouts whose set-up always runs. Layers are kept for other runs, which use at most `limit` bytes; with
-    `run` they serve this run alone, and end with it.
-    `changed` has the layers that somebody changed, by name, with what to say of each. `opened` checkouts there were
-    until now, and set-up `made` layers in these.
+    the names of checkouts whose set-up always runs. Layers are kept for other runs, which use at most `limit` bytes;
+    with `run` they serve this run alone, and end with it. `changed` has the layers that somebody changed, by name, with
+    what to say of each. `opened` checkouts there were until now, and set-up `made` layers in these. `unmounted` tells
+    that processes left their view, `told` what earlier ones left below theirs.
     """
 
     repo: Repo
@@ -137,6 +141,9 @@ class Mounts:
     changed: dict[str, str] = field(default_factory=dict)
     opened: int = 0
     made: list[Mounted] = field(default_factory=list)
+    unmounted: list[Unmounted] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+    _below: Mountpoint | None = None
     _layers: list[PreparedLayer] = field(default_factory=list)
     _starts: dict[tuple[Path, str], Path] = field(default_factory=dict)
     _mounted: dict[str, Mounted] = field(default_factory=dict)
@@ -167,6 +174,8 @@ class Mounts:
             make_store(self.store)
             self.views.mkdir(parents=True, exist_ok=True)
             self.at.parent.mkdir(exist_ok=True)
+            self._keep(self.at.parent)
+            self._below = Mountpoint.of(self.at.parent)
         for found in layer.find(self.store, self.key):
             if self.repo.resolve(found.about.commit) is None:  # another clone's
                 found.release()
@@ -181,6 +190,7 @@ class Mounts:
         `level` is the folder around the checkout, which is there, `git_file` the content of its `.git`.
         """
         (level / self.at.name).mkdir()
+        below = Mountpoint.of(level / self.at.name)
         place = self.views / name
         remove(place)
         place.mkdir(parents=True)
@@ -192,14 +202,16 @@ class Mounts:
             layer.copy_level(found.level, level)
             opened = self._view(place, found, commit, level, git_file)
             mounted = Mounted(place, commit, opened.view, opened, found)
-        self._mounted[name] = mounted
+        mounted.below = below
         with self._guard:
+            self._mounted[name] = mounted
             self.opened += 1
         return mounted
 
     def take_up(self, name: str, commit: str, about: View) -> Mounted | None:
         """A view that a killed process had open, as it has left it; None when nothing of it is there."""
         mounted = Mounted(self.views / name, commit, replace(about, store=self.store))
+        self._move_back(mounted)
         if not mounted.folder.is_dir():
             return None
         self._mounted[name] = mounted
@@ -211,12 +223,13 @@ class Mounts:
 
     def adopt(self, mounted: Mounted, level: Path, git_file: bytes, *, seconds: float, inputs: Inputs) -> None:
         """Set-up has run in a fresh checkout: it becomes a layer, and the checkout a view over that."""
-        files = mounted.folder
+        begun = mounted.unfinished
+        assert begun is not None  # noqa: S101  (fresh)
         mounted.close()
-        layer.copy_level(level, files.parent / layer.LEVEL, but=self.at.name)
+        layer.copy_level(level, begun.folder / layer.LEVEL, but=self.at.name)
         found = layer.finish(
             self.store,
-            files.parent,
+            begun,
             self.repo,
             commit=mounted.commit,
             key=self.key,
@@ -229,7 +242,7 @@ class Mounts:
             self._layers.append(found)
             self.made.append(mounted)
         mounted.opened = self._view(mounted.place, found, mounted.commit, level, git_file)
-        mounted.about, mounted.layer = mounted.opened.view, found
+        mounted.about, mounted.layer, mounted.unfinished = mounted.opened.view, found, None
 
     def index(self, mounted: Mounted) -> Path:
         """Git's index of a checkout."""
@@ -241,17 +254,14 @@ class Mounts:
 
     def remove(self, name: str) -> None:
         """End the view of a checkout, and remove what it wrote."""
-        mounted = self._mounted.pop(name, None)
-        if mounted:
-            mounted.close()
-            if mounted.layer is None and mounted.written:  # its set-up has failed
-                remove(mounted.folder.parent)
+        mounted = self._close(name)
+        if mounted and mounted.unfinished:  # its set-up has failed
+            mounted.unfinished.discard()
         remove(self.views / name)
 
     def move_out(self, name: str, level: Path) -> None:
         """End the view of a checkout, and put what it wrote in the place of its files on its level."""
-        if mounted := self._mounted.pop(name, None):
-            mounted.close()
+        self._close(name)
         place, target = self.views / name, level / self.at.name
         written = next((one for one in (place / UPPER, place / COPY) if os.path.lexists(one)), None)
         if written:
@@ -263,6 +273,16 @@ class Mounts:
                 (place / LAYERS).rename(level / LAYERS)
         remove(place)
 
+    def _move_back(self, mounted: Mounted) -> None:
+        """Put what a view wrote where it was, when a process was killed that moved it out."""
+        level, written = self.home / mounted.name, mounted.folder
+        moved = level / self.at.name
+        if not os.path.lexists(written) and moved.is_dir() and any(moved.iterdir()):
+            mounted.place.mkdir(parents=True, exist_ok=True)
+            moved.rename(written)
+            with contextlib.suppress(FileNotFoundError):
+                (level / LAYERS).rename(mounted.place / LAYERS)
+
     def take_out_changed(self) -> None:
         """Look at all layers in use; those that were changed serve no checkout any more, and no other run."""
         with self._guard:
@@ -271,12 +291,23 @@ class Mounts:
                     self._layers.remove(one)
                     self._take_out(one, path)
 
+    def look_below(self) -> Sequence[Unmounted]:
+        """Whether processes have left their views until now; what they wrote below these is moved and kept.
+
+        To be asked when an attempt ended. A view that is not open any more was looked at when it was closed.
+        """
+        with self._guard:
+            for name, mounted in self._mounted.items():
+                self._look(name, mounted)
+            self._look_around(*self._mounted)
+            return tuple(self.unmounted)
+
     def end(self) -> None:
         """Release all layers; what views have written and nobody took stays. Half made ones go."""
         for mounted in self._mounted.values():
             mounted.close()
-            if mounted.layer is None and mounted.written:
-                remove(mounted.folder.parent)
+            if mounted.unfinished:
+                mounted.unfinished.discard()
         for one in self._layers:
             one.release()
         self._layers.clear()
@@ -296,6 +327,43 @@ class Mounts:
 
     # -- the parts
 
+    def _close(self, name: str) -> Mounted | None:
+        """End the view of a checkout, when it was looked at; its level may be removed then."""
+        with self._guard:
+            mounted = self._mounted.pop(name, None)
+            if mounted:
+                if mounted.opened and not mounted.opened.is_as_mounted():
+                    self.unmounted.append(Unmounted(f"what is mounted at {self.at} was changed by {name}", (name,)))
+                self._look(name, mounted)
+                self._look_around(name, *self._mounted)
+            elif (self.views / name).is_dir():  # of a killed process
+                self._keep(self.home / name / self.at.name)
+        if mounted:
+            mounted.close()
+        return mounted
+
+    def _look(self, name: str, mounted: Mounted) -> None:
+        """Whether somebody was below the view of a checkout."""
+        if mounted.below and not mounted.below.is_unused:
+            mounted.below = self._found(mounted.below.folder, (name,))
+        if mounted.opened is None and mounted.below is None:  # a killed process had it open
+            self._keep(self.home / name / self.at.name)
+
+    def _look_around(self, *checkouts: str) -> None:
+        """Whether somebody was below the levels of all views."""
+        if self._below and not self._below.is_unused:
+            self._below = self._found(self._below.folder, checkouts)
+
+    def _found(self, folder: Path, checkouts: tuple[str, ...]) -> Mountpoint | None:
+        kept = mountpoints.empty(folder, self.home / KEPT)
+        self.unmounted.append(Unmounted(mountpoints.describe(folder, kept), checkouts))
+        return Mountpoint.of(folder) if folder.is_dir() and not folder.is_symlink() else None
+
+    def _keep(self, folder: Path) -> None:
+        """What processes of a killed run left below a view is kept, and told."""
+        if kept := mountpoints.empty(folder, self.home / KEPT):
+            self.told.append(mountpoints.describe(folder, kept))
+
     def _take_out(self, found: PreparedLayer, path: str) -> None:
         self.changed[found.name] = f"{found.files / path} was changed after set-up had made it"
         layer.discard(found, changed=True)
@@ -313,14 +381,18 @@ class Mounts:
         return None, first
 
     def _fresh(self, place: Path, commit: str, level: Path, git_file: bytes, why: str) -> Mounted:
-        folder = layer.begin(self.store)
-        files, index = folder / layer.FILES, folder / layer.INDEX
-        how = {"index": index, "work_tree": files, "config": CONFIG, "env": self.trees.environment}
-        self.repo.git("read-tree", "-u", "--reset", commit, **how)  # type: ignore[arg-type]
-        storage.write(files / ".git", git_file)
-        written = layer.forget_reads(files, self.trees.listing(commit).entries.keys())
-        opened = self._open(level, copy=self._name(files))
-        return Mounted(place, commit, opened.view, opened, why=why, written=written)
+        begun = layer.begin(self.store)
+        try:
+            files, index = begun.folder / layer.FILES, begun.folder / layer.INDEX
+            how = {"index": index, "work_tree": files, "config": CONFIG, "env": self.trees.environment}
+            self.repo.git("read-tree", "-u", "--reset", commit, **how)  # type: ignore[arg-type]
+            storage.write(files / ".git", git_file)
+            written = layer.forget_reads(files, self.trees.listing(commit).entries.keys())
+            opened = self._open(level, copy=self._name(files))
+        except BaseException:
+            begun.discard()
+            raise
+        return Mounted(place, commit, opened.view, opened, why=why, written=written, unfinished=begun)
 
     def _view(self, place: Path, found: PreparedLayer, commit: str, level: Path, git_file: bytes) -> OpenView:
         if self.ability.means is Means.COPY:
@@ -336,7 +408,7 @@ class Mounts:
     def _copy(self, place: Path, found: PreparedLayer, commit: str, level: Path, git_file: bytes) -> OpenView:
         """A whole copy of the layer, brought to the commit."""
         files, index, base = place / COPY, place / layer.INDEX, found.about.commit
-        subprocess.run(["cp", "-a", "--reflink=auto", str(found.files), str(files)], check=True, capture_output=True)
+        copy_tree(found.files, files)
         copy_index(found.index, index)
         how = {"index": index, "work_tree": files, "config": CONFIG, "env": self.trees.environment}
         self.repo.git("update-index", "-q", "--refresh", ok=(0, 1), **how)  # type: ignore[arg-type]
@@ -348,10 +420,11 @@ class Mounts:
 
     def _keep_start(self, names: Path, target: Path) -> None:
         """Copy the layer that is this run's, and ends with it: without it nobody sees again what was changed."""
-        for name in names.read_text().splitlines():
+        for name in storage.read(names).decode("utf-8", "surrogateescape").splitlines():
             if Path(name).parts[:1] == (VIEWS,):
-                copy = ["cp", "-a", str(self.store / name), str(target)]
-                if subprocess.run(copy, check=False, capture_output=True).returncode != 0:
+                try:
+                    copy_tree(self.store / name, target)
+                except OSError:  # no room, or a run removed it that was killed: what was changed is kept all the same
                     remove(target)
 
     def _start(self, found: PreparedLayer, commit: str) -> tuple[Path, Path]:
@@ -369,8 +442,8 @@ class Mounts:
         return folder / layer.FILES, folder / layer.INDEX
 
     def _open(self, level: Path, **what: object) -> OpenView:
-        covers = (self.store,)
-        view = View(self.at, level, self.store, covers=covers, user=self.ability.user, **what)  # type: ignore[arg-type]
+        hidden = {"covers": (self.home.parent,), "shown": (level.with_name(f"{level.name}.git"),)}
+        view = View(self.at, level, self.store, user=self.ability.user, **hidden, **what)  # type: ignore[arg-type]
         return self.slot.open(view)
 
     def _name(self, folder: Path) -> str:

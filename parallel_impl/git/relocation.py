@@ -14,8 +14,9 @@ from pathlib import Path
 from parallel_impl import storage
 from parallel_impl.errors import UserError
 from parallel_impl.git import home as homes
-from parallel_impl.git.checkout import KEPT, alternate, are, folder_of, point_again
-from parallel_impl.git.home import Home
+from parallel_impl.git import mounts
+from parallel_impl.git.checkout import alternate, are, folder_of, point_again
+from parallel_impl.git.home import KEPT, Home
 from parallel_impl.git.repo import Repo
 
 
@@ -63,14 +64,20 @@ def _unused(repo: Repo, change_id: str, chosen: Home, gates: Collection[str]) ->
     names = [path for path in sorted(chosen.path.iterdir()) if path.name != KEPT] if chosen.path.is_dir() else []
     checked = {path for path in names if path.name.removesuffix(".git") in gates}
     strange = [path for path in names if path not in checked or not _is_removable(path, ours)]
+    written = mounts.written_in(chosen.path)
+    mine = [path.with_suffix("") for path in strange if str(path) in ours]
+    mine += [path for path in sorted(written.glob("[!.]*")) if path.name not in gates]
+    if mine:
+        aside = f"mv '{chosen.path}' '{chosen.path}.old'" if chosen.path.is_dir() else ""
+        if written.is_dir():
+            aside = f"mv '{written}' '{chosen.path}/views' && {aside}" if aside else f"mv '{written}' '{written}.old'"
+        raise UserError(
+            f"worktrees of a run of {change_id} lie here, whose journal is gone: {mine[0].name}",
+            where=str(chosen.path),
+            hint=f"see that no agent works there; then: {aside}",
+        )
     if not strange:
         return chosen
-    if mine := [path for path in strange if str(path) in ours]:
-        raise UserError(
-            f"worktrees of a run of {change_id} lie here, whose journal is gone: {mine[0].with_suffix('').name}",
-            where=str(chosen.path),
-            hint=f"see that no agent works there; then: mv '{chosen.path}' '{chosen.path}.old'",
-        )
     other = homes.away(repo, change_id)
     why = f"worktrees are in {other}: in {chosen.path} lie those of another repository"
     if other == chosen.path or (other.is_dir() and any(other.iterdir())):

@@ -22,6 +22,7 @@ from parallel_impl.errors import UserError, printable
 from parallel_impl.git import obstacle, ownership
 from parallel_impl.git.identity import OURS, Identity
 from parallel_impl.processes import program
+from parallel_impl.processes.standing import EndedError, Standing
 from parallel_impl.views.slot import OpenView
 
 MINIMUM = (2, 38)
@@ -149,6 +150,7 @@ class Repo:
         self.git_dir = git_dir
         self._named = _safe(named)
         self._config: tuple[str, ...] = ()
+        self._mover = Standing()
 
     @classmethod
     def discover(cls, folder: Path) -> Repo:
@@ -172,6 +174,10 @@ class Repo:
         both._config = ("core.commitGraph=false", "core.multiPackIndex=false")
         return both
 
+    def close(self) -> None:
+        """End the git that stays; it is started again where it is needed. It ends with this process in any case."""
+        self._mover.close()
+
     # -- running git
 
     def git(
@@ -194,9 +200,7 @@ class Repo:
         for any other; what `obstacle` finds instead: a full or read-only disk is an OSError, a lock file in the way a
         UserError.
         """
-        command = ["git", "-C", str(work_tree or self.git_dir)]
-        for setting in (*SWITCHED_OFF, *ON_DISK, *self._config, *config):
-            command += ["-c", setting]
+        command = self._command(work_tree or self.git_dir, config)
         if not discover:
             command.append(f"--git-dir={self.git_dir}")
         if work_tree:
@@ -215,6 +219,13 @@ class Repo:
         if done.code not in ok:
             raise obstacle.find(done.err, self.git_dir) or GitError(args, done.code, done.err)
         return done.out
+
+    def _command(self, folder: Path, config: Collection[str] = ()) -> list[str]:
+        """What every git command begins with."""
+        command = ["git", "-C", str(folder)]
+        for setting in (*SWITCHED_OFF, *ON_DISK, *self._config, *config):
+            command += ["-c", setting]
+        return command
 
     def text(self, *args: str, ok: Collection[int] = (0,), discover: bool = False) -> str:
         """Run git and return its stdout as text without the last newline."""
@@ -286,15 +297,33 @@ class Repo:
 
     def update_ref(self, name: str, new: str, old: str | None) -> None:
         """Move a ref by compare-and-swap; `old` None means that it must not exist yet. GitError when it is not so."""
-        self.git("update-ref", "--no-deref", name, new, old or self.null)
+        self._move_ref("update", name, new, old or self.null)
 
     def set_ref(self, name: str, new: str) -> None:
         """Point a ref of our own at `new`, whatever it was."""
-        self.git("update-ref", "--no-deref", name, new)
+        self._move_ref("update", name, new, "")
 
     def delete_ref(self, name: str, old: str) -> None:
         """Delete a ref if it still points to `old`."""
-        self.git("update-ref", "--no-deref", "-d", name, old)
+        self._move_ref("delete", name, old)
+
+    def _move_ref(self, verb: str, name: str, *values: str) -> None:
+        """One transaction of a git process that stays. It keeps no lock between two, and reads the refs in each.
+
+        A configuration that was changed, or another git on PATH, is met by a new process.
+        """
+        arguments = ("update-ref", "--no-deref", "-z", "--stdin")
+        command = [*self._command(self.git_dir), f"--git-dir={self.git_dir}", *arguments]
+        asked = "\0".join(("start", f"{verb} {name}", *values, "prepare", "commit", ""))
+        made_of = (os.environ.get("PATH"), storage.signature(self.git_dir / "config"))
+        try:
+            environment = {**ENVIRONMENT, **self._named}
+            self._mover.ask(command, environment, encode(asked), until=b"commit: ok\n", made_of=made_of)
+        except program.AbsentError as error:
+            raise _absent() from error
+        except EndedError as ended:
+            told = GitError((*arguments, f"{verb} {name}", *values), ended.code, ended.err)
+            raise obstacle.find(ended.err, self.git_dir) or told from ended
 
     def is_ancestor(self, ancestor: str, commit: str) -> bool:
         """Whether `ancestor` is reachable from `commit` (a commit is its own ancestor)."""

@@ -18,7 +18,7 @@ from parallel_impl.git.staging import NO_FILE, Ignored, Violation
 from parallel_impl.git.tool_caches import is_installed, reaches
 from parallel_impl.git.trees import GITLINK, SYMLINK, Trees
 from parallel_impl.git.walk import CACHE_RULE, LISTED, files_below, looks_like_git, means_gitmodules
-from parallel_impl.plan.globs.globs import fold, folders_above
+from parallel_impl.plan.globs.globs import fold, folders_above, literal_start
 from parallel_impl.plan.model import Scope
 
 
@@ -37,10 +37,17 @@ def beyond(
 ) -> list[Violation]:
     """The same for the work of several packages together: what the scope of none of them allows."""
 
+    by_start: dict[str, list[Scope]] = {}  # each path against each scope would be a million for 1,000 packages
+    for scope in scopes:
+        for start in {literal_start(pattern) for pattern in scope.write_allow}:
+            by_start.setdefault(start, []).append(scope)
+
     def refusal(path: str) -> str:
         if path in denied:
             return "no package may change the plan"
-        return "in the scope of no accepted package" if all(scope.refusal(path) for scope in scopes) else ""
+        starts = ("", *folders_above(path), path)
+        allowed = any(not scope.refusal(path) for start in starts for scope in by_start.get(start, ()))
+        return "" if allowed else "in the scope of no accepted package"
 
     return _refused(trees, changes, refusal, base=base)
 

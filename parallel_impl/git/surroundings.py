@@ -13,8 +13,7 @@ from pathlib import Path
 
 from parallel_impl import storage
 from parallel_impl.errors import printable
-from parallel_impl.git.checkout import KEPT
-from parallel_impl.git.home import is_configuration
+from parallel_impl.git.home import KEPT, is_configuration
 from parallel_impl.git.walk import is_left_by_program
 
 NESTED = (".cargo/config.toml", ".cargo/config")  # the folder itself is the home of the user's cargo

@@ -114,6 +114,9 @@ class UpperWalk:
             self._move(one)
 
     def _move(self, folder: Touched) -> None:
+        if not upper.is_there(self.view, folder.source):
+            self._unreadable.add(folder.path)
+            return
         for relative, kind, place in upper.below(self.view, folder.source):
             path = folder.path + b"/" + relative
             self._put(path, kind, place)

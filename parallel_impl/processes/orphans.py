@@ -18,8 +18,8 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import IO, Any
 
-from parallel_impl.processes import procfs
-from parallel_impl.processes.procfs import children, descendants, environ, group_lives, session, start_time
+from parallel_impl.processes import cpu_time, procfs
+from parallel_impl.processes.procfs import children_of_thread, descendants, environ, group_lives, session, start_time
 from parallel_impl.views.slot import Entered, OpenView
 
 MARK = "PARALLEL_IMPL_JOB"
@@ -114,6 +114,18 @@ def forget(child: Child) -> None:
             parent.set()
 
 
+def poll(child: Child, *, wait: bool = False) -> int | None:
+    """Its exit code, negative for a signal; None while it runs, unless that is waited for. Its CPU time is counted."""
+    if child.returncode is None:
+        try:
+            found, status = cpu_time.reap(child.pid, 0 if wait else os.WNOHANG)
+        except ChildProcessError:  # somebody else has reaped it
+            return child.poll()
+        if found:
+            child.returncode = os.waitstatus_to_exitcode(status)
+    return child.returncode
+
+
 def end(child: Child, mark: str, grace: float, ask: Callable[[], None]) -> int:
     """End the child and every descendant that left its group; the number of living processes left behind.
 
@@ -129,14 +141,14 @@ def end(child: Child, mark: str, grace: float, ask: Callable[[], None]) -> int:
         _signal(left, number)
         until = time.monotonic() + patience
         while time.monotonic() < until:
-            child.poll()
+            poll(child)
             now = _others(child.pid, mark)
             left |= now
             _reap(now)
             if child.returncode is not None and not now and not group_lives(child.pid):
                 return len(left)
             time.sleep(0.01)
-    child.wait()
+    poll(child, wait=True)
     return len(left)
 
 
@@ -187,10 +199,11 @@ def _others(group: int, mark: str) -> set[int]:
 def _orphans() -> set[int]:
     """Children of this process that `start` did not start: what it inherited as subreaper.
 
-    Programs that this process starts otherwise (git) share its session; no descendant of a child of `start` can.
+    The first thread has them. Programs that this process starts otherwise (git) share its session; no descendant of a
+    child of `start` can.
     """
     with _guard:
-        found = children(os.getpid()) - _started.keys()
+        found = children_of_thread(os.getpid(), os.getpid()) - _started.keys()
     return {pid for pid in found if session(pid) not in (None, os.getsid(0))}
 
 

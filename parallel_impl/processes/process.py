@@ -205,8 +205,8 @@ def _watch(
                 last = time.monotonic()
                 if not output.read(pipe):
                     poll.unregister(pipe)
-            if ended in ready or (ended is None and child.poll() is not None):
-                child.wait()
+            if ended in ready or (ended is None and orphans.poll(child) is not None):
+                orphans.poll(child, wait=True)
                 return Reason.EXITED
             if ready & stops:
                 return Reason.STOPPED

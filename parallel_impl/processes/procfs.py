@@ -71,13 +71,32 @@ def lives(pid: int, *, started: int, boot: str) -> bool:
 
 def children(pid: int) -> set[int]:
     """The children of a process, of all its threads."""
-    found: set[int] = set()
     try:
-        for task in (PROC / f"{pid}/task").iterdir():
-            found.update(int(child) for child in (task / "children").read_text().split())
+        tasks = [int(task.name) for task in (PROC / f"{pid}/task").iterdir()]
     except OSError:
-        pass  # the process is gone, or /proc does not tell: then there is nothing to find
-    return found
+        return set()  # the process is gone, or /proc does not tell: then there is nothing to find
+    return {child for task in tasks for child in children_of_thread(pid, task)}
+
+
+def children_of_thread(pid: int, thread: int) -> set[int]:
+    """The children of one thread; none when it is gone.
+
+    The first thread (its number is the process's) has those too whose parents are gone, if it lives: the kernel looks
+    for the first thread that does (find_alive_thread in kernel/exit.c).
+    """
+    try:
+        file = os.open(f"{PROC}/{pid}/task/{thread}/children", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return set()
+    try:
+        listed = b""
+        while part := os.read(file, 1 << 16):
+            listed += part
+    except OSError:
+        return set()
+    finally:
+        os.close(file)
+    return set(map(int, listed.split()))
 
 
 def descendants(pid: int) -> set[int]:

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from parallel_impl.processes import cpu_time
+
 CHUNK = 1 << 20
 IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)  # which a program takes for granted
-Action = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,29 +41,39 @@ def run(argv: Sequence[str], environment: Mapping[str, str], *, input: bytes = b
     It has a process group of its own: Ctrl-C goes to the terminal's whole group, and must not fail what git is at. It
     shares our session. AbsentError when there is no such program.
     """
-    whole = dict(os.environb) | {key.encode(): os.fsencode(value) for key, value in environment.items()}
-    program = _find(argv[0], whole.get(b"PATH", os.fsencode(os.defpath)))
     with contextlib.ExitStack() as opened:
         with contextlib.ExitStack() as theirs:
             out, end = os.pipe()
             opened.callback(os.close, out)
             theirs.callback(os.close, end)
-            complaints = _file(opened)
-            ends = [_above_standard(each, theirs) for each in (_stdin(input, stdin, theirs), end, complaints)]
-            actions = [(os.POSIX_SPAWN_DUP2, each, number) for number, each in enumerate(ends)]
-            pid = _spawn(program, list(argv), whole, actions)
+            complaints = file_without_name(opened)
+            pid = spawn(argv, environment, (_stdin(input, stdin, theirs), end, complaints))
         printed, code = _wait(pid, out)
-        size = os.fstat(complaints).st_size
-        return Done(code, printed, os.pread(complaints, size, 0) if size else b"")
+        return Done(code, printed, content(complaints))
 
 
-def _spawn(program: str, argv: list[str], environment: Mapping[bytes, bytes], actions: list[Action]) -> int:
-    try:
-        return os.posix_spawn(
-            program, argv, environment, file_actions=actions, setpgroup=0, setsigdef=IGNORED_BY_PYTHON
-        )
-    except FileNotFoundError as error:  # it was there when it was looked up
-        raise AbsentError(str(error)) from error
+def spawn(argv: Sequence[str], environment: Mapping[str, str], ends: tuple[int, int, int]) -> int:
+    """Start `argv` as `run` does, with these descriptors for its stdin, stdout and stderr; its pid.
+
+    Whoever calls this waits for it.
+    """
+    whole = dict(os.environb) | {key.encode(): os.fsencode(value) for key, value in environment.items()}
+    program = find(argv[0], os.fsdecode(whole.get(b"PATH", os.fsencode(os.defpath))))
+    with contextlib.ExitStack() as theirs:
+        above = [_above_standard(each, theirs) for each in ends]
+        actions = [(os.POSIX_SPAWN_DUP2, each, number) for number, each in enumerate(above)]
+        try:
+            return os.posix_spawn(
+                program, list(argv), whole, file_actions=actions, setpgroup=0, setsigdef=IGNORED_BY_PYTHON
+            )
+        except FileNotFoundError as error:  # it was there when it was looked up
+            raise AbsentError(str(error)) from error
+
+
+def content(file: int) -> bytes:
+    """All that was written to a file."""
+    size = os.fstat(file).st_size
+    return os.pread(file, size, 0) if size else b""
 
 
 def _wait(pid: int, out: int) -> tuple[bytes, int]:
@@ -70,7 +81,7 @@ def _wait(pid: int, out: int) -> tuple[bytes, int]:
         parts = []
         while part := os.read(out, CHUNK):
             parts.append(part)
-        return b"".join(parts), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        return b"".join(parts), os.waitstatus_to_exitcode(cpu_time.reap(pid)[1])
     except BaseException:  # an interruption: nothing of ours goes on beside the clearing up
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)  # on TERM git removes its lock files
@@ -84,7 +95,7 @@ def _stdin(input: bytes, stdin: Path | None, opened: contextlib.ExitStack) -> in
         given = os.open(stdin or os.devnull, os.O_RDONLY)
         opened.callback(os.close, given)
         return given
-    given, left = _file(opened), memoryview(input)
+    given, left = file_without_name(opened), memoryview(input)
     while left:
         left = left[os.write(given, left) :]
     os.lseek(given, 0, os.SEEK_SET)
@@ -100,8 +111,8 @@ def _above_standard(descriptor: int, opened: contextlib.ExitStack) -> int:
     return higher
 
 
-def _file(opened: contextlib.ExitStack) -> int:
-    """A file without a name: in memory, where this system has such files."""
+def file_without_name(opened: contextlib.ExitStack) -> int:
+    """A file that ends with its last descriptor: in memory, where this system has such files."""
     if not hasattr(os, "memfd_create"):
         return opened.enter_context(tempfile.TemporaryFile(buffering=0)).fileno()
     descriptor = os.memfd_create("program")
@@ -110,8 +121,9 @@ def _file(opened: contextlib.ExitStack) -> int:
 
 
 @cache
-def _find(name: str, path: bytes) -> str:
-    found = shutil.which(name, path=os.fsdecode(path))
+def find(name: str, path: str) -> str:
+    """Where a program lies, looked up once; AbsentError when it is in none of the folders of `path`."""
+    found = shutil.which(name, path=path)
     if found is None:
         raise AbsentError(f"{name} is not on PATH")
     return found

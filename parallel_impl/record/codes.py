@@ -31,6 +31,7 @@ class Failure(StrEnum):
     IO_FAILED = "IO_FAILED"
     INTERRUPTED = "INTERRUPTED"  # stopped with the run, or killed with it
     FOREIGN_FILES = "FOREIGN_FILES"  # not of the run, around its checkouts: what ran there shows nothing
+    VIEW_UNMOUNTED = "VIEW_UNMOUNTED"  # by something that ran meanwhile: what ran in a view may have run elsewhere
 
     @property
     def costs_retry(self) -> bool:
@@ -64,12 +65,15 @@ class Failure(StrEnum):
 
 
 _BY_PROVIDER = (Failure.PROVIDER_LIMIT, Failure.PROVIDER_QUOTA, Failure.PROVIDER_AUTH)
-_FREE = (Failure.INTERRUPTED, Failure.STEP_CANNOT_START, Failure.FOREIGN_FILES, *_BY_PROVIDER)
+_FREE = (Failure.INTERRUPTED, Failure.STEP_CANNOT_START, Failure.FOREIGN_FILES, Failure.VIEW_UNMOUNTED, *_BY_PROVIDER)
 _JUDGEMENTS = (
     Failure.SCOPE_VIOLATION, Failure.NO_CHANGES, Failure.CONTRACT_INVALID, Failure.VERIFICATION_FAILED,
     Failure.RESULT_INVALID,
 )  # fmt: skip
-_UNDECIDED = (Failure.INTERRUPTED, Failure.SETUP_FAILED, Failure.STEP_CANNOT_START, Failure.FOREIGN_FILES)
+_UNDECIDED = (
+    Failure.INTERRUPTED, Failure.SETUP_FAILED, Failure.STEP_CANNOT_START, Failure.FOREIGN_FILES,
+    Failure.VIEW_UNMOUNTED,
+)  # fmt: skip
 _GOES_ON = (Failure.VERIFICATION_FAILED, Failure.CONTRACT_INVALID, Failure.STEP_CANNOT_START)
 
 
@@ -94,6 +98,7 @@ class Halt(StrEnum):
     PAUSED = "PAUSED"  # a provider refuses: the same command goes on
     BUDGET_EXCEEDED = "BUDGET_EXCEEDED"
     VIEW_FAILED = "VIEW_FAILED"
+    VIEW_UNMOUNTED = "VIEW_UNMOUNTED"
     LAYER_CHANGED = "LAYER_CHANGED"
 
 
@@ -118,6 +123,7 @@ _HALTED = {
     Halt.PAUSED: "paused",
     Halt.BUDGET_EXCEEDED: "a limit of the run is used up",
     Halt.VIEW_FAILED: "checkouts cannot be mounted",
+    Halt.VIEW_UNMOUNTED: "what ran in a checkout unmounted it, or mounted something else there",
     Halt.LAYER_CHANGED: "a prepared checkout was changed",
 }
 

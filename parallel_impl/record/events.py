@@ -16,6 +16,7 @@ import msgspec
 
 from parallel_impl.record.activity import Usage
 from parallel_impl.record.gate_row import GateRow
+from parallel_impl.record.times import Times
 
 
 def _kind(name: str) -> str:
@@ -118,8 +119,9 @@ class AttemptEnded(Event, frozen=True, kw_only=True):
     """An attempt is over: its commit ("" when nothing could be taken) and `code`, "" when it passed.
 
     `tests` is the digest of the record of which tests passed in its own steps ("" where none is known). In
-    `waited_seconds` of its `seconds` it waited for slots. `whole`: all that its agent did is in the commit (None: of a
-    version that did not record it). `layer` is the name of the prepared checkout that its steps ran on ("": none).
+    `waited_seconds` of its `seconds` it waited for slots; `times` says for all of them what it was at (nothing of one
+    that was killed, or of a version that did not measure it). `whole`: all that its agent did is in the commit (None:
+    of a version that did not record it). `layer` is the name of the prepared checkout that its steps ran on ("": none).
 
     Of its agent: the model that it used, the conversation that a retry may go on with (`private_home`: it lies in the
     package's own HOME), what it used, and how many of its tools were called, denied, and of its requests repeated.
@@ -145,6 +147,7 @@ class AttemptEnded(Event, frozen=True, kw_only=True):
     tests: str = ""
     whole: bool | None = None
     layer: str = ""
+    times: Times = Times()
 
 
 class TestsKept(Event, frozen=True, kw_only=True):
@@ -238,6 +241,18 @@ class GateEnded(Event, frozen=True, kw_only=True):
     gate: str
     state: str
     seconds: float = 0.0
+
+
+class TimesMeasured(Event, frozen=True, kw_only=True):
+    """Where the time went that no attempt has: of gates and steps on the `base`, of gates on a `candidate`, of a `run`.
+
+    Of a `run` it is the main thread of one start, at its end; `cpu_seconds` then has all of the process, and of all
+    programs that had ended. A start that was killed has none.
+    """
+
+    on: str
+    times: Times
+    cpu_seconds: float = 0.0
 
 
 class PackageAccepted(Event, frozen=True, kw_only=True):
@@ -501,7 +516,7 @@ class Interrupted(Event, frozen=True, kw_only=True):
 
 
 Watched = (  # written without a sync
-    SetupStarted | SetupEnded | SlotAwaited | StepStarted | StepEnded | GateStarted | GateEnded
+    SetupStarted | SetupEnded | SlotAwaited | StepStarted | StepEnded | GateStarted | GateEnded | TimesMeasured
 )
 KINDS: tuple[type[Event], ...] = tuple(Event.__subclasses__())
 _line = msgspec.json.Decoder(reduce(or_, KINDS))

@@ -19,8 +19,14 @@ DEEPEST = 100  # levels of what others wrote: Python gives up at about 1,000, co
 
 def encode(value: object, *, indent: int | None = None) -> bytes:
     """The value as ASCII JSON, with a last newline where it is indented for people."""
-    text = json.dumps(msgspec.to_builtins(value), indent=indent)
-    return (f"{text}\n" if indent else text).encode()
+    built = msgspec.to_builtins(value)
+    text = json.dumps(built)
+    if not indent:
+        return text.encode()
+    try:  # the same text as by `json.dumps`, at a tenth of the time: with an indent that is no C
+        return f"{msgspec.json.format(text, indent=indent)}\n".encode()
+    except msgspec.DecodeError:  # a surrogate
+        return f"{json.dumps(built, indent=indent)}\n".encode()
 
 
 def decode(content: bytes, kind: type[T]) -> T:

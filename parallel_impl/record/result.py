@@ -1,25 +1,21 @@
-"""The result of an attempt: what a package may be accepted on, checked against schema, revisions and plan.
+"""The result of an attempt: what a package may be accepted on.
 
-`result.json` has this shape, which `schemas/work-queue-result.schema.json` describes for others. The scope and the
-steps that count are the plan's, never those that a result echoes.
+`result.json` has this shape, which `schemas/work-queue-result.schema.json` describes for others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from parallel_impl import schema
-from parallel_impl.plan.model import Locks, Package, Scope, StepKind
+from parallel_impl.plan.model import Locks, Scope, StepKind
 from parallel_impl.record import json_form
 from parallel_impl.record.activity import Usage
 from parallel_impl.record.agent_report import AgentReport
 
-TIERS = ("A", "B", "C")  # A is the strongest
 FILE = "result.json"
 
 
@@ -153,85 +149,6 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     def failed(self, code: str, why: str) -> Result:
         """The same attempt, as one that failed."""
         return msgspec.structs.replace(self, status="failed", error_code=code, error=why)
-
-
-@dataclass(frozen=True, slots=True)
-class Expected:
-    """What a result must agree with."""
-
-    feature_id: str
-    plan_revision: int
-    contracts_revision: int
-    package: Package
-
-
-def problems(result: Result, expected: Expected) -> list[str]:
-    """Everything that keeps a package from being accepted on this result; empty when nothing does."""
-    found = [
-        f"{error.json_path.removeprefix('$').removeprefix('.') or 'result'}: {error.message[:200]}"
-        for error in schema.validator("work-queue-result").iter_errors(json_form.plain(result))
-    ]
-    if found:
-        return found
-    found += _identity(result, expected)
-    if result.status == "completed":
-        found += _scope(result, expected.package)
-        found += _verification(result.verification, expected.package)
-        found += _keys(result, expected.package)
-    else:
-        found.append(f"status: the attempt failed ({result.error_code})")
-    return found
-
-
-def _identity(result: Result, expected: Expected) -> list[str]:
-    wanted = {
-        "feature_id": (result.feature_id, expected.feature_id),
-        "package_id": (result.package_id, expected.package.id),
-        "plan_revision": (result.plan_revision, expected.plan_revision),
-        "contracts_revision": (result.contracts_revision, expected.contracts_revision),
-    }
-    return [f"{key}: {ours!r}, but {value!r} is current" for key, (ours, value) in wanted.items() if ours != value]
-
-
-def _scope(result: Result, package: Package) -> list[str]:
-    refusals = ((path, package.scope.refusal(path)) for path in result.files_modified)
-    return [f"files_modified: {path!r}: {why}" for path, why in refusals if why]
-
-
-def _verification(reported: VerificationRecord, package: Package) -> list[str]:
-    steps = {step.name: step for step in reported.steps}
-    found = [
-        f"verification: step {step.name!r} did not pass"
-        for step in reported.steps
-        if step.kind is StepKind.COMMAND and not step.passed
-    ]
-    for step in package.steps:
-        ran = steps.get(step.name)
-        if ran is None:
-            found.append(f"verification: the plan's step {step.name!r} is missing")
-        elif step.kind is StepKind.COMMAND and (ran.kind is not StepKind.COMMAND or ran.exit_code is None):
-            found.append(f"verification: the plan's step {step.name!r} was not run")
-        elif step.kind is not StepKind.COMMAND and ran.passed:
-            found.append(f"verification: step {step.name!r} is for a person and cannot be reported as passed")
-        elif step.old_failures and ran.old_failures:
-            continue  # it ended with another exit code, for failures of the base that its plan allows
-        elif step.kind is StepKind.COMMAND and ran.exit_code != step.expect_exit_code:
-            found.append(f"verification: step {step.name!r}: exit {ran.exit_code}, not {step.expect_exit_code}")
-    tier, required = reported.tier, package.tier_required
-    if tier in TIERS and required in TIERS and TIERS.index(tier) > TIERS.index(required):
-        found.append(f"verification: tier {tier} was reached, {required} is required")
-    return found
-
-
-def _keys(result: Result, package: Package) -> list[str]:
-    """Declared output keys: one that is missing fails, unless nobody wrote a result file (then: not reported)."""
-    known = {*json_form.plain(result), *result.result_keys}
-    for step in result.verification.steps:
-        known |= set(step.evidence.metrics)
-    excused = set(result.not_reported)
-    return [
-        f"result_keys: {key!r} is declared and missing" for key in package.output_keys if key not in known | excused
-    ]
 
 
 def dump(result: Result) -> bytes:

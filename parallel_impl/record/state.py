@@ -7,7 +7,7 @@ changes in a revision, nothing starts below a failure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -15,6 +15,7 @@ from parallel_impl.plan.order import Order, order
 from parallel_impl.record import events as e
 from parallel_impl.record.codes import Failure, costs_retry, judges, tries_again, undecided
 from parallel_impl.record.gate_row import GateRow
+from parallel_impl.record.start_queue import StartQueue
 
 
 class PackageState(StrEnum):
@@ -45,6 +46,7 @@ class RunState(StrEnum):
 ENDED = (PackageState.ACCEPTED, PackageState.FAILED, PackageState.CANCELLED)
 LIVE = (PackageState.RUNNING, PackageState.VERIFYING)
 WAITING = (PackageState.PLANNED, PackageState.STALE)
+LOST = (PackageState.FAILED, PackageState.CANCELLED)  # what waits for such a package never starts
 
 
 class ImpossibleError(Exception):
@@ -183,6 +185,11 @@ class State:
     pull_request: e.PullRequestOpened | None = None
     checks: e.ChecksAnswered | None = None
     merged: e.Merged | None = None
+    # what can be looked up of the packages, and is never to be looked for in all of them
+    _names: dict[PackageState, set[str]] = field(default_factory=dict, compare=False, repr=False)
+    _place: dict[str, int] = field(default_factory=dict, compare=False, repr=False)
+    _waiting: StartQueue = field(default_factory=lambda: StartQueue(()), compare=False, repr=False)
+    _doomed: list[tuple[str, str]] | None = field(default=None, compare=False, repr=False)  # None: not known
 
     @property
     def plan_commit(self) -> str:
@@ -292,33 +299,44 @@ class State:
             case e.Merged():
                 self.merged = event
 
-    def startable(self, order: Iterable[str], *, jobs: int, only: frozenset[str] | None = None) -> list[str]:
-        """Which packages may start now, in the given start order; never more than there is `room` for."""
-        return self.ready(order, only=only)[: self.room(jobs)]
+    def start_in(self, order: Sequence[str]) -> None:
+        """Let the packages start in this order of all of them; without it they start in that of the plan."""
+        self._waiting = StartQueue(order, self._names[PackageState.QUEUED])
 
-    def ready(self, order: Iterable[str], *, only: frozenset[str] | None = None) -> list[str]:
-        """Which packages may start as soon as there is room for them, in the given start order."""
+    def ready(self, *, only: frozenset[str] | None = None) -> Iterator[str]:
+        """Which packages may start as soon as there is room for them, in their order; before the next event."""
         if self.run is not RunState.EXECUTING or self.tampering:
-            return []
-        wanted = (name for name in order if only is None or name in only)
-        return [name for name in wanted if self.packages[name].state is PackageState.QUEUED]
+            return iter(())
+        return (name for name in self._waiting if only is None or name in only)
 
     def room(self, jobs: int) -> int:
         """How many attempts may start beside those that are live: `jobs` are agents, what is verified has slots."""
-        states = [progress.state for progress in self.packages.values()]
-        agents, live = states.count(PackageState.RUNNING), sum(state in LIVE for state in states)
+        agents, live = self.count(PackageState.RUNNING), sum(map(self.count, LIVE))
         return max(min(jobs - agents, most_live(jobs) - live), 0)
 
+    def count(self, at: PackageState) -> int:
+        """How many packages are there."""
+        return len(self._names.get(at, ()))
+
+    def at(self, *states: PackageState) -> list[str]:
+        """The packages that are in one of these states, in the order of the plan."""
+        return sorted((name for one in states for name in self._names.get(one, ())), key=self._place.__getitem__)
+
     def doomed(self) -> list[tuple[str, str]]:
-        """Packages that can never start, each with the dependency that ended so; in the order of the plan."""
+        """Packages that can never start, each with the dependency that ended so; in the order of the plan.
+
+        Looked for where a package has ended so since it was last asked.
+        """
+        if self._doomed is None:
+            self._doomed = self._find_doomed() if any(map(self.count, LOST)) else []
+        return self._doomed
+
+    def _find_doomed(self) -> list[tuple[str, str]]:
         lost: dict[str, str] = {}
-        ended = (PackageState.FAILED, PackageState.CANCELLED)
-        if not any(progress.state in ended for progress in self.packages.values()):
-            return []
         for name in self.order.topological:
             if self.packages[name].state in (*WAITING, PackageState.QUEUED):
                 for above in self.order.depends_on[name]:
-                    if above in lost or self.packages[above].state in ended:
+                    if above in lost or self.packages[above].state in LOST:
                         lost.setdefault(name, above)
         return [(name, lost[name]) for name in self.packages if name in lost]
 
@@ -333,25 +351,25 @@ class State:
 
     def live(self) -> list[str]:
         """Packages with an attempt that is not over."""
-        return [name for name, progress in self.packages.items() if progress.state in LIVE]
+        return self.at(*LIVE)
 
     def _continue(self) -> None:
         """A new start of the command: what was live is queued again, what was left by `--only` or a halt too."""
         self.run, self.halted, self.tampering, self.paused = RunState.EXECUTING, None, None, None
-        for progress in self.packages.values():
-            if progress.state in LIVE:
-                progress.state = PackageState.QUEUED
+        for name in self.live():
+            self._put(name, PackageState.QUEUED)
 
     def _attempt(self, event: e.AttemptStarted | e.AttemptVerifying | e.AttemptEnded) -> None:
         progress = self.packages[event.package]
         if isinstance(event, e.AttemptStarted):
             self._expect(event, progress.state is PackageState.QUEUED and event.number == progress.attempts + 1)
-            progress.state, progress.attempts = PackageState.RUNNING, event.number
+            self._put(event.package, PackageState.RUNNING)
+            progress.attempts = event.number
             progress.started[event.number] = event
             return
         self._expect(event, progress.state in LIVE and event.number == progress.attempts)
         if isinstance(event, e.AttemptVerifying):
-            progress.state = PackageState.VERIFYING
+            self._put(event.package, PackageState.VERIFYING)
             progress.verified.add(event.number)
             return
         progress.ended.append(event)
@@ -359,7 +377,7 @@ class State:
         if event.code:
             judged_again = progress.done_in(event.number) != event.number
             progress.failures += costs_retry(event.code) and not (judged_again and judges(event.code))
-            progress.state = PackageState.QUEUED  # until the runner says that no try is left
+            self._put(event.package, PackageState.QUEUED)  # until the runner says that no try is left
 
     def _end(self, event: e.PackageAccepted | e.PackageFailed | e.PackageCancelled) -> None:
         progress = self.packages[event.package]
@@ -367,13 +385,16 @@ class State:
         if isinstance(event, e.PackageAccepted):
             above = all(self.packages[name].state is PackageState.ACCEPTED for name in progress.depends_on)
             self._expect(event, above and progress.state in LIVE and event.number == progress.attempts)
-            progress.state, progress.commit, progress.code = PackageState.ACCEPTED, event.commit, ""
+            self._put(event.package, PackageState.ACCEPTED)
+            progress.commit, progress.code = event.commit, ""
             self._queue(self.order.dependents[event.package])
         elif isinstance(event, e.PackageFailed):
             self._expect(event, progress.state is PackageState.QUEUED and progress.attempts > 0)
-            progress.state, progress.code, progress.why = PackageState.FAILED, event.code, event.why
+            self._put(event.package, PackageState.FAILED)
+            progress.code, progress.why = event.code, event.why
         else:
-            progress.state, progress.why = PackageState.CANCELLED, f"{event.because} ended without being accepted"
+            self._put(event.package, PackageState.CANCELLED)
+            progress.why = f"{event.because} ended without being accepted"
 
     def _again(self, event: e.FailedRetried | e.PackagesRestarted | e.PlanRevised) -> None:
         """Packages start again on the user's word, while none is live; what was cancelled waits again."""
@@ -381,18 +402,17 @@ class State:
         self.proven = ""
         if isinstance(event, e.FailedRetried):
             self._expect(event, all(self.packages[name].state is PackageState.FAILED for name in event.packages))
-            for progress in (self.packages[name] for name in event.packages):
-                progress.state, progress.failures, progress.counts_from = PackageState.PLANNED, 0, progress.attempts
+            for name in event.packages:
+                self._put(name, PackageState.PLANNED)
+                progress = self.packages[name]
+                progress.failures, progress.counts_from = 0, progress.attempts
         elif isinstance(event, e.PackagesRestarted):
             self._outdate(event.packages)
             for progress in (self.packages[name] for name in self.with_descendants(event.packages)):
                 progress.made_otherwise = progress.attempts
         else:
             self._revise(event)
-        for progress in self.packages.values():
-            if progress.state is PackageState.CANCELLED:
-                progress.state, progress.why = PackageState.PLANNED, ""
-        self._queue(self.packages)
+        self._wait_again()
 
     def _revise(self, event: e.PlanRevised) -> None:
         known, again = self.packages | self.removed, [name for name in event.packages if name in self.removed]
@@ -423,11 +443,8 @@ class State:
             else:
                 progress.failures = 0
             if progress.state is PackageState.FAILED:
-                progress.state = PackageState.PLANNED
-        for progress in self.packages.values():
-            if progress.state is PackageState.CANCELLED:
-                progress.state, progress.why = PackageState.PLANNED, ""
-        self._queue(self.packages)
+                self._put(name, PackageState.PLANNED)
+        self._wait_again()
 
     def _doubt(self, event: e.LayersChanged) -> None:
         """What was found out about these packages is worth nothing; what their agents did is as it was."""
@@ -440,8 +457,9 @@ class State:
 
     def _outdate(self, names: Iterable[str]) -> None:
         """The results of these packages, and of all that depends on them, are of an older revision."""
-        for progress in (self.packages[name] for name in self.with_descendants(names)):
-            progress.state = PackageState.STALE if progress.attempts else PackageState.PLANNED
+        for name in self.with_descendants(names):
+            progress = self.packages[name]
+            self._put(name, PackageState.STALE if progress.attempts else PackageState.PLANNED)
             progress.failures, progress.outdated, progress.counts_from = 0, progress.attempts, progress.attempts
             progress.commit, progress.code, progress.why = "", "", ""
 
@@ -451,14 +469,43 @@ class State:
             self.order = order({name: progress.depends_on for name, progress in self.packages.items()})
         except (KeyError, ValueError) as error:
             raise ImpossibleError(f"{event} names a plan that has no order: {error}") from error
+        self._names = {state: set() for state in PackageState}
+        for name, progress in self.packages.items():
+            self._names[progress.state].add(name)
+        self._place = {name: place for place, name in enumerate(self.packages)}
+        self._doomed = None
+        self.start_in(list(self.packages))
 
     def _queue(self, names: Iterable[str]) -> None:
         """Queue those of the named packages whose dependencies are all accepted."""
-        for progress in (self.packages[name] for name in names):
+        for name in names:
+            progress = self.packages[name]
             if progress.state in WAITING and all(
                 self.packages[above].state is PackageState.ACCEPTED for above in progress.depends_on
             ):
-                progress.state = PackageState.QUEUED
+                self._put(name, PackageState.QUEUED)
+
+    def _wait_again(self) -> None:
+        """What was cancelled waits again; what waits for nothing is queued."""
+        for name in self.at(PackageState.CANCELLED):
+            self._put(name, PackageState.PLANNED)
+            self.packages[name].why = ""
+        self._queue(self.packages)
+
+    def _put(self, name: str, to: PackageState) -> None:
+        """The only place where a package gets another state."""
+        progress = self.packages[name]
+        if progress.state is to:
+            return
+        self._names[progress.state].remove(name)
+        self._names[to].add(name)
+        if progress.state is PackageState.QUEUED:
+            self._waiting.take(name)
+        if to is PackageState.QUEUED:
+            self._waiting.put(name)
+        if {progress.state, to}.intersection(LOST):
+            self._doomed = None
+        progress.state = to
 
     @staticmethod
     def _expect(event: e.Event, possible: bool) -> None:

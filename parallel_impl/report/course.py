@@ -77,7 +77,7 @@ class Check:
 class Course:
     """A run so far, filled by `take` and `hear`. `began`: the last start; `skipped` counts events that did not fit.
 
-    `tried` is the step that is at work on the base, or waits for that.
+    `tried` is the step that is at work on the base, or waits for that. `live` are the last tries that are not over.
     """
 
     outline: Outline | None = None
@@ -85,6 +85,7 @@ class Course:
     state: State = field(default_factory=State)
     active: ActiveTime = field(default_factory=ActiveTime)
     tries: dict[str, list[Try]] = field(default_factory=dict)
+    live: dict[str, Try] = field(default_factory=dict)
     setups: dict[str, Check] = field(default_factory=dict)
     gates: dict[tuple[str, str], Check] = field(default_factory=dict)
     tried: Check | None = None
@@ -148,6 +149,7 @@ class Course:
             case e.AttemptStarted():
                 one = Try(event.number, event.agent, event.model, event.at, self.active.seconds)
                 self.tries.setdefault(event.package, []).append(one)
+                self.live[event.package] = one
                 self._turn(one, Stage.STEPS if event.judges else Stage.AGENT)
             case e.AttemptVerifying():
                 if found := self.find(event.package, event.number):
@@ -220,6 +222,8 @@ class Course:
         if found is None:
             return
         found.end = self.active.seconds if found.end is None else found.end
+        if self.live.get(event.package) is found:
+            del self.live[event.package]
         found.code, found.why = event.code, event.why
         found.usage = event.usage if event.usage != Usage() else found.usage
         found.model = event.model or found.model
@@ -237,10 +241,11 @@ class Course:
         """What was live when another start began was broken off when the last one ended; gates run again."""
         self.gates.clear()
         self.tried = None
-        for one in (one for tries in self.tries.values() for one in tries if one.end is None):
+        for one in self.live.values():
             one.end = self.active.seconds
             if one.stretches:
                 one.stretches[-1].end = one.end
+        self.live.clear()
 
 
 def course(happened: Iterable[e.Event], outline: Outline | None = None) -> Course:

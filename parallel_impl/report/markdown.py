@@ -13,9 +13,11 @@ from parallel_impl.plan.model import StepKind
 from parallel_impl.record.activity import Usage
 from parallel_impl.record.gate_row import GateRow
 from parallel_impl.record.result import AgentRecord
-from parallel_impl.report import timeline
+from parallel_impl.record.times import Times
+from parallel_impl.report import profile, timeline
 from parallel_impl.report.figures import TARGETS, Figures, FigureTarget
 from parallel_impl.report.picture import Picture
+from parallel_impl.report.profile import RunTimes
 from parallel_impl.report.summary import ContractRow, PackageRow, StepRow, Summary
 from parallel_impl.text import code
 
@@ -35,6 +37,7 @@ def render(summary: Summary, drawn: Picture) -> str:
         _usage(summary),
         _timeline(summary, drawn),
         _figures_of(summary.figures),
+        _times(summary.times),
         "\n\n".join(["## Packages", *(_package(package) for package in summary.packages)]),
         _list("Notes", summary.notes),
         _list("Changed in your repository meanwhile", map(code, summary.changed_by_others)),
@@ -119,6 +122,13 @@ def _figures_of(figures: Figures) -> str:
         aim = f"{target.side} {_amount(target, target.limit)}"
         rows.append((target.name, "not known" if value is None else _amount(target, value), aim, met))
     return "## Figures\n\n" + _table(("", "Measured", "Target", "Met"), rows)
+
+
+def _times(measured: RunTimes) -> str:
+    """The table of `--profile`; nothing where nothing was measured."""
+    if measured.work == Times():
+        return ""
+    return "\n".join(["## Where the time went", "", "```text", *profile.table(measured), "```"])
 
 
 def _amount(target: FigureTarget, value: float) -> str:

@@ -25,6 +25,7 @@ from parallel_impl.storage import write_atomically
 
 FILE = "progress.json"
 LEAST = 1.0  # seconds between two writes
+SHARE = 50  # of the time it takes to write: at most a fiftieth of a core is spent on that
 
 
 class CurrentAgent(msgspec.Struct, frozen=True, kw_only=True):
@@ -192,7 +193,8 @@ class ProgressFile:
         self.viewer, self.clock = Viewer(), clock
         self.ticker = Ticker(self.tick, self.finish, clock=clock)
         self._file: Path | None = None
-        self._last, self._new = 0.0, False
+        self._last = self._due = 0.0
+        self._new = False
 
     def begin(self, outline: Outline, earlier: Sequence[Event]) -> None:
         self.viewer.begin(outline, earlier)
@@ -201,7 +203,8 @@ class ProgressFile:
 
     def event(self, event: Event) -> None:
         self.viewer.event(event)
-        self.ticker.wake()
+        if self.clock() >= self._due:  # else it looks in time, and need not be woken
+            self.ticker.wake()
 
     def say(self, text: str) -> None:
         """Nothing: that is for people."""
@@ -210,12 +213,18 @@ class ProgressFile:
         self.ticker.stop()
 
     def tick(self, now: float) -> float:
-        """Write what is new, at most once a second; returns the seconds until the next look."""
+        """Write what is new, at most once a second; returns the seconds until the next look.
+
+        That is later where writing takes long: for a thousand packages it is a picture of each of them.
+        """
         self._new = self.viewer.catch_up() or self._new
-        if 0 <= now - self._last < LEAST:
-            return LEAST - (now - self._last)
+        if self._last <= now < self._due:
+            return self._due - now
         if self._new:
+            began = time.thread_time()
             self.write(now)
+            self._due = now + max(LEAST, SHARE * (time.thread_time() - began))
+            return self._due - now
         return LEAST
 
     def finish(self) -> None:

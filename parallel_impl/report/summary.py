@@ -21,13 +21,16 @@ from parallel_impl.plan import order as ordering
 from parallel_impl.plan.model import StepKind
 from parallel_impl.record import events as e
 from parallel_impl.record import result as results
+from parallel_impl.record import times
 from parallel_impl.record.activity import Usage
 from parallel_impl.record.gate_row import GateRow
 from parallel_impl.record.result import AgentRecord, Result, StepRecord
 from parallel_impl.record.state import State, most_live
-from parallel_impl.report import figures
+from parallel_impl.record.times import Times
+from parallel_impl.report import figures, profile
 from parallel_impl.report.course import Course
 from parallel_impl.report.figures import Figures
+from parallel_impl.report.profile import RunTimes
 
 
 class ContractRow(msgspec.Struct, frozen=True):
@@ -72,10 +75,11 @@ class AttemptRow(msgspec.Struct, frozen=True, kw_only=True):
     usage: Usage = Usage()
     denied: int = 0
     retries: int = 0
+    times: Times = Times()
 
 
 class PackageRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One package: its attempts, and what the last of them showed; `usage` and `retries` are of all attempts.
+    """One package: its attempts, and what the last of them showed; `usage`, `retries` and `times` are of all.
 
     `denied` are tool calls that were refused, `report` is the agent's word, one line for each entry.
     """
@@ -99,6 +103,7 @@ class PackageRow(msgspec.Struct, frozen=True, kw_only=True):
     retries: int = 0
     denied: tuple[str, ...] = ()
     report: tuple[str, ...] = ()
+    times: Times = Times()
 
     @property
     def seconds(self) -> float:
@@ -149,6 +154,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...]
     changed_by_others: tuple[str, ...] = ()
     figures: Figures = Figures()
+    times: RunTimes = RunTimes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,13 +224,15 @@ def build(facts: Facts, happened: Sequence[e.Event], course: Course) -> Summary:
         changed_by_others=tuple(dict.fromkeys(_changed_by_others(happened))),
         open_tasks=facts.open_tasks,
         lacking=facts.lacking,
-        set_up=_set_up([one for one in happened if isinstance(one, e.CheckoutsMade)]),
+        set_up=describe_set_up(happened),
         figures=figures.measure(happened, course),
+        times=profile.measure(happened),
     )
 
 
-def _set_up(starts: Sequence[e.CheckoutsMade]) -> str:
+def describe_set_up(happened: Iterable[e.Event]) -> str:
     """How all checkouts were made ready: `once, 3.1 s, for 42 checkouts; again for wp-b (uv.lock), 2.9 s`, and how."""
+    starts = [one for one in happened if isinstance(one, e.CheckoutsMade)]
     number, ran = sum(one.number for one in starts), [run for one in starts for run in one.set_ups]
     if not starts:
         return ""
@@ -281,6 +289,7 @@ def _package(name: str, facts: Facts, course: Course) -> PackageRow:
         retries=sum(attempt.retries for attempt in attempts),
         denied=tuple(f"{one.tool} {one.target}".rstrip() for one in result.denied) if result else (),
         report=tuple(result.report.lines()) if result and result.report else (),
+        times=times.add_up(attempt.times for attempt in attempts),
     )
 
 
@@ -300,6 +309,7 @@ def _attempt(ended: e.AttemptEnded, course: Course) -> AttemptRow:
         usage=ended.usage,
         denied=ended.denied,
         retries=ended.retries,
+        times=ended.times,
     )
 
 

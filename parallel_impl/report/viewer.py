@@ -77,7 +77,7 @@ class Viewer:
         self.course.setups |= before.setups  # of the base, before there was a run to tell of
 
     def _look(self) -> bool:
-        live = [(name, tries[-1].number) for name, tries in self.course.tries.items() if tries[-1].end is None]
+        live = [(name, one.number) for name, one in self.course.live.items()]
         found = False
         for package, number, done in self.follower.read(live) if self.follower else ():
             self.course.hear(package, number, done)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from parallel_impl.agents import readiness, spending
@@ -45,9 +45,10 @@ class Admission:
         self._throttle = Throttle(settings.provider_wait_minutes * 60, suspects)
         self._package, self._whole = budget(settings.limits.package), budget(settings.limits.run)
         self._live: dict[str, _Live] = {}
+        self._ended = spending.of_run(run.state)
         self._over = ""
 
-    def choose(self, ready: Sequence[str], now: float) -> tuple[list[str], float]:
+    def choose(self, ready: Iterable[str], now: float) -> tuple[list[str], float]:
         """Which of these start now, in their order, and when to look again: at infinity something must end first."""
         self.cut_over(now)
         if self._over:
@@ -111,6 +112,7 @@ class Admission:
     def end(self, package: str, outcome: Outcome, now: float) -> list[e.Event]:
         """An attempt is over, and journalled as such; what follows from it for the others."""
         del self._live[package]
+        self._ended += Spent.ended(self._run.state.packages[package].ended[-1])
         events: list[e.Event] = []
         if outcome.code and outcome.code.by_provider:
             events = self._refused(package, outcome.code, outcome, now)
@@ -156,7 +158,7 @@ class Admission:
 
     def _spent(self, now: float) -> Spent:
         live = (Spent.seen(one.seen, now - one.since - one.slot_wait.seconds) for one in self._live.values())
-        return spending.of_run(self._run.state) + spending.total(live)
+        return self._ended + spending.total(live)
 
     def _deadline(self, now: float, live: int) -> float:
         """When the run's minutes are used up by what is at work then."""

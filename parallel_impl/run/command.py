@@ -12,11 +12,14 @@ from parallel_impl.git.repo import Repo
 from parallel_impl.plan import ids
 from parallel_impl.processes.orphans import adopt_orphans
 from parallel_impl.processes.procfs import forbid_tracing
-from parallel_impl.record.events import Landed
+from parallel_impl.record import journal
+from parallel_impl.record.events import Event, Landed
 from parallel_impl.record.journal import load_state
 from parallel_impl.record.state import State
+from parallel_impl.record.times import TimePhase
+from parallel_impl.report import profile, summary
 from parallel_impl.report.progress import ProgressFile
-from parallel_impl.run import notify, runner
+from parallel_impl.run import notify, runner, stopwatch
 from parallel_impl.run.claims import change_lock, claims
 from parallel_impl.run.inspect import cleanup
 from parallel_impl.run.interruption import Interruption
@@ -50,6 +53,7 @@ def implement(
     UserError when the input or the repository is not usable; nothing has been started then. KeyboardInterrupt when a
     signal came before there was a run to stop.
     """
+    stopwatch.start(first=TimePhase.PREFLIGHT)
     ids.check(options.change_id)
     _check_abort_alone(options)
     adopt_orphans()
@@ -111,7 +115,8 @@ def _work(
             _check_unused(repo, state, options, listener)
             if options.restart or options.again:
                 raise _landed_already(state.landed, cleanup.is_whole(repo, folder, places, state), places)
-            return _report_landed(repo, folder, state.landed, places, listener)
+            times = _profile(journal.read(places.journal), wanted=options.profile)
+            return replace(_report_landed(repo, folder, state.landed, places, listener), lines=times)
         request = Request(
             repo=repo,
             folder=folder,
@@ -144,7 +149,17 @@ def _execute(request: Request, interruption: Interruption) -> Ending:
         pointer = () if run.state.landed else ending.summarise(run, ended)
         notes = [f"  note: {note}" for note in run.state.notes]
         failed = tuple(notify.notify(run, ended.headline, request.checkout or request.folder, request.inherited))
-    return replace(ended, lines=(*ended.lines, *notes, *failed, *pointer))
+        times = _profile(run.journal.events(), wanted=request.options.profile)
+    return replace(ended, lines=(*ended.lines, *notes, *failed, *pointer, *times))
+
+
+def _profile(happened: Sequence[Event], *, wanted: bool) -> tuple[str, ...]:
+    """The lines of `--profile`."""
+    if not wanted:
+        return ()
+    set_up = summary.describe_set_up(happened)
+    told = set_up if set_up.startswith("set-up") or not set_up else f"set-up: {set_up}"
+    return ("", *filter(None, [told]), *profile.table(profile.measure(happened)))
 
 
 def _wanted(run: Run, only: str) -> frozenset[str] | None:

@@ -65,7 +65,7 @@ def look(
         return known[tree]
     if not spec.gates:
         return {}
-    checkout = base or workspace.source.open(CANDIDATE_CHECKOUT, commit)
+    checkout = base or workspace.open_checkout(CANDIDATE_CHECKOUT, commit)
     try:
         found = _run(spec, workspace, launch, checkout, on=BASE if on_base else CANDIDATE, tell=tell, then=then)
     finally:
@@ -99,7 +99,7 @@ def in_checkout(
     tell: Callable[[e.Event], None],
 ) -> str:
     """Do something in a fresh checkout that was made ready; why that could not be, "" when it was done."""
-    checkout = workspace.source.open(BASE_CHECKOUT if on == BASE else CANDIDATE_CHECKOUT, commit)
+    checkout = workspace.open_checkout(BASE_CHECKOUT if on == BASE else CANDIDATE_CHECKOUT, commit)
     try:
         log = workspace.places.gate_setup_log(on)
         if not (failure := prepare(spec, workspace, launch, checkout, log, on=on, tell=tell)):
@@ -257,7 +257,7 @@ def run_in(
     """
 
     def reopen() -> str:
-        workspace.source.open(checkout.folder.name, checkout.commit)
+        workspace.open_checkout(checkout.folder.name, checkout.commit)
         return prepare(spec, workspace, launch, checkout, logs / "setup.log", on=on, tell=tell)
 
     def start(inside: Checkout, gates: Sequence[Gate]) -> Reports:

@@ -21,9 +21,11 @@ from parallel_impl.processes.launch import Launch
 from parallel_impl.processes.slots import Share
 from parallel_impl.record import events as e
 from parallel_impl.record.journal import now
+from parallel_impl.record.times import TimePhase
 from parallel_impl.run import ports
 from parallel_impl.run.run_id import MARK
 from parallel_impl.run.spec import RunSpec, Workspace
+from parallel_impl.run.stopwatch import phase
 from parallel_impl.text import first_names
 
 SHOWN = 10
@@ -105,6 +107,7 @@ def remove_temporary_folders(run_id: str) -> Iterator[str]:
             yield f"{why}; it is left"
 
 
+@phase(TimePhase.SET_UP)
 def make_ready(
     spec: RunSpec,
     launch: Launch,

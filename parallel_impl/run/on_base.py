@@ -29,13 +29,16 @@ from parallel_impl.git.surroundings import Foreign
 from parallel_impl.git.traces import Traces
 from parallel_impl.plan.model import Package, Plan, Step, StepKind
 from parallel_impl.processes.launch import Launch, Stop
+from parallel_impl.processes.slots import SlotWait
 from parallel_impl.record.events import Event, SlotAwaited, StepEnded, StepStarted
 from parallel_impl.record.journal import now
+from parallel_impl.record.times import TimePhase
 from parallel_impl.run import gate_runs
 from parallel_impl.run.gate_runs import BASE, BaseProof
 from parallel_impl.run.launch import equip, make_ready, noted
 from parallel_impl.run.places import STEPS_CHECKOUT
 from parallel_impl.run.spec import PlanInForce, RunSpec, Workspace
+from parallel_impl.run.stopwatch import measuring
 
 STEPS = "base-steps"  # where their logs lie
 SHOWN = 5
@@ -199,7 +202,10 @@ def running(work: BaseWork, in_force: PlanInForce, wanted: Collection[str]) -> I
     def look() -> gate_runs.Reports:
         if ready:
             trying.result()
-        return gate_runs.look(spec, workspace, launch, spec.base, tell=work.tell, base=checkout)
+        wait = SlotWait()
+        with measuring(BASE, wait, TimePhase.GATES, work.tell):
+            measured = replace(spec, slots=spec.slots.measured_by(wait))
+            return gate_runs.look(measured, workspace, launch, spec.base, tell=work.tell, base=checkout)
 
     with (
         _after(work.minutes) as late,
@@ -230,12 +236,15 @@ def _after(minutes: float) -> Iterator[Stop]:
 
 def _try_steps(work: BaseWork, ready: Checkout | None, tried: StepsOnBase, late: Stop) -> None:
     """Run the steps in `ready`, or in a checkout that is made for them, and removed."""
+    wait = SlotWait()
+    work = replace(work, spec=replace(work.spec, slots=work.spec.slots.measured_by(wait)))
     try:
         if tried.results and not any(work.launch.stops):
-            if ready:
-                _try_each(work, ready, tried, late)
-            else:
-                _try_apart(work, tried, late)
+            with measuring(BASE, wait, TimePhase.VERIFICATION, work.tell):
+                if ready:
+                    _try_each(work, ready, tried, late)
+                else:
+                    _try_apart(work, tried, late)
     except (GitError, OSError) as error:  # a step closed or removed its checkout, say: the others are not known then
         if isinstance(error, OSError) and storage.is_of_disk(error):
             raise
@@ -253,7 +262,7 @@ def _try_apart(work: BaseWork, tried: StepsOnBase, late: Stop) -> None:
     if any(launch.stops):
         tried.late.extend(tried.owners)
         return
-    checkout, log = workspace.source.open(STEPS_CHECKOUT, spec.base), workspace.places.gate_setup_log(STEPS)
+    checkout, log = workspace.open_checkout(STEPS_CHECKOUT, spec.base), workspace.places.gate_setup_log(STEPS)
     try:
         with equip(launch, spec, workspace, checkout, tell=work.tell) as inside:
             set_up = make_ready(spec, inside, checkout, log, tell=work.tell, on=BASE)

@@ -182,10 +182,30 @@ class Run:
         verified = f"\nverified on it: {', '.join(packages)}" if packages else ""
         return "\n".join(what) + verified
 
+    def look_below_views(self) -> str:
+        """What tells that something that ran in this start left its view, and what ran; "" when nothing did.
+
+        Nothing that ran meanwhile shows anything.
+        """
+        mounts = self.workspace.source.mounts
+        found = mounts.look_below() if mounts else ()
+        if not found:
+            return ""
+        names = {self._package_of(name) for one in found for name in one.checkouts}
+        told = [environment.masked(str(one), self.launch.mask) for one in found]
+        who = "it ran in" if len(names) == 1 else "it was one of"
+        return "\n".join([*told, f"{who}: {', '.join(sorted(names))}"])
+
+    def _package_of(self, checkout: str) -> str:
+        """The package that has a checkout of this name; the name where it is one for gates."""
+        places = self.workspace.places
+        return next((name for name in self.state.packages if checkout in places.checkouts_of(name)), checkout)
+
     def look_at_repository(self, *ended: str) -> None:
         """Compare the user's repository with what it was; what could run programs or redirect starts nothing more.
 
-        `ended` are packages whose attempts have just ended: they were running until then.
+        `ended` are packages whose attempts have just ended: they were running until then, and others go on, so the
+        refs need not be listed each time.
         """
         running = [*ended, *self.state.live()]
         mask = self.launch.mask
@@ -197,7 +217,7 @@ class Run:
         ) and around != self.told_of:
             self.told_of = around
             self.record(RepositoryChanged(at=now(), what=around, running=running, halts=True, around=True))
-        if found := self.workspace.watch.compare():
+        if found := self.workspace.watch.compare(seldom=bool(ended)):
             halts = any(tamper.halts for tamper in found)
             what = [environment.masked(str(tamper), mask) for tamper in found]
             self.record(RepositoryChanged(at=now(), what=what, running=running, halts=halts))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import select
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial, reduce
@@ -19,11 +19,12 @@ from parallel_impl import environment
 from parallel_impl.git.union import Layer
 from parallel_impl.plan.order import longest_paths, start_order
 from parallel_impl.record import events as e
-from parallel_impl.record import result
+from parallel_impl.record import result, result_check
 from parallel_impl.record.activity import Usage
 from parallel_impl.record.codes import Failure, Halt
 from parallel_impl.record.journal import now
 from parallel_impl.record.state import PackageState, Progress, most_live
+from parallel_impl.record.times import TimePhase
 from parallel_impl.run import on_base, size_watch
 from parallel_impl.run.admission import Admission
 from parallel_impl.run.attempt import attempt, kept_work
@@ -34,6 +35,7 @@ from parallel_impl.run.land.ending import Ending
 from parallel_impl.run.on_base import OnBase
 from parallel_impl.run.run import Run
 from parallel_impl.run.size_watch import Grown
+from parallel_impl.run.stopwatch import phase
 from parallel_impl.storage import write_atomically
 
 
@@ -52,6 +54,7 @@ Message = Returned | Working | Grown | e.Event
 Inbox = SimpleQueue[Message]
 
 
+@phase(TimePhase.OTHER)
 def execute(run: Run, *, only: frozenset[str] | None = None, run_attempt: RunAttempt = attempt.run) -> Ending:
     """Run all packages (or `only` these), put the accepted work together, prove it and land it.
 
@@ -61,7 +64,8 @@ def execute(run: Run, *, only: frozenset[str] | None = None, run_attempt: RunAtt
         return ending.branch_moved(run, run.move)
     minutes = run.spec.config.base_minutes
     work = on_base.BaseWork(run.spec, run.workspace, run.launch, run.post, run.base_checkout, minutes)
-    wanted = [name for name in run.state.packages if name not in run.state.accepted() and (not only or name in only)]
+    accepted = run.state.accepted()
+    wanted = [name for name in run.state.packages if name not in accepted and (not only or name in only)]
     with on_base.running(work, run.in_force, wanted) as base:
         try:
             _wait_for_base(run, base)
@@ -85,6 +89,7 @@ def execute(run: Run, *, only: frozenset[str] | None = None, run_attempt: RunAtt
     return ended
 
 
+@phase(TimePhase.BASE)
 def _wait_for_base(run: Run, base: OnBase) -> None:
     """Before the first agent of a run starts: what gates and steps do on the base, as far as that is known in time.
 
@@ -114,10 +119,12 @@ def _take_in_base(run: Run, base: OnBase | None) -> None:
             run.note(told)
     if not run.obstacle and (why := base.foreign()):
         run.obstacle = (Halt.FOREIGN_FILES, shown(why))
+    _look_below_views(run)
     if not run.obstacle and (why := base.broken(acceptance.of_not_proven(run.state.accepted_gates))):
         run.obstacle = (Halt.GATE_BROKEN, shown(why))
 
 
+@phase(TimePhase.PACKAGES)
 def run_packages(
     run: Run,
     *,
@@ -158,7 +165,8 @@ class Loop:
 
 
 def _loop(loop: Loop) -> str:
-    run, admission, order = loop.run, loop.admission, _start_order(loop.run)
+    run, admission = loop.run, loop.admission
+    run.state.start_in(_start_order(run))
     for layer in run.layers.values():
         run.occupied.add(layer)
     _look_for_clash(run)  # an earlier start may have ended by it
@@ -170,15 +178,20 @@ def _loop(loop: Loop) -> str:
         if run.fail_fast and not held and (new := _failed(run) - failed):
             held = True
             _tell_held(run, min(new))
-        again, ready = math.inf, [] if held or run.obstacle else run.state.ready(order, only=loop.only)
+        again = math.inf
         if not run.stop:
-            names, again = admission.choose(ready, now())
+            names, again = admission.choose(_ready(loop, held=held), now())
             jobs = [admission.admit(_job(loop, name), now()) for name in names]
             _start(loop, jobs)
         if not run.state.live() and again == math.inf:
-            return admission.over_run(now()) if ready else ""
+            return admission.over_run(now()) if any(_ready(loop, held=held)) else ""
         if message := _wait(run, loop.inbox, again):  # else it is time to look again
             _take_in(loop, [message, *(loop.inbox.get() for _ in range(loop.inbox.qsize()))])
+
+
+def _ready(loop: Loop, *, held: bool) -> Iterable[str]:
+    """What may start, unless the run is held or has met an obstacle."""
+    return () if held or loop.run.obstacle else loop.run.state.ready(only=loop.only)
 
 
 def _take_in(loop: Loop, messages: Sequence[Message]) -> None:
@@ -288,6 +301,9 @@ def _settle(run: Run, admission: Admission, job: Job, outcome: Outcome) -> None:
     Nothing is accepted on a result that does not hold.
     """
     package, code, why = job.package, admission.judge(job.package.id, outcome), outcome.why
+    if (code is None or code.costs_retry) and (left := _look_below_views(run)):
+        code, why = Failure.VIEW_UNMOUNTED, left
+        _write_failed(run, job, outcome, code, why)
     if code is None and (wrong := _problems(run, job, outcome)):
         code, why = Failure.RESULT_INVALID, wrong
     ended = e.AttemptEnded(
@@ -311,6 +327,7 @@ def _settle(run: Run, admission: Admission, job: Job, outcome: Outcome) -> None:
         calls=outcome.seen.calls,
         tests=outcome.tests,
         whole=outcome.whole,
+        times=outcome.times,
         layer=outcome.layer,
     )
     if code:
@@ -359,16 +376,29 @@ def _look_for_clash(run: Run) -> None:
 def _problems(run: Run, job: Job, outcome: Outcome) -> str:
     """Why the package cannot be accepted on this result, which says so itself then; "" when it can."""
     plan = job.in_force.plan
-    expected = result.Expected(plan.feature_id, plan.revision, plan.contracts.revision, job.package)
-    wrong = "; ".join(result.problems(outcome.result, expected))
+    expected = result_check.Expected(plan.feature_id, plan.revision, plan.contracts.revision, job.package)
+    wrong = "; ".join(result_check.problems(outcome.result, expected))
     if wrong:
-        files = run.workspace.places.attempt_files(job.package.id, job.number)
-        write_atomically(files.result, result.dump(outcome.result.failed(Failure.RESULT_INVALID, wrong)))
+        _write_failed(run, job, outcome, Failure.RESULT_INVALID, wrong)
     return wrong
 
 
+def _write_failed(run: Run, job: Job, outcome: Outcome, code: Failure, why: str) -> None:
+    """The attempt's result says that it failed, for what its worker could not know."""
+    files = run.workspace.places.attempt_files(job.package.id, job.number)
+    write_atomically(files.result, result.dump(outcome.result.failed(code, why)))
+
+
+def _look_below_views(run: Run) -> str:
+    """Why nothing more starts, where something that ran in this start left its view; "" when nothing did."""
+    found = run.look_below_views()
+    if found and not run.obstacle:
+        run.obstacle = (Halt.VIEW_UNMOUNTED, f"{found}\nthe same command does again what ran meanwhile")
+    return found
+
+
 def _failed(run: Run) -> frozenset[str]:
-    return frozenset(name for name, progress in run.state.packages.items() if progress.state is PackageState.FAILED)
+    return frozenset(run.state.at(PackageState.FAILED))
 
 
 def _tell_held(run: Run, failed: str) -> None:

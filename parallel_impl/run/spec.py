@@ -23,8 +23,10 @@ from parallel_impl.processes import slots
 from parallel_impl.processes.namespace import Namespace
 from parallel_impl.processes.slots import Slots
 from parallel_impl.record.result import AgentRecord
+from parallel_impl.record.times import TimePhase
 from parallel_impl.run import ports
 from parallel_impl.run.places import Places
+from parallel_impl.run.stopwatch import phase
 from parallel_impl.views.slot import Slot
 from parallel_impl.views.trial import Ability
 from parallel_impl.views.view import Means
@@ -185,9 +187,17 @@ class Workspace:
         self.watch.expect(ref, None)
         self.repo.delete_ref(ref, commit)
 
+    @phase(TimePhase.CHECKOUT)
+    def open_checkout(self, name: str, commit: str, *, branch: str = "") -> Checkout:
+        """A fresh checkout of a commit, under this name; see `Source.open`."""
+        return self.source.open(name, commit, branch=branch)
+
+    @phase(TimePhase.CHECKOUT)
     def put_away(self, name: str, number: int, note: Callable[[str], None]) -> None:
         """Remove a checkout by its name; what cannot be removed (files of root, of a container) is kept and noted."""
         checkout = self.source.place(name)
         ports.give_back(checkout.folder)
         if told := checkout.put_away(number):
             note(told)
+        while self.source.mounts and self.source.mounts.told:
+            note(self.source.mounts.told.pop())

@@ -24,7 +24,7 @@ import sys
 from typing import Any, NoReturn
 
 NEW_MOUNTS, NEW_USER, WITH_SAME_PARENT = 0x20000, 0x10000000, 0x8000
-READ_ONLY, BIND, RECURSIVE, PRIVATE = 1, 1 << 12, 1 << 14, 1 << 18
+READ_ONLY, REMOUNT, BIND, RECURSIVE, PRIVATE = 1, 1 << 5, 1 << 12, 1 << 14, 1 << 18
 PR_SET_PDEATHSIG = 1
 CLONE = {"x86_64": 56, "aarch64": 220, "riscv64": 220, "loongarch64": 220}  # the number of clone(2)
 MOST_DESCRIPTORS = 16
@@ -142,23 +142,36 @@ def hold(view: dict[str, Any], told: int, parent: int) -> NoReturn:
 
 
 def mount_view(view: dict[str, Any]) -> None:
-    """Make the namespace, and mount in it: the level around the one path, the files at it, the covers.
+    """Make the namespace, and mount in it: the covers, the level around the one path, the files at it, what is shown.
 
     The names of layers and upper are relative to the store: neither `:` nor `,` in a home, nor its length, matters.
+    They are found from the current folder, and what is bound by descriptors: covers hide all of them.
     """
     enter_namespaces(user=view["user"])
     os.chdir(view["store"])
     at = view["at"]
-    mount(view["level"], os.path.dirname(at), None, BIND)  # noqa: PTH120  (pathlib takes 5 ms to import)
+    around = os.path.dirname(at)  # noqa: PTH120  (pathlib takes 5 ms to import)
+    bound = [(os.open(view["level"], os.O_PATH), around)] + [(os.open(one, os.O_PATH), one) for one in view["shown"]]
+    for folder in view["covers"]:
+        cover(folder, [place for _, place in bound])
+    for descriptor, place in bound:
+        mount(f"/proc/self/fd/{descriptor}", place, None, BIND)
     if view["copy"]:
         mount(view["copy"], at, None, BIND)
     else:
         own = AS_USER if view["user"] else AS_ROOT
         layers = ":".join(view["layers"])
         mount("overlay", at, "overlay", 0, f"lowerdir={layers},upperdir={view['upper']},workdir={view['work']},{own}")
-    for folder in view["covers"]:
-        mount("tmpfs", folder, "tmpfs", READ_ONLY, "size=4k,mode=555")
     os.chdir(at)
+
+
+def cover(folder: str, places: list[str]) -> None:
+    """Hide what is in a folder, but for folders in which these places, as far as they lie below, can be mounted."""
+    mount("tmpfs", folder, "tmpfs", 0, "size=64k,mode=555")
+    for place in places:
+        if place.startswith(f"{folder}/"):
+            os.makedirs(place, 0o555, exist_ok=True)  # noqa: PTH103
+    mount("tmpfs", folder, None, REMOUNT | READ_ONLY)
 
 
 def enter_namespaces(*, user: bool) -> None:
@@ -217,7 +230,10 @@ def become(program: dict[str, Any], descriptors: list[int], told: int) -> NoRetu
     try:
         join(program["pid"], user=program["user"])
         joined = True
-        os.setsid()
+        if program["session"]:
+            os.setsid()
+        else:
+            os.setpgid(0, 0)
         if program["nice"]:
             os.nice(program["nice"])
         for number in DEFAULT_AGAIN:
@@ -234,12 +250,13 @@ def become(program: dict[str, Any], descriptors: list[int], told: int) -> NoRetu
 
 
 def join(holder: int, *, user: bool) -> None:
-    """Enter the namespaces of the process that holds a view."""
+    """Enter the namespaces of the process that holds a view; what is mounted from now on is only seen here."""
     kinds = (("user", NEW_USER), ("mnt", NEW_MOUNTS)) if user else (("mnt", NEW_MOUNTS),)
     namespaces = [(os.open(f"/proc/{holder}/ns/{kind}", os.O_RDONLY), flag) for kind, flag in kinds]
     for descriptor, flag in namespaces:
         checked(libc.setns(descriptor, flag) != 0, "join the view")
         os.close(descriptor)
+    unshare(NEW_MOUNTS)
 
 
 def arrange(descriptors: list[int], numbers: list[int], told: int) -> int:

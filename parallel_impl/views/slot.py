@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from parallel_impl.errors import UserError
+from parallel_impl.processes import cpu_time
 from parallel_impl.views import mount
 from parallel_impl.views.view import View
 
@@ -44,11 +46,15 @@ class SlotDiedError(ViewError):
 
 @dataclass(frozen=True, slots=True)
 class OpenView:
-    """A view that is mounted; the process `holder` keeps it so until `close`."""
+    """A view that is mounted; the process `holder` keeps it so until `close`.
+
+    `mounts` are what was mounted then around the one path and below it.
+    """
 
     view: View
     slot: Slot
     holder: int
+    mounts: frozenset[tuple[bytes, bytes]] = frozenset()
 
     @property
     def at(self) -> Path:
@@ -102,6 +108,8 @@ class OpenView:
     ) -> Entered:
         """Start a program in it, in a session of its own; the arguments are those of `subprocess.Popen`.
 
+        Whoever hunts what left its parents must know it: a stranger with a session of its own is taken for that.
+
         `stderr` may be a descriptor, too.
 
         OSError where the program cannot be started, ViewError where the view cannot be entered.
@@ -111,11 +119,15 @@ class OpenView:
     def call(
         self, argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, stdin: bytes = b""
     ) -> tuple[int, bytes, bytes]:
-        """Run a short program in it to its end: its exit code, what it printed, what it complained about."""
+        """Run a short program in it to its end: its exit code, what it printed, what it complained about.
+
+        It shares our session, as every program does that nobody watches; Ctrl-C at a terminal is not for it.
+        """
         with FileIO(os.memfd_create("stdin"), "w+") as given, FileIO(os.memfd_create("stderr"), "w+") as complaints:
             given.write(stdin)
             given.seek(0)
-            child = self.start(argv, env=env, cwd=cwd, stdin=given, stderr=complaints.fileno())
+            how = {"env": env, "cwd": cwd, "stdin": given, "stderr": complaints.fileno()}
+            child = self.slot.start(self, argv, session=False, **how)  # type: ignore[arg-type]
             with child.stdout:
                 try:
                     said = child.stdout.readall()
@@ -126,6 +138,13 @@ class OpenView:
                     raise
             complaints.seek(0)
             return code, said, complaints.readall()
+
+    def is_as_mounted(self) -> bool:
+        """Whether nothing was mounted or unmounted in it since, as far as the process that holds it can still tell.
+
+        What its programs mount is theirs alone; only one that entered the namespace of that process changes it.
+        """
+        return _mounts(self.holder, self.at) in (self.mounts, frozenset())
 
     def close(self) -> None:
         """End it; the mount goes with the last process in it. Its upper stays."""
@@ -154,7 +173,7 @@ class Entered:
         with self._guard:
             if self.returncode is None:
                 try:
-                    pid, status = os.waitpid(self.pid, options)
+                    pid, status = cpu_time.reap(self.pid, options)
                 except ChildProcessError:  # as Popen: somebody else has reaped it
                     pid, status = self.pid, 0
                 if pid == self.pid:
@@ -197,13 +216,14 @@ class Slot:
             "work": view.work,
             "copy": view.copy,
             "covers": [str(folder) for folder in view.covers],
+            "shown": [str(folder) for folder in view.shown],
             "user": view.user,
         }
         with self._guard:
             answer = self._ask(asked)
         if "errno" in answer:
             raise ViewError(answer["what"])
-        return OpenView(view, self, answer["pid"])
+        return OpenView(view, self, answer["pid"], _mounts(answer["pid"], view.at))
 
     def close(self, opened: OpenView) -> None:
         """End a view; one of a slot that died is gone already."""
@@ -222,8 +242,9 @@ class Slot:
         stderr: int,
         pass_fds: Sequence[int] = (),
         nice: int = 0,
+        session: bool = True,
     ) -> Entered:
-        """Start a program in a view; see `OpenView.start`."""
+        """Start a program in a view; see `OpenView.start`. Without `session` it has only a process group of its own."""
         asked = {
             "do": "start",
             "pid": opened.holder,
@@ -232,6 +253,7 @@ class Slot:
             "env": dict(zip(_checked(env), _checked(env.values()), strict=True)),
             "cwd": str(cwd),
             "nice": nice,
+            "session": session,
             "numbers": [0, 1, 2, *pass_fds],
         }
         with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
@@ -340,6 +362,25 @@ def _pipe(ours: contextlib.ExitStack, theirs: contextlib.ExitStack) -> tuple[Fil
     stream = ours.enter_context(FileIO(read))
     theirs.callback(os.close, write)
     return stream, write
+
+
+def _mounts(holder: int, at: Path) -> frozenset[tuple[bytes, bytes]]:
+    """The mounts at the one path, around it and below it: their numbers, which are never used again, and places.
+
+    Empty when the process that holds the view is gone.
+    """
+    try:
+        lines = (PROC / str(holder) / "mountinfo").read_bytes().splitlines()
+    except OSError:
+        return frozenset()
+    found = {(fields[0], _unquoted(fields[4]).rstrip(b"/") + b"/") for fields in map(bytes.split, lines)}
+    here = os.fsencode(at) + b"/"
+    return frozenset(one for one in found if one[1].startswith(here) or here.startswith(one[1]))
+
+
+def _unquoted(place: bytes) -> bytes:
+    """A path as proc(5) writes it in mountinfo: blanks and backslashes are octal."""
+    return re.sub(rb"\\([0-7]{3})", lambda found: bytes((int(found[1], 8),)), place)
 
 
 def _checked(words: Any) -> list[str]:

@@ -6,6 +6,7 @@ bubblewrap, and it reads the work from outside. Nothing is concluded from versio
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
@@ -19,6 +20,7 @@ from pathlib import Path
 from parallel_impl import storage
 from parallel_impl.views import upper
 from parallel_impl.views.slot import OpenView, Slot, ViewError
+from parallel_impl.views.tree_copy import copy_tree
 from parallel_impl.views.upper import TouchedAs
 from parallel_impl.views.view import Means, View
 
@@ -27,7 +29,7 @@ SECONDS = 20
 # a folder is replaced, and its old content must be gone; files are changed, removed, made executable
 WORK = """\
 set -e
-[ "$(pwd -P)" = "$1" ] && [ -z "$(ls -A "$2")" ]
+[ "$(pwd -P)" = "$1" ] && [ ! -e "$2" ] && [ -z "$(ls -A "$3")" ]
 echo more >> kept/file
 rm kept/removed
 rm -r replaced && mkdir replaced && echo new > replaced/new
@@ -41,6 +43,12 @@ WANTED = {
     (b"replaced", TouchedAs.OPAQUE),
     (b"replaced/new", TouchedAs.FILE),
 }
+# calls that fail, and where they do
+KNOWN = (
+    ("mount overlay", errno.EINVAL, "the worktrees' file system takes none: a container's own, or one of a network"),
+    ("unshare", errno.EPERM, "namespaces are not allowed, as in many containers"),
+    ("unshare", errno.ENOSPC, "user namespaces are switched off by user.max_user_namespaces"),
+)
 BUBBLEWRAP = ("--unshare-all", "--dev-bind", "/", "/", "--dev", "/dev", "--proc", "/proc")
 
 
@@ -49,7 +57,7 @@ class Ability:
     """What this machine can do, and in one clause why it is no overlay ("" when it is).
 
     `user`: views need a user namespace. `renames`: a folder of the base can be renamed by rename(2). `reads_seen`: the
-    file system tells when a file was last read.
+    file system tells when a file was last read; `copies_seen`: also of one that a program let it copy.
     """
 
     means: Means
@@ -57,23 +65,37 @@ class Ability:
     user: bool = False
     renames: bool = True
     reads_seen: bool = True
+    copies_seen: bool = True
 
 
 def find(folder: Path, *, namespace: tuple[str, ...] = ()) -> Ability:
-    """What can be done with layers in `folder`, which is made. `namespace`: the words that make a PID namespace."""
+    """What can be done with layers in `folder`, which is made. `namespace`: the words that make a PID namespace.
+
+    Root, too, may need a user namespace: in a container, or being root of one.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    seen, why = _reads_are_seen(folder), ""
+    reads, copies = _reads_are_seen(folder)
+    found, no_overlay = Ability(Means.EACH, reads_seen=reads, copies_seen=copies), dict[bool, str]()
+    users = (False, True) if os.geteuid() == 0 else (True,)
     with Slot() as slot:
-        for user in (False, True) if os.geteuid() == 0 else (True,):
+        for user in users:
             with _laid_out(folder, user=user) as view:
-                if not (no_overlay := _try(slot, view, namespace)):
-                    return Ability(Means.OVERLAY, user=user, renames=_renames(slot, view), reads_seen=seen)
+                if not (why := _try(slot, view, namespace)):
+                    return replace(found, means=Means.OVERLAY, user=user, renames=_renames(slot, view))
+                no_overlay[user] = _explained(why, view)
+        for user in users:
             with _laid_out(folder, user=user) as view:
-                copy = replace(view, layers=(), upper="", work="", copy="layer")
-                why = _try(slot, copy, namespace) if shutil.which("cp") else "there is no cp on PATH"
-                if not why:
-                    return Ability(Means.COPY, no_overlay, user=user, reads_seen=seen)
-    return Ability(Means.EACH, why, reads_seen=seen)
+                if not (why := _try_copy(slot, view, namespace)):
+                    return replace(found, means=Means.COPY, why=no_overlay[user], user=user)
+                found = replace(found, why=_explained(why, view))
+    return found
+
+
+def _explained(words: str, view: View) -> str:
+    """What was in the way, without the place of the trial, and what machines it is like that on."""
+    words = words.replace(f" at {view.at}", "")
+    of = (more for call, number, more in KNOWN if words == f"{call}: {os.strerror(number)}")
+    return f"{words} ({more})" if (more := next(of, "")) else words
 
 
 @contextmanager
@@ -81,13 +103,13 @@ def _laid_out(folder: Path, *, user: bool) -> Iterator[View]:
     """A small checkout of its own to try with; nothing of it stays."""
     place = Path(tempfile.mkdtemp(prefix=NAME, dir=folder))
     try:
-        at, level, store = place / "at" / "files", place / "level", place / "store"
-        for made in (at.parent, level / "files", store / "upper", store / "work"):
+        at, level, store, shown = place / "at" / "files", place / "level", place / "store", place / "shown"
+        for made in (at.parent, level / "files", store / "upper", store / "work", shown):
             made.mkdir(parents=True)
         for file in ("kept/file", "kept/removed", "replaced/old"):
             (store / "layer" / file).parent.mkdir(parents=True, exist_ok=True)
             storage.write(store / "layer" / file, b"old\n")
-        yield View(at, level, store, ("layer",), "upper", "work", covers=(store,), user=user)
+        yield View(at, level, store, ("layer",), "upper", "work", covers=(place,), shown=(shown,), user=user)
     finally:
         for above, names, _ in os.walk(place):  # the kernel left one that is closed
             for name in names:
@@ -100,7 +122,8 @@ def _try(slot: Slot, view: View, namespace: tuple[str, ...]) -> str:
     try:
         opened = slot.open(view)
         try:
-            why = _run(opened, ["sh", "-c", WORK, "sh", str(view.at), str(view.store)]) or _read(view, opened)
+            seen = str(view.at), str(view.store), str(view.shown[0])
+            why = _run(opened, ["sh", "-c", WORK, "sh", *seen]) or _read(view, opened)
             why = why or (_run(opened, [*namespace, "--", "true"]) if namespace else "")
             return why or (_run(opened, [inside, *BUBBLEWRAP, "true"]) if (inside := _bubblewrap()) else "")
         finally:
@@ -109,6 +132,15 @@ def _try(slot: Slot, view: View, namespace: tuple[str, ...]) -> str:
         return error.words
     except OSError as error:
         return str(error)
+
+
+def _try_copy(slot: Slot, view: View, namespace: tuple[str, ...]) -> str:
+    """The same in a copy of the layer."""
+    try:
+        copy_tree(view.store / "layer", view.store / "copy")
+    except OSError as error:
+        return str(error)
+    return _try(slot, replace(view, layers=(), upper="", work="", copy="copy"), namespace)
 
 
 def _run(opened: OpenView, argv: list[str]) -> str:
@@ -148,11 +180,19 @@ def _bubblewrap() -> str | None:
     return program if outside == 0 else None
 
 
-def _reads_are_seen(folder: Path) -> bool:
-    """Whether reading a file that was not read for long moves its access time."""
+def _reads_are_seen(folder: Path) -> tuple[bool, bool]:
+    """Whether reading a file that was not read for long moves its access time; and whether copying it does.
+
+    Where file systems copy by themselves (overlays; those that share blocks) nobody has read it.
+    """
     with tempfile.TemporaryDirectory(prefix=NAME, dir=folder) as place:
-        file = Path(place) / "file"
-        storage.write(file, b"text")
-        os.utime(file, ns=(0, file.stat().st_mtime_ns))
-        file.read_text()
-        return file.stat().st_atime_ns != 0
+        one = Path(place) / "one"
+        one.mkdir()
+        read, copied = one / "read", one / "copied"
+        for file in (read, copied):
+            storage.write(file, b"text")
+            os.utime(file, ns=(0, file.stat().st_mtime_ns))
+        read.read_text()
+        seen = read.stat().st_atime_ns != 0
+        copy_tree(one, Path(place) / "two")
+        return seen, seen and copied.stat().st_atime_ns != 0

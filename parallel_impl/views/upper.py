@@ -93,6 +93,11 @@ def _attribute(path: bytes, name: str) -> bytes | None:
         return None
 
 
+def is_there(view: View, source: bytes) -> bool:
+    """Whether a layer of a view has this folder: what was renamed from there is lost with a layer that is gone."""
+    return any(os.path.isdir(os.path.join(os.fsencode(view.store / layer), source)) for layer in view.layers)  # noqa: PTH112, PTH118
+
+
 def below(view: View, source: bytes) -> Iterator[tuple[bytes, int, bytes]]:
     """What the layers of a view show below one of their folders: relative path, kind, and where it lies.
 

@@ -21,8 +21,8 @@ class View:
 
     It is mounted at the path `at`; the folder around that is `level`, the view's own. Layers, `upper` and `work` are
     names in the folder `store`, on one file system. `copy` is in their place where there is no overlay: a plain folder
-    that is the checkout ("": there is one). The folders in `covers` are empty for what runs in the view. `user`: it
-    needs a user namespace.
+    that is the checkout ("": there is one). What runs in the view sees nothing of what is in the folders `covers` but
+    its own level and the folders `shown`. `user`: it needs a user namespace.
     """
 
     at: Path
@@ -33,4 +33,5 @@ class View:
     work: str = ""
     copy: str = ""
     covers: tuple[Path, ...] = ()
+    shown: tuple[Path, ...] = ()
     user: bool = False

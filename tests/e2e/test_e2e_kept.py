@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from parallel_impl.views.view import Means
-from tests.means import CHOSEN
+from tests.means import written
 from tests.repository import command, git, has_reftable, make_repository, refs, tool
 
 OWN = "refs/parallel-impl/fix-typos"
@@ -68,9 +67,14 @@ def test_a_run_whose_state_was_removed_is_not_started_again_over_its_worktrees(r
     again = tool(repo, "implement", "fix-typos", "--agent", agent)
     assert again.returncode == 2, again.stderr
     assert "whose journal is gone: wp-guide" in again.stderr
-    left = {Means.EACH: "fix-typos/wp-guide/no-contracts", Means.OVERLAY: "_layers/views/fix-typos/wp-guide/upper"}
-    place = left.get(CHOSEN, "_layers/views/fix-typos/wp-guide/copy")
-    assert (tmp_path / "no-contracts.worktrees" / place / "guide.md").read_text().endswith("work\n")
+    home = tmp_path / "no-contracts.worktrees/fix-typos"
+    assert (written(home, "wp-guide", "no-contracts") / "guide.md").read_text().endswith("work\n")
+    aside = again.stderr.rpartition("then: ")[2].splitlines()[0]
+    subprocess.run(["sh", "-ec", aside], check=True)
+    done = tool(repo, "implement", "fix-typos", "--agent", command(tmp_path / "other.sh", WORK))
+    assert done.returncode == 0, done.stderr
+    kept = home.with_name("fix-typos.old").rglob("guide.md")
+    assert any(path.read_text().endswith("work\n") for path in kept)
 
 
 def test_a_repository_leaves_the_worktrees_of_another_one_alone(repo: Path, tmp_path: Path) -> None:

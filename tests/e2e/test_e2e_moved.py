@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.means import written
 from tests.repository import FIXTURES, command, contents, git, make_repository, refs, start, tool, wait_for
 
 WORK = f"cp -R '{FIXTURES}/no-contracts/replay/'\"$1\"/1/. .\n"
@@ -25,7 +26,7 @@ def place(tmp_path: Path) -> Path:
     wait_for(tmp_path / "up", running)
     running.kill()
     running.wait()
-    assert (place / HOME / "wp-index/no-contracts/index.md").exists()
+    assert (written(place / HOME, "wp-index", "no-contracts") / "index.md").exists()
     assert ATTEMPT not in refs(repo)
     return place
 
@@ -67,7 +68,7 @@ def test_without_its_worktrees_they_are_found_where_they_were(place: Path, tmp_p
 
 
 def test_worktrees_that_are_gone_are_said_and_the_run_goes_on(place: Path, tmp_path: Path) -> None:
-    shutil.rmtree(place / HOME)
+    shutil.rmtree((place / HOME).parent)
     said = lands(place / "no-contracts", tmp_path)
     assert f"wp-index: what attempt 1 had done is gone: its worktree is not in {place / HOME} any more" in said
     assert ATTEMPT not in refs(place / "no-contracts")

@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import pty
+import shlex
 import struct
 import subprocess
 import sys
@@ -19,23 +20,29 @@ import pytest
 from parallel_impl import schema
 from parallel_impl.record import events as e
 from parallel_impl.record.journal import read
-from tests.repository import commit_all, make_repository, replay, tool
+from tests.repository import FIXTURES, command, commit_all, make_repository, replay, tool
 
 CONFIGURED = 'setup = ["true"]\ngates.openspec = false\ngates.check = "true"\n'
+AGENT_SECONDS, BUSY_SECONDS = 0.5, 0.3
 
 
 @pytest.fixture(scope="module")
-def watched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+def watched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
     """A repository with a landed run that had a set-up, steps and a gate; and what that run printed."""
     repo = make_repository("no-contracts", tmp_path_factory.mktemp("watched"))
-    (repo / "parallel-impl.toml").write_text(CONFIGURED)
+    busy = shlex.join([sys.executable, "-c", f"import time\nwhile time.process_time() < {BUSY_SECONDS}: pass"])
+    (repo / "parallel-impl.toml").write_text(
+        CONFIGURED.replace('gates.check = "true"', f"gates.check = {json.dumps(busy)}")
+    )
     commit_all(repo, "Set-up and a gate")
-    done = tool(repo, "implement", "fix-typos", "--agent", replay("no-contracts"))
+    recorded = FIXTURES / "no-contracts/replay"
+    agent = command(repo.parent / "agent.sh", f'sleep {AGENT_SECONDS}\ncp -Rv {recorded}/"$1/$2"/. .\n')
+    done = tool(repo, "implement", "fix-typos", "--agent", agent, "--profile")
     assert done.returncode == 0, done.stderr
-    return repo, done.stdout
+    return repo, done.stdout, done.stderr
 
 
-def test_set_ups_steps_and_gates_are_journalled_from_start_to_end(watched: tuple[Path, str]) -> None:
+def test_set_ups_steps_and_gates_are_journalled_from_start_to_end(watched: tuple[Path, str, str]) -> None:
     happened = read(watched[0] / ".git/parallel-impl/fix-typos/journal.jsonl")
     setups = [(one.on, one.package) for one in happened if isinstance(one, e.SetupStarted)]
     packages = [("", "wp-guide"), ("", "wp-guide"), ("", "wp-index")]  # one has a step, so a second checkout
@@ -48,14 +55,50 @@ def test_set_ups_steps_and_gates_are_journalled_from_start_to_end(watched: tuple
     assert gates == [("base", "check", "green"), ("candidate", "check", "green")]
 
 
-def test_the_journal_begins_with_the_run_although_set_up_was_before_it(watched: tuple[Path, str]) -> None:
+def test_the_journal_begins_with_the_run_although_set_up_was_before_it(watched: tuple[Path, str, str]) -> None:
     first, second, *_ = read(watched[0] / ".git/parallel-impl/fix-typos/journal.jsonl")
     assert isinstance(first, e.RunStarted)
     assert isinstance(second, e.SetupStarted)
     assert second.at <= first.at
 
 
-def test_a_pipe_gets_plain_lines_with_set_up_and_gates(watched: tuple[Path, str]) -> None:
+def test_where_the_time_went_adds_up_and_is_found_where_it_was_spent(watched: tuple[Path, str, str]) -> None:
+    found = json.loads((watched[0] / ".git/parallel-impl/fix-typos/summary.json").read_bytes())
+    attempts = [attempt for package in found["packages"] for attempt in package["attempts"]]
+    for attempt in attempts:
+        spent = attempt["times"]
+        assert sum(one["seconds"] for one in spent.values()) == pytest.approx(attempt["seconds"], abs=0.01)
+        assert AGENT_SECONDS <= spent["agent"]["seconds"] < attempt["seconds"] - spent["checkout"]["seconds"]
+        assert spent["agent"]["cpu_seconds"] < AGENT_SECONDS / 2  # it slept
+        assert {"set_up", "taking", "verification"} <= spent.keys()
+    clock, work = found["times"]["clock"], found["times"]["work"]
+    assert clock["packages"]["seconds"] >= AGENT_SECONDS
+    assert work["agent"]["seconds"] >= 2 * AGENT_SECONDS  # of two packages
+    assert "packages" not in work
+    assert clock["proving"]["seconds"] >= BUSY_SECONDS
+    assert work["gates"]["cpu_seconds"] >= 2 * BUSY_SECONDS  # on the base, and on the whole
+    happened = read(watched[0] / ".git/parallel-impl/fix-typos/journal.jsonl")
+    on_whole = [one.times.gates for one in happened if isinstance(one, e.TimesMeasured) and one.on == "candidate"]
+    assert sum(one.cpu_seconds for one in on_whole if one) >= BUSY_SECONDS
+    assert (found["times"]["unknown_starts"], found["times"]["unknown_attempts"]) == (0, 0)
+
+
+def test_the_profile_is_printed_last_in_twelve_lines_and_shown_again_of_a_run_that_landed(
+    watched: tuple[Path, str, str],
+) -> None:
+    repo, _, printed = watched
+    table = printed[printed.index("time by the run's clock: ") :].splitlines()
+    assert len(table) <= 12
+    assert table[1].endswith("     seconds   CPU seconds")
+    assert table[-1].startswith("  in all ")
+    again = tool(repo, "implement", "fix-typos", "--profile")
+    assert again.stderr.splitlines()[-len(table) :] == table
+    assert "\n".join(table) in tool(repo, "show", "fix-typos").stdout
+    refused = tool(repo, "implement", "fix-typos", "--profile", "--dry-run")
+    assert (refused.returncode, "--profile" in refused.stderr) == (2, True)
+
+
+def test_a_pipe_gets_plain_lines_with_set_up_and_gates(watched: tuple[Path, str, str]) -> None:
     printed = watched[1]
     assert "\x1b" not in printed
     lines = [line.split("s  ", 1)[1] for line in printed.splitlines()]
@@ -125,7 +168,7 @@ def test_a_terminal_gets_the_board_and_then_how_it_ended(tmp_path: Path) -> None
     assert shown.index("✓ accepted   wp-guide") < shown.index("Landed: openspec/fix-typos")
 
 
-def test_progress_is_beside_the_journal_and_says_how_the_run_ended(watched: tuple[Path, str]) -> None:
+def test_progress_is_beside_the_journal_and_says_how_the_run_ended(watched: tuple[Path, str, str]) -> None:
     state = watched[0] / ".git/parallel-impl/fix-typos"
     found = json.loads((state / "progress.json").read_bytes())
     assert list(schema.validator("progress").iter_errors(found)) == []
@@ -149,7 +192,7 @@ def test_outside_programs_hear_of_the_run_and_never_undo_its_landing(tmp_path: P
     assert [line.split("; log:")[0] for line in told] == ["  notify (false --now): exit 1"]
 
 
-def test_each_reading_command_answers_in_json(watched: tuple[Path, str]) -> None:
+def test_each_reading_command_answers_in_json(watched: tuple[Path, str, str]) -> None:
     repo = watched[0]
 
     def asked(*arguments: str) -> dict[str, object]:
@@ -191,7 +234,7 @@ def test_a_dry_run_tells_its_plan_in_json(tmp_path: Path) -> None:
     assert not (repo / ".git/parallel-impl/fix-typos").exists()
 
 
-def test_show_has_the_diff_the_prompt_and_the_log_of_a_package(watched: tuple[Path, str]) -> None:
+def test_show_has_the_diff_the_prompt_and_the_log_of_a_package(watched: tuple[Path, str, str]) -> None:
     repo = watched[0]
     assert "\n+# Guide\n" in tool(repo, "show", "fix-typos", "wp-guide", "--diff").stdout
     assert "wp-guide" in tool(repo, "show", "fix-typos", "wp-guide", "--prompt").stdout
@@ -200,6 +243,6 @@ def test_show_has_the_diff_the_prompt_and_the_log_of_a_package(watched: tuple[Pa
     assert "packages: wp-guide, wp-index" in tool(repo, "show", "fix-typos", "--diff").stderr
 
 
-def test_status_watches_until_nobody_works_on_the_run(watched: tuple[Path, str]) -> None:
+def test_status_watches_until_nobody_works_on_the_run(watched: tuple[Path, str, str]) -> None:
     done = tool(watched[0], "status", "fix-typos", "--watch")
     assert (done.returncode, done.stdout) == (0, "landed: 2 of 2\n")

@@ -243,13 +243,10 @@ def instrument_tool(points: Points) -> None:
     """The journal, git, processes, removals and attempts: before the modules that import them by name are loaded."""
     from parallel_impl.git import remove as removal
     from parallel_impl.git.repo import Repo
-    from parallel_impl.processes import process
     from parallel_impl.record.events import Watched
     from parallel_impl.record.journal import Journal
 
-    real_append, real_git, real_run, real_remove = Journal.append, Repo.git, process.run, removal.remove
-    real_wait = subprocess.Popen.wait
-    ours = threading.local()
+    real_append, real_git, real_remove = Journal.append, Repo.git, removal.remove
 
     def append(self: Journal, *events: Any, **more: Any) -> None:
         if all(isinstance(event, Watched) for event in events):
@@ -262,6 +259,39 @@ def instrument_tool(points: Points) -> None:
         kind = "push" if args[0] == "push" else "git-write" if set(args) & set(WRITING_GIT) else "git"
         with points.around(kind, " ".join(args)[:160]):
             return real_git(self, *args, **more)
+
+    def remove(*places: Path) -> None:
+        with points.around("remove", " ".join(str(place) for place in places)), points.apart():
+            real_remove(*places)
+
+    Journal.append, Repo.git, removal.remove = append, git, remove  # type: ignore[method-assign]
+
+    instrument_processes(points)
+    instrument_slots(points)
+    instrument_views(points)
+    instrument_shared(points)
+    instrument_objects(points)
+    instrument_refs(points)
+    instrument_forge(points)
+
+    from parallel_impl.run.attempt import attempt
+
+    real_attempt = attempt.run
+
+    def attempted(spec: Any, workspace: Any, launch: Any, job: Any, post: Any) -> Any:
+        with points.working_on(job.package.id):
+            return real_attempt(spec, workspace, launch, job, post)
+
+    attempt.run = attempted
+
+
+def instrument_processes(points: Points) -> None:
+    """What is started and watched, and its end, in a view or without one."""
+    from parallel_impl.processes import process
+    from parallel_impl.views.slot import Entered
+
+    real_run, real_wait, real_wait_in_view = process.run, subprocess.Popen.wait, Entered.wait
+    ours = threading.local()
 
     def run(argv: Any, *given: Any, started: Callable[[int], None] | None = None, **more: Any) -> Any:
         def told(pid: int) -> None:
@@ -277,34 +307,25 @@ def instrument_tool(points: Points) -> None:
         finally:
             ours.running = False
 
-    def wait(self: Any, timeout: float | None = None) -> int:
+    @contextmanager
+    def reaping(child: Any) -> Iterator[None]:
         if not getattr(ours, "running", False):
-            return real_wait(self, timeout)
+            yield
+            return
         ours.running = False  # the first wait reaps, others find it done
-        with points.around("reaped", str(self.args)[:160]):
+        with points.around("reaped", str(child.args)[:160]):
+            yield
+
+    def wait(self: Any, timeout: float | None = None) -> int:
+        with reaping(self):
             return real_wait(self, timeout)
 
-    def remove(*places: Path) -> None:
-        with points.around("remove", " ".join(str(place) for place in places)), points.apart():
-            real_remove(*places)
+    def wait_in_view(self: Entered) -> int:
+        with reaping(self):
+            return real_wait_in_view(self)
 
-    Journal.append, Repo.git, process.run, removal.remove = append, git, run, remove  # type: ignore[method-assign]
-    subprocess.Popen.wait = wait  # type: ignore[method-assign]
-
-    instrument_slots(points)
-    instrument_shared(points)
-    instrument_objects(points)
-    instrument_forge(points)
-
-    from parallel_impl.run.attempt import attempt
-
-    real_attempt = attempt.run
-
-    def attempted(spec: Any, workspace: Any, launch: Any, job: Any, post: Any) -> Any:
-        with points.working_on(job.package.id):
-            return real_attempt(spec, workspace, launch, job, post)
-
-    attempt.run = attempted
+    process.run = run
+    subprocess.Popen.wait, Entered.wait = wait, wait_in_view  # type: ignore[method-assign]
 
 
 def instrument_slots(points: Points) -> None:
@@ -330,6 +351,40 @@ def instrument_slots(points: Points) -> None:
             return real_end(self, number)
 
     SlotFiles.draw, SlotFiles.start, SlotFiles.end = draw, start, end  # type: ignore[method-assign]
+
+
+def instrument_views(points: Points) -> None:
+    """Views and layers: mounted, entered, ended, moved out; a layer looked at as a whole; an upper read.
+
+    How a layer is made, put into its place and removed are files, git's writes, renames and removals.
+    """
+    from parallel_impl.git import layer
+    from parallel_impl.git.mounts import Mounts
+    from parallel_impl.git.upper_walk import UpperWalk
+    from parallel_impl.views.slot import Slot
+
+    def effect(owner: Any, name: str, kind: str, what: Callable[[Any], object]) -> None:
+        """Calls of it are points, told by their last argument."""
+        real = getattr(owner, name)
+
+        def done(*given: Any, **more: Any) -> Any:
+            with points.around(kind, str(what(given[-1]))[:160]):
+                return real(*given, **more)
+
+        setattr(owner, name, done)
+
+    effect(Slot, "open", "mount", lambda view: view.copy or view.upper)
+    effect(Slot, "start", "enter", " ".join)
+    effect(Slot, "close", "unmount", lambda opened: opened.view.copy or opened.view.upper)
+    effect(Mounts, "move_out", "keep", lambda level: level)
+    effect(layer, "_listing", "seal", lambda files: files)
+    real_of = UpperWalk.of
+
+    def of(view: Any, listing: Any) -> UpperWalk:
+        with points.around("upper", view.upper):
+            return real_of(view, listing)
+
+    UpperWalk.of = of  # type: ignore[method-assign]
 
 
 def instrument_shared(points: Points) -> None:
@@ -368,6 +423,19 @@ def instrument_objects(points: Points) -> None:
             real_link(source, target, **more)
 
     objects._fill, os.link = fill, link  # type: ignore[assignment]
+
+
+def instrument_refs(points: Points) -> None:
+    """Refs that are moved by the git that stays."""
+    from parallel_impl.git.repo import Repo
+
+    real_move_ref = Repo._move_ref
+
+    def move_ref(self: Repo, verb: str, name: str, *values: str) -> None:
+        with points.around("git-write", f"update-ref {verb} {name} {' '.join(values)}"):
+            real_move_ref(self, verb, name, *values)
+
+    Repo._move_ref = move_ref  # type: ignore[method-assign]
 
 
 def instrument_forge(points: Points) -> None:

@@ -6,9 +6,11 @@ until nothing is left to do.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -18,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from parallel_impl.git import mounts
 from parallel_impl.record.events import AttemptStarted, Event, PackageAccepted
 from parallel_impl.record.journal import read
 from parallel_impl.record.state import fold
@@ -248,7 +251,7 @@ def _asides(scene: Scene) -> Iterator[str]:
 
 
 def _is_done(scene: Scene, package: str) -> bool:
-    replay, worktree = contents(REPLAY / package / "1"), scene.home / package / scene.repo.name
+    replay, worktree = contents(REPLAY / package / "1"), _written(scene, package)
     removed = replay.pop("DELETE", (0, b""))[1].decode().split()
     try:
         there = contents(worktree) if (worktree / ".git").exists() else {}
@@ -256,7 +259,19 @@ def _is_done(scene: Scene, package: str) -> bool:
         return False  # the agent outlived the run and is still at work
     index = scene.state / "indexes" / package / "index"
     whole = all(there.get(path) == content for path, content in replay.items()) and index.is_file()
-    return whole and "DELETE" not in there and not any(path in there for path in removed)
+    return whole and "DELETE" not in there and all(_is_gone(worktree, path) for path in removed)
+
+
+def _written(scene: Scene, package: str) -> Path:
+    """Where the files lie that the agent of a package wrote."""
+    there = (mounts.written_in(scene.home, package) / name for name in (mounts.UPPER, mounts.COPY))
+    return next((one for one in there if one.exists()), scene.home / package / scene.repo.name)
+
+
+def _is_gone(worktree: Path, name: str) -> bool:
+    """Whether a file of the base was removed: in an upper there is a mark for that."""
+    there = os.path.lexists(worktree / name)
+    return there and stat.S_ISCHR((worktree / name).lstat().st_mode) if worktree.name == mounts.UPPER else not there
 
 
 @dataclass(frozen=True, slots=True)
@@ -393,8 +408,19 @@ def _not_kept(scene: Scene, undisturbed: Undisturbed, midways: list[Midway]) -> 
                 yield f"the work of {attempt} was done and is not what is on its ref"
 
 
+def mounted(folder: Path) -> Iterator[str]:
+    """What any process of this machine has mounted at or from a folder."""
+    word = os.fsencode(folder).replace(b" ", b"\\040")
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # another user's, or gone
+            for line in (process / "mountinfo").read_bytes().splitlines():
+                if any(path.startswith(word) for path in line.split(b" ")[3:5]) or word in line.rpartition(b" - ")[2]:
+                    yield f"mounted for {process.name}: {line.decode(errors='replace')}"
+
+
 def left_behind(scene: Scene) -> Iterator[str]:
-    """Files and processes of the run that should be gone."""
+    """Files, processes and mounts of the run that should be gone."""
+    yield from mounted(scene.folder)
     yield from (str(path) for path in (scene.folder / "crash.worktrees").rglob("*"))
     for path in (scene.folder / "tmp").iterdir():
         # `tempfile.gettempdir` tries the folder with a file of eight letters, and nobody can know whose it is

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from parallel_impl.views.view import Means
 from tests.faults.scene import Fault, Undisturbed
 from tests.faults.stage import SEED, Endure, Stage
+from tests.means import CHOSEN
 
 CHUNKS = 24
 SAMPLED = 12
@@ -16,6 +18,10 @@ KINDS = {
     "file", "fsync", "git", "git-write", "journal", "link", "object", "reaped", "remove", "rename", "slot", "start",
     "unlink",
 }  # fmt: skip
+if CHOSEN is not Means.EACH:
+    KINDS |= {"enter", "mount", "seal", "unmount"}
+if CHOSEN is Means.OVERLAY:
+    KINDS |= {"upper"}
 
 
 @pytest.mark.parametrize("number", range(SAMPLED))

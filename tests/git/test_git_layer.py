@@ -12,7 +12,7 @@ import pytest
 
 from parallel_impl.git import layer
 from parallel_impl.git.index import CONFIG
-from parallel_impl.git.layer import Emptied, PreparedLayer
+from parallel_impl.git.layer import PreparedLayer
 from parallel_impl.git.remove import remove
 from parallel_impl.git.repo import Repo
 from parallel_impl.views.slot import Slot
@@ -49,12 +49,13 @@ def make(
     repo: Repo, store: Path, commit: str, *, made: str = "", inputs: dict[str, str] | None = None, run: str = ""
 ) -> PreparedLayer:
     """A layer of a commit, in which set-up made one file."""
-    folder = layer.begin(store)
-    repo.git("read-tree", "-u", "--reset", commit, index=folder / "index", work_tree=folder / "files", config=CONFIG)
+    begun = layer.begin(store)
+    index, files = begun.folder / "index", begun.folder / "files"
+    repo.git("read-tree", "-u", "--reset", commit, index=index, work_tree=files, config=CONFIG)
     if made:
-        (folder / "files" / made).write_text("made\n")
+        (files / made).write_text("made\n")
     made_from = {"commit": commit, "key": KEY, "inputs": inputs or {}, "seconds": 1.5, "env": {}, "run": run}
-    return layer.finish(store, folder, repo, **made_from)  # type: ignore[arg-type]
+    return layer.finish(store, begun, repo, **made_from)  # type: ignore[arg-type]
 
 
 def head(repo: Repo) -> str:
@@ -122,10 +123,21 @@ def test_what_a_crash_left_of_a_layer_is_none(tmp_path: Path, repo: Repo) -> Non
     (torn / "layer.json").write_text("{")
     (torn / "lock").touch()
     assert [one.folder for one in layer.find(store, KEY)] == [whole.folder]
-    assert begun.exists()  # perhaps another run is at it
-    os.utime(begun, (0, 0))
-    layer.prune(store, limit=10**12)
-    assert not begun.exists()
+    layer.remove_abandoned(store)
+    assert begun.folder.exists()  # another run is at it
+    begun.hold.release()
+    layer.remove_abandoned(store)
+    assert not begun.folder.exists()
+
+
+def test_what_a_crash_left_before_it_held_what_it_made_goes_too(tmp_path: Path) -> None:
+    store = tmp_path / "layers"
+    (store / ".making-0").mkdir(parents=True)
+    (store / KEY / ".making-1/files").mkdir(parents=True)  # in the middle of its removal
+    with layer.scratch(store) as ours:
+        layer.remove_abandoned(store)
+        assert list(store.rglob(".making-*")) == [ours]
+    assert list(store.rglob(".making-*")) == []
 
 
 def test_the_least_recently_used_layer_goes_first_and_never_one_in_use(tmp_path: Path, repo: Repo) -> None:
@@ -160,18 +172,20 @@ def test_emptying_names_what_is_used_needed_or_being_made_and_removes_the_rest(t
     reasons = {
         used: "a run uses it",
         needed: "work that was not taken yet was done on it",
-        half_made: "a run that is alive may be making it",
+        half_made.folder: "a run is making it",
     }
-    assert layer.empty(store, alive=True, dry_run=True) == Emptied((torn,), 0, reasons)
+    tried = layer.empty(store, dry_run=True)
+    assert (tried.removed, tried.left) == ((torn,), reasons)
     assert torn.exists()
-    del reasons[half_made]
-    found = layer.empty(store, alive=False)
-    assert (set(found.removed), found.left) == ({torn, half_made}, reasons)
+    half_made.hold.release()
+    del reasons[half_made.folder]
+    found = layer.empty(store)
+    assert (set(found.removed), found.left) == ({torn, half_made.folder}, reasons)
     assert not torn.parent.exists()
-    assert not half_made.exists()
+    assert not half_made.folder.exists()
     made[0].release()
     list_of_killed.unlink()
-    assert layer.empty(store, alive=False).bytes >= sum(one.about.bytes for one in made[:2])
+    assert layer.empty(store).bytes >= sum(one.about.bytes for one in made[:2])
     assert sorted(path.name for path in store.iterdir()) == ["views"]
 
 
@@ -206,7 +220,7 @@ def test_the_layers_of_a_run_that_is_over_go_and_those_that_are_kept_stay(tmp_pa
 
 
 def test_the_files_that_a_set_up_reads_are_seen(tmp_path: Path, repo: Repo) -> None:
-    folder = layer.begin(tmp_path / "layers")
+    folder = layer.begin(tmp_path / "layers").folder
     files = folder / "files"
     repo.git("read-tree", "-u", "--reset", "HEAD", index=folder / "index", work_tree=files, config=CONFIG)
     tracked = [b"README.md", b"src/pkg/a.py", b"src/pkg/b.py", b"other/o.py"]
@@ -222,7 +236,7 @@ def test_the_files_that_a_set_up_reads_are_seen(tmp_path: Path, repo: Repo) -> N
 
 
 def test_the_folders_that_a_set_up_lists_are_seen(tmp_path: Path, repo: Repo) -> None:
-    files = layer.begin(tmp_path / "layers") / "files"
+    files = layer.begin(tmp_path / "layers").folder / "files"
     index = files.with_name("index")
     repo.git("read-tree", "-u", "--reset", "HEAD", index=index, work_tree=files, config=CONFIG)
     written = layer.forget_reads(files, [b"README.md", b"src/pkg/a.py", b"src/pkg/b.py", b"other/o.py"])

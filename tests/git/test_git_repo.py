@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ import pytest
 from parallel_impl.errors import UserError
 from parallel_impl.git.repo import Change, GitError, Repo, version
 from parallel_impl.git.union import Layer, candidate
-from tests.repository import commit_all, git, make_repository
+from tests.repository import FORMATS, commit_all, git, make_repository
 
 
 @pytest.fixture
@@ -58,6 +60,7 @@ def test_objects_and_refs_are_on_disk_before_the_journal_relies_on_them(
     tree = repo.git("write-tree", index=index).decode().strip()
     commit = repo.commit_tree(tree, [base], "Work", date=1_700_000_000)
     repo.set_ref(ref, commit)
+    repo.close()  # only then git counts
     blob = repo.entries(tree, "new.md")[0].oid
     layer = Layer("wp-a", commit, (Change("000000", "100644", "0" * 40, blob, "A", "new.md"),))
     candidate(repo, base, [layer], change_id="x", ref="refs/parallel-impl/x/candidate", date=1_700_000_000)
@@ -100,6 +103,92 @@ def test_a_ref_that_moved_meanwhile_is_not_moved(repo: Repo) -> None:
     for before in (base, None):
         with pytest.raises(GitError):
             repo.update_ref(ref, base, before)
+    assert repo.ref(ref) == other
+
+
+def mover(repo: Repo) -> int:
+    """The git that stays, by its pid."""
+    assert repo._mover._child
+    return repo._mover._child.pid
+
+
+@pytest.fixture(params=FORMATS)
+def any_format(tmp_path: Path, request: pytest.FixtureRequest) -> Repo:
+    folder = tmp_path / "user"
+    init = ["git", "init", "--quiet", *FORMATS[request.param], str(folder)]
+    tried = subprocess.run(init, capture_output=True, check=False)
+    if tried.returncode:
+        pytest.skip(f"this git has no {request.param}")
+    git(folder, "commit", "--quiet", "--allow-empty", "-m", "base")
+    return Repo.discover(folder)
+
+
+def test_the_git_that_stays_moves_refs_beside_everybody_else(any_format: Repo) -> None:
+    repo, folder = any_format, any_format.git_dir.parent
+    base = repo.resolve("HEAD") or ""
+    own = "refs/parallel-impl/x/attempts/wp-a/1"
+    other = repo.commit_tree(repo.tree(base), [base], "x", date=1_700_000_000)
+    repo.set_ref(own, base)
+    first = mover(repo)
+    made_later = repo.commit_tree(repo.tree(base), [other], "later", date=1_700_000_001)  # it has not seen that yet
+    git(folder, "update-ref", own, other, base)  # so it keeps no lock
+    git(folder, "pack-refs", "--all", "--prune")
+    repo.update_ref(own, made_later, other)
+    git(folder, "update-ref", "-d", own)
+    git(folder, "gc", "--quiet", "--prune=now")
+    with pytest.raises(GitError, match=own):
+        repo.update_ref(own, base, made_later)
+    repo.update_ref(own, base, None)
+    repo.delete_ref(own, base)
+    assert repo.ref(own) is None
+    assert mover(repo) != first  # an error ends it
+    repo.set_ref(f'{own}/"odd', base)
+    assert repo.ref(f'{own}/"odd') == base
+    git(folder, "symbolic-ref", own.replace("wp-a", "wp-b"), "refs/heads/nowhere")
+    repo.set_ref(own.replace("wp-a", "wp-b"), base)
+    assert repo.ref("refs/heads/nowhere") is None
+    repo.close()
+
+
+def test_threads_move_refs_by_one_git(repo: Repo) -> None:
+    base = repo.resolve("HEAD") or ""
+    names = [f"refs/parallel-impl/x/packages/wp-{number}" for number in range(60)]
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda name: repo.set_ref(name, base), names))
+    assert repo.refs("refs/parallel-impl/x/packages/") == dict.fromkeys(names, base)
+    repo.close()
+
+
+def test_a_changed_configuration_and_another_git_are_met_by_a_git_that_knows_it(
+    repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base, ref = repo.resolve("HEAD") or "", "refs/parallel-impl/x/packages/wp-a"
+    repo.set_ref(ref, base)
+    git(repo.git_dir, "config", "core.logAllRefUpdates", "always")
+    repo.set_ref(f"{ref}-2", base)
+    assert git(repo.git_dir, "reflog", "exists", f"{ref}-2") == ""
+    (tmp_path / "git").write_text("#!/bin/sh\necho ours >&2; exit 9\n")
+    (tmp_path / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    with pytest.raises(GitError, match="exit 9: ours"):
+        repo.set_ref(ref, base)
+
+
+def test_what_keeps_a_ref_from_moving_is_told_in_gits_words(repo: Repo) -> None:
+    base, ref = repo.resolve("HEAD") or "", "refs/parallel-impl/x/packages/wp-a"
+    repo.set_ref(ref, base)
+    other = repo.commit_tree(repo.tree(base), [base], "x", date=1_700_000_000)
+    with pytest.raises(GitError, match=f"cannot lock ref '{ref}': is at {base} but expected {other}"):
+        repo.update_ref(ref, other, other)
+    with pytest.raises(GitError, match=f"trying to write ref '{ref}' with nonexistent object"):
+        repo.set_ref(ref, "1" * 40)
+    lock = repo.git_dir / f"{ref}.lock"
+    lock.touch()
+    with pytest.raises(UserError, match="another git command holds a lock") as caught:
+        repo.set_ref(ref, other)
+    assert caught.value.problems[0].where == str(lock)
+    lock.unlink()
+    repo.set_ref(ref, other)
     assert repo.ref(ref) == other
 
 

@@ -155,7 +155,10 @@ def test_the_files_of_a_view_are_those_of_its_commit(tmp_path: Path) -> None:
 
 
 @BOTH
-def test_what_a_killed_process_left_in_a_view_is_taken_without_mounting_it(tmp_path: Path, means: Means) -> None:
+@pytest.mark.parametrize("moved_out", [False, True])  # it was killed when it kept what could not be taken
+def test_what_a_killed_process_left_in_a_view_is_taken_without_mounting_it(
+    tmp_path: Path, means: Means, moved_out: bool
+) -> None:
     scene = open_scene(make_user(tmp_path / "user"), tmp_path, means=means)
     mounts = scene.source.mounts
     assert mounts and scene.checkout.mounted
@@ -164,12 +167,14 @@ def test_what_a_killed_process_left_in_a_view_is_taken_without_mounting_it(tmp_p
     do(scene.checkout, "echo z >> README.md; rm -r other; mv src/pkg src/moved; echo n > new")
     scene.checkout.mounted.close()
     mounts._mounted.clear()
+    if moved_out:
+        mounts.move_out("wp1", scene.checkout.folder)
     mounts.ability = Ability(Means.EACH)  # the next process may have no views
     found = scene.source.found("wp1", scene.base, about)
     assert found and found.view is None
     taken = Staging(scene.trees, found, base=scene.base).after(before)
-    moved = [f"src/{folder}/{name}" for folder in ("moved", "pkg") for name in ("a.py", "b.py", "secret/k")]
-    assert [change.path for change in taken.changes] == ["README.md", "new", "other/o.py", *moved]
+    paths = [f"src/{folder}/{name}" for folder in ("moved", "pkg") for name in ("a.py", "b.py", "secret/k")]
+    assert [change.path for change in taken.changes] == ["README.md", "new", "other/o.py", *paths]
     found.remove()
     assert not (scene.source.home / "wp1").exists()
     assert not (mounts.views / "wp1").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,26 @@ def test_a_move_of_ours_that_was_seen_excuses_no_other_one(user: Path) -> None:
     git(user, "update-ref", "-d", known)
     git(user, "update-ref", "-d", unknown)
     assert found(watching) == [(Kind.OWN_REFS, f"{unknown} was deleted"), (Kind.OWN_REFS, f"{known} was deleted")]
+
+
+def test_refs_that_are_listed_seldom_are_listed_in_the_end_and_what_we_moved_meanwhile_is_ours(user: Path) -> None:
+    watching, base = watch(user), git(user, "rev-parse", "HEAD")
+    own, planted = "refs/parallel-impl/c/attempts/wp-a/1", "refs/parallel-impl/c/packages/wp-b"
+    watching.compare()
+    watching._refs_due = math.inf  # they were listed just now, and there are many
+    for moves in (own, f"{own}-2"):
+        watching.expect(moves, base)
+        git(user, "update-ref", moves, base)
+    git(user, "update-ref", planted, base)
+    assert watching.compare(seldom=True) == []
+    watching.expect(own, None)
+    git(user, "update-ref", "-d", own)
+    (user / ".git/hooks/pre-push").write_text("#!/bin/sh\n")
+    assert [tamper.kind for tamper in watching.compare(seldom=True)] == [Kind.HOOKS]  # these always are
+    assert [tamper.what for tamper in watching.compare()] == [f"{planted} was made to {base[:12]}"]
+    git(user, "update-ref", own, base)
+    watching._refs_due = 0.0
+    assert [tamper.what for tamper in watching.compare(seldom=True)] == [f"{own} was made to {base[:12]}"]
 
 
 def test_other_refs_are_reported_and_another_runs_are_not(user: Path) -> None:

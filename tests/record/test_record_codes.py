@@ -20,6 +20,7 @@ def test_what_shows_nothing_about_the_work_costs_no_retry(code: Failure) -> None
         Failure.INTERRUPTED,
         Failure.STEP_CANNOT_START,
         Failure.FOREIGN_FILES,
+        Failure.VIEW_UNMOUNTED,
         Failure.PROVIDER_LIMIT,
         Failure.PROVIDER_QUOTA,
         Failure.PROVIDER_AUTH,

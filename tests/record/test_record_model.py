@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import islice
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -15,7 +16,7 @@ from parallel_impl.plan.globs.overlap import intersect
 from parallel_impl.plan.model import Package, Plan, Scope
 from parallel_impl.record import events as e
 from parallel_impl.record.codes import Failure
-from parallel_impl.record.state import ENDED, LIVE, PackageState, State, fold
+from parallel_impl.record.state import ENDED, LIVE, PackageState, RunState, State, fold
 
 NAMES = st.lists(st.sampled_from("abcdefg"), min_size=1, max_size=6, unique=True)
 GLOBS = st.sampled_from(["x/**", "x/a", "x/*", "y/**", "y/b", "z", "w/**", "v", "u/*.py"])
@@ -79,7 +80,7 @@ class Runs(RuleBasedStateMachine):
     def start(self, jobs: int) -> None:
         for name, above in self.state.doomed():
             self.happen(e.PackageCancelled(package=name, because=above))
-        for name in self.state.startable(ordering.of(self.plan).topological, jobs=jobs):
+        for name in list(islice(self.state.ready(), self.state.room(jobs))):
             progress = self.state.packages[name]
             number = progress.attempts + 1
             for up in ordering.of(self.plan).dependencies(name):  # dependencies at their current revisions, none failed
@@ -158,6 +159,21 @@ class Runs(RuleBasedStateMachine):
         )  # fmt: skip
         kept = {name: commit for name, commit in before.items() if name in found.kept}
         assert self.state.accepted() == kept
+
+    @invariant()
+    def where_packages_are_is_what_a_look_at_each_of_them_finds(self) -> None:
+        for one in PackageState:
+            found = [name for name, progress in self.state.packages.items() if progress.state is one]
+            assert (self.state.at(one), self.state.count(one)) == (found, len(found))
+        if self.state.run is RunState.EXECUTING and not self.state.tampering:
+            assert list(self.state.ready()) == self.state.at(PackageState.QUEUED)
+        assert {name for name, _ in self.state.doomed()} == self.below_a_failure()
+
+    def below_a_failure(self) -> set[str]:
+        packages, lost = self.state.packages, {PackageState.FAILED, PackageState.CANCELLED}
+        waiting = [name for name in packages if packages[name].state not in (*ENDED, *LIVE)]
+        above = {name: ordering.of(self.plan).dependencies(name) for name in waiting}
+        return {name for name in waiting if any(packages[up].state in lost for up in above[name])}
 
     @invariant()
     def running_packages_never_overlap(self) -> None:

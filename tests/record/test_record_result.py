@@ -7,10 +7,14 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from parallel_impl import schema
 from parallel_impl.plan.model import Package, Scope, Step, StepKind
 from parallel_impl.record import json_form
-from parallel_impl.record.result import AgentRecord, Expected, Result, dump, load, problems
+from parallel_impl.record.result import AgentRecord, Result, dump, load
+from parallel_impl.record.result_check import Expected, is_valid, problems, schema_errors
 
 PACKAGE = Package(
     id="wp-a",
@@ -112,6 +116,54 @@ def test_a_failed_result_never_passes() -> None:
     assert problems(read(GOOD).failed("OF_ANOTHER_VERSION", "so"), EXPECTED) == [
         "status: the attempt failed (OF_ANOTHER_VERSION)"
     ]
+
+
+def test_the_types_show_that_the_schema_holds_and_no_validator_is_needed() -> None:
+    assert is_valid(read(GOOD))
+    assert is_valid(read({**changed("status", "failed"), "error_code": "TIMEOUT"}))
+
+
+VALUES: dict[str, list[Any]] = {
+    "schema_version": [2],
+    "feature_id": ["", "Orders", "a-b", "a--b", "orders\n", "x" * 129],
+    "package_id": ["", "a_b", "a_b-c", "-a", "1", "wp-a\n", "x" * 65],
+    "attempt": [0, 1, -1],
+    "plan_revision": [0],
+    "contracts_revision": [0],
+    "status": ["failed"],
+    "error_code": ["", "X"],
+    "agent": ["mine", {"name": "", "kind": ""}],
+    "usage": [{"input": -1}, {"input": 0, "dollars": 1, "turns": None}, {"dollars": -0.5}, {"output": 10**30}],
+    "denied": [[{"tool": "x"}]],
+    "retries": [-1, 1],
+    "seconds": [-1, 1, -0.5, 1e300],
+    "setup_seconds": [-0.5, 2],
+    "scope_check": [{"passed": False}, {"passed": True, "violations": ["lib/\udcff"]}],
+    "git/base": [{"commit": "x"}, {"commit": ""}, {"commit": "0123abc", "ref": ""}],
+    "git/head": [{}, {"commit": "0" * 65}, {"commit": "0" * 64}, {"commit": "0123abc\n"}],
+    "verification/passed": [False],
+    "verification/steps/0/name": [""],
+    "verification/steps/0/seconds": [-1, 0.5],
+    "verification/steps/1/command": [["sh", "-c"]],
+    "result_keys": [{"x": [1, None]}],
+    "escalations": [[{"x": 1}]],
+}
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from([(path, value) for path, values in VALUES.items() for value in values]), max_size=4))
+def test_what_the_types_show_to_be_valid_is_so_by_the_schema(changes: list[tuple[str, Any]]) -> None:
+    made = copy.deepcopy(GOOD)
+    for path, value in changes:
+        *parents, last = path.split("/")
+        at: Any = made
+        for part in parents:
+            at = at[int(part)] if part.isdigit() else at[part]
+        at[last] = value
+    found = read(made)
+    wrong = list(schema.validator("work-queue-result").iter_errors(json_form.plain(found)))
+    assert is_valid(found) <= (not wrong)
+    assert bool(schema_errors(found)) is bool(wrong)
 
 
 def test_a_key_that_nobody_could_report_is_excused() -> None:

@@ -70,8 +70,8 @@ def test_the_branch_becomes_exactly_the_proven_candidate(run: Run) -> None:
     assert (ended.exit_code, ended.status, ended.commit) == (0, "landed", branch(run))
     assert repo.ref(places.candidate_ref) == repo.ref(places.proven_ref) == branch(run)
     assert [entry.path for entry in repo.entries(ended.commit, recurse=True)] == ["a/x", "b/y"]
-    kinds = [type(event).__name__ for event in heard(run)[-6:]]
-    assert kinds == ["CandidateMade", "GatesEnded", "GatesEnded", "CandidateProven", "CheckoutsMade", "Landed"]
+    kinds = [type(event).__name__ for event in heard(run) if not isinstance(event, e.TimesMeasured)]
+    assert kinds[-6:] == ["CandidateMade", "GatesEnded", "GatesEnded", "CandidateProven", "CheckoutsMade", "Landed"]
     assert places.summary.is_file()  # before the event: what has landed is not looked at again
 
 

@@ -35,7 +35,7 @@ def lay_out(folder: Path, *, layers: int, user: bool) -> View:
     for made in (at.parent, level / "files", store / "upper", store / "work"):
         made.mkdir(parents=True)
     names = tuple(f"layer{layer}" for layer in reversed(range(layers)))
-    return View(at, level, store, names, "upper", "work", covers=(store,), user=user)
+    return View(at, level, store, names, "upper", "work", covers=(folder,), user=user)
 
 
 def differences(slot: Slot, folder: Path, seed: int, *, user: bool) -> list[str]:

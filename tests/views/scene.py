@@ -38,8 +38,8 @@ def lay_out(folder: Path, *, copy: bool = False) -> View:
         made.mkdir(parents=True)
     for file in ("kept/file", "kept/removed", "other"):
         (store / "layer" / file).write_text("old\n")
-    view = View(at, level, store, ("layer",), "upper", "work", covers=(store,), user=found.user)
-    return View(at, level, store, copy="layer", covers=(store,), user=found.user) if copy else view
+    view = View(at, level, store, ("layer",), "upper", "work", covers=(folder,), user=found.user)
+    return View(at, level, store, copy="layer", covers=(folder,), user=found.user) if copy else view
 
 
 def run(opened: OpenView, script: str, *, cwd: Path | None = None) -> str:

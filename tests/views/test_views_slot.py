@@ -6,7 +6,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,8 +45,8 @@ def shell(launched: Launch, script: str, log: Path) -> Ended:
 def test_a_view_is_at_the_one_path_and_the_layers_are_covered(tmp_path: Path, slot: Slot, *, copy: bool) -> None:
     view = scene.lay_out(tmp_path, copy=copy)
     opened = slot.open(view)
-    said = scene.run(opened, f"pwd -P; cat kept/file; ls -A {view.store} | wc -l; echo new > new")
-    assert said.split() == [str(view.at.resolve()), "old", "0"]
+    said = scene.run(opened, f"pwd -P; cat kept/file; ls -A {tmp_path}; echo new > new")
+    assert said.split() == [str(view.at.resolve()), "old", view.at.parent.name]
     assert (opened.files / "new").read_text() == "new\n"
     assert not list(view.at.parent.iterdir())  # outside there is an empty folder
     opened.close()
@@ -175,3 +177,27 @@ def test_nothing_is_mounted_when_a_slot_has_ended(tmp_path: Path) -> None:
 def test_a_program_with_a_null_byte_is_refused_before_it_is_started(tmp_path: Path, slot: Slot) -> None:
     launched = launch(slot, scene.lay_out(tmp_path))
     assert process.run(["echo", "a\0b"], launched, tmp_path / "log").reason is Reason.NOT_STARTED
+
+
+def test_a_short_program_in_a_view_is_not_taken_for_one_that_left_a_child_which_ends_meanwhile(
+    tmp_path: Path, slot: Slot
+) -> None:
+    opened = slot.open(scene.lay_out(tmp_path))
+    up, first, second = (tmp_path / name for name in ("up", "first", "second"))
+    for pipe in (up, first, second):
+        os.mkfifo(pipe)
+    kept = os.open(second, os.O_RDWR)  # so writing waits for nobody
+    with ThreadPoolExecutor() as pool:
+        begun = threading.Event()
+        launched, log = Launch(tmp_path, ENVIRONMENT, LIMITS), tmp_path / "log"
+        command = ["sh", "-c", f"read x <{first}"]
+        child = pool.submit(process.run, command, launched, log, started=lambda _: begun.set())
+        begun.wait()
+        script = f"echo up >{up}; read x <{second}; exit 3"
+        program = pool.submit(opened.call, ["sh", "-c", script], env=ENVIRONMENT, cwd=opened.at)
+        up.read_text()
+        first.write_text("on\n")
+        assert child.result().survivors == 0
+        os.write(kept, b"on\n")
+        assert program.result()[0] == 3
+    os.close(kept)

@@ -84,6 +84,13 @@ def is_literal(pattern: str) -> bool:
     return not _SPECIALS.search(pattern)
 
 
+def literal_start(pattern: str) -> str:
+    """The folder or file that every path which `pattern` means is or lies in, as far as it is written out; or ""."""
+    parts = pattern.removesuffix("/").split("/")
+    written = next((place for place, part in enumerate(parts) if _SPECIALS.search(part)), len(parts))
+    return "/".join(parts[:written])
+
+
 def quoted(pattern: str) -> str:
     """A pattern or path as messages show it: in quotes, and only its beginning if it is long."""
     return f'"{shorten(pattern, 120)}"'

@@ -40,7 +40,8 @@ from parallel_impl.record import events as e
 from parallel_impl.record.codes import FAILS_TOO, Failure
 from parallel_impl.record.journal import now
 from parallel_impl.record.result import dump
-from parallel_impl.run import gate_runs, on_base, own_tests
+from parallel_impl.record.times import TimePhase
+from parallel_impl.run import gate_runs, on_base, own_tests, stopwatch
 from parallel_impl.run.attempt import (
     agent_limits,
     agent_report,
@@ -58,6 +59,7 @@ from parallel_impl.run.attempt import (
 from parallel_impl.run.attempt.job import Attempt, Job, Kept, Outcome, Post
 from parallel_impl.run.launch import equip, fresh_changes, make_ready
 from parallel_impl.run.spec import RunSpec, Workspace, own_files
+from parallel_impl.run.stopwatch import phase
 from parallel_impl.storage import write_atomically
 from parallel_impl.views.slot import ViewError
 
@@ -80,6 +82,7 @@ def run(spec: RunSpec, workspace: Workspace, launch: Launch, job: Job, post: Pos
 
     OSError when a disk is full: the failure of an attempt there has shown nothing about its work.
     """
+    stopwatch.start(job.slot_wait)
     spec = replace(spec, slots=spec.slots.measured_by(job.slot_wait))
     attempt = Attempt(spec, workspace, launch, job, post, began=time.monotonic())
     storage.put_aside(attempt.files.folder, ".aside")  # an earlier agent may have made it: a FIFO for a log, say
@@ -121,7 +124,7 @@ def _pass_stages(attempt: Attempt) -> None:
         _judge(attempt)
         return
     start = job.previous.start if job.previous and job.previous.start else attempt.base
-    checkout = workspace.source.open(package.id, start, branch=workspace.places.package_branch(package.id))
+    checkout = workspace.open_checkout(package.id, start, branch=workspace.places.package_branch(package.id))
     try:
         _set_up(attempt, checkout, attempt.files.setup_log)
         _work(attempt, checkout)
@@ -142,6 +145,7 @@ def _judge(attempt: Attempt) -> None:
     _verify(attempt)
 
 
+@phase(TimePhase.TAKING)
 def _take_again(attempt: Attempt, kept: Kept) -> None:
     """The work of an earlier attempt as this one's, with what its agent reported about it."""
     taken = take_work.take_again(attempt.spec, attempt.workspace, attempt.job, kept.commit, base=attempt.base)
@@ -156,6 +160,7 @@ def _publish(attempt: Attempt) -> Outcome:
     if attempt.code and attempt.code.costs_retry:
         attempt.why += _in_scope_but_left_out(attempt) + rescue.describe(attempt.elsewhere)
     seconds, secrets = time.monotonic() - attempt.began, attempt.launch.mask
+    measured = stopwatch.running().times()
     attempt.why = environment.masked(attempt.why, secrets)
     published = result.result(attempt, seconds)
     write_atomically(attempt.files.result, text.masked(dump(published), secrets))
@@ -173,6 +178,7 @@ def _publish(attempt: Attempt) -> Outcome:
         view_failed=attempt.view_failed,
         private_home=attempt.private_home,
         tests=_own_tests(attempt),
+        times=measured,
         whole=not attempt.work.not_taken and (bool(attempt.work.changes) or not attempt.elsewhere),
         layer=attempt.layer,
     )
@@ -220,6 +226,7 @@ def _why_own(checkout: Checkout) -> str:
     return printable(f"\nit has a set-up of its own because of {path}") if path else ""
 
 
+@phase(TimePhase.TAKING)
 def _work(attempt: Attempt, checkout: Checkout) -> None:
     """The agent in its worktree, and what it did as one commit on the attempt's ref, however the agent ended."""
     spec, workspace = attempt.spec, attempt.workspace
@@ -269,6 +276,7 @@ def _look_elsewhere(attempt: Attempt, checkout: Checkout, before: Snapshot) -> N
     attempt.searched = True
 
 
+@phase(TimePhase.AGENT)
 def _run_agent(attempt: Attempt, checkout: Checkout, before: Snapshot, launch: Launch) -> Worked:
     spec, job, files = attempt.spec, attempt.job, attempt.files
     collected = prompt_context.collect(attempt.workspace, spec, job, checkout.commit)
@@ -358,6 +366,7 @@ def _check_changes(attempt: Attempt) -> None:
         raise _FailureError(Failure.NO_CHANGES, emptiness.WHY)
 
 
+@phase(TimePhase.VERIFICATION)
 def _check_contracts(attempt: Attempt) -> None:
     """The contracts that this package writes exist and are valid now."""
     repo, folder = attempt.workspace.repo, attempt.workspace.places.folder
@@ -374,6 +383,7 @@ def _check_contracts(attempt: Attempt) -> None:
         raise _FailureError(Failure.CONTRACT_INVALID, "\n".join(errors))
 
 
+@phase(TimePhase.VERIFICATION)
 def _verify(attempt: Attempt) -> None:
     """The package's steps pass in a fresh checkout of the attempt's commit, never in the folder the agent left."""
     package, by_gates = attempt.package, attempt.spec.single
@@ -398,6 +408,7 @@ def _old_failures(attempt: Attempt, step: Step) -> tuple[str, ...]:
     return before.excused if before else ()
 
 
+@phase(TimePhase.BASE)
 def _on_base(attempt: Attempt, step: Step) -> StepResult | None:
     """What a step does on the base, waited for; None where it did not run there."""
     trying = attempt.job.on_base.steps.result(step) if attempt.job.on_base else None
@@ -449,7 +460,7 @@ def _check_surroundings(attempt: Attempt, checkout: Checkout) -> None:
 
 def _verify_in_checkout(attempt: Attempt, run: Callable[[Attempt, Launch, Checkout], Verification]) -> Verification:
     name = attempt.workspace.places.verify_checkout(attempt.package.id)
-    checkout = attempt.workspace.source.open(name, attempt.commit)
+    checkout = attempt.workspace.open_checkout(name, attempt.commit)
     try:
         _prepare_verification(attempt, checkout)
         mounted = checkout.mounted

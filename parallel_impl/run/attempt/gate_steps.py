@@ -23,9 +23,11 @@ from parallel_impl.plan.model import StepKind
 from parallel_impl.processes.launch import Launch
 from parallel_impl.record import events as e
 from parallel_impl.record.journal import now
+from parallel_impl.record.times import TimePhase
 from parallel_impl.run import gate_runs
 from parallel_impl.run.attempt.job import Attempt
 from parallel_impl.run.gate_runs import Reports
+from parallel_impl.run.stopwatch import phase
 
 AGAINST = (VerdictStatus.FAILED, VerdictStatus.GONE)  # what an agent can do something about
 JUDGED = (VerdictStatus.PASSED, *AGAINST)
@@ -43,7 +45,8 @@ def run(attempt: Attempt, launch: Launch, checkout: Checkout) -> Verification:
     after = gate_runs.run_in(
         spec, attempt.workspace, launch, checkout, attempt.files.gates, on="", tell=partial(_tell, attempt)
     )
-    before = gate_runs.wait_for(attempt.job.on_base.gates, launch.stops) if attempt.job.on_base else {}
+    with phase(TimePhase.BASE):
+        before = gate_runs.wait_for(attempt.job.on_base.gates, launch.stops) if attempt.job.on_base else {}
     if before is None or any(launch.stops):
         return STOPPED
     failed = gate_runs.to_confirm(before, after)

@@ -23,6 +23,7 @@ from parallel_impl.record.codes import Failure
 from parallel_impl.record.events import Event, Noted
 from parallel_impl.record.journal import now
 from parallel_impl.record.result import AgentRecord, Result, SideWorkRecord
+from parallel_impl.record.times import Times
 from parallel_impl.run.gate_runs import Reports
 from parallel_impl.run.on_base import OnBase
 from parallel_impl.run.places import AttemptFiles
@@ -122,7 +123,7 @@ class Outcome:
     `waited_seconds` are those of its `seconds` in which it waited for slots. `seen` is what its agent did, as far as it
     tells. `tests` is the digest of the record of the tests of its steps. `view_failed`: its checkout could not be
     mounted or entered. `whole`: all that its agent did is in `commit`. `layer` is the name of the prepared checkout
-    that its steps ran on.
+    that its steps ran on. `times` is where its seconds went.
     """
 
     result: Result
@@ -139,6 +140,7 @@ class Outcome:
     view_failed: bool = False
     whole: bool = True
     layer: str = ""
+    times: Times = field(default_factory=Times)
 
     @property
     def from_base(self) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 from parallel_impl.errors import UserError, first_line
 from parallel_impl.git import home as homes
 from parallel_impl.git import mounts
-from parallel_impl.git.checkout import KEPT
+from parallel_impl.git.home import KEPT
 from parallel_impl.git.merged import holds, standing, stood_whole
 from parallel_impl.git.remove import try_remove
 from parallel_impl.git.repo import Repo

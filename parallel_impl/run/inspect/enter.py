@@ -10,7 +10,7 @@ from parallel_impl import storage
 from parallel_impl.errors import UserError, printable
 from parallel_impl.gates import setup
 from parallel_impl.git import mounts
-from parallel_impl.git.checkout import KEPT
+from parallel_impl.git.home import KEPT
 from parallel_impl.git.layer import LAYERS
 from parallel_impl.git.repo import Repo
 from parallel_impl.run.inspect import run_status

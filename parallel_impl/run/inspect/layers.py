@@ -67,11 +67,10 @@ class Emptying:
 def empty(folder: Path, *, dry_run: bool) -> Emptying:
     """Remove the layers of the repository that `folder` lies in; those that are in use, or needed, are named."""
     runs = run_status.runs(folder)
-    alive = any(run.owner for run in runs)
     number = used = 0
     kept = list[str]()
     for store in _stores(folder, runs):
-        found = layer.empty(store, alive=alive, dry_run=dry_run)
+        found = layer.empty(store, dry_run=dry_run)
         number, used = number + len(found.removed), used + found.bytes
         kept += [f"{place}: {why}" for place, why in found.left.items()]
         if not dry_run:

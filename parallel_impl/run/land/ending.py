@@ -19,6 +19,7 @@ from parallel_impl.report import handoff, markdown, summary
 from parallel_impl.report.course import course
 from parallel_impl.report.outline import outline
 from parallel_impl.report.picture import Roots, picture, relative, telling
+from parallel_impl.run import stopwatch
 from parallel_impl.run.feature_branch import Move
 from parallel_impl.run.land import keeping, ticking
 from parallel_impl.run.land.proof import Proof
@@ -240,6 +241,7 @@ def summarise(run: Run, ending: Ending) -> tuple[str, ...]:
 
     Returns the last line for people: where a run that did not land says how to go on.
     """
+    run.record(stopwatch.of_run(), sync=False)
     run.count_checkouts()
     places, happened = run.workspace.places, run.journal.events()
     in_force = run.in_force

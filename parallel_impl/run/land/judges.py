@@ -148,7 +148,7 @@ class _Court:
         run = self._run
         if self._checkout:
             return self._checkout, ""
-        checkout = self._checkout = run.workspace.source.open(CANDIDATE_CHECKOUT, self._candidate)
+        checkout = self._checkout = run.workspace.open_checkout(CANDIDATE_CHECKOUT, self._candidate)
         log = run.workspace.places.gate_setup_log(JUDGED)
         why = gate_runs.prepare(run.spec, run.workspace, run.launch, checkout, log, on=CANDIDATE, tell=self._tell)
         return checkout, why

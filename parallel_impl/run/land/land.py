@@ -13,6 +13,7 @@ from parallel_impl.git.repo import GitError
 from parallel_impl.record import events as e
 from parallel_impl.record.codes import Halt
 from parallel_impl.record.journal import now
+from parallel_impl.record.times import TimePhase
 from parallel_impl.run import feature_branch
 from parallel_impl.run.feature_branch import Move
 from parallel_impl.run.gate_runs import BaseProof
@@ -20,6 +21,7 @@ from parallel_impl.run.land import assemble, ending, foreign, keeping, proof, ti
 from parallel_impl.run.land.ending import Ending
 from parallel_impl.run.land.proof import Proof
 from parallel_impl.run.run import Run
+from parallel_impl.run.stopwatch import phase
 
 
 class _HaltError(Exception):
@@ -38,6 +40,7 @@ class _MovedError(Exception):
         self.move, self.proven, self.commit = move, proven, commit
 
 
+@phase(TimePhase.LANDING)
 def land(run: Run, base_proof: BaseProof, *, only: frozenset[str] | None) -> Ending:
     """Put everything together, prove it, land it. Returns how the run ended; never raises for a red gate."""
     if obstacle := assemble.find_obstacle(run, only):
@@ -117,6 +120,9 @@ def _accept(run: Run, candidate: str, proven: Proof) -> None:
     if run.state.tampering:
         code = ending.tampering_code(run.state.tampering)
         raise _HaltError(code, "\n".join(run.state.tampering.what), commit=candidate)
+    if left := run.look_below_views():
+        again = "the same command proves the whole again"
+        raise _HaltError(Halt.VIEW_UNMOUNTED, f"{left}\n{again}", proven=proven, commit=candidate)
     if changed := run.look_at_layers():
         again = "the same command makes it again and verifies them again, no agent is paid"
         raise _HaltError(Halt.LAYER_CHANGED, f"{changed}\n{again}", proven=proven, commit=candidate)

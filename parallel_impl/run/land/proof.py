@@ -24,12 +24,14 @@ from parallel_impl.processes.launch import Launch
 from parallel_impl.record import events as e
 from parallel_impl.record.gate_row import GateRow
 from parallel_impl.record.journal import now
+from parallel_impl.record.times import TimePhase
 from parallel_impl.run import gate_runs, own_tests
 from parallel_impl.run.gate_runs import BASE, CANDIDATE, BaseProof, Reports
 from parallel_impl.run.land import acceptance, judges
 from parallel_impl.run.own_tests import OwnTests
 from parallel_impl.run.run import Run
 from parallel_impl.run.spec import own_files
+from parallel_impl.run.stopwatch import measuring, phase
 
 TOLD = (  # of a verdict, in its row: without secrets
     "why", "new_failures", "gone", "flaky", "unstable", "renamed", "removed", "accepted", "judges", "differs",
@@ -93,6 +95,7 @@ class _Observed:
     own: list[GateVerdict] = field(default_factory=list)
 
 
+@phase(TimePhase.PROVING)
 def prove(run: Run, candidate: str, base_proof: BaseProof) -> Proof:
     """Run the gates on a checkout of the candidate and compare with the base. Blocks until both are done."""
     spec, repo, began = run.spec, run.workspace.repo, time.monotonic()
@@ -132,7 +135,8 @@ def _observe(run: Run, candidate: str, base_proof: BaseProof) -> _Observed:
     logs = run.workspace.places.gate_logs(CANDIDATE)
 
     def look_again(launch: Launch, checkout: Checkout, first: Reports) -> None:
-        before = gate_runs.wait_for(base_proof, stops)
+        with phase(TimePhase.BASE):
+            before = gate_runs.wait_for(base_proof, stops)
         if before is not None:
             failed = gate_runs.to_confirm(before, first)
             seen.second = gate_runs.run_again(run.spec, launch, checkout, logs, failed)
@@ -146,9 +150,14 @@ def _observe(run: Run, candidate: str, base_proof: BaseProof) -> _Observed:
 
 def _journalled(run: Run, do: Callable[[], T]) -> T:
     """What `do` returns, in a thread of its own; what it posts is journalled meanwhile, by this one."""
+
+    def measured() -> T:
+        with measuring(CANDIDATE, run.spec.slots.wait, TimePhase.GATES, run.post):
+            return do()
+
     with ThreadPoolExecutor(1, "proof") as pool:
         try:
-            doing = pool.submit(do)
+            doing = pool.submit(measured)
             gate_runs.wait_for(doing, (), meanwhile=run.record_posted)
             return doing.result()
         except BaseException:

@@ -132,7 +132,8 @@ def fail_spent(run: Run) -> None:
 def close(places: Places, home: Path, *, run: str = "") -> list[str]:
     """Remove the checkouts for gates, give back all ports, and remove the folders of worktrees that are empty then.
 
-    `run` is the id of one that does not go on: the layers that serve it alone are removed. Returns a line for each that cannot be removed: the next one of its name is made in its place, it is moved aside.
+    `run` is the id of one that does not go on: the layers that serve it alone are removed. Returns a line for each that
+    cannot be removed: the next one of its name is made in its place, it is moved aside.
     """
     ports.give_back(home)
     left = [

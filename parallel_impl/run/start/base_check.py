@@ -133,7 +133,7 @@ def _outside(checkout: Checkout) -> Iterator[str]:
 def _open(spec: RunSpec, workspace: Workspace) -> tuple[Checkout, list[Problem]]:
     """The first checkout. UserError when its files cannot be written or read again: a filter needs its key, say."""
     try:
-        checkout = workspace.source.open(BASE_CHECKOUT, spec.base)
+        checkout = workspace.open_checkout(BASE_CHECKOUT, spec.base)
     except GitError as error:
         raise filters.explain(error, "write the files of a worktree") from None
     try:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from parallel_impl.errors import UserError, printable
 from parallel_impl.gates import setup_inputs
-from parallel_impl.git import mounts
+from parallel_impl.git import layer, mounts
 from parallel_impl.git.mounts import Mounts
 from parallel_impl.git.repo import Change
 from parallel_impl.plan.globs import globs
@@ -33,11 +33,12 @@ SAID = {
 
 @dataclass(frozen=True, slots=True)
 class Mounting:
-    """The workspace with the means that were found, one line about them, and what of that this machine lacks."""
+    """The workspace with the means that were found, one line about them, what of that this machine lacks, and notes."""
 
     workspace: Workspace
     line: str
     lacking: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -74,7 +75,8 @@ def mounted(
         try:
             line, chosen = _line(ability, why), wanted == ability.means or not repository_name
             lacking = () if chosen or (ability.means is Means.OVERLAY and ability.reads_seen) else (line,)
-            yield Mounting(replace(workspace, source=replace(workspace.source, mounts=made)), line, lacking)
+            notes, made.told = tuple(made.told), []
+            yield Mounting(replace(workspace, source=replace(workspace.source, mounts=made)), line, lacking, notes)
         finally:
             made.end()
 
@@ -88,7 +90,8 @@ def _find(spec: RunSpec, home: Path, wanted: str, *, repository_name: str) -> tu
     store = mounts.store_of(home)
     mounts.make_store(store)
     words = spec.namespace.words if spec.namespace else ()
-    found = trial.find(store, namespace=words)
+    with layer.scratch(store) as folder:
+        found = trial.find(folder, namespace=words)
     if wanted == Means.COPY and found.means is Means.OVERLAY:
         return replace(found, means=Means.COPY), f'checkouts = "{wanted}"'
     return found, found.why
@@ -98,6 +101,8 @@ def _line(ability: Ability, why: str) -> str:
     notes = [why] if why else []
     if ability.means is not Means.EACH and not ability.reads_seen:
         notes.append("what set-up reads is not seen (noatime): its inputs are known by their names only")
+    elif ability.means is not Means.EACH and not ability.copies_seen:
+        notes.append("what set-up copies is not seen: files of known names are its inputs too")
     if ability.means is Means.OVERLAY and not ability.renames:
         notes.append("rename(2) of a folder of the base fails there")
     return printable(f"{SAID[ability.means]}{': ' if notes else ''}{'; '.join(notes)}")
@@ -114,4 +119,4 @@ def _none(_changes: Sequence[Change], _inputs: Mapping[str, str]) -> str:
 
 
 def _reason(declared: Sequence[str], ability: Ability, changes: Sequence[Change], inputs: Mapping[str, str]) -> str:
-    return setup_inputs.reason(changes, inputs, declared=declared, reads_seen=ability.reads_seen)
+    return setup_inputs.reason(changes, inputs, declared=declared, reads_seen=ability.copies_seen)

@@ -30,7 +30,7 @@ from parallel_impl.record import events as e
 from parallel_impl.record.journal import Journal, now
 from parallel_impl.report.announce import Announcer
 from parallel_impl.report.outline import outline
-from parallel_impl.run import feature_branch, on_base, run_id
+from parallel_impl.run import feature_branch, on_base, run_id, stopwatch
 from parallel_impl.run.claims import change_lock, claims
 from parallel_impl.run.feature_branch import Move
 from parallel_impl.run.inspect import archive
@@ -67,6 +67,7 @@ def prepare(request: Request) -> Iterator[Run]:
         _claimed(request) as (known, edits),
         _checked(request, known) as ready,
         closing(Journal(request.places.journal)) as journal,
+        closing(request.repo),
     ):
         claims.confirm(request.places, request.hold, known.plan.packages, request.listener.say)
         run = Run(
@@ -198,6 +199,7 @@ def _claimed(request: Request) -> Iterator[tuple[Inputs, InputEdits]]:
 def _checked(request: Request, known: Inputs) -> Iterator[_Ready]:
     """What the run is made from, proven on the base; its checkouts for gates are removed at the end."""
     spec, home = run_spec.specify(request, known), request.home.path
+    spec = replace(spec, slots=spec.slots.measured_by(stopwatch.running().wait))
     carried.anchor(request.repo, spec.carried, request.places.carried_refs)
     workspace = Workspace.open(
         request.repo,
@@ -226,7 +228,8 @@ def _checked(request: Request, known: Inputs) -> Iterator[_Ready]:
             mounts, workspace = mounted.workspace.source.mounts, mounted.workspace
             capable = _capable(request, known, mounts)
             lacking = (*capable.lacking, *mounted.lacking)
-            spec = replace(spec, checkouts=mounted.line, notes=(*spec.notes, *lacking), lacking=lacking)
+            notes = (*spec.notes, *lacking, *mounted.notes)
+            spec = replace(spec, checkouts=mounted.line, notes=notes, lacking=lacking)
             with layer_room.needed(mounts, known.tree_bytes, spec.config):
                 checked = base_check.check(spec, workspace, launch, in_force, request.listener)
             base_check.report(list(layer_room.problems(mounts, spec.config)), request.listener)

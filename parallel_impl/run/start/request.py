@@ -36,6 +36,7 @@ class Options:
     again: bool = False
     accept: tuple[str, ...] = ()
     pr: bool | None = None
+    profile: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
-"""Runs the end-to-end tests as an ordinary user, where root runs them: `make test-user`; arguments go to pytest.
+"""Runs a module as an ordinary user, where root runs this: `as_user.py MODULE ARGUMENTS…` (make test-user, bench-user).
 
 The user is `nobody`, so none has to be made. They get a copy of this clone and of its packages in a temporary folder,
 and a PATH whose first folder only root can read, as PATHs of real users have. What keeps a machine from it is printed,
-and the tests count as skipped.
+and counts as one test that was skipped.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def run(folder: Path, user: pwd.struct_passwd, arguments: list[str]) -> int:
         "LOGNAME": NAME,
     }
     return subprocess.run(
-        [str(folder / "copy/.venv/bin/python"), "-m", "pytest", *arguments],
+        [str(folder / "copy/.venv/bin/python"), "-m", *arguments],
         cwd=folder / "copy", env=environment, user=user.pw_uid, group=user.pw_gid, extra_groups=[], umask=0o022,
         check=False,
     ).returncode  # fmt: skip
@@ -95,14 +95,14 @@ def run(folder: Path, user: pwd.struct_passwd, arguments: list[str]) -> int:
 def main(arguments: list[str]) -> int:
     try:
         if os.geteuid() != 0:
-            raise NotHereError("these tests run as an ordinary user already, in `make test`")
+            raise NotHereError("this is an ordinary user already")
         try:
             user = pwd.getpwnam(NAME)
         except KeyError:
             raise NotHereError(f"this machine has no user {NAME}") from None
         python = interpreter(user)
     except NotHereError as reason:
-        sys.stdout.write(f"SKIPPED the end-to-end tests as an ordinary user: {reason}\n")
+        sys.stdout.write(f"SKIPPED {arguments[0]} as an ordinary user: {reason}\n")
         sys.stdout.write("===== 1 skipped in 0.00s =====\n")
         return 0
     with tempfile.TemporaryDirectory(prefix="test-user-", ignore_cleanup_errors=True) as name:

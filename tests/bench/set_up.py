@@ -1,0 +1,91 @@
+"""What set-up costs a run of many packages, against one set-up; and the ways to make checkouts, against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from tests.bench import table
+from tests.bench.alternate import Comparison, Side, Trial, alternate
+from tests.bench.effort import Effort, say, show
+from tests.bench.scenes import Scene, node, python
+from tests.bench.spent import MeasureError, measuring, told
+from tests.bench.ways import OURS, ours
+from tests.repository import git
+
+JOBS = 8
+ONCE = "set-up once"
+AT_MOST = 1.2
+KINDS: Mapping[str, Callable[[Path, int], tuple[Scene, Path]]] = {"npm": node, "Python": python}
+MEANS = ("overlay", "copy", "each")
+COUNTED = ("set-ups", "set-up s", "set-up CPU s")
+
+
+def set_up(folder: Path, effort: Effort) -> None:
+    """Total set-up of 20 packages, in a run of ours, against one: at most 1.2 times, by wall and by CPU time."""
+    for kind in ("Python",) if effort.quick else KINDS:
+        try:
+            scene, costs = KINDS[kind](folder / kind, 4 if effort.quick else 20)
+        except MeasureError as error:
+            say(kind, f"SKIPPED: {error}")
+            continue
+        once = Side(ONCE, lambda place, scene=scene, costs=costs: _once(scene, costs, place))  # type: ignore[misc]
+        found = alternate([once, _counting(scene, costs)], 1 if effort.quick else min(3, effort.rounds), folder)
+        files = _count(folder / kind, scene)
+        title = f"{kind}, {scene.packages} packages, {files} files after set-up"
+        show(table.lines(title, found, to=ONCE, more=COUNTED))
+        _limit(found)
+
+
+def ways(folder: Path, effort: Effort) -> None:
+    """The same runs by overlays, by copies, and with set-up in each checkout; each lands the same tree."""
+    for kind in ("Python",) if effort.quick else KINDS:
+        try:
+            scene, costs = KINDS[kind](folder / kind, 2 if effort.quick else 4)
+        except MeasureError as error:
+            say(kind, f"SKIPPED: {error}")
+            continue
+        sides = [_counting(scene, costs, name=means, checkouts=means) for means in MEANS]
+        found = alternate(sides, 1 if effort.quick else min(3, effort.rounds), folder)
+        show(table.lines(f"{kind}, {scene.packages} packages", found, to="each", more=COUNTED))
+
+
+def _counting(scene: Scene, costs: Path, *, name: str = OURS, checkouts: str = "") -> Side:
+    """Our run, and what its set-ups have cost."""
+    run = ours(scene, JOBS, name=name, checkouts=checkouts, counted=lambda: _costs(costs))
+
+    def prepare(folder: Path) -> Trial:
+        costs.unlink(missing_ok=True)
+        return run.prepare(folder)
+
+    return Side(name, prepare)
+
+
+def _once(scene: Scene, costs: Path, folder: Path) -> Trial:
+    """One set-up in a fresh clone."""
+    costs.unlink(missing_ok=True)
+    git(folder, "clone", "--quiet", str(scene.repository), "clone")
+    return Trial(measuring(costs, "sh", "setup.sh"), folder / "clone", counted=lambda: _costs(costs))
+
+
+def _costs(costs: Path) -> dict[str, float]:
+    spent = told(costs)
+    totals = (float(len(spent)), sum(one.wall for one in spent), sum(one.cpu for one in spent))
+    return dict(zip(COUNTED, totals, strict=True))
+
+
+def _count(folder: Path, scene: Scene) -> int:
+    """How many files a checkout has after set-up."""
+    place = folder / "counted"
+    git(folder, "clone", "--quiet", str(scene.repository), place.name)
+    trial = Side("", lambda _folder: Trial(["sh", "setup.sh"], place))
+    alternate([trial], 1, folder)
+    return sum(path.is_file() or path.is_symlink() for path in place.rglob("*"))
+
+
+def _limit(found: Comparison) -> None:
+    for what in COUNTED[1:]:
+        if not found.failure:
+            ratio = found.ratio(OURS, ONCE, what)
+            verdict = "yes" if ratio <= AT_MOST else "NO"
+            say(f"all {what} of a run, of one", f"{ratio:.2f}, at most {AT_MOST}: {verdict}")
