@@ -1,4 +1,4 @@
-"""How a checkout is made able to work: found from lock files, run the same way in every checkout.
+"""How a checkout is made able to work: found from lock files, run the same way wherever it runs.
 
 `find` tells the commands, `make_ready` runs them in a checkout, and `environment_of` puts the checkout's own `.venv`
 before all else for what runs there.

@@ -175,7 +175,7 @@ def _begin(store: Path) -> UnfinishedLayer:
 
 def remove_abandoned(store: Path) -> None:
     """Remove what killed processes were making, or removing."""
-    for folder in _half_made(store):
+    for folder in _unfinished(store):
         with contextlib.suppress(OSError):  # it is in nobody's way
             _remove_unused(folder)
 
@@ -296,7 +296,7 @@ def discard(prepared: PreparedLayer, *, changed: bool = False) -> None:
         with contextlib.suppress(FileNotFoundError):
             (prepared.folder / CHANGED).touch()
     if prepared.hold.is_last():
-        _remove_whole(prepared.folder)
+        _remove_at_once(prepared.folder)
     prepared.release()
 
 
@@ -336,7 +336,7 @@ class Emptied:
 def empty(store: Path, *, dry_run: bool = False) -> Emptied:
     """Remove every layer that no run uses or makes."""
     removed, left, total, wanted = list[Path](), dict[Path, str](), 0, _wanted(store)
-    for folder in sorted((*_half_made(store), *_folders(store))):
+    for folder in sorted((*_unfinished(store), *_folders(store))):
         size = 0
         with contextlib.suppress(FileNotFoundError):  # a run is at it
             size = _size(folder)
@@ -357,7 +357,8 @@ def _folders(store: Path) -> Iterator[Path]:
             yield folder
 
 
-def _half_made(store: Path) -> list[Path]:
+def _unfinished(store: Path) -> list[Path]:
+    """What somebody is making or removing, or was when killed."""
     return [*store.glob(f"{MAKING}*"), *store.glob(f"*/{MAKING}*")]
 
 
@@ -404,14 +405,14 @@ def _remove_unused(folder: Path, *, dry_run: bool = False) -> bool:
         return False
     unused = hold.is_last()
     if unused and not dry_run:
-        _remove_whole(folder)
+        _remove_at_once(folder)
     hold.release()
     return unused
 
 
-def _remove_whole(folder: Path) -> None:
-    """Remove a folder in a way that what a kill leaves of it is no layer."""
-    gone = folder.with_name(f"{MAKING}{uuid.uuid4().hex[:12]}")
+def _remove_at_once(folder: Path) -> None:
+    """Remove a layer so that nobody meets a half of it, also where this process is killed meanwhile."""
+    gone = folder.parent / f"{MAKING}{uuid.uuid4().hex[:12]}"
     with contextlib.suppress(FileNotFoundError):
         folder.rename(gone)
         remove(gone)

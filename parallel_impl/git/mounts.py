@@ -443,7 +443,7 @@ class Mounts:
 
     def _keep_start(self, names: Path, target: Path) -> None:
         """Copy the layer that is this run's, and ends with it: without it nobody sees again what was changed."""
-        for name in names.read_text().splitlines():
+        for name in storage.read(names).decode("utf-8", "surrogateescape").splitlines():
             if Path(name).parts[:1] == (VIEWS,):
                 try:
                     copy_tree(self.store / name, target)
