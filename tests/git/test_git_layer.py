@@ -12,7 +12,7 @@ import pytest
 
 from parallel_impl.git import layer
 from parallel_impl.git.index import CONFIG
-from parallel_impl.git.layer import Emptied, PreparedLayer
+from parallel_impl.git.layer import PreparedLayer
 from parallel_impl.git.remove import remove
 from parallel_impl.git.repo import Repo
 from parallel_impl.views.slot import Slot
@@ -174,7 +174,8 @@ def test_emptying_names_what_is_used_needed_or_being_made_and_removes_the_rest(t
         needed: "work that was not taken yet was done on it",
         begun.folder: "a run is making it",
     }
-    assert layer.empty(store, dry_run=True) == Emptied((torn,), 0, reasons)
+    tried = layer.empty(store, dry_run=True)
+    assert (tried.removed, tried.left) == ((torn,), reasons)
     assert torn.exists()
     del reasons[begun.folder]
     begun.hold.release()
@@ -287,7 +288,9 @@ def test_a_start_layer_shows_the_files_of_its_commit_and_git_finds_them_clean(tm
     with Slot() as slot:
         for commit in commits(user, seed, 6):
             folder = store / commit
-            index = layer.start(repo, prepared, commit, folder, {})
+            index = layer.start(
+                repo, prepared, commit, folder, changes=repo.changes(prepared.about.commit, commit), env={}
+            )
             for name in ("upper", "work"):
                 (folder / name).mkdir()
             layers = (f"{commit}/files", str(prepared.files.relative_to(store)))
