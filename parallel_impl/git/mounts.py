@@ -260,6 +260,15 @@ class Mounts:
             return mounted.place / layer.INDEX
         return self._start(mounted.layer, mounted.commit)[1]
 
+    def mount_again(self, name: str) -> None:
+        """Mount the view of a checkout again where its slot has died: what was written in it is there.
+
+        No program may run in it any more: two mounts of one upper are undefined.
+        """
+        mounted = self._mounted.get(name)
+        if mounted and mounted.opened and mounted.opened.is_gone:
+            mounted.opened = self.slot.open(mounted.about)
+
     def remove(self, name: str) -> None:
         """End the view of a checkout, and remove what it wrote."""
         mounted = self._close(name)
