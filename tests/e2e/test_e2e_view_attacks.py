@@ -90,6 +90,10 @@ def test_what_works_below_its_view_halts_and_no_attempt_alive_then_is_accepted(t
     # the work of wp-b was whole and is only judged again
     assert sorted(scene.lines("paid")) == ["wp-a", "wp-a", "wp-b"]
     assert git(scene.repo, "ls-tree", "--name-only", "openspec/c").split()[-2:] == ["wp-a.txt", "wp-b.txt"]
+    git(scene.repo, "merge", "--quiet", "openspec/c")
+    cleaned = tool(scene.repo, "cleanup", "c")
+    assert f"{kept.parent}: written below a checkout that was unmounted" in cleaned.stdout + cleaned.stderr
+    assert kept.read_text() == "lost\n"
 
 
 HOSTILE = """
