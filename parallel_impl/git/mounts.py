@@ -36,6 +36,8 @@ UPPER, WORK, COPY, START = "upper", "work", "copy", "start"
 # the first path for which a layer with these inputs does not serve a commit with these changes; "" where it does
 Inputs = Mapping[str, str]
 Reason = Callable[[Sequence[Change], Inputs], str]
+# what of one checkout's own a set-up names that ran in this folder and has these inputs: it serves no other one then
+Own = Callable[[Path, Inputs], str]
 
 
 def store_of(home: Path) -> Path:
@@ -100,7 +102,8 @@ def remove_empty(home: Path) -> None:
     with _alone(home.parent):
         # without a folder here no run is alive, and nothing is mounted at the one path: it would be lost with it
         with contextlib.suppress(OSError):
-            remove(store / VIEWS / home.name / STARTS)
+            if not written(home):  # what was written over one of them is not whole without it
+                remove(store / VIEWS / home.name / STARTS)
             (store / VIEWS / home.name).rmdir()
         with contextlib.suppress(OSError):
             (store / VIEWS).rmdir()
@@ -119,11 +122,12 @@ def _converted_otherwise(changes: Sequence[Change]) -> str:
 class Mounts:
     """How the checkouts of one run are mounted; threads share it.
 
-    `at` is the one path, `key` the name of this run's set-up, `reason` says when a layer does not serve. `fresh` are
-    the names of checkouts whose set-up always runs. Layers are kept for other runs, which use at most `limit` bytes;
-    with `run` they serve this run alone, and end with it. `changed` has the layers that somebody changed, by name, with
-    what to say of each. `opened` checkouts there were until now, and set-up `made` layers in these. `unmounted` tells
-    that processes left their view, `told` what earlier ones left below theirs.
+    `at` is the one path, `key` the name of this run's set-up, `reason` says when a layer does not serve a commit, `own`
+    when it serves one checkout alone. `fresh` are the names of checkouts whose set-up always runs. Layers are `kept`
+    for other runs, which use at most `limit` bytes; else they serve this `run` alone, and end with it. `changed` has
+    the layers that somebody changed, by name, with what to say of each. `opened` checkouts there were until now, and
+    set-up `made` layers in these. `unmounted` tells that processes left their view, `told` what earlier ones left below
+    theirs.
     """
 
     repo: Repo
@@ -134,8 +138,10 @@ class Mounts:
     at: Path
     key: str = ""
     reason: Reason = lambda _changes, _inputs: ""
+    own: Own = lambda _files, _inputs: ""
     fresh: frozenset[str] = frozenset()
     run: str = ""
+    kept: bool = True
     limit: int = 10 * 10**9
     changed: dict[str, str] = field(default_factory=dict)
     opened: int = 0
@@ -177,7 +183,7 @@ class Mounts:
             self._keep(self.at.parent)
             self._below = Mountpoint.of(self.at.parent)
         for found in layer.find(self.store, self.key):
-            if self.repo.resolve(found.about.commit) is None:  # another clone's
+            if found.about.own or self.repo.resolve(found.about.commit) is None:  # another clone's
                 found.release()
             elif path := found.changed():
                 self._take_out(found, path)
@@ -225,6 +231,7 @@ class Mounts:
         """Set-up has run in a fresh checkout: it becomes a layer, and the checkout a view over that."""
         begun = mounted.unfinished
         assert begun is not None  # noqa: S101  (fresh)
+        own = self.own(mounted.folder, inputs)
         mounted.close()
         layer.copy_level(level, begun.folder / layer.LEVEL, but=self.at.name)
         found = layer.finish(
@@ -236,7 +243,8 @@ class Mounts:
             inputs=inputs,
             seconds=seconds,
             env=self.trees.environment,
-            run=self.run,
+            run=self.run if own or not self.kept else "",
+            own=own,
         )
         with self._guard:
             self._layers.append(found)
@@ -257,6 +265,8 @@ class Mounts:
         mounted = self._close(name)
         if mounted and mounted.unfinished:  # its set-up has failed
             mounted.unfinished.discard()
+        elif mounted and mounted.layer and mounted.layer.about.own:
+            self._discard(mounted.layer)
         remove(self.views / name)
 
     def move_out(self, name: str, level: Path) -> None:
@@ -327,6 +337,16 @@ class Mounts:
 
     # -- the parts
 
+    def _discard(self, own: PreparedLayer) -> None:
+        """Remove a layer that served one checkout, which is over; one that was changed is told as any."""
+        with self._guard:
+            if own in self._layers:
+                self._layers.remove(own)
+                if path := own.changed():
+                    self._take_out(own, path)
+                else:
+                    layer.discard(own)
+
     def _close(self, name: str) -> Mounted | None:
         """End the view of a checkout, when it was looked at; its level may be removed then."""
         with self._guard:
@@ -373,7 +393,10 @@ class Mounts:
         with self._guard:
             known, first = tuple(self._layers), ""
         for one in known:
-            changes = self.repo.changes(one.about.commit, commit)
+            if one.about.own:
+                first = first or one.about.own
+                continue
+            changes = self.trees.changes(one.about.commit, commit)
             why = _converted_otherwise(changes) or self.reason(changes, one.about.inputs)
             if not why:
                 return one, ""
@@ -420,7 +443,7 @@ class Mounts:
 
     def _keep_start(self, names: Path, target: Path) -> None:
         """Copy the layer that is this run's, and ends with it: without it nobody sees again what was changed."""
-        for name in names.read_text().splitlines():
+        for name in storage.read(names).decode("utf-8", "surrogateescape").splitlines():
             if Path(name).parts[:1] == (VIEWS,):
                 try:
                     copy_tree(self.store / name, target)
@@ -436,7 +459,8 @@ class Mounts:
             if known not in self._starts:
                 folder = self.views / STARTS / f"{found.folder.name}-{commit}"
                 remove(folder)
-                layer.start(self.repo, found, commit, folder, self.trees.environment)
+                changes = self.trees.changes(found.about.commit, commit)
+                layer.start(self.repo, found, commit, folder, changes=changes, env=self.trees.environment)
                 self._starts[known] = folder
             folder = self._starts[known]
         return folder / layer.FILES, folder / layer.INDEX

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from parallel_impl.git.checkout import Checkout
-from parallel_impl.git.mounts import store_of
+from parallel_impl.git.mounts import remove_empty, store_of
 from parallel_impl.git.staging import Staging
 from parallel_impl.views.trial import Ability
 from parallel_impl.views.view import Means
@@ -180,6 +180,28 @@ def test_what_a_killed_process_left_in_a_view_is_taken_without_mounting_it(
     found.remove()
     assert not (scene.source.home / "wp1").exists()
     assert not (mounts.views / "wp1").exists()
+
+
+@BOTH
+def test_what_a_killed_process_left_over_other_files_than_the_layers_is_whole(tmp_path: Path, means: Means) -> None:
+    user = make_user(tmp_path / "user")
+    scene = open_scene(user, tmp_path, means=means)
+    mounts = scene.source.mounts
+    (user / "src/pkg/a.py").write_text("second\n")
+    git(user, "commit", "-qam", "second")
+    checkout = open_ready(scene.source, "wp3", second := git(user, "rev-parse", "HEAD"))
+    assert mounts and checkout.mounted
+    staging, about = Staging(scene.trees, checkout, base=scene.base), checkout.mounted.about
+    before = staging.before(set_up=True)
+    do(checkout, "mv src/pkg src/moved")
+    checkout.mounted.close()
+    mounts._mounted.clear()
+    remove_empty(scene.source.home)  # as the next process begins
+    found = scene.source.found("wp3", second, about)
+    assert found
+    taken = Staging(scene.trees, found, base=scene.base).after(before)
+    assert scene.repo.read(taken.tree, "src/moved/a.py") == b"second\n"
+    assert scene.repo.read(taken.tree, "src/moved/b.py") == b"b\n"
 
 
 @pytest.mark.parametrize("seeds", [range(4), range(4, 8)])

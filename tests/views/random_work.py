@@ -110,7 +110,8 @@ def move_file(_choose: random.Random, file: Path, _folder: Path, other: Path, _t
 
 
 def change_mode(choose: random.Random, file: Path, *_: Path) -> None:
-    file.chmod(choose.choice((0o755, 0o644)))
+    if stat.S_ISREG(file.lstat().st_mode):  # a folder would be closed, of a user
+        file.chmod(choose.choice((0o755, 0o644)))
 
 
 def make_link(choose: random.Random, file: Path, *_: Path) -> None:

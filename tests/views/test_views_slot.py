@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -135,6 +136,23 @@ def test_a_pid_namespace_holds_in_a_view_as_it_does_without(tmp_path: Path, slot
     assert (ended.exit_code, ended.survivors) == (4, 1)
     assert launched.view is not None
     assert (launched.view.files / "kept/file").read_text() == "old\nmore\n"
+
+
+def test_what_is_contained_in_a_view_ends_when_whoever_started_it_is_killed(tmp_path: Path) -> None:
+    if not namespace.find().namespace:
+        pytest.skip("there are no PID namespaces here")
+    scene.lay_out(tmp_path)  # skips where there is no overlay
+    script = Path(__file__).with_name("contained.py")
+    for command, folder in scene.users(script, tmp_path, str(namespace.NAMESPACE_INIT)):
+        with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as starter:
+            assert starter.stdout
+            capabilities, traced, pid = starter.stdout.readline().split()
+            ended = os.pidfd_open(int(pid))
+            starter.kill()
+        assert select.select([ended], [], [], 20)[0]
+        os.close(ended)
+        as_root = folder.name == "own" and os.geteuid() == 0
+        assert (capabilities != "0" * 16, traced) == (as_root, "-1")
 
 
 def test_what_replaces_renames_or_removes_a_folder_of_the_layer_is_in_the_upper(tmp_path: Path) -> None:
