@@ -112,6 +112,10 @@ for descriptor in pathlib.Path("/proc/self/fd").iterdir():
     with contextlib.suppress(OSError):
         if (target := os.readlink(descriptor)).startswith(("socket:", "anon", str(above))) or "/proc/" in target:
             told.append(f"inherited {target}" if not target.endswith("/fd") else "")
+for name, look in (("root", os.readlink), ("cwd", os.readlink), ("mem", open), ("fd/0", os.readlink)):
+    with contextlib.suppress(OSError):
+        look(f"/proc/1/{name}")
+        told.append(f"looked at /proc/1/{name}")
 for kind in ("trusted", "user"):
     for name, value in (("opaque", b"y"), ("redirect", b"/../../.."), ("metacopy", b""), ("whiteout", b"")):
         for place in ("src", "src/kept.txt"):
