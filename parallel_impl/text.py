@@ -38,6 +38,13 @@ def shorten_line(text: str, limit: int) -> str:
     return shorten(text, limit).replace("\n", "\\n")
 
 
+def size(number: int) -> str:
+    """Bytes as people read them: `410 MB`, `1.2 GB`."""
+    if number >= 10**9:
+        return f"{number / 1e9:.1f} GB"
+    return f"{number / 1e6:.0f} MB" if number >= 10**6 else f"{number / 1e3:.0f} kB"
+
+
 def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
     """The known word that is most like `word`; empty when none is. `cutoff`: 1 is the same word, 0 anything."""
     import difflib  # noqa: PLC0415  (5 ms, and only mistakes need it)

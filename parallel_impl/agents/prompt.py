@@ -14,6 +14,10 @@ from parallel_impl.plan.model import Package, StepKind
 from parallel_impl.text import first_names
 
 LONGEST = 60_000  # characters of one document; the whole file is in the worktree
+MOVES = (
+    "- Move a folder that was here when you started with `mv`: rename(2) of it, and so `git mv` and os.rename, fails",
+    "  (`Invalid cross-device link`).",
+)
 REPORT = (
     "- What a person should know goes, as JSON, to the file that $PARALLEL_IMPL_REPORT_FILE names; leave out what is",
     '  empty: {"schema_version": 1, "notes": ["…"], "deviations": [{"what": "…", "why": "…", "path": "…"}],',
@@ -27,7 +31,8 @@ class Context:
     """What an agent is told. Documents map a path in the worktree to its text.
 
     `gates` are the repository's (name, command), where they verify the package in the place of steps. `red_before` are
-    steps that fail without the package's work, by name, and how.
+    steps that fail without the package's work, by name, and how. `renames`: a folder that was there can be renamed by
+    rename(2).
     """
 
     package: Package
@@ -48,6 +53,7 @@ class Context:
     folder: str = ""
     gates: tuple[tuple[str, str], ...] = ()
     red_before: Mapping[str, str] = field(default_factory=dict)
+    renames: bool = True
 
 
 def render(context: Context) -> str:
@@ -158,6 +164,7 @@ def _rules(context: Context) -> str:
             "- Pushing is switched off, and no branch but your own matters.",
             f"- Leave `{context.folder}/tasks.md` and `{context.folder}/{PLAN_FILE}` alone.",
             "- Files that the repository ignores are not taken.",
+            *(() if context.renames else MOVES),
             *_resources(context),
             "- End with exit code 0 when the work is done, with another one when it cannot be done.",
             "- To report result keys, write a JSON object to the file that $PARALLEL_IMPL_RESULT_FILE names.",

@@ -17,6 +17,7 @@ import click
 from parallel_impl import __version__, environment, storage
 from parallel_impl.cli.cleanup import cleanup as cleanup_command
 from parallel_impl.cli.doctor import doctor
+from parallel_impl.cli.enter import enter
 from parallel_impl.cli.implement import implement as implement_command
 from parallel_impl.cli.init import init
 from parallel_impl.cli.logs import logs
@@ -46,6 +47,7 @@ group.add_command(validate)
 group.add_command(status)
 group.add_command(show)
 group.add_command(logs)
+group.add_command(enter)
 group.add_command(runs)
 group.add_command(init)
 group.add_command(doctor)

@@ -56,16 +56,20 @@ def status(change_id: str | None, *, watch: bool, as_json: bool) -> int:
 
 
 def _all(runs: list[RunStatus], *, as_json: bool) -> int:
+    from parallel_impl.run.inspect import layers  # noqa: PLC0415
     from parallel_impl.run.inspect.run_view import RunView  # noqa: PLC0415
 
     if as_json:
         readable = [run for run in runs if not run.unreadable]
         told = [_told(RunView(run.places).look(time.time())[0]) for run in readable]
         broken = {run.places.change_id: run.unreadable for run in runs if run.unreadable}
-        put_json({"runs": told, "unreadable": broken})
+        kept = layers.known(Path.cwd())
+        put_json({"runs": told, "unreadable": broken, "layers": {"number": kept.number, "bytes": kept.bytes}})
         return 0
     for line in [line for run in runs for line in (_line(run), *run.pause_lines)] or ["no runs in this repository"]:
         echo(line)
+    if (kept := layers.known(Path.cwd())).number:
+        echo(f"{kept} of set-up, kept for the next run; to remove them: {layers.COMMAND}")
     return 0
 
 

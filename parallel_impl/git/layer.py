@@ -16,7 +16,7 @@ import os
 import shutil
 import stat
 import uuid
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,10 +26,11 @@ from parallel_impl import storage, structs
 from parallel_impl.git.file_clock import pass_tick
 from parallel_impl.git.index import CONFIG, copy_index
 from parallel_impl.git.remove import remove
-from parallel_impl.git.repo import Repo, decode, encode
+from parallel_impl.git.repo import Change, Repo, decode, encode
 
 MAKING = ".making-"
 RECORD, FILES, LEVEL, INDEX, SEALED, LOCK = "layer.json", "files", "level", "index", "sealed", "lock"
+VIEWS, LAYERS = "views", "layers"  # in the same store: what runs write, and against which layers
 CHANGED = "changed"  # marks a layer that nobody takes any more
 TRIES = 10
 LONG_AGO = 10**18  # nanoseconds since 1970: with relatime, too, a file that is read gets another access time
@@ -41,7 +42,8 @@ class Description(msgspec.Struct, frozen=True, kw_only=True):
     """What a prepared layer was made from and how. `inputs`: path to mode and object id; "": there was no such file.
 
     `seal` is the digest of what lstat says of its files, `bytes` what they use of the disk, `run` the run that it
-    serves alone ("": it is kept for others).
+    serves alone ("": it is kept for others). `own` says what of one checkout's own its set-up names: it serves no other
+    checkout then ("": any that has the same inputs).
     """
 
     commit: str
@@ -51,6 +53,7 @@ class Description(msgspec.Struct, frozen=True, kw_only=True):
     seal: str
     bytes: int
     run: str = ""
+    own: str = ""
 
 
 class LayerHold:
@@ -60,7 +63,8 @@ class LayerHold:
     """
 
     def __init__(self, file: Path, *, make: bool = False) -> None:
-        self._descriptor = [os.open(file, os.O_RDONLY | os.O_CLOEXEC | (os.O_CREAT if make else 0), 0o644)]
+        self._descriptor = list[int]()
+        self._descriptor.append(os.open(file, os.O_RDONLY | os.O_CLOEXEC | (os.O_CREAT if make else 0), 0o644))
         self._lock(fcntl.LOCK_SH)
         if not os.path.samestat(os.fstat(self._descriptor[0]), file.stat()):  # removed, and made again, meanwhile
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(file))
@@ -171,12 +175,9 @@ def _begin(store: Path) -> UnfinishedLayer:
 
 def remove_abandoned(store: Path) -> None:
     """Remove what killed processes were making, or removing."""
-    for folder in (*store.glob(f"{MAKING}*"), *store.glob(f"*/{MAKING}*")):
+    for folder in _unfinished(store):
         with contextlib.suppress(OSError):  # it is in nobody's way
-            hold = LayerHold(folder / LOCK, make=True)
-            if hold.is_last():
-                remove(folder)
-            hold.release()
+            _remove_unused(folder)
 
 
 def forget_reads(files: Path, tracked: Collection[bytes]) -> dict[bytes, int]:
@@ -235,6 +236,7 @@ def finish(
     seconds: float,
     env: Mapping[str, str],
     run: str = "",
+    own: str = "",
 ) -> PreparedLayer:
     """Seal a layer that is made, and rename it into its place; where another run was faster, theirs is taken.
 
@@ -255,10 +257,11 @@ def finish(
         seal=_digest(listing),
         bytes=_size(folder),
         run=run,
+        own=own,
     )
     storage.write(folder / SEALED, b"\n".join(listing))
     storage.write_atomically(folder / RECORD, msgspec.json.encode(about))
-    found = _put(folder, store / key / _name(commit, inputs))
+    found = _put(folder, store / key / (uuid.uuid4().hex[:16] if own else _name(commit, inputs)))
     begun.discard()
     return found
 
@@ -307,23 +310,68 @@ def discard_own(store: Path, run: str) -> None:
 def prune(store: Path, *, limit: int) -> int:
     """Remove layers until those of the store use at most `limit` bytes, the least recently used first; how many went.
 
-    One that a run uses stays. One that somebody changed goes in any case.
+    One that a run uses, or needs to take up what it was killed in, stays. One that somebody changed goes in any case.
     """
     for mark in store.glob(f"*/*/{CHANGED}"):
         _remove_unused(mark.parent)
     known = sorted(_kept(store), key=lambda one: one.used)
-    total, removed = sum(one.bytes for one in known), 0
+    total, removed, wanted = sum(one.bytes for one in known), 0, _wanted(store)
     for one in known:
         if total <= limit:
             break
-        if _remove_unused(one.folder):
+        if one.folder not in wanted and _remove_unused(one.folder):
             total, removed = total - one.bytes, removed + 1
     return removed
 
 
-def count(store: Path) -> tuple[int, int]:
-    """How many layers a store has, and how many bytes they use."""
-    known = list(_kept(store))
+@dataclass(frozen=True, slots=True)
+class Emptied:
+    """What of a store went (or would), how many bytes that are, and what stays, with the reason."""
+
+    removed: tuple[Path, ...]
+    bytes: int
+    left: Mapping[Path, str]
+
+
+def empty(store: Path, *, dry_run: bool = False) -> Emptied:
+    """Remove every layer that no run uses or makes."""
+    removed, left, total, wanted = list[Path](), dict[Path, str](), 0, _wanted(store)
+    for folder in sorted((*_unfinished(store), *_folders(store))):
+        size = 0
+        with contextlib.suppress(FileNotFoundError):  # a run is at it
+            size = _size(folder)
+        if folder in wanted:
+            left[folder] = "work that was not taken yet was done on it"
+        elif not _remove_unused(folder, dry_run=dry_run):
+            left[folder] = "a run is making it" if folder.name.startswith(MAKING) else "a run uses it"
+        else:
+            removed.append(folder)
+            total += size
+    return Emptied(tuple(removed), total, left)
+
+
+def _folders(store: Path) -> Iterator[Path]:
+    """The folders of layers, whole or not, without those that are being made or removed."""
+    for folder in store.glob("*/*"):
+        if folder.parent.name != VIEWS and not folder.name.startswith(MAKING) and folder.parent.name[0] != ".":
+            yield folder
+
+
+def _unfinished(store: Path) -> list[Path]:
+    """What somebody is making or removing, or was when killed."""
+    return [*store.glob(f"{MAKING}*"), *store.glob(f"*/{MAKING}*")]
+
+
+def _wanted(store: Path) -> set[Path]:
+    """The layers that the open views of all runs, and those of killed ones, were changed against."""
+    lists = store.glob(f"{VIEWS}/*/*/{LAYERS}")
+    names = {name for one in lists for name in storage.read(one).decode("utf-8", "surrogateescape").splitlines()}
+    return {(store / name).parent for name in names}
+
+
+def count(store: Path, *, but: str = "") -> tuple[int, int]:
+    """How many layers a store has, without those that serve this run alone, and how many bytes they use."""
+    known = [one for one in _kept(store) if not but or one.run != but]
     return len(known), sum(one.bytes for one in known)
 
 
@@ -344,13 +392,19 @@ def _kept(store: Path) -> Iterator[_Kept]:
             yield _Kept(record.parent, about.bytes, (record.parent / LOCK).stat().st_mtime, about.run)
 
 
-def _remove_unused(folder: Path) -> bool:
+def _remove_unused(folder: Path, *, dry_run: bool = False) -> bool:
+    """Remove a layer that no run uses, and its key where it was the last one; whether it went (or would).
+
+    One without a lock is not whole, and nobody can use it.
+    """
     try:
-        hold = LayerHold(folder / LOCK)
-    except OSError:
+        hold = LayerHold(folder / LOCK, make=not dry_run)
+    except FileNotFoundError:
+        return dry_run
+    except BlockingIOError:
         return False
     unused = hold.is_last()
-    if unused:
+    if unused and not dry_run:
         _remove_at_once(folder)
     hold.release()
     return unused
@@ -362,6 +416,8 @@ def _remove_at_once(folder: Path) -> None:
     with contextlib.suppress(FileNotFoundError):
         folder.rename(gone)
         remove(gone)
+    with contextlib.suppress(OSError):  # others have this key
+        folder.parent.rmdir()
 
 
 def _open(place: Path) -> PreparedLayer | None:
@@ -385,7 +441,15 @@ def _name(commit: str, inputs: Mapping[str, str]) -> str:
 # -- what another commit changes
 
 
-def start(repo: Repo, prepared: PreparedLayer, commit: str, folder: Path, env: Mapping[str, str]) -> Path:
+def start(
+    repo: Repo,
+    prepared: PreparedLayer,
+    commit: str,
+    folder: Path,
+    *,
+    changes: Iterable[Change],
+    env: Mapping[str, str],
+) -> Path:
     """Write the difference between a layer's commit and another one to `folder`, as a layer above it; its index.
 
     What the commit does not have is hidden there. (A layer, not a view's upper: a file that the commit adds and an
@@ -396,7 +460,7 @@ def start(repo: Repo, prepared: PreparedLayer, commit: str, folder: Path, env: M
     copy_index(prepared.index, index)
     base = prepared.about.commit
     repo.git("read-tree", "-m", "-u", base, commit, index=index, work_tree=files, config=CONFIG, env=env)
-    gone = {encode(change.path) for change in repo.changes(base, commit) if change.status == "D"}
+    gone = {encode(change.path) for change in changes if change.status == "D"}
     _hide(os.fsencode(files), os.fsencode(prepared.files), gone)
     pass_tick(folder)
     return index

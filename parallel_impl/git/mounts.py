@@ -19,7 +19,7 @@ from parallel_impl import storage
 from parallel_impl.git import layer, mountpoints
 from parallel_impl.git.home import KEPT
 from parallel_impl.git.index import CONFIG, copy_index
-from parallel_impl.git.layer import PreparedLayer
+from parallel_impl.git.layer import LAYERS, VIEWS, PreparedLayer
 from parallel_impl.git.mounted import Mounted
 from parallel_impl.git.mountpoints import Mountpoint, Unmounted
 from parallel_impl.git.remove import remove
@@ -30,12 +30,14 @@ from parallel_impl.views.tree_copy import copy_tree
 from parallel_impl.views.trial import Ability
 from parallel_impl.views.view import Means, View
 
-STORE, CHECKOUT, VIEWS, STARTS = "_layers", "_checkout", "views", ".starts"
-UPPER, WORK, COPY, LAYERS = "upper", "work", "copy", "layers"
+STORE, CHECKOUT, STARTS = "_layers", "_checkout", ".starts"
+UPPER, WORK, COPY, START = "upper", "work", "copy", "start"
 
 # the first path for which a layer with these inputs does not serve a commit with these changes; "" where it does
 Inputs = Mapping[str, str]
 Reason = Callable[[Sequence[Change], Inputs], str]
+# what of one checkout's own a set-up names that ran in this folder and has these inputs: it serves no other one then
+Own = Callable[[Path, Inputs], str]
 
 
 def store_of(home: Path) -> Path:
@@ -48,17 +50,17 @@ def one_path(home: Path, repository_name: str) -> Path:
     return home.parent / CHECKOUT / repository_name
 
 
-def make_store(store: Path) -> None:
-    """Make the store: of this user's own group, which what is made in it gets too.
+def make_own(folder: Path) -> None:
+    """Make a folder for what views show or write: of this user's own group, which what is made in it gets too.
 
     Only the user's own ids are known in a view; below a setgid folder even the mount fails.
     """
-    store.mkdir(parents=True, exist_ok=True)
-    found = store.stat()
+    folder.mkdir(parents=True, exist_ok=True)
+    found = folder.stat()
     if found.st_gid != os.getegid():
-        os.chown(store, -1, os.getegid())
+        os.chown(folder, -1, os.getegid())
     if found.st_mode & stat.S_ISGID:
-        store.chmod(stat.S_IMODE(found.st_mode) & ~stat.S_ISGID)
+        folder.chmod(stat.S_IMODE(found.st_mode) & ~stat.S_ISGID)
 
 
 @contextlib.contextmanager
@@ -79,6 +81,18 @@ def written_in(home: Path, name: str = "") -> Path:
     return store_of(home) / VIEWS / home.name / name
 
 
+def written(home: Path) -> list[Path]:
+    """What views of a change have written, each in a folder of its own, as far as nobody has taken and removed it."""
+    views = store_of(home) / VIEWS / home.name
+    return sorted(path for path in views.iterdir() if path.name != STARTS) if views.is_dir() else []
+
+
+def layer_of(home: Path, name: str, written: Path) -> Path:
+    """The folder of a layer by its name in the list in `written`. One that was the run's own lies there too."""
+    kept = written / START
+    return kept if Path(name).parts[:1] == (VIEWS,) and kept.is_dir() else store_of(home) / name
+
+
 def remove_empty(home: Path) -> None:
     """Remove what is empty of the folders that all runs of a repository have in common, and layers nobody finishes."""
     store = store_of(home)
@@ -88,7 +102,8 @@ def remove_empty(home: Path) -> None:
     with _alone(home.parent):
         # without a folder here no run is alive, and nothing is mounted at the one path: it would be lost with it
         with contextlib.suppress(OSError):
-            remove(store / VIEWS / home.name / STARTS)
+            if not written(home):  # what was written over one of them is not whole without it
+                remove(store / VIEWS / home.name / STARTS)
             (store / VIEWS / home.name).rmdir()
         with contextlib.suppress(OSError):
             (store / VIEWS).rmdir()
@@ -107,11 +122,12 @@ def _converted_otherwise(changes: Sequence[Change]) -> str:
 class Mounts:
     """How the checkouts of one run are mounted; threads share it.
 
-    `at` is the one path, `key` the name of this run's set-up, `reason` says when a layer does not serve. `fresh` are
-    the names of checkouts whose set-up always runs. Layers are kept for other runs, which use at most `limit` bytes;
-    with `run` they serve this run alone, and end with it. `changed` has the layers that somebody changed, by name, with
-    what to say of each. `opened` checkouts there were until now, and set-up `made` layers in these. `unmounted` tells
-    that processes left their view, `told` what earlier ones left below theirs.
+    `at` is the one path, `key` the name of this run's set-up, `reason` says when a layer does not serve a commit, `own`
+    when it serves one checkout alone. `fresh` are the names of checkouts whose set-up always runs. Layers are `kept`
+    for other runs, which use at most `limit` bytes; else they serve this `run` alone, and end with it. `changed` has
+    the layers that somebody changed, by name, with what to say of each. `opened` checkouts there were until now, and
+    set-up `made` layers in these. `unmounted` tells that processes left their view, `told` what earlier ones left below
+    theirs.
     """
 
     repo: Repo
@@ -122,8 +138,10 @@ class Mounts:
     at: Path
     key: str = ""
     reason: Reason = lambda _changes, _inputs: ""
+    own: Own = lambda _files, _inputs: ""
     fresh: frozenset[str] = frozenset()
     run: str = ""
+    kept: bool = True
     limit: int = 10 * 10**9
     changed: dict[str, str] = field(default_factory=dict)
     opened: int = 0
@@ -142,6 +160,11 @@ class Mounts:
         return self.ability.means is not Means.EACH
 
     @property
+    def ready(self) -> bool:
+        """Whether there is a layer with this run's set-up already."""
+        return bool(self._layers)
+
+    @property
     def store(self) -> Path:
         return store_of(self.home)
 
@@ -153,13 +176,14 @@ class Mounts:
     def begin(self) -> None:
         """Make the folders, and take the layers that earlier runs have kept and nobody changed; others are removed."""
         with _alone(self.home.parent):
-            make_store(self.store)
+            for folder in (self.store, self.home):
+                make_own(folder)
             self.views.mkdir(parents=True, exist_ok=True)
             self.at.parent.mkdir(exist_ok=True)
             self._keep(self.at.parent)
             self._below = Mountpoint.of(self.at.parent)
         for found in layer.find(self.store, self.key):
-            if self.repo.resolve(found.about.commit) is None:  # another clone's
+            if found.about.own or self.repo.resolve(found.about.commit) is None:  # another clone's
                 found.release()
             elif path := found.changed():
                 self._take_out(found, path)
@@ -207,6 +231,7 @@ class Mounts:
         """Set-up has run in a fresh checkout: it becomes a layer, and the checkout a view over that."""
         begun = mounted.unfinished
         assert begun is not None  # noqa: S101  (fresh)
+        own = self.own(mounted.folder, inputs)
         mounted.close()
         layer.copy_level(level, begun.folder / layer.LEVEL, but=self.at.name)
         found = layer.finish(
@@ -218,7 +243,8 @@ class Mounts:
             inputs=inputs,
             seconds=seconds,
             env=self.trees.environment,
-            run=self.run,
+            run=self.run if own or not self.kept else "",
+            own=own,
         )
         with self._guard:
             self._layers.append(found)
@@ -239,6 +265,8 @@ class Mounts:
         mounted = self._close(name)
         if mounted and mounted.unfinished:  # its set-up has failed
             mounted.unfinished.discard()
+        elif mounted and mounted.layer and mounted.layer.about.own:
+            self._discard(mounted.layer)
         remove(self.views / name)
 
     def move_out(self, name: str, level: Path) -> None:
@@ -248,9 +276,10 @@ class Mounts:
         written = next((one for one in (place / UPPER, place / COPY) if os.path.lexists(one)), None)
         if written:
             level.mkdir(parents=True, exist_ok=True)  # the agent may have removed it
-            remove(target, level / LAYERS)
+            remove(target, level / LAYERS, level / START)
             written.rename(target)
             if (place / LAYERS).exists():
+                self._keep_start(place / LAYERS, level / START)
                 (place / LAYERS).rename(level / LAYERS)
         remove(place)
 
@@ -308,6 +337,16 @@ class Mounts:
 
     # -- the parts
 
+    def _discard(self, own: PreparedLayer) -> None:
+        """Remove a layer that served one checkout, which is over; one that was changed is told as any."""
+        with self._guard:
+            if own in self._layers:
+                self._layers.remove(own)
+                if path := own.changed():
+                    self._take_out(own, path)
+                else:
+                    layer.discard(own)
+
     def _close(self, name: str) -> Mounted | None:
         """End the view of a checkout, when it was looked at; its level may be removed then."""
         with self._guard:
@@ -317,7 +356,7 @@ class Mounts:
                     self.unmounted.append(Unmounted(f"what is mounted at {self.at} was changed by {name}", (name,)))
                 self._look(name, mounted)
                 self._look_around(name, *self._mounted)
-            elif (self.views / name).is_dir():  # of a killed process
+            elif any(os.path.lexists(self.views / name / one) for one in (UPPER, COPY)):  # of a killed process
                 self._keep(self.home / name / self.at.name)
         if mounted:
             mounted.close()
@@ -354,7 +393,10 @@ class Mounts:
         with self._guard:
             known, first = tuple(self._layers), ""
         for one in known:
-            changes = self.repo.changes(one.about.commit, commit)
+            if one.about.own:
+                first = first or one.about.own
+                continue
+            changes = self.trees.changes(one.about.commit, commit)
             why = _converted_otherwise(changes) or self.reason(changes, one.about.inputs)
             if not why:
                 return one, ""
@@ -396,7 +438,17 @@ class Mounts:
         if commit != base:
             self.repo.git("read-tree", "-m", "-u", base, commit, **how)  # type: ignore[arg-type]
         storage.write(files / ".git", git_file)
+        storage.write(place / LAYERS, b"")
         return self._open(level, copy=self._name(files))
+
+    def _keep_start(self, names: Path, target: Path) -> None:
+        """Copy the layer that is this run's, and ends with it: without it nobody sees again what was changed."""
+        for name in storage.read(names).decode("utf-8", "surrogateescape").splitlines():
+            if Path(name).parts[:1] == (VIEWS,):
+                try:
+                    copy_tree(self.store / name, target)
+                except OSError:  # a full disk, or half of it is gone: what was written is kept all the same
+                    remove(target)
 
     def _start(self, found: PreparedLayer, commit: str) -> tuple[Path, Path]:
         """The files and the index of a commit over a layer: the layer's own where it is of that commit."""
@@ -407,7 +459,8 @@ class Mounts:
             if known not in self._starts:
                 folder = self.views / STARTS / f"{found.folder.name}-{commit}"
                 remove(folder)
-                layer.start(self.repo, found, commit, folder, self.trees.environment)
+                changes = self.trees.changes(found.about.commit, commit)
+                layer.start(self.repo, found, commit, folder, changes=changes, env=self.trees.environment)
                 self._starts[known] = folder
             folder = self._starts[known]
         return folder / layer.FILES, folder / layer.INDEX

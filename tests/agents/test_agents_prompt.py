@@ -63,6 +63,12 @@ def test_the_rules_name_the_files_that_are_not_the_agents() -> None:
     assert "$PARALLEL_IMPL_RESULT_FILE" in told
 
 
+def test_where_a_folder_of_the_base_cannot_be_renamed_the_rules_say_how_it_is_moved() -> None:
+    told = section(render(Context(PACKAGE, "add-orders", renames=False)), "Rules")
+    assert "- Move a folder that was here when you started with `mv`" in told
+    assert "cross-device" not in render(Context(PACKAGE, "add-orders"))
+
+
 def test_documents_are_in_it_and_absent_ones_are_not() -> None:
     context = Context(
         PACKAGE,

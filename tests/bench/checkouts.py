@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import median
 
 from parallel_impl.git.checkout import Checkout, Source
-from parallel_impl.git.mounts import Mounts, make_store, one_path, store_of
+from parallel_impl.git.mounts import Mounts, make_own, one_path, store_of
 from parallel_impl.git.repo import Repo
 from parallel_impl.git.staging import Staging
 from parallel_impl.git.trees import Trees
@@ -175,7 +175,7 @@ def _prepare(repository: Path, slot: Slot) -> Prepared:
     source = Source.prepare(repo, base, home, indexes=state / "indexes", repository_name=repository.name)
     prepared = Prepared(repo, trees, slot, {EACH: source})
     store = store_of(home)
-    make_store(store)
+    make_own(store)
     ability = trial.find(store)
     if ability.means is Means.OVERLAY:
         mounts = Mounts(repo, trees, slot, ability, home, one_path(home, repository.name), "k" * 24)

@@ -156,6 +156,39 @@ def test_the_least_recently_used_layer_goes_first_and_never_one_in_use(tmp_path:
     assert layer.count(store)[0] == 1
 
 
+def test_emptying_names_what_is_used_needed_or_being_made_and_removes_the_rest(tmp_path: Path, repo: Repo) -> None:
+    store = tmp_path / "layers"
+    made = [make(repo, store, head(repo), made=name, inputs={name: ""}) for name in ("used", "needed", "free")]
+    used, needed, free = (one.folder for one in made)
+    made[1].release()
+    made[2].release()
+    list_of_killed = store / "views/c/wp-a/layers"
+    list_of_killed.parent.mkdir(parents=True)
+    list_of_killed.write_text(f"{needed.relative_to(store)}/files\n")
+    (torn := store / ("b" * 24) / "torn").mkdir(parents=True)
+    begun = layer.begin(store)
+    assert layer.prune(store, limit=0) == 1
+    assert not free.exists()
+    reasons = {
+        used: "a run uses it",
+        needed: "work that was not taken yet was done on it",
+        begun.folder: "a run is making it",
+    }
+    tried = layer.empty(store, dry_run=True)
+    assert (tried.removed, tried.left) == ((torn,), reasons)
+    assert torn.exists()
+    del reasons[begun.folder]
+    begun.hold.release()
+    found = layer.empty(store)
+    assert (set(found.removed), found.left) == ({torn, begun.folder}, reasons)
+    assert not torn.parent.exists()
+    assert not begun.folder.exists()
+    made[0].release()
+    list_of_killed.unlink()
+    assert layer.empty(store).bytes >= sum(one.about.bytes for one in made[:2])
+    assert sorted(path.name for path in store.iterdir()) == ["views"]
+
+
 def test_a_layer_that_is_not_to_be_used_again_is_gone_for_the_next_run(tmp_path: Path, repo: Repo) -> None:
     store = tmp_path / "layers"
     layer.discard(make(repo, store, head(repo)))
@@ -255,7 +288,9 @@ def test_a_start_layer_shows_the_files_of_its_commit_and_git_finds_them_clean(tm
     with Slot() as slot:
         for commit in commits(user, seed, 6):
             folder = store / commit
-            index = layer.start(repo, prepared, commit, folder, {})
+            index = layer.start(
+                repo, prepared, commit, folder, changes=repo.changes(prepared.about.commit, commit), env={}
+            )
             for name in ("upper", "work"):
                 (folder / name).mkdir()
             layers = (f"{commit}/files", str(prepared.files.relative_to(store)))

@@ -40,6 +40,11 @@ def test_without_room_for_all_jobs_one_is_left_and_without_room_for_one_nothing_
         capabilities.check(tmp_path, tmp_path, free // 2, jobs=4)
 
 
+def test_checkouts_that_share_a_layer_need_no_room_of_their_own(tmp_path: Path) -> None:
+    free = shutil.disk_usage(tmp_path).free
+    assert capabilities.check(tmp_path, tmp_path, free, jobs=4, shared=True).jobs == 4
+
+
 def test_the_doctor_names_what_a_run_would_use_and_the_line_that_installs_it(tmp_path: Path) -> None:
     repo = make_repository("no-contracts", tmp_path)
     agent = f'agent = "replay: {FIXTURES}/no-contracts/replay"\n'

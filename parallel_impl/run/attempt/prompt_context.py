@@ -26,7 +26,7 @@ DOCUMENTS = (".md", ".rst", ".txt", ".adoc")
 
 def collect(workspace: Workspace, spec: RunSpec, job: Job, tree: str) -> Context:
     """The context of one attempt, read from `tree`, the commit that the worktree starts from."""
-    folder, previous = workspace.places.folder, job.previous
+    folder, previous, mounts = workspace.places.folder, job.previous, workspace.source.mounts
     return Context(
         package=job.package,
         change_id=workspace.places.change_id,
@@ -46,6 +46,7 @@ def collect(workspace: Workspace, spec: RunSpec, job: Job, tree: str) -> Context
         ports=spec.config.ports,
         red_before=dict(_red_before(job)),
         gates=tuple((gate.name, gate.shown) for gate in spec.gates if gate.runs) if spec.single else (),
+        renames=mounts is None or mounts.ability.renames,
     )
 
 

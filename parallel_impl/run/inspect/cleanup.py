@@ -13,6 +13,7 @@ from pathlib import Path
 
 from parallel_impl.errors import UserError, first_line
 from parallel_impl.git import home as homes
+from parallel_impl.git import mounts
 from parallel_impl.git.home import KEPT
 from parallel_impl.git.merged import holds, standing, stood_whole
 from parallel_impl.git.remove import try_remove
@@ -21,16 +22,22 @@ from parallel_impl.plan import ids
 from parallel_impl.record.journal import load_state
 from parallel_impl.record.state import State
 from parallel_impl.run.claims import change_lock, claims, ledger
+from parallel_impl.run.inspect import layers
 from parallel_impl.run.launch import remove_temporary_folders
 from parallel_impl.run.places import Places
 from parallel_impl.run.publish import merged as merged_pull
 from parallel_impl.run.resume import leftovers
 from parallel_impl.text import did_you_mean
 
+LEFT = "left by a run that was killed; go on with it"
+
 
 @dataclass(slots=True)
 class Report:
-    """What was removed (or would be) and what was kept, as lines for people; `notes` are what could not be asked."""
+    """What was removed (or would be) and what was kept, as lines for people; `notes` are what could not be asked.
+
+    `left` is what stays for other runs.
+    """
 
     removed: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
@@ -38,6 +45,7 @@ class Report:
     dry_run: bool = False
     force: bool = False
     change_id: str = ""
+    left: str = ""
 
     def remove(self, place: Path) -> None:
         """Remove a file or folder, where this is no dry run; what cannot be removed is kept."""
@@ -53,7 +61,8 @@ class Report:
         if self.kept and not self.force:
             found.append(f"to remove this too: parallel-cleanup {self.change_id} --force")
         notes = [f"note: {note}" for note in self.notes]
-        return [*notes, *(found or [f"nothing to clean up for {self.change_id}"])]
+        left = [self.left] if self.left else []
+        return [*notes, *(found or [f"nothing to clean up for {self.change_id}"]), *left]
 
 
 def clean(
@@ -104,6 +113,8 @@ def clean(
             if cleared:
                 report.notes += leftovers.close(places, cleared.home.path, run=cleared.run_id)
             change_lock.forget(places)
+        if state.started:
+            report.left = layers.left_beside(home.path, but="" if report.kept else state.started.run_id)
     return report
 
 
@@ -213,21 +224,25 @@ def _clean(
 
 def _clean_home(home: Path, places: Places, state: State, report: Report, *, force: bool = False) -> None:
     """Worktrees are left by a crash only; what lies in one is on no ref, so it is work that nothing contains."""
-    if not home.is_dir():
-        return
     packages = {*state.packages, *state.removed}
     ours = {*places.gate_checkouts, *(name for package in packages for name in places.checkouts_of(package))}
-    for path in sorted(home.iterdir()):
+    for path in mounts.written(home):
+        if path.name in packages and not force:
+            report.kept.append(f"{path}: {LEFT}, or look at it: parallel-impl enter {places.change_id} {path.name}")
+        else:
+            report.remove(path)
+    for path in sorted(home.iterdir()) if home.is_dir() else ():
         name = path.name.removesuffix(".git")
         if (name in ours and name not in packages) or (force and (name in ours or path.name == KEPT)):
             report.remove(path)
         elif path.name == KEPT:
             report.kept += [f"{worktree}: a worktree that could not be staged" for worktree in _worktrees(path)]
         elif name in packages:
-            report.kept.append(f"{path}: left by a run that was killed; go on with it, or look at it")
+            report.kept.append(f"{path}: {LEFT}, or look at it")
         else:
             report.kept.append(f"{path}: not made by this tool")
     if not report.dry_run:
+        mounts.remove_empty(home)
         homes.remove_empty(home)
 
 

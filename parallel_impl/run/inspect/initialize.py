@@ -180,7 +180,7 @@ def describe_configuration(read: Callable[[str], bytes | None], agents: list[str
             f'# Who does the packages. On PATH here: {known}. Any program: "command: my-agent {{prompt_file}}"\n',
             f'agent = "{agents[0]}"\n' if agents else '# agent = "claude"\n',
             "\n# How many agents work at once.\n# jobs = 4\n",
-            f"\n# What makes a checkout able to work, run in each of them ({found.why}).\n",
+            f"\n# What makes a checkout able to work, run once for all that it serves ({found.why}).\n",
             f"# setup = {json.dumps(lines)}\n",
             "\n# What runs on the whole before it lands, and on the base first: old failures are told from new ones.\n",
             *_gate_lines(gates),

@@ -170,6 +170,7 @@ def describe(spec: RunSpec, workspace: Workspace, in_force: PlanInForce, done: B
         lines.append(f"  set-up: proven on the base in {done.setup_seconds:.1f} s")
     else:
         lines.append("  set-up: none")
+    lines.append(f"  checkouts: {spec.checkouts}")
     gates = [
         f"{gate.name} ({gate.shown if gate.is_own else gate.found})"
         for gate in done.gates

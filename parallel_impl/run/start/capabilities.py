@@ -21,15 +21,17 @@ class Capable:
     lacking: tuple[str, ...] = ()
 
 
-def check(state: Path, home: Path, tree_bytes: int, *, jobs: int) -> Capable:
+def check(state: Path, home: Path, tree_bytes: int, *, jobs: int, shared: bool = False) -> Capable:
     """What can be done of `jobs` at once. UserError where the disk does not even take what one needs.
 
-    `state` is where lock files lie, `home` where checkouts are made, of `tree_bytes` each.
+    `state` is where lock files lie, `home` where checkouts are made, of `tree_bytes` each; `shared`: they have their
+    files from one layer, so that none of them needs room.
     """
     found = [lock_trial.problem(state)]
-    if jobs > 1:
+    if jobs > 1 and not shared:
         found.append(homes.shortage(home, tree_bytes, jobs=jobs))
     lacking = tuple(printable(f"{why}: packages are done one at a time") for why in found if why)
     allowed = 1 if lacking else jobs
-    homes.check_space(home, tree_bytes, jobs=allowed)
+    if not shared:
+        homes.check_space(home, tree_bytes, jobs=allowed)
     return Capable(allowed, lacking if jobs > 1 else ())

@@ -18,6 +18,7 @@ from parallel_impl import environment
 from parallel_impl.errors import Problem, Severity, UserError
 from parallel_impl.git import carried, ignored_scope, surroundings
 from parallel_impl.git import home as homes
+from parallel_impl.git.mounts import Mounts
 from parallel_impl.git.remove import try_remove
 from parallel_impl.git.repo import Repo
 from parallel_impl.git.suitability import check_repository
@@ -43,6 +44,7 @@ from parallel_impl.run.start import (
     capabilities,
     configuration_edit,
     inputs,
+    layer_room,
     mounting,
     plan_edit,
     prompt_size,
@@ -51,9 +53,11 @@ from parallel_impl.run.start import (
     writable,
 )
 from parallel_impl.run.start.base_check import BaseCheck
+from parallel_impl.run.start.capabilities import Capable
 from parallel_impl.run.start.configuration_edit import ConfigurationEdit
 from parallel_impl.run.start.inputs import Inputs
 from parallel_impl.run.start.request import Request
+from parallel_impl.views.view import Means
 
 
 @contextmanager
@@ -217,24 +221,33 @@ def _checked(request: Request, known: Inputs) -> Iterator[_Ready]:
     in_force = PlanInForce(known.plan, known.order)
     try:
         writable.check_home(home)
-        wanted = request.options.jobs or known.config.jobs
-        capable = capabilities.check(request.places.locks, home, known.tree_bytes, jobs=wanted)
-        for lack in capable.lacking:
-            request.listener.say(str(Problem(lack, severity=Severity.WARNING)))
-        spec = replace(spec, notes=(*spec.notes, *capable.lacking), lacking=capable.lacking)
         base_check.report(list(prompt_size.problems(spec, workspace, in_force)), request.listener)
         name, inherited = _repository_name(request), request.inherited
         with mounting.mounted(spec, workspace, repository_name=name, inherited=inherited) as mounted:
             request.listener.say(mounted.line)
-            lacking, workspace = (*spec.lacking, *mounted.lacking), mounted.workspace
-            notes = (*spec.notes, *mounted.lacking, *mounted.notes)
+            mounts, workspace = mounted.workspace.source.mounts, mounted.workspace
+            capable = _capable(request, known, mounts)
+            lacking = (*capable.lacking, *mounted.lacking)
+            notes = (*spec.notes, *lacking, *mounted.notes)
             spec = replace(spec, checkouts=mounted.line, notes=notes, lacking=lacking)
-            checked = base_check.check(spec, workspace, launch, in_force, request.listener)
+            with layer_room.needed(mounts, known.tree_bytes, spec.config):
+                checked = base_check.check(spec, workspace, launch, in_force, request.listener)
+            base_check.report(list(layer_room.problems(mounts, spec.config)), request.listener)
             base_check.report(single.unverified(spec, checked.gates), request.listener)
             yield _Ready(spec, workspace, launch, in_force, checked, capable.jobs)
     finally:
         for line in leftovers.close(request.places, home):
             request.listener.say(line)
+
+
+def _capable(request: Request, known: Inputs, mounts: Mounts | None) -> Capable:
+    """How many jobs there may be; what is lacking for more is printed."""
+    shared = mounts is not None and mounts.ability.means is Means.OVERLAY
+    home, jobs = request.home.path, request.options.jobs or known.config.jobs
+    capable = capabilities.check(request.places.locks, home, known.tree_bytes, jobs=jobs, shared=shared)
+    for lack in capable.lacking:
+        request.listener.say(str(Problem(lack, severity=Severity.WARNING)))
+    return capable
 
 
 def _surroundings(request: Request, known: Inputs, home: Path) -> Surroundings:

@@ -229,4 +229,19 @@ MUTATIONS = (
         "lambda taken, count: 20000",
         ("tests/run/test_run_ports.py::test_two_checkouts_have_no_port_in_common_and_each_keeps_its_own",),
     ),
+    Mutation(
+        "agents are told how a folder is moved where rename(2) of it fails",
+        "parallel_impl.agents.prompt:MOVES",
+        "()",
+        (
+            "tests/agents/test_agents_prompt.py"
+            "::test_where_a_folder_of_the_base_cannot_be_renamed_the_rules_say_how_it_is_moved",
+        ),
+    ),
+    Mutation(
+        "what a machine cannot rename reaches the prompt",
+        "parallel_impl.run.attempt.prompt_context:Context",
+        "lambda *given, **named: original(*given, **{**named, 'renames': True})",
+        ("tests/run/test_run_prompt_context.py::test_a_prompt_knows_whether_a_folder_of_the_base_can_be_renamed",),
+    ),
 )

@@ -5,7 +5,7 @@ Decisions 3, 6, 7, 11, 17 and 19.
 
 from __future__ import annotations
 
-from tests.mutations.mutation import EMPTY, NONE_OF_THEM, NOTHING, Mutation
+from tests.mutations.mutation import EMPTY, NO, NONE_OF_THEM, NOTHING, Mutation
 
 GATES = "tests/run/test_run_gate_runs.py::test_"
 KNOWN = "tests/e2e/test_e2e_known.py::test_"
@@ -227,5 +227,17 @@ MUTATIONS = (
         "parallel_impl.run.own_tests:OwnTests.missing",
         "lambda self, reports: {}",
         ("tests/run/test_run_own_tests.py::test_only_tests_that_no_gate_ran_are_missing",),
+    ),
+    Mutation(
+        "without room for a layer nothing starts, and what makes room is named",
+        "parallel_impl.run.start.layer_room:_is_full",
+        NO,
+        ("tests/run/test_run_layer_room.py::test_a_disk_that_is_full_while_the_layer_is_made_is_that",),
+    ),
+    Mutation(
+        "checkouts that share a layer need no room of their own",
+        "parallel_impl.run.start.capabilities:check",
+        "lambda *given, shared=False, **named: original(*given, **named)",
+        ("tests/run/test_run_capabilities.py::test_checkouts_that_share_a_layer_need_no_room_of_their_own",),
     ),
 )
