@@ -13,7 +13,7 @@ import shlex
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -212,11 +212,12 @@ def make_ready(
     stop: Stops = None,
     mask: tuple[bytes, ...] = (),
     view: OpenView | None = None,
+    ran: Callable[[], None] = lambda: None,
 ) -> SetupOutcome:
     """Run the set-up in a checkout and prove that its environment does not lead elsewhere.
 
     All output goes to `log` (overwritten); `seconds` is the limit of each command. In a `view`, `checkout` is where
-    this process reads its files.
+    this process reads its files. `ran` is called when the commands have run, before anything else reads or lists there.
     """
     seen = view.at if view else checkout
     began = time.monotonic()
@@ -234,6 +235,7 @@ def make_ready(
             why = f"set-up: {command.run}: {ended}\n{tail(log)}"
             stopped = ended.reason is Reason.STOPPED
             return SetupOutcome(time.monotonic() - began, printable(why), log, stopped)
+    ran()
     found = _foreign(checkout, caches, everywhere=bool(commands), view=view)
     return SetupOutcome(time.monotonic() - began, _refuse(found), log)
 

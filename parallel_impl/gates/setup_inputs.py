@@ -40,6 +40,12 @@ TEXTS = (".md", ".rst", ".txt")  # installers list a folder for a README or LICE
 PACKAGE_MARK = "__init__.py"
 # of a terminal or of one piece of work: a set-up that depends on these is not repeatable anyway
 PASSING = ("PWD", "OLDPWD", "SHLVL", "_", "TERM", "COLUMNS", "LINES", "TMPDIR", "SSH_*", "PARALLEL_IMPL_*", "PYTEST_*")
+# what no two checkouts have the same of, or no two runs; documents that speak of these are not run
+OWN = re.compile(
+    rb"\b(PARALLEL_IMPL_(NAME|PORTS?|PACKAGE|ATTEMPT|CHANGE|RUN)|COMPOSE_PROJECT_NAME|docker[ -]compose)\b"
+)
+DOCUMENTS = (".md", ".rst", ".adoc")
+MOST_BYTES = 1 << 20  # of a file that is looked at: no program is as long
 LOCKED = (
     r"uv sync\b.*--(frozen|locked)\b", r"npm ci\b", r"pnpm install\b.*--frozen-lockfile\b",
     r"yarn install\b.*--(frozen-lockfile|immutable)\b", r"pip install\b.*--require-hashes\b",
@@ -75,6 +81,29 @@ def key(
 def is_locked(commands: Sequence[SetupCommand]) -> bool:
     """Whether each command installs what a lock file says, whenever it runs: other runs may use what it made."""
     return bool(commands) and all(any(re.search(pattern, command.run) for pattern in LOCKED) for command in commands)
+
+
+def own(commands: Sequence[SetupCommand], files: Path, inputs: Iterable[str]) -> str:
+    """What set-up names that is one checkout's own (ports, a name), and where; "" where it names nothing of that kind.
+
+    What it made serves no other checkout then. `files` is the folder in which it ran, `inputs` are the paths that it
+    read there.
+    """
+    for command in commands:
+        if found := OWN.search(command.run.encode("utf-8", "surrogateescape")):
+            return f"{found[0].decode()} in setup"
+    for path in inputs if commands else ():
+        if not path.endswith(DOCUMENTS) and (found := OWN.search(_content(files / path))):
+            return f"{found[0].decode()} in {path}"
+    return ""
+
+
+def _content(file: Path) -> bytes:
+    """What a file says, which set-up may have removed or made something else of."""
+    try:
+        return storage.read_regular(file, MOST_BYTES) or b""
+    except OSError:
+        return b""
 
 
 def reason(

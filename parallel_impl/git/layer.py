@@ -16,7 +16,7 @@ import os
 import shutil
 import stat
 import uuid
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from parallel_impl import storage, structs
 from parallel_impl.git.file_clock import pass_tick
 from parallel_impl.git.index import CONFIG, copy_index
 from parallel_impl.git.remove import remove
-from parallel_impl.git.repo import Repo, decode, encode
+from parallel_impl.git.repo import Change, Repo, decode, encode
 
 MAKING = ".making-"
 RECORD, FILES, LEVEL, INDEX, SEALED, LOCK = "layer.json", "files", "level", "index", "sealed", "lock"
@@ -42,7 +42,8 @@ class Description(msgspec.Struct, frozen=True, kw_only=True):
     """What a prepared layer was made from and how. `inputs`: path to mode and object id; "": there was no such file.
 
     `seal` is the digest of what lstat says of its files, `bytes` what they use of the disk, `run` the run that it
-    serves alone ("": it is kept for others).
+    serves alone ("": it is kept for others). `own` says what of one checkout's own its set-up names: it serves no other
+    checkout then ("": any that has the same inputs).
     """
 
     commit: str
@@ -52,11 +53,11 @@ class Description(msgspec.Struct, frozen=True, kw_only=True):
     seal: str
     bytes: int
     run: str = ""
+    own: str = ""
 
 
 class LayerHold:
     """A lock that others share, on a file; OSError where somebody has it alone, or there is no such file (any more).
-
 
     With `make` the file is made, in a folder that is there.
     """
@@ -176,10 +177,7 @@ def remove_abandoned(store: Path) -> None:
     """Remove what killed processes were making, or removing."""
     for folder in _unfinished(store):
         with contextlib.suppress(OSError):  # it is in nobody's way
-            hold = LayerHold(folder / LOCK, make=True)
-            if hold.is_last():
-                remove(folder)
-            hold.release()
+            _remove_unused(folder)
 
 
 def forget_reads(files: Path, tracked: Collection[bytes]) -> dict[bytes, int]:
@@ -238,6 +236,7 @@ def finish(
     seconds: float,
     env: Mapping[str, str],
     run: str = "",
+    own: str = "",
 ) -> PreparedLayer:
     """Seal a layer that is made, and rename it into its place; where another run was faster, theirs is taken.
 
@@ -258,10 +257,11 @@ def finish(
         seal=_digest(listing),
         bytes=_size(folder),
         run=run,
+        own=own,
     )
     storage.write(folder / SEALED, b"\n".join(listing))
     storage.write_atomically(folder / RECORD, msgspec.json.encode(about))
-    found = _put(folder, store / key / _name(commit, inputs))
+    found = _put(folder, store / key / (uuid.uuid4().hex[:16] if own else _name(commit, inputs)))
     begun.discard()
     return found
 
@@ -334,10 +334,12 @@ class Emptied:
 
 
 def empty(store: Path, *, dry_run: bool = False) -> Emptied:
-    """Remove every layer that no run uses, and what nobody makes any more."""
+    """Remove every layer that no run uses or makes."""
     removed, left, total, wanted = list[Path](), dict[Path, str](), 0, _wanted(store)
     for folder in sorted((*_unfinished(store), *_folders(store))):
-        size = _size(folder)
+        size = 0
+        with contextlib.suppress(FileNotFoundError):  # a run is at it
+            size = _size(folder)
         if folder in wanted:
             left[folder] = "work that was not taken yet was done on it"
         elif not _remove_unused(folder, dry_run=dry_run):
@@ -391,18 +393,20 @@ def _kept(store: Path) -> Iterator[_Kept]:
 
 
 def _remove_unused(folder: Path, *, dry_run: bool = False) -> bool:
-    """Remove a layer that no run uses, and its key where it was the last one; whether it went (or would)."""
-    hold = None
+    """Remove a layer that no run uses, and its key where it was the last one; whether it went (or would).
+
+    One without a lock is not whole, and nobody can use it.
+    """
     try:
-        hold = LayerHold(folder / LOCK)
-    except OSError:
-        if os.path.lexists(folder / LOCK):  # without one it is not whole: nobody can use it
-            return False
-    unused = hold is None or hold.is_last()
+        hold = LayerHold(folder / LOCK, make=not dry_run)
+    except FileNotFoundError:
+        return dry_run
+    except BlockingIOError:
+        return False
+    unused = hold.is_last()
     if unused and not dry_run:
         _remove_at_once(folder)
-    if hold:
-        hold.release()
+    hold.release()
     return unused
 
 
@@ -437,7 +441,15 @@ def _name(commit: str, inputs: Mapping[str, str]) -> str:
 # -- what another commit changes
 
 
-def start(repo: Repo, prepared: PreparedLayer, commit: str, folder: Path, env: Mapping[str, str]) -> Path:
+def start(
+    repo: Repo,
+    prepared: PreparedLayer,
+    commit: str,
+    folder: Path,
+    *,
+    changes: Iterable[Change],
+    env: Mapping[str, str],
+) -> Path:
     """Write the difference between a layer's commit and another one to `folder`, as a layer above it; its index.
 
     What the commit does not have is hidden there. (A layer, not a view's upper: a file that the commit adds and an
@@ -448,7 +460,7 @@ def start(repo: Repo, prepared: PreparedLayer, commit: str, folder: Path, env: M
     copy_index(prepared.index, index)
     base = prepared.about.commit
     repo.git("read-tree", "-m", "-u", base, commit, index=index, work_tree=files, config=CONFIG, env=env)
-    gone = {encode(change.path) for change in repo.changes(base, commit) if change.status == "D"}
+    gone = {encode(change.path) for change in changes if change.status == "D"}
     _hide(os.fsencode(files), os.fsencode(prepared.files), gone)
     pass_tick(folder)
     return index

@@ -36,6 +36,8 @@ UPPER, WORK, COPY, START = "upper", "work", "copy", "start"
 # the first path for which a layer with these inputs does not serve a commit with these changes; "" where it does
 Inputs = Mapping[str, str]
 Reason = Callable[[Sequence[Change], Inputs], str]
+# what of one checkout's own a set-up names that ran in this folder and has these inputs: it serves no other one then
+Own = Callable[[Path, Inputs], str]
 
 
 def store_of(home: Path) -> Path:
@@ -48,17 +50,17 @@ def one_path(home: Path, repository_name: str) -> Path:
     return home.parent / CHECKOUT / repository_name
 
 
-def make_store(store: Path) -> None:
-    """Make the store: of this user's own group, which what is made in it gets too.
+def make_own(folder: Path) -> None:
+    """Make a folder for what views show or write: of this user's own group, which what is made in it gets too.
 
     Only the user's own ids are known in a view; below a setgid folder even the mount fails.
     """
-    store.mkdir(parents=True, exist_ok=True)
-    found = store.stat()
+    folder.mkdir(parents=True, exist_ok=True)
+    found = folder.stat()
     if found.st_gid != os.getegid():
-        os.chown(store, -1, os.getegid())
+        os.chown(folder, -1, os.getegid())
     if found.st_mode & stat.S_ISGID:
-        store.chmod(stat.S_IMODE(found.st_mode) & ~stat.S_ISGID)
+        folder.chmod(stat.S_IMODE(found.st_mode) & ~stat.S_ISGID)
 
 
 @contextlib.contextmanager
@@ -99,10 +101,10 @@ def remove_empty(home: Path) -> None:
     layer.remove_abandoned(store)
     with _alone(home.parent):
         # without a folder here no run is alive, and nothing is mounted at the one path: it would be lost with it
-        if not written(home):  # else a killed run has left work that was done on them
-            with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):
+            if not written(home):  # what was written over one of them is not whole without it
                 remove(store / VIEWS / home.name / STARTS)
-                (store / VIEWS / home.name).rmdir()
+            (store / VIEWS / home.name).rmdir()
         with contextlib.suppress(OSError):
             (store / VIEWS).rmdir()
             (home.parent / CHECKOUT).rmdir()
@@ -120,11 +122,12 @@ def _converted_otherwise(changes: Sequence[Change]) -> str:
 class Mounts:
     """How the checkouts of one run are mounted; threads share it.
 
-    `at` is the one path, `key` the name of this run's set-up, `reason` says when a layer does not serve. `fresh` are
-    the names of checkouts whose set-up always runs. Layers are kept for other runs, which use at most `limit` bytes;
-    with `run` they serve this run alone, and end with it. `changed` has the layers that somebody changed, by name, with
-    what to say of each. `opened` checkouts there were until now, and set-up `made` layers in these. `unmounted` tells
-    that processes left their view, `told` what earlier ones left below theirs.
+    `at` is the one path, `key` the name of this run's set-up, `reason` says when a layer does not serve a commit, `own`
+    when it serves one checkout alone. `fresh` are the names of checkouts whose set-up always runs. Layers are `kept`
+    for other runs, which use at most `limit` bytes; else they serve this `run` alone, and end with it. `changed` has
+    the layers that somebody changed, by name, with what to say of each. `opened` checkouts there were until now, and
+    set-up `made` layers in these. `unmounted` tells that processes left their view, `told` what earlier ones left below
+    theirs.
     """
 
     repo: Repo
@@ -135,8 +138,10 @@ class Mounts:
     at: Path
     key: str = ""
     reason: Reason = lambda _changes, _inputs: ""
+    own: Own = lambda _files, _inputs: ""
     fresh: frozenset[str] = frozenset()
     run: str = ""
+    kept: bool = True
     limit: int = 10 * 10**9
     changed: dict[str, str] = field(default_factory=dict)
     opened: int = 0
@@ -171,13 +176,14 @@ class Mounts:
     def begin(self) -> None:
         """Make the folders, and take the layers that earlier runs have kept and nobody changed; others are removed."""
         with _alone(self.home.parent):
-            make_store(self.store)
+            for folder in (self.store, self.home):
+                make_own(folder)
             self.views.mkdir(parents=True, exist_ok=True)
             self.at.parent.mkdir(exist_ok=True)
             self._keep(self.at.parent)
             self._below = Mountpoint.of(self.at.parent)
         for found in layer.find(self.store, self.key):
-            if self.repo.resolve(found.about.commit) is None:  # another clone's
+            if found.about.own or self.repo.resolve(found.about.commit) is None:  # another clone's
                 found.release()
             elif path := found.changed():
                 self._take_out(found, path)
@@ -225,6 +231,7 @@ class Mounts:
         """Set-up has run in a fresh checkout: it becomes a layer, and the checkout a view over that."""
         begun = mounted.unfinished
         assert begun is not None  # noqa: S101  (fresh)
+        own = self.own(mounted.folder, inputs)
         mounted.close()
         layer.copy_level(level, begun.folder / layer.LEVEL, but=self.at.name)
         found = layer.finish(
@@ -236,7 +243,8 @@ class Mounts:
             inputs=inputs,
             seconds=seconds,
             env=self.trees.environment,
-            run=self.run,
+            run=self.run if own or not self.kept else "",
+            own=own,
         )
         with self._guard:
             self._layers.append(found)
@@ -257,6 +265,8 @@ class Mounts:
         mounted = self._close(name)
         if mounted and mounted.unfinished:  # its set-up has failed
             mounted.unfinished.discard()
+        elif mounted and mounted.layer and mounted.layer.about.own:
+            self._discard(mounted.layer)
         remove(self.views / name)
 
     def move_out(self, name: str, level: Path) -> None:
@@ -327,6 +337,16 @@ class Mounts:
 
     # -- the parts
 
+    def _discard(self, own: PreparedLayer) -> None:
+        """Remove a layer that served one checkout, which is over; one that was changed is told as any."""
+        with self._guard:
+            if own in self._layers:
+                self._layers.remove(own)
+                if path := own.changed():
+                    self._take_out(own, path)
+                else:
+                    layer.discard(own)
+
     def _close(self, name: str) -> Mounted | None:
         """End the view of a checkout, when it was looked at; its level may be removed then."""
         with self._guard:
@@ -336,7 +356,7 @@ class Mounts:
                     self.unmounted.append(Unmounted(f"what is mounted at {self.at} was changed by {name}", (name,)))
                 self._look(name, mounted)
                 self._look_around(name, *self._mounted)
-            elif (self.views / name).is_dir():  # of a killed process
+            elif any(os.path.lexists(self.views / name / one) for one in (UPPER, COPY)):  # of a killed process
                 self._keep(self.home / name / self.at.name)
         if mounted:
             mounted.close()
@@ -373,7 +393,10 @@ class Mounts:
         with self._guard:
             known, first = tuple(self._layers), ""
         for one in known:
-            changes = self.repo.changes(one.about.commit, commit)
+            if one.about.own:
+                first = first or one.about.own
+                continue
+            changes = self.trees.changes(one.about.commit, commit)
             why = _converted_otherwise(changes) or self.reason(changes, one.about.inputs)
             if not why:
                 return one, ""
@@ -424,7 +447,7 @@ class Mounts:
             if Path(name).parts[:1] == (VIEWS,):
                 try:
                     copy_tree(self.store / name, target)
-                except OSError:  # no room, or a run removed it that was killed: what was changed is kept all the same
+                except OSError:  # a full disk, or half of it is gone: what was written is kept all the same
                     remove(target)
 
     def _start(self, found: PreparedLayer, commit: str) -> tuple[Path, Path]:
@@ -436,7 +459,8 @@ class Mounts:
             if known not in self._starts:
                 folder = self.views / STARTS / f"{found.folder.name}-{commit}"
                 remove(folder)
-                layer.start(self.repo, found, commit, folder, self.trees.environment)
+                changes = self.trees.changes(found.about.commit, commit)
+                layer.start(self.repo, found, commit, folder, changes=changes, env=self.trees.environment)
                 self._starts[known] = folder
             folder = self._starts[known]
         return folder / layer.FILES, folder / layer.INDEX

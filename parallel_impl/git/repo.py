@@ -22,7 +22,7 @@ from parallel_impl.errors import UserError, printable
 from parallel_impl.git import obstacle, ownership
 from parallel_impl.git.identity import OURS, Identity
 from parallel_impl.processes import program
-from parallel_impl.processes.standing import EndedError, Standing
+from parallel_impl.processes.standing import EndedError, StandingProgram
 from parallel_impl.views.slot import OpenView
 
 MINIMUM = (2, 38)
@@ -150,7 +150,7 @@ class Repo:
         self.git_dir = git_dir
         self._named = _safe(named)
         self._config: tuple[str, ...] = ()
-        self._mover = Standing()
+        self._mover = StandingProgram()
 
     @classmethod
     def discover(cls, folder: Path) -> Repo:

@@ -166,6 +166,14 @@ class Trees:
             if tree != above:
                 self._derived[tree] = (above, tuple(changes))
 
+    def changes(self, old: str, new: str) -> Sequence[Change]:
+        """The changes between two trees, as git lists them; without a process where they are known."""
+        before, after = self.id(old), self.id(new)
+        if before == after:
+            return ()
+        above, known = self._derived.get(after, ("", ()))
+        return known if above == before else self.repo.changes(before, after)
+
     def ignored(self, listing: Listing, paths: Collection[bytes]) -> dict[bytes, str]:
         """Which `paths` (a folder ends in `/`) the rules of the tree and of the user ignore: path to `file:line: rule`.
 

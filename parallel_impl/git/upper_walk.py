@@ -149,7 +149,7 @@ class InLayers:
     """The paths (a folder ends in `/`) that were there before the agent: set-up made what no tree has of them."""
 
     def __init__(self, view: View) -> None:
-        self._layers = tuple(os.fsencode(view.store / name) for name in view.layers)
+        self._view = view
 
     def __contains__(self, path: object) -> bool:
         assert isinstance(path, bytes)  # noqa: S101  (for `in`)
@@ -157,6 +157,5 @@ class InLayers:
 
     def place(self, path: bytes) -> Path | None:
         """Where it lies; None where there is nothing."""
-        places = (os.path.join(one, path.rstrip(b"/")) for one in self._layers)  # noqa: PTH118 - bytes
-        top = next((place for place in places if os.path.lexists(place)), None)
-        return None if top is None or stat.S_ISCHR(os.lstat(top).st_mode) else Path(os.fsdecode(top))
+        places = upper.find(self._view, path.rstrip(b"/"))
+        return Path(os.fsdecode(places[0])) if places else None

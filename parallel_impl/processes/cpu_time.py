@@ -1,7 +1,7 @@
 """The CPU time of a piece of work: of its thread, of the children that it waited for, of threads that work for it.
 
 Of a child the kernel counts the process itself and all below it that was waited for (wait4(2)): a shell's commands, the
-whole of a PID namespace. What outlived its parent is not in it.
+whole of a PID namespace. What outlived its parent is not in it, nor a process of ours that stays for the whole run.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The first process of a PID namespace: starts one program in it, and ends the whole of it.
 
-Started as a program of its own by `processes.namespace`, so it imports nothing of this package and only what starts
-fast. A namespace ends with its first process, and the kernel then ends everything in it: also what changed its session
-and cleared its environment. The program itself cannot be the first process: the kernel keeps from that one every signal
-that it does not catch, so TERM would not end it.
+Started as a program of its own by `processes.namespace`, or by a fork in a view; so it imports nothing of this package,
+and only what starts fast. A namespace ends with its first process, and the kernel then ends everything in it: also what
+changed its session and cleared its environment. The program itself cannot be the first process: the kernel keeps from
+that one every signal that it does not catch, so TERM would not end it.
 
 Its program has a number that no other namespace's is likely to have; for that an ordinary user's first process is
 started with capabilities in its user namespace, which it gives up before the program starts.
@@ -30,13 +30,12 @@ PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, CAPABILITY_VERSION_3 = 47, 4, 0x200805
 FIRST_NUMBER, ROOM = 300, 2_000  # below it the kernel numbers nothing after a wrap; what one agent may start before it
 
 
-def main(channel: int, grace: float, argv: list[str]) -> None:
-    """Run the program to its end; returning ends the namespace."""
+def main(channel: int, grace: float, argv: list[str], environment: dict[bytes, bytes]) -> None:
+    """Run the program, with exactly this environment, to its end; returning ends the namespace."""
     if os.getpid() != 1:  # never outside: what is asked to end below is everything that this process can see
         sys.exit("this is not the first process of a namespace")
     os.set_inheritable(channel, False)
     _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # which the kernel keeps from a first process
-    environment = _environment()
     _number_from_anywhere(channel)
     _give_up()
     try:
@@ -50,7 +49,7 @@ def main(channel: int, grace: float, argv: list[str]) -> None:
     _tell(channel, f"exit {code} {_end_others()}")
 
 
-def _environment() -> dict[bytes, bytes]:
+def own_environment() -> dict[bytes, bytes]:
     """What this process was given: Python may have added LC_CTYPE to `os.environ` (PEP 538)."""
     with open("/proc/self/environ", "rb") as file:  # noqa: PTH123  (pathlib takes as long to import as all of this)
         pairs = (item.partition(b"=") for item in file.read().split(b"\0") if item)
@@ -144,4 +143,4 @@ def _tell(channel: int, line: str) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), float(sys.argv[2]), sys.argv[3:])
+    main(int(sys.argv[1]), float(sys.argv[2]), sys.argv[3:], own_environment())

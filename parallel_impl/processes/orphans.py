@@ -20,7 +20,7 @@ from typing import IO, Any
 
 from parallel_impl.processes import cpu_time, procfs
 from parallel_impl.processes.procfs import children_of_thread, descendants, environ, group_lives, session, start_time
-from parallel_impl.views.slot import Entered, OpenView
+from parallel_impl.views.slot import Contained, Entered, OpenView
 
 MARK = "PARALLEL_IMPL_JOB"
 LOWEST = 19  # priority
@@ -49,6 +49,7 @@ def start(
     pass_fds: Sequence[int] = (),
     nice: int = 0,
     view: OpenView | None = None,
+    contained: Contained | None = None,
 ) -> Child:
     """Start a child in a session of its own, and in this view, with `mark` in its environment; its stdout is a pipe.
 
@@ -61,7 +62,7 @@ def start(
         how["pass_fds"] = pass_fds
         child: Child
         if view:
-            child = view.start(argv, nice=nice, **how)
+            child = view.start(argv, nice=nice, contained=contained, **how)
         else:
             given = {"args": argv, "stdout": subprocess.PIPE, "bufsize": 0, "start_new_session": True, **how}
             child = _start_lower(given, nice) if nice else subprocess.Popen(**given)

@@ -25,9 +25,10 @@ from typing import IO, BinaryIO
 from parallel_impl import storage
 from parallel_impl.processes import orphans, procfs
 from parallel_impl.processes.launch import Launch
-from parallel_impl.processes.namespace import Channel
+from parallel_impl.processes.namespace import NAMESPACE_INIT, Channel
 from parallel_impl.processes.orphans import Child
 from parallel_impl.processes.output import Log, Output, Tell
+from parallel_impl.views.slot import Contained
 
 GRACE_AFTER_EXIT = 0.5  # seconds, for what a program left behind
 
@@ -156,9 +157,15 @@ def _opened(stdin: Path | bytes, stack: contextlib.ExitStack) -> IO[bytes]:
 def _start(
     argv: Sequence[str], launch: Launch, channel: Channel | None, mark: str, *, stdin: int | IO[bytes], apart: bool
 ) -> Child:
-    inside = channel and launch.namespace
+    contained, command = None, list(argv)
+    if channel and launch.namespace:
+        grace = launch.limits.grace_seconds
+        if launch.view:  # there forks do what words and Python would have to be started for
+            contained = Contained(NAMESPACE_INIT, channel.theirs.fileno(), grace)
+        else:
+            command = launch.namespace.around(argv, channel, grace)
     return orphans.start(
-        inside.around(argv, channel, launch.limits.grace_seconds) if inside and channel else list(argv),
+        command,
         env=launch.env,
         mark=mark,
         cwd=launch.cwd,
@@ -167,6 +174,7 @@ def _start(
         pass_fds=(channel.theirs.fileno(),) if channel else (),
         nice=launch.nice,
         view=launch.view,
+        contained=contained,
     )
 
 

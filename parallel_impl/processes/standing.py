@@ -35,7 +35,7 @@ class _Child:
     complaints: int
 
 
-class Standing:
+class StandingProgram:
     """One program at a time; threads take turns. It is started when it is first asked, and after it has ended."""
 
     def __init__(self) -> None:

@@ -31,6 +31,9 @@ from parallel_impl.report import figures, profile
 from parallel_impl.report.course import Course
 from parallel_impl.report.figures import Figures
 from parallel_impl.report.profile import RunTimes
+from parallel_impl.text import first_names
+
+SHOWN_CHECKOUTS = 4
 
 
 class ContractRow(msgspec.Struct, frozen=True):
@@ -241,10 +244,17 @@ def describe_set_up(happened: Iterable[e.Event]) -> str:
     whole = [run for run in ran if not run.why]
     times = {0: "not at all", 1: "once"}.get(len(whole), f"{len(whole)} times")
     took = f", {sum(run.seconds for run in whole):.1f} s" if whole else ""
-    again = [f"{run.checkout.removesuffix('.verify')} ({run.why}), {run.seconds:.1f} s" for run in ran if run.why]
-    more = f"; again for {'; '.join(again)}" if again else ""
+    again = dict.fromkeys(run.why for run in ran if run.why)
+    more = f"; again for {'; '.join(_again(why, ran) for why in again)}" if again else ""
     how = starts[-1].how.removeprefix("set-up once, ")
     return printable(f"{times}{took}, for {count(number, 'checkout')}{more}{'; ' if how else ''}{how}")
+
+
+def _again(why: str, ran: Sequence[e.SetUpRun]) -> str:
+    """The checkouts that had a set-up of their own for the same reason, and what that took."""
+    those = [run for run in ran if run.why == why]
+    names = dict.fromkeys(run.checkout.removesuffix(".verify") for run in those)
+    return f"{first_names([*names], SHOWN_CHECKOUTS)} ({why}), {sum(run.seconds for run in those):.1f} s"
 
 
 def _changed_by_others(happened: Iterable[e.Event]) -> Iterator[str]:

@@ -138,7 +138,13 @@ def make_ready(
         waiting = e.SlotAwaited(at=now(), what="set-up", on=on, package=package, number=number)
         with spec.slots.take(launch.stops, alone=alone, waits=lambda: tell(waiting)) as share:
             tell(e.SetupStarted(at=now(), on=on, package=package, number=number))
-            return _set_up(spec, launch, checkout, log), share
+            return _set_up(spec, launch, checkout, log, look), share
+
+    inputs: dict[str, str] = {}
+
+    def look() -> None:
+        if checkout.mounts and mounted:
+            inputs.update(checkout.mounts.inputs(mounted))
 
     if not spec.setup:
         outcome = _set_up(spec, launch, checkout, log)
@@ -149,7 +155,6 @@ def make_ready(
     if again := bool(outcome.failure) and share.beside and not any(launch.stops):
         first, (outcome, _) = outcome, once(alone=True)
         outcome = replace(outcome, seconds=first.seconds + outcome.seconds)
-    inputs = checkout.mounts.inputs(mounted) if checkout.mounts and mounted else {}  # before anything of ours reads
     # while the checkout is as set-up has left it
     if changes and not outcome.failure and (more := changes.beyond(spec.set_up_changes)) and judged:
         outcome = replace(outcome, failure=_changes_more(more))
@@ -169,7 +174,9 @@ def make_ready(
     return outcome
 
 
-def _set_up(spec: RunSpec, launch: Launch, checkout: Checkout, log: Path) -> SetupOutcome:
+def _set_up(
+    spec: RunSpec, launch: Launch, checkout: Checkout, log: Path, ran: Callable[[], None] = lambda: None
+) -> SetupOutcome:
     outcome = setup.make_ready(
         checkout.files,
         spec.setup,
@@ -180,6 +187,7 @@ def _set_up(spec: RunSpec, launch: Launch, checkout: Checkout, log: Path) -> Set
         stop=launch.stop,
         mask=launch.mask,
         view=checkout.view,
+        ran=ran,
     )
     if os.access(checkout.files, os.R_OK | os.W_OK | os.X_OK):
         hooks.switch_off(checkout)

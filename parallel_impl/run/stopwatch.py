@@ -113,11 +113,11 @@ def measuring(on: str, wait: SlotWait, first: TimePhase, tell: Callable[[TimesMe
 
     Nothing where it was not as long as a thousandth of a second.
     """
-    watch = start(wait, first)
+    before, watch = _thread.watch, start(wait, first)
     try:
         yield
     finally:
-        _thread.watch, found = None, watch.times()
+        _thread.watch, found = before, watch.times()
         if found.total.seconds >= LEAST:
             tell(TimesMeasured(at=now(), on=on, times=found))
 

@@ -45,6 +45,15 @@ class SlotDiedError(ViewError):
 
 
 @dataclass(frozen=True, slots=True)
+class Contained:
+    """A PID namespace for a program in a view: the module with its first process, its line to us, seconds of grace."""
+
+    module: Path
+    channel: int
+    grace: float
+
+
+@dataclass(frozen=True, slots=True)
 class OpenView:
     """A view that is mounted; the process `holder` keeps it so until `close`.
 
@@ -105,16 +114,28 @@ class OpenView:
         stderr: int,
         pass_fds: Sequence[int] = (),
         nice: int = 0,
+        contained: Contained | None = None,
     ) -> Entered:
         """Start a program in it, in a session of its own; the arguments are those of `subprocess.Popen`.
 
         Whoever hunts what left its parents must know it: a stranger with a session of its own is taken for that.
 
-        `stderr` may be a descriptor, too.
+        `stderr` may be a descriptor, too. A `contained` one has a PID namespace, which the process holds that is
+        returned; its channel is among `pass_fds`.
 
         OSError where the program cannot be started, ViewError where the view cannot be entered.
         """
-        return self.slot.start(self, argv, env=env, cwd=cwd, stdin=stdin, stderr=stderr, pass_fds=pass_fds, nice=nice)
+        return self.slot.start(
+            self,
+            argv,
+            env=env,
+            cwd=cwd,
+            stdin=stdin,
+            stderr=stderr,
+            pass_fds=pass_fds,
+            nice=nice,
+            contained=contained,
+        )
 
     def call(
         self, argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, stdin: bytes = b""
@@ -242,9 +263,11 @@ class Slot:
         stderr: int,
         pass_fds: Sequence[int] = (),
         nice: int = 0,
+        contained: Contained | None = None,
         session: bool = True,
     ) -> Entered:
         """Start a program in a view; see `OpenView.start`. Without `session` it has only a process group of its own."""
+        inside = contained and {"module": str(contained.module), "channel": contained.channel, "grace": contained.grace}
         asked = {
             "do": "start",
             "pid": opened.holder,
@@ -255,6 +278,7 @@ class Slot:
             "nice": nice,
             "session": session,
             "numbers": [0, 1, 2, *pass_fds],
+            "contained": inside,
         }
         with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
             source = theirs.enter_context(Path(os.devnull).open("rb")) if stdin == subprocess.DEVNULL else stdin
@@ -274,7 +298,7 @@ class Slot:
             child.wait()
         if not answer.get("joined"):
             raise ViewError(answer["what"])
-        raise OSError(answer["errno"], os.strerror(answer["errno"]), argv[0] if argv else "")
+        raise OSError(answer["errno"], answer["what"], argv[0] if argv else "")
 
     def end(self) -> None:
         """End the slot and all views that it holds."""

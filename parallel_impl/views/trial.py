@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -19,7 +20,7 @@ from pathlib import Path
 
 from parallel_impl import storage
 from parallel_impl.views import upper
-from parallel_impl.views.slot import OpenView, Slot, ViewError
+from parallel_impl.views.slot import Contained, OpenView, Slot, ViewError
 from parallel_impl.views.tree_copy import copy_tree
 from parallel_impl.views.upper import TouchedAs
 from parallel_impl.views.view import Means, View
@@ -68,10 +69,10 @@ class Ability:
     copies_seen: bool = True
 
 
-def find(folder: Path, *, namespace: tuple[str, ...] = ()) -> Ability:
-    """What can be done with layers in `folder`, which is made. `namespace`: the words that make a PID namespace.
+def find(folder: Path, *, first_process: Path | None = None) -> Ability:
+    """What can be done with layers in `folder`, which is made. `first_process`: its module, where agents are contained.
 
-    Root, too, may need a user namespace: in a container, or being root of one.
+    (`Contained.module`.) Root, too, may need a user namespace: in a container, or being root of one.
     """
     folder.mkdir(parents=True, exist_ok=True)
     reads, copies = _reads_are_seen(folder)
@@ -80,12 +81,12 @@ def find(folder: Path, *, namespace: tuple[str, ...] = ()) -> Ability:
     with Slot() as slot:
         for user in users:
             with _laid_out(folder, user=user) as view:
-                if not (why := _try(slot, view, namespace)):
+                if not (why := _try(slot, view, first_process)):
                     return replace(found, means=Means.OVERLAY, user=user, renames=_renames(slot, view))
                 no_overlay[user] = _explained(why, view)
         for user in users:
             with _laid_out(folder, user=user) as view:
-                if not (why := _try_copy(slot, view, namespace)):
+                if not (why := _try_copy(slot, view, first_process)):
                     return replace(found, means=Means.COPY, why=no_overlay[user], user=user)
                 found = replace(found, why=_explained(why, view))
     return found
@@ -117,14 +118,14 @@ def _laid_out(folder: Path, *, user: bool) -> Iterator[View]:
         shutil.rmtree(place, ignore_errors=True)
 
 
-def _try(slot: Slot, view: View, namespace: tuple[str, ...]) -> str:
+def _try(slot: Slot, view: View, first_process: Path | None) -> str:
     """Work in a view, and read that from outside: what went wrong, or ""."""
     try:
         opened = slot.open(view)
         try:
             seen = str(view.at), str(view.store), str(view.shown[0])
             why = _run(opened, ["sh", "-c", WORK, "sh", *seen]) or _read(view, opened)
-            why = why or (_run(opened, [*namespace, "--", "true"]) if namespace else "")
+            why = why or (_contain(opened, first_process) if first_process else "")
             return why or (_run(opened, [inside, *BUBBLEWRAP, "true"]) if (inside := _bubblewrap()) else "")
         finally:
             opened.close()
@@ -134,24 +135,43 @@ def _try(slot: Slot, view: View, namespace: tuple[str, ...]) -> str:
         return str(error)
 
 
-def _try_copy(slot: Slot, view: View, namespace: tuple[str, ...]) -> str:
+def _try_copy(slot: Slot, view: View, first_process: Path | None) -> str:
     """The same in a copy of the layer."""
     try:
         copy_tree(view.store / "layer", view.store / "copy")
     except OSError as error:
         return str(error)
-    return _try(slot, replace(view, layers=(), upper="", work="", copy="copy"), namespace)
+    return _try(slot, replace(view, layers=(), upper="", work="", copy="copy"), first_process)
 
 
-def _run(opened: OpenView, argv: list[str]) -> str:
+def _run(opened: OpenView, argv: list[str], contained: Contained | None = None) -> str:
     """Run a command in the view: what it printed where it failed, or ""."""
-    env = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
-    child = opened.start(argv, env=env, cwd=opened.at, stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+    child = opened.start(
+        argv,
+        env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"},
+        cwd=opened.at,
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.STDOUT,
+        pass_fds=(contained.channel,) if contained else (),
+        contained=contained,
+    )
     with child.stdout:
         said = child.stdout.read()
     code = child.wait()
     last = said.decode(errors="replace").strip().rpartition("\n")[2]
     return "" if code == 0 else f"{argv[0]} in a view: {last or f'exit {code}'}"
+
+
+def _contain(opened: OpenView, first_process: Path) -> str:
+    """Run a command in a PID namespace in the view: what was in the way, or ""."""
+    ours, theirs = socket.socketpair()
+    with ours:
+        with theirs:
+            contained = Contained(first_process, theirs.fileno(), 1.0)
+            why = _run(opened, ["sh", "-c", "[ -e /proc/1/stat ] && [ $$ != 1 ]"], contained)
+        ours.setblocking(False)
+        said = ours.recv(1000).decode(errors="replace") if not why else ""
+    return why or ("" if "exit 0" in said else f"a PID namespace in a view: {said.strip()}")
 
 
 def _read(view: View, opened: OpenView) -> str:

@@ -78,12 +78,21 @@ def _look(entry: os.DirEntry[bytes], above: Touched, prefix: str) -> Touched:
         return Touched(path, TouchedAs.ODD)
     source = (above.source if above.path else b"") + b"/" + entry.name
     if (redirect := _attribute(entry.path, f"{prefix}redirect")) is not None:
+        if not _leads_inside(redirect):  # the kernel writes no such one, and follows none
+            return Touched(path, TouchedAs.ODD)
         absolute = redirect.startswith(b"/")
         source = redirect if absolute else source.rpartition(b"/")[0] + b"/" + redirect
         return Touched(path, TouchedAs.RENAMED, source.lstrip(b"/"))
     if _attribute(entry.path, f"{prefix}opaque") == b"y":
         return Touched(path, TouchedAs.OPAQUE, source.lstrip(b"/"))
     return Touched(path, TouchedAs.FOLDER, source.lstrip(b"/"))
+
+
+def _leads_inside(redirect: bytes) -> bool:
+    """Whether it is a name, or a path from the root of the layers, without `.` and `..`."""
+    names = redirect.removeprefix(b"/").split(b"/")
+    whole = all(name not in (b"", b".", b"..") for name in names)
+    return whole and (redirect.startswith(b"/") or len(names) == 1)
 
 
 def _attribute(path: bytes, name: str) -> bytes | None:
@@ -101,10 +110,9 @@ def is_there(view: View, source: bytes) -> bool:
 def below(view: View, source: bytes) -> Iterator[tuple[bytes, int, bytes]]:
     """What the layers of a view show below one of their folders: relative path, kind, and where it lies.
 
-    A folder comes before what it holds. Layers hide by whiteouts, and by what is no folder.
+    A folder comes before what it holds.
     """
-    places = [os.path.join(os.fsencode(view.store / layer), source) for layer in view.layers]  # noqa: PTH118 - bytes
-    waiting = [(b"", [place for place in places if os.path.isdir(place)])]  # noqa: PTH112
+    waiting = [(b"", [place for place in find(view, source) if _is_folder(place)])]
     while waiting:
         folder, layers = waiting.pop()
         for name, found in _shown(layers).items():
@@ -113,6 +121,37 @@ def below(view: View, source: bytes) -> Iterator[tuple[bytes, int, bytes]]:
             yield path, kind, found[0]
             if stat.S_ISDIR(kind):
                 waiting.append((path, found))
+
+
+def find(view: View, path: bytes) -> list[bytes]:
+    """Where the layers of a view have what they show under a path: the uppermost place, and folders merged with it.
+
+    Layers hide by whiteouts, and by what is no folder. No symlink is followed: below one there is nothing.
+    """
+    places = [os.fsencode(view.store / layer) for layer in view.layers]
+    for name in path.split(b"/"):
+        places = _named([place for place in places if _is_folder(place)], name)
+    return places
+
+
+def _named(layers: list[bytes], name: bytes) -> list[bytes]:
+    """The places of one entry of a folder that lies in these layers."""
+    found: list[bytes] = []
+    for layer in layers:
+        place = os.path.join(layer, name)  # noqa: PTH118 - bytes
+        try:
+            status = os.lstat(place)
+        except FileNotFoundError:
+            continue
+        if stat.S_ISDIR(status.st_mode):
+            found.append(place)
+            continue
+        return found or ([] if stat.S_ISCHR(status.st_mode) and status.st_rdev == 0 else [place])
+    return found
+
+
+def _is_folder(place: bytes) -> bool:
+    return stat.S_ISDIR(os.lstat(place).st_mode)
 
 
 def _shown(layers: list[bytes]) -> dict[bytes, list[bytes]]:

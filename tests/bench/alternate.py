@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.bench.spent import MeasureError, Spent, load, spend
+from tests.bench.spent import MeasureError, Spent, read_load, spend
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +81,14 @@ def order(names: Sequence[str], rounds: int) -> Iterator[str]:
 def alternate(sides: Sequence[Side], rounds: int, folder: Path) -> Comparison:
     """Measure the sides in turn. The first side that fails, or lands another tree, ends it."""
     by_name = {side.name: side for side in sides}
-    found = Comparison({side.name: [] for side in sides}, before=load())
+    found = Comparison({side.name: [] for side in sides}, before=read_load())
     try:
         for name in order(tuple(by_name), rounds):
             found.samples[name].append(_measure(by_name[name], folder))
             _compare(found.samples)
     except MeasureError as error:
         found.failure = f"{name}: {error}"
-    found.after = load()
+    found.after = read_load()
     return found
 
 

@@ -3,7 +3,7 @@
 Every ratio is of sides that took turns in one run and landed the same tree; CPU time of the whole process tree stands
 beside wall time, minimum beside median, and the load before and after. `FLOOR=script make bench` measures against
 another floor than tests/bench/floor.py. `--quick` (`make bench-quick`) is over in two minutes; `make bench-scale`
-writes the curves.
+writes the curves. PARALLEL_IMPL_CHECKOUTS=each|copy|overlay measures that way to make checkouts.
 """
 
 from __future__ import annotations
@@ -16,30 +16,30 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench.checkouts import checkouts
+from tests.bench.checkouts import measure_checkouts
 from tests.bench.effort import Effort
-from tests.bench.idle import idle
-from tests.bench.journal_cost import journal
-from tests.bench.runs import agents, runs
-from tests.bench.scale import scale
-from tests.bench.set_up import set_up, ways
-from tests.bench.spent import MeasureError, load
-from tests.bench.start import preflight, start_up
-from tests.bench.under_load import under_load
+from tests.bench.idle import measure_idle
+from tests.bench.journal_cost import measure_journal
+from tests.bench.runs import measure_agents, measure_runs
+from tests.bench.scale import measure_scale
+from tests.bench.set_up import measure_set_up, measure_ways
+from tests.bench.spent import MeasureError, read_load
+from tests.bench.start import measure_preflight, measure_start
+from tests.bench.under_load import measure_load
 from tests.repository import hermetic
 
 MEASURES: dict[str, Callable[[Path, Effort], None]] = {
-    "start-up": start_up,
-    "preflight": preflight,
-    "idle": idle,
-    "checkouts": checkouts,
-    "runs": runs,
-    "agents": agents,
-    "set-up": set_up,
-    "ways": ways,
-    "journal": journal,
-    "load": under_load,
-    "scale": scale,
+    "start-up": measure_start,
+    "preflight": measure_preflight,
+    "idle": measure_idle,
+    "checkouts": measure_checkouts,
+    "runs": measure_runs,
+    "agents": measure_agents,
+    "set-up": measure_set_up,
+    "ways": measure_ways,
+    "journal": measure_journal,
+    "load": measure_load,
+    "scale": measure_scale,
 }
 QUICK = ("start-up", "idle", "checkouts", "runs", "agents", "set-up")
 ROUNDS = 5
@@ -68,8 +68,9 @@ def main() -> None:
 
 def _replace_environment(home: Path) -> None:
     """An own HOME, and nothing of the developer's git; of this tool's variables only how checkouts are made stays."""
-    replaced = hermetic(os.environ, home)
-    replaced |= {name: os.environ[name] for name in ("PARALLEL_IMPL_CHECKOUTS",) if name in os.environ}
+    replaced, chosen = hermetic(os.environ, home), os.environ.get("PARALLEL_IMPL_CHECKOUTS")
+    replaced.pop("PARALLEL_IMPL_CHECKOUTS")  # of the tests
+    replaced |= {"PARALLEL_IMPL_CHECKOUTS": chosen} if chosen else {}
     os.environ.clear()
     os.environ.update(replaced)
 
@@ -80,7 +81,8 @@ def machine(folder: Path) -> str:
     disk = subprocess.run(["stat", "-f", "-c", "%T", str(folder)], check=True, capture_output=True, text=True).stdout
     cores, who = len(os.sched_getaffinity(0)), "root" if os.geteuid() == 0 else "an ordinary user"
     versions = f"Linux {platform.release()}, git {git}, Python {platform.python_version()}"
-    return f"{cores} cores, {versions}, {disk.strip()}, as {who}, load {load():.1f}"
+    by = os.environ.get("PARALLEL_IMPL_CHECKOUTS", "what the trial finds")
+    return f"{cores} cores, {versions}, {disk.strip()}, as {who}, checkouts by {by}, load {read_load():.1f}"
 
 
 if __name__ == "__main__":

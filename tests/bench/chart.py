@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from itertools import takewhile
 from xml.sax.saxutils import escape
 
-PANEL, HEIGHT = 316, 330
+PANEL, HEIGHT = 320, 330
 LEFT, RIGHT, TOP, BOTTOM = 58, 14, 66, 50
 TICKS_AT_MOST = 7
 DASHES = ("", "6 3", "2 3", "9 3 2 3")  # colours are not all that tells lines apart
 STYLE = """
 text { font: 12px system-ui, sans-serif; fill: #1f2328 }
-.title { font-weight: 600; font-size: 13px }
+.title { font-weight: 600; font-size: 12.5px }
 .page { fill: #ffffff }
 .frame { fill: none; stroke: #8c959f }
 .grid { stroke: #d8dee4 }

@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import median
 
 from parallel_impl.git.checkout import Checkout, Source
-from parallel_impl.git.mounts import Mounts, make_store, one_path, store_of
+from parallel_impl.git.mounts import Mounts, make_own, one_path, store_of
 from parallel_impl.git.repo import Repo
 from parallel_impl.git.staging import Staging
 from parallel_impl.git.trees import Trees
@@ -26,9 +26,9 @@ from parallel_impl.views.slot import Slot
 from parallel_impl.views.view import Means
 from tests.bench import table
 from tests.bench.alternate import order
-from tests.bench.effort import Effort, say, show, unused
+from tests.bench.effort import Effort, make_folder, report, report_lines
 from tests.bench.scenes import CHANGE, commit, make
-from tests.bench.spent import MeasureError, Spent, load
+from tests.bench.spent import MeasureError, Spent, read_load
 from tests.repository import git
 
 CHANGED = 10
@@ -46,7 +46,7 @@ Costs = dict[tuple[str, str], list[Spent]]  # by way and step
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class Prepared:
     """A repository, and the sources of its checkouts, by way."""
 
     repo: Repo
@@ -55,19 +55,19 @@ class Ground:
     sources: dict[str, Source]
 
 
-def checkouts(folder: Path, effort: Effort) -> None:
+def measure_checkouts(folder: Path, effort: Effort) -> None:
     """At 1,000, 20,000 and 100,000 files; a program has been started in a checkout that is ready."""
     for files in (1000,) if effort.quick else (1000, 20_000, 100_000):
-        scene = make(unused(folder), 1, files=files)
-        before = load()
+        scene = make(make_folder(folder), 1, files=files)
+        before = read_load()
         with Slot() as slot:
-            base, ground = git(scene.repository, "rev-parse", "HEAD"), _ground(scene.repository, slot)
-            if VIEW not in ground.sources:
-                say(f"{files} files", "SKIPPED: there are no overlays here")
+            base, prepared = git(scene.repository, "rev-parse", "HEAD"), _prepare(scene.repository, slot)
+            if VIEW not in prepared.sources:
+                report(f"{files} files", "SKIPPED: there are no overlays here")
                 return
-            costs = _measure(ground, base, _commits(scene.repository, effort.rounds + 1))
-        show([f"{files} files, {effort.rounds} rounds, ms; load {before:.1f} to {load():.1f}"])
-        show(f"  {line}" for line in table.aligned(rows(costs, files)))
+            costs = _measure(prepared, base, _commits(scene.repository, effort.rounds + 1))
+        report_lines([f"{files} files, {effort.rounds} rounds, ms; load {before:.1f} to {read_load():.1f}"])
+        report_lines(f"  {line}" for line in table.align(rows(costs, files)))
         subprocess.run(["rm", "-rf", str(scene.repository.parent)], check=True)
 
 
@@ -89,13 +89,13 @@ def rows(costs: Costs, files: int) -> list[list[str]]:
     return found
 
 
-def _measure(ground: Ground, base: str, commits: Sequence[str]) -> Costs:
+def _measure(prepared: Prepared, base: str, commits: Sequence[str]) -> Costs:
     """Each way in turn, and in each round another commit; the first round fills what a run reads once."""
     costs, trees = Costs(), defaultdict[str, set[str]](set)
-    ways = tuple(ground.sources)
+    ways = tuple(prepared.sources)
     for number, way in enumerate(order(ways, len(commits))):
         another = commits[number // len(ways)]
-        turn = Turn(ground, ground.sources[way], f"p{number}")
+        turn = Turn(prepared, prepared.sources[way], f"p{number}")
         trees[base].add(turn.work(base))
         trees[another].add(turn.open_only(another))
         for step, spent in turn.spent.items() if number >= len(ways) else ():
@@ -109,14 +109,14 @@ def _measure(ground: Ground, base: str, commits: Sequence[str]) -> Costs:
 class Turn:
     """One checkout from its beginning to its end, and what each step cost."""
 
-    ground: Ground
+    prepared: Prepared
     source: Source
     name: str
     spent: dict[str, Spent] = field(default_factory=dict)
 
     def work(self, commit: str) -> str:
         """Make it ready, work in it, take that, remove it: the tree of the work."""
-        trees = self.ground.trees
+        trees = self.prepared.trees
         with self._measured(READY):
             checkout = self.source.open(self.name, commit)
             staging = Staging(trees, checkout, base=commit)
@@ -142,9 +142,9 @@ class Turn:
 
     @contextmanager
     def _measured(self, step: str) -> Iterator[None]:
-        cpu, wall = _cpu(self.ground.slot), time.perf_counter()
+        cpu, wall = _cpu(self.prepared.slot), time.perf_counter()
         yield
-        self.spent[step] = Spent(time.perf_counter() - wall, _cpu(self.ground.slot) - cpu)
+        self.spent[step] = Spent(time.perf_counter() - wall, _cpu(self.prepared.slot) - cpu)
 
 
 def _cpu(slot: Slot) -> float:
@@ -166,25 +166,25 @@ def _run(checkout: Checkout, script: str) -> str:
     return out.decode()
 
 
-def _ground(repository: Path, slot: Slot) -> Ground:
+def _prepare(repository: Path, slot: Slot) -> Prepared:
     """What a run has at hand; with a view only where there are overlays. Its set-up has done nothing."""
     repo = Repo.discover(repository)
     base = git(repository, "rev-parse", "HEAD")
     state, home = repo.git_dir / "parallel-impl" / CHANGE, repository.parent / "repository.worktrees" / CHANGE
     trees = Trees(repo, state / "trees")
     source = Source.prepare(repo, base, home, indexes=state / "indexes", repository_name=repository.name)
-    ground = Ground(repo, trees, slot, {EACH: source})
+    prepared = Prepared(repo, trees, slot, {EACH: source})
     store = store_of(home)
-    make_store(store)
+    make_own(store)
     ability = trial.find(store)
     if ability.means is Means.OVERLAY:
         mounts = Mounts(repo, trees, slot, ability, home, one_path(home, repository.name), "k" * 24)
         mounts.begin()
-        ground.sources[VIEW] = replace(source, mounts=mounts)
-        first = ground.sources[VIEW].open("base", base)
+        prepared.sources[VIEW] = replace(source, mounts=mounts)
+        first = prepared.sources[VIEW].open("base", base)
         first.settle(seconds=0.0, inputs={})
         first.remove()
-    return ground
+    return prepared
 
 
 def _commits(repository: Path, count: int) -> list[str]:

@@ -17,7 +17,7 @@ class Effort:
     quick: bool = False
 
 
-def unused(folder: Path) -> Path:
+def make_folder(folder: Path) -> Path:
     """A folder that is not there yet."""
     return Path(tempfile.mkdtemp(dir=folder))
 
@@ -27,12 +27,12 @@ def median(rounds: int, measure: Callable[[], float]) -> float:
     return statistics.median(measure() for _ in range(rounds))
 
 
-def say(name: str, text: str) -> None:
+def report(name: str, text: str) -> None:
     """One figure."""
     print(f"  {name}: {text}", flush=True)
 
 
-def show(lines: Iterable[str]) -> None:
+def report_lines(lines: Iterable[str]) -> None:
     """A comparison."""
     for line in lines:
         print(f"  {line}", flush=True)

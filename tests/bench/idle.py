@@ -8,9 +8,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench.effort import Effort, say
+from tests.bench.effort import Effort, report
 from tests.bench.scenes import make
-from tests.bench.spent import MeasureError, load
+from tests.bench.spent import MeasureError, read_load
 from tests.bench.ways import implement
 
 AGENTS = 8
@@ -26,12 +26,12 @@ class Seen:
     ticks: int
 
 
-def idle(folder: Path, effort: Effort) -> None:
+def measure_idle(folder: Path, effort: Effort) -> None:
     """Eight agents that sleep: CPU time of the run and all its descendants, between two looks at them."""
     seconds = 4 if effort.quick else 20
     scene = make(folder, AGENTS)
     command = implement(AGENTS, seconds + 5)
-    before, quiet = load(), subprocess.DEVNULL
+    before, quiet = read_load(), subprocess.DEVNULL
     with subprocess.Popen(command, cwd=scene.repository, stdin=quiet, stdout=quiet, stderr=quiet) as run:
         _wait_for_agents(run)
         began, first = time.perf_counter(), tree(run.pid)
@@ -40,8 +40,8 @@ def idle(folder: Path, effort: Effort) -> None:
     if run.returncode:
         raise MeasureError(f"the run of {AGENTS} agents that sleep: exit {run.returncode}")
     used = (cpu(last) - cpu(first)) / TICKS
-    told = f"{used * 1000 / took:.1f} ms of CPU a second, over {took:.0f} s, in {len(last)} processes"
-    say(f"{AGENTS} agents asleep", f"{told}; load {before:.1f} to {load():.1f}")
+    text = f"{used * 1000 / took:.1f} ms of CPU a second, over {took:.0f} s, in {len(last)} processes"
+    report(f"{AGENTS} agents asleep", f"{text}; load {before:.1f} to {read_load():.1f}")
 
 
 def tree(root: int) -> dict[int, Seen]:

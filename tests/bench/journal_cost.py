@@ -9,16 +9,16 @@ from pathlib import Path
 from parallel_impl.record import events as e
 from parallel_impl.record.journal import Journal, read
 from parallel_impl.record.state import fold
-from tests.bench.effort import Effort, median, say
+from tests.bench.effort import Effort, median, report
 from tests.bench.scenes import CHANGE, make
-from tests.bench.spent import load, spend
+from tests.bench.spent import read_load, spend
 
 JOBS = 8
 TIMED = """
 import sys, time
 from parallel_impl.cli import main
 from parallel_impl.record.journal import Journal
-append, spent, told = Journal.append, [], sys.argv.pop(1)
+append, spent, costs = Journal.append, [], sys.argv.pop(1)
 def timed(self, *events, sync=True):
     began = time.perf_counter()
     append(self, *events, sync=sync)
@@ -27,21 +27,21 @@ Journal.append = timed
 try:
     main.implement()
 finally:
-    with open(told, "w") as file:
+    with open(costs, "w") as file:
         print(sum(sync for sync, _ in spent), sum(took for _, took in spent), file=file)
 """
 
 
-def journal(folder: Path, effort: Effort) -> None:
+def measure_journal(folder: Path, effort: Effort) -> None:
     """What the journal costs in a run of 200 packages, and the fold of 100,000 events."""
     packages = 30 if effort.quick else 200
-    scene, told = make(folder / "run", packages), folder / "told"
+    scene, costs = make(folder / "run", packages), folder / "costs"
     agent = "command: sh agent.sh {package_id} 0"
-    arguments = [str(told), CHANGE, "--jobs", str(JOBS), "--agent", agent]
+    arguments = [str(costs), CHANGE, "--jobs", str(JOBS), "--agent", agent]
     spent = spend([sys.executable, "-c", TIMED, *arguments], scene.repository)
-    appends, took = told.read_text().split()
+    appends, took = costs.read_text().split()
     figures = f"{appends} fsyncs of the journal in {float(took):.2f} s of {spent.wall:.1f} s"
-    say(f"{packages} packages", f"{figures}; load {load():.1f}")
+    report(f"{packages} packages", f"{figures}; load {read_load():.1f}")
 
     written = _write(folder / "journal.jsonl", 33_333)
     total = sum(1 for _ in read(written))
@@ -51,7 +51,9 @@ def journal(folder: Path, effort: Effort) -> None:
         fold(read(written))
         return time.perf_counter() - began
 
-    say("fold", f"{total} events in {median(effort.rounds, read_and_fold):.2f} s; at most 1 s; load {load():.1f}")
+    report(
+        "fold", f"{total} events in {median(effort.rounds, read_and_fold):.2f} s; at most 1 s; load {read_load():.1f}"
+    )
 
 
 def _write(file: Path, packages: int) -> Path:

@@ -31,8 +31,8 @@ def main(file: str, *command: str) -> int:
         pass
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     line = {"wall": wall, "cpu": used.ru_utime + used.ru_stime, "peak_mb": used.ru_maxrss // 1024}
-    with open(file, "a") as told:  # noqa: PTH123 - pathlib takes longer to import than all else
-        told.write(json.dumps(line) + "\n")
+    with open(file, "a") as costs:  # noqa: PTH123 - pathlib takes longer to import than all else
+        costs.write(json.dumps(line) + "\n")
     code = os.waitstatus_to_exitcode(status)
     return code if code >= 0 else 128 - code
 

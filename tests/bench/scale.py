@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.bench import table
 from tests.bench.alternate import Comparison, Side, alternate
 from tests.bench.chart import Line, Panel, draw
-from tests.bench.effort import Effort, show, unused
+from tests.bench.effort import Effort, make_folder, report_lines
 from tests.bench.scenes import make
 from tests.bench.spent import MeasureError
 from tests.bench.ways import FLOOR, LOCK, OURS, floor, ours, with_a_lock
@@ -37,15 +37,15 @@ class Curve:
     bound: Callable[[int], float] | None = None
 
 
-def scale(folder: Path, effort: Effort) -> None:
+def measure_scale(folder: Path, effort: Effort) -> None:
     """Measure all curves, and write them: a table for each, and one picture."""
     measured = list[tuple[Curve, dict[int, Comparison]]]()
     for curve in curves(quick=effort.quick):
         found = dict[int, Comparison]()
         for size in curve.sizes:
-            place = unused(folder)
+            place = make_folder(folder)
             found[size] = alternate(curve.sides(place, size), min(ROUNDS, effort.rounds), place)
-            show(table.lines(f"{size} {curve.name}", found[size], to=FLOOR))
+            report_lines(table.lines(f"{size} {curve.name}", found[size], to=FLOOR))
             subprocess.run(["rm", "-rf", str(place)], check=True)
             if found[size].failure:
                 raise MeasureError(found[size].failure)
@@ -72,9 +72,9 @@ def curves(*, quick: bool) -> tuple[Curve, ...]:
     many = (10, 30, 100, 300, 1000), (100, 1000, 10_000, 100_000), (1, 2, 4, 8, 16, 32)
     sizes, tasks = (few, 16) if quick else (many, 64)
     return (
-        Curve("packages", f"{JOBS} jobs, 100 files, agents of 0 s", sizes[0], packages),
+        Curve("packages", f"100 files, {JOBS} jobs, agents of 0 s", sizes[0], packages),
         Curve("files", f"16 packages, {JOBS} jobs, agents of 0 s", sizes[1], files),
-        Curve("jobs", f"{tasks} packages, 100 files, agents of 1 s", sizes[2], jobs, lambda size: max(1, tasks / size)),
+        Curve("jobs", f"{tasks} packages, agents of 1 s", sizes[2], jobs, lambda size: max(1, tasks / size)),
     )
 
 
@@ -100,10 +100,10 @@ def page(measured: Sequence[tuple[Curve, dict[int, Comparison]]]) -> str:
     """All figures, and the marginal cost of a package."""
     text = ["# Scale\n", "Written by `make bench-scale`: each size in turn by all three, medians and minima.\n"]
     for curve, found in measured:
-        rows = [[curve.name, "load", *next(iter(table.compared(one, to=FLOOR) for one in found.values()))[0]]]
+        rows = [[curve.name, "load", *next(iter(table.compare_rows(one, to=FLOOR) for one in found.values()))[0]]]
         for size, one in found.items():
             load = f"{one.before:.1f} to {one.after:.1f}"
-            rows += [[str(size), load, *row] for row in table.compared(one, to=FLOOR)[1:]]
+            rows += [[str(size), load, *row] for row in table.compare_rows(one, to=FLOOR)[1:]]
         text += [f"## {curve.name.capitalize()}\n", f"{curve.what}\n", table.markdown(rows)]
         if curve.name == "packages" and len(found) > 2:
             text.append(marginal(found))

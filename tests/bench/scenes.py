@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench.spent import MeasureError, measuring
+from tests.bench.spent import MeasureError, measure_command
 from tests.repository import git
 
 CHANGE = "bench"
@@ -117,7 +117,7 @@ def commit(repository: Path) -> None:
         subprocess.run(["git", *words], cwd=repository, check=True)
 
 
-def node(folder: Path, packages: int) -> tuple[Scene, Path]:
+def make_node(folder: Path, packages: int) -> tuple[Scene, Path]:
     """A repository whose set-up is `npm ci`, and the file to which each set-up appends what it cost.
 
     MeasureError where there is no npm, or no network to fill its cache once.
@@ -130,10 +130,10 @@ def node(folder: Path, packages: int) -> tuple[Scene, Path]:
     script = f"exec npm ci --offline {shlex.join(options)}\n"
     more = {name: (lockfile / name).read_text() for name in ("package.json", "package-lock.json")}
     step = "node -e \"require('rxjs').of(1)\""
-    return _with_set_up(folder, packages, script, more | {".gitignore": "node_modules/\n"}, step)
+    return _with_set_up(folder, packages, script, more | {".gitignore": "node_modules/\n"}, step, keep=True)
 
 
-def python(folder: Path, packages: int) -> tuple[Scene, Path]:
+def make_python(folder: Path, packages: int) -> tuple[Scene, Path]:
     """A repository whose set-up makes a `.venv` and installs it editable, and the file with what each set-up cost.
 
     MeasureError where there is no network to download the packages once.
@@ -165,11 +165,17 @@ def obtain(program: str, command: Sequence[str], folder: Path) -> None:
         raise MeasureError(f"{program} could not download what is to be installed: {done.stderr.strip()[-300:]}")
 
 
-def _with_set_up(folder: Path, packages: int, script: str, more: dict[str, str], step: str) -> tuple[Scene, Path]:
-    told = folder / "set-ups"
-    scene = make(folder, packages, step=step, setup=[shlex.join(measuring(told, "sh", "setup.sh"))])
+def _with_set_up(
+    folder: Path, packages: int, script: str, more: dict[str, str], step: str, *, keep: bool = False
+) -> tuple[Scene, Path]:
+    """`keep`: the layer stays after the run, as it does where a lock file decides, and nothing measures the command."""
+    costs = folder / "set-ups"
+    scene = make(folder, packages, step=step, setup=[shlex.join(measure_command(costs, "sh", "setup.sh"))])
     for name, text in {"setup.sh": f"set -e\n{script}", **more}.items():
         (scene.repository / name).parent.mkdir(exist_ok=True)
         (scene.repository / name).write_text(text)
+    if keep:
+        with (scene.repository / "parallel-impl.toml").open("a") as settings:
+            settings.write("setup_keep = true\n")
     commit(scene.repository)
-    return scene, told
+    return scene, costs

@@ -7,47 +7,47 @@ from pathlib import Path
 
 from tests.bench import table
 from tests.bench.alternate import Comparison, Side, Trial, alternate
-from tests.bench.effort import Effort, say, show
-from tests.bench.scenes import Scene, node, python
-from tests.bench.spent import MeasureError, measuring, told
+from tests.bench.effort import Effort, report, report_lines
+from tests.bench.scenes import Scene, make_node, make_python
+from tests.bench.spent import MeasureError, measure_command, read_costs
 from tests.bench.ways import OURS, ours
 from tests.repository import git
 
 JOBS = 8
 ONCE = "set-up once"
 AT_MOST = 1.2
-KINDS: Mapping[str, Callable[[Path, int], tuple[Scene, Path]]] = {"npm": node, "Python": python}
+KINDS: Mapping[str, Callable[[Path, int], tuple[Scene, Path]]] = {"npm": make_node, "Python": make_python}
 MEANS = ("overlay", "copy", "each")
 COUNTED = ("set-ups", "set-up s", "set-up CPU s")
 
 
-def set_up(folder: Path, effort: Effort) -> None:
+def measure_set_up(folder: Path, effort: Effort) -> None:
     """Total set-up of 20 packages, in a run of ours, against one: at most 1.2 times, by wall and by CPU time."""
     for kind in ("Python",) if effort.quick else KINDS:
         try:
             scene, costs = KINDS[kind](folder / kind, 4 if effort.quick else 20)
         except MeasureError as error:
-            say(kind, f"SKIPPED: {error}")
+            report(kind, f"SKIPPED: {error}")
             continue
-        once = Side(ONCE, lambda place, scene=scene, costs=costs: _once(scene, costs, place))  # type: ignore[misc]
+        once = Side(ONCE, lambda place, scene=scene, costs=costs: _set_up_once(scene, costs, place))  # type: ignore[misc]
         found = alternate([once, _counting(scene, costs)], 1 if effort.quick else min(3, effort.rounds), folder)
         files = _count(folder / kind, scene)
         title = f"{kind}, {scene.packages} packages, {files} files after set-up"
-        show(table.lines(title, found, to=ONCE, more=COUNTED))
+        report_lines(table.lines(title, found, to=ONCE, more=COUNTED))
         _limit(found)
 
 
-def ways(folder: Path, effort: Effort) -> None:
+def measure_ways(folder: Path, effort: Effort) -> None:
     """The same runs by overlays, by copies, and with set-up in each checkout; each lands the same tree."""
     for kind in ("Python",) if effort.quick else KINDS:
         try:
             scene, costs = KINDS[kind](folder / kind, 2 if effort.quick else 4)
         except MeasureError as error:
-            say(kind, f"SKIPPED: {error}")
+            report(kind, f"SKIPPED: {error}")
             continue
         sides = [_counting(scene, costs, name=means, checkouts=means) for means in MEANS]
         found = alternate(sides, 1 if effort.quick else min(3, effort.rounds), folder)
-        show(table.lines(f"{kind}, {scene.packages} packages", found, to="each", more=COUNTED))
+        report_lines(table.lines(f"{kind}, {scene.packages} packages", found, to="each", more=COUNTED))
 
 
 def _counting(scene: Scene, costs: Path, *, name: str = OURS, checkouts: str = "") -> Side:
@@ -61,15 +61,15 @@ def _counting(scene: Scene, costs: Path, *, name: str = OURS, checkouts: str = "
     return Side(name, prepare)
 
 
-def _once(scene: Scene, costs: Path, folder: Path) -> Trial:
+def _set_up_once(scene: Scene, costs: Path, folder: Path) -> Trial:
     """One set-up in a fresh clone."""
     costs.unlink(missing_ok=True)
     git(folder, "clone", "--quiet", str(scene.repository), "clone")
-    return Trial(measuring(costs, "sh", "setup.sh"), folder / "clone", counted=lambda: _costs(costs))
+    return Trial(measure_command(costs, "sh", "setup.sh"), folder / "clone", counted=lambda: _costs(costs))
 
 
 def _costs(costs: Path) -> dict[str, float]:
-    spent = told(costs)
+    spent = read_costs(costs)
     totals = (float(len(spent)), sum(one.wall for one in spent), sum(one.cpu for one in spent))
     return dict(zip(COUNTED, totals, strict=True))
 
@@ -88,4 +88,4 @@ def _limit(found: Comparison) -> None:
         if not found.failure:
             ratio = found.ratio(OURS, ONCE, what)
             verdict = "yes" if ratio <= AT_MOST else "NO"
-            say(f"all {what} of a run, of one", f"{ratio:.2f}, at most {AT_MOST}: {verdict}")
+            report(f"all {what} of a run, of one", f"{ratio:.2f}, at most {AT_MOST}: {verdict}")

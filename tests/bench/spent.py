@@ -28,12 +28,12 @@ class Spent:
     out: str = ""
 
 
-def measuring(file: Path, *command: str) -> list[str]:
+def measure_command(file: Path, *command: str) -> list[str]:
     """A command that runs `command`, and appends to `file` what it cost."""
     return [sys.executable, "-I", "-S", str(PROGRAM), str(file), *command]
 
 
-def told(file: Path, out: str = "") -> list[Spent]:
+def read_costs(file: Path, out: str = "") -> list[Spent]:
     """What `measuring` commands have appended to a file."""
     lines = file.read_text().splitlines() if file.exists() else []
     return [Spent(**json.loads(line), out=out) for line in lines]
@@ -42,17 +42,17 @@ def told(file: Path, out: str = "") -> list[Spent]:
 def spend(command: Sequence[str], folder: Path | None = None, env: Mapping[str, str] | None = None) -> Spent:
     """Run a command to its end, which must be 0: MeasureError otherwise, with what it printed."""
     with tempfile.TemporaryDirectory(prefix="spent-") as name:
-        file = Path(name, "told")
+        file = Path(name, "costs")
         done = subprocess.run(
-            measuring(file, *command), cwd=folder, env=os.environ | dict(env or {}), stdin=subprocess.DEVNULL,
+            measure_command(file, *command), cwd=folder, env=os.environ | dict(env or {}), stdin=subprocess.DEVNULL,
             capture_output=True, text=True, errors="replace", check=False,
         )  # fmt: skip
         if done.returncode:
             printed = f"{done.stdout[-2000:]}\n{done.stderr[-2000:]}".strip()
             raise MeasureError(f"{' '.join(command)}: exit {done.returncode}\n{printed}")
-        return told(file, done.stdout)[0]
+        return read_costs(file, done.stdout)[0]
 
 
-def load() -> float:
+def read_load() -> float:
     """How many processes wanted a core in the last minute, as the kernel averages it."""
     return os.getloadavg()[0]

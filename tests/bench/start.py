@@ -7,12 +7,12 @@ from pathlib import Path
 
 from tests.bench import table
 from tests.bench.alternate import Side, Trial, alternate
-from tests.bench.effort import Effort, median, say, show
+from tests.bench.effort import Effort, median, report, report_lines
 from tests.bench.scenes import CHANGE, make
-from tests.bench.spent import Spent, load, spend
+from tests.bench.spent import Spent, read_load, spend
 
 
-def start_up(folder: Path, effort: Effort) -> None:
+def measure_start(folder: Path, effort: Effort) -> None:
     """`parallel-impl --help` against `python -c 'import click'`; at most 2.5 times."""
     commands = {"import click": ["-c", "import click"], "--help": ["-m", "parallel_impl", "--help"]}
     sides = [
@@ -20,10 +20,10 @@ def start_up(folder: Path, effort: Effort) -> None:
         for name, words in commands.items()
     ]
     found = alternate(sides, 2 * effort.rounds, folder)
-    show(table.lines("start (wall at most 2.5)", found, to="import click", unit="ms"))
+    report_lines(table.lines("start (wall at most 2.5)", found, to="import click", unit="ms"))
 
 
-def preflight(folder: Path, effort: Effort) -> None:
+def measure_preflight(folder: Path, effort: Effort) -> None:
     """Plan, scopes, locks, contracts and repository of 1,000 and 5,000 parallel packages with five globs each."""
     for packages, at_most in ((1000, "1.5 s"), (5000, "500 MB")):
         if packages > 1000 and effort.quick:
@@ -38,5 +38,5 @@ def preflight(folder: Path, effort: Effort) -> None:
 
         wall = median(effort.rounds if packages == 1000 else 1, once)
         cpu, peak = min(one.cpu for one in taken), max(one.peak_mb for one in taken)
-        told = f"{wall:.2f} s, CPU {cpu:.2f} s, {peak} MB; at most {at_most}; load {load():.1f}"
-        say(f"{packages} packages", told)
+        text = f"{wall:.2f} s, CPU {cpu:.2f} s, {peak} MB; at most {at_most}; load {read_load():.1f}"
+        report(f"{packages} packages", text)

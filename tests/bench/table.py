@@ -9,7 +9,7 @@ from tests.bench.alternate import Comparison
 UNITS = (("wall", "s"), ("cpu", "CPU s"))
 
 
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+def align(rows: Sequence[Sequence[str]]) -> list[str]:
     """Rows under each other: the first column is words, the others are figures."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return [
@@ -33,7 +33,9 @@ def figure(value: float) -> str:
     return f"{value:.3g}" if value < 100 else f"{value:.0f}"
 
 
-def compared(found: Comparison, *, to: str, per: int = 1, unit: str = "s", more: Iterable[str] = ()) -> list[list[str]]:
+def compare_rows(
+    found: Comparison, *, to: str, per: int = 1, unit: str = "s", more: Iterable[str] = ()
+) -> list[list[str]]:
     """The rows of a comparison: median and minimum of wall and CPU time, each divided by `per`, and ratios to a side.
 
     `unit` is s or ms. `more` are other figures, of which the median is shown.
@@ -63,5 +65,5 @@ def lines(
     failed = [f"NO RATIO: {found.failure}"] if found.failure else []
     return [
         first,
-        *(f"  {line}" for line in (*aligned(compared(found, to=to, per=per, unit=unit, more=more)), *failed)),
+        *(f"  {line}" for line in (*align(compare_rows(found, to=to, per=per, unit=unit, more=more)), *failed)),
     ]

@@ -10,7 +10,7 @@ import pytest
 
 from tests.bench import table
 from tests.bench.alternate import Comparison, Sample, Side, Trial, alternate, order
-from tests.bench.spent import MeasureError, Spent, measuring, spend, told
+from tests.bench.spent import MeasureError, Spent, measure_command, read_costs, spend
 
 
 def test_the_order_is_swapped_each_round() -> None:
@@ -54,7 +54,7 @@ def test_a_comparison_is_shown_with_median_minimum_ratio_and_load() -> None:
         "  floor       3      2    1.5      1           1.00          1.00        -",
         "  ours        6      6      6      6           2.00          4.00        2",
     ]
-    assert table.compared(found, to="floor", per=2, unit="ms")[1][1:3] == ["1500", "1000"]
+    assert table.compare_rows(found, to="floor", per=2, unit="ms")[1][1:3] == ["1500", "1000"]
 
 
 def test_a_table_of_markdown() -> None:
@@ -69,6 +69,6 @@ def test_cpu_of_what_a_command_leaves_behind_is_counted(tmp_path: Path) -> None:
 
 def test_costs_are_appended_and_the_exit_code_is_the_commands(tmp_path: Path) -> None:
     for code in (0, 3):
-        command = measuring(tmp_path / "told", "sh", "-c", f"exit {code}")
+        command = measure_command(tmp_path / "costs", "sh", "-c", f"exit {code}")
         assert subprocess.run(command, check=False).returncode == code
-    assert len(told(tmp_path / "told")) == 2
+    assert len(read_costs(tmp_path / "costs")) == 2

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tests.bench import table
 from tests.bench.alternate import Side, Trial, alternate
-from tests.bench.effort import Effort, say, show
+from tests.bench.effort import Effort, report, report_lines
 from tests.bench.scenes import commit, make
 from tests.bench.ways import implement
 
@@ -49,25 +49,27 @@ def spend(seconds):
 """
 
 
-def under_load(folder: Path, effort: Effort) -> None:
+def measure_load(folder: Path, effort: Effort) -> None:
     """Suites with `-n auto` and a timing-sensitive test in 4 and 12 packages, and in two runs at once.
 
     How sensitive that is depends on what else this machine does: five times what it takes alone, at least a second.
     """
     alone = [spin(0.2) for _ in range(10)]
     os.environ["BENCH_SECONDS"] = str(max(1.0, 5 * max(alone)))
-    say("alone", f"0.2 s of CPU take {min(alone):.2f} to {max(alone):.2f} s; red from {os.environ['BENCH_SECONDS']} s")
+    report(
+        "alone", f"0.2 s of CPU take {min(alone):.2f} to {max(alone):.2f} s; red from {os.environ['BENCH_SECONDS']} s"
+    )
     cores = len(os.sched_getaffinity(0))
     fixed = [str(heavy) for heavy in sorted({1, max(1, cores // 2), cores, 2 * cores})]
     for name, sizes in (("4 packages", [4]), ("12 packages", [12]), ("two runs of 4", [4, 4])):
         sides = [_side(heavy, sizes) for heavy in [*fixed, DEFAULT]]
         found = alternate(sides, min(effort.rounds, 2), folder)
-        show(table.lines(f"{name} by heavy_jobs", found, to=DEFAULT, more=[RED]))
+        report_lines(table.lines(f"{name} by heavy_jobs", found, to=DEFAULT, more=[RED]))
         if not found.failure:
             reds = {heavy: sum(one.counted[RED] for one in found.samples[heavy]) for heavy in found.samples}
             best = min((found.median(heavy) for heavy in fixed if not reds[heavy]), default=math.nan)
-            told = f"{reds[DEFAULT]:.0f} false reds (at most 0), {found.median(DEFAULT) / best:.2f} of the best fixed"
-            say("default", f"{told} (at most 1.1)")
+            text = f"{reds[DEFAULT]:.0f} false reds (at most 0), {found.median(DEFAULT) / best:.2f} of the best fixed"
+            report("default", f"{text} (at most 1.1)")
 
 
 def spin(cpu: float) -> float:

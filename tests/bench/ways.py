@@ -32,7 +32,7 @@ def ours(
 
     def prepare(folder: Path) -> Trial:
         repository = scene.copy(folder)
-        return Trial(implement(jobs, seconds), repository, env, landed_in(repository), counted)
+        return Trial(implement(jobs, seconds), repository, env, read_landed(repository), counted)
 
     return Side(name, prepare)
 
@@ -51,7 +51,7 @@ def floor(scene: Scene, jobs: int, *, seconds: float = 0) -> Side:
         repository = scene.copy(folder)
         agent = f"sh agent.sh $PKG {seconds:g}"
         words = ["--repo", str(repository), "--packages", str(scene.packages), "--jobs", str(jobs), "--agent", agent]
-        return Trial([sys.executable, str(script), *words], repository, landed=_printed)
+        return Trial([sys.executable, str(script), *words], repository, landed=_read_tree)
 
     return Side(FLOOR, prepare)
 
@@ -62,15 +62,15 @@ def with_a_lock(scene: Scene, jobs: int, *, seconds: float = 0) -> Side:
     def prepare(folder: Path) -> Trial:
         repository = scene.copy(folder)
         words = [str(scene.packages), str(jobs), f"{seconds:g}"]
-        return Trial(["bash", str(HERE / "with_a_lock.sh"), *words], repository, landed=landed_in(repository))
+        return Trial(["bash", str(HERE / "with_a_lock.sh"), *words], repository, landed=read_landed(repository))
 
     return Side(LOCK, prepare)
 
 
-def landed_in(repository: Path) -> Callable[[Spent], str]:
+def read_landed(repository: Path) -> Callable[[Spent], str]:
     """Reads which tree has landed in a repository."""
     return lambda _spent: git(repository, "rev-parse", "--verify", TREE)
 
 
-def _printed(spent: Spent) -> str:
+def _read_tree(spent: Spent) -> str:
     return str(json.loads(spent.out)["tree"])

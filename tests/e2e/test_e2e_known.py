@@ -66,12 +66,12 @@ def test_a_gate_that_is_broken_on_the_base_halts_before_an_agent_is_paid(repo: P
 
 
 def test_a_file_around_the_checkouts_on_the_base_halts_with_the_line_that_removes_it(repo: Path) -> None:
-    configure(repo, "gates.check = 'touch ../../conftest.py; exit 1'")
+    in_home = CHOSEN is Means.EACH  # of which a view shows nothing
+    configure(repo, f"gates.check = 'touch {'../..' if in_home else '../../..'}/conftest.py; exit 1'")
     done = implement(repo, RIGHT)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "Not landed: files around its checkouts are not of this run" in done.stderr
-    above = repo.parent / f"{repo.name}.worktrees"
-    forged = (above / CHANGE if CHOSEN is Means.EACH else above) / "conftest.py"
+    forged = (repo.parent / f"{repo.name}.worktrees" / CHANGE if in_home else repo.parent) / "conftest.py"
     line = f"rm {forged}"
     assert line in done.stderr
     assert "one command for each gate" not in done.stderr

@@ -22,9 +22,11 @@ PACKAGE = """
     depends_on: [{above}]
     verification: {{steps: [{{name: check, kind: command, command: "test ! -e {name}.txt || test -e made/it"}}]}}
 """
-# what it reads is an input; it counts how often it runs
-SETUP = "mkdir made; cat inputs/wanted >made/it; echo ${{PARALLEL_IMPL_PACKAGE-base}} >>{0}/set-ups"
-AGENT = 'echo "$1 $2" >>{0}/paid\necho x >$1.txt\n[ $1 != wp-b ] || echo more >>inputs/wanted\n'
+# what it reads is an input; it counts how often it runs, in no tracked file: it would name what is the checkout's own
+SETUP = "mkdir made; cat inputs/wanted >made/it; sh {0}/count"
+COUNT = "echo ${{PARALLEL_IMPL_PACKAGE-base}} >>{0}/set-ups\n"
+# beside what set-up read there are new files, which it did not look for
+AGENT = 'echo "$1 $2" >>{0}/paid\necho x >$1.txt\necho x >inputs/$1\n[ $1 != wp-b ] || echo more >>inputs/wanted\n'
 STORE = "repo.worktrees/_layers"
 
 
@@ -42,6 +44,7 @@ class Scene:
         (self.repo / "inputs").mkdir()
         (self.repo / "inputs/wanted").write_text("one\n")
         (self.repo / ".gitignore").write_text("made/\n")
+        (folder / "count").write_text(COUNT.format(folder))
         setup = json.dumps(SETUP.format(folder))
         settings = (f"setup = [{setup}]", "setup_keep = true", "gates.openspec = false", *lines, "")
         (self.repo / "parallel-impl.toml").write_text("\n".join(settings))

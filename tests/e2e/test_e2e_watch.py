@@ -20,6 +20,8 @@ import pytest
 from parallel_impl import schema
 from parallel_impl.record import events as e
 from parallel_impl.record.journal import read
+from parallel_impl.views.view import Means
+from tests.means import CHOSEN
 from tests.repository import FIXTURES, command, commit_all, make_repository, replay, tool
 
 CONFIGURED = 'setup = ["true"]\ngates.openspec = false\ngates.check = "true"\n'
@@ -46,7 +48,8 @@ def test_set_ups_steps_and_gates_are_journalled_from_start_to_end(watched: tuple
     happened = read(watched[0] / ".git/parallel-impl/fix-typos/journal.jsonl")
     setups = [(one.on, one.package) for one in happened if isinstance(one, e.SetupStarted)]
     packages = [("", "wp-guide"), ("", "wp-guide"), ("", "wp-index")]  # one has a step, so a second checkout
-    assert sorted(setups) == [*packages, ("base", ""), ("base", ""), ("candidate", "")]  # for steps, and for gates
+    each = [*packages, ("base", ""), ("base", ""), ("candidate", "")]  # for steps, and for gates
+    assert sorted(setups) == (each if CHOSEN is Means.EACH else [("base", "")])
     ended = [(one.on, one.package) for one in happened if isinstance(one, e.SetupEnded) and not one.why]
     assert sorted(ended) == sorted(setups)
     steps = [(one.package, one.step, one.passed) for one in happened if isinstance(one, e.StepEnded) and not one.on]
@@ -126,7 +129,7 @@ def test_a_cause_is_on_its_live_line_and_once_more_at_the_end_with_the_lines_tha
     plan.write_text(written.replace('    tasks: ["1.1"]', '    retry_budget: 0\n    tasks: ["1.1"]'))
     (repo / "parallel-impl.toml").write_text("gates.openspec = false\n")
     commit_all(repo, "A step that fails")
-    done = tool(repo, "implement", "fix-typos", "--agent", replay("no-contracts"))
+    done = tool(repo, "implement", "fix-typos", "--agent", replay("no-contracts"), "--profile")
     assert done.returncode == 1
     live = [line for line in done.stdout.splitlines() if "VERIFICATION_FAILED: step 'title': exit 1" in line]
     assert live
@@ -134,6 +137,8 @@ def test_a_cause_is_on_its_live_line_and_once_more_at_the_end_with_the_lines_tha
     assert done.stderr.count("FAILED guide::title") == 1
     assert "noise" not in done.stderr
     assert "wp-guide failed: VERIFICATION_FAILED: step 'title': exit 1" in done.stderr
+    assert "not known" not in done.stderr
+    assert done.stderr.index("time by the run's clock: ") > done.stderr.index("  what to do next: ")
 
 
 def test_a_terminal_gets_the_board_and_then_how_it_ended(tmp_path: Path) -> None:

@@ -287,10 +287,9 @@ def instrument_tool(points: Points) -> None:
 
 def instrument_processes(points: Points) -> None:
     """What is started and watched, and its end, in a view or without one."""
-    from parallel_impl.processes import process
-    from parallel_impl.views.slot import Entered
+    from parallel_impl.processes import orphans, process
 
-    real_run, real_wait, real_wait_in_view = process.run, subprocess.Popen.wait, Entered.wait
+    real_run, real_poll = process.run, orphans.poll
     ours = threading.local()
 
     def run(argv: Any, *given: Any, started: Callable[[int], None] | None = None, **more: Any) -> Any:
@@ -307,25 +306,14 @@ def instrument_processes(points: Points) -> None:
         finally:
             ours.running = False
 
-    @contextmanager
-    def reaping(child: Any) -> Iterator[None]:
-        if not getattr(ours, "running", False):
-            yield
-            return
+    def poll(child: Any, *, wait: bool = False) -> int | None:
+        if not wait or not getattr(ours, "running", False):
+            return real_poll(child, wait=wait)
         ours.running = False  # the first wait reaps, others find it done
         with points.around("reaped", str(child.args)[:160]):
-            yield
+            return real_poll(child, wait=wait)
 
-    def wait(self: Any, timeout: float | None = None) -> int:
-        with reaping(self):
-            return real_wait(self, timeout)
-
-    def wait_in_view(self: Entered) -> int:
-        with reaping(self):
-            return real_wait_in_view(self)
-
-    process.run = run
-    subprocess.Popen.wait, Entered.wait = wait, wait_in_view  # type: ignore[method-assign]
+    process.run, orphans.poll = run, poll
 
 
 def instrument_slots(points: Points) -> None:

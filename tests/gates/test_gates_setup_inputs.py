@@ -117,3 +117,21 @@ def test_another_key_for_another_set_up(differs: str, tmp_path: Path) -> None:
 )
 def test_only_what_a_lock_file_settles_is_kept_for_other_runs(lines: list[str], *, locked: bool) -> None:
     assert setup_inputs.is_locked([SetupCommand(line) for line in lines]) == locked
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ('echo "PORT=$PARALLEL_IMPL_PORT" >.env', "PARALLEL_IMPL_PORT in setup"),
+        ("createdb ${PARALLEL_IMPL_NAME}", "PARALLEL_IMPL_NAME in setup"),
+        ("docker compose up -d", "docker compose in setup"),
+        ("sh scripts/dev.sh", "PARALLEL_IMPL_PORTS in scripts/dev.sh"),
+        ("composer install && echo $PARALLEL_IMPL_REPOSITORY", ""),
+    ],
+)
+def test_a_set_up_that_names_what_is_the_checkouts_own_serves_no_other(tmp_path: Path, command: str, told: str) -> None:
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts/dev.sh").write_text("set -- $PARALLEL_IMPL_PORTS\n")
+    (tmp_path / "README.md").write_text("With PARALLEL_IMPL_NAME …\n")
+    read = ["README.md", "gone", "scripts/*.sh", *(["scripts/dev.sh"] if "dev.sh" in command else [])]
+    assert setup_inputs.own([SetupCommand(command)], tmp_path, read) == told

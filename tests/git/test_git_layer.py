@@ -166,23 +166,23 @@ def test_emptying_names_what_is_used_needed_or_being_made_and_removes_the_rest(t
     list_of_killed.parent.mkdir(parents=True)
     list_of_killed.write_text(f"{needed.relative_to(store)}/files\n")
     (torn := store / ("b" * 24) / "torn").mkdir(parents=True)
-    half_made = layer.begin(store)
+    begun = layer.begin(store)
     assert layer.prune(store, limit=0) == 1
     assert not free.exists()
     reasons = {
         used: "a run uses it",
         needed: "work that was not taken yet was done on it",
-        half_made.folder: "a run is making it",
+        begun.folder: "a run is making it",
     }
     tried = layer.empty(store, dry_run=True)
     assert (tried.removed, tried.left) == ((torn,), reasons)
     assert torn.exists()
-    half_made.hold.release()
-    del reasons[half_made.folder]
+    del reasons[begun.folder]
+    begun.hold.release()
     found = layer.empty(store)
-    assert (set(found.removed), found.left) == ({torn, half_made.folder}, reasons)
+    assert (set(found.removed), found.left) == ({torn, begun.folder}, reasons)
     assert not torn.parent.exists()
-    assert not half_made.folder.exists()
+    assert not begun.folder.exists()
     made[0].release()
     list_of_killed.unlink()
     assert layer.empty(store).bytes >= sum(one.about.bytes for one in made[:2])
@@ -288,7 +288,9 @@ def test_a_start_layer_shows_the_files_of_its_commit_and_git_finds_them_clean(tm
     with Slot() as slot:
         for commit in commits(user, seed, 6):
             folder = store / commit
-            index = layer.start(repo, prepared, commit, folder, {})
+            index = layer.start(
+                repo, prepared, commit, folder, changes=repo.changes(prepared.about.commit, commit), env={}
+            )
             for name in ("upper", "work"):
                 (folder / name).mkdir()
             layers = (f"{commit}/files", str(prepared.files.relative_to(store)))

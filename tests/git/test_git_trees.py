@@ -40,6 +40,10 @@ def test_a_tree_that_was_made_here_is_listed_from_its_base_and_its_changes(tmp_p
         known.learn("a commit", work.tree, scene.base, work.changes)
         known.repo = Silent(scene.repo.git_dir)
         assert same(known.listing("a commit"), Trees(scene.repo, tmp_path / "asked").listing(work.tree)), script
+        assert list(known.changes(scene.base, "a commit")) == scene.repo.changes(scene.base, work.tree), script
+        assert known.changes(work.tree, "a commit") == ()
+        known.repo = scene.repo
+        assert list(known.changes("a commit", scene.base)) == scene.repo.changes(work.tree, scene.base), script
 
 
 def test_a_file_is_read_once_and_only_if_it_is_a_regular_one(tmp_path: Path) -> None:

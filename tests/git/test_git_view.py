@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from parallel_impl.git.checkout import Checkout
-from parallel_impl.git.mounts import store_of
+from parallel_impl.git.mounts import remove_empty, store_of
 from parallel_impl.git.staging import Staging
 from parallel_impl.views.trial import Ability
 from parallel_impl.views.view import Means
@@ -178,3 +180,81 @@ def test_what_a_killed_process_left_in_a_view_is_taken_without_mounting_it(
     found.remove()
     assert not (scene.source.home / "wp1").exists()
     assert not (mounts.views / "wp1").exists()
+
+
+@BOTH
+def test_what_a_killed_process_left_over_other_files_than_the_layers_is_whole(tmp_path: Path, means: Means) -> None:
+    user = make_user(tmp_path / "user")
+    scene = open_scene(user, tmp_path, means=means)
+    mounts = scene.source.mounts
+    (user / "src/pkg/a.py").write_text("second\n")
+    git(user, "commit", "-qam", "second")
+    checkout = open_ready(scene.source, "wp3", second := git(user, "rev-parse", "HEAD"))
+    assert mounts and checkout.mounted
+    staging, about = Staging(scene.trees, checkout, base=scene.base), checkout.mounted.about
+    before = staging.before(set_up=True)
+    do(checkout, "mv src/pkg src/moved")
+    checkout.mounted.close()
+    mounts._mounted.clear()
+    remove_empty(scene.source.home)  # as the next process begins
+    found = scene.source.found("wp3", second, about)
+    assert found
+    taken = Staging(scene.trees, found, base=scene.base).after(before)
+    assert scene.repo.read(taken.tree, "src/moved/a.py") == b"second\n"
+    assert scene.repo.read(taken.tree, "src/moved/b.py") == b"b\n"
+
+
+@pytest.mark.parametrize("seeds", [range(4), range(4, 8)])
+def test_what_is_taken_of_a_view_is_what_git_stages_in_it(tmp_path: Path, seeds: range) -> None:
+    files = {f"d{one}/d{two}/f{three}": f"{one} {two} {three}\n" for one in "012" for two in "01" for three in "0123"}
+    user = make_user(tmp_path / "user", files)
+    scene = open_scene(user, tmp_path, means=Means.OVERLAY)
+    (user / "s").mkdir()
+    (user / "s/d0").symlink_to("../d0")
+    git(user, "rm", "-qr", "d2/d0", "d1/d1/f0")
+    git(user, "add", "--all")
+    git(user, "commit", "-qm", "second")
+    second = git(user, "rev-parse", "HEAD").strip()
+    random_work = Path(__file__).parents[1] / "views/random_work.py"
+    for seed in seeds:
+        start = second if seed % 2 else scene.base
+        checkout = open_ready(scene.source, f"p{seed}", start)
+        staging = Staging(scene.trees, checkout, base=start)
+        before = staging.before(set_up=True)
+        do(checkout, f"{sys.executable} {random_work} act {seed}")
+        staged = do(checkout, "export GIT_INDEX_FILE=../index; git add --all --force; git write-tree").strip()
+        taken = staging.after(before)
+        assert (seed, taken.unstageable, taken.tree) == (seed, (), staged)
+
+
+def test_a_kept_layer_that_was_changed_serves_no_run(tmp_path: Path) -> None:
+    scene = open_scene(make_user(tmp_path / "user"), tmp_path, means=Means.OVERLAY)
+    mounts = scene.source.mounts
+    assert mounts
+    for name in ("wp1", "wp2"):
+        scene.source.place(name).remove()
+    mounts.end()
+    (kept,) = store_of(scene.source.home).glob("k*/*/files/README.md")
+    kept.write_text("R\n")
+    mounts.begin()
+    again = scene.source.open("wp3", scene.base)
+    assert again.mounted and not again.mounted.ready
+    assert do(again, "cat README.md") == "r\n"
+    assert [*mounts.changed.values()] == [f"{kept} was changed after set-up had made it"]
+
+
+@BOTH
+def test_what_a_view_shows_and_writes_is_of_the_users_own_group_and_lies_on_one_file_system(
+    tmp_path: Path, means: Means
+) -> None:
+    user, home = make_user(tmp_path / "user"), tmp_path / "home"
+    home.mkdir()
+    if os.geteuid() == 0:
+        os.chown(home, -1, 4321)
+    home.chmod(0o2775)
+    scene = open_scene(user, tmp_path, means=means)
+    do(scene.checkout, "mkdir -p new/er; echo z >new/er/file; echo z >>README.md; git add -A; touch ../beside")
+    places = [path for top in (store_of(scene.source.home), scene.source.home) for path in (top, *top.rglob("*"))]
+    found = [path.lstat() for path in places]
+    assert {(one.st_uid, one.st_gid, one.st_dev) for one in found} == {(os.geteuid(), os.getegid(), home.stat().st_dev)}
+    assert not any(one.st_mode & stat.S_ISGID for one in found if stat.S_ISDIR(one.st_mode))

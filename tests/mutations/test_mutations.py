@@ -19,10 +19,17 @@ from pathlib import Path
 import pytest
 
 from tests.mutations.mutation import MOST_TESTS, Mutation
-from tests.mutations.rules import agents, attempts, landing, runs, whole
+from tests.mutations.rules import agents, attempts, landing, runs, views, whole
 
 ROOT = Path(__file__).resolve().parents[2]
-MUTATIONS = (*attempts.MUTATIONS, *whole.MUTATIONS, *landing.MUTATIONS, *runs.MUTATIONS, *agents.MUTATIONS)
+MUTATIONS = (
+    *attempts.MUTATIONS,
+    *whole.MUTATIONS,
+    *landing.MUTATIONS,
+    *runs.MUTATIONS,
+    *agents.MUTATIONS,
+    *views.MUTATIONS,
+)
 FAILED = 1  # pytest's exit code when tests ran and one failed
 
 

@@ -11,7 +11,10 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +23,9 @@ from parallel_impl.processes import namespace, orphans, process
 from parallel_impl.processes.launch import Launch, Limits, Stop
 from parallel_impl.processes.namespace import Namespace
 from parallel_impl.processes.process import Ended, Reason
+from parallel_impl.views.slot import OpenView, Slot
 from tests.repository import appears, living
+from tests.views import scene
 
 NO_CAPABILITIES = ("setpriv", "--inh-caps=-all", "--ambient-caps=-all") if shutil.which("setpriv") else ()
 QUICK = Limits(seconds=20, grace_seconds=0.5)
@@ -28,12 +33,40 @@ NUMBERS = itertools.count(700_000_000 + os.getpid() * 100)  # a `sleep` with suc
 CLEARED = "setsid env -i sh -c '(setsid sleep {} &)'; "
 
 
-@pytest.fixture(scope="module")
-def found() -> Namespace:
-    result = namespace.find()
+IN_VIEW: list[OpenView] = []  # where `run` runs
+
+
+@cache
+def machine() -> namespace.Found:
+    return namespace.find()
+
+
+@pytest.fixture
+def plain() -> Namespace:
+    """Without a view."""
+    result = machine()
     if result.namespace is None:
         pytest.skip(f"no PID namespaces on this machine: {result.why}")
     return result.namespace
+
+
+@pytest.fixture(params=["plain", "in-a-view"])
+def found(plain: Namespace, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The same rules hold in a view, where the first process is a fork of the slot."""
+    if request.param == "plain":
+        yield plain
+        return
+    orphans.adopt_orphans()
+    with Slot() as slot:
+        IN_VIEW.append(slot.open(scene.lay_out(tmp_path_factory.mktemp("view"))))
+        try:
+            yield plain
+        finally:
+            IN_VIEW.clear()
+
+
+def launched(folder: Path, environment: dict[str, str], limits: Limits, found: Namespace, **more: Any) -> Launch:
+    return Launch(folder, environment, limits, namespace=found, view=IN_VIEW[0] if IN_VIEW else None, **more)
 
 
 @pytest.fixture
@@ -43,7 +76,7 @@ def word() -> str:
 
 def run(tmp_path: Path, script: str, found: Namespace, limits: Limits = QUICK, stop: Stop | None = None) -> Ended:
     environment = {"PATH": os.environ["PATH"], "MARKER": tmp_path.name}
-    launch = Launch(tmp_path, environment, limits, stop=stop, namespace=found)
+    launch = launched(tmp_path, environment, limits, found, stop=stop)
     return process.run(["bash", "-c", script], launch, tmp_path / "log")
 
 
@@ -63,13 +96,12 @@ def test_a_program_has_pids_and_a_proc_of_its_own(tmp_path: Path, found: Namespa
     assert (pid, parent, sorted(processes)) == (own, "1", sorted(("/proc/1", f"/proc/{own}")))
 
 
-def test_processes_of_two_namespaces_have_different_numbers(tmp_path: Path) -> None:
-    machine = namespace.find()
-    if machine.namespace is None or machine.equal_numbers:
-        pytest.skip(f"not on this machine: {machine.why or machine.equal_numbers}")
+def test_processes_of_two_namespaces_have_different_numbers(tmp_path: Path, found: Namespace) -> None:
+    if machine().equal_numbers:
+        pytest.skip(f"not on this machine: {machine().equal_numbers}")
     numbers = set()
     for _ in range(3):
-        assert run(tmp_path, "echo $$", machine.namespace).clean
+        assert run(tmp_path, "echo $$", found).clean
         numbers.add((tmp_path / "log").read_text())
     assert len(numbers) > 1  # all equal by chance: once in a hundred million
 
@@ -135,7 +167,7 @@ def test_exit_codes_and_signals_are_told_as_without_a_namespace(tmp_path: Path, 
 
 
 def test_a_program_that_cannot_be_started_is_told_as_such(tmp_path: Path, found: Namespace) -> None:
-    nothing = process.run(["/nowhere/agent"], Launch(tmp_path, {}, QUICK, namespace=found), tmp_path / "log")
+    nothing = process.run(["/nowhere/agent"], launched(tmp_path, {}, QUICK, found), tmp_path / "log")
     assert (nothing.reason, nothing.exit_code) == (Reason.NOT_STARTED, None)
     assert str(nothing) == "could not be started: /nowhere/agent: No such file or directory"
     assert "No such file" in (tmp_path / "log").read_text()
@@ -229,7 +261,7 @@ def test_killing_the_process_that_is_told_to_started_ends_everything(
     tmp_path: Path, found: Namespace, word: str
 ) -> None:
     script = CLEARED.format(word) + "touch up; sleep 600"
-    launch = Launch(tmp_path, {"PATH": os.environ["PATH"]}, QUICK, namespace=found)
+    launch = launched(tmp_path, {"PATH": os.environ["PATH"]}, QUICK, found)
     pids: list[int] = []
     given = (["bash", "-c", script], launch, tmp_path / "log")
     thread = threading.Thread(target=process.run, args=given, kwargs={"started": pids.append})
@@ -242,13 +274,13 @@ def test_killing_the_process_that_is_told_to_started_ends_everything(
     assert living(word) == []
 
 
-def test_a_namespace_ends_when_whoever_started_it_is_killed(tmp_path: Path, found: Namespace, word: str) -> None:
+def test_a_namespace_ends_when_whoever_started_it_is_killed(tmp_path: Path, plain: Namespace, word: str) -> None:
     script = CLEARED.format(word) + "touch up; sleep 600"
     program = (
         "import os, sys; from pathlib import Path; from parallel_impl.processes import process; "
         "from parallel_impl.processes.launch import Launch, Limits; "
         "from parallel_impl.processes.namespace import Namespace; "
-        f"namespace, limits = Namespace({found.words!r}), Limits(60, grace_seconds=0.2); "
+        f"namespace, limits = Namespace({plain.words!r}), Limits(60, grace_seconds=0.2); "
         "launch = Launch(Path.cwd(), dict(os.environ), limits, namespace=namespace); "
         "process.run(['bash', '-c', sys.argv[1]], launch, Path('log'))"
     )
@@ -279,10 +311,10 @@ def test_an_unshare_that_fails_is_told_by_what_it_said(tmp_path: Path, monkeypat
 
 
 def test_an_unshare_that_holds_nothing_is_not_believed(
-    tmp_path: Path, found: Namespace, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, plain: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake = tmp_path / "unshare"
-    words = " ".join(word for word in found.words if not word.startswith("--kill-child"))
+    words = " ".join(word for word in plain.words if not word.startswith("--kill-child"))
     fake.write_text(f'#!/bin/sh\nwhile [ "$1" != -- ]; do shift; done\nexec {words} "$@"\n')
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
@@ -290,11 +322,11 @@ def test_an_unshare_that_holds_nothing_is_not_believed(
     assert namespace.find() == namespace.Found(None, "a process outlived its namespace")
 
 
-def test_the_first_process_does_nothing_where_it_is_not_the_first(tmp_path: Path, found: Namespace) -> None:
+def test_the_first_process_does_nothing_where_it_is_not_the_first(tmp_path: Path, plain: Namespace) -> None:
     # in a namespace all the same: without the guard it would end every process that it can see
     script = f"{sys.executable} -I -S {namespace.NAMESPACE_INIT} 0 0.1 touch {tmp_path}/ran; echo ended $?"
     done = subprocess.run(
-        [*found.words, "--", "sh", "-c", f"true; {script}"], capture_output=True, text=True, check=True
+        [*plain.words, "--", "sh", "-c", f"true; {script}"], capture_output=True, text=True, check=True
     )
     assert done.stdout == "ended 1\n"
     assert not (tmp_path / "ran").exists()

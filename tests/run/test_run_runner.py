@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from parallel_impl.git.mountpoints import Unmounted
+from parallel_impl.git.mounts import Mounts
 from parallel_impl.git.repo import Change, Repo
 from parallel_impl.git.watch import Tamper, Watch
 from parallel_impl.plan.model import Package
@@ -27,6 +29,9 @@ from parallel_impl.run import runner
 from parallel_impl.run.admission import Admission
 from parallel_impl.run.attempt.job import Job, Outcome, Post
 from parallel_impl.run.run import Run
+from parallel_impl.views.slot import Slot
+from parallel_impl.views.trial import Ability
+from parallel_impl.views.view import Means
 from tests.run.attempts import Agents, passing, result
 from tests.run.scene import Recorder, heard, make_repository, open_run, package
 
@@ -385,3 +390,35 @@ def test_what_ended_together_is_settled_before_one_look_at_the_repository(
         runner._start(loop, [loop.admission.admit(runner._job(loop, name), now()) for name in names])
     runner._take_in(loop, [inbox.get() for _ in range(inbox.qsize())])
     assert looks == [["a", "b"]]
+
+
+def test_no_attempt_alive_is_accepted_once_something_left_its_view_and_none_costs_a_retry(
+    opened: Callable[..., Run], tmp_path: Path
+) -> None:
+    run = opened(package("a", retries=0), package("b", retries=0), package("c", "a"))
+    place = run.workspace
+    mounts = Mounts(place.repo, place.trees, Slot(), Ability(Means.EACH), place.home, tmp_path / "_checkout/x")
+    run.workspace = replace(place, source=replace(place.source, mounts=mounts))
+    both = threading.Barrier(2, timeout=20)
+
+    def act(job: Job, _: Post) -> Outcome:
+        both.wait()
+        if job.package.id == "b":
+            mounts.unmounted.append(Unmounted("/below was used", ("a", "b.verify")))
+        both.wait()
+        code = Failure.VERIFICATION_FAILED if job.package.id == "b" else None
+        return Outcome(result(job), commit=run.spec.base, code=code)
+
+    runner.run_packages(run, run_attempt=Agents(act))
+    ended = {event.package: event.code for event in heard(run) if isinstance(event, e.AttemptEnded)}
+    assert ended == {"a": Failure.VIEW_UNMOUNTED, "b": Failure.VIEW_UNMOUNTED}
+    assert {name: one.state for name, one in run.state.packages.items()} == {
+        "a": PackageState.QUEUED,
+        "b": PackageState.QUEUED,
+        "c": PackageState.PLANNED,
+    }
+    assert run.obstacle
+    assert run.obstacle[0] is Halt.VIEW_UNMOUNTED
+    assert run.obstacle[1].splitlines()[:2] == ["/below was used", "it was one of: a, b"]
+    written = json.loads(run.workspace.places.attempt_files("a", 1).result.read_text())
+    assert written["status"] == "failed"

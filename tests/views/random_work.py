@@ -1,6 +1,7 @@
 """Random operations in a view: what is read from its upper must be what the view shows.
 
 `python random_work.py FOLDER SEEDS` prints where it is not; any Python that this machine has can run it, as any user.
+`python random_work.py act SEED` only does the operations, in the current folder.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import contextlib
 import os
 import random
 import shutil
+import stat
 import sys
 from pathlib import Path
 
@@ -16,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from parallel_impl.views import upper
 from parallel_impl.views.slot import Slot
-from parallel_impl.views.upper import Touched, TouchedAs
+from parallel_impl.views.upper import TouchedAs
 from parallel_impl.views.view import View
 
 Tree = dict[bytes, tuple[str, bytes]]  # path to kind and content
@@ -31,6 +33,11 @@ def lay_out(folder: Path, *, layers: int, user: bool) -> View:
             below = store / f"layer{layer}" / "/".join(f"d{choose.randrange(3)}" for _ in range(choose.randrange(4)))
             below.mkdir(parents=True, exist_ok=True)
             (below / f"f{number % 7}").write_text(f"{layer} {number}\n")
+    if layers > 1:  # a symlink was replaced by a folder: what that link leads to is in no folder of that name
+        (store / "layer0/s").symlink_to("d0")
+        for number in range(3):
+            (store / f"layer1/s/d{number}").mkdir(parents=True)
+            (store / f"layer1/s/d{number}/inside").write_text("inside\n")
     at, level = folder / "at" / "files", folder / "level"
     for made in (at.parent, level / "files", store / "upper", store / "work"):
         made.mkdir(parents=True)
@@ -45,19 +52,23 @@ def differences(slot: Slot, folder: Path, seed: int, *, user: bool) -> list[str]
     opened = slot.open(view)
     os.chdir(opened.files)  # the paths below are short, and follow the view
     lower = shown()
-    for _ in range(choose.randrange(1, 14)):
-        operate(choose)
+    act(choose)
     wanted = shown()
     os.chdir("/")
-    found = applied(lower, list(upper.read(view)), os.fsencode(view.store / view.upper))
+    found = applied(lower, view)
     opened.close()
     paths = sorted(path for path in {*wanted, *found} if wanted.get(path) != found.get(path))
     return [f"seed {seed}: {path!r}: {wanted.get(path)} in the view, {found.get(path)} by its upper" for path in paths]
 
 
+def act(choose: random.Random) -> None:
+    for _ in range(choose.randrange(1, 14)):
+        operate(choose)
+
+
 def operate(choose: random.Random) -> None:
     """One operation of an agent's on files and folders that are there."""
-    files, folders = entries()
+    files, folders = ([path for path in paths if not path.startswith("./.git")] for paths in entries())
     file, folder = (Path(choose.choice(one)) if one else Path("none") for one in (files, folders))
     other_file, other_folder = (Path(choose.choice(one)) if one else Path("none") for one in (files, folders))
     with contextlib.suppress(OSError):  # it was there a moment ago; or renaming a folder is refused
@@ -99,7 +110,8 @@ def move_file(_choose: random.Random, file: Path, _folder: Path, other: Path, _t
 
 
 def change_mode(choose: random.Random, file: Path, *_: Path) -> None:
-    file.chmod(choose.choice((0o755, 0o644)))
+    if stat.S_ISREG(file.lstat().st_mode):  # a folder would be closed, of a user
+        file.chmod(choose.choice((0o755, 0o644)))
 
 
 def make_link(choose: random.Random, file: Path, *_: Path) -> None:
@@ -123,9 +135,31 @@ def make_folders(_choose: random.Random, _file: Path, folder: Path, *_: Path) ->
     (folder / "p/q/r").write_text("r")
 
 
+def plant_attribute(choose: random.Random, file: Path, folder: Path, *_: Path) -> None:
+    """What the kernel writes in an upper, written by hand in the view: it means nothing there."""
+    name, value = choose.choice(MARKS)
+    os.setxattr(choose.choice((file, folder)), choose.choice(("trusted.", "user.")) + name, value)
+
+
+def plant_whiteout(choose: random.Random, file: Path, folder: Path, *_: Path) -> None:
+    if choose.random() < 0.5:
+        file.unlink()
+        os.mknod(file, stat.S_IFCHR | 0o600, 0)
+    (folder / "white").touch()
+    for prefix in ("trusted.overlay", "user.overlay"):
+        with contextlib.suppress(OSError):
+            os.setxattr(folder, f"{prefix}.opaque", b"x")
+            os.setxattr(folder / "white", f"{prefix}.whiteout", b"y")
+
+
+MARKS = (
+    ("overlay.opaque", b"y"), ("overlay.opaque", b"x"), ("overlay.redirect", b"/d0"), ("overlay.redirect", b"../.."),
+    ("overlay.metacopy", b""), ("overlay.whiteout", b"y"), ("overlay.origin", b"none"), ("overlay.impure", b"y"),
+    ("overlay.overlay.opaque", b"y"), ("overlay.overlay.redirect", b"/d1"),
+)  # fmt: skip
 OPERATIONS = (
     write, remove_file, remove_folder, replace_folder, move_into, move_up, move_over, move_file, change_mode,
-    make_link, file_to_folder, folder_to_file, make_folders,
+    make_link, file_to_folder, folder_to_file, make_folders, plant_attribute, plant_whiteout,
 )  # fmt: skip
 
 
@@ -152,10 +186,10 @@ def content(path: bytes) -> tuple[str, bytes]:
     return ("executable" if place.stat().st_mode & 0o100 else "file"), place.read_bytes()
 
 
-def applied(lower: Tree, touched: list[Touched], root: bytes) -> Tree:
+def applied(lower: Tree, view: View) -> Tree:
     """The layers' files with what was touched put in, one after the other."""
-    tree = dict(lower)
-    for one in touched:
+    tree, root = dict(lower), os.fsencode(view.store / view.upper)
+    for one in upper.read(view):
         below = one.path + b"/"
         hides = one.kind is not TouchedAs.FOLDER
         for path in [path for path in tree if path == one.path or (hides and path.startswith(below))]:
@@ -163,8 +197,8 @@ def applied(lower: Tree, touched: list[Touched], root: bytes) -> Tree:
         if one.kind in (TouchedAs.FILE, TouchedAs.LINK):
             tree[one.path] = content(root + b"/" + one.path)
         elif one.kind is TouchedAs.RENAMED:
-            source = one.source + b"/"
-            tree |= {below + path[len(source) :]: kept for path, kept in lower.items() if path.startswith(source)}
+            moved = [(path, place) for path, kind, place in upper.below(view, one.source) if not stat.S_ISDIR(kind)]
+            tree |= {below + path: content(place) for path, place in moved}
     return tree
 
 
@@ -179,4 +213,7 @@ def main(folder: Path, seeds: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    if sys.argv[1] == "act":
+        act(random.Random(int(sys.argv[2])))
+    else:
+        main(Path(sys.argv[1]), int(sys.argv[2]))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -136,12 +138,40 @@ def test_a_pid_namespace_holds_in_a_view_as_it_does_without(tmp_path: Path, slot
     assert (launched.view.files / "kept/file").read_text() == "old\nmore\n"
 
 
+def test_what_is_contained_in_a_view_ends_when_whoever_started_it_is_killed(tmp_path: Path) -> None:
+    if not namespace.find().namespace:
+        pytest.skip("there are no PID namespaces here")
+    scene.lay_out(tmp_path)  # skips where there is no overlay
+    script = Path(__file__).with_name("contained.py")
+    for command, folder in scene.users(script, tmp_path, str(namespace.NAMESPACE_INIT)):
+        with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as starter:
+            assert starter.stdout
+            capabilities, traced, pid = starter.stdout.readline().split()
+            ended = os.pidfd_open(int(pid))
+            starter.kill()
+        assert select.select([ended], [], [], 20)[0]
+        os.close(ended)
+        as_root = folder.name == "own" and os.geteuid() == 0
+        assert (capabilities != "0" * 16, traced) == (as_root, "-1")
+
+
 def test_what_replaces_renames_or_removes_a_folder_of_the_layer_is_in_the_upper(tmp_path: Path) -> None:
     script = Path(__file__).with_name("random_work.py")
     scene.lay_out(tmp_path)  # skips where there is no overlay
-    for command, folder in scene.users(script, tmp_path, "25"):
+    for command, folder in scene.users(script, tmp_path, "50"):
         done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=folder)
-        assert (done.returncode, done.stdout) == (0, "25 sequences\n"), done.stderr
+        assert (done.returncode, done.stdout) == (0, "50 sequences\n"), done.stderr
+
+
+@pytest.mark.skipif(not shutil.which("bwrap"), reason="there is no bubblewrap here")
+def test_a_sandbox_in_a_view_writes_to_its_upper(tmp_path: Path) -> None:
+    script = Path(__file__).with_name("nested.py")
+    scene.lay_out(tmp_path)  # skips where there is no overlay
+    for command, folder in scene.users(script, tmp_path):
+        done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=folder)
+        said = done.stdout.splitlines()
+        assert [line for line in said if not line.endswith(": is in the upper")] == []
+        assert {line.partition(":")[0] for line in said} >= {"bubblewrap", "fence"}
 
 
 def test_a_mount_that_the_kernel_refuses_says_so_and_the_slot_goes_on(tmp_path: Path, slot: Slot) -> None:
@@ -182,7 +212,7 @@ def test_a_program_with_a_null_byte_is_refused_before_it_is_started(tmp_path: Pa
 def test_a_short_program_in_a_view_is_not_taken_for_one_that_left_a_child_which_ends_meanwhile(
     tmp_path: Path, slot: Slot
 ) -> None:
-    opened = slot.open(scene.lay_out(tmp_path))
+    opened = slot.open(scene.lay_out(tmp_path / "view"))
     up, first, second = (tmp_path / name for name in ("up", "first", "second"))
     for pipe in (up, first, second):
         os.mkfifo(pipe)

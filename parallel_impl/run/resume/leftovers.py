@@ -69,7 +69,7 @@ def clear(repo: Repo, places: Places, state: State, *, checkout: Path | None) ->
     in_flight = any(progress.state in LIVE for progress in state.packages.values())
     left = [*(() if in_flight else remove_temporary_folders(found)), *_left(places.trees)]
     if state.started:
-        left += close(places, home.path)
+        left += close(places, home.path, run=found if state.landed else "")
     for lock in _locks(places, state):
         lock.unlink(missing_ok=True)
     return Cleared(found, home, tuple(left))

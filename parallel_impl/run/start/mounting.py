@@ -14,6 +14,7 @@ from parallel_impl.git import layer, mounts
 from parallel_impl.git.mounts import Mounts
 from parallel_impl.git.repo import Change
 from parallel_impl.plan.globs import globs
+from parallel_impl.processes.namespace import NAMESPACE_INIT
 from parallel_impl.run.places import CANDIDATE_CHECKOUT
 from parallel_impl.run.spec import RunSpec, Workspace
 from parallel_impl.views import trial
@@ -66,8 +67,10 @@ def mounted(
             mounts.one_path(home, repository_name),
             key=key if kept else f"{key}-{spec.run_id[:RUN]}",
             reason=partial(_reason, config.setup_inputs, ability) if spec.setup else _none,
+            own=partial(setup_inputs.own, spec.setup),
             fresh=frozenset((CANDIDATE_CHECKOUT,)) if config.setup_fresh else frozenset(),
-            run="" if kept else spec.run_id,
+            run=spec.run_id,
+            kept=kept,
             limit=int(config.layers_gb * 1e9),
         )
         if made.active:
@@ -88,10 +91,12 @@ def _find(spec: RunSpec, home: Path, wanted: str, *, repository_name: str) -> tu
     if not repository_name:
         return Ability(Means.EACH), "this run was begun by an earlier version"
     store = mounts.store_of(home)
-    mounts.make_store(store)
-    words = spec.namespace.words if spec.namespace else ()
-    with layer.scratch(store) as folder:
-        found = trial.find(folder, namespace=words)
+    try:
+        mounts.make_own(store)
+        with layer.scratch(store) as folder:
+            found = trial.find(folder, first_process=NAMESPACE_INIT if spec.namespace else None)
+    except PermissionError as error:  # another user's, say
+        return Ability(Means.EACH), f"{error.filename or store}: {error.strerror}"
     if wanted == Means.COPY and found.means is Means.OVERLAY:
         return replace(found, means=Means.COPY), f'checkouts = "{wanted}"'
     return found, found.why
