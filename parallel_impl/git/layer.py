@@ -123,15 +123,12 @@ class PreparedLayer:
     def changed(self) -> str:
         """A path that is not as it was when the layer was sealed; "" when nothing was changed."""
         try:
-            listing = _listing(self.files)
-        except FileNotFoundError:  # it was removed
-            return str(self.files)
-        if _digest(listing) == self.about.seal and not (self.folder / CHANGED).exists():
-            return ""
-        try:
+            listing = _listing(self.folder)
+            if _digest(listing) == self.about.seal and not (self.folder / CHANGED).exists():
+                return ""
             known = (self.folder / SEALED).read_bytes().split(b"\n")
-        except OSError:
-            return str(self.folder)
+        except OSError as gone:
+            return str(gone.filename)
         differ = sorted({*listing}.symmetric_difference(known))
         return os.fsdecode(differ[0].rpartition(b"\t")[2]) if differ else str(self.folder)
 
@@ -251,7 +248,7 @@ def finish(
     pass_tick(folder)
     options = ("update-index", "-q", "--really-refresh")
     repo.git(*options, index=folder / INDEX, work_tree=folder / FILES, config=CONFIG, env=env, ok=(0, 1))
-    listing = _listing(folder / FILES)
+    listing = _listing(folder)
     about = Description(
         commit=commit,
         key=key,
@@ -511,28 +508,41 @@ def copy_level(source: Path, target: Path, *, but: str = "") -> None:
         if path.name == but:
             continue
         if path.is_dir() and not path.is_symlink():
-            shutil.copytree(path, target / path.name, symlinks=True)
+            shutil.copytree(path, target / path.name, symlinks=True, copy_function=_copy)
         else:
-            shutil.copy2(path, target / path.name, follow_symlinks=False)
+            _copy(path, target / path.name)
+
+
+def _copy(source: str | Path, target: str | Path, *, follow_symlinks: bool = False) -> None:
+    """A file or a symlink; sockets and pipes stay with what listened to them."""
+    if stat.S_IFMT(os.lstat(source).st_mode) in (stat.S_IFREG, stat.S_IFLNK):
+        shutil.copy2(source, target, follow_symlinks=follow_symlinks)
 
 
 # -- the seal
 
 
-def _listing(files: Path) -> list[bytes]:
-    """A line for each file and folder: what lstat says, and the path; sorted. Access times do not count."""
-    root, waiting, lines = os.fsencode(files), [b""], []
+def _listing(layer: Path) -> list[bytes]:
+    """A line for each file and folder of a layer: what lstat says, and the path; sorted. Access times do not count.
+
+    Paths are seen from its files: the index, and what set-up put beside the checkout, begin with `../`.
+    """
+    root, waiting = os.fsencode(layer / FILES), [b"", os.fsencode(f"../{LEVEL}")]
+    lines = [_line(os.lstat(layer / INDEX), os.fsencode(f"../{INDEX}"))]
     while waiting:
         folder = waiting.pop()
         with os.scandir(os.path.join(root, folder)) as entries:  # noqa: PTH118 - bytes
             for entry in entries:
                 path = folder + b"/" + entry.name if folder else entry.name
-                found = entry.stat(follow_symlinks=False)
-                known = found.st_mode, found.st_size, found.st_ino, found.st_mtime_ns, found.st_ctime_ns
-                lines.append(b"%d %d %d %d %d\t%s" % (*known, path.replace(b"\n", b"\0")))
+                lines.append(_line(entry.stat(follow_symlinks=False), path))
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append(path)
     return sorted(lines)
+
+
+def _line(found: os.stat_result, path: bytes) -> bytes:
+    known = found.st_mode, found.st_size, found.st_ino, found.st_mtime_ns, found.st_ctime_ns
+    return b"%d %d %d %d %d\t%s" % (*known, path.replace(b"\n", b"\0"))
 
 
 def _digest(listing: list[bytes]) -> str:

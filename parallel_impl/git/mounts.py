@@ -345,6 +345,15 @@ class Mounts:
             remove(self.views / STARTS)
         remove_empty(self.home)
 
+    def forget_reads(self, mounted: Mounted) -> None:
+        """Set-up runs now in a fresh checkout: what was read there until now, it did not read. A second call is none.
+
+        (Where files are converted they were all read, to know whether they come back as they are.)
+        """
+        if mounted.unfinished and not mounted.written:
+            tracked = self.trees.listing(mounted.commit).entries.keys()
+            mounted.written = layer.forget_reads(mounted.folder, tracked)
+
     def inputs(self, mounted: Mounted) -> Inputs:
         """The tracked files that set-up has read in a fresh checkout, with their entries; patterns that it may have."""
         entries = self.trees.listing(mounted.commit).entries
@@ -431,12 +440,11 @@ class Mounts:
             how = {"index": index, "work_tree": files, "config": CONFIG, "env": self.trees.environment}
             self.repo.git("read-tree", "-u", "--reset", commit, **how)  # type: ignore[arg-type]
             storage.write(files / ".git", git_file)
-            written = layer.forget_reads(files, self.trees.listing(commit).entries.keys())
             opened = self._open(level, copy=self._name(files))
         except BaseException:
             begun.discard()
             raise
-        return Mounted(place, commit, opened.view, opened, why=why, written=written, unfinished=begun)
+        return Mounted(place, commit, opened.view, opened, why=why, unfinished=begun)
 
     def _view(self, place: Path, found: PreparedLayer, commit: str, level: Path, git_file: bytes) -> OpenView:
         if self.ability.means is Means.COPY:

@@ -18,7 +18,6 @@ from parallel_impl.views import mount
 from parallel_impl.views.mount import FailedError
 from parallel_impl.views.slot import ViewError
 
-REMOUNT = 1 << 5
 # what a mount keeps in a user namespace: the flags of statvfs(3) have the same numbers, but for one
 KEPT_FLAGS, STAT_RELATIME, RELATIME = 2 | 4 | 8 | 1024 | 2048, 4096, 1 << 21
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -124,7 +123,7 @@ def _by_descriptor(descriptor: int) -> str:
 def _make_read_only(place: Path) -> None:
     found = os.statvfs(place).f_flag
     flags = found & KEPT_FLAGS | (RELATIME if found & STAT_RELATIME else 0)
-    mount.mount("none", str(place), None, flags | REMOUNT | mount.BIND | mount.READ_ONLY)
+    mount.mount("none", str(place), None, flags | mount.REMOUNT | mount.BIND | mount.READ_ONLY)
 
 
 def _words(error: FailedError | OSError) -> str:

@@ -90,6 +90,10 @@ def test_what_works_below_its_view_halts_and_no_attempt_alive_then_is_accepted(t
     # the work of wp-b was whole and is only judged again
     assert sorted(scene.lines("paid")) == ["wp-a", "wp-a", "wp-b"]
     assert git(scene.repo, "ls-tree", "--name-only", "openspec/c").split()[-2:] == ["wp-a.txt", "wp-b.txt"]
+    git(scene.repo, "merge", "--quiet", "openspec/c")
+    cleaned = tool(scene.repo, "cleanup", "c")
+    assert f"{kept.parent}: written below a checkout that was unmounted" in cleaned.stdout + cleaned.stderr
+    assert kept.read_text() == "lost\n"
 
 
 HOSTILE = """
@@ -108,6 +112,10 @@ for descriptor in pathlib.Path("/proc/self/fd").iterdir():
     with contextlib.suppress(OSError):
         if (target := os.readlink(descriptor)).startswith(("socket:", "anon", str(above))) or "/proc/" in target:
             told.append(f"inherited {target}" if not target.endswith("/fd") else "")
+for name, look in (("root", os.readlink), ("cwd", os.readlink), ("mem", open), ("fd/0", os.readlink)):
+    with contextlib.suppress(OSError):
+        look(f"/proc/1/{name}")
+        told.append(f"looked at /proc/1/{name}")
 for kind in ("trusted", "user"):
     for name, value in (("opaque", b"y"), ("redirect", b"/../../.."), ("metacopy", b""), ("whiteout", b"")):
         for place in ("src", "src/kept.txt"):

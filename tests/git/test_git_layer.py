@@ -79,7 +79,7 @@ def test_a_layer_that_is_made_is_found_again_and_says_what_it_was_made_from(tmp_
     assert size > 0
 
 
-@pytest.mark.parametrize("edit", ["write", "write-back", "mode", "new", "gone", "moved"])
+@pytest.mark.parametrize("edit", ["write", "write-back", "mode", "new", "gone", "moved", "index", "no-index", "beside"])
 def test_a_layer_that_was_changed_is_told_by_the_path(tmp_path: Path, repo: Repo, edit: str) -> None:
     made = make(repo, tmp_path / "layers", head(repo))
     file = made.files / "src/pkg/a.py"
@@ -95,9 +95,27 @@ def test_a_layer_that_was_changed_is_told_by_the_path(tmp_path: Path, repo: Repo
         (made.files / "src/pkg/a.pyc").touch()
     elif edit == "gone":
         file.unlink()
+    elif edit == "index":
+        os.utime(made.index)
+    elif edit == "no-index":
+        made.index.unlink()
+    elif edit == "beside":
+        (made.level / "link").symlink_to("elsewhere")
     else:
         file.rename(made.files / "src/pkg/a.pz")
-    assert made.changed().startswith("src/pkg")
+    told = {"index": "../index", "no-index": str(made.index), "beside": "../level/link"}
+    assert made.changed().startswith(told.get(edit, "src/pkg"))
+
+
+def test_what_set_up_put_beside_a_checkout_is_beside_others_but_for_what_listens(tmp_path: Path) -> None:
+    for name in ("one/folder", "other"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "one/link").symlink_to("/usr")
+    (tmp_path / "one/folder/file").write_text("text\n")
+    for name in ("pipe", "folder/pipe"):
+        os.mkfifo(tmp_path / "one" / name)
+    layer.copy_level(tmp_path / "one", tmp_path / "other")
+    assert sorted(contents(tmp_path / "other")) == ["folder/file", "link"]
 
 
 def test_reading_a_layer_does_not_change_it(tmp_path: Path, repo: Repo) -> None:

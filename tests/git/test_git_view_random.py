@@ -14,7 +14,7 @@ from parallel_impl.git.staging import Staging
 from parallel_impl.views.view import Means
 from tests.git.scene import Scene, make_user, open_ready, open_scene
 from tests.repository import commit_all, git
-from tests.views.random_work import operate
+from tests.views.random_work import OPERATIONS, WITH_ATTACKS, Operation, operate
 
 COMMITS, SEQUENCES = 6, 8
 BOTH = pytest.mark.parametrize("means", [Means.OVERLAY, Means.COPY])
@@ -28,13 +28,13 @@ def fill(folder: Path, choose: random.Random) -> None:
         (below / f"f{number % 7}").write_text(f"{number}\n")
 
 
-def in_folder(folder: Path, choose: random.Random, most: int) -> None:
+def in_folder(folder: Path, choose: random.Random, most: int, operations: tuple[Operation, ...] = OPERATIONS) -> None:
     """So many random operations in a folder, at most."""
     before = Path.cwd()
     os.chdir(folder)  # the paths of operations are short, and follow a view
     try:
         for _ in range(choose.randrange(1, most)):
-            operate(choose)
+            operate(choose, operations)
     finally:
         os.chdir(before)
 
@@ -97,7 +97,7 @@ def test_the_work_taken_is_what_git_stages_inside(tmp_path: Path, means: Means) 
         staging = Staging(scene.trees, checkout, base=commit)
         before = staging.before(set_up=True)
         shutil.move(checkout.files / ".git", scene.out / "pointer")  # no operation is for it
-        in_folder(checkout.files, choose, 20)
+        in_folder(checkout.files, choose, 20, WITH_ATTACKS if means is Means.OVERLAY else OPERATIONS)
         shutil.move(scene.out / "pointer", checkout.files / ".git")
         wanted, taken = staged_inside(scene, checkout), staging.after(before)
         assert (taken.unstageable, taken.tree) == ((), wanted), number

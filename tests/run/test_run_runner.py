@@ -378,9 +378,9 @@ def test_what_ended_together_is_settled_before_one_look_at_the_repository(
     run, looks = opened(package("a"), package("b")), list[list[str]]()
     compare = Watch.compare
 
-    def look(self: Watch) -> list[Tamper]:
+    def look(self: Watch, *, seldom: bool = False) -> list[Tamper]:
         looks.append([*run.state.accepted()])
-        return compare(self)
+        return compare(self, seldom=seldom)
 
     monkeypatch.setattr(Watch, "compare", look)
     inbox: runner.Inbox = SimpleQueue()

@@ -1,7 +1,6 @@
 """Random operations in a view: what is read from its upper must be what the view shows.
 
 `python random_work.py FOLDER SEEDS` prints where it is not; any Python that this machine has can run it, as any user.
-`python random_work.py act SEED` only does the operations, in the current folder.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ import random
 import shutil
 import stat
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -21,6 +21,7 @@ from parallel_impl.views.slot import Slot
 from parallel_impl.views.upper import TouchedAs
 from parallel_impl.views.view import View
 
+Operation = Callable[..., None]
 Tree = dict[bytes, tuple[str, bytes]]  # path to kind and content
 
 
@@ -52,7 +53,8 @@ def differences(slot: Slot, folder: Path, seed: int, *, user: bool) -> list[str]
     opened = slot.open(view)
     os.chdir(opened.files)  # the paths below are short, and follow the view
     lower = shown()
-    act(choose)
+    for _ in range(choose.randrange(1, 14)):
+        operate(choose, WITH_ATTACKS)
     wanted = shown()
     os.chdir("/")
     found = applied(lower, view)
@@ -61,18 +63,13 @@ def differences(slot: Slot, folder: Path, seed: int, *, user: bool) -> list[str]
     return [f"seed {seed}: {path!r}: {wanted.get(path)} in the view, {found.get(path)} by its upper" for path in paths]
 
 
-def act(choose: random.Random) -> None:
-    for _ in range(choose.randrange(1, 14)):
-        operate(choose)
-
-
-def operate(choose: random.Random) -> None:
-    """One operation of an agent's on files and folders that are there."""
-    files, folders = ([path for path in paths if not path.startswith("./.git")] for paths in entries())
+def operate(choose: random.Random, operations: tuple[Operation, ...] | None = None) -> None:
+    """One operation of an agent's on files and folders that are there; default: of those that honest ones do."""
+    files, folders = entries()
     file, folder = (Path(choose.choice(one)) if one else Path("none") for one in (files, folders))
     other_file, other_folder = (Path(choose.choice(one)) if one else Path("none") for one in (files, folders))
     with contextlib.suppress(OSError):  # it was there a moment ago; or renaming a folder is refused
-        choose.choice(OPERATIONS)(choose, file, folder, other_file, other_folder)
+        choose.choice(operations or OPERATIONS)(choose, file, folder, other_file, other_folder)
 
 
 def write(choose: random.Random, file: Path, *_: Path) -> None:
@@ -159,8 +156,9 @@ MARKS = (
 )  # fmt: skip
 OPERATIONS = (
     write, remove_file, remove_folder, replace_folder, move_into, move_up, move_over, move_file, change_mode,
-    make_link, file_to_folder, folder_to_file, make_folders, plant_attribute, plant_whiteout,
+    make_link, file_to_folder, folder_to_file, make_folders,
 )  # fmt: skip
+WITH_ATTACKS = (*OPERATIONS, plant_attribute, plant_whiteout)  # only in an overlay do they mean nothing
 
 
 def entries() -> tuple[list[str], list[str]]:
@@ -213,7 +211,4 @@ def main(folder: Path, seeds: int) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "act":
-        act(random.Random(int(sys.argv[2])))
-    else:
-        main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), int(sys.argv[2]))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from parallel_impl.errors import UserError, first_line
 from parallel_impl.git import home as homes
-from parallel_impl.git import mounts
+from parallel_impl.git import mountpoints, mounts
 from parallel_impl.git.home import KEPT
 from parallel_impl.git.merged import holds, standing, stood_whole
 from parallel_impl.git.remove import try_remove
@@ -236,7 +236,7 @@ def _clean_home(home: Path, places: Places, state: State, report: Report, *, for
         if (name in ours and name not in packages) or (force and (name in ours or path.name == KEPT)):
             report.remove(path)
         elif path.name == KEPT:
-            report.kept += [f"{worktree}: a worktree that could not be staged" for worktree in _worktrees(path)]
+            report.kept += [f"{kept}: {_why_kept(kept)}" for kept in _worktrees(path)]
         elif name in packages:
             report.kept.append(f"{path}: {LEFT}, or look at it")
         else:
@@ -244,6 +244,11 @@ def _clean_home(home: Path, places: Places, state: State, report: Report, *, for
     if not report.dry_run:
         mounts.remove_empty(home)
         homes.remove_empty(home)
+
+
+def _why_kept(place: Path) -> str:
+    below = place.name.startswith(f"{mountpoints.KEPT_AS}.")
+    return "written below a checkout that was unmounted" if below else "a worktree that could not be staged"
 
 
 def _worktrees(kept: Path) -> Iterator[Path]:
