@@ -45,7 +45,7 @@ class Running:
         (self.scene.folder / f"go-{attempt}").touch()
 
     def ends(self) -> tuple[int, str]:
-        return self.process.wait(), (self.scene.folder / "said").read_text()
+        return self.process.wait(60), (self.scene.folder / "said").read_text()
 
     def kill_slot(self) -> None:
         # one with another session is the first process of an agent
