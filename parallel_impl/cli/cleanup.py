@@ -16,7 +16,7 @@ from parallel_impl.cli.output import put
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Example: parallel-cleanup add-login",
 )
-@click.argument("change_id", metavar="<change-id>", type=CHANGE, required=False)
+@click.argument("change_id", metavar="[change-id]", type=CHANGE, required=False)
 @click.option("--layers", is_flag=True, help="Without a change-id: remove what set-up made and runs keep for others.")
 @click.option("--force", is_flag=True, help="Remove work too that is contained in no branch.")
 @click.option("--as-owner", is_flag=True, help="As root in somebody else's repository: go on as its owner.")

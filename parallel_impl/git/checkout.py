@@ -108,6 +108,11 @@ class Checkout:
         others = self.folder.iterdir() if self.folder != self.path else ()
         return sorted(path for path in others if path.name != self.path.name)
 
+    def mount_again(self) -> None:
+        """Its processes have ended: where its view is gone (its slot has died) it is mounted again."""
+        if self.mounts:
+            self.mounts.mount_again(self.folder.name)
+
     def settle(self, *, seconds: float, inputs: Inputs) -> None:
         """Set-up has run in a checkout that no layer served: what it made becomes one, below the checkout."""
         mounted = self.mounted

@@ -260,6 +260,15 @@ class Mounts:
             return mounted.place / layer.INDEX
         return self._start(mounted.layer, mounted.commit)[1]
 
+    def mount_again(self, name: str) -> None:
+        """Mount the view of a checkout again where its slot has died: what was written in it is there.
+
+        No program may run in it any more: two mounts of one upper are undefined.
+        """
+        mounted = self._mounted.get(name)
+        if mounted and mounted.opened and mounted.opened.is_gone:
+            mounted.opened = self.slot.open(mounted.about)
+
     def remove(self, name: str) -> None:
         """End the view of a checkout, and remove what it wrote."""
         mounted = self._close(name)
@@ -327,6 +336,15 @@ class Mounts:
             layer.prune(self.store, limit=self.limit)
             remove(self.views / STARTS)
         remove_empty(self.home)
+
+    def forget_reads(self, mounted: Mounted) -> None:
+        """Set-up runs now in a fresh checkout: what was read there until now, it did not read. A second call is none.
+
+        (Where files are converted they were all read, to know whether they come back as they are.)
+        """
+        if mounted.unfinished and not mounted.written:
+            tracked = self.trees.listing(mounted.commit).entries.keys()
+            mounted.written = layer.forget_reads(mounted.folder, tracked)
 
     def inputs(self, mounted: Mounted) -> Inputs:
         """The tracked files that set-up has read in a fresh checkout, with their entries; patterns that it may have."""
@@ -410,12 +428,11 @@ class Mounts:
             how = {"index": index, "work_tree": files, "config": CONFIG, "env": self.trees.environment}
             self.repo.git("read-tree", "-u", "--reset", commit, **how)  # type: ignore[arg-type]
             storage.write(files / ".git", git_file)
-            written = layer.forget_reads(files, self.trees.listing(commit).entries.keys())
             opened = self._open(level, copy=self._name(files))
         except BaseException:
             begun.discard()
             raise
-        return Mounted(place, commit, opened.view, opened, why=why, written=written, unfinished=begun)
+        return Mounted(place, commit, opened.view, opened, why=why, unfinished=begun)
 
     def _view(self, place: Path, found: PreparedLayer, commit: str, level: Path, git_file: bytes) -> OpenView:
         if self.ability.means is Means.COPY:

@@ -151,6 +151,8 @@ def make_ready(
         if not outcome.failure:
             checkout.settle(seconds=0.0, inputs={})
         return outcome
+    if checkout.mounts and mounted:
+        checkout.mounts.forget_reads(mounted)
     outcome, share = once()
     if again := bool(outcome.failure) and share.beside and not any(launch.stops):
         first, (outcome, _) = outcome, once(alone=True)

@@ -334,9 +334,7 @@ def _settle(run: Run, admission: Admission, job: Job, outcome: Outcome) -> None:
         run.record(ended)
         run.obstacle = run.obstacle or _find_obstacle(run, job, code, why)
         run.fail_if_spent(package.id)
-        _count_failed_views(run, outcome)
     else:
-        run.views_failed = 0
         if outcome.tests:
             run.record(e.TestsKept(at=now(), package=package.id, number=job.number, digest=outcome.tests))
         run.workspace.set_ref(run.workspace.places.package_ref(package.id), outcome.commit)
@@ -345,6 +343,7 @@ def _settle(run: Run, admission: Admission, job: Job, outcome: Outcome) -> None:
         run.end_conversations(package.id)
         if run.occupied.add(layer):
             _look_for_clash(run)
+    _count_failed_views(run, outcome)
     run.record(*admission.end(package.id, replace(outcome, code=code, why=why), now()))
 
 
@@ -361,11 +360,13 @@ def _find_obstacle(run: Run, job: Job, code: Failure, why: str) -> tuple[Halt, s
 
 def _count_failed_views(run: Run, outcome: Outcome) -> None:
     """An attempt whose view failed is made again, and costs nothing: but not for ever."""
-    mounts = run.workspace.source.mounts
+    mounts, why = run.workspace.source.mounts, outcome.why
     run.views_failed = run.views_failed + 1 if outcome.view_failed else 0
-    died = mounts.slot.deaths if mounts else 0
-    if (run.views_failed >= MOST_FAILED_VIEWS or died >= MOST_DEATHS) and not run.obstacle:
-        run.obstacle = (Halt.VIEW_FAILED, f'{outcome.why}\nwithout views it goes by checkouts = "each"')
+    died = mounts is not None and run.workspace.count_deaths() >= MOST_DEATHS
+    if mounts and died:
+        why = f"the process that mounts views has ended {MOST_DEATHS} times; its last lines:\n{mounts.slot.last_lines}"
+    if (run.views_failed >= MOST_FAILED_VIEWS or died) and not run.obstacle:
+        run.obstacle = (Halt.VIEW_FAILED, f'{why}\nwithout views it goes by checkouts = "each"')
 
 
 def _look_for_clash(run: Run) -> None:

@@ -177,6 +177,10 @@ class Workspace:
         self.source.mounts.take_out_changed()
         return self.source.mounts.changed
 
+    def count_deaths(self) -> int:
+        """How often the process that mounts views has died in this start."""
+        return self.source.mounts.slot.count_deaths() if self.source.mounts else 0
+
     def set_ref(self, ref: str, commit: str) -> None:
         """Move a ref of our own; the watch over the user's repository expects it then."""
         self.watch.expect(ref, commit)

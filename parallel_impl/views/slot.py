@@ -57,13 +57,19 @@ class Contained:
 class OpenView:
     """A view that is mounted; the process `holder` keeps it so until `close`.
 
-    `mounts` are what was mounted then around the one path and below it.
+    `mounts` are what was mounted then around the one path and below it. Its slot had died `before` so many times.
     """
 
     view: View
     slot: Slot
     holder: int
     mounts: frozenset[tuple[bytes, bytes]] = frozenset()
+    before: int = 0
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether its slot has died since: nothing more starts in it, and this process does not see into it."""
+        return self.slot.count_deaths() != self.before
 
     @property
     def at(self) -> Path:
@@ -203,7 +209,10 @@ class Entered:
 
 
 class Slot:
-    """The slot of a run, started by the first request. `deaths` is how often it died. Threads share it."""
+    """The slot of a run, started by the first request. Threads share it.
+
+    `deaths` is how often it died, as far as requests have met it; `last_lines` are what it printed then.
+    """
 
     def __init__(self) -> None:
         self.deaths = 0
@@ -242,9 +251,17 @@ class Slot:
         }
         with self._guard:
             answer = self._ask(asked)
+            before = self.deaths
         if "errno" in answer:
             raise ViewError(answer["what"])
-        return OpenView(view, self, answer["pid"], _mounts(answer["pid"], view.at))
+        return OpenView(view, self, answer["pid"], _mounts(answer["pid"], view.at), before)
+
+    def count_deaths(self) -> int:
+        """How often it died, also where no request has met that yet."""
+        with self._guard:
+            if self._process is not None and self._process.poll() is not None:
+                self._bury()
+            return self.deaths
 
     def close(self, opened: OpenView) -> None:
         """End a view; one of a slot that died is gone already."""
@@ -317,11 +334,16 @@ class Slot:
         except ConnectionError:
             received = None
         if received is None:
-            self.deaths += 1
-            self.last_lines = self._said()
-            self._hang_up()
-            raise SlotDiedError(f"the process that mounts views has ended: {self.last_lines or 'it printed nothing'}")
+            self._bury()
+            raise SlotDiedError(f"the process that mounts views has ended: {self.last_lines}")
         return received[0]
+
+    def _bury(self) -> None:
+        """It died: remember what it printed, and let the next request start another one."""
+        said, process = self._said(), self._process
+        self._hang_up()
+        self.deaths += 1
+        self.last_lines = said or (f"it printed nothing (exit {process.returncode})" if process else "")
 
     def _begin(self) -> None:
         """Start it by a thread that stays as long: programs in views are that thread's children.

@@ -82,7 +82,8 @@ def machine(folder: Path) -> str:
     cores, who = len(os.sched_getaffinity(0)), "root" if os.geteuid() == 0 else "an ordinary user"
     versions = f"Linux {platform.release()}, git {git}, Python {platform.python_version()}"
     by = os.environ.get("PARALLEL_IMPL_CHECKOUTS", "what the trial finds")
-    return f"{cores} cores, {versions}, {disk.strip()}, as {who}, checkouts by {by}, load {read_load():.1f}"
+    floor = f", floor by {os.environ['FLOOR']}" if os.environ.get("FLOOR") else ""
+    return f"{cores} cores, {versions}, {disk.strip()}, as {who}, checkouts by {by}{floor}, load {read_load():.1f}"
 
 
 if __name__ == "__main__":

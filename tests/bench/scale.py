@@ -24,6 +24,7 @@ BOUND = "agents alone"
 AT_MOST = 1.15
 ROUNDS = 2
 JOBS = 8
+SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def curves(*, quick: bool) -> tuple[Curve, ...]:
 
     def jobs(folder: Path, size: int) -> list[Side]:
         scene = make(folder, tasks)
-        return [way(scene, size, seconds=1) for way in WAYS]
+        return [way(scene, size, seconds=SECONDS) for way in WAYS]
 
     few = (10, 20), (100, 500), (8, 32)
     many = (10, 30, 100, 300, 1000), (100, 1000, 10_000, 100_000), (1, 2, 4, 8, 16, 32)
@@ -74,7 +75,13 @@ def curves(*, quick: bool) -> tuple[Curve, ...]:
     return (
         Curve("packages", f"100 files, {JOBS} jobs, agents of 0 s", sizes[0], packages),
         Curve("files", f"16 packages, {JOBS} jobs, agents of 0 s", sizes[1], files),
-        Curve("jobs", f"{tasks} packages, agents of 1 s", sizes[2], jobs, lambda size: max(1, tasks / size)),
+        Curve(
+            "jobs",
+            f"{tasks} packages, agents of {SECONDS} s",
+            sizes[2],
+            jobs,
+            lambda size: SECONDS * max(1, tasks / size),
+        ),
     )
 
 

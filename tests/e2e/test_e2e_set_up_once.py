@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -118,3 +120,28 @@ def test_layers_that_are_not_kept_go_and_each_is_forced(tmp_path: Path) -> None:
     line = 'set-up in each checkout: checkouts = "each"'
     assert line in done.stdout + done.stderr
     assert json.loads((scene.repo / ".git/parallel-impl/c/summary.json").read_text())["set_up"] == line
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
+def test_without_room_for_the_layer_no_agent_starts_and_what_makes_room_is_named(tmp_path: Path) -> None:
+    ability(Means.OVERLAY)
+    scene = Scene(tmp_path, Means.OVERLAY)
+    found = scene.repo / "parallel-impl.toml"
+    found.write_text(
+        found.read_text().replace("mkdir made;", "mkdir made; head -c 9000000 /dev/zero >made/large || exit;")
+    )
+    commit_all(scene.repo, "large")
+    disk = tmp_path / "repo.worktrees"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "none", str(disk)], check=True)
+    try:
+        done = tool(scene.repo, "implement", "c", "--agent", scene.agent, env=scene.env)
+        assert done.returncode == 2, done.stdout + done.stderr
+        assert f"{disk}/_layers: error: no space for a layer" in done.stderr
+        assert "No space left on device" in done.stderr
+        assert "0 layers with 0 kB are kept there (layers_gb = 10)" in done.stderr
+        assert "to remove those that no run uses: parallel-cleanup --layers" in done.stderr
+        assert not (tmp_path / "paid").exists()
+        assert list(disk.iterdir()) == []
+    finally:
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)

@@ -44,6 +44,7 @@ class Scene:
         (self.repo / "inputs").mkdir()
         (self.repo / "inputs/wanted").write_text("one\n")
         (self.repo / ".gitignore").write_text("made/\n")
+        (self.repo / ".gitattributes").write_text("* text=auto\n")  # so all files are read before set-up runs
         (folder / "count").write_text(COUNT.format(folder))
         setup = json.dumps(SETUP.format(folder))
         settings = (f"setup = [{setup}]", "setup_keep = true", "gates.openspec = false", *lines, "")

@@ -214,7 +214,7 @@ def test_a_short_program_in_a_view_is_not_taken_for_one_that_left_a_child_which_
 ) -> None:
     opened = slot.open(scene.lay_out(tmp_path / "view"))
     up, first, second = (tmp_path / name for name in ("up", "first", "second"))
-    for pipe in (up, first, second):
+    for pipe in (first, second):
         os.mkfifo(pipe)
     kept = os.open(second, os.O_RDWR)  # so writing waits for nobody
     with ThreadPoolExecutor() as pool:
@@ -225,7 +225,8 @@ def test_a_short_program_in_a_view_is_not_taken_for_one_that_left_a_child_which_
         begun.wait()
         script = f"echo up >{up}; read x <{second}; exit 3"
         program = pool.submit(opened.call, ["sh", "-c", script], env=ENVIRONMENT, cwd=opened.at)
-        up.read_text()
+        while not up.exists() and not program.done():
+            threading.Event().wait(0.02)
         first.write_text("on\n")
         assert child.result().survivors == 0
         os.write(kept, b"on\n")

@@ -85,6 +85,7 @@ def run(spec: RunSpec, workspace: Workspace, launch: Launch, job: Job, post: Pos
     stopwatch.start(job.slot_wait)
     spec = replace(spec, slots=spec.slots.measured_by(job.slot_wait))
     attempt = Attempt(spec, workspace, launch, job, post, began=time.monotonic())
+    died = workspace.count_deaths()
     storage.put_aside(attempt.files.folder, ".aside")  # an earlier agent may have made it: a FIFO for a log, say
     attempt.files.folder.mkdir(parents=True)
     try:
@@ -99,12 +100,20 @@ def run(spec: RunSpec, workspace: Workspace, launch: Launch, job: Job, post: Pos
         if _is_machines(attempt, failure):
             raise  # not the package's: it costs no attempt
         attempt.code, attempt.why = Failure.IO_FAILED, printable(str(failure))
+    _excuse_death(attempt, died)
     # whatever it looks like then: a signal to all of us ends git and set-up in odd ways
     if attempt.code and any(launch.stops):
         attempt.code = Failure.INTERRUPTED
     if attempt.code and attempt.code.costs_retry:
         storage.check_full(workspace.home, workspace.places.state, Path(tempfile.gettempdir()))
     return _publish(attempt)
+
+
+def _excuse_death(attempt: Attempt, before: int) -> None:
+    """Where the slot died meanwhile a failure has shown nothing: files may have been out of sight."""
+    if attempt.code and not attempt.view_failed and attempt.workspace.count_deaths() != before:
+        words = "the process that mounts views ended meanwhile"
+        attempt.code, attempt.why, attempt.view_failed = Failure.INTERRUPTED, f"{words}: {attempt.why}", True
 
 
 def _is_machines(attempt: Attempt, failure: OSError) -> bool:
@@ -245,6 +254,7 @@ def _take(attempt: Attempt, checkout: Checkout, staging: Staging, before: Snapsh
     """What the agent reported, what lies in its worktree, and what it left elsewhere."""
     spec, workspace = attempt.spec, attempt.workspace
     attempt.seen = worked.seen
+    checkout.mount_again()
     agent_report.take(attempt)
     for note in worked.notes:
         attempt.note(note)

@@ -74,7 +74,7 @@ def _open(run: RunStatus, home: Path, name: str, package: str) -> Iterator[Room]
         level, written = home / checkout, mounts.written_in(home, checkout)
         what = f"{package}, {'its attempt' if checkout == package else 'its verification'}"
         if holder := entry.find(level, at):
-            yield Room(at, f"{what}, at work: what you change here counts as changed by it", holder)
+            yield Room(at, f"{what}, at work: until it ends, what you change here counts as changed by it", holder)
         elif (written / LAYERS).is_file():
             yield _left(at, level, home, written, f"{what}, as a killed run has left it, to be read; {working}")
         elif not written.exists() and (level / name).is_dir():

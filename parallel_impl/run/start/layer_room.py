@@ -41,7 +41,8 @@ def needed(mounts: Mounts | None, tree_bytes: int, config: Config) -> Iterator[N
     except (OSError, GitError, UserError) as error:
         if not _is_full(mounts, error):
             raise
-        why, full = first_line(str(error)), os.strerror(errno.ENOSPC)
+        full = os.strerror(errno.ENOSPC)
+        why = f"{error.strerror}: {error.filename}" if isinstance(error, OSError) else first_line(str(error))
         raise _no_room(mounts, why if full in why else f"{full}: {why}", config) from error
 
 

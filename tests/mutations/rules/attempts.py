@@ -208,13 +208,13 @@ MUTATIONS = (
     ),
     Mutation(
         "a result counts with the scope of the plan",
-        "parallel_impl.record.result:_scope",
+        "parallel_impl.record.result_check:_scope",
         "lambda result, package: []",
         (f"{RUNNER}nothing_is_accepted_on_a_result_that_does_not_hold",),
     ),
     Mutation(
         "a result counts with all steps of the plan",
-        "parallel_impl.record.result:_verification",
+        "parallel_impl.record.result_check:_verification",
         "lambda reported, package: []",
         ("tests/record/test_record_result.py::test_what_does_not_hold_is_said",),
     ),
