@@ -124,7 +124,7 @@ class PreparedLayer:
         """A path that is not as it was when the layer was sealed; "" when nothing was changed."""
         try:
             listing = _listing(self.folder)
-            if _digest(listing) == self.about.seal:
+            if _digest(listing) == self.about.seal and not (self.folder / CHANGED).exists():
                 return ""
             known = (self.folder / SEALED).read_bytes().split(b"\n")
         except OSError as gone:
@@ -280,21 +280,24 @@ def _put(folder: Path, wanted: Path) -> PreparedLayer:
     raise OSError(errno.EEXIST, "a layer cannot be put into its place", str(wanted))
 
 
-def find(store: Path, key: str) -> Iterator[PreparedLayer]:
-    """The layers with this key, held for this process; the caller releases those that it does not use."""
+def find(store: Path, key: str, *, changed: bool = False) -> Iterator[PreparedLayer]:
+    """The layers with this key, held for this process; the caller releases those that it does not use.
+
+    With `changed` also those that are marked so.
+    """
     for place in sorted((store / key).glob("*")):
-        if found := _open(place):
+        if found := _open(place, changed=changed):
             yield found
 
 
-def discard(prepared: PreparedLayer, *, changed: bool = False) -> None:
-    """Remove a layer that is not to be used again; one that another run uses stays for that.
+def mark_changed(prepared: PreparedLayer) -> None:
+    """Let no run take it any more."""
+    with contextlib.suppress(FileNotFoundError):
+        (prepared.folder / CHANGED).touch()
 
-    One that was `changed` is taken by no other run any more.
-    """
-    if changed:
-        with contextlib.suppress(FileNotFoundError):
-            (prepared.folder / CHANGED).touch()
+
+def discard(prepared: PreparedLayer) -> None:
+    """Remove a layer that is not to be used again; one that another run uses stays for that."""
     if prepared.hold.is_last():
         _remove_at_once(prepared.folder)
     prepared.release()
@@ -420,7 +423,7 @@ def _remove_at_once(folder: Path) -> None:
         folder.parent.rmdir()
 
 
-def _open(place: Path) -> PreparedLayer | None:
+def _open(place: Path, *, changed: bool = False) -> PreparedLayer | None:
     """The layer at this place, held; None when there is none, or it is being removed."""
     try:
         hold = LayerHold(place / LOCK)
@@ -428,7 +431,7 @@ def _open(place: Path) -> PreparedLayer | None:
         os.utime(place / LOCK)
     except (OSError, msgspec.MsgspecError):
         return None
-    if (place / CHANGED).exists():
+    if (place / CHANGED).exists() and not changed:
         hold.release()
         return None
     return PreparedLayer(place, about, hold)

@@ -150,6 +150,7 @@ class Mounts:
     told: list[str] = field(default_factory=list)
     _below: Mountpoint | None = None
     _layers: list[PreparedLayer] = field(default_factory=list)
+    _doubted: list[PreparedLayer] = field(default_factory=list)
     _starts: dict[tuple[Path, str], Path] = field(default_factory=dict)
     _mounted: dict[str, Mounted] = field(default_factory=dict)
     _guard: threading.RLock = field(default_factory=threading.RLock)
@@ -182,7 +183,7 @@ class Mounts:
             self.at.parent.mkdir(exist_ok=True)
             self._keep(self.at.parent)
             self._below = Mountpoint.of(self.at.parent)
-        for found in layer.find(self.store, self.key):
+        for found in layer.find(self.store, self.key, changed=True):
             if found.about.own or self.repo.resolve(found.about.commit) is None:  # another clone's
                 found.release()
             elif path := found.changed():
@@ -321,15 +322,22 @@ class Mounts:
             self._look_around(*self._mounted)
             return tuple(self.unmounted)
 
+    def discard_changed(self) -> None:
+        """Remove the layers that were changed: what was proven on them is known to be doubtful."""
+        for one in self._doubted:
+            layer.discard(one)
+        self._doubted.clear()
+
     def end(self) -> None:
         """Release all layers; what views have written and nobody took stays. Half made ones go."""
         for mounted in self._mounted.values():
             mounted.close()
             if mounted.unfinished:
                 mounted.unfinished.discard()
-        for one in self._layers:
+        for one in (*self._layers, *self._doubted):
             one.release()
         self._layers.clear()
+        self._doubted.clear()
         if self.run:
             layer.discard_own(self.store, self.run)
         if self.active:
@@ -404,13 +412,17 @@ class Mounts:
 
     def _take_out(self, found: PreparedLayer, path: str) -> None:
         self.changed[found.name] = f"{found.files / path} was changed after set-up had made it"
-        layer.discard(found, changed=True)
+        layer.mark_changed(found)
+        self._doubted.append(found)
 
     def _serving(self, commit: str) -> tuple[PreparedLayer | None, str]:
         """The first layer that serves a commit; or the path for which the first of all does not."""
         with self._guard:
             known, first = tuple(self._layers), ""
         for one in known:
+            if not one.index.is_file():  # somebody removed it
+                self.take_out_changed()
+                return self._serving(commit)
             if one.about.own:
                 first = first or one.about.own
                 continue

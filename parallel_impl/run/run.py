@@ -165,13 +165,17 @@ class Run:
         number = mounts.opened if mounts else 0
         self.record(CheckoutsMade(at=now(), how=self.spec.checkouts, number=number, set_ups=rows))
 
+    def changed_layers(self) -> dict[str, str]:
+        """The prepared checkouts that were changed and that nothing says so of yet, with what to say of each."""
+        changed = self.workspace.changed_layers()
+        return {name: told for name, told in changed.items() if name not in self.doubted}
+
     def look_at_layers(self) -> str:
         """What was changed in prepared checkouts since this was asked last, and which packages that makes unproven.
 
         "" for nothing.
         """
-        changed = self.workspace.changed_layers()
-        new = {name: told for name, told in changed.items() if name not in self.doubted}
+        new = self.changed_layers()
         if not new:
             return ""
         self.doubted |= new.keys()
@@ -179,6 +183,8 @@ class Run:
         packages = [name for name, ended in accepted.items() if ended and ended[-1].layer in new]
         what = [environment.masked(told, self.launch.mask) for told in new.values()]
         self.record(LayersChanged(at=now(), what=what, packages=packages))
+        if mounts := self.workspace.source.mounts:
+            mounts.discard_changed()
         verified = f"\nverified on it: {', '.join(packages)}" if packages else ""
         return "\n".join(what) + verified
 

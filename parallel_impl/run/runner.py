@@ -74,7 +74,7 @@ def execute(run: Run, *, only: frozenset[str] | None = None, run_attempt: RunAtt
             if run.state.tampering and not run.stop:
                 return ending.tampered(run, run.state.tampering)
             if run.obstacle and not run.stop:
-                return ending.halt(run, *run.obstacle)
+                return ending.halt(run, *_told(run, *run.obstacle))
             if run.state.paused and not run.stop:
                 return ending.paused(run, run.state.paused)
             if over and not run.stop:
@@ -304,6 +304,9 @@ def _settle(run: Run, admission: Admission, job: Job, outcome: Outcome) -> None:
     if (code is None or code.costs_retry) and (left := _look_below_views(run)):
         code, why = Failure.VIEW_UNMOUNTED, left
         _write_failed(run, job, outcome, code, why)
+    if code and code.costs_retry and (left := _look_at_layers(run)):
+        code, why = Failure.INTERRUPTED, left
+        _write_failed(run, job, outcome, code, why)
     if code is None and (wrong := _problems(run, job, outcome)):
         code, why = Failure.RESULT_INVALID, wrong
     ended = e.AttemptEnded(
@@ -396,6 +399,21 @@ def _look_below_views(run: Run) -> str:
     if found and not run.obstacle:
         run.obstacle = (Halt.VIEW_UNMOUNTED, f"{found}\nthe same command does again what ran meanwhile")
     return found
+
+
+def _told(run: Run, halt: Halt, why: str) -> tuple[Halt, str]:
+    """An obstacle; that prepared checkouts were changed is journalled when no attempt is alive any more."""
+    if halt is Halt.LAYER_CHANGED and (changed := run.look_at_layers()):
+        return halt, f"{changed}\n{land.MADE_AGAIN}"
+    return halt, why
+
+
+def _look_at_layers(run: Run) -> str:
+    """Why a failure has shown nothing, where a prepared checkout was changed in this start; "" when none was."""
+    if not run.obstacle and (changed := run.changed_layers()):
+        run.obstacle = (Halt.LAYER_CHANGED, "\n".join(changed.values()))
+    halt, told = run.obstacle or (None, "")
+    return told if halt is Halt.LAYER_CHANGED else ""
 
 
 def _failed(run: Run) -> frozenset[str]:

@@ -34,8 +34,8 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Every layer that a test uses is released at its end."""
     opened, found = layer._open, list[PreparedLayer]()
 
-    def remember(place: Path) -> PreparedLayer | None:
-        one = opened(place)
+    def remember(place: Path, *, changed: bool = False) -> PreparedLayer | None:
+        one = opened(place, changed=changed)
         found.extend([one] if one else [])
         return one
 
@@ -219,7 +219,9 @@ def test_a_layer_that_another_run_uses_stays_for_that_one(tmp_path: Path, repo: 
     store = tmp_path / "layers"
     ours = make(repo, store, head(repo))
     (theirs,) = layer.find(store, KEY)
-    layer.discard(ours, changed=changed)
+    if changed:
+        layer.mark_changed(ours)
+    layer.discard(ours)
     assert theirs.files.is_dir()
     assert len(list(layer.find(store, KEY))) == (0 if changed else 1)
     again = make(repo, store, head(repo))

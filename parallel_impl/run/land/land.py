@@ -23,6 +23,8 @@ from parallel_impl.run.land.proof import Proof
 from parallel_impl.run.run import Run
 from parallel_impl.run.stopwatch import phase
 
+MADE_AGAIN = "the same command makes it again and verifies again what was verified on it, no agent is paid for that"
+
 
 class _HaltError(Exception):
     """Ends the landing; caught by `land` alone, which makes an ending of it."""
@@ -124,8 +126,7 @@ def _accept(run: Run, candidate: str, proven: Proof) -> None:
         again = "the same command proves the whole again"
         raise _HaltError(Halt.VIEW_UNMOUNTED, f"{left}\n{again}", proven=proven, commit=candidate)
     if changed := run.look_at_layers():
-        again = "the same command makes it again and verifies them again, no agent is paid"
-        raise _HaltError(Halt.LAYER_CHANGED, f"{changed}\n{again}", proven=proven, commit=candidate)
+        raise _HaltError(Halt.LAYER_CHANGED, f"{changed}\n{MADE_AGAIN}", proven=proven, commit=candidate)
     if found := foreign.find(run, candidate):
         raise _HaltError(found.code, found.why, commit=candidate)
     if proven.foreign:
