@@ -215,6 +215,7 @@ class Mounts:
         if found is None:
             mounted = self._fresh(place, commit, level, git_file, why)
         else:
+            found.use()
             layer.copy_level(found.level, level)
             opened = self._view(place, found, commit, level, git_file)
             mounted = Mounted(place, commit, opened.view, opened, found)
