@@ -6,7 +6,7 @@ One `Trees` serves all packages of a run; attempts share it across threads.
 from __future__ import annotations
 
 import os
-import tempfile
+import shutil
 import threading
 from bisect import bisect_left
 from collections import OrderedDict
@@ -117,6 +117,7 @@ class Trees:
     _config: dict[str, str] | None = None
     _objects: Objects | None = None
     _guard: threading.RLock = field(default_factory=threading.RLock)
+    _asking: threading.Lock = field(default_factory=threading.Lock)
 
     def id(self, treeish: str) -> str:
         """The tree id of a commit or tree id."""
@@ -184,17 +185,19 @@ class Trees:
             return {}
         plain = {path.rstrip(b"/"): path for path in paths}
         # check-ignore refuses literal pathspecs, of their magic it knows only the leading colon
-        stdin = b"\0".join(b"./" + path if path.startswith(b":") else path for path in plain)
-        arguments = ("check-ignore", "--no-index", "--stdin", "-z", "-v")
-        environment = {"GIT_LITERAL_PATHSPECS": "0"}
-        self.scratch.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="ignore-", dir=self.scratch) as skeleton:
-            self._lay_out(os.fsencode(skeleton), listing, paths)
-            out = self.repo.git(*arguments, input=stdin, work_tree=Path(skeleton), ok=(0, 1), env=environment)
-        fields = out.split(b"\0")[:-1]
-        found = {}
-        for source, line, rule, path in zip(fields[::4], fields[1::4], fields[2::4], fields[3::4], strict=True):
-            if not rule.startswith(b"!"):
+        asked = [b"./" + path if path.startswith(b":") else path for path in plain]
+        found, skeleton = {}, self.scratch / "ignored"
+        with self._asking:  # by one at a time in one folder, which stays: the git that is asked works in it
+            skeleton.mkdir(parents=True, exist_ok=True)
+            try:
+                _empty(skeleton)  # a killed run may have left something
+                self._lay_out(os.fsencode(skeleton), listing, paths)
+                rules = frozenset(self._rules(listing).items()), skeleton.stat().st_ino
+                answers = self.repo.check_ignore(asked, skeleton, rules=rules)
+            finally:
+                _empty(skeleton)
+        for source, line, rule, path in answers:
+            if rule and not rule.startswith(b"!"):
                 found[plain[path.removeprefix(b"./")]] = decode(source + b":" + line + b": " + rule)
         return found
 
@@ -295,6 +298,11 @@ class Trees:
                 self._contents |= self.repo.blobs(absent)
                 self._ignore_files[listing.tree] = {path: self._contents[oid] for path, oid in files.items()}
             return self._ignore_files[listing.tree]
+
+
+def _empty(folder: Path) -> None:
+    for left in folder.iterdir():
+        shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
 def _read(repo: Repo, tree: str) -> Listing:
