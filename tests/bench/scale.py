@@ -51,6 +51,8 @@ def measure_scale(folder: Path, effort: Effort) -> None:
             if found[size].failure:
                 raise MeasureError(found[size].failure)
         measured.append((curve, found))
+        if curve.name == "packages":
+            report_lines(marginal(found).splitlines())
     write(ROOT / TARGET if not effort.quick else folder, measured)
 
 

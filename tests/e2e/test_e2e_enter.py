@@ -48,6 +48,8 @@ def test_a_package_at_work_is_entered_and_what_a_killed_run_left_is_read(tmp_pat
     if means is Means.EACH:
         return
     assert done.stdout.endswith("one\n_checkout\nc\n")  # neither layers nor other packages
+    if means is Means.COPY:
+        return
     shell = tool(scene.repo, "enter", "c", "wp-b", env={"SHELL": "/bin/pwd"})
     assert shell.stdout == f"{seen}\n"
     assert "as a killed run has left it, to be read; parallel-implement c goes on with it" in shell.stderr
@@ -59,8 +61,8 @@ def _leaves_nothing(scene: Scene) -> None:
     written = scene.folder / STORE / "views/c/wp-b"
     assert "1 layer (" in tool(scene.repo, "status").stdout.splitlines()[-1]
     inspected = tool(scene.repo, "cleanup", "--layers", "--dry-run")
-    in_use = inspected.returncode == 1 and ": work that was not taken yet was done on it" in inspected.stdout
-    assert in_use == (scene.means is Means.OVERLAY)  # a copy needs no layer
+    assert inspected.returncode == 1
+    assert ": work that was not taken yet was done on it" in inspected.stdout
     kept = tool(scene.repo, "cleanup", "c")
     assert kept.returncode == 1
     assert f"kept {written}: left by a run that was killed" in kept.stdout

@@ -91,9 +91,14 @@ def test_what_works_below_its_view_halts_and_no_attempt_alive_then_is_accepted(t
     assert sorted(scene.lines("paid")) == ["wp-a", "wp-a", "wp-b"]
     assert git(scene.repo, "ls-tree", "--name-only", "openspec/c").split()[-2:] == ["wp-a.txt", "wp-b.txt"]
     git(scene.repo, "merge", "--quiet", "openspec/c")
+    (scene.above / "_checkout").mkdir()
+    (scene.above / "_checkout/left").touch()
     cleaned = tool(scene.repo, "cleanup", "c")
-    assert f"{kept.parent}: written below a checkout that was unmounted" in cleaned.stdout + cleaned.stderr
+    for place in (kept.parent, scene.above / "_checkout/left"):
+        assert f"{place}: written below a checkout that was unmounted" in cleaned.stdout + cleaned.stderr
     assert kept.read_text() == "lost\n"
+    tool(scene.repo, "cleanup", "c", "--force")
+    assert not [*scene.above.rglob("*")]
 
 
 HOSTILE = """
@@ -142,3 +147,26 @@ def test_what_an_agent_plants_in_views_and_around_them_changes_nothing(tmp_path:
     assert landed.split() == ["src/kept.txt", "wp-a.txt", "wp-b.txt"]
     assert git(scene.repo, "show", "openspec/c:wp-a.txt", "openspec/c:src/kept.txt").split() == ["x", "kept"]
     assert str(tmp_path) not in Path("/proc/self/mountinfo").read_text()
+
+
+@ROOT
+def test_who_unmounts_the_cover_and_writes_to_a_layer_halts_the_run_and_nobody_is_paid_again(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    script = """
+        [ $1 = wp-a ] || read -r word <$T/done
+        echo x >$1.txt
+        if [ $1 = wp-a ]; then
+            cd /; umount -l {above}; for kept in {above}/_layers/*/*/files/src/kept.txt; do echo evil >>$kept; done
+            echo done >$T/done
+        fi
+    """
+    os.mkfifo(tmp_path / "done")
+    code, said = scene.run(script.format(above=scene.above))
+    assert code == 1, said
+    assert "Not landed: a prepared checkout was changed" in said
+    assert "src/kept.txt was changed after set-up had made it" in said
+    assert "verified on it: wp-a, wp-b" in said
+    code, said = scene.run("exit 1\n")
+    assert code == 0, said
+    assert sorted(scene.lines("paid")) == ["wp-a", "wp-b"]
+    assert git(scene.repo, "show", "openspec/c:src/kept.txt") == "kept"

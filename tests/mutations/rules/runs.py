@@ -324,6 +324,6 @@ MUTATIONS = (
         "a clean-up looks at what views wrote",
         "parallel_impl.git.mounts:written",
         "lambda home: []",
-        ("tests/e2e/test_e2e_enter.py::test_a_package_at_work_is_entered_and_what_a_killed_run_left_is_read[copy]",),
+        ("tests/e2e/test_e2e_enter.py::test_a_package_at_work_is_entered_and_what_a_killed_run_left_is_read[overlay]",),
     ),
 )
