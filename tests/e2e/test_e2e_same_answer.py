@@ -19,7 +19,8 @@ PASSING = (
     "at", "began", "ended", "run_id", "figures", "usage", "timestamps", "set_up", "lacking", "commit", "base_commit",
     "critical_path", "jobs", "started",
 )  # fmt: skip
-NUMBERS = re.compile(r"\b[0-9a-f]{7,64}\b|\b\d+(\.\d+)? ?s\b|\bin \d[\d.]*")
+NUMBERS = re.compile(r"\b(0x)?[0-9a-f]{7,64}\b|\b\d+(\.\d+)? ?s\b|\bin \d[\d.]*")
+CHECKOUT = re.compile(r"(?P<name>/[\w-]+)\.worktrees/[\w./-]+?(?P=name)\b")  # where it is seen depends on the means
 
 
 def answer(folder: Path, fixture: str, means: Means, *options: str) -> dict[str, Any]:
@@ -48,7 +49,7 @@ def plain(value: Any, places: list[str]) -> Any:
     if isinstance(value, str):
         for place in places:
             value = value.replace(place, "")
-        return NUMBERS.sub("#", value)
+        return NUMBERS.sub("#", CHECKOUT.sub("CHECKOUT", value))
     return value
 
 
