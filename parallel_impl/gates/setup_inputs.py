@@ -20,6 +20,7 @@ from pathlib import Path
 
 from parallel_impl import environment, storage
 from parallel_impl.config import SetupCommand
+from parallel_impl.gates import script
 from parallel_impl.git.layer import alike
 from parallel_impl.git.repo import Change
 from parallel_impl.plan.globs import globs
@@ -50,7 +51,7 @@ LOCKED = (
     r"uv sync\b.*--(frozen|locked)\b", r"npm ci\b", r"pnpm install\b.*--frozen-lockfile\b",
     r"yarn install\b.*--(frozen-lockfile|immutable)\b", r"pip install\b.*--require-hashes\b",
     r"bun install\b.*--frozen-lockfile\b", r"cargo fetch\b.*--locked\b", r"(python3?(\.\d+)?|uv) (-m )?venv\b",
-    r"go mod download\b", r"bundle install\b.*--frozen\b", r"composer install\b",
+    r"go mod download\b", r"bundle install\b.*--frozen\b", r"composer install\b", r"^cd ",
 )  # fmt: skip
 
 
@@ -80,7 +81,13 @@ def key(
 
 def is_locked(commands: Sequence[SetupCommand]) -> bool:
     """Whether each command installs what a lock file says, whenever it runs: other runs may use what it made."""
-    return bool(commands) and all(any(re.search(pattern, command.run) for pattern in LOCKED) for command in commands)
+    return bool(commands) and all(_is_locked(command.run) for command in commands)
+
+
+def _is_locked(line: str) -> bool:
+    """Of `a && b` each part counts; what is more than that is not understood."""
+    parts = [" ".join(word or "" for word in words) for words in script.chain(line)]
+    return bool(parts) and all(any(re.search(pattern, part) for pattern in LOCKED) for part in parts)
 
 
 def own(commands: Sequence[SetupCommand], files: Path, inputs: Iterable[str]) -> str:

@@ -112,6 +112,11 @@ def test_another_key_for_another_set_up(differs: str, tmp_path: Path) -> None:
         (["python3 -m venv .venv", ".venv/bin/python -m pip install -e ."], False),
         (["npm install"], False),
         (["npm ci", "make generated"], False),
+        (["cd web && npm ci --ignore-scripts"], True),
+        (["python3 -m venv .venv && .venv/bin/pip install -e ."], False),
+        (["npm ci && npm run build"], False),
+        (["npm ci || npm install"], False),
+        (["npm ci; npm install left-pad"], False),
         ([], False),
     ],
 )
