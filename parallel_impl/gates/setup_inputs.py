@@ -45,6 +45,8 @@ PASSING = ("PWD", "OLDPWD", "SHLVL", "_", "TERM", "COLUMNS", "LINES", "TMPDIR", 
 OWN = re.compile(
     rb"\b(PARALLEL_IMPL_(NAME|PORTS?|PACKAGE|ATTEMPT|CHANGE|RUN)|COMPOSE_PROJECT_NAME|docker[ -]compose)\b"
 )
+# what installers run on without naming it: environments link to it, modules are compiled for it
+INTERPRETERS = ("python3", "python", "node", "ruby", "php", "java")
 DOCUMENTS = (".md", ".rst", ".adoc")
 MOST_BYTES = 1 << 20  # of a file that is looked at: no program is as long
 LOCKED = (
@@ -149,8 +151,9 @@ def _is_passing(name: str) -> bool:
 
 
 def _programs(commands: Sequence[SetupCommand], path: str) -> Iterator[str]:
-    """The programs on PATH that the commands name in any of their words."""
+    """The programs on PATH that the commands name in any of their words, and interpreters, where anything is set up."""
     words = dict.fromkeys(word for command in commands for word in _words(command.run))
+    words |= dict.fromkeys(INTERPRETERS if commands else ())
     found = (shutil.which(word, path=path) for word in words if "/" not in word or word.startswith("/"))
     yield from (program for program in found if program)
 

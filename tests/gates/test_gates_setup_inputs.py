@@ -80,7 +80,7 @@ def test_the_key_is_the_same_for_the_same_set_up() -> None:
     assert setup_inputs.key(UV, AT, env=passing, secrets=["K"]) == same
 
 
-@pytest.mark.parametrize("differs", ["command", "cwd", "place", "environment", "filter", "program"])
+@pytest.mark.parametrize("differs", ["command", "cwd", "place", "environment", "filter", "program", "interpreter"])
 def test_another_key_for_another_set_up(differs: str, tmp_path: Path) -> None:
     program = tmp_path / "uv"
     program.write_text("#!/bin/sh\n")
@@ -98,6 +98,8 @@ def test_another_key_for_another_set_up(differs: str, tmp_path: Path) -> None:
         env["PIP_INDEX_URL"] = "https://other.example"
     elif differs == "filter":
         filters = [("filter.lfs.clean", "git-lfs clean")]
+    elif differs == "interpreter":
+        (tmp_path / "python3").symlink_to(program)
     else:
         program.write_text("#!/bin/sh\n# another version\n")
     assert setup_inputs.key(commands, at, env=env, filters=filters) != before

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from parallel_impl.git.repo import Repo, encode
-from parallel_impl.git.trees import Listing, Trees
+from parallel_impl.git.trees import Listing, Trees, conversions
 from tests.git.scene import Scene, make_user, open_scene
+from tests.repository import git
 
 EDITS = (
     "echo new >>src/pkg/a.py; rm src/pkg/b.py; mkdir src/pkg/n; echo n >src/pkg/n/x.py",
@@ -80,3 +81,15 @@ def _is_exact(scene: Scene, script: str) -> bool:
     work = scene.staging.after(scene.snapshot)
     scene.trees.learn(script, work.tree, scene.base, work.changes)
     return scene.trees.exact(script)
+
+
+def test_whatever_makes_git_convert_files_of_any_tree_is_told(tmp_path: Path) -> None:
+    user = make_user(tmp_path / "user")
+    repo = Repo.discover(user)
+    before = conversions(repo)
+    git(user, "config", "core.autocrlf", "input")
+    file = user / ".git/info/attributes"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("*.txt eol=crlf\n")
+    attributes = (str(file.resolve()), "*.txt eol=crlf\n")
+    assert sorted(set(conversions(repo)) - set(before)) == sorted([("core.autocrlf", "input"), attributes])
