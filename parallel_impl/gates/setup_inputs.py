@@ -25,7 +25,7 @@ from parallel_impl.git.layer import alike
 from parallel_impl.git.repo import Change
 from parallel_impl.plan.globs import globs
 
-NO_FILE = "000000"
+NO_FILE, SUBMODULE = "000000", "160000"
 # what installers and build backends look for, in any folder
 NAMES = (
     "pyproject.toml", "setup.py", "setup.cfg", "requirements*.txt", "constraints*.txt", "MANIFEST.in", "Pipfile",
@@ -127,6 +127,8 @@ def reason(
 
 
 def _counts(change: Change, inputs: Mapping[str, str], declared: Sequence[str], *, reads_seen: bool) -> bool:
+    if SUBMODULE in (change.old_mode, change.new_mode):  # set-up may check it out; who asks git for it reads no file
+        return True
     if change.path in inputs or any(globs.match(pattern, change.path) for pattern in declared):
         return True
     if change.old_mode == NO_FILE and alike(change.path) in inputs and not change.path.endswith(TEXTS):

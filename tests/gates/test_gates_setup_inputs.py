@@ -34,6 +34,12 @@ def test_a_file_that_set_up_read_is_an_input(path: str) -> None:
     assert setup_inputs.reason([gone(path)], INPUTS) == path
 
 
+@pytest.mark.parametrize(("before", "after"), [("160000", "160000"), ("000000", "160000"), ("160000", "000000")])
+def test_a_submodule_is_always_an_input(before: str, after: str) -> None:
+    change = Change(before, after, "1" * 40, "2" * 40, "M", "vendor/lib")
+    assert setup_inputs.reason([change], INPUTS) == "vendor/lib"
+
+
 @pytest.mark.parametrize("path", ["README.md", "src/shop/cart.py", "web/package.json", "tests/__init__.py"])
 def test_a_file_that_it_did_not_read_is_none(path: str) -> None:
     assert setup_inputs.reason([edited(path), gone(path)], INPUTS) == ""
