@@ -10,6 +10,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import shutil
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,9 +28,13 @@ PRIVATE = 0o600
 def copy_tree(source: Path, target: Path) -> None:
     """Copy a folder to a path where nothing is: contents, links, modes, times, attributes, and owners where it may.
 
-    OSError names the file.
+    OSError names the file; nothing of the copy stays then, of a disk that is full others need what is left.
     """
-    _Copy().tree(os.fsencode(source), os.fsencode(target))
+    try:
+        _Copy().tree(os.fsencode(source), os.fsencode(target))
+    except BaseException:
+        shutil.rmtree(target, ignore_errors=True)
+        raise
 
 
 @dataclass(slots=True)

@@ -116,6 +116,18 @@ def test_a_view_that_cannot_be_taken_is_kept_as_plain_files_with_the_names_of_it
     assert not (scene.source.home / "wp1").exists()
 
 
+def test_a_copy_that_cannot_be_taken_is_kept_whole(tmp_path: Path) -> None:
+    scene = open_scene(make_user(tmp_path / "user"), tmp_path, means=Means.COPY)
+    do(scene.checkout, "echo z >> README.md; rm -r other; mkfifo pipe")
+    kept = scene.checkout.keep(1)
+    assert kept == tmp_path / "home/c/.kept/wp1.1/user"
+    assert (kept / "README.md").read_text() == "r\nz\n"
+    assert (kept / "pipe").is_fifo()
+    assert git(kept, "status", "--porcelain") == " M README.md\n D other/o.py"
+    assert (kept.parent / "layers").read_text() == ""  # it needs none
+    assert not (scene.source.home / "wp1").exists()
+
+
 @BOTH
 def test_nothing_of_a_checkout_stays_that_is_removed(tmp_path: Path, means: Means) -> None:
     scene = open_scene(make_user(tmp_path / "user"), tmp_path, means=means)

@@ -110,7 +110,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="root mounts a small disk")
-def test_a_full_disk_is_told_as_one_with_the_file(tmp_path: Path) -> None:
+def test_a_full_disk_is_told_as_one_with_the_file_and_nothing_stays_on_it(tmp_path: Path) -> None:
     (tmp_path / "layer").mkdir()
     (tmp_path / "layer/large").write_bytes(os.urandom(2 * A_MEGABYTE))
     (tmp_path / "small").mkdir()
@@ -118,7 +118,7 @@ def test_a_full_disk_is_told_as_one_with_the_file(tmp_path: Path) -> None:
         "import sys; from pathlib import Path; from parallel_impl import storage\n"
         "from parallel_impl.views.tree_copy import copy_tree\n"
         "try: copy_tree(Path('layer'), Path('small/copy'))\n"
-        "except OSError as error: print(storage.is_of_disk(error), error.filename)"
+        "except OSError as error: print(storage.is_of_disk(error), error.filename, Path('small/copy').exists())"
     )
     mounted = 'mount -t tmpfs -o size=1m tmpfs small && exec "$@"'
     done = subprocess.run(
@@ -126,4 +126,4 @@ def test_a_full_disk_is_told_as_one_with_the_file(tmp_path: Path) -> None:
         check=True, capture_output=True, text=True, cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(scene.REPOSITORY)},
     )  # fmt: skip
-    assert done.stdout.split() == ["True", "layer/large"]
+    assert done.stdout.split() == ["True", "layer/large", "False"]
