@@ -13,6 +13,7 @@ from parallel_impl.gates import setup_inputs
 from parallel_impl.git import layer, mounts
 from parallel_impl.git.mounts import Mounts
 from parallel_impl.git.repo import Change
+from parallel_impl.git.trees import conversions
 from parallel_impl.plan.globs import globs
 from parallel_impl.processes.namespace import NAMESPACE_INIT
 from parallel_impl.run.places import CANDIDATE_CHECKOUT
@@ -24,7 +25,6 @@ from parallel_impl.views.view import Means
 
 VARIABLE = "PARALLEL_IMPL_CHECKOUTS"
 RUN = 16  # characters of a run's id
-FILTERS = ("filter.", "core.autocrlf", "core.eol", "core.symlinks", "core.attributesfile")
 SAID = {
     Means.OVERLAY: "set-up once, checkouts are views (overlay)",
     Means.COPY: "set-up once, checkouts are copies",
@@ -114,7 +114,7 @@ def _line(ability: Ability, why: str) -> str:
 
 
 def _key(spec: RunSpec, workspace: Workspace, at: Path) -> str:
-    filters = [(name, value) for name, value in workspace.repo.config() if name.startswith(FILTERS)]
+    filters = conversions(workspace.repo)
     return setup_inputs.key(spec.setup, at, env=spec.environment, secrets=spec.secret_names, filters=filters)
 
 
