@@ -12,7 +12,7 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 AGAIN := $(MAKE) --no-print-directory
 OLDEST = $(shell scripts/pythons.sh 2>/dev/null | head -n 1)
 
-.PHONY: help demo demo-agent demo-plan demo-pr clients test test-clients test-fast test-faults test-faults-share test-latest test-lowest test-mutations test-pythons test-gits test-user suite lock bench bench-planning bench-quick bench-scale bench-user lint
+.PHONY: help demo demo-agent demo-plan demo-pr clients test test-clients test-fast test-faults test-faults-share test-latest test-lowest test-mutations test-pythons test-gits test-user test-views test-views-share suite lock bench bench-planning bench-quick bench-scale bench-user lint
 
 help:
 	@echo 'make demo       builds a sample repository in demo/ and runs a change of five packages on it'
@@ -23,6 +23,8 @@ help:
 	@echo 'make test-fast  the tests that take less than a few seconds each'
 	@echo 'make test-faults  kills real runs at every point, cuts power, fills the disk; FAULTS_SEED=n chooses the samples'
 	@echo 'make test-faults-share  … at some points of every kind'
+	@echo 'make test-views the end-to-end tests by each means of making checkouts ready: overlay, copy, each'
+	@echo 'make test-views-share  … a seeded share of them, by those that make test does not take; VIEWS_SEED=n chooses it'
 	@echo 'make test-user  the end-to-end tests as an ordinary user, where root runs this'
 	@echo 'make clients    installs claude, codex and other third-party clients, pinned, into .clients/ (npm, 2.4 GB)'
 	@echo 'make test-clients  drives those that are installed through whole runs, with a model on the loopback'
@@ -89,6 +91,25 @@ test-faults: $(VENV)/dev.stamp
 test-faults-share: $(VENV)/dev.stamp
 	@FAULTS_SEED=$${FAULTS_SEED:-$$(date +%s)}; export FAULTS_SEED; echo "FAULTS_SEED=$$FAULTS_SEED"; \
 	$(PYTEST) -m share tests/faults/test_faults_share.py
+
+# whole runs by all means and on machines that lack some; then every end-to-end test by each means
+MEANS ?= overlay copy each
+END_TO_END := not faults and not share and not clients and not mutations
+test-views: $(VENV)/dev.stamp
+	$(PYTEST) -m views tests/e2e
+	@failed=; for means in $(MEANS); do \
+		echo "== $$means"; \
+		PARALLEL_IMPL_TEST_CHECKOUTS=$$means $(PYTEST) -m '$(END_TO_END) and not views' tests/e2e || failed="$$failed $$means"; \
+	done; test -z "$$failed" || { echo "failed by$$failed"; exit 1; }
+
+# some of them, of those too that run by all means: what can be run before each submission
+test-views-share: MEANS = copy each
+test-views-share: $(VENV)/dev.stamp
+	@VIEWS_SEED=$${VIEWS_SEED:-$$(date +%s)}; export VIEWS_SEED; echo "VIEWS_SEED=$$VIEWS_SEED"; \
+	failed=; for means in $(MEANS); do \
+		echo "== $$means"; \
+		VIEWS_SHARE=0.25 PARALLEL_IMPL_TEST_CHECKOUTS=$$means $(PYTEST) -m '$(END_TO_END)' tests/e2e || failed="$$failed $$means"; \
+	done; test -z "$$failed" || { echo "failed by$$failed"; exit 1; }
 
 # where root runs it: the end-to-end tests as nobody, with a folder on PATH that nobody else can read
 test-user: $(VENV)/dev.stamp

@@ -116,6 +116,11 @@ class PreparedLayer:
         """Git's index of the commit, with the files' times as they lie here."""
         return self.folder / INDEX
 
+    def use(self) -> None:
+        """A checkout is made from it now: those that were not used for longer are pruned before it."""
+        with contextlib.suppress(FileNotFoundError):  # somebody removed it: it is told when it is looked at
+            os.utime(self.folder / LOCK)
+
     def release(self) -> None:
         """Let it be pruned."""
         self.hold.release()
@@ -315,8 +320,9 @@ def prune(store: Path, *, limit: int) -> int:
 
     One that a run uses, or needs to take up what it was killed in, stays. One that somebody changed goes in any case.
     """
-    for mark in store.glob(f"*/*/{CHANGED}"):
-        _remove_unused(mark.parent)
+    for folder in _folders(store):
+        if (folder / CHANGED).exists():
+            _remove_unused(folder)
     known = sorted(_kept(store), key=lambda one: one.used)
     total, removed, wanted = sum(one.bytes for one in known), 0, _wanted(store)
     for one in known:
@@ -367,8 +373,10 @@ def _unfinished(store: Path) -> list[Path]:
 
 def _wanted(store: Path) -> set[Path]:
     """The layers that the open views of all runs, and those of killed ones, were changed against."""
-    lists = store.glob(f"{VIEWS}/*/*/{LAYERS}")
-    names = {name for one in lists for name in storage.read(one).decode("utf-8", "surrogateescape").splitlines()}
+    names = set[str]()
+    for one in store.glob(f"{VIEWS}/*/*/{LAYERS}"):
+        with contextlib.suppress(FileNotFoundError):  # another run has ended that view meanwhile
+            names.update(storage.read(one).decode("utf-8", "surrogateescape").splitlines())
     return {(store / name).parent for name in names}
 
 
@@ -387,12 +395,10 @@ class _Kept:
 
 
 def _kept(store: Path) -> Iterator[_Kept]:
-    for record in store.glob(f"*/*/{RECORD}"):
-        if record.parent.name.startswith(MAKING):
-            continue
+    for folder in _folders(store):
         with contextlib.suppress(OSError, msgspec.MsgspecError):
-            about = structs.decode(record.read_bytes(), Description)
-            yield _Kept(record.parent, about.bytes, (record.parent / LOCK).stat().st_mtime, about.run)
+            about = structs.decode((folder / RECORD).read_bytes(), Description)
+            yield _Kept(folder, about.bytes, (folder / LOCK).stat().st_mtime, about.run)
 
 
 def _remove_unused(folder: Path, *, dry_run: bool = False) -> bool:
@@ -428,7 +434,6 @@ def _open(place: Path, *, changed: bool = False) -> PreparedLayer | None:
     try:
         hold = LayerHold(place / LOCK)
         about = structs.decode((place / RECORD).read_bytes(), Description)
-        os.utime(place / LOCK)
     except (OSError, msgspec.MsgspecError):
         return None
     if (place / CHANGED).exists() and not changed:

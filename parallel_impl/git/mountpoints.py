@@ -19,18 +19,17 @@ KEPT_AS = "_checkout"  # no package is called so
 class Mountpoint:
     """An empty folder as it was before a view was mounted over it.
 
-    A mount leaves no trace there. Whoever writes in it does, also when that is removed again: its ctime is another.
+    A mount leaves no trace there. Whoever writes in it does, also when that is removed again: its ctime is another. So
+    is that of another folder in its place. (Inodes of folders may change by themselves: overlays give them as needed.)
     """
 
     folder: Path
-    inode: int
     changed_ns: int
 
     @classmethod
     def of(cls, folder: Path) -> Mountpoint:
         """The folder as it is now."""
-        found = folder.lstat()
-        return cls(folder, found.st_ino, found.st_ctime_ns)
+        return cls(folder, folder.lstat().st_ctime_ns)
 
     @property
     def is_unused(self) -> bool:

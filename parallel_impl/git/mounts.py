@@ -93,10 +93,17 @@ def layer_of(home: Path, name: str, written: Path) -> Path:
     return kept if Path(name).parts[:1] == (VIEWS,) and kept.is_dir() else store_of(home) / name
 
 
+def left_below(home: Path) -> list[Path]:
+    """What lies below the views of all runs of a repository, when no other run may have one open."""
+    around, views = home.parent / CHECKOUT, store_of(home) / VIEWS
+    others = [path for path in views.iterdir() if path.name != home.name] if views.is_dir() else []
+    return sorted(around.iterdir()) if around.is_dir() and not others else []
+
+
 def remove_empty(home: Path) -> None:
     """Remove what is empty of the folders that all runs of a repository have in common, and layers nobody finishes."""
     store = store_of(home)
-    if not store.is_dir():
+    if not store.is_dir() and not (home.parent / CHECKOUT).is_dir():
         return
     layer.remove_abandoned(store)
     with _alone(home.parent):
@@ -107,7 +114,9 @@ def remove_empty(home: Path) -> None:
             (store / VIEWS / home.name).rmdir()
         with contextlib.suppress(OSError):
             (store / VIEWS).rmdir()
-            (home.parent / CHECKOUT).rmdir()
+        with contextlib.suppress(OSError):
+            if not (store / VIEWS).exists():
+                (home.parent / CHECKOUT).rmdir()
         for folder in (*store.glob("*"), store):
             with contextlib.suppress(OSError):
                 folder.rmdir()
@@ -206,6 +215,7 @@ class Mounts:
         if found is None:
             mounted = self._fresh(place, commit, level, git_file, why)
         else:
+            found.use()
             layer.copy_level(found.level, level)
             opened = self._view(place, found, commit, level, git_file)
             mounted = Mounted(place, commit, opened.view, opened, found)

@@ -58,7 +58,7 @@ class Kind(StrEnum):
 
 
 ANY = "*"
-PAUSE = 20  # times as long as it takes to list the refs: a run has two for each package
+MANY, PAUSE = 200, 20  # refs, which are listed after a pause of so many times as long as that takes
 HALTING = (Kind.OWN_REFS, Kind.CONFIG, Kind.HOOKS)
 
 
@@ -140,12 +140,13 @@ class Watch:
     def compare(self, *, seldom: bool = False) -> list[Tamper]:
         """What others changed since the last look, own refs first. Costs one process and a few small files.
 
-        `seldom`: the refs are passed over as long as listing them would take more than a twentieth of the time. It
-        takes 20 ms for 400 of them and 0.1 s for 2,000, and is asked for whenever an attempt has ended.
+        `seldom`: many refs are passed over as long as listing them would take more than a twentieth of the time. It
+        takes 20 ms for 400 of them and 0.1 s for 2,000; a run has two for each package, and asks whenever one ended.
         """
         with self._guard:
             old = self._last
-            listed = not seldom or time.monotonic() >= self._refs_due
+            few = len(old.refs or ()) <= MANY
+            listed = not seldom or few or time.monotonic() >= self._refs_due
             new = self._look(self._list_refs() if listed else old.refs)
             if new.config != old.config:  # it may name further files and folders
                 self._find_places()

@@ -210,7 +210,7 @@ class Run:
     def look_at_repository(self, *ended: str) -> None:
         """Compare the user's repository with what it was; what could run programs or redirect starts nothing more.
 
-        `ended` are packages whose attempts have just ended: they were running until then, and others go on, so the
+        `ended` are packages whose attempts have just ended: they were running until then, and others go on, so many
         refs need not be listed each time.
         """
         running = [*ended, *self.state.live()]

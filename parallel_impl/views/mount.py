@@ -20,6 +20,7 @@ come with the first of these. An answer has `errno` and `what` where something f
 from __future__ import annotations
 
 import ctypes
+import errno
 import fcntl
 import gc
 import json
@@ -34,6 +35,7 @@ READ_ONLY, REMOUNT, BIND, RECURSIVE, PRIVATE = 1, 1 << 5, 1 << 12, 1 << 14, 1 <<
 NO_SETUID, NO_DEVICES, NO_PROGRAMS = 2, 4, 8
 PR_SET_PDEATHSIG = 1
 CLONE = {"x86_64": 56, "aarch64": 220, "riscv64": 220, "loongarch64": 220}  # the number of clone(2)
+CLONE_HERE = CLONE.get(os.uname().machine)
 MOST_DESCRIPTORS = 16
 LENGTH = 4
 NOT_STARTED = 127
@@ -45,6 +47,8 @@ AS_USER = "userxattr"  # without it an ordinary user's mount succeeds, and repla
 HOLDERS: set[int] = set()
 
 libc = ctypes.CDLL(None, use_errno=True)
+# it keeps the lock of the interpreter, which in a new process nobody else could give back
+libc_held = ctypes.PyDLL(None, use_errno=True)
 libc.mount.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_char_p]
 
 
@@ -194,7 +198,12 @@ def enter_namespaces(*, user: bool) -> None:
 
 
 def close_view(view: dict[str, Any], _descriptors: list[int]) -> dict[str, Any]:
-    """End the process that holds a view; one that somebody else ended is only reaped."""
+    """End the process that holds a view; one that somebody else ended is only reaped, one of an earlier slot is none.
+
+    (Its number may be another process's by now.)
+    """
+    if view["pid"] not in HOLDERS:
+        return {}
     HOLDERS.discard(view["pid"])
     os.kill(view["pid"], signal.SIGKILL)
     os.waitpid(view["pid"], 0)
@@ -209,6 +218,8 @@ def start(program: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
 
     Where it could not be started there is a pid as well, of a process that ends at once.
     """
+    if program["pid"] not in HOLDERS:
+        raise FailedError(errno.ESRCH, "join the view: it is gone")
     if program["contained"]:
         first_process(program["contained"]["module"])  # loaded here, once, and not in each fork
     failed, told = os.pipe()
@@ -223,13 +234,10 @@ def start(program: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
 
 def fork_with_same_parent() -> int:
     """As `os.fork`, but the new process is a sibling of this one, a child of the same parent."""
-    number = CLONE.get(os.uname().machine)
-    if number is None:
+    if CLONE_HERE is None:
         raise FailedError(0, f"how to call clone(2) on {os.uname().machine} is not known")
-    # PyDLL: it keeps the lock of the interpreter, which in the new process nobody else could give back
-    pid: int = ctypes.PyDLL(None, use_errno=True).syscall(
-        ctypes.c_long(number), ctypes.c_ulong(WITH_SAME_PARENT | signal.SIGCHLD), None, None, None, None
-    )
+    flags = ctypes.c_ulong(WITH_SAME_PARENT | signal.SIGCHLD)
+    pid: int = libc_held.syscall(ctypes.c_long(CLONE_HERE), flags, None, None, None, None)
     checked(pid < 0, "clone")
     return pid
 

@@ -211,9 +211,10 @@ def test_a_signal_anywhere_in_preflight_ends_it_and_the_same_command_lands(
 
 
 def test_ctrl_c_at_a_terminal_does_not_fail_what_git_is_doing(repo: Path, tmp_path: Path) -> None:
-    agent = waiting_agent(tmp_path, "sleep 0.01")
+    agent = command(tmp_path / "agent.sh", f"{WORK}touch {tmp_path}/up\n")
     # as a terminal does it: to every process of the group, while the first attempt is being committed
-    env = wrapped_git(tmp_path, 'case "$*" in *commit-tree*) kill -INT -$(ps -o pgid= $PPID | tr -d " ");; esac')
+    interrupt = 'kill -INT -$(ps -o pgid= $PPID | tr -d " ")'
+    env = wrapped_git(tmp_path, f'[ ! -e {tmp_path}/up ] || case "$*" in *cat-file*) {interrupt};; esac')
     running = subprocess.Popen(
         [sys.executable, "-m", "parallel_impl", "implement", "fix-typos", "--agent", agent],
         cwd=repo,

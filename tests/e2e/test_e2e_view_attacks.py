@@ -91,9 +91,14 @@ def test_what_works_below_its_view_halts_and_no_attempt_alive_then_is_accepted(t
     assert sorted(scene.lines("paid")) == ["wp-a", "wp-a", "wp-b"]
     assert git(scene.repo, "ls-tree", "--name-only", "openspec/c").split()[-2:] == ["wp-a.txt", "wp-b.txt"]
     git(scene.repo, "merge", "--quiet", "openspec/c")
+    (scene.above / "_checkout").mkdir()
+    (scene.above / "_checkout/left").touch()
     cleaned = tool(scene.repo, "cleanup", "c")
-    assert f"{kept.parent}: written below a checkout that was unmounted" in cleaned.stdout + cleaned.stderr
+    for place in (kept.parent, scene.above / "_checkout/left"):
+        assert f"{place}: written below a checkout that was unmounted" in cleaned.stdout + cleaned.stderr
     assert kept.read_text() == "lost\n"
+    tool(scene.repo, "cleanup", "c", "--force")
+    assert not [*scene.above.rglob("*")]
 
 
 HOSTILE = """

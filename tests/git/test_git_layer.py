@@ -163,15 +163,29 @@ def test_the_least_recently_used_layer_goes_first_and_never_one_in_use(tmp_path:
     made = [make(repo, store, head(repo), made=name, inputs={name: ""}) for name in ("one", "two", "three")]
     for used, one in enumerate(made):
         os.utime(one.folder / "lock", (used, used))
+    for found in layer.find(store, KEY):  # by a run that may need none of them
+        found.release()
+    made[1].use()
     made[1].release()
     made[2].release()
     size = made[0].about.bytes
     assert layer.prune(store, limit=3 * size) == 0
     assert layer.prune(store, limit=2 * size) == 1
-    assert [one.folder.exists() for one in made] == [True, False, True]
+    assert [one.folder.exists() for one in made] == [True, True, False]
     assert layer.prune(store, limit=0) == 1
     assert [one.folder.exists() for one in made] == [True, False, False]
     assert layer.count(store)[0] == 1
+
+
+def test_no_package_is_called_so_that_its_work_is_taken_for_a_layer(tmp_path: Path) -> None:
+    work = [tmp_path / "views/add-cart" / name / "upper/file" for name in ("changed", "lock", "layer")]
+    for file in work:
+        file.parent.mkdir(parents=True)
+        file.write_text("untaken\n")
+    assert layer.prune(tmp_path, limit=0) == 0
+    assert layer.empty(tmp_path).removed == ()
+    layer.discard_own(tmp_path, "a run")
+    assert [file.read_text() for file in work] == ["untaken\n"] * 3
 
 
 def test_emptying_names_what_is_used_needed_or_being_made_and_removes_the_rest(tmp_path: Path, repo: Repo) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from parallel_impl.git import watch as watch_module
 from parallel_impl.git.repo import Repo
 from parallel_impl.git.watch import Kind, Watch
 from tests.git.scene import BASE_REF, make_user
@@ -64,11 +65,14 @@ def test_a_move_of_ours_that_was_seen_excuses_no_other_one(user: Path) -> None:
     assert found(watching) == [(Kind.OWN_REFS, f"{unknown} was deleted"), (Kind.OWN_REFS, f"{known} was deleted")]
 
 
-def test_refs_that_are_listed_seldom_are_listed_in_the_end_and_what_we_moved_meanwhile_is_ours(user: Path) -> None:
+def test_refs_that_are_listed_seldom_are_listed_in_the_end_and_what_we_moved_meanwhile_is_ours(
+    user: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     watching, base = watch(user), git(user, "rev-parse", "HEAD")
     own, planted = "refs/parallel-impl/c/attempts/wp-a/1", "refs/parallel-impl/c/packages/wp-b"
     watching.compare()
-    watching._refs_due = math.inf  # they were listed just now, and there are many
+    monkeypatch.setattr(watch_module, "MANY", 0)
+    watching._refs_due = math.inf  # they were listed just now
     for moves in (own, f"{own}-2"):
         watching.expect(moves, base)
         git(user, "update-ref", moves, base)
@@ -80,7 +84,7 @@ def test_refs_that_are_listed_seldom_are_listed_in_the_end_and_what_we_moved_mea
     assert [tamper.kind for tamper in watching.compare(seldom=True)] == [Kind.HOOKS]  # these always are
     assert [tamper.what for tamper in watching.compare()] == [f"{planted} was made to {base[:12]}"]
     git(user, "update-ref", own, base)
-    watching._refs_due = 0.0
+    monkeypatch.undo()  # few are listed each time
     assert [tamper.what for tamper in watching.compare(seldom=True)] == [f"{own} was made to {base[:12]}"]
 
 

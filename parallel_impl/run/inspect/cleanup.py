@@ -29,6 +29,7 @@ from parallel_impl.run.publish import merged as merged_pull
 from parallel_impl.run.resume import leftovers
 from parallel_impl.text import did_you_mean
 
+BELOW = "written below a checkout that was unmounted"
 LEFT = "left by a run that was killed; go on with it"
 
 
@@ -231,6 +232,11 @@ def _clean_home(home: Path, places: Places, state: State, report: Report, *, for
             report.kept.append(f"{path}: {LEFT}, or look at it: parallel-impl enter {places.change_id} {path.name}")
         else:
             report.remove(path)
+    for path in mounts.left_below(home):
+        if force:
+            report.remove(path)
+        else:
+            report.kept.append(f"{path}: {BELOW}")
     for path in sorted(home.iterdir()) if home.is_dir() else ():
         name = path.name.removesuffix(".git")
         if (name in ours and name not in packages) or (force and (name in ours or path.name == KEPT)):
@@ -247,8 +253,7 @@ def _clean_home(home: Path, places: Places, state: State, report: Report, *, for
 
 
 def _why_kept(place: Path) -> str:
-    below = place.name.startswith(f"{mountpoints.KEPT_AS}.")
-    return "written below a checkout that was unmounted" if below else "a worktree that could not be staged"
+    return BELOW if place.name.startswith(f"{mountpoints.KEPT_AS}.") else "a worktree that could not be staged"
 
 
 def _worktrees(kept: Path) -> Iterator[Path]:
