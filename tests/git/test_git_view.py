@@ -223,6 +223,17 @@ def test_what_a_process_left_over_other_files_than_the_layers_is_whole(
     assert scene.repo.read(taken.tree, "src/moved/b.py") == b"b\n"
 
 
+def test_new_and_moved_attributes_count_for_all_that_was_moved_and_changed(tmp_path: Path) -> None:
+    user = make_user(tmp_path / "user", {"src/pkg/a.txt": "one\r\n", "lib/.gitattributes": "*.c text\n"})
+    scene = open_scene(user, tmp_path, means=Means.OVERLAY)
+    staging = Staging(scene.trees, scene.checkout, base=scene.base)
+    before = staging.before(set_up=True)
+    do(scene.checkout, "echo '*.txt text' >.gitattributes; mv src/pkg src/moved; mv lib new; printf 'x\\r\\n' >new/b.c")
+    taken = staging.after(before)
+    assert scene.repo.read(taken.tree, "src/moved/a.txt") == b"one\n"
+    assert scene.repo.read(taken.tree, "new/b.c") == b"x\n"
+
+
 def test_what_another_commit_changes_of_a_layer_goes_with_the_last_checkout_of_it(tmp_path: Path) -> None:
     user = make_user(tmp_path / "user")
     scene = open_scene(user, tmp_path, means=Means.OVERLAY)
