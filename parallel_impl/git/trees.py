@@ -5,6 +5,7 @@ One `Trees` serves all packages of a run; attempts share it across threads.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import threading
@@ -25,6 +26,7 @@ GITLINK = "160000"
 SYMLINK = "120000"
 ABSENT = "000000"
 ATTRIBUTES = b".gitattributes"
+CONVERTING = ("filter.", "core.autocrlf", "core.eol", "core.symlinks", "core.attributesfile")
 KEPT_PATHS = 400_000  # about 100 MB of listings
 KEPT_BYTES = 1_000_000  # of one file that is read more than once
 DEEP, LONG = 100, 2_000
@@ -336,16 +338,31 @@ def is_attributes(path: str) -> bool:
     return encode(path).rpartition(b"/")[2] == ATTRIBUTES
 
 
-def _converts(repo: Repo, config: Mapping[str, str]) -> bool:
-    """Whether the user's own settings can make a file differ from its blob, for any path."""
+def conversions(repo: Repo) -> list[tuple[str, str]]:
+    """By what the user's git converts files, whatever tree they are of: settings, and the contents of files by path."""
+    config = repo.config()
+    found = [(name, value) for name, value in config if name.startswith(CONVERTING)]
+    for file in _attribute_files(repo, dict(config)):
+        with contextlib.suppress(OSError):  # git cannot read it either
+            found.append((str(file), decode(file.read_bytes())))
+    return found
+
+
+def _attribute_files(repo: Repo, config: Mapping[str, str]) -> list[Path]:
+    """The files, beside those of a tree, in which git reads how others are converted; as far as they are there."""
     named = config.get("core.attributesfile")
     files = [repo.git_dir / "info/attributes", Path("/etc/gitattributes")]
     if named:
         files.append(storage.expand(named))
     elif folder := storage.config_directory():
         files.append(folder / "git/attributes")
+    return [file for file in files if file.exists()]
+
+
+def _converts(repo: Repo, config: Mapping[str, str]) -> bool:
+    """Whether the user's own settings can make a file differ from its blob, for any path."""
     settings = config.get("core.autocrlf", "false").lower(), config.get("core.symlinks", "true").lower()
-    return settings != ("false", "true") or any(file.exists() for file in files)
+    return settings != ("false", "true") or bool(_attribute_files(repo, config))
 
 
 def _is_clean(key: str) -> bool:

@@ -333,6 +333,9 @@ class Slot:
             received = mount.receive(self._line)
         except ConnectionError:
             received = None
+        except BaseException:  # an interruption: what it answers later is no answer to the next request
+            self._bury()
+            raise
         if received is None:
             self._bury()
             raise SlotDiedError(f"the process that mounts views has ended: {self.last_lines}")

@@ -11,10 +11,9 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -36,7 +35,6 @@ rm kept/removed
 rm -r replaced && mkdir replaced && echo new > replaced/new
 [ "$(ls replaced)" = new ]
 """
-RENAME = "import os; os.rename('kept', 'renamed')"
 WANTED = {
     (b"kept", TouchedAs.FOLDER),
     (b"kept/file", TouchedAs.FILE),
@@ -69,24 +67,25 @@ class Ability:
     copies_seen: bool = True
 
 
-def find(folder: Path, *, first_process: Path | None = None) -> Ability:
+def find(folder: Path, *, first_process: Path | None = None, slot: Slot | None = None) -> Ability:
     """What can be done with layers in `folder`, which is made. `first_process`: its module, where agents are contained.
 
-    (`Contained.module`.) Root, too, may need a user namespace: in a container, or being root of one.
+    (`Contained.module`.) `slot` is the run's: only one is started then. Root, too, may need a user namespace: in a
+    container, or being root of one.
     """
     folder.mkdir(parents=True, exist_ok=True)
     reads, copies = _reads_are_seen(folder)
     found, no_overlay = Ability(Means.EACH, reads_seen=reads, copies_seen=copies), dict[bool, str]()
     users = (False, True) if os.geteuid() == 0 else (True,)
-    with Slot() as slot:
+    with nullcontext(slot) if slot else Slot() as started:
         for user in users:
             with _laid_out(folder, user=user) as view:
-                if not (why := _try(slot, view, first_process)):
-                    return replace(found, means=Means.OVERLAY, user=user, renames=_renames(slot, view))
+                if not (why := _try(started, view, first_process)):
+                    return replace(found, means=Means.OVERLAY, user=user, renames=_renames(started, view))
                 no_overlay[user] = _explained(why, view)
         for user in users:
             with _laid_out(folder, user=user) as view:
-                if not (why := _try_copy(slot, view, first_process)):
+                if not (why := _try_copy(started, view, first_process)):
                     return replace(found, means=Means.COPY, why=no_overlay[user], user=user)
                 found = replace(found, why=_explained(why, view))
     return found
@@ -188,9 +187,12 @@ def _renames(slot: Slot, view: View) -> bool:
     """Whether rename(2) moves a folder of a layer: in a user namespace the kernel refuses it."""
     opened = slot.open(view)
     try:
-        return not _run(opened, [sys.executable, "-I", "-S", "-c", RENAME])
+        (opened.files / "kept").rename(opened.files / "renamed")
+    except OSError:
+        return False
     finally:
         opened.close()
+    return True
 
 
 def _bubblewrap() -> str | None:

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from parallel_impl.git.repo import Repo, encode
-from parallel_impl.git.trees import Listing, Trees
+from parallel_impl.git.trees import Listing, Trees, conversions
 from tests.git.scene import Scene, make_user, open_scene
 from tests.repository import git
 
@@ -111,3 +111,15 @@ def test_rules_that_change_are_met_by_the_git_that_stays(tmp_path: Path) -> None
     shutil.rmtree(trees.scratch / "ignored")  # an agent may reach it
     assert asked(other)[b"src/a.log"] == "src/.gitignore:1: *.log"
     scene.repo.close()
+
+
+def test_whatever_makes_git_convert_files_of_any_tree_is_told(tmp_path: Path) -> None:
+    user = make_user(tmp_path / "user")
+    repo = Repo.discover(user)
+    before = conversions(repo)
+    git(user, "config", "core.autocrlf", "input")
+    file = user / ".git/info/attributes"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("*.txt eol=crlf\n")
+    attributes = (str(file.resolve()), "*.txt eol=crlf\n")
+    assert sorted(set(conversions(repo)) - set(before)) == sorted([("core.autocrlf", "input"), attributes])

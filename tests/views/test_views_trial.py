@@ -21,7 +21,9 @@ from pathlib import Path
 from parallel_impl.views import trial
 found = trial.find(Path(sys.argv[1]))
 unseen = "" if found.copies_seen else "copies unseen" if found.reads_seen else "reads unseen"
-print(found.means, "as a user" if found.user else "as root", f"| {found.why} |", unseen)
+renames = "" if found.renames else "no renames"
+told = " ".join((unseen, renames)).strip()
+print(found.means, "as a user" if found.user else "as root", f"| {found.why} |", told)
 """
 NO_SYSTEM = (
     "mount overlay: Invalid argument (the worktrees' file system takes none: a container's own, or one of a network)"
@@ -63,13 +65,13 @@ def test_a_store_that_lies_on_an_overlay_is_copied(tmp_path: Path) -> None:
 def test_root_without_the_capability_takes_a_user_namespace(tmp_path: Path) -> None:
     lacking(machines.IN_NAMESPACE)
     scene.lay_out(tmp_path / "here")
-    assert find_with(*lacking(machines.NO_ADMIN), folder=tmp_path / "layers") == "overlay as a user |  |"
+    assert find_with(*lacking(machines.NO_ADMIN), folder=tmp_path / "layers") == "overlay as a user |  | no renames"
 
 
 def test_root_of_a_users_container_takes_a_user_namespace(tmp_path: Path) -> None:
     scene.lay_out(tmp_path / "here")
     found = find_with(*lacking(machines.ROOT_OF_NAMESPACE), folder=tmp_path / "layers")
-    assert found == "overlay as a user |  |"
+    assert found == "overlay as a user |  | no renames"
 
 
 def test_root_that_may_mount_no_overlay_copies(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from parallel_impl.gates import setup_inputs
 from parallel_impl.git import layer, mounts
 from parallel_impl.git.mounts import Mounts
 from parallel_impl.git.repo import Change
+from parallel_impl.git.trees import conversions
 from parallel_impl.plan.globs import globs
 from parallel_impl.processes.namespace import NAMESPACE_INIT
 from parallel_impl.run.places import CANDIDATE_CHECKOUT
@@ -24,7 +25,6 @@ from parallel_impl.views.view import Means
 
 VARIABLE = "PARALLEL_IMPL_CHECKOUTS"
 RUN = 16  # characters of a run's id
-FILTERS = ("filter.", "core.autocrlf", "core.eol", "core.symlinks", "core.attributesfile")
 SAID = {
     Means.OVERLAY: "set-up once, checkouts are views (overlay)",
     Means.COPY: "set-up once, checkouts are copies",
@@ -54,10 +54,10 @@ def mounted(
     if wrong := [problem for pattern in config.setup_inputs if (problem := globs.problem(pattern))]:
         raise UserError(f"setup_inputs: {wrong[0].what}", where=config.source, hint=wrong[0].hint)
     wanted = inherited.get(VARIABLE) or config.checkouts
-    ability, why = _find(spec, home, wanted, repository_name=repository_name)
     kept = setup_inputs.is_locked(spec.setup) if config.setup_keep is None else config.setup_keep
     key = _key(spec, workspace, mounts.one_path(home, repository_name))
     with Slot() as slot:
+        ability, why = _find(spec, home, wanted, slot, repository_name=repository_name)
         made = Mounts(
             workspace.repo,
             workspace.trees,
@@ -84,7 +84,7 @@ def mounted(
             made.end()
 
 
-def _find(spec: RunSpec, home: Path, wanted: str, *, repository_name: str) -> tuple[Ability, str]:
+def _find(spec: RunSpec, home: Path, wanted: str, slot: Slot, *, repository_name: str) -> tuple[Ability, str]:
     """The means, and why they are not the best ones."""
     if wanted == Means.EACH:
         return Ability(Means.EACH), f'checkouts = "{wanted}"'
@@ -94,7 +94,7 @@ def _find(spec: RunSpec, home: Path, wanted: str, *, repository_name: str) -> tu
     try:
         mounts.make_own(store)
         with layer.scratch(store) as folder:
-            found = trial.find(folder, first_process=NAMESPACE_INIT if spec.namespace else None)
+            found = trial.find(folder, first_process=NAMESPACE_INIT if spec.namespace else None, slot=slot)
     except PermissionError as error:  # another user's, say
         return Ability(Means.EACH), f"{error.filename or store}: {error.strerror}"
     if wanted == Means.COPY and found.means is Means.OVERLAY:
@@ -114,7 +114,7 @@ def _line(ability: Ability, why: str) -> str:
 
 
 def _key(spec: RunSpec, workspace: Workspace, at: Path) -> str:
-    filters = [(name, value) for name, value in workspace.repo.config() if name.startswith(FILTERS)]
+    filters = conversions(workspace.repo)
     return setup_inputs.key(spec.setup, at, env=spec.environment, secrets=spec.secret_names, filters=filters)
 
 
