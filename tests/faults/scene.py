@@ -353,6 +353,8 @@ def _unexpected(scene: Scene, undisturbed: Undisturbed, fault: Fault, code: int)
         return  # it was full only when what had landed gave its claims up
     elif code == 0 and fault.action == "full-once":  # what failed was tried otherwise; the run must be whole by itself
         yield from (f"survived, but: {what}" for what in losses(scene, undisturbed, []))
+    elif code == 2 and "cannot be written: No space left on device" in said:
+        return  # what is looked at before a run starts
     elif code != 2 or "No space left on device" not in said or "nothing is lost" not in said:
         yield f"ended with {code}: {said}"
 
