@@ -41,7 +41,7 @@ def status(change_id: str | None, *, watch: bool, as_json: bool) -> int:
     if change_id is None:
         if watch:
             raise UserError("which run is to be watched?", hint="parallel-impl status <change-id> --watch")
-        return _all(run_status.runs(Path.cwd()), as_json=as_json)
+        return _all(as_json=as_json)
     run = run_status.run(Path.cwd(), change_id)
     view = RunView(run.places)
     if watch:
@@ -55,20 +55,21 @@ def status(change_id: str | None, *, watch: bool, as_json: bool) -> int:
     return 0
 
 
-def _all(runs: list[RunStatus], *, as_json: bool) -> int:
+def _all(*, as_json: bool) -> int:
     from parallel_impl.run.inspect import layers  # noqa: PLC0415
     from parallel_impl.run.inspect.run_view import RunView  # noqa: PLC0415
 
+    found = layers.overview(Path.cwd())
+    runs, kept = found.runs, found.layers
     if as_json:
         readable = [run for run in runs if not run.unreadable]
         told = [_told(RunView(run.places).look(time.time())[0]) for run in readable]
         broken = {run.places.change_id: run.unreadable for run in runs if run.unreadable}
-        kept = layers.known(Path.cwd())
         put_json({"runs": told, "unreadable": broken, "layers": {"number": kept.number, "bytes": kept.bytes}})
         return 0
     for line in [line for run in runs for line in (_line(run), *run.pause_lines)] or ["no runs in this repository"]:
         echo(line)
-    if (kept := layers.known(Path.cwd())).number:
+    if kept.number:
         echo(f"{kept} of set-up, kept for the next run; to remove them: {layers.COMMAND}")
     return 0
 

@@ -20,11 +20,12 @@ from pathlib import Path
 
 from parallel_impl import environment, storage
 from parallel_impl.config import SetupCommand
+from parallel_impl.gates import script
 from parallel_impl.git.layer import alike
 from parallel_impl.git.repo import Change
 from parallel_impl.plan.globs import globs
 
-NO_FILE = "000000"
+NO_FILE, SUBMODULE = "000000", "160000"
 # what installers and build backends look for, in any folder
 NAMES = (
     "pyproject.toml", "setup.py", "setup.cfg", "requirements*.txt", "constraints*.txt", "MANIFEST.in", "Pipfile",
@@ -44,13 +45,15 @@ PASSING = ("PWD", "OLDPWD", "SHLVL", "_", "TERM", "COLUMNS", "LINES", "TMPDIR", 
 OWN = re.compile(
     rb"\b(PARALLEL_IMPL_(NAME|PORTS?|PACKAGE|ATTEMPT|CHANGE|RUN)|COMPOSE_PROJECT_NAME|docker[ -]compose)\b"
 )
+# what installers run on without naming it: environments link to it, modules are compiled for it
+INTERPRETERS = ("python3", "python", "node", "ruby", "php", "java")
 DOCUMENTS = (".md", ".rst", ".adoc")
 MOST_BYTES = 1 << 20  # of a file that is looked at: no program is as long
 LOCKED = (
     r"uv sync\b.*--(frozen|locked)\b", r"npm ci\b", r"pnpm install\b.*--frozen-lockfile\b",
     r"yarn install\b.*--(frozen-lockfile|immutable)\b", r"pip install\b.*--require-hashes\b",
     r"bun install\b.*--frozen-lockfile\b", r"cargo fetch\b.*--locked\b", r"(python3?(\.\d+)?|uv) (-m )?venv\b",
-    r"go mod download\b", r"bundle install\b.*--frozen\b", r"composer install\b",
+    r"go mod download\b", r"bundle install\b.*--frozen\b", r"composer install\b", r"^cd ",
 )  # fmt: skip
 
 
@@ -80,7 +83,13 @@ def key(
 
 def is_locked(commands: Sequence[SetupCommand]) -> bool:
     """Whether each command installs what a lock file says, whenever it runs: other runs may use what it made."""
-    return bool(commands) and all(any(re.search(pattern, command.run) for pattern in LOCKED) for command in commands)
+    return bool(commands) and all(_is_locked(command.run) for command in commands)
+
+
+def _is_locked(line: str) -> bool:
+    """Of `a && b` each part counts; what is more than that is not understood."""
+    parts = [" ".join(word or "" for word in words) for words in script.chain(line)]
+    return bool(parts) and all(any(re.search(pattern, part) for pattern in LOCKED) for part in parts)
 
 
 def own(commands: Sequence[SetupCommand], files: Path, inputs: Iterable[str]) -> str:
@@ -118,6 +127,8 @@ def reason(
 
 
 def _counts(change: Change, inputs: Mapping[str, str], declared: Sequence[str], *, reads_seen: bool) -> bool:
+    if SUBMODULE in (change.old_mode, change.new_mode):  # set-up may check it out; who asks git for it reads no file
+        return True
     if change.path in inputs or any(globs.match(pattern, change.path) for pattern in declared):
         return True
     if change.old_mode == NO_FILE and alike(change.path) in inputs and not change.path.endswith(TEXTS):
@@ -142,8 +153,9 @@ def _is_passing(name: str) -> bool:
 
 
 def _programs(commands: Sequence[SetupCommand], path: str) -> Iterator[str]:
-    """The programs on PATH that the commands name in any of their words."""
+    """The programs on PATH that the commands name in any of their words, and interpreters, where anything is set up."""
     words = dict.fromkeys(word for command in commands for word in _words(command.run))
+    words |= dict.fromkeys(INTERPRETERS if commands else ())
     found = (shutil.which(word, path=path) for word in words if "/" not in word or word.startswith("/"))
     yield from (program for program in found if program)
 

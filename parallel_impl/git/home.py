@@ -47,7 +47,7 @@ def home(repo: Repo, change_id: str, *, checkout: Path | None = None) -> Home:
     """
     main = repo.worktrees()[0].path
     seen = storage.real(checkout or main)
-    beside = main.parent / f"{main.name.removesuffix('.git') or main.name}.worktrees" / change_id
+    beside = _beside(main) / change_id
     why, leak = "", None
     if ".git" in main.parts[:-1]:
         why = "the repository lies inside a .git folder"
@@ -84,7 +84,16 @@ def repository_name(repo: Repo, checkout: Path | None) -> str:
 
 def away(repo: Repo, change_id: str) -> Path:
     """A folder for the change's worktrees that no other repository uses, in the user's state directory."""
-    return storage.state_directory() / _label(repo, repo.worktrees()[0].path) / change_id
+    return storage.state_directory() / _label(repo.git_dir, repo.worktrees()[0].path) / change_id
+
+
+def possible(git_dir: Path, main: Path) -> tuple[Path, Path]:
+    """The folders in which homes of a repository's changes lie; `main` is its main worktree, a bare one itself."""
+    return _beside(main), storage.state_directory() / _label(git_dir, main)
+
+
+def _beside(main: Path) -> Path:
+    return main.parent / f"{main.name.removesuffix('.git') or main.name}.worktrees"
 
 
 def check_space(home: Path, tree_bytes: int, *, jobs: int) -> None:
@@ -111,8 +120,8 @@ def remove_empty(home: Path) -> None:
             return
 
 
-def _label(repo: Repo, main: Path) -> str:
-    return f"{main.name or 'repository'}-{hashlib.sha256(os.fsencode(repo.git_dir)).hexdigest()[:8]}"
+def _label(git_dir: Path, main: Path) -> str:
+    return f"{main.name or 'repository'}-{hashlib.sha256(os.fsencode(git_dir)).hexdigest()[:8]}"
 
 
 def _leak(home: Path, checkout: Path) -> Path | None:

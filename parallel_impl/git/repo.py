@@ -8,11 +8,12 @@ ignored, and data is read as bytes with `-z`. What is inherited of `GIT_*` has b
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
 import shlex
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +23,7 @@ from parallel_impl.errors import UserError, printable
 from parallel_impl.git import obstacle, ownership
 from parallel_impl.git.identity import OURS, Identity
 from parallel_impl.processes import program
-from parallel_impl.processes.standing import EndedError, StandingProgram
+from parallel_impl.processes.standing import LARGEST, EndedError, StandingProgram
 from parallel_impl.views.slot import OpenView
 
 MINIMUM = (2, 38)
@@ -121,6 +122,19 @@ def _safe(folders: Collection[Path]) -> dict[str, str]:
     return found
 
 
+def _committed(answer: bytes) -> bool:
+    return answer.endswith(b"commit: ok\n")
+
+
+def _stamp(file: Path) -> tuple[int, ...]:
+    """What changes when a file is written, or another one is there; () for none."""
+    try:
+        found = file.stat()
+    except OSError:
+        return ()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
 def version() -> tuple[int, ...]:
     """The installed git's version as numbers; UserError when git is absent."""
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")  # else it cannot even be imported where there is no git
@@ -150,7 +164,8 @@ class Repo:
         self.git_dir = git_dir
         self._named = _safe(named)
         self._config: tuple[str, ...] = ()
-        self._mover = StandingProgram()
+        self._mover, self._ignoring = StandingProgram(), StandingProgram()
+        self._excludes: Path | None = None
 
     @classmethod
     def discover(cls, folder: Path) -> Repo:
@@ -175,8 +190,9 @@ class Repo:
         return both
 
     def close(self) -> None:
-        """End the git that stays; it is started again where it is needed. It ends with this process in any case."""
+        """End what stays of git; it is started again where it is needed. It ends with this process in any case."""
         self._mover.close()
+        self._ignoring.close()
 
     # -- running git
 
@@ -318,12 +334,48 @@ class Repo:
         made_of = (os.environ.get("PATH"), storage.signature(self.git_dir / "config"))
         try:
             environment = {**ENVIRONMENT, **self._named}
-            self._mover.ask(command, environment, encode(asked), until=b"commit: ok\n", made_of=made_of)
+            self._mover.ask(command, environment, encode(asked), answered=_committed, made_of=made_of)
         except program.AbsentError as error:
             raise _absent() from error
         except EndedError as ended:
             told = GitError((*arguments, f"{verb} {name}", *values), ended.code, ended.err)
             raise obstacle.find(ended.err, self.git_dir) or told from ended
+
+    def check_ignore(self, paths: Sequence[bytes], work_tree: Path, *, rules: object) -> list[tuple[bytes, ...]]:
+        """Which rule decides about each of these: source, line, rule and path; the first three are empty for none.
+
+        The rules are those of the user, and of the `.gitignore` files in `work_tree`, where the caller may have
+        others for each call as long as `rules` tells them apart. Few paths are asked of a git that stays, which keeps
+        rules in mind: it is another one when a file of rules or of configuration has changed.
+        """
+        arguments = ("check-ignore", "--no-index", "--stdin", "-z", "-v", "-n")
+        request = b"".join(path + b"\0" for path in paths)
+        more, out = {"GIT_LITERAL_PATHSPECS": "0"}, None
+        if len(request) <= LARGEST:
+            command = [*self._command(work_tree), f"--git-dir={self.git_dir}", f"--work-tree={work_tree}", *arguments]
+            with contextlib.suppress(program.AbsentError, EndedError):  # it is asked once more below, which tells why
+                out = self._ignoring.ask(
+                    command,
+                    {**ENVIRONMENT, **self._named, **more},
+                    request,
+                    answered=lambda said: said.count(b"\0") == 4 * len(paths),
+                    made_of=(work_tree, rules, self._user_rules()),
+                )
+        if out is None:
+            out = self.git(*arguments, input=request, work_tree=work_tree, ok=(0, 1), env=more)
+        fields = out.split(b"\0")[:-1]
+        return list(zip(fields[::4], fields[1::4], fields[2::4], fields[3::4], strict=True))
+
+    def _user_rules(self) -> tuple[object, ...]:
+        """What changes when the user edits what git ignores, or where that is written."""
+        home, config = storage.home_directory(), storage.config_directory()
+        files = [self.git_dir / "config", self.git_dir / "info/exclude"]
+        files += [home / ".gitconfig"] if home else []
+        files += [config / "git/config", config / "git/ignore"] if config else []
+        if self._excludes is None:
+            named = dict(self.config()).get("core.excludesfile", "")
+            self._excludes = storage.expand(named) if named else Path(os.devnull)
+        return (os.environ.get("PATH"), *map(_stamp, (*files, self._excludes)))
 
     def is_ancestor(self, ancestor: str, commit: str) -> bool:
         """Whether `ancestor` is reachable from `commit` (a commit is its own ancestor)."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,11 @@ from parallel_impl.git.home import KEPT, is_configuration
 from parallel_impl.git.walk import is_left_by_program
 
 NESTED = (".cargo/config.toml", ".cargo/config")  # the folder itself is the home of the user's cargo
+SETTLED_NS = 3_000_000_000  # no file system has coarser times
 EDITORS = (".idea", ".vscode")  # of a person who looks at the worktrees
+
+
+_known: dict[Path, tuple[tuple[int, ...], tuple[str, ...]]] = {}  # by folder: when it was changed, what it had
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +65,28 @@ def foreign_beside(level: Path, worktree: Path, usual: Collection[str]) -> list[
 def configuration_above(home: Path) -> frozenset[str]:
     """The paths of tool configuration in the folders above a home."""
     folders = [folder for folder in storage.real(home).parents if folder.is_dir()]
-    named = (folder / name for folder in folders for name in _names(folder) if is_configuration(name))
+    named = (folder / name for folder in folders for name in _configuration_in(folder))
     nested = (folder / name for folder in folders for name in NESTED if (folder / name).is_file())
     return frozenset(map(str, (*named, *nested)))
+
+
+def _configuration_in(folder: Path) -> tuple[str, ...]:
+    """The names of tool configuration in a folder; not looked for again in one where nothing was made or removed.
+
+    Its ctime tells that, which nobody can set; a change within the tick of the one before it would have the same.
+    """
+    try:
+        found = folder.stat()
+    except OSError:
+        return ()
+    stamp = found.st_dev, found.st_ino, found.st_ctime_ns
+    before, names = _known.get(folder, ((), ()))
+    if before == stamp:
+        return names
+    names = tuple(filter(is_configuration, _names(folder)))
+    if time.time_ns() - found.st_ctime_ns > SETTLED_NS:
+        _known[folder] = stamp, names
+    return names
 
 
 def folders_in(home: Path) -> frozenset[str]:

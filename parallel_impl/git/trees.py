@@ -5,8 +5,9 @@ One `Trees` serves all packages of a run; attempts share it across threads.
 
 from __future__ import annotations
 
+import contextlib
 import os
-import tempfile
+import shutil
 import threading
 from bisect import bisect_left
 from collections import OrderedDict
@@ -25,6 +26,7 @@ GITLINK = "160000"
 SYMLINK = "120000"
 ABSENT = "000000"
 ATTRIBUTES = b".gitattributes"
+CONVERTING = ("filter.", "core.autocrlf", "core.eol", "core.symlinks", "core.attributesfile")
 KEPT_PATHS = 400_000  # about 100 MB of listings
 KEPT_BYTES = 1_000_000  # of one file that is read more than once
 DEEP, LONG = 100, 2_000
@@ -117,6 +119,7 @@ class Trees:
     _config: dict[str, str] | None = None
     _objects: Objects | None = None
     _guard: threading.RLock = field(default_factory=threading.RLock)
+    _asking: threading.Lock = field(default_factory=threading.Lock)
 
     def id(self, treeish: str) -> str:
         """The tree id of a commit or tree id."""
@@ -184,17 +187,19 @@ class Trees:
             return {}
         plain = {path.rstrip(b"/"): path for path in paths}
         # check-ignore refuses literal pathspecs, of their magic it knows only the leading colon
-        stdin = b"\0".join(b"./" + path if path.startswith(b":") else path for path in plain)
-        arguments = ("check-ignore", "--no-index", "--stdin", "-z", "-v")
-        environment = {"GIT_LITERAL_PATHSPECS": "0"}
-        self.scratch.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="ignore-", dir=self.scratch) as skeleton:
-            self._lay_out(os.fsencode(skeleton), listing, paths)
-            out = self.repo.git(*arguments, input=stdin, work_tree=Path(skeleton), ok=(0, 1), env=environment)
-        fields = out.split(b"\0")[:-1]
-        found = {}
-        for source, line, rule, path in zip(fields[::4], fields[1::4], fields[2::4], fields[3::4], strict=True):
-            if not rule.startswith(b"!"):
+        asked = [b"./" + path if path.startswith(b":") else path for path in plain]
+        found, skeleton = {}, self.scratch / "ignored"
+        with self._asking:  # by one at a time in one folder, which stays: the git that is asked works in it
+            skeleton.mkdir(parents=True, exist_ok=True)
+            try:
+                _empty(skeleton)  # a killed run may have left something
+                self._lay_out(os.fsencode(skeleton), listing, paths)
+                rules = frozenset(self._rules(listing).items()), skeleton.stat().st_ino
+                answers = self.repo.check_ignore(asked, skeleton, rules=rules)
+            finally:
+                _empty(skeleton)
+        for source, line, rule, path in answers:
+            if rule and not rule.startswith(b"!"):
                 found[plain[path.removeprefix(b"./")]] = decode(source + b":" + line + b": " + rule)
         return found
 
@@ -297,6 +302,11 @@ class Trees:
             return self._ignore_files[listing.tree]
 
 
+def _empty(folder: Path) -> None:
+    for left in folder.iterdir():
+        shutil.rmtree(left) if left.is_dir() else left.unlink()
+
+
 def _read(repo: Repo, tree: str) -> Listing:
     entries, links = {}, {}
     for line in repo.git("ls-tree", "-r", "-z", "--full-tree", tree).split(b"\0")[:-1]:
@@ -328,16 +338,31 @@ def is_attributes(path: str) -> bool:
     return encode(path).rpartition(b"/")[2] == ATTRIBUTES
 
 
-def _converts(repo: Repo, config: Mapping[str, str]) -> bool:
-    """Whether the user's own settings can make a file differ from its blob, for any path."""
+def conversions(repo: Repo) -> list[tuple[str, str]]:
+    """By what the user's git converts files, whatever tree they are of: settings, and the contents of files by path."""
+    config = repo.config()
+    found = [(name, value) for name, value in config if name.startswith(CONVERTING)]
+    for file in _attribute_files(repo, dict(config)):
+        with contextlib.suppress(OSError):  # git cannot read it either
+            found.append((str(file), decode(file.read_bytes())))
+    return found
+
+
+def _attribute_files(repo: Repo, config: Mapping[str, str]) -> list[Path]:
+    """The files, beside those of a tree, in which git reads how others are converted; as far as they are there."""
     named = config.get("core.attributesfile")
     files = [repo.git_dir / "info/attributes", Path("/etc/gitattributes")]
     if named:
         files.append(storage.expand(named))
     elif folder := storage.config_directory():
         files.append(folder / "git/attributes")
+    return [file for file in files if file.exists()]
+
+
+def _converts(repo: Repo, config: Mapping[str, str]) -> bool:
+    """Whether the user's own settings can make a file differ from its blob, for any path."""
     settings = config.get("core.autocrlf", "false").lower(), config.get("core.symlinks", "true").lower()
-    return settings != ("false", "true") or any(file.exists() for file in files)
+    return settings != ("false", "true") or bool(_attribute_files(repo, config))
 
 
 def _is_clean(key: str) -> bool:

@@ -9,12 +9,13 @@ import contextlib
 import os
 import signal
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from parallel_impl.processes import program
 
 CHUNK = 1 << 16
+LARGEST = 4_000  # bytes: a pipe takes so many at once wherever it is
 
 
 class EndedError(Exception):
@@ -44,9 +45,17 @@ class StandingProgram:
         self._made_of: object = None
 
     def ask(
-        self, argv: Sequence[str], environment: Mapping[str, str], request: bytes, *, until: bytes, made_of: object
+        self,
+        argv: Sequence[str],
+        environment: Mapping[str, str],
+        request: bytes,
+        *,
+        answered: Callable[[bytes], bool],
+        made_of: object,
     ) -> bytes:
-        """What the program prints after this request, to the end of the line `until`.
+        """What the program prints after this request, as far as that is `answered` by it.
+
+        A request fits into a pipe (`LARGEST`).
 
         Where `made_of` is another one than before, another program is started with these arguments and environment.
         EndedError when it ends before it has answered; what it did with the request is not known then.
@@ -56,7 +65,7 @@ class StandingProgram:
                 self._end(self._child)
             child = self._child or self._start(argv, environment, made_of)
             try:
-                return _exchange(child, request, until)
+                return _exchange(child, request, answered)
             except EOFError:
                 raise self._end(child) from None
             except BaseException:  # an interruption: it must not go on with what it was asked
@@ -103,8 +112,8 @@ def _pipe(ours: contextlib.ExitStack, theirs: contextlib.ExitStack, *, ours_is: 
     return ends[ours_is], ends[1 - ours_is]
 
 
-def _exchange(child: _Child, request: bytes, until: bytes) -> bytes:
-    """Write a request and read what answers it; EOFError when the program has ended. Both fit into a pipe."""
+def _exchange(child: _Child, request: bytes, answered: Callable[[bytes], bool]) -> bytes:
+    """Write a request and read what answers it; EOFError when the program has ended."""
     try:
         left = memoryview(request)
         while left:
@@ -112,7 +121,7 @@ def _exchange(child: _Child, request: bytes, until: bytes) -> bytes:
     except BrokenPipeError:
         raise EOFError from None
     answer = b""
-    while not answer.endswith(until):
+    while not answered(answer):
         part = os.read(child.printed, CHUNK)
         if not part:
             raise EOFError

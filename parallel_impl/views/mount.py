@@ -20,6 +20,7 @@ come with the first of these. An answer has `errno` and `what` where something f
 from __future__ import annotations
 
 import ctypes
+import errno
 import fcntl
 import gc
 import json
@@ -197,7 +198,12 @@ def enter_namespaces(*, user: bool) -> None:
 
 
 def close_view(view: dict[str, Any], _descriptors: list[int]) -> dict[str, Any]:
-    """End the process that holds a view; one that somebody else ended is only reaped."""
+    """End the process that holds a view; one that somebody else ended is only reaped, one of an earlier slot is none.
+
+    (Its number may be another process's by now.)
+    """
+    if view["pid"] not in HOLDERS:
+        return {}
     HOLDERS.discard(view["pid"])
     os.kill(view["pid"], signal.SIGKILL)
     os.waitpid(view["pid"], 0)
@@ -212,6 +218,8 @@ def start(program: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
 
     Where it could not be started there is a pid as well, of a process that ends at once.
     """
+    if program["pid"] not in HOLDERS:
+        raise FailedError(errno.ESRCH, "join the view: it is gone")
     if program["contained"]:
         first_process(program["contained"]["module"])  # loaded here, once, and not in each fork
     failed, told = os.pipe()

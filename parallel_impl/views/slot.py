@@ -333,6 +333,9 @@ class Slot:
             received = mount.receive(self._line)
         except ConnectionError:
             received = None
+        except BaseException:  # an interruption: what it answers later is no answer to the next request
+            self._bury()
+            raise
         if received is None:
             self._bury()
             raise SlotDiedError(f"the process that mounts views has ended: {self.last_lines}")
@@ -376,10 +379,10 @@ class Slot:
         threading.Thread(target=parent, name="slot", daemon=True).start()
         begun.wait()
         theirs.close()
-        if failed:
-            ours.close()
-            raise failed[0]
         self._line = ours
+        if failed:
+            self._hang_up()
+            raise failed[0]
 
     def _hang_up(self) -> None:
         self._over.set()

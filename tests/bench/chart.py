@@ -79,7 +79,7 @@ class Axis:
 
     def ticks(self) -> list[float]:
         """Steps of 1, 2 and 5, or of 1 where these are too many."""
-        steps = list(takewhile(lambda one: one <= self.high * 1.001, _steps(self.low)))
+        steps = list(takewhile(lambda one: one <= self.high, _steps(self.low)))
         tens = [one for one in steps if f"{one:e}".startswith("1.0")]
         return steps if len(steps) <= TICKS_AT_MOST else tens
 
@@ -145,15 +145,16 @@ def label(value: float) -> str:
 
 
 def _steps(low: float) -> Iterator[float]:
-    power = math.floor(math.log10(low))
+    """1, 2, 5, 10, … of all powers, from `low` on; as decimals are read, so that they compare exactly."""
+    power = math.floor(math.log10(low)) - 1  # the logarithm may be rounded up
     while True:
-        yield from (one for factor in (1, 2, 5) if (one := factor * 10.0**power) >= low * 0.999)
+        yield from (one for factor in (1, 2, 5) if (one := float(f"{factor}e{power}")) >= low)
         power += 1
 
 
 def _step_below(value: float) -> float:
-    return list(takewhile(lambda step: step <= value * 1.001, _steps(value / 10)))[-1]
+    return list(takewhile(lambda step: step <= value, _steps(value / 20)))[-1]
 
 
 def _step_above(value: float) -> float:
-    return next(step for step in _steps(value / 10) if step >= value * 0.999)
+    return next(_steps(value))

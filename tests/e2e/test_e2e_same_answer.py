@@ -19,7 +19,8 @@ PASSING = (
     "at", "began", "ended", "run_id", "figures", "usage", "timestamps", "set_up", "lacking", "commit", "base_commit",
     "critical_path", "jobs", "started",
 )  # fmt: skip
-NUMBERS = re.compile(r"\b[0-9a-f]{7,64}\b|\b\d+(\.\d+)? ?s\b|\bin \d[\d.]*")
+NUMBERS = re.compile(r"\b(0x)?[0-9a-f]{7,64}\b|\b\d+(\.\d+)? ?s\b|\bin \d[\d.]*")
+CHECKOUT = re.compile(r"(?P<name>/[\w-]+)\.worktrees/[\w./-]+?(?P=name)\b")  # where it is seen depends on the means
 
 
 def answer(folder: Path, fixture: str, means: Means, *options: str) -> dict[str, Any]:
@@ -28,11 +29,12 @@ def answer(folder: Path, fixture: str, means: Means, *options: str) -> dict[str,
     (change,) = (one.name for one in (repo / "openspec/changes").iterdir() if one.name != "archive")
     done = tool(repo, "implement", change, "--agent", replay(fixture), *options, env={"PARALLEL_IMPL_CHECKOUTS": means})
     state = repo / ".git/parallel-impl" / change
-    kept = (*sorted(state.glob("attempts/*/*/result.json")), state / "summary.json")
+    kept = (*sorted(state.glob("attempts/*/*/result.json")), *state.glob("summary.json"))
     commits = [ref for ref in refs(repo, "refs/heads", OURS) if git(repo, "cat-file", "-t", ref) == "commit"]
     places = sorted({str(folder), str(repo)}, key=len, reverse=True)
     return {
         "exit code": done.returncode,
+        "problems": plain(done.stderr, places) if done.returncode == 2 else "",
         "trees": {ref: git(repo, "rev-parse", f"{ref}^{{tree}}") for ref in commits},
         **{str(file.relative_to(state)): plain(json.loads(file.read_text()), places) for file in kept},
     }
@@ -48,7 +50,7 @@ def plain(value: Any, places: list[str]) -> Any:
     if isinstance(value, str):
         for place in places:
             value = value.replace(place, "")
-        return NUMBERS.sub("#", value)
+        return NUMBERS.sub("#", CHECKOUT.sub("CHECKOUT", value))
     return value
 
 

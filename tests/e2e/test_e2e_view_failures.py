@@ -34,8 +34,8 @@ def scene(tmp_path: Path) -> Scene:
 class Running:
     """A run that goes on until its agents are told to, attempt by attempt."""
 
-    def __init__(self, scene: Scene, process: subprocess.Popen[bytes]) -> None:
-        self.scene, self.process = scene, process
+    def __init__(self, scene: Scene, process: subprocess.Popen[bytes], said: Path) -> None:
+        self.scene, self.process, self.said = scene, process, said
 
     def meets(self, attempt: str) -> None:
         """Until the agent of this attempt is at work."""
@@ -45,7 +45,7 @@ class Running:
         (self.scene.folder / f"go-{attempt}").touch()
 
     def ends(self) -> tuple[int, str]:
-        return self.process.wait(60), (self.scene.folder / "said").read_text()
+        return self.process.wait(120), self.said.read_text()
 
     def kill_slot(self) -> None:
         # one with another session is the first process of an agent
@@ -55,14 +55,14 @@ class Running:
 
 
 @contextmanager
-def running(scene: Scene, *before: str) -> Iterator[Running]:
-    arguments = [*before, sys.executable, "-m", "parallel_impl", "implement", "c", "--agent", scene.agent]
-    with (scene.folder / "said").open("wb") as said:
+def running(scene: Scene, *before: str, change: str = "c") -> Iterator[Running]:
+    arguments = [*before, sys.executable, "-m", "parallel_impl", "implement", change, "--agent", scene.agent]
+    with (scene.folder / f"said-{change}").open("wb") as said:
         process = subprocess.Popen(
             arguments, cwd=scene.repo, env=os.environ | scene.env, stdin=subprocess.DEVNULL, stdout=said, stderr=said
         )
     try:
-        yield Running(scene, process)
+        yield Running(scene, process, scene.folder / f"said-{change}")
     finally:
         process.kill()
         process.wait()

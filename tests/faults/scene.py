@@ -7,6 +7,7 @@ until nothing is left to do.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -20,7 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from parallel_impl.git import mounts
+from parallel_impl.git import layer, mounts
 from parallel_impl.record.events import AttemptStarted, Event, PackageAccepted
 from parallel_impl.record.journal import read
 from parallel_impl.record.state import fold
@@ -112,6 +113,7 @@ class Scene:
     folder: Path
     agent: Path  # the script, the same one for all copies: a run remembers its agent
     options: tuple[str, ...] = ()
+    keeps: bool = False  # layers stay for the next run
     runs: int = field(default=0, init=False)
 
     @property
@@ -152,7 +154,7 @@ class Scene:
         subprocess.run(["cp", "-a", str(self.folder), str(folder)], check=True)
         for file in (*folder.glob("points.*"), *folder.glob("said.*")):
             file.unlink()
-        return Scene(self.driver, folder, self.agent, self.options)
+        return Scene(self.driver, folder, self.agent, self.options, self.keeps)
 
     def implement(self, fault: Fault | None = None) -> int:
         """One start of the run; its return code."""
@@ -188,7 +190,11 @@ class Scene:
 
     def started(self) -> list[str]:
         """`<package> <attempt>` of every agent that was started, in that order."""
-        log = self.folder / "home/agent.log"
+        return self.home_lines("agent.log")
+
+    def home_lines(self, name: str) -> list[str]:
+        """The lines of a file in HOME."""
+        log = self.folder / "home" / name
         return log.read_text().splitlines() if log.exists() else []
 
     def outcome(self) -> Outcome:
@@ -223,7 +229,7 @@ class Midway:
 
     `accepted` counts the agents that had been started when the package was found accepted; `done` names the
     attempts whose agent had done all its work in a worktree that is still there; `aside` are commits that lay on the
-    branch of that name in the repository of a package.
+    branch of that name in the repository of a package. `set_ups` has the whole layers, and how often set-up had run.
     """
 
     refs: Mapping[str, str]
@@ -231,6 +237,7 @@ class Midway:
     accepted: Mapping[str, int]
     done: frozenset[str]
     aside: frozenset[str]
+    set_ups: tuple[frozenset[str], int] = (frozenset(), 0)
 
     @classmethod
     def of(cls, scene: Scene) -> Midway:
@@ -242,7 +249,15 @@ class Midway:
         done = frozenset(line for package, line in last.items() if _is_done(scene, package))
         refs = scene.refs()
         aside = frozenset(_asides(scene)) - set(refs.values())  # not one that stands where the attempt began
-        return cls(refs, content[: content.rfind(b"\n") + 1], accepted, done, aside)
+        set_ups = frozenset(made(scene)), len(scene.home_lines("set-ups"))
+        return cls(refs, content[: content.rfind(b"\n") + 1], accepted, done, aside, set_ups)
+
+
+def made(scene: Scene) -> Iterator[str]:
+    """What set-up wrote about itself, for each layer that is whole: what it read."""
+    for record in scene.home.parent.glob(f"{mounts.STORE}/*/*/{layer.RECORD}"):
+        if (file := record.with_name(layer.FILES) / "made/it").exists():
+            yield f"{hashlib.sha256(file.read_bytes()).hexdigest()}  -"
 
 
 def _asides(scene: Scene) -> Iterator[str]:
@@ -357,6 +372,8 @@ def redone(scene: Scene, midways: list[Midway]) -> Iterator[str]:
             for line in scene.started()[count:]:
                 if line.split()[0] == package:
                     yield f"agent started again after the acceptance: {line}"
+        there, count = midway.set_ups
+        yield from (f"set-up again: {line}" for line in scene.home_lines("set-ups")[count:] if line in there)
 
 
 def losses(scene: Scene, undisturbed: Undisturbed, midways: list[Midway], *, amended: bool = False) -> Iterator[str]:
@@ -418,10 +435,16 @@ def mounted(folder: Path) -> Iterator[str]:
                     yield f"mounted for {process.name}: {line.decode(errors='replace')}"
 
 
+def _is_kept(scene: Scene, path: Path) -> bool:
+    """Whether a path lies in a whole layer, or above one, that stays for the next run."""
+    records = scene.home.parent.glob(f"{mounts.STORE}/*/*/{layer.RECORD}") if scene.keeps else ()
+    return any(path.is_relative_to(one.parent) or one.is_relative_to(path) for one in records)
+
+
 def left_behind(scene: Scene) -> Iterator[str]:
     """Files, processes and mounts of the run that should be gone."""
     yield from mounted(scene.folder)
-    yield from (str(path) for path in (scene.folder / "crash.worktrees").rglob("*"))
+    yield from (str(path) for path in (scene.folder / "crash.worktrees").rglob("*") if not _is_kept(scene, path))
     for path in (scene.folder / "tmp").iterdir():
         # `tempfile.gettempdir` tries the folder with a file of eight letters, and nobody can know whose it is
         if path.is_dir() or len(path.name) != 8 or path.read_bytes() not in (b"", b"blat"):

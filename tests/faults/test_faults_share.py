@@ -10,16 +10,18 @@ import pytest
 
 from tests.faults import test_faults_archive as archive
 from tests.faults import test_faults_cleanup as cleanup
+from tests.faults import test_faults_layers as layers
 from tests.faults import test_faults_pull_request as pull_request
 from tests.faults import test_faults_samples as samples
 from tests.faults.scene import Fault, Scene
 from tests.faults.stage import SEED, Endure, Stage, endure_all
 from tests.faults.test_faults_cleanup import halfway, landed
 from tests.faults.test_faults_crash import KINDS
+from tests.faults.test_faults_layers import endure_layers, layered
 from tests.faults.test_faults_pull_request import Trials, trials
 from tests.faults.test_faults_second_start import second
 
-__all__ = ["halfway", "landed", "second", "trials"]  # the fixtures
+__all__ = ["endure_layers", "halfway", "landed", "layered", "second", "trials"]  # the fixtures
 pytestmark = pytest.mark.share
 WORSE = {
     "pairs": (),
@@ -53,6 +55,18 @@ def test_a_second_start_killed_at_a_point_of_each_kind_loses_nothing(
 ) -> None:
     (place,) = of_each_kind((one for one in second.places if one.split("/")[1] == kind), "second")
     endure_all(second, tmp_path, record_property, (Fault(place),), points=1)
+
+
+@pytest.mark.parametrize("kind", layers.KINDS)
+def test_a_run_killed_at_a_point_of_each_kind_of_layers_and_views_loses_nothing(
+    layered: Stage, endure_layers: Endure, kind: str
+) -> None:
+    endure_layers((Fault(*of_each_kind(layers.places(layered, kind), "layers")),), points=1)
+
+
+def test_a_disk_that_is_full_where_a_layer_is_written_loses_nothing(layered: Stage, endure_layers: Endure) -> None:
+    before = [place for place in layers.places(layered, *layers.WRITING) if place.endswith("before")]
+    endure_layers(*((Fault(place, "full"),) for place in of_each_kind(before, "full layers")))
 
 
 @pytest.mark.parametrize("action", WORSE)

@@ -34,6 +34,12 @@ def test_a_file_that_set_up_read_is_an_input(path: str) -> None:
     assert setup_inputs.reason([gone(path)], INPUTS) == path
 
 
+@pytest.mark.parametrize(("before", "after"), [("160000", "160000"), ("000000", "160000"), ("160000", "000000")])
+def test_a_submodule_is_always_an_input(before: str, after: str) -> None:
+    change = Change(before, after, "1" * 40, "2" * 40, "M", "vendor/lib")
+    assert setup_inputs.reason([change], INPUTS) == "vendor/lib"
+
+
 @pytest.mark.parametrize("path", ["README.md", "src/shop/cart.py", "web/package.json", "tests/__init__.py"])
 def test_a_file_that_it_did_not_read_is_none(path: str) -> None:
     assert setup_inputs.reason([edited(path), gone(path)], INPUTS) == ""
@@ -80,7 +86,7 @@ def test_the_key_is_the_same_for_the_same_set_up() -> None:
     assert setup_inputs.key(UV, AT, env=passing, secrets=["K"]) == same
 
 
-@pytest.mark.parametrize("differs", ["command", "cwd", "place", "environment", "filter", "program"])
+@pytest.mark.parametrize("differs", ["command", "cwd", "place", "environment", "filter", "program", "interpreter"])
 def test_another_key_for_another_set_up(differs: str, tmp_path: Path) -> None:
     program = tmp_path / "uv"
     program.write_text("#!/bin/sh\n")
@@ -98,6 +104,8 @@ def test_another_key_for_another_set_up(differs: str, tmp_path: Path) -> None:
         env["PIP_INDEX_URL"] = "https://other.example"
     elif differs == "filter":
         filters = [("filter.lfs.clean", "git-lfs clean")]
+    elif differs == "interpreter":
+        (tmp_path / "python3").symlink_to(program)
     else:
         program.write_text("#!/bin/sh\n# another version\n")
     assert setup_inputs.key(commands, at, env=env, filters=filters) != before
@@ -112,6 +120,11 @@ def test_another_key_for_another_set_up(differs: str, tmp_path: Path) -> None:
         (["python3 -m venv .venv", ".venv/bin/python -m pip install -e ."], False),
         (["npm install"], False),
         (["npm ci", "make generated"], False),
+        (["cd web && npm ci --ignore-scripts"], True),
+        (["python3 -m venv .venv && .venv/bin/pip install -e ."], False),
+        (["npm ci && npm run build"], False),
+        (["npm ci || npm install"], False),
+        (["npm ci; npm install left-pad"], False),
         ([], False),
     ],
 )

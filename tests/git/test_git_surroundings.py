@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+import pytest
+
+from parallel_impl.git import surroundings
+from parallel_impl.git.file_clock import pass_tick
 from parallel_impl.git.surroundings import Surroundings, configuration_above, folders_in, foreign_beside
 
 
@@ -52,3 +57,30 @@ def test_beside_a_worktree_only_configuration_that_set_up_does_not_make_is_forei
         (level / name).touch()
     assert [one.path.name for one in foreign_beside(level, worktree, {"package.json"})] == ["pytest.ini"]
     assert foreign_beside(level, level, ()) == []  # as in runs of earlier versions
+
+
+def test_a_folder_that_was_looked_at_is_looked_at_again_when_something_came_or_went(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(surroundings, "SETTLED_NS", -1)  # as if it had been left alone for long
+    home, looked = home_in(tmp_path), list[Path]()
+    listed = surroundings._names
+
+    def names(folder: Path) -> list[str]:
+        looked.append(folder)
+        return listed(folder)
+
+    monkeypatch.setattr(surroundings, "_names", names)
+    before = configuration_above(home)
+    assert tmp_path in looked
+    looked.clear()
+    assert configuration_above(home) == before
+    assert tmp_path not in looked
+    found = tmp_path.stat()
+    pass_tick(tmp_path)
+    (tmp_path / "tox.ini").touch()
+    os.utime(tmp_path, ns=(found.st_atime_ns, found.st_mtime_ns))  # its time set back
+    assert configuration_above(home) == {*before, str(tmp_path / "tox.ini")}
+    pass_tick(tmp_path)
+    (tmp_path / "tox.ini").unlink()
+    assert configuration_above(home) == before

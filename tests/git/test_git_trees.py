@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from parallel_impl.git.repo import Repo, encode
-from parallel_impl.git.trees import Listing, Trees
+from parallel_impl.git.trees import Listing, Trees, conversions
 from tests.git.scene import Scene, make_user, open_scene
+from tests.repository import git
 
 EDITS = (
     "echo new >>src/pkg/a.py; rm src/pkg/b.py; mkdir src/pkg/n; echo n >src/pkg/n/x.py",
@@ -80,3 +82,44 @@ def _is_exact(scene: Scene, script: str) -> bool:
     work = scene.staging.after(scene.snapshot)
     scene.trees.learn(script, work.tree, scene.base, work.changes)
     return scene.trees.exact(script)
+
+
+def test_rules_that_change_are_met_by_the_git_that_stays(tmp_path: Path) -> None:
+    scene = open_scene(make_user(tmp_path / "user"), tmp_path)
+    trees, listing, excludes = scene.trees, scene.trees.listing(scene.base), tmp_path / "excludes"
+    git(scene.repo.git_dir, "config", "core.excludesFile", str(excludes))
+
+    def asked(of: Listing = listing) -> dict[bytes, str]:
+        return trees.ignored(of, [b"src/a.log", b"out/", b"out", b":x", b"n/b.tmp"])
+
+    before = asked()
+    assert asked() == before
+    steady = scene.repo._ignoring._child
+    assert steady and b"n/b.tmp" not in before
+    excludes.write_text("*.tmp\n!*.log\n")
+    assert asked()[b"n/b.tmp"] == f"{excludes}:1: *.tmp"
+    assert scene.repo._ignoring._child != steady
+    (scene.repo.git_dir / "info/exclude").write_text(":x\n/out/\n")
+    found = asked()
+    assert b":x" in found
+    scene.act("printf '*.log\\n' >src/.gitignore; mkdir n; printf '!b.tmp\\n' >n/.gitignore")
+    other = trees.listing(scene.staging.after(scene.snapshot).tree)
+    for _ in range(2):  # one after the other, and back
+        assert asked(other)[b"src/a.log"] == "src/.gitignore:1: *.log"
+        assert b"n/b.tmp" not in asked(other)
+        assert asked() == found
+    shutil.rmtree(trees.scratch / "ignored")  # an agent may reach it
+    assert asked(other)[b"src/a.log"] == "src/.gitignore:1: *.log"
+    scene.repo.close()
+
+
+def test_whatever_makes_git_convert_files_of_any_tree_is_told(tmp_path: Path) -> None:
+    user = make_user(tmp_path / "user")
+    repo = Repo.discover(user)
+    before = conversions(repo)
+    git(user, "config", "core.autocrlf", "input")
+    file = user / ".git/info/attributes"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("*.txt eol=crlf\n")
+    attributes = (str(file.resolve()), "*.txt eol=crlf\n")
+    assert sorted(set(conversions(repo)) - set(before)) == sorted([("core.autocrlf", "input"), attributes])

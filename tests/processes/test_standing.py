@@ -25,7 +25,9 @@ def ask(
 ) -> tuple[int, str]:
     """Who answered, and what."""
     asked = ["sh", "-c", ECHO]
-    answer = standing.ask(asked, env or {}, f"{line}\n".encode(), until=b"\n", made_of=made_of)
+    answer = standing.ask(
+        asked, env or {}, f"{line}\n".encode(), answered=lambda said: said.endswith(b"\n"), made_of=made_of
+    )
     pid, text = answer.decode().split()
     return int(pid), text
 

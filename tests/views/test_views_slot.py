@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import shutil
@@ -192,6 +193,37 @@ def test_a_slot_that_was_killed_is_started_again_and_the_work_in_its_views_is_th
     assert slot.deaths == 1
     again = slot.open(view)
     assert scene.run(again, "cat kept/file") == "old\nmore\n"
+
+
+def test_a_number_that_another_process_has_by_now_is_neither_ended_nor_joined(tmp_path: Path, slot: Slot) -> None:
+    opened = slot.open(scene.lay_out(tmp_path))
+    stranger = subprocess.Popen(["sleep", "600"])
+    try:
+        of_an_earlier_slot = replace(opened, holder=stranger.pid)
+        with pytest.raises(ViewError, match="it is gone"):
+            scene.run(of_an_earlier_slot, "true")
+        of_an_earlier_slot.close()
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+def test_what_was_asked_when_it_was_interrupted_answers_no_later_request(tmp_path: Path, slot: Slot) -> None:
+    view = scene.lay_out(tmp_path)
+    slot.open(view).close()
+    pid, before = slot.pid, signal.signal(signal.SIGALRM, signal.default_int_handler)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        with pytest.raises(KeyboardInterrupt):
+            slot.open(view)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+    with pytest.raises(ViewError, match="No such file or directory"):
+        slot.open(replace(view, upper="absent"))
 
 
 def test_nothing_is_mounted_when_a_slot_has_ended(tmp_path: Path) -> None:

@@ -30,9 +30,20 @@ class Layers:
         return f"{count(self.number, 'layer')} ({size(self.bytes)})"
 
 
-def known(folder: Path) -> Layers:
-    """What is kept for the repository that `folder` lies in."""
-    return _counted(_stores(folder, run_status.runs(folder)))
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The runs of a repository, and what is kept for the next ones."""
+
+    runs: list[RunStatus]
+    layers: Layers
+
+
+def overview(folder: Path) -> Overview:
+    """Of the repository that `folder` lies in, which is opened once."""
+    common = Repo.discover(folder).git_dir
+    runs = run_status.runs(common)
+    main = common.parent if common.name == ".git" else common
+    return Overview(runs, _counted(_stores(common, main, runs)))
 
 
 def left_beside(home: Path, *, but: str) -> str:
@@ -66,10 +77,11 @@ class Emptying:
 
 def empty(folder: Path, *, dry_run: bool) -> Emptying:
     """Remove the layers of the repository that `folder` lies in; those that are in use, or needed, are named."""
-    runs = run_status.runs(folder)
+    repo = Repo.discover(folder)
+    stores = _stores(repo.git_dir, repo.worktrees()[0].path, run_status.runs(repo.git_dir))
     number = used = 0
     kept = list[str]()
-    for store in _stores(folder, runs):
+    for store in stores:
         found = layer.empty(store, dry_run=dry_run)
         number, used = number + len(found.removed), used + found.bytes
         kept += [f"{place}: {why}" for place, why in found.left.items()]
@@ -80,9 +92,7 @@ def empty(folder: Path, *, dry_run: bool) -> Emptying:
     return Emptying(Layers(number, used), dry_run, kept)
 
 
-def _stores(folder: Path, runs: Iterable[RunStatus]) -> list[Path]:
+def _stores(common: Path, main: Path, runs: Iterable[RunStatus]) -> list[Path]:
     """Where the layers of a repository may lie: beside the homes of its runs, and where a run would put its home."""
-    repo = Repo.discover(folder)
-    found = [homes.home(repo, ANY, checkout=repo.top(folder)).path, homes.away(repo, ANY)]
-    found += [Path(run.state.home) for run in runs if run.state.home]
-    return [store for store in dict.fromkeys(map(mounts.store_of, found)) if store.is_dir()]
+    above = [*homes.possible(common, main), *(Path(run.state.home).parent for run in runs if run.state.home)]
+    return [store for folder in dict.fromkeys(above) if (store := mounts.store_of(folder / ANY)).is_dir()]

@@ -132,14 +132,13 @@ def _describe_step(step: StepRecord) -> str:
     return f"step {step.name}: {verdict}" + (f", log {step.log}" if step.log else "")
 
 
-def runs(folder: Path) -> list[RunStatus]:
-    """Every run of the repository that `folder` lies in, by change-id: ended, aborted, live, and not started yet."""
-    common = _common(folder)
+def runs(common: Path) -> list[RunStatus]:
+    """Every run of a repository, by change-id: ended, aborted, live, and not started yet. `common` is its git dir."""
     return _runs(common, _active(common))
 
 
 def runs_and_claims(folder: Path) -> list[RunStatus]:
-    """The same; UserError when the ledger of claims is damaged."""
+    """Those of the repository that `folder` lies in; UserError when the ledger of claims is damaged."""
     common = _common(folder)
     return _runs(common, {run.change_id: run for run in claims.active(common)})
 

@@ -13,6 +13,7 @@ from parallel_impl.gates import setup_inputs
 from parallel_impl.git import layer, mounts
 from parallel_impl.git.mounts import Mounts
 from parallel_impl.git.repo import Change
+from parallel_impl.git.trees import conversions
 from parallel_impl.plan.globs import globs
 from parallel_impl.processes.namespace import NAMESPACE_INIT
 from parallel_impl.run.places import CANDIDATE_CHECKOUT
@@ -24,7 +25,6 @@ from parallel_impl.views.view import Means
 
 VARIABLE = "PARALLEL_IMPL_CHECKOUTS"
 RUN = 16  # characters of a run's id
-FILTERS = ("filter.", "core.autocrlf", "core.eol", "core.symlinks", "core.attributesfile")
 SAID = {
     Means.OVERLAY: "set-up once, checkouts are views (overlay)",
     Means.COPY: "set-up once, checkouts are copies",
@@ -53,7 +53,7 @@ def mounted(
     home, config = workspace.home, spec.config
     if wrong := [problem for pattern in config.setup_inputs if (problem := globs.problem(pattern))]:
         raise UserError(f"setup_inputs: {wrong[0].what}", where=config.source, hint=wrong[0].hint)
-    wanted = inherited.get(VARIABLE) or config.checkouts
+    wanted = choose(config.checkouts, inherited)
     kept = setup_inputs.is_locked(spec.setup) if config.setup_keep is None else config.setup_keep
     key = _key(spec, workspace, mounts.one_path(home, repository_name))
     with Slot() as slot:
@@ -82,6 +82,14 @@ def mounted(
             yield Mounting(replace(workspace, source=replace(workspace.source, mounts=made)), line, lacking, notes)
         finally:
             made.end()
+
+
+def choose(configured: str, inherited: Mapping[str, str]) -> str:
+    """What is asked for; "" for the best that there is. UserError where the variable says none of them."""
+    wanted = inherited.get(VARIABLE) or configured
+    if wanted and wanted not in [*Means]:
+        raise UserError(f"{VARIABLE}: {wanted!r} is none of {', '.join(Means)}", hint=f"unset {VARIABLE}")
+    return wanted
 
 
 def _find(spec: RunSpec, home: Path, wanted: str, slot: Slot, *, repository_name: str) -> tuple[Ability, str]:
@@ -114,7 +122,7 @@ def _line(ability: Ability, why: str) -> str:
 
 
 def _key(spec: RunSpec, workspace: Workspace, at: Path) -> str:
-    filters = [(name, value) for name, value in workspace.repo.config() if name.startswith(FILTERS)]
+    filters = conversions(workspace.repo)
     return setup_inputs.key(spec.setup, at, env=spec.environment, secrets=spec.secret_names, filters=filters)
 
 
