@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from parallel_impl.git.checkout import Checkout
@@ -87,13 +87,21 @@ class Traces:
         paths = {path for path in written.files() | written.gone if not _in_cache(path)}
         layers = InLayers(view)
         paths = {path for path in paths if _digest(self._root / decode(path)) != _digest_of(layers.place(path))}
-        new = sorted(path for path in paths if path not in listing.entries)
-        if new:
-            asked = b"".join(path + b"\0" for path in new)
-            paths -= {*self._git("check-ignore", "--no-index", "-z", "--stdin", input=asked, ok=(0, 1)).split(b"\0")}
+        paths -= self._ignored(sorted(path for path in paths if path not in listing.entries))
         return {decode(path): signature(self._root, path) for path in paths}
 
-    def _git(self, *arguments: str, input: bytes = b"", ok: Collection[int] = (0,)) -> bytes:
+    def _ignored(self, paths: Sequence[bytes]) -> set[bytes]:
+        if not paths:
+            return set()
+        # check-ignore refuses literal pathspecs; of their magic it knows only the leading colon
+        asked = b"".join(b"./" + path + b"\0" for path in paths)
+        arguments, literal = ("check-ignore", "--no-index", "-z", "--stdin"), {"GIT_LITERAL_PATHSPECS": "0"}
+        found = self._git(*arguments, input=asked, env=literal, ok=(0, 1)).split(b"\0")
+        return {path.removeprefix(b"./") for path in found}
+
+    def _git(
+        self, *arguments: str, input: bytes = b"", env: Mapping[str, str] | None = None, ok: Collection[int] = (0,)
+    ) -> bytes:
         return self._repo.git(
             *arguments,
             input=input,
@@ -101,7 +109,7 @@ class Traces:
             work_tree=self._checkout.path,
             view=self._checkout.view,
             config=CONFIG,
-            env=self._environment,
+            env={**self._environment, **(env or {})},
             ok=ok,
         )
 

@@ -19,6 +19,7 @@ from parallel_impl.git.staging import Ignored, Snapshot, Staging, Work
 from parallel_impl.git.traces import Traces
 from parallel_impl.git.trees import Trees
 from parallel_impl.plan.model import Scope
+from parallel_impl.views.view import Means
 from tests.git.scene import DATE, FILES, SCOPE, Scene, make_user, open_scene
 from tests.repository import git
 
@@ -379,3 +380,12 @@ def test_twins_of_files_that_go_are_no_twins(scene: Scene) -> None:
         "Other/o.py: differs from other in case or Unicode form only",
         "other/p: differs from Other in case or Unicode form only",
     ]
+
+
+def test_new_files_that_a_step_leaves_in_a_view_are_told_as_in_a_folder(tmp_path: Path) -> None:
+    scene = open_scene(make_user(tmp_path / "user"), tmp_path, means=Means.OVERLAY)
+    checkout, script = fresh(scene), "mkdir -p build new; echo x >build/x; echo x >z.log; echo x >new/x; echo x >:odd"
+    assert checkout.view
+    traces = Traces(scene.trees, checkout, set_up=False)
+    checkout.view.call(["sh", "-c", script], env={"PATH": os.environ["PATH"]}, cwd=checkout.path)
+    assert list(traces.changed()) == [":odd", "new/x"]
