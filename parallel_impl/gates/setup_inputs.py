@@ -42,9 +42,9 @@ PACKAGE_MARK = "__init__.py"
 # of a terminal or of one piece of work: a set-up that depends on these is not repeatable anyway
 PASSING = ("PWD", "OLDPWD", "SHLVL", "_", "TERM", "COLUMNS", "LINES", "TMPDIR", "SSH_*", "PARALLEL_IMPL_*", "PYTEST_*")
 # what no two checkouts have the same of, or no two runs; documents that speak of these are not run
-OWN = re.compile(
-    rb"\b(PARALLEL_IMPL_(NAME|PORTS?|PACKAGE|ATTEMPT|CHANGE|RUN)|COMPOSE_PROJECT_NAME|docker[ -]compose)\b"
-)
+OWN = re.compile(rb"\b(PARALLEL_IMPL_(NAME|PORTS?|PACKAGE|ATTEMPT|CHANGE|RUN)|COMPOSE_PROJECT_NAME)\b")
+BY_NAME = re.compile(rb"\bdocker[ -]compose\b")  # which names containers by COMPOSE_PROJECT_NAME
+DATA = (".json", ".toml", ".yaml", ".yml", ".cfg", ".ini")  # may speak of such a program where set-up does not run it
 # what installers run on without naming it: environments link to it, modules are compiled for it
 INTERPRETERS = ("python3", "python", "node", "ruby", "php", "java")
 DOCUMENTS = (".md", ".rst", ".adoc")
@@ -99,12 +99,17 @@ def own(commands: Sequence[SetupCommand], files: Path, inputs: Iterable[str]) ->
     read there.
     """
     for command in commands:
-        if found := OWN.search(command.run.encode("utf-8", "surrogateescape")):
-            return f"{found[0].decode()} in setup"
+        if found := _names_own(command.run.encode("utf-8", "surrogateescape")):
+            return f"{found} in setup"
     for path in inputs if commands else ():
-        if not path.endswith(DOCUMENTS) and (found := OWN.search(_content(files / path))):
-            return f"{found[0].decode()} in {path}"
+        if not path.endswith(DOCUMENTS) and (found := _names_own(_content(files / path), data=path.endswith(DATA))):
+            return f"{found} in {path}"
     return ""
+
+
+def _names_own(content: bytes, *, data: bool = False) -> str:
+    found = OWN.search(content) or (None if data else BY_NAME.search(content))
+    return found[0].decode() if found else ""
 
 
 def _content(file: Path) -> bytes:

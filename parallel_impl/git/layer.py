@@ -309,9 +309,13 @@ def discard(prepared: PreparedLayer) -> None:
 
 
 def discard_own(store: Path, run: str) -> None:
-    """Remove the layers that serve this run alone; also those that a process of it left when it was killed."""
+    """Remove the layers that serve this run alone; also those that a process of it left when it was killed.
+
+    One that is needed to take up what was done on it stays until that is taken.
+    """
+    needed = wanted(store)
     for one in _kept(store):
-        if one.run == run:
+        if one.run == run and one.folder not in needed:
             _remove_unused(one.folder)
 
 
@@ -324,11 +328,11 @@ def prune(store: Path, *, limit: int) -> int:
         if (folder / CHANGED).exists():
             _remove_unused(folder)
     known = sorted(_kept(store), key=lambda one: one.used)
-    total, removed, wanted = sum(one.bytes for one in known), 0, _wanted(store)
+    total, removed, needed = sum(one.bytes for one in known), 0, wanted(store)
     for one in known:
         if total <= limit:
             break
-        if one.folder not in wanted and _remove_unused(one.folder):
+        if one.folder not in needed and _remove_unused(one.folder):
             total, removed = total - one.bytes, removed + 1
     return removed
 
@@ -344,12 +348,12 @@ class Emptied:
 
 def empty(store: Path, *, dry_run: bool = False) -> Emptied:
     """Remove every layer that no run uses or makes."""
-    removed, left, total, wanted = list[Path](), dict[Path, str](), 0, _wanted(store)
+    removed, left, total, needed = list[Path](), dict[Path, str](), 0, wanted(store)
     for folder in sorted((*_unfinished(store), *_folders(store))):
         size = 0
         with contextlib.suppress(FileNotFoundError):  # a run is at it
             size = _size(folder)
-        if folder in wanted:
+        if folder in needed:
             left[folder] = "work that was not taken yet was done on it"
         elif not _remove_unused(folder, dry_run=dry_run):
             left[folder] = "a run is making it" if folder.name.startswith(MAKING) else "a run uses it"
@@ -371,10 +375,13 @@ def _unfinished(store: Path) -> list[Path]:
     return [*store.glob(f"{MAKING}*"), *store.glob(f"*/{MAKING}*")]
 
 
-def _wanted(store: Path) -> set[Path]:
-    """The layers that the open views of all runs, and those of killed ones, were changed against."""
+def wanted(store: Path, home: str = "*") -> set[Path]:
+    """The layers that the open views of all runs, and those of killed ones, were changed against.
+
+    With `home`, the name of one, only the views of that.
+    """
     names = set[str]()
-    for one in store.glob(f"{VIEWS}/*/*/{LAYERS}"):
+    for one in store.glob(f"{VIEWS}/{home}/*/{LAYERS}"):
         with contextlib.suppress(FileNotFoundError):  # another run has ended that view meanwhile
             names.update(storage.read(one).decode("utf-8", "surrogateescape").splitlines())
     return {(store / name).parent for name in names}

@@ -288,6 +288,8 @@ class Mounts:
         elif mounted and mounted.layer and mounted.layer.about.own:
             self._discard(mounted.layer)
         remove(self.views / name)
+        if mounted and mounted.layer:
+            self._remove_start(mounted.layer.folder, mounted.commit)
 
     def move_out(self, name: str, level: Path) -> None:
         """End the view of a checkout, and put what it wrote in the place of its files on its level."""
@@ -352,7 +354,6 @@ class Mounts:
             layer.discard_own(self.store, self.run)
         if self.active:
             layer.prune(self.store, limit=self.limit)
-            remove(self.views / STARTS)
         remove_empty(self.home)
 
     def forget_reads(self, mounted: Mounted) -> None:
@@ -459,12 +460,13 @@ class Mounts:
     def _view(self, place: Path, found: PreparedLayer, commit: str, level: Path, git_file: bytes) -> OpenView:
         if self.ability.means is Means.COPY:
             return self._copy(place, found, commit, level, git_file)
-        start, _ = self._start(found, commit)
-        layers = dict.fromkeys((self._name(start), self._name(found.files)))
         for name in (UPPER, WORK):
             (place / name).mkdir()
         storage.write(place / UPPER / ".git", git_file)
-        storage.write(place / LAYERS, "".join(f"{name}\n" for name in layers).encode())
+        with self._guard:  # from here on nobody removes what it starts from
+            start, _ = self._start(found, commit)
+            layers = dict.fromkeys((self._name(start), self._name(found.files)))
+            storage.write(place / LAYERS, "".join(f"{name}\n" for name in layers).encode())
         return self._open(level, layers=tuple(layers), upper=self._name(place / UPPER), work=self._name(place / WORK))
 
     def _copy(self, place: Path, found: PreparedLayer, commit: str, level: Path, git_file: bytes) -> OpenView:
@@ -503,6 +505,14 @@ class Mounts:
                 self._starts[known] = folder
             folder = self._starts[known]
         return folder / layer.FILES, folder / layer.INDEX
+
+    def _remove_start(self, below: Path, commit: str) -> None:
+        """Remove what a commit changes of a layer when no view is left over it: there is an index with it."""
+        with self._guard:
+            folder = self._starts.get((below, commit))
+            if folder and folder not in layer.wanted(self.store, self.home.name):
+                del self._starts[below, commit]
+                remove(folder)
 
     def _open(self, level: Path, **what: object) -> OpenView:
         hidden = {"covers": (self.home.parent,), "shown": (level.with_name(f"{level.name}.git"),)}

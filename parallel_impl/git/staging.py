@@ -278,13 +278,17 @@ class Staging:
         # what was touched is read, whatever the index knows of it: its time may be that of the file below
         touched = here if found.written else set()
         self._update(index, "--force-remove", paths=(found.gone | touched) - self._left_out)
-        if moved := here & found.moved.keys():
+        moved = here & found.moved.keys()
+        # no folder has all attributes: what lies in another one git reads in the index
+        rules = {path for path in here - moved if path.rpartition(b"/")[2] == ATTRIBUTES} if moved else set()
+        self._update(index, "--add", "--replace", paths=rules, root=found.root)
+        if moved:
             scratch = self._index.with_name(f"{self._index.name}.moved")
             remove(scratch)
             found.lay_out(moved, scratch)
             self._update(index, "--add", "--replace", paths=moved, root=scratch)
             remove(scratch)
-        self._update(index, "--add", "--replace", paths=here - moved, root=found.root)
+        self._update(index, "--add", "--replace", paths=here - moved - rules, root=found.root)
         return self._git(index, "write-tree").decode().strip()
 
     def _update(self, index: Path, *options: str, paths: Collection[bytes], root: Path | None = None) -> None:

@@ -379,10 +379,10 @@ class Slot:
         threading.Thread(target=parent, name="slot", daemon=True).start()
         begun.wait()
         theirs.close()
-        if failed:
-            ours.close()
-            raise failed[0]
         self._line = ours
+        if failed:
+            self._hang_up()
+            raise failed[0]
 
     def _hang_up(self) -> None:
         self._over.set()

@@ -29,11 +29,12 @@ def answer(folder: Path, fixture: str, means: Means, *options: str) -> dict[str,
     (change,) = (one.name for one in (repo / "openspec/changes").iterdir() if one.name != "archive")
     done = tool(repo, "implement", change, "--agent", replay(fixture), *options, env={"PARALLEL_IMPL_CHECKOUTS": means})
     state = repo / ".git/parallel-impl" / change
-    kept = (*sorted(state.glob("attempts/*/*/result.json")), state / "summary.json")
+    kept = (*sorted(state.glob("attempts/*/*/result.json")), *state.glob("summary.json"))
     commits = [ref for ref in refs(repo, "refs/heads", OURS) if git(repo, "cat-file", "-t", ref) == "commit"]
     places = sorted({str(folder), str(repo)}, key=len, reverse=True)
     return {
         "exit code": done.returncode,
+        "problems": plain(done.stderr, places) if done.returncode == 2 else "",
         "trees": {ref: git(repo, "rev-parse", f"{ref}^{{tree}}") for ref in commits},
         **{str(file.relative_to(state)): plain(json.loads(file.read_text()), places) for file in kept},
     }

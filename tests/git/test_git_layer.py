@@ -249,6 +249,12 @@ def test_the_layers_of_a_run_that_is_over_go_and_those_that_are_kept_stay(tmp_pa
     made = [make(repo, tmp_path, head(repo), inputs={"a": run}, run=run) for run in ("", "ours", "another")]
     for one in made:
         one.release()
+    untaken = tmp_path / "views/c/wp-a/layers"
+    untaken.parent.mkdir(parents=True)
+    untaken.write_text(f"{made[1].folder.relative_to(tmp_path)}/files\n")
+    layer.discard_own(tmp_path, "ours")
+    assert [one.folder.exists() for one in made] == [True, True, True]
+    untaken.unlink()
     layer.discard_own(tmp_path, "ours")
     assert [one.folder.exists() for one in made] == [True, False, True]
 

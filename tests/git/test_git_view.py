@@ -197,7 +197,10 @@ def test_what_a_killed_process_left_in_a_view_is_taken_without_mounting_it(
 
 
 @BOTH
-def test_what_a_killed_process_left_over_other_files_than_the_layers_is_whole(tmp_path: Path, means: Means) -> None:
+@pytest.mark.parametrize("ended", [False, True])  # in order, but the work could not be taken: a full disk, say
+def test_what_a_process_left_over_other_files_than_the_layers_is_whole(
+    tmp_path: Path, means: Means, ended: bool
+) -> None:
     user = make_user(tmp_path / "user")
     scene = open_scene(user, tmp_path, means=means)
     mounts = scene.source.mounts
@@ -210,12 +213,42 @@ def test_what_a_killed_process_left_over_other_files_than_the_layers_is_whole(tm
     do(checkout, "mv src/pkg src/moved")
     checkout.mounted.close()
     mounts._mounted.clear()
+    if ended:
+        mounts.end()
     remove_empty(scene.source.home)  # as the next process begins
     found = scene.source.found("wp3", second, about)
     assert found
     taken = Staging(scene.trees, found, base=scene.base).after(before)
     assert scene.repo.read(taken.tree, "src/moved/a.py") == b"second\n"
     assert scene.repo.read(taken.tree, "src/moved/b.py") == b"b\n"
+
+
+def test_new_and_moved_attributes_count_for_all_that_was_moved_and_changed(tmp_path: Path) -> None:
+    user = make_user(tmp_path / "user", {"src/pkg/a.txt": "one\r\n", "lib/.gitattributes": "*.c text\n"})
+    scene = open_scene(user, tmp_path, means=Means.OVERLAY)
+    staging = Staging(scene.trees, scene.checkout, base=scene.base)
+    before = staging.before(set_up=True)
+    do(scene.checkout, "echo '*.txt text' >.gitattributes; mv src/pkg src/moved; mv lib new; printf 'x\\r\\n' >new/b.c")
+    taken = staging.after(before)
+    assert scene.repo.read(taken.tree, "src/moved/a.txt") == b"one\n"
+    assert scene.repo.read(taken.tree, "new/b.c") == b"x\n"
+
+
+def test_what_another_commit_changes_of_a_layer_goes_with_the_last_checkout_of_it(tmp_path: Path) -> None:
+    user = make_user(tmp_path / "user")
+    scene = open_scene(user, tmp_path, means=Means.OVERLAY)
+    (user / "src/pkg/a.py").write_text("second\n")
+    git(user, "commit", "-qam", "second")
+    second = git(user, "rev-parse", "HEAD")
+    first, last = (open_ready(scene.source, name, second) for name in ("wp3", "wp4"))
+    mounts = scene.source.mounts
+    assert mounts
+    (start,) = (mounts.views / ".starts").iterdir()
+    first.remove()
+    assert do(last, "cat src/pkg/a.py; git status --porcelain") == "second\n"
+    last.remove()
+    assert not start.exists()
+    assert do(open_ready(scene.source, "wp3", second), "cat src/pkg/a.py; git status --porcelain") == "second\n"
 
 
 def test_a_kept_layer_that_was_changed_serves_no_run(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ TRACE = "import ctypes; print(ctypes.CDLL(None).ptrace(16, 1, 0, 0))"
 SCRIPT = f"""
 grep ^CapEff /proc/self/status | cut -f2
 {sys.executable} -c '{TRACE}'
-exec setsid env -i sleep 600
+exec setsid --wait env -i sleep 600
 """
 
 

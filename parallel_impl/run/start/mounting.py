@@ -53,7 +53,7 @@ def mounted(
     home, config = workspace.home, spec.config
     if wrong := [problem for pattern in config.setup_inputs if (problem := globs.problem(pattern))]:
         raise UserError(f"setup_inputs: {wrong[0].what}", where=config.source, hint=wrong[0].hint)
-    wanted = inherited.get(VARIABLE) or config.checkouts
+    wanted = choose(config.checkouts, inherited)
     kept = setup_inputs.is_locked(spec.setup) if config.setup_keep is None else config.setup_keep
     key = _key(spec, workspace, mounts.one_path(home, repository_name))
     with Slot() as slot:
@@ -82,6 +82,14 @@ def mounted(
             yield Mounting(replace(workspace, source=replace(workspace.source, mounts=made)), line, lacking, notes)
         finally:
             made.end()
+
+
+def choose(configured: str, inherited: Mapping[str, str]) -> str:
+    """What is asked for; "" for the best that there is. UserError where the variable says none of them."""
+    wanted = inherited.get(VARIABLE) or configured
+    if wanted and wanted not in [*Means]:
+        raise UserError(f"{VARIABLE}: {wanted!r} is none of {', '.join(Means)}", hint=f"unset {VARIABLE}")
+    return wanted
 
 
 def _find(spec: RunSpec, home: Path, wanted: str, slot: Slot, *, repository_name: str) -> tuple[Ability, str]:
