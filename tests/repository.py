@@ -20,8 +20,8 @@ DATE = "1700000000 +0000"
 FORMATS = {"": (), "reftable": ("--ref-format=reftable",), "sha256": ("--object-format=sha256",)}
 # of the repositories that tests make; looked up once, before the environment is replaced (`make test-gits` sets it)
 FORMAT = FORMATS[os.environ.get("PARALLEL_IMPL_TEST_FORMAT", "")]
-# by which means the tool makes checkouts ready (`make test-views` sets it)
-CHECKOUTS = os.environ.get("PARALLEL_IMPL_TEST_CHECKOUTS", "each")
+# by which means the tool makes checkouts ready (`make test-views` sets it); else the best that this machine can do
+CHECKOUTS = os.environ.get("PARALLEL_IMPL_TEST_CHECKOUTS", "overlay")
 GIT_CONFIG = """\
 [user]
     name = Fixture Author
