@@ -136,4 +136,22 @@ MUTATIONS = (
         NOTHING,
         ("tests/run/test_run_take_work.py::test_work_whose_objects_vanish_is_taken_again",),
     ),
+    Mutation(
+        "only what lock files settle serves other runs",
+        "parallel_impl.gates.setup_inputs:_is_locked",
+        YES,
+        (f"{INPUTS}only_what_a_lock_file_settles_is_kept_for_other_runs",),
+    ),
+    Mutation(
+        "what is one checkout's own is set up in no other",
+        "parallel_impl.gates.setup_inputs:_names_own",
+        'lambda *given, **named: ""',
+        (f"{INPUTS}a_set_up_that_names_what_is_the_checkouts_own_serves_no_other",),
+    ),
+    Mutation(
+        "a layer that untaken work was done on is not removed",
+        "parallel_impl.git.layer:wanted",
+        "lambda store, home=None: set()",
+        (f"{LAYER}emptying_names_what_is_used_needed_or_being_made_and_removes_the_rest",),
+    ),
 )
