@@ -228,6 +228,7 @@ def test_a_run_that_waits_for_another_one_holds_nothing_meanwhile(common: Path) 
             if "waits" in text and not listed:
                 listed.append(list(ledger.read(ours.locks)))
                 first.go_on()
+                first.process.wait()  # it has ended before anybody looks whether it does
 
         with change_lock.hold(ours) as hold, claims.hold(ours, hold, OURS, wait=True, say=say) as waited:
             assert waited

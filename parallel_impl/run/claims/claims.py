@@ -238,14 +238,21 @@ def _wait(
     """Until the claims could be taken. What is waited for is printed once, and again when that is something else."""
     said = ""
     while found:
-        told = "\n  ".join(line for rival in found for line in rival.lines(places.change_id))
+        told = _list(places, found)
         if told != said:
             say(f"{places.change_id} waits:\n  {told}")
             said = told
         seen = _glance(places, found)
-        while _glance(places, found) == seen:
-            time.sleep(POLL)
-        found = _take(places, hold, packages, say)
+        again = _take(places, hold, packages, say)  # one may have ended before it was seen
+        if _list(places, again) == told:
+            while _glance(places, found) == seen:
+                time.sleep(POLL)
+            again = _take(places, hold, packages, say)
+        found = again
+
+
+def _list(places: Places, found: Sequence[Rival]) -> str:
+    return "\n  ".join(line for rival in found for line in rival.lines(places.change_id))
 
 
 def _glance(places: Places, found: Sequence[Rival]) -> list[object]:
