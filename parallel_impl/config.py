@@ -20,6 +20,7 @@ FILE = "parallel-impl.toml"
 SECTION = "[tool.parallel-impl] of pyproject.toml"
 PERSON = re.compile(r"([^<>\s\0](?:[^<>\n\0]*[^<>\s\0])?) <([^<>\s\0]+@[^<>\s\0]+)>")
 MAX_JOBS = 512  # agents at once, by `--jobs` too
+MOST = 1_000_000  # of any number that is no count
 MAX_PORTS = 100  # for each checkout
 GATES = ("pytest", "mypy", "ruff", "openspec")
 MANAGERS = ("npm", "pnpm", "yarn", "bun")
@@ -370,7 +371,7 @@ class _Reader:
         word = self.text(values, key)
         if word and word not in known:
             near = nearest(word, known) or known[0]
-            self.wrong(key, f"{word!r} is none of {', '.join(known)}", f'write {key} = "{near}"')
+            self.wrong(key, f"{word!r} is none of {', '.join(known)}", f'write {key} = "{near}", or leave it out')
             return ""
         return word
 
@@ -404,9 +405,10 @@ class _Reader:
 
     def number(self, values: dict[str, Any], key: str, default: float, table: str = "", *, zero: bool = False) -> float:
         value = values.get(key, default)
-        allowed = isinstance(value, (int, float)) and (0 < value < 1_000_000 or (zero and value == 0))
+        allowed = isinstance(value, (int, float)) and (0 < value < MOST or (zero and value == 0))
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not allowed:
             what = "must be 0 or a number above it" if zero else "must be a number above 0"
+            what += f", below {MOST:,}" if isinstance(value, (int, float)) and value >= MOST else ""
             self.wrong(f"{table}{key}", what, f"write {table}{key} = {default}")
             return default
         return value

@@ -56,6 +56,8 @@ def cleanup(
     if layers == bool(change_id):
         what = "--layers goes without a change-id" if layers else "which change is to be cleaned up?"
         raise UserError(what, hint="parallel-cleanup <change-id>, or for the layers of all: parallel-cleanup --layers")
+    if layers and (force or pr or archive_on or with_open_tasks or not archive):
+        raise UserError("--layers goes with --dry-run and --as-owner alone", hint="parallel-cleanup --layers")
     work_as_owner(f"parallel-cleanup {change_id or '--layers'}", dropped, wanted=as_owner)
     if not change_id:
         return _layers(dry_run=dry_run)

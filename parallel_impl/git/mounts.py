@@ -31,6 +31,7 @@ from parallel_impl.views.trial import Ability
 from parallel_impl.views.view import Means, View
 
 STORE, CHECKOUT, STARTS = "_layers", "_checkout", ".starts"
+FRESH = "setup_fresh"  # why a set-up ran although a layer would have served
 UPPER, WORK, COPY, START = "upper", "work", "copy", "start"
 
 # the first path for which a layer with these inputs does not serve a commit with these changes; "" where it does
@@ -211,7 +212,7 @@ class Mounts:
         remove(place)
         place.mkdir(parents=True)
         self.at.parent.mkdir(exist_ok=True)
-        found, why = (None, "") if name in self.fresh else self._serving(commit)
+        found, why = (None, FRESH) if name in self.fresh else self._serving(commit)
         if found is None:
             mounted = self._fresh(place, commit, level, git_file, why)
         else:

@@ -242,7 +242,7 @@ def describe_set_up(happened: Iterable[e.Event]) -> str:
     if not number:
         return starts[-1].how
     whole = [run for run in ran if not run.why]
-    times = {0: "not at all", 1: "once"}.get(len(whole), f"{len(whole)} times")
+    times = {0: "found ready, from an earlier run", 1: "once"}.get(len(whole), f"{len(whole)} times")
     took = f", {sum(run.seconds for run in whole):.1f} s" if whole else ""
     again = dict.fromkeys(run.why for run in ran if run.why)
     more = f"; again for {'; '.join(_again(why, ran) for why in again)}" if again else ""

@@ -183,7 +183,7 @@ def test_the_summary_says_how_often_set_up_ran_and_why_it_ran_again(tmp_path: Pa
     starts = [e.CheckoutsMade(how=how, number=40, set_ups=[base, own]), e.CheckoutsMade(how=how, number=2)]
     views, found = "checkouts are views (overlay)", build(tmp_path, STARTED, *starts)
     assert found.set_up == f"once, 3.1 s, for 42 checkouts; again for wp-a (uv.lock), 2.9 s; {views}"
-    assert build(tmp_path, STARTED, starts[1]).set_up == f"not at all, for 2 checkouts; {views}"
+    assert build(tmp_path, STARTED, starts[1]).set_up == f"found ready, from an earlier run, for 2 checkouts; {views}"
     alone = [e.SetUpRun(checkout=f"wp-{name}.verify", seconds=1.5, why="X in setup") for name in "abcdef"]
     many = e.CheckoutsMade(how=how, number=7, set_ups=[base, *alone])
     told = "once, 3.1 s, for 7 checkouts; again for wp-a, wp-b, wp-c, wp-d and 2 more (X in setup), 9.0 s; "

@@ -24,13 +24,15 @@ from parallel_impl.views.entry import LeftView
 class Room:
     """A checkout that can be gone into, in `folder`, and in a line what it is.
 
-    `holder` is the process that holds its view (0: none), `left` what a view has left (None: nothing has).
+    `holder` is the process that holds its view (0: none), `left` what a view has left (None: nothing has). `counts`:
+    what is changed there is taken as the attempt's.
     """
 
     folder: Path
     about: str
     holder: int = 0
     left: LeftView | None = None
+    counts: bool = False
 
     def go_in(self) -> None:
         """Take this process there. UserError where that cannot be."""
@@ -47,7 +49,10 @@ def find(folder: Path, change_id: str, package: str) -> Room:
     run = run_status.run(folder, change_id)
     known = [*run.state.packages, *run.state.removed]
     if package not in known:
-        raise UserError(f"{change_id} has no package {package!r}", hint=f"packages: {', '.join(known)}")
+        what = f"{change_id} has no package {package!r}"
+        if not known and run.owner:
+            what, known = "the run is being made ready: no package has been started yet", ["later"]
+        raise UserError(what, hint=f"packages: {', '.join(known)}")
     repo = Repo.discover(folder)
     home = leftovers.find_home(repo, run.places, run.state, checkout=repo.top(folder)).path
     name = run.state.started.repository_name if run.state.started else ""
@@ -56,10 +61,17 @@ def find(folder: Path, change_id: str, package: str) -> Room:
     if found := next(iter([*live, *rooms]), None):
         return found
     raise UserError(
-        f"nothing of {package} is open or kept: no attempt at it is at work, and none could not be taken",
-        where=str(home),
-        hint=f"look at what was taken: parallel-impl show {change_id} {package} --diff",
+        f"there is no checkout of {package}: nobody works at it, and of no attempt it had to be kept whole",
+        where=change_id,
+        hint=_taken(run, package),
     )
+
+
+def _taken(run: RunStatus, package: str) -> str:
+    """Where the work of its last attempt is; "" where it had none."""
+    ended = run.state.packages[package].ended if package in run.state.packages else []
+    refs = [run.places.attempt_ref(package, one.number) for one in ended if one.commit]
+    return f"what its last attempt did: git show {refs[-1]}" if refs else ""
 
 
 def environment(env: Mapping[str, str]) -> dict[str, str]:
@@ -74,12 +86,14 @@ def _open(run: RunStatus, home: Path, name: str, package: str) -> Iterator[Room]
         level, written = home / checkout, mounts.written_in(home, checkout)
         what = f"{package}, {'its attempt' if checkout == package else 'its verification'}"
         if holder := entry.find(level, at):
-            yield Room(at, f"{what}, at work: until it ends, what you change here counts as changed by it", holder)
+            yield Room(
+                at, f"{what}, at work: until it ends, what you change here counts as changed by it", holder, counts=True
+            )
         elif (written / LAYERS).is_file():
             yield _left(at, level, home, written, f"{what}, as a killed run has left it, to be read; {working}")
         elif not written.exists() and (level / name).is_dir():
             state = "at work" if run.owner else f"as a killed run has left it; {working}"
-            yield Room(level / name, f"{what}, {state}: what you change here counts as changed by it")
+            yield Room(level / name, f"{what}, {state}: what you change here counts as changed by it", counts=True)
 
 
 def _kept(home: Path, name: str, package: str) -> Iterator[Room]:
