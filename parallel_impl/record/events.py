@@ -234,13 +234,14 @@ class GateStarted(Event, frozen=True, kw_only=True):
 class GateEnded(Event, frozen=True, kw_only=True):
     """One quality gate is over: what it showed (`green`, `red`, `broken`), before it is compared with the base.
 
-    Or `stopped`: it was ended with its run.
+    Or `stopped`: it was ended with its run. `found` is the first of what a red one found, and how much more there is.
     """
 
     on: str
     gate: str
     state: str
     seconds: float = 0.0
+    found: str = ""
 
 
 class TimesMeasured(Event, frozen=True, kw_only=True):

@@ -97,7 +97,7 @@ def _describe_check(event: Event) -> str:
         case e.GateStarted():
             return f"gate {event.gate} runs on the {named(event.on)}"
         case e.GateEnded() if event.on == "base":
-            return f"gate {event.gate} on the base: {event.state}"
+            return f"gate {event.gate} on the base: {event.state}{': ' if event.found else ''}{event.found}"
         case _:
             return ""
 

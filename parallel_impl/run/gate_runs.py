@@ -14,7 +14,8 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from parallel_impl import config, storage
+from parallel_impl import config, environment, storage
+from parallel_impl.errors import printable
 from parallel_impl.gates import quality, tool_command, verdict
 from parallel_impl.gates.gate_report import GateReport, GateState, Test
 from parallel_impl.gates.quality import Gate
@@ -30,6 +31,7 @@ from parallel_impl.run import undisturbed
 from parallel_impl.run.launch import equip, fresh_changes, make_ready, noted
 from parallel_impl.run.places import BASE_CHECKOUT, CANDIDATE_CHECKOUT
 from parallel_impl.run.spec import RunSpec, Workspace
+from parallel_impl.text import first_names
 
 BASE, CANDIDATE = "base", "candidate"
 STOPPED = "stopped"  # how a gate ended that was ended with its run
@@ -298,7 +300,7 @@ def start_gates(
             launch.stops, alone=alone, waits=lambda: tell(e.SlotAwaited(at=now(), what=gate.name, on=on))
         ),
         started=lambda gate: tell(e.GateStarted(at=now(), on=on, gate=gate.name)),
-        ended=lambda report: tell(_gate_ended(on, report, stopped=any(launch.stops))),
+        ended=lambda report: tell(_gate_ended(on, report, launch.mask, stopped=any(launch.stops))),
     )
 
 
@@ -309,10 +311,13 @@ def _unproven(report: GateReport, around: Sequence[Foreign]) -> GateReport:
     return replace(report, state=GateState.RED, stopped=why, tests=(), findings=(), foreign=True)
 
 
-def _gate_ended(on: str, report: GateReport, *, stopped: bool) -> e.GateEnded:
+def _gate_ended(on: str, report: GateReport, mask: tuple[bytes, ...], *, stopped: bool) -> e.GateEnded:
     """A gate that was ended with the run is not broken."""
     state = STOPPED if stopped and report.state is GateState.BROKEN else str(report.state)
-    return e.GateEnded(at=now(), on=on, gate=report.gate, state=state, seconds=report.seconds)
+    red = report.state is GateState.RED
+    found = first_names([*map(str, report.findings), *(test.id for test in report.failed)], 1) if red else ""
+    shown = environment.masked(printable(found), mask)
+    return e.GateEnded(at=now(), on=on, gate=report.gate, state=state, seconds=report.seconds, found=shown)
 
 
 def _without(gate: Gate, why: str) -> GateReport:
