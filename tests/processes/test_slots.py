@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import signal
 import threading
@@ -178,7 +179,9 @@ def test_a_run_that_was_stopped_while_it_waits_keeps_nobody_else_waiting(tmp_pat
         assert holder.hears() == "has"
         waiting = peers.enter_context(peer(TAKE, tmp_path, 1))
         assert waiting.hears() == "waits"
-        os.kill(waiting.pid, signal.SIGSTOP)
+        with (tmp_path / "guard").open() as guard:  # it is not stopped while it holds that itself
+            fcntl.flock(guard, fcntl.LOCK_EX)
+            os.kill(waiting.pid, signal.SIGSTOP)
         os.utime(tmp_path / "ticket-2", (time.time() - 2 * ASLEEP_SECONDS,) * 2)
         with peer(TAKE, tmp_path, 1) as last:
             assert last.hears() == "waits"

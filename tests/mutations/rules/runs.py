@@ -309,12 +309,6 @@ MUTATIONS = (
         ("tests/e2e/test_e2e_command_line.py::test_a_command_that_is_refused_leaves_nothing",),
     ),
     Mutation(
-        "a layer that work of a killed run was done on stays",
-        "parallel_impl.git.layer:_wanted",
-        "lambda store: set()",
-        ("tests/git/test_git_layer.py::test_emptying_names_what_is_used_needed_or_being_made_and_removes_the_rest",),
-    ),
-    Mutation(
         "what a killed run left is entered to be read",
         "parallel_impl.views.entry:_make_read_only",
         NOTHING,
