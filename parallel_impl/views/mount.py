@@ -90,8 +90,8 @@ def receive(line: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
     head += read_exactly(line, LENGTH - len(head)) if head else b""
     if len(head) < LENGTH:
         return None
-    body = read_exactly(line, int.from_bytes(head, "big"))
-    return json.loads(body), list(descriptors)
+    body = read_exactly(line, size := int.from_bytes(head, "big"))
+    return (json.loads(body), list(descriptors)) if len(body) == size else None
 
 
 def read_exactly(line: socket.socket, size: int) -> bytes:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,8 +40,13 @@ class Running:
         self.scene, self.process, self.said = scene, process, said
 
     def meets(self, attempt: str) -> None:
-        """Until the agent of this attempt is at work."""
+        """Until the agent of this attempt is at work, and the run knows that."""
         wait_for(self.scene.folder / f"up-{attempt}", self.process)
+        package, _, number = attempt.rpartition("-")
+        records = f".git/parallel-impl/*/attempts/{package}/{number}/attempt.json"
+        while not any(json.loads(one.read_bytes()).get("pid") for one in self.scene.repo.glob(records)):
+            assert self.process.poll() is None, self.said.read_text()
+            time.sleep(0.01)
 
     def goes_on(self, attempt: str) -> None:
         (self.scene.folder / f"go-{attempt}").touch()
