@@ -151,6 +151,15 @@ def test_an_edit_of_the_same_size_with_its_old_time_set_back_is_seen(scene: Scen
     assert [change.path for change in scene.staging.after(snapshot).changes] == ["src/pkg/a.py"]
 
 
+def test_a_mode_is_seen_whatever_a_configuration_says_of_modes(tmp_path: Path) -> None:
+    user = make_user(tmp_path / "user")
+    git(user, "config", "core.fileMode", "false")
+    scene = open_scene(user, tmp_path)
+    scene.act("git config core.fileMode false; chmod +x src/pkg/a.py")
+    (change,) = scene.staging.after(scene.snapshot).changes
+    assert (change.path, change.new_mode) == ("src/pkg/a.py", "100755")
+
+
 def test_an_ignore_rule_counts_from_the_next_package_on(scene: Scene) -> None:
     scene.act("echo '*.tmp'>src/pkg/.gitignore; echo x>src/pkg/x.tmp")
     work = scene.staging.after(scene.snapshot)

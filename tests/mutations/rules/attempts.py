@@ -136,7 +136,7 @@ MUTATIONS = (
         "the configuration of an agent is never believed",
         "parallel_impl.git.staging:CONFIG",
         "tuple(one for one in original if 'fileMode' not in one) + ('core.fileMode=false',)",
-        (f"{CASES}[hides a mode by core.fileMode]",),
+        (f"{STAGING}a_mode_is_seen_whatever_a_configuration_says_of_modes",),
     ),
     Mutation(
         "what git cannot take is never passed over",

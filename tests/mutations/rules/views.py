@@ -78,8 +78,8 @@ MUTATIONS = (
     Mutation(
         "work is read from the upper of its own attempt",
         "parallel_impl.views.upper:read",
-        "lambda view: original(__import__('dataclasses').replace("
-        "view, upper=str(min(view.store.glob('views/*/*/upper')).relative_to(view.store))))",
+        "lambda view: original(__import__('dataclasses').replace(view, upper=str("
+        "min(view.store.glob('views/*/*/upper'), default=view.store / view.upper).relative_to(view.store))))",
         (f"{VIEW}git_works_in_a_view_as_in_a_checkout",),
     ),
     Mutation(
