@@ -375,6 +375,11 @@ def _unfinished(store: Path) -> list[Path]:
     return [*store.glob(f"{MAKING}*"), *store.glob(f"*/{MAKING}*")]
 
 
+def names_in(file: Path) -> list[str]:
+    """The names of layers in the list that a view has with it."""
+    return storage.read(file).decode("utf-8", "surrogateescape").splitlines()
+
+
 def wanted(store: Path, home: str = "*") -> set[Path]:
     """The layers that the open views of all runs, and those of killed ones, were changed against.
 
@@ -383,7 +388,7 @@ def wanted(store: Path, home: str = "*") -> set[Path]:
     names = set[str]()
     for one in store.glob(f"{VIEWS}/{home}/*/{LAYERS}"):
         with contextlib.suppress(FileNotFoundError):  # another run has ended that view meanwhile
-            names.update(storage.read(one).decode("utf-8", "surrogateescape").splitlines())
+            names.update(names_in(one))
     return {(store / name).parent for name in names}
 
 

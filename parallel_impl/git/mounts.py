@@ -11,7 +11,7 @@ import fcntl
 import os
 import stat
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -84,7 +84,7 @@ def written_in(home: Path, name: str = "") -> Path:
 
 def written(home: Path) -> list[Path]:
     """What views of a change have written, each in a folder of its own, as far as nobody has taken and removed it."""
-    views = store_of(home) / VIEWS / home.name
+    views = written_in(home)
     return sorted(path for path in views.iterdir() if path.name != STARTS) if views.is_dir() else []
 
 
@@ -111,8 +111,8 @@ def remove_empty(home: Path) -> None:
         # without a folder here no run is alive, and nothing is mounted at the one path: it would be lost with it
         with contextlib.suppress(OSError):
             if not written(home):  # what was written over one of them is not whole without it
-                remove(store / VIEWS / home.name / STARTS)
-            (store / VIEWS / home.name).rmdir()
+                remove(written_in(home, STARTS))
+            written_in(home).rmdir()
         with contextlib.suppress(OSError):
             (store / VIEWS).rmdir()
         with contextlib.suppress(OSError):
@@ -182,7 +182,7 @@ class Mounts:
     @property
     def views(self) -> Path:
         """What the views of this run write."""
-        return self.store / VIEWS / self.home.name
+        return written_in(self.home)
 
     def begin(self) -> None:
         """Make the folders, and take the layers that earlier runs have kept and nobody changed; others are removed."""
@@ -449,8 +449,7 @@ class Mounts:
         begun = layer.begin(self.store)
         try:
             files, index = begun.folder / layer.FILES, begun.folder / layer.INDEX
-            how = {"index": index, "work_tree": files, "config": CONFIG, "env": self.trees.environment}
-            self.repo.git("read-tree", "-u", "--reset", commit, **how)  # type: ignore[arg-type]
+            self._git(files, index, "read-tree", "-u", "--reset", commit)
             storage.write(files / ".git", git_file)
             opened = self._open(level, copy=self._name(files))
         except BaseException:
@@ -475,17 +474,16 @@ class Mounts:
         files, index, base = place / COPY, place / layer.INDEX, found.about.commit
         copy_tree(found.files, files)
         copy_index(found.index, index)
-        how = {"index": index, "work_tree": files, "config": CONFIG, "env": self.trees.environment}
-        self.repo.git("update-index", "-q", "--refresh", ok=(0, 1), **how)  # type: ignore[arg-type]
+        self._git(files, index, "update-index", "-q", "--refresh", ok=(0, 1))
         if commit != base:
-            self.repo.git("read-tree", "-m", "-u", base, commit, **how)  # type: ignore[arg-type]
+            self._git(files, index, "read-tree", "-m", "-u", base, commit)
         storage.write(files / ".git", git_file)
         storage.write(place / LAYERS, b"")
         return self._open(level, copy=self._name(files))
 
     def _keep_start(self, names: Path, target: Path) -> None:
         """Copy the layer that is this run's, and ends with it: without it nobody sees again what was changed."""
-        for name in storage.read(names).decode("utf-8", "surrogateescape").splitlines():
+        for name in layer.names_in(names):
             if Path(name).parts[:1] == (VIEWS,):
                 try:
                     copy_tree(self.store / name, target)
@@ -519,6 +517,10 @@ class Mounts:
         hidden = {"covers": (self.home.parent,), "shown": (level.with_name(f"{level.name}.git"),)}
         view = View(self.at, level, self.store, user=self.ability.user, **hidden, **what)  # type: ignore[arg-type]
         return self.slot.open(view)
+
+    def _git(self, files: Path, index: Path, *args: str, ok: Collection[int] = (0,)) -> None:
+        """Run git on the files of a checkout, with filters as the user has them."""
+        self.repo.git(*args, index=index, work_tree=files, config=CONFIG, env=self.trees.environment, ok=ok)
 
     def _name(self, folder: Path) -> str:
         return str(folder.relative_to(self.store))

@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from parallel_impl import storage
 from parallel_impl.errors import UserError, printable
 from parallel_impl.gates import setup
-from parallel_impl.git import mounts
+from parallel_impl.git import layer, mounts
 from parallel_impl.git.home import KEPT
 from parallel_impl.git.layer import LAYERS
 from parallel_impl.git.repo import Repo
@@ -49,10 +48,9 @@ def find(folder: Path, change_id: str, package: str) -> Room:
     run = run_status.run(folder, change_id)
     known = [*run.state.packages, *run.state.removed]
     if package not in known:
-        what = f"{change_id} has no package {package!r}"
         if not known and run.owner:
-            what, known = "the run is being made ready: no package has been started yet", ["later"]
-        raise UserError(what, hint=f"packages: {', '.join(known)}")
+            raise UserError(f"the run of {change_id} is being made ready", hint="try again when packages are listed")
+        raise UserError(f"{change_id} has no package {package!r}", hint=f"packages: {', '.join(known)}")
     repo = Repo.discover(folder)
     home = leftovers.find_home(repo, run.places, run.state, checkout=repo.top(folder)).path
     name = run.state.started.repository_name if run.state.started else ""
@@ -112,7 +110,7 @@ def _kept(home: Path, name: str, package: str) -> Iterator[Room]:
 
 def _left(at: Path, level: Path, home: Path, written: Path, about: str, *, upper: Path | None = None) -> Room:
     upper = upper or next(written / part for part in (mounts.UPPER, mounts.COPY) if (written / part).exists())
-    names = storage.read(written / LAYERS).decode("utf-8", "surrogateescape").splitlines()
+    names = layer.names_in(written / LAYERS)
     layers = tuple(mounts.layer_of(home, name, written) for name in names)
     if gone := [place for place in layers if not place.is_dir()]:
         raise UserError(
