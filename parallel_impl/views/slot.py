@@ -121,27 +121,49 @@ class OpenView:
         pass_fds: Sequence[int] = (),
         nice: int = 0,
         contained: Contained | None = None,
+        session: bool = True,
     ) -> Entered:
-        """Start a program in it, in a session of its own; the arguments are those of `subprocess.Popen`.
+        """Start a program in it; the arguments are those of `subprocess.Popen`.
 
-        Whoever hunts what left its parents must know it: a stranger with a session of its own is taken for that.
+        It has a session of its own, and whoever hunts what left its parents must know it: a stranger with one is taken
+        for that. Without `session` it has only a process group of its own.
 
         `stderr` may be a descriptor, too. A `contained` one has a PID namespace, which the process holds that is
         returned; its channel is among `pass_fds`.
 
         OSError where the program cannot be started, ViewError where the view cannot be entered.
         """
-        return self.slot.start(
-            self,
-            argv,
-            env=env,
-            cwd=cwd,
-            stdin=stdin,
-            stderr=stderr,
-            pass_fds=pass_fds,
-            nice=nice,
-            contained=contained,
-        )
+        inside = contained and {"module": str(contained.module), "channel": contained.channel, "grace": contained.grace}
+        asked = {
+            "do": "start",
+            "pid": self.holder,
+            "user": self.view.user,
+            "argv": _checked(argv),
+            "env": dict(zip(_checked(env), _checked(env.values()), strict=True)),
+            "cwd": str(cwd),
+            "nice": nice,
+            "session": session,
+            "numbers": [0, 1, 2, *pass_fds],
+            "contained": inside,
+        }
+        with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
+            source = theirs.enter_context(Path(os.devnull).open("rb")) if stdin == subprocess.DEVNULL else stdin
+            stdout, write = _pipe(ours, theirs)
+            complaints, error = None, write if stderr == subprocess.STDOUT else stderr
+            if stderr == subprocess.PIPE:
+                complaints, error = _pipe(ours, theirs)
+            descriptors = (source if isinstance(source, int) else source.fileno(), write, error, *pass_fds)
+            answer = self.slot.ask(asked, descriptors)
+            if "pid" in answer:
+                child = Entered(argv, answer["pid"], stdout, complaints)
+            if "errno" not in answer:
+                ours.pop_all()
+                return child
+        if "pid" in answer:
+            child.wait()
+        if not answer.get("joined"):
+            raise ViewError(answer["what"])
+        raise OSError(answer["errno"], answer["what"], argv[0] if argv else "")
 
     def call(
         self, argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, stdin: bytes = b""
@@ -153,8 +175,7 @@ class OpenView:
         with FileIO(os.memfd_create("stdin"), "w+") as given, FileIO(os.memfd_create("stderr"), "w+") as complaints:
             given.write(stdin)
             given.seek(0)
-            how = {"env": env, "cwd": cwd, "stdin": given, "stderr": complaints.fileno()}
-            child = self.slot.start(self, argv, session=False, **how)  # type: ignore[arg-type]
+            child = self.start(argv, env=env, cwd=cwd, stdin=given, stderr=complaints.fileno(), session=False)
             with child.stdout:
                 try:
                     said = child.stdout.readall()
@@ -269,53 +290,10 @@ class Slot:
             if self._process is not None:
                 self._ask({"do": "close", "pid": opened.holder})
 
-    def start(
-        self,
-        opened: OpenView,
-        argv: Sequence[str],
-        *,
-        env: Mapping[str, str],
-        cwd: Path,
-        stdin: int | IO[bytes] | FileIO,
-        stderr: int,
-        pass_fds: Sequence[int] = (),
-        nice: int = 0,
-        contained: Contained | None = None,
-        session: bool = True,
-    ) -> Entered:
-        """Start a program in a view; see `OpenView.start`. Without `session` it has only a process group of its own."""
-        inside = contained and {"module": str(contained.module), "channel": contained.channel, "grace": contained.grace}
-        asked = {
-            "do": "start",
-            "pid": opened.holder,
-            "user": opened.view.user,
-            "argv": _checked(argv),
-            "env": dict(zip(_checked(env), _checked(env.values()), strict=True)),
-            "cwd": str(cwd),
-            "nice": nice,
-            "session": session,
-            "numbers": [0, 1, 2, *pass_fds],
-            "contained": inside,
-        }
-        with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
-            source = theirs.enter_context(Path(os.devnull).open("rb")) if stdin == subprocess.DEVNULL else stdin
-            stdout, write = _pipe(ours, theirs)
-            complaints, error = None, write if stderr == subprocess.STDOUT else stderr
-            if stderr == subprocess.PIPE:
-                complaints, error = _pipe(ours, theirs)
-            descriptors = (source if isinstance(source, int) else source.fileno(), write, error, *pass_fds)
-            with self._guard:
-                answer = self._ask(asked, descriptors)
-            if "pid" in answer:
-                child = Entered(argv, answer["pid"], stdout, complaints)
-            if "errno" not in answer:
-                ours.pop_all()
-                return child
-        if "pid" in answer:
-            child.wait()
-        if not answer.get("joined"):
-            raise ViewError(answer["what"])
-        raise OSError(answer["errno"], answer["what"], argv[0] if argv else "")
+    def ask(self, asked: dict[str, Any], descriptors: tuple[int, ...] = ()) -> dict[str, Any]:
+        """What the slot answers to a request that comes with these descriptors."""
+        with self._guard:
+            return self._ask(asked, descriptors)
 
     def end(self) -> None:
         """End the slot and all views that it holds."""

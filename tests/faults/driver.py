@@ -349,7 +349,7 @@ def instrument_views(points: Points) -> None:
     from parallel_impl.git import layer
     from parallel_impl.git.mounts import Mounts
     from parallel_impl.git.upper_walk import UpperWalk
-    from parallel_impl.views.slot import Slot
+    from parallel_impl.views.slot import OpenView, Slot
 
     def effect(owner: Any, name: str, kind: str, what: Callable[[Any], object]) -> None:
         """Calls of it are points, told by their last argument."""
@@ -362,7 +362,7 @@ def instrument_views(points: Points) -> None:
         setattr(owner, name, done)
 
     effect(Slot, "open", "mount", lambda view: view.copy or view.upper)
-    effect(Slot, "start", "enter", " ".join)
+    effect(OpenView, "start", "enter", " ".join)
     effect(Slot, "close", "unmount", lambda opened: opened.view.copy or opened.view.upper)
     effect(Mounts, "move_out", "keep", lambda level: level)
     effect(layer, "_listing", "seal", lambda files: files)
