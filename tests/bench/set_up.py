@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from tests.bench import table
@@ -21,14 +21,20 @@ MEANS = ("overlay", "copy", "each")
 COUNTED = ("set-ups", "set-up s", "set-up CPU s")
 
 
-def measure_set_up(folder: Path, effort: Effort) -> None:
-    """Total set-up of 20 packages, in a run of ours, against one: at most 1.2 times, by wall and by CPU time."""
+def _scenes(folder: Path, packages: int, effort: Effort) -> Iterator[tuple[str, Scene, Path]]:
+    """A scene of each kind, with the file of what its set-ups cost; one that cannot be made here is named."""
     for kind in ("Python",) if effort.quick else KINDS:
         try:
-            scene, costs = KINDS[kind](folder / kind, 4 if effort.quick else 20)
+            scene, costs = KINDS[kind](folder / kind, packages)
         except MeasureError as error:
             report(kind, f"SKIPPED: {error}")
-            continue
+        else:
+            yield kind, scene, costs
+
+
+def measure_set_up(folder: Path, effort: Effort) -> None:
+    """Total set-up of 20 packages, in a run of ours, against one: at most 1.2 times, by wall and by CPU time."""
+    for kind, scene, costs in _scenes(folder, 4 if effort.quick else 20, effort):
         once = Side(ONCE, lambda place, scene=scene, costs=costs: _set_up_once(scene, costs, place))  # type: ignore[misc]
         found = alternate([once, _counting(scene, costs)], 1 if effort.quick else min(3, effort.rounds), folder)
         files = _count(folder / kind, scene)
@@ -39,12 +45,7 @@ def measure_set_up(folder: Path, effort: Effort) -> None:
 
 def measure_ways(folder: Path, effort: Effort) -> None:
     """The same runs by overlays, by copies, and with set-up in each checkout; each lands the same tree."""
-    for kind in ("Python",) if effort.quick else KINDS:
-        try:
-            scene, costs = KINDS[kind](folder / kind, 2 if effort.quick else 4)
-        except MeasureError as error:
-            report(kind, f"SKIPPED: {error}")
-            continue
+    for kind, scene, costs in _scenes(folder, 2 if effort.quick else 4, effort):
         sides = [_counting(scene, costs, name=means, checkouts=means) for means in MEANS]
         found = alternate(sides, 1 if effort.quick else min(3, effort.rounds), folder)
         report_lines(table.lines(f"{kind}, {scene.packages} packages", found, to="each", more=COUNTED))

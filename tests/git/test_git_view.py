@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from parallel_impl.git.checkout import Checkout
-from parallel_impl.git.mounts import remove_empty, store_of
+from parallel_impl.git.mounts import Mounts, remove_empty, store_of
 from parallel_impl.git.staging import Staging
 from parallel_impl.views.trial import Ability
 from parallel_impl.views.view import Means
@@ -37,6 +37,14 @@ def work(scene: Scene, checkout: Checkout, script: str) -> dict[str, str]:
     taken = staging.after(before)
     assert taken.unstageable == ()
     return {change.path: change.status for change in taken.changes}
+
+
+def open_fresh(scene: Scene) -> tuple[Mounts, Checkout]:
+    """A checkout that no layer serves: set-up has yet to run in it."""
+    mounts = scene.source.mounts
+    assert mounts
+    mounts._layers.clear()
+    return mounts, scene.source.open("base", scene.base)
 
 
 @BOTH
@@ -89,10 +97,7 @@ def test_a_commit_that_converts_files_otherwise_has_files_of_its_own(tmp_path: P
 @BOTH
 def test_what_set_up_made_is_in_every_view_and_in_no_work(tmp_path: Path, means: Means) -> None:
     scene = open_scene(make_user(tmp_path / "user"), tmp_path, means=means)
-    mounts = scene.source.mounts
-    assert mounts
-    mounts._layers.clear()
-    fresh = scene.source.open("base", scene.base)
+    _, fresh = open_fresh(scene)
     assert fresh.mounted and not fresh.mounted.ready
     do(fresh, "mkdir build .venv; echo made > build/lib; echo made > .venv/tool; ln -s /usr ../common")
     fresh.settle(seconds=1.0, inputs={"README.md": ""})
@@ -146,10 +151,7 @@ def test_nothing_of_a_checkout_stays_that_is_removed(tmp_path: Path, means: Mean
 @BOTH
 def test_a_set_up_is_seen_to_read_what_it_reads_and_nothing_that_git_does(tmp_path: Path, means: Means) -> None:
     scene = open_scene(make_user(tmp_path / "user"), tmp_path, means=means)
-    mounts = scene.source.mounts
-    assert mounts
-    mounts._layers.clear()
-    fresh = scene.source.open("base", scene.base)
+    mounts, fresh = open_fresh(scene)
     assert fresh.mounted
     do(fresh, "cat src/pkg/a.py; ls other")  # as what looks whether files are converted
     mounts.forget_reads(fresh.mounted)
