@@ -21,7 +21,7 @@ from parallel_impl.plan.globs import globs
 from parallel_impl.plan.model import Step
 from parallel_impl.record import json_form
 from parallel_impl.text import end_of
-from parallel_impl.views.slot import OpenView
+from parallel_impl.views.slot import OpenView, place_of, real_path
 
 COMPUTED = ("exit_code", "tests_passed", "tests_failed", "test_count", "files_modified")
 LARGEST_COPY = 50_000_000
@@ -50,7 +50,7 @@ def find(checkout: Path, patterns: Iterable[str], cwd: str = ".", view: OpenView
     An artifact is also looked for from `cwd`, the step's folder: people write both. In a `view`, `checkout` is where
     this process reads its files.
     """
-    root, found = _CheckoutRoot(checkout if view else storage.real(checkout), view), dict[str, list[str]]()
+    root, found = _CheckoutRoot.of(place_of(checkout, view), view), dict[str, list[str]]()
     for pattern in patterns:
         prefixes = dict.fromkeys(("", "" if cwd in (".", "") else f"{cwd.strip('/')}/"))
         found[pattern] = next((files for p in prefixes if (files := list(_matching(root, p + pattern)))), [])
@@ -69,13 +69,16 @@ class _CheckoutRoot:
     """The folder of a checkout."""
 
     path: Path
+    real: Path
     view: OpenView | None
+
+    @classmethod
+    def of(cls, path: Path, view: OpenView | None) -> _CheckoutRoot:
+        return cls(path, real_path(path, view), view)
 
     def holds(self, path: Path) -> bool:
         """Whether a path, all links followed, lies in it."""
-        if self.view:
-            return self.view.resolve(path).is_relative_to(self.view.resolve(self.path))
-        return storage.real(path).is_relative_to(self.path)
+        return real_path(path, self.view).is_relative_to(self.real)
 
 
 def _matching(root: _CheckoutRoot, pattern: str) -> Iterator[str]:

@@ -42,7 +42,7 @@ from parallel_impl.processes.launch import Launch, Limits, Stops
 from parallel_impl.processes.process import Ended, Reason, run
 from parallel_impl.processes.slots import Share, unlimited
 from parallel_impl.text import did_you_mean, masked, tail
-from parallel_impl.views.slot import OpenView
+from parallel_impl.views.slot import OpenView, place_of
 
 INSTALL = {
     "pytest": "python -m pip install pytest",
@@ -275,7 +275,7 @@ def run_gates(
     folder.mkdir(parents=True, exist_ok=True)
     if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
         open_folders(folder)  # an earlier gate closed it
-    root = checkout if view else storage.real(checkout)
+    root = place_of(checkout, view)
 
     def one(gate: Gate) -> GateReport:
         checks_texts = own is not None and gate.is_own
@@ -330,7 +330,7 @@ def run_again(
         files = _GateFiles.of(gate, folder, ".again")
         storage.write(files.only, json.dumps({"ids": only, "mask": lost_tests.VOLATILE.pattern}).encode())
         limit = min(seconds, gate.minutes * 60)
-        root = checkout if view else storage.real(checkout)
+        root = place_of(checkout, view)
         session = _GateSession(root, env, files, limit, stop, mask, view, selects=bool(only))
         with slot(gate, True):
             return _run_and_read(gate, session)

@@ -27,7 +27,7 @@ from parallel_impl.processes.launch import Launch, Limits, Stops
 from parallel_impl.processes.process import Ended, Reason, run
 from parallel_impl.processes.slots import Share, unlimited
 from parallel_impl.text import first_names, masked, tail
-from parallel_impl.views.slot import OpenView
+from parallel_impl.views.slot import OpenView, place_of, real_path
 
 RESULT_FILE = "PARALLEL_IMPL_RESULT_FILE"
 SIGPIPE = 141
@@ -157,7 +157,7 @@ def run_steps(
     base, each of two times: it is asked before the step has a slot, since what it waits for may need one. In a `view`,
     `checkout` is where this process reads its files.
     """
-    runner = _Runner(_place(checkout, view), folder, env, changed, files_modified, stop, mask, view, before=before)
+    runner = _Runner(place_of(checkout, view), folder, env, changed, files_modified, stop, mask, view, before=before)
     there = evidence.signatures(runner.checkout, package.steps, view)
     runner.stale = {file: signature for file, signature in there.items() if file not in made}
     results: list[StepResult] = []
@@ -207,7 +207,7 @@ def try_step(
 
     What it changed in its checkout is told even where it ended with another exit code than it should.
     """
-    runner = _Runner(_place(checkout, view), folder, env, changed, None, stop, mask, view)
+    runner = _Runner(place_of(checkout, view), folder, env, changed, None, stop, mask, view)
     runner.stale = evidence.signatures(runner.checkout, [step], view)
     result = runner.run(place, step)
     if result.status is StepStatus.FAILED and runner.before is not None and not result.changed:
@@ -216,11 +216,6 @@ def try_step(
         except (GitError, OSError) as error:
             _odd(error)
     return result
-
-
-def _place(checkout: Path, view: OpenView | None) -> Path:
-    """Where the files of a checkout are read: what a view shows has another name for its processes."""
-    return checkout if view else storage.real(checkout)
 
 
 def _unstarted(step: Step) -> StepStatus:
@@ -283,8 +278,8 @@ class _Runner:
         if not os.access(log.parent, os.R_OK | os.W_OK | os.X_OK):
             open_folders(log.parent)  # an earlier step closed it
         remove(log, written, lines)
-        folder, root = self.checkout / step.cwd, self._real(self.checkout)
-        cwd = self._real(folder)  # of a link to itself: that link
+        folder, root = self.checkout / step.cwd, real_path(self.checkout, self.view)
+        cwd = real_path(folder, self.view)  # of a link to itself: that link
         if not os.path.isdir(folder) or not cwd.is_relative_to(root):  # noqa: PTH112 - a folder may be closed
             return replace(result, log=None, why=f"its cwd {step.cwd!r} is not a folder of the checkout")
         if self.before is None:
@@ -303,10 +298,6 @@ class _Runner:
             gone = start_failure.find(step, ended, log)
             return replace(result, why=f"{why}; log: {log}\n{tail(log)}", cannot_start=gone)
         return self._judge(result, step, place, written)
-
-    def _real(self, path: Path) -> Path:
-        """The real path of something in the checkout, as its steps know it."""
-        return self.view.resolve(path) if self.view else storage.real(path)
 
     def _start(self, step: Step, cwd: Path, log: Path, written: Path, lines: Path | None) -> Ended:
         """Run a step, its sessions of pytest with our plugin where there are `lines` to write to."""

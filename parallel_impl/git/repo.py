@@ -331,7 +331,7 @@ class Repo:
         arguments = ("update-ref", "--no-deref", "-z", "--stdin")
         command = [*self._command(self.git_dir), f"--git-dir={self.git_dir}", *arguments]
         asked = "\0".join(("start", f"{verb} {name}", *values, "prepare", "commit", ""))
-        made_of = (os.environ.get("PATH"), storage.signature(self.git_dir / "config"))
+        made_of = (os.environ.get("PATH"), _stamp(self.git_dir / "config"))
         try:
             environment = {**ENVIRONMENT, **self._named}
             self._mover.ask(command, environment, encode(asked), answered=_committed, made_of=made_of)

@@ -21,6 +21,7 @@ from io import FileIO
 from pathlib import Path
 from typing import IO, Any
 
+from parallel_impl import storage
 from parallel_impl.errors import UserError
 from parallel_impl.processes import cpu_time
 from parallel_impl.views import mount
@@ -197,6 +198,16 @@ class OpenView:
     def close(self) -> None:
         """End it; the mount goes with the last process in it. Its upper stays."""
         self.slot.close(self)
+
+
+def place_of(checkout: Path, view: OpenView | None) -> Path:
+    """The folder of a checkout to read its files in: what a view shows has another name for its processes."""
+    return checkout if view else storage.real(checkout)
+
+
+def real_path(path: Path, view: OpenView | None) -> Path:
+    """The real path of something in a checkout, as its processes know it."""
+    return view.resolve(path) if view else storage.real(path)
 
 
 class Entered:
